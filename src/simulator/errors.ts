@@ -1,11 +1,11 @@
-/** A scenario file that cannot be run: exit code 3. The message says file, line, what was found and what was expected.
- * */
+/** A scenario file that cannot be run: exit code 3. The message says file, line, what was found and what was
+ * expected. */
 export class ScenarioError extends Error {
   override readonly name = 'ScenarioError';
 }
 
-/** A history file that cannot be read: exit code 3. The message says file, line, what was found and what was expected.
- * */
+/** A history file that cannot be read: exit code 3. The message says file, line, what was found and what was
+ * expected. */
 export class HistoryFileError extends Error {
   override readonly name = 'HistoryFileError';
 }
@@ -15,8 +15,8 @@ export class LabError extends Error {
   override readonly name = 'LabError';
 }
 
-/** A process of the lab did not boot. `how` says how it ended, or that it did not answer, with its last output lines.
- * */
+/** A process of the lab did not boot. `how` says how it ended, or that it did not answer, with its last output
+ * lines. */
 export class BootFailed extends LabError {
   constructor(
     message: string,
@@ -27,8 +27,8 @@ export class BootFailed extends LabError {
   }
 }
 
-/** A member did not come back after a fault was healed. This is a finding about the system, not a failure of the lab.
- * */
+/** A member did not come back after a fault was healed. This is a finding about the system, not a failure of the
+ * lab. */
 export class MemberNotBack extends Error {
   override readonly name = 'MemberNotBack';
 

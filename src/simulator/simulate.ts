@@ -42,7 +42,7 @@ export interface SimulateOptions {
  * Runs a scenario once in one mode, with real processes:
  *
  *   start cluster -> warmup -> baseline -> faults -> recovery -> quiesce -> readback -> stop cluster
- *                    |---- users live their plan ---------|
+ *                    |---- users follow their plan -------|
  *
  * It records what happens and does not judge it. Rejects with `LabError` when the lab itself fails, and with
  * `Interrupted` when the signal is aborted. In every case it stops everything that it started.

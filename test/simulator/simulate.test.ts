@@ -90,7 +90,9 @@ describe('simulate', () => {
     expect(lives).to.equal('backend-2 dead, backend-2 up');
 
     expect(lab.counts?.['backend-1']).to.include.keys('begun', 'opened', 'absent', 'unknown');
-    expect(lab.counts, 'who boots anew counts anew').to.include.keys('backend-2').and.not.include.keys('proxy');
+    expect(lab.counts, 'a process that restarts begins to count again')
+      .to.include.keys('backend-2')
+      .and.not.include.keys('proxy');
 
     const told = progress.flatMap(step => (step.kind === 'fault' ? [step.what] : []));
     expect(told).to.deep.equal(['injected', 'confirmed', 'healed']);

@@ -19,9 +19,9 @@ const appFailed = 'the app itself failed: look at what it wrote to its standard 
 export interface Advice {
   /** The part of the mapping that does not fit: `['add', 'ok']`. */
   readonly at: readonly string[];
-  /** What the app answered, and what was expected. */
+  /** The answer of the app, and what was expected. */
   readonly problem: string;
-  /** What to check, or what to write instead. */
+  /** A proposal what to check, or what to write instead. */
   readonly hint?: string;
 }
 
@@ -93,8 +93,8 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Explains a cart that lacks the added item, or that still holds the removed item. Undefined when the cart is right.
- * */
+/** Explains a cart that lacks the added item, or that still holds the removed item. Undefined when the cart is
+ * right. */
 export function explainItem({ judged, token, mapping, reply }: Known, wanted: boolean): Advice | undefined {
   const has = judged.items?.includes(token) ?? false;
   if (has === wanted) return undefined;

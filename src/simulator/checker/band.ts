@@ -3,7 +3,7 @@ import type { PlannedLoad } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import type { Span } from './verdict/windows.js';
 
-/** What was normal before the first fault, and when that was. */
+/** The normal behaviour before the first fault, and when it was measured. */
 export interface Band extends Span {
   /** Number of planned operations that it was measured from. */
   readonly count: number;

@@ -10,9 +10,9 @@ import type { Findings } from './findings.js';
 import { dropsOf, joinLoads, type PlannedLoad } from './load.js';
 import { type PassCounts, UserPass } from './users/user-pass.js';
 
-/** What a thread needs to judge its users, except the band, which comes later. */
+/** The input of a thread, except the band, which it gets later. */
 export interface CheckShare {
-  /** Without operations. */
+  /** The run without its operations. */
   readonly run: RunRecord;
   readonly tables: readonly TableParts[];
   readonly share: UserShare;

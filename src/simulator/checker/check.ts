@@ -35,8 +35,8 @@ import { UserPass } from './users/user-pass.js';
  *                    login to the user's own logout). *hard*: refused until the next login, or to the end. *flicker*:
  *                    accepted again without another login. *silent reset*: accepted throughout, but several writes of
  *                    the session are gone at once
- *   exposed          when a fault struck what had answered the user last, or what answered during the fault
- *                    (`fault-findings.ts`)
+ *   exposed          when the struck member gave the user's last answer before the fault, or answered the user during
+ *                    it (`fault-findings.ts`)
  * And:
  *   identity swapped       an answer names another user
  *   logout not honoured    a request was accepted after the user's own acknowledged logout, or with the cookies from
@@ -53,7 +53,7 @@ export function check(run: RunRecord): Findings {
   return findingsOf(run, preparation, percentilesIn(preparation), pass);
 }
 
-/** What must be known before the first user is judged. */
+/** The inputs that must be known before the first user is judged. */
 export interface Preparation {
   readonly load: PlannedLoad;
   readonly band: Band;

@@ -1,9 +1,8 @@
-/** What the checker found in one history: the counts of the JSON report, and one incident for each thing that is wrong.
- * */
+/** The findings of the checker in one history: the counts of the JSON report, and one incident for each defect. */
 export interface Findings {
   readonly users: {
     readonly total: number;
-    /** Users whose last answer came from what a fault then struck, or who were answered by it during the fault.
+    /** Users whose last answer before a fault came from the struck member, or whom it answered during the fault.
      * Null: no fault struck. */
     readonly exposed: number | null;
     /** Users with an acknowledged login whose cart was not verified by any read after the last healing. */
@@ -64,19 +63,20 @@ export interface Findings {
     /** Entries that the store servers evicted to free memory. Null: no store server counts them. */
     readonly evictions: number | null;
   };
-  /** After the last healing; null unless `recovery` is "recovered". */
+  /** Time from the last healing to the recovery. Null unless `recovery` is "recovered". */
   readonly recoveryMs: number | null;
   readonly recovery: RecoveryState;
-  /** What stayed outside the band of the baseline, in words. Absent unless `recovery` is "not recovered". */
+  /** The measures that stayed outside the band of the baseline, in words. Absent unless `recovery` is "not recovered".
+   * */
   readonly recoveryProblem?: string;
-  /** One for each fault that struck, in the order of the history. */
+  /** One finding for each fault that struck, in the order of the history. */
   readonly faults: readonly FaultFinding[];
   readonly members: MemberFindings;
   /** Operations of the plan that were sent. */
   readonly sentOfPlan: number;
   readonly evidence: Evidence;
   readonly pauses: {
-    /** The longest time that a session was not used and accepted afterwards. */
+    /** The longest time for which a session was unused and then still accepted. */
     readonly longestSurvivedMs: number;
   };
   readonly incidents: readonly Incident[];
@@ -108,7 +108,7 @@ export interface Percentiles {
  * `none`: no fault was confirmed. */
 export type RecoveryState = 'recovered' | 'not recovered' | 'unknown' | 'none';
 
-/** What users noticed of one fault. */
+/** The effect of one fault on users. */
 export interface FaultFinding {
   readonly id: string;
   /** Null: the fault was not confirmed, or the history does not name an expected effect. */

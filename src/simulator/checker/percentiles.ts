@@ -1,7 +1,7 @@
 import type { Percentiles } from './findings.js';
 
-/** Returns percentiles by nearest rank, so that each is a measured value. It skips NaN. Null when nothing was measured.
- * */
+/** Returns percentiles by nearest rank, so that each is a measured value. It skips NaN. Null when nothing was
+ * measured. */
 export function percentilesOf(measured: Float64Array): Percentiles {
   const buckets = new Buckets(measured);
   const at = (share: number) => buckets.valueAt(Math.max(0, Math.ceil(share * buckets.count) - 1)) ?? null;

@@ -18,7 +18,7 @@ const errorShareMax = 0.5;
 export interface Recovery {
   readonly recoveryMs: number | null;
   readonly recovery: RecoveryState;
-  /** What stayed outside the band, in words. Only for "not recovered". */
+  /** The measures that stayed outside the band, in words. Only for "not recovered". */
   readonly problem?: string;
 }
 

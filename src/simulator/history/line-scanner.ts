@@ -76,8 +76,8 @@ export class LineScanner {
     this.#block = table.nextBlock();
   }
 
-  /** Scans the line that begins at `from`. Returns where it ends, or -1. The row counts only when the table keeps it.
-   * */
+  /** Scans the line that begins at `from`. Returns where it ends, or -1. The row counts only when the table keeps
+   * it. */
   scan(source: Source, from: number): number {
     const { bytes, view } = source;
     this.#source = source;

@@ -21,8 +21,8 @@ export type HistoryLine = RunHeader | Operation | PhaseRecord | FaultRecord | Me
 /** Says what is wrong with a line, in a sentence without file and line number. */
 export class LineProblem extends Error {}
 
-/** The values that a field may have, and how to describe them. Hand-written for speed: a million lines go through here.
- * */
+/** The values that a field may have, and how to describe them. Hand-written for speed: a million lines go through
+ * here. */
 interface Rule<T> {
   readonly expected: string;
   readonly accepts: (value: unknown) => value is T;

@@ -91,8 +91,8 @@ export interface Operations extends Iterable<Operation> {
   outlines?(): Iterable<OperationOutline>;
   /** Present when it is cheaper than `outlines`. Each outline is valid only until `see` returns. See `eachOutline`. */
   eachOutline?(see: (outline: OperationOutline) => void): void;
-  /** Present when the operations are kept by user. Yields the operations of one user at a time, in order. See `byUser`.
-   * */
+  /** Present when the operations are kept by user. Yields the operations of one user at a time, in order. See
+   * `byUser`. */
   usersInTurn?(): Iterable<Operation[]>;
 }
 
@@ -177,7 +177,7 @@ export interface NotBack {
   readonly why: string;
 }
 
-/** A change of state of a process. The report draws these as strips. */
+/** A change of the state of a member. The report draws it in the strips. */
 export interface MemberRecord {
   readonly type: 'member';
   readonly member: string;

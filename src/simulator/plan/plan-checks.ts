@@ -88,7 +88,7 @@ function refuseOtherSchema(value: unknown): void {
   );
 }
 
-/** What the scenario allows its users. */
+/** The limits that the scenario sets for its users. */
 export interface PlanLimits {
   /** Every step must be planned before this time. */
   readonly endMs: number;

@@ -14,8 +14,8 @@ export interface Plan {
   readonly scenario: string;
   readonly seed: number;
   readonly users: readonly PlannedUser[];
-  /** The faults with their targets resolved: `backend-any` is replaced. `store` remains, since it depends on the mode.
-   * */
+  /** The faults with their targets resolved: `backend-any` is replaced. `store` remains, since it depends on the
+   * mode. */
   readonly faults: readonly FaultSpec[];
 }
 

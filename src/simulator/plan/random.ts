@@ -12,8 +12,8 @@ export function randomStream(seed: number, name: string): Random {
   return sfc32(digest.readInt32LE(0), digest.readInt32LE(4), digest.readInt32LE(8), digest.readInt32LE(12));
 }
 
-/** Makes a Small Fast Counter (Doty-Humphrey). Of its 128 bits of state, 32 are a counter, so that no cycle is short.
- * */
+/** Makes a Small Fast Counter (Doty-Humphrey). Of its 128 bits of state, 32 are a counter, so that no cycle is
+ * short. */
 function sfc32(first: number, second: number, third: number, start: number): Random {
   let [a, b, c, counter] = [first, second, third, start];
   return () => {

@@ -16,8 +16,8 @@ export class RunClock {
     return Math.round((performance.now() - this.#startedAt) * 1_000) / 1_000;
   }
 
-  /** Resolves at that time of the run, never before it. Resolves at once if the time has passed or the clock is closed.
-   * */
+  /** Resolves at that time of the run, never before it. Resolves at once if the time has passed or the clock is
+   * closed. */
   until(atMs: number): Promise<void> {
     if (this.#closed || atMs <= this.now()) return Promise.resolve();
     return new Promise(wake => {

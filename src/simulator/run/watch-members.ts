@@ -62,8 +62,8 @@ async function readRefused(admin: WatchedMember['proxyAdmin']): Promise<Readonly
   return refused && new Set(refused.map(({ name }) => name));
 }
 
-/** Returns the roles of the servers of a replicated Redis. A server that does not answer is absent and keeps its role.
- * */
+/** Returns the roles of the servers of a replicated Redis. A server that does not answer is absent and keeps its
+ * role. */
 async function readRoles(members: readonly Member[]): Promise<ReadonlyMap<Member, string>> {
   const replicated = members.filter(({ name, state }) => /^redis\.(?:primary|replica)/.test(name) && state === 'up');
   const roles = await Promise.all(

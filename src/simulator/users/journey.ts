@@ -9,8 +9,8 @@ export interface JourneyRequest {
   readonly headers?: readonly string[];
 }
 
-/** Values that a user carries from earlier answers, such as the hidden field of a form, by their names in the journey.
- * */
+/** Values that a user carries from earlier answers, such as the hidden field of a form, by their names in the
+ * journey. */
 export type Carried = ReadonlyMap<string, string>;
 
 /** The adapter between the simulated users and one app: how to build requests, and how to read answers. All of it is
@@ -76,8 +76,8 @@ export interface AppReply {
 
 export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Most items in a cart, with quantities. No user adds as many, and a quantity of a billion must not fill the memory.
- * */
+/** Most items in a cart, with quantities. No user adds as many, and a quantity of a billion must not fill the
+ * memory. */
 export const cartItemsMax = 10_000;
 
 export const noCart = 'the answer holds no cart';

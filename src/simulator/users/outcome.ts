@@ -1,7 +1,7 @@
 import type { OperationKind, OperationOutcome } from '../history/records.js';
 import type { AppReply, Journey } from './journey.js';
 
-/** What a reply says about the outcome of its operation. */
+/** The outcome of an operation, as its reply shows it. */
 export interface Judgement {
   readonly outcome: OperationOutcome;
   readonly identity?: string | null;

@@ -152,8 +152,8 @@ export class User {
     await Promise.all(this.#beside.splice(0));
   }
 
-  /** Logs out, then replays the old credentials. If another tab had an open request, its new cookies are tried as well.
-   * */
+  /** Logs out, then replays the old credentials. If another tab had an open request, its new cookies are tried as
+   * well. */
   async #logOut({ atMs }: PlannedStep): Promise<void> {
     const before = this.#browser.snapshot('replay');
     const { outcome, session, doneMs } = await this.#do({ kind: 'logout', plannedMs: atMs });

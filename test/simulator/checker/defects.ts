@@ -143,8 +143,8 @@ function readsAfter(operation: Operation, operations: readonly Operation[]): Ope
     .filter(({ doneMs }) => ends.every(({ sentMs }) => doneMs <= sentMs));
 }
 
-/** Returns adds that were acknowledged before their removal was sent, if the removal was acknowledged before the read.
- * */
+/** Returns adds that were acknowledged before their removal was sent, if the removal was acknowledged before the
+ * read. */
 function removedBefore(read: Operation, operations: readonly Operation[]): Operation[] {
   const removals = operations.filter(isAcknowledged('remove')).filter(({ doneMs }) => doneMs <= read.sentMs);
   return operations

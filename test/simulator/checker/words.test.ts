@@ -116,7 +116,7 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
   ],
 
   ['hard', 'login, whoami anonymous, whoami anonymous', hard()],
-  ['hard: logged in anew', 'login, whoami anonymous, login, whoami', hard()],
+  ['hard: logged in again', 'login, whoami anonymous, login, whoami', hard()],
   ['hard: another login, possibly successful', 'login, whoami anonymous, login?, whoami', hard()],
   ['hard: by an add', 'login, add x anonymous', hard()],
   ['flicker', 'login, whoami anonymous, whoami', flicker()],
@@ -167,7 +167,7 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
     { lost: 1, readYourWrites: 1, monotonicReads: 1, monotonicWrites: 1 },
   ],
   [
-    'no silent reset but hard: logged in anew',
+    'no silent reset but hard: logged in again',
     'login, add x, add y, read x y, whoami anonymous, login, read',
     {
       ...hard(),

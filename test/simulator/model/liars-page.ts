@@ -2,8 +2,8 @@ import { modeNames } from '#src/modes.js';
 import type { CellResult, Form } from './cells.js';
 import { liars } from './liars.js';
 
-/** Returns the section of docs/liars.md about one form: first the results of each liar, then every scenario and mode.
- * */
+/** Returns the section of docs/liars.md about one form: first the results of each liar, then every scenario and
+ * mode. */
 export function sectionOf(form: Form, results: readonly CellResult[]): string {
   return [
     form === 'full' ? '## As shipped (`run`)' : '## The short form (`matrix`)',

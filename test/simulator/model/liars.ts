@@ -2,8 +2,8 @@ import type { LabRecord, ListedRun, Operation } from '#src/simulator/history/rec
 import { randomStream } from '#src/simulator/plan/random.js';
 import { frozenCarts } from './frozen-carts.js';
 
-/** An honest run, and a run of the same scenario whose faults are only recorded. `feigned` is undefined without faults.
- * */
+/** An honest run, and a run of the same scenario whose faults are only recorded. `feigned` is undefined without
+ * faults. */
 export interface Cell {
   readonly honest: ListedRun;
   readonly feigned: ListedRun | undefined;

@@ -16,8 +16,8 @@ import { BusyStretch, watchProcessors } from '#src/simulator/run/processor-watch
 
 const lookMs = 200;
 
-/** What one look of 200 ms adds: the share of the processors that was idle, the share of the time that was waited for.
- * */
+/** The changes in 200 ms: the share of the processors that was idle, the share of the time that was waited
+ * for. */
 interface Moment {
   readonly idle: number;
   readonly waited?: number;

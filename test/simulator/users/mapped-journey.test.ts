@@ -29,8 +29,8 @@ const html: JourneyMapping = {
   carry: { csrf: { regexp: 'name="_csrf" value="([^"]+)"' }, seen: { cookie: 'seen' } },
 };
 
-/** An app with HTML pages for one user. Each form has a hidden field that must be sent back. A login changes the field.
- * */
+/** An app with HTML pages for one user. Each form has a hidden field that must be sent back. A login changes the
+ * field. */
 function pages() {
   let user: string | undefined;
   let csrf = 'first=';

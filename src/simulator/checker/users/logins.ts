@@ -4,7 +4,7 @@ import { isAccepted, isAnonymous, isAnotherUser, needsSession } from './operatio
 import type { LoginSession, Story } from './sessions.js';
 
 /**
- * Judges as whom the answers treated the user: as logged out, as another user, or as logged in after the logout.
+ * Judges how the answers treated the user: as logged out, as another user, or as logged in after the logout.
  * `lagMs` is the time in which an acknowledged logout need not be known everywhere.
  */
 export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>, lagMs: number, tally: Tally): void {
@@ -47,8 +47,8 @@ function noteAnswer(operation: Operation, sessions: readonly LoginSession[], pau
 
 /** Whether the answer must treat the user as logged in. An operation that is still in flight when the user's own logout
  * begins may get an anonymous answer. */
-function shouldBeLoggedIn(operation: Operation, { login, visit }: LoginSession): boolean {
-  return login.doneMs <= operation.sentMs && operation.doneMs <= visit.endMs;
+function shouldBeLoggedIn(operation: Operation, { login, expected }: LoginSession): boolean {
+  return login.doneMs <= operation.sentMs && operation.doneMs <= expected.endMs;
 }
 
 type LoggedOut = 'hard' | 'silent-reset' | 'flicker';
@@ -125,8 +125,8 @@ function judgeLogouts({ operations }: Story, lagMs: number, tally: Tally): void 
   if (ignored.size > 0) tally.users.logoutNotHonoured += 1;
 }
 
-/** Whether an answer ignores a logout. A replay sends the cookies from before its logout, whatever the user did since.
- * */
+/** Whether an answer ignores a logout. A replay sends the cookies from before its logout, whatever the user did
+ * since. */
 function ignoresLogout(operation: Operation, logout: Operation | undefined, lagMs: number): boolean {
   if (logout !== undefined && operation.sentMs < logout.doneMs + lagMs) return false;
   const asUser = operation.identity === operation.user;

@@ -32,14 +32,14 @@ export function judgeLosses(
   tally: Tally,
 ): Map<number, Operation> {
   const resets = new Map<number, Operation>();
-  const visits = new Set(Object.values(story.sessions).map(session => session.visit));
+  const expectedSessions = new Set(Object.values(story.sessions).map(session => session.expected));
   for (const token of story.tokens.values()) countWrite(token, tally);
-  for (const visit of visits) {
-    countUnverified(visit, tally);
-    countAtRisk(visit, verification, tally);
-    for (const loss of lossesOf(visit)) judgeLoss(loss, visit, faults, resets, tally);
+  for (const expected of expectedSessions) {
+    countUnverified(expected, tally);
+    countAtRisk(expected, verification, tally);
+    for (const loss of lossesOf(expected)) judgeLoss(loss, expected, faults, resets, tally);
   }
-  if ([...visits].some(visit => isReadAgain(visit) && !visit.verified)) tally.users.unverified += 1;
+  if ([...expectedSessions].some(expected => isReadAgain(expected) && !expected.verified)) tally.users.unverified += 1;
   return resets;
 }
 
@@ -54,8 +54,8 @@ function countWrite(token: Token, { writes, incidents }: Tally): void {
   }
 }
 
-/** Counts unverified writes. It skips those acknowledged after the user's own logout began: no read had to show them.
- * */
+/** Counts unverified writes. It skips those acknowledged after the user's own logout began: no read had to show
+ * them. */
 function countUnverified({ tokens, endMs }: ExpectedSession, { writes }: Tally): void {
   for (const token of tokens) {
     if (token.acknowledgedMs > endMs || token.acknowledgedMs === Number.POSITIVE_INFINITY) continue;
@@ -63,22 +63,22 @@ function countUnverified({ tokens, endMs }: ExpectedSession, { writes }: Tally):
   }
 }
 
-function countAtRisk(visit: ExpectedSession, verification: Verification, { evidence }: Tally): void {
-  for (const token of visit.tokens) {
+function countAtRisk(expected: ExpectedSession, verification: Verification, { evidence }: Tally): void {
+  for (const token of expected.tokens) {
     if (token.acknowledgedMs === Number.POSITIVE_INFINITY || isPossiblyRemoved(token)) continue;
-    if (!isAtRisk(token.acknowledgedMs, visit, verification)) continue;
+    if (!isAtRisk(token.acknowledgedMs, expected, verification)) continue;
     evidence.atRisk += 1;
-    if (visit.triedLate && isVerified(token)) evidence.atRiskVerified += 1;
+    if (expected.triedLate && isVerified(token)) evidence.atRiskVerified += 1;
   }
 }
 
-/** Whether a read verified the token. If the last answer was anonymous, it is unknown whether the write is still there.
- * */
+/** Whether a read verified the token. If the last answer was anonymous, it is unknown whether the write is still
+ * there. */
 function isVerified({ verified, hidden, missing }: Token): boolean {
   return verified && (hidden === undefined || missing !== undefined);
 }
 
-/** Whether every read since the one that showed the token last, and that had to show it, missed it. */
+/** Whether a read that had to show the token has missed it, and no later read has shown it. */
 function isAway(token: Token): boolean {
   return token.missing !== undefined || token.hidden !== undefined;
 }
@@ -87,9 +87,9 @@ function isLost(token: Token): boolean {
   return token.missing !== undefined && token.verified && !isPossiblyRemoved(token);
 }
 
-function lossesOf(visit: ExpectedSession): Loss[] {
+function lossesOf(expected: ExpectedSession): Loss[] {
   const losses: Loss[] = [];
-  for (const token of visit.tokens) {
+  for (const token of expected.tokens) {
     const seen = firstMissedBy(token);
     if (seen === undefined) continue;
     const session = (token.lastShown ?? token.add).session;
@@ -107,12 +107,12 @@ function firstMissedBy({ missing, hidden }: Token): Operation | undefined {
 
 function judgeLoss(
   loss: Loss,
-  visit: ExpectedSession,
+  expected: ExpectedSession,
   faults: readonly FaultRecord[],
   resets: Map<number, Operation>,
   tally: Tally,
 ): void {
-  const shape = shapeOf(loss, { atOnce: survivorsOf(loss, visit), later: laterSurvivorsOf(loss, visit) }, faults);
+  const shape = shapeOf(loss, { atOnce: survivorsOf(loss, expected), later: laterSurvivorsOf(loss, expected) }, faults);
   const { seen, session } = loss;
   // A single missing write is only a lost write: the session may well be the same.
   const isReset = shape === 'reset' && loss.tokens.length > 1 && loss.tokens.some(isLost);
@@ -123,16 +123,16 @@ function judgeLoss(
 }
 
 /** Returns the tokens that survived the loss: the read that found it had to show them, and did. */
-function survivorsOf({ seen }: Loss, visit: ExpectedSession): Token[] {
-  return visit.tokens.filter(token => {
+function survivorsOf({ seen }: Loss, expected: ExpectedSession): Token[] {
+  return expected.tokens.filter(token => {
     const goneMs = firstMissedBy(token)?.sentMs ?? Number.POSITIVE_INFINITY;
     return goneMs > seen.sentMs && mustShow(seen, token);
   });
 }
 
 /** Returns the tokens that were added after the read that found the loss, and that later reads verified. */
-function laterSurvivorsOf({ seen }: Loss, visit: ExpectedSession): Token[] {
-  return visit.tokens.filter(token => token.add.sentMs >= seen.doneMs && token.verified && !isAway(token));
+function laterSurvivorsOf({ seen }: Loss, expected: ExpectedSession): Token[] {
+  return expected.tokens.filter(token => token.add.sentMs >= seen.doneMs && token.verified && !isAway(token));
 }
 
 /**

@@ -35,17 +35,17 @@ export function judgeReads(story: Story, verification: Verification, nonce: stri
   let number = 0;
   for (const read of story.operations) {
     if (read.kind !== 'read') continue;
-    const visit = sessionJudgedBy(read, story);
+    const expected = sessionJudgedBy(read, story);
     if (isAnonymous(read)) {
-      if (visit !== undefined) noteAnonymous(visit, read);
+      if (expected !== undefined) noteAnonymous(expected, read);
     } else if (read.items !== undefined) {
       number += 1;
       const isLate = isLateEnough(read, verification);
       const view: View = { read, number, isLate, showsVanished: false, showsRemoved: false };
       noteShown(view, story, foreign, tally);
-      if (visit === undefined || isAnotherUser(read)) continue;
-      noteMissing(visit, view, tally);
-      if (canVerify(read, visit, verification)) noteVerified(visit, read);
+      if (expected === undefined || isAnotherUser(read)) continue;
+      noteMissing(expected, view, tally);
+      if (canVerify(read, expected, verification)) noteVerified(expected, read);
     }
   }
 }
@@ -53,19 +53,19 @@ export function judgeReads(story: Story, verification: Verification, nonce: stri
 /** Returns the session that the read can judge. A read that was in flight when the session ended, or that was sent
  * later, may show nothing. */
 function sessionJudgedBy(read: Operation, { sessions }: Story): ExpectedSession | undefined {
-  const visit = sessions[read.session]?.visit;
-  return visit !== undefined && read.doneMs <= visit.endMs ? visit : undefined;
+  const expected = sessions[read.session]?.expected;
+  return expected !== undefined && read.doneMs <= expected.endMs ? expected : undefined;
 }
 
 /** Marks the tokens that the read verified. Call it after the read was compared with what it had to show. */
-function noteVerified(visit: ExpectedSession, read: Operation): void {
-  visit.verified = true;
-  for (const token of visit.tokens) if (token.knownMs <= read.sentMs) token.verified = true;
+function noteVerified(expected: ExpectedSession, read: Operation): void {
+  expected.verified = true;
+  for (const token of expected.tokens) if (token.knownMs <= read.sentMs) token.verified = true;
 }
 
-function noteAnonymous(visit: ExpectedSession, read: Operation): void {
-  visit.verified = false;
-  for (const token of visit.tokens) {
+function noteAnonymous(expected: ExpectedSession, read: Operation): void {
+  expected.verified = false;
+  for (const token of expected.tokens) {
     if (mustShow(read, token)) token.hidden ??= read;
   }
 }
@@ -164,16 +164,16 @@ function noteResurrected(token: Token, read: Operation, tally: Tally): void {
   tally.incidents.push(incident('resurrected', token.removal, read, { token: token.name }));
 }
 
-function noteMissing(visit: ExpectedSession, view: View, tally: Tally): void {
+function noteMissing(expected: ExpectedSession, view: View, tally: Tally): void {
   const { read, number } = view;
   const missing: Token[] = [];
-  for (const token of visit.tokens) {
+  for (const token of expected.tokens) {
     if (token.shownIn === number || token.knownMs > read.sentMs) continue;
     if (mustShow(read, token)) missing.push(token);
     else token.vanishedMs = Math.min(token.vanishedMs, read.doneMs);
   }
   for (const token of missing) token.missing ??= read;
-  if (missing.length > 0 || view.showsVanished || view.showsRemoved) countBreaches(missing, visit, view, tally);
+  if (missing.length > 0 || view.showsVanished || view.showsRemoved) countBreaches(missing, expected, view, tally);
 }
 
 /**
@@ -185,11 +185,11 @@ function noteMissing(visit: ExpectedSession, view: View, tally: Tally): void {
  * - monotonic writes: the view misses w1 and shows w2, although w2 was sent after w1 was acknowledged.
  * - writes follow reads: the view misses w1 and shows w2, although w2 was sent after a read had shown w1.
  */
-function countBreaches(missing: readonly Token[], visit: ExpectedSession, view: View, { guarantees }: Tally): void {
+function countBreaches(missing: readonly Token[], expected: ExpectedSession, view: View, { guarantees }: Tally): void {
   const { sentMs } = view.read;
   const acknowledgedMs = earliest(missing, token => token.acknowledgedMs);
   const shownMs = earliest(missing, token => token.firstShownMs);
-  const newestMs = missing.length === 0 ? 0 : newestShownMs(visit, view);
+  const newestMs = missing.length === 0 ? 0 : newestShownMs(expected, view);
   if (acknowledgedMs <= sentMs || view.showsRemoved) guarantees.readYourWrites += 1;
   if (shownMs <= sentMs || view.showsVanished) guarantees.monotonicReads += 1;
   if (acknowledgedMs <= newestMs) guarantees.monotonicWrites += 1;

@@ -20,7 +20,7 @@ export interface ExpectedSession {
 /** The session of one acknowledged login. One `ExpectedSession` spans several if the system logs the user out. */
 export interface LoginSession {
   readonly login: Operation;
-  readonly visit: ExpectedSession;
+  readonly expected: ExpectedSession;
   /** The first anonymous answer that no logout of the user explains. */
   refused: Operation | undefined;
   /** How long the session had been unused before `refused`. */
@@ -39,10 +39,10 @@ export function sessionsOf(operations: readonly Operation[], verification: Verif
   /** Since when the user knows that the current session is lost. */
   let foundLostMs = Number.POSITIVE_INFINITY;
   for (const operation of operations) {
-    if (current !== undefined && endsVisit(operation, foundLostMs)) endVisit(current.visit, operation);
+    if (current !== undefined && endsExpected(operation, foundLostMs)) endExpected(current.expected, operation);
     if (operation.kind === 'read' && isLateEnough(operation, verification)) noteLateRead(operation, sessions);
     if (operation.kind === 'login' && operation.outcome === 'ok') {
-      current = newSession(operation, visitAfter(current));
+      current = newSession(operation, nextExpected(current));
       sessions[operation.session] = current;
       foundLostMs = Number.POSITIVE_INFINITY;
     } else if (operation.session === current?.login.session) foundLostMs = foundLostAfter(operation, foundLostMs);
@@ -55,32 +55,32 @@ function foundLostAfter(operation: Operation, foundLostMs: number): number {
   return isAccepted(operation) && operation.sentMs >= foundLostMs ? Number.POSITIVE_INFINITY : foundLostMs;
 }
 
-function newSession(login: Operation, visit: ExpectedSession): LoginSession {
-  return { login, visit, refused: undefined, pauseMs: 0, awayMs: undefined, givenUp: false };
+function newSession(login: Operation, expected: ExpectedSession): LoginSession {
+  return { login, expected, refused: undefined, pauseMs: 0, awayMs: undefined, givenUp: false };
 }
 
-function endsVisit({ kind, outcome, sentMs }: Operation, foundLostMs: number): boolean {
+function endsExpected({ kind, outcome, sentMs }: Operation, foundLostMs: number): boolean {
   if (outcome === 'fail') return false;
   return kind === 'logout' || (kind === 'login' && sentMs < foundLostMs);
 }
 
-function endVisit(visit: ExpectedSession, by: Operation): void {
-  visit.endMs = Math.min(visit.endMs, by.sentMs);
+function endExpected(expected: ExpectedSession, by: Operation): void {
+  expected.endMs = Math.min(expected.endMs, by.sentMs);
 }
 
-function visitAfter(session: LoginSession | undefined): ExpectedSession {
-  return session?.visit.endMs === Number.POSITIVE_INFINITY
-    ? session.visit
+function nextExpected(session: LoginSession | undefined): ExpectedSession {
+  return session?.expected.endMs === Number.POSITIVE_INFINITY
+    ? session.expected
     : { endMs: Number.POSITIVE_INFINITY, tokens: [], triedLate: false, verified: false };
 }
 
 function noteLateRead({ session, sentMs }: Operation, sessions: readonly LoginSession[]): void {
-  const visit = sessions[session]?.visit;
-  if (visit !== undefined && sentMs < visit.endMs) visit.triedLate = true;
+  const expected = sessions[session]?.expected;
+  if (expected !== undefined && sentMs < expected.endMs) expected.triedLate = true;
 }
 
-/** One unique item of one user: when it was added and removed, and what the reads have shown so far. Never = Infinity.
- * */
+/** One unique item of one user: when it was added and removed, and what the reads have shown so far. Never =
+ * Infinity. */
 export interface Token {
   readonly name: string;
   /** The token that was first added next. */
@@ -106,7 +106,7 @@ export interface Token {
   lastShown: Operation | undefined;
   /** The first read since `lastShown` that should have shown it and did not. */
   missing: Operation | undefined;
-  /** As `missing`, but the answer was anonymous. This proves no loss: the user may find the token after a login. */
+  /** Like `missing`, but for an anonymous answer. It proves no loss: the user may find the token after a login. */
   hidden: Operation | undefined;
   /** The end of the first read after a removal that did not show it. */
   vanishedMs: number;
@@ -137,16 +137,16 @@ function tokensOf(operations: readonly Operation[], sessions: readonly LoginSess
       if (last !== undefined) last.next = token;
       last = token;
     }
-    noteAdd(token, operation, sessions[operation.session]?.visit);
+    noteAdd(token, operation, sessions[operation.session]?.expected);
   }
   return tokens;
 }
 
-function noteAdd(token: Token, add: Operation, visit: ExpectedSession | undefined): void {
+function noteAdd(token: Token, add: Operation, expected: ExpectedSession | undefined): void {
   if (add.outcome === 'fail') return;
   if (token.adds === 0) {
     token.add = add;
-    visit?.tokens.push(token);
+    expected?.tokens.push(token);
   }
   token.adds += 1;
   if (add.outcome === 'ok') token.acknowledgedMs = Math.min(token.acknowledgedMs, add.doneMs);
@@ -206,9 +206,9 @@ export function mustShow(read: Operation, token: Token): boolean {
 
 /** Everything that the history says about one user. */
 export interface Story {
-  /** In the order of sending. */
+  /** Operations in the order of sending. */
   readonly operations: readonly Operation[];
-  /** By number. */
+  /** Sessions by number. */
   readonly sessions: readonly LoginSession[];
   readonly tokens: ReadonlyMap<string, Token>;
 }
@@ -233,7 +233,7 @@ export interface Verification {
 }
 
 /** The part of an `ExpectedSession` that verification needs. */
-interface VisitEnd {
+interface ExpectedEnd {
   readonly endMs: number;
   readonly triedLate: boolean;
 }
@@ -250,18 +250,18 @@ export function isLateEnough({ sentMs, final }: Operation, { fromMs, finalOnly }
   return finalOnly ? final === true : sentMs >= fromMs;
 }
 
-/** Whether the fault that was healed last could lose a write, and the session lasted beyond it, so that a read can
- * tell. */
-export function isAtRisk(acknowledgedMs: number, { endMs }: VisitEnd, { fromMs, finalOnly }: Verification): boolean {
+/** Whether the last fault could lose a write. The session must also last beyond the healing, so that a read can show a
+ * loss. */
+export function isAtRisk(acknowledgedMs: number, { endMs }: ExpectedEnd, { fromMs, finalOnly }: Verification): boolean {
   return finalOnly ? endMs === Number.POSITIVE_INFINITY : acknowledgedMs <= fromMs && endMs >= fromMs;
 }
 
 /** Whether a good read of this session verifies the writes before it. */
-export function canVerify(read: Operation, visit: VisitEnd, verification: Verification): boolean {
-  return isLateEnough(read, verification) || !isReadAgain(visit);
+export function canVerify(read: Operation, expected: ExpectedEnd, verification: Verification): boolean {
+  return isLateEnough(read, verification) || !isReadAgain(expected);
 }
 
 /** Whether the cart was read, or had to be read, after the last healing. The user may have logged out before it. */
-export function isReadAgain({ endMs, triedLate }: VisitEnd): boolean {
+export function isReadAgain({ endMs, triedLate }: ExpectedEnd): boolean {
   return triedLate || endMs === Number.POSITIVE_INFINITY;
 }

@@ -36,7 +36,7 @@ export interface EvaluatedExpectation {
   /** Absent when the verdict depends on it. */
   readonly level?: 'warn';
   readonly met: boolean;
-  /** What was measured: `21`, `19 of 21 users.exposed (90.5 %)`, `not recovered`. */
+  /** The measured value: `21`, `19 of 21 users.exposed (90.5 %)`, `not recovered`. */
   readonly actual: string;
   /** Why it was not judged: it is about time or errors, and the machine or the driver was late. `met` then has no
    * meaning. */

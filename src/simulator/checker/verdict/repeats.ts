@@ -35,8 +35,8 @@ export interface RepeatSummary extends ModeSummary {
   readonly figures: readonly Spread[];
 }
 
-/** An expectation that `held` of `judged` runs met. Both leave out inconclusive runs, and runs that could not judge it.
- * */
+/** An expectation that `held` of `judged` runs met. Both leave out inconclusive runs, and runs that could not judge
+ * it. */
 export interface RepeatedExpectation {
   readonly text: string;
   readonly level?: 'warn';
@@ -204,8 +204,8 @@ function describeMixture(runs: number, { fail, inconclusive }: Record<VerdictWor
   return `${inconclusive} of ${runs} runs were inconclusive, so the passes of the others do not stand for all.`;
 }
 
-/** Joins the results of one expectation over all runs. It leaves out runs that could not judge it, unless none could.
- * */
+/** Joins the results of one expectation over all runs. It leaves out runs that could not judge it, unless none
+ * could. */
 function joinResults(wanted: EvaluatedExpectation, verdicts: readonly Verdict[]): EvaluatedExpectation {
   const all = verdicts.flatMap(({ expectations }) => expectations.filter(one => isSame(one, wanted)));
   const judged = all.filter(({ notJudged }) => notJudged === undefined);

@@ -45,8 +45,8 @@ export function parseWindow(text: string): Window {
   );
 }
 
-/** Says what is wrong with a window that names a fault which is not among `faultIds`. Undefined when nothing is wrong.
- * */
+/** Says what is wrong with a window that names a fault which is not among `faultIds`. Undefined when nothing is
+ * wrong. */
 export function strangeWindow(window: Window, faultIds: readonly string[]): string | undefined {
   if (!('fault' in window) || faultIds.includes(window.fault)) return undefined;
   return unknownName('window', window.fault, [...windowPhases, ...faultIds, '<from>..<until>']);

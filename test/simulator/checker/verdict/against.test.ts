@@ -4,8 +4,8 @@ import { type ModeSummary, type RunResult, summarizeResults } from '#src/simulat
 
 const nothingLost = 'writes.lost == 0';
 
-/** Returns a summary of `runs` runs. `lossy` of them lost something and did not meet the expectation that nothing is.
- * */
+/** Returns a summary of `runs` runs. `lossy` of them lost something and did not meet the expectation that nothing
+ * is. */
 function summary(runs: number, lossy: number, text = nothingLost, mode = 'redis', level?: 'warn'): ModeSummary {
   const results = Array.from({ length: runs }, (_, index): RunResult => {
     const lostAnything = index < lossy;
