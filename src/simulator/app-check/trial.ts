@@ -169,8 +169,8 @@ class Trial {
   }
 }
 
-/** Returns values that must not be shown: values of requests under names such as `password`, values of answers under
- * names such as `accessToken` (except added items, which may stand under such a name), and every cookie. */
+/** Returns the values that must not be shown. These are values of requests under names such as `password`, values of
+ * answers under names such as `accessToken`, and every cookie. Added items may be shown, whatever their name. */
 export function secretsIn(mapping: JourneyMapping, exchange: TriedExchange): string[] {
   const fields = (['login', 'add', 'remove', 'logout'] as const).flatMap(kind => {
     const request = stepOf(mapping, kind)?.request;

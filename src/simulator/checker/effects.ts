@@ -171,7 +171,7 @@ function cameBackAfterWriting(
 function describeReturns(cameBack: number): string {
   if (cameBack === 0) return '';
   const few = cameBack < cameBackMin ? ': too few to rule out a stale copy, so let more users come' : '';
-  return `; ${cameBack} of them wrote elsewhere meanwhile, and read on it again afterwards${few}`;
+  return `; ${cameBack} of them wrote through another member during the fault, and later read through this one again${few}`;
 }
 
 /** Without a fault, up to this share of the answers may lie outside the band of the baseline. */
@@ -196,7 +196,7 @@ function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): Eff
   return { ...share, result };
 }
 
-/** Expects that an error or a truncated answer reached a user, or that a retry repaired an answer that the link cut. */
+/** Expects that an error or a truncated answer reached a user, or that a retry repaired a truncated answer. */
 function watchBroken({ member }: Effect<'broken'>, { run, between, fault }: Stage): EffectWatch {
   const isIts = isBy(member, run);
   const isUnnamed = ({ backend, outcome }: Operation) => backend === undefined && outcome !== 'ok';
@@ -207,15 +207,14 @@ function watchBroken({ member }: Effect<'broken'>, { run, between, fault }: Stag
   const result = () => {
     const { seen, of } = share.counts;
     const repaired = fault.measured ?? 0;
-    if (seen > 0 || repaired === 0)
-      return { seen, of, text: `${seen} of ${of} answers of ${member} were no good ones` };
-    const text = `${repaired} answers of ${member} were broken off; retries repaired them`;
+    if (seen > 0 || repaired === 0) return { seen, of, text: `${seen} of ${of} answers of ${member} were not ok` };
+    const text = `${repaired} answers of ${member} were cut off; retries repaired them`;
     return { seen: repaired, of: repaired, text };
   };
   return { ...share, result };
 }
 
-/** Expects that a session of the old key was used after the rotation, and that another was made under the new key. */
+/** Expects that an old session was used after the rotation, and that another was made under the new key. */
 function watchKeys({ between }: Stage): EffectWatch {
   const oldKeys = new Set<string>();
   const newKeys: (string | undefined)[] = [];

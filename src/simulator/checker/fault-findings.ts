@@ -57,7 +57,7 @@ export class FaultWatch {
 
 /**
  * Returns a function that says whether a fault exposed a user, given that user's operations in sending order. A fault
- * exposes a user if what it struck had given the user's last answer, or answered the user while the fault lasted.
+ * exposes a user if the struck member gave the user's last answer before it, or answered the user during it.
  */
 function watchExposure(fault: FaultRecord, run: RunRecord): (operations: readonly Operation[]) => boolean {
   const { requestedMs } = fault;

@@ -66,8 +66,8 @@ export interface Findings {
   /** Time from the last healing to the recovery. Null unless `recovery` is "recovered". */
   readonly recoveryMs: number | null;
   readonly recovery: RecoveryState;
-  /** The measures that stayed outside the band of the baseline, in words. Absent unless `recovery` is "not recovered".
-   * */
+  /** The measures that stayed outside the band of the baseline, in words. Absent unless `recovery` is "not
+   * recovered". */
   readonly recoveryProblem?: string;
   /** One finding for each fault that struck, in the order of the history. */
   readonly faults: readonly FaultFinding[];
@@ -114,8 +114,8 @@ export interface FaultFinding {
   /** Null: the fault was not confirmed, or the history does not name an expected effect. */
   readonly effect: EffectSeen | null;
   readonly exposed: number;
-  /** Time from the healing until everything was as in the baseline again, and stayed so until the next fault or the end
-   * of the load. */
+  /** Time from the healing until everything was as in the baseline again. It must stay so until the next fault or the
+   * end of the load. */
   readonly recoveryMs: number | null;
   readonly recovery: RecoveryState;
 }

@@ -8,7 +8,7 @@ const bodyBytesMax = 4 * 1024 * 1024;
 type Settle = (reply: AppReply) => void;
 
 /**
- * Speaks HTTP/1.1 to one origin, with one connection for each concurrent request, so that users do not wait for each
+ * Speaks HTTP/1.1 to one origin. Each concurrent request has its own connection, so that users do not wait for each
  * other. It accepts only loopback addresses: a simulator of thousands of users must not attack other people's servers.
  */
 export class HttpClient {

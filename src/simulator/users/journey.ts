@@ -9,8 +9,8 @@ export interface JourneyRequest {
   readonly headers?: readonly string[];
 }
 
-/** Values that a user carries from earlier answers, such as the hidden field of a form, by their names in the
- * journey. */
+/** Values that a user carries from earlier answers, by their names in the journey. An example is the hidden field of a
+ * form. */
 export type Carried = ReadonlyMap<string, string>;
 
 /** The adapter between the simulated users and one app: how to build requests, and how to read answers. All of it is

@@ -54,10 +54,10 @@ const readBackPauseMs = 200;
  * A step with `beside` happens in another tab: the next steps do not wait for it. After the next step without `beside`,
  * the user waits for all tabs.
  *
- * It does two things beyond the plan. Before a step it logs in (again) if its last login did not end ok, or if it got
- * anonymous answers twice in a row. After an acknowledged logout, when the revocation lag is over, it tries its old
- * cookies once (`replay`). No other step waits for that. If it has not logged in again by then, its next login sends
- * the old session cookie, and the history notes whether the app replaced it.
+ * It does two things beyond the plan. Before a step it logs in (again) if its last login did not end ok, or after two
+ * anonymous answers in a row. After an acknowledged logout, when the revocation lag is over, it tries its old cookies
+ * once (`replay`). No other step waits for that. If it has not logged in again by then, its next login sends the old
+ * session cookie. The history then records whether the app replaced that cookie.
  *
  * It skips steps that are too late, and a logout if its last read showed no cart. After a logout that was not
  * acknowledged it skips everything until it is logged in again.
@@ -94,9 +94,9 @@ export class User {
 
   /**
    * Reads the cart again, until the user gets its own cart, has tried five times, or five seconds have passed. After
-   * the second anonymous answer it logs in again and reads what is left. An empty cart after that login is a loss,
-   * while a single anonymous answer may come from a backend that is still catching up. It stops if it is anonymous even
-   * after the login. A user that never logged in, or that logged out and did not come back, has nothing to read.
+   * the second anonymous answer it logs in again and reads what is left. An empty cart after that login is a loss. A
+   * single anonymous answer may come from a backend that is still catching up. It stops if it is anonymous even after
+   * the login. A user that never logged in, or that logged out and did not come back, has nothing to read.
    */
   async readBack(): Promise<void> {
     if (!this.#state.loggedIn) return;

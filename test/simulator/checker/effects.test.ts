@@ -275,8 +275,12 @@ describe('effects of faults', () => {
         histories: Array.from({ length: count }, () => [history, b1, b2, b1] as const),
         struck: { expects: silent },
       }).text;
-    expect(textFor(1)).to.include('; 1 of them wrote elsewhere meanwhile, and read on it again afterwards: too few');
-    expect(textFor(5)).to.match(/; 5 of them wrote elsewhere meanwhile, and read on it again afterwards$/);
+    expect(textFor(1)).to.include(
+      '; 1 of them wrote through another member during the fault, and later read through this one again: too few',
+    );
+    expect(textFor(5)).to.match(
+      /; 5 of them wrote through another member during the fault, and later read through this one again$/,
+    );
     expect(effectOf({ histories: [[history, b1, b2, b2]], struck: { expects: silent } }).text).not.to.include(
       'elsewhere',
     );

@@ -87,8 +87,8 @@ class ForeignItems {
   }
 }
 
-/** Notes the items that a read shows. An answer for another user says nothing about the user's own tokens, but an item
- * that is not the user's own is always a phantom. */
+/** Notes the items that a read shows. An answer for another user says nothing about the user's own tokens. An item that
+ * is not the user's own is always a phantom. */
 function noteShown(view: View, story: Story, foreign: ForeignItems, tally: Tally): void {
   const { read } = view;
   const { items = [] } = read;

@@ -13,9 +13,9 @@ export interface Doubts {
 
 /** Above this the driver itself was late, and its measurements show its own delay. */
 export const driverLagP99MsMax = 20;
-/** If all processors were busy for longer than this without a break, the servers may have been slow because of it.
- * Measured with two labs on two cores: store calls missed their time-out of half a second after 1.2 s of full load,
- * and never after less than 1 s. */
+/** If all processors were busy for longer than this without a break, the servers may have been slow for that reason.
+ * Measured with two labs on two cores: after 1.2 s of full load, store calls missed their time-out of half a second.
+ * After less than 1 s, none did. */
 export const busyMsMax = 1_000;
 /** Above this share of unverified writes or users, too few were read again. */
 export const unverifiedPercentMax = 1;
@@ -43,7 +43,7 @@ export function describeMachineDoubt({ lagMs, busyMs = 0 }: LabRecord): string |
   if (lagMs.p99 > driverLagP99MsMax)
     return `the driver itself was late (p99 ${lagMs.p99.toFixed(1)} ms, at most ${driverLagP99MsMax} ms allowed)`;
   if (busyMs > busyMsMax)
-    return `no processor was idle for ${(busyMs / 1000).toFixed(1)} s on end (at most ${busyMsMax / 1000} s allowed)`;
+    return `no processor was idle for ${(busyMs / 1000).toFixed(1)} s without a break (at most ${busyMsMax / 1000} s allowed)`;
   return undefined;
 }
 
@@ -135,14 +135,14 @@ function describeMissingEvidence(run: RunRecord, { users, writes, evidence }: Fi
 function describeFewLogins(total: number, { loggedIn }: Evidence): string[] {
   if (total - loggedIn <= (missingPercentMax / 100) * total) return [];
   return [
-    `Only ${loggedIn} of ${total} users could log in, so too few had a session to lose: look why logins fail, or let users come when nothing is broken.`,
+    `Only ${loggedIn} of ${total} users could log in, so too few had a session to lose: find out why logins fail, or let users come when nothing is broken.`,
   ];
 }
 
 function describeFewAdds(acknowledged: number, { adds }: Evidence): string[] {
   if (acknowledged >= (acknowledgedPercentMin / 100) * adds) return [];
   return [
-    `Only ${acknowledged} of ${adds} adds were acknowledged, so there was little to lose: look why adds fail, or let users write when nothing is broken.`,
+    `Only ${acknowledged} of ${adds} adds were acknowledged, so there was little to lose: find out why adds fail, or let users write when nothing is broken.`,
   ];
 }
 
@@ -172,6 +172,6 @@ function describeMissingOperations({ planned }: RunHeader, { sentOfPlan }: Findi
   const missing = planned - sentOfPlan;
   if (missing <= (missingPercentMax / 100) * planned) return [];
   return [
-    `Only ${sentOfPlan} of ${planned} planned operations took place: lower users.arrivals.rate, raise users.think.median, or look why users had to wait.`,
+    `Only ${sentOfPlan} of ${planned} planned operations took place: lower users.arrivals.rate, raise users.think.median, or find out why users had to wait.`,
   ];
 }

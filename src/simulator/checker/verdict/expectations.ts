@@ -83,7 +83,7 @@ export function parseExpectation(text: string): Expectation {
 function parseMetricWindow(metric: string, window: string): Window {
   if (isWindowMetric(metric)) return parseWindow(window);
   throw new ScenarioError(
-    `found ${metric} during ${window}, but ${metric} is counted over the whole run: take "during ${window}" out. Within a window count ${[...windowMetricNames, memberMetric].join(', ')}`,
+    `found ${metric} during ${window}, but ${metric} is counted over the whole run: remove "during ${window}". Within a window count ${[...windowMetricNames, memberMetric].join(', ')}`,
   );
 }
 
@@ -102,7 +102,7 @@ function refuseCannotFail({ text, metric, operator, number, percent }: Expectati
 }
 
 /** Compares an expectation with the findings of its window. Pure. An expectation is not met when its metric has no
- * value, or when `findings` is undefined because nothing was planned in the window. */
+ * value. `findings` is undefined when nothing was planned in the window: then it is not met, either. */
 export function evaluate(
   expectation: Expectation,
   findings: Findings | FindingsWithin | undefined,

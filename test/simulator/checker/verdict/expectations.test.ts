@@ -106,7 +106,7 @@ describe('expectations', () => {
     ['requests.failed != 101 %', 'which every run meets'],
     ['members.backend-1.anwsered > 0', 'unknown metric "members.backend-1.anwsered"'],
     ['members.ejectedAtEnd during recovery == 0', 'members.ejectedAtEnd is counted over the whole run'],
-    ['writes.stale during recovery == 0', 'writes.stale is counted over the whole run: take "during recovery" out'],
+    ['writes.stale during recovery == 0', 'writes.stale is counted over the whole run: remove "during recovery"'],
     ['recoveryMs during recovery < 1', 'Within a window count users.total, users.loggedOut, writes.acknowledged'],
     ['latencyMs.p99 during recovery < 5 %', 'a percentage of latencyMs.p99 has no meaning'],
     ['requests.failed during quiesce == 0', 'found the window quiesce, for which nothing is planned'],

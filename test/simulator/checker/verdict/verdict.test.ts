@@ -164,7 +164,7 @@ describe('verdict', () => {
       'no processor was idle',
       { ...expecting('latencyMs.p99 < 100'), lab: busyFor(2_345).lab },
       findings,
-      'because no processor was idle for 2.3 s on end (at most 1 s allowed)',
+      'because no processor was idle for 2.3 s without a break (at most 1 s allowed)',
     ],
     ['nothing is expected', expecting(), findings, 'The scenario expects nothing in mode sticky'],
     [
