@@ -71,7 +71,7 @@ describe('the longest time with busy processors', () => {
     expect(wasBusy({ ...first, waitedUs: 9e9, throttledUs: 9e9 }, { ...second, throttledUs: 0 }, 200)).to.equal(false);
   });
 
-  it('grows on this machine while more threads run than there are processors', async () => {
+  it('grows on this machine while more processes run than there are processors', async () => {
     const busyMs = watchProcessors();
     const burn = ['-e', 'require("os").setPriority(19); for (;;);'];
     const burners = Array.from({ length: availableParallelism() + 1 }, () => spawn(process.execPath, burn));

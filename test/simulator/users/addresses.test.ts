@@ -70,7 +70,7 @@ describe('users: two addresses of one host', () => {
     });
   });
 
-  it('switch back when the other is unreachable, and certainly fail when both are', async () => {
+  it('fall back to the other address, and fail when both refuse connections', async () => {
     const origins = [await freePort(), await freePort()].map(port => `http://127.0.0.1:${port}`);
     const { operations } = await drive(origins, [adds(1), adds(1)]);
     expect(operations.map(({ outcome, error }) => [outcome, error])).to.deep.equal([
