@@ -1,9 +1,11 @@
-/** A scenario file that cannot be run: exit code 3. The message says file, line, what was found and what was expected. */
+/** A scenario file that cannot be run: exit code 3. The message says file, line, what was found and what was
+ * expected. */
 export class ScenarioError extends Error {
   override readonly name = 'ScenarioError';
 }
 
-/** A history file that cannot be read: exit code 3. The message says file, line, what was found and what was expected. */
+/** A history file that cannot be read: exit code 3. The message says file, line, what was found and what was
+ * expected. */
 export class HistoryFileError extends Error {
   override readonly name = 'HistoryFileError';
 }
@@ -13,7 +15,8 @@ export class LabError extends Error {
   override readonly name = 'LabError';
 }
 
-/** A process of the lab did not boot. `how` it ended or did not answer, with its last lines of output. */
+/** A process of the lab did not boot. `how` says how it ended, or that it did not answer, with its last output
+ * lines. */
 export class BootFailed extends LabError {
   constructor(
     message: string,
@@ -24,7 +27,8 @@ export class BootFailed extends LabError {
   }
 }
 
-/** A member did not come back when a fault was healed: a finding about the system under test, no failure of the lab. */
+/** A member did not come back after a fault was healed. This is a finding about the system, not a failure of the
+ * lab. */
 export class MemberNotBack extends Error {
   override readonly name = 'MemberNotBack';
 
@@ -36,7 +40,7 @@ export class MemberNotBack extends Error {
   }
 }
 
-/** Interrupted by the user; everything was healed and stopped: exit code 130. */
+/** The user interrupted the run, and everything was healed and stopped: exit code 130. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 
@@ -45,7 +49,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** Settles like `work`, or rejects with `Interrupted` as soon as the signal is aborted; `work` is then left to itself. */
+/** Settles as `work` does, or rejects with `Interrupted` once the signal is aborted. It does not cancel `work`. */
 export function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const interrupt = (): void => reject(new Interrupted());

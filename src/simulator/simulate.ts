@@ -26,26 +26,26 @@ import { shopJourney } from './users/shop-requests.js';
 
 export interface SimulateOptions {
   readonly onProgress: OnProgress;
-  /** Aborted: everything is healed and stopped, then `simulate` rejects with `Interrupted`. */
+  /** On abort, `simulate` heals and stops everything, then rejects with `Interrupted`. */
   readonly signal: AbortSignal;
-  /** Of whatever the caller knows, for the header: `{ holdfast: '0.1.0' }`. Node and the stores are added. */
+  /** Versions that the caller knows, for the header: `{ holdfast: '0.1.0' }`. `simulate` adds Node and the stores. */
   readonly versions?: Readonly<Record<string, string>>;
-  /** Store servers of the user's own. No fault may strike one: it is no member of the lab. */
+  /** Store servers that the user runs. They are not members of the lab, so no fault may strike them. */
   readonly storeUrls?: StoreUrls;
-  /** Other labs run beside this one (see `InTurn`). */
+  /** Set when other labs run beside this one (see `InTurn`). */
   readonly inTurn?: InTurn | undefined;
-  /** Part of every item that users add, four characters of base 36 (`tokens.ts`). By chance when absent. */
+  /** Part of the name of every added item: four characters of base 36 (`token-names.ts`). Random when absent. */
   readonly nonce?: string;
 }
 
 /**
- * One run of a scenario in one mode, with real processes:
+ * Runs a scenario once in one mode, with real processes:
  *
  *   start cluster -> warmup -> baseline -> faults -> recovery -> quiesce -> readback -> stop cluster
- *                    |---- users live their plan ---------|
+ *                    |---- users follow their plan -------|
  *
- * It records and judges nothing. Rejects with `LabError` when the lab itself fails, with `Interrupted` when it is
- * told to end; in every case nothing that it started is left.
+ * It records what happens and does not judge it. Rejects with `LabError` when the lab itself fails, and with
+ * `Interrupted` when the signal is aborted. In every case it stops everything that it started.
  */
 export async function simulate(
   scenario: Scenario,
@@ -53,16 +53,16 @@ export async function simulate(
   planned: Plan,
   options: SimulateOptions,
 ): Promise<ListedRun> {
-  mustApply(mode, planned);
-  const plan = { ...planned, faults: planned.faults.map(fault => strikingIn(mode, fault, scenario)) };
+  assertApplies(mode, planned);
+  const plan = { ...planned, faults: planned.faults.map(fault => resolveTarget(mode, fault, scenario)) };
   const journal = new Journal(mode, options.onProgress);
   const spec = { ...clusterSpec(scenario, mode, plan, options.storeUrls), inTurn: options.inTurn };
   journal.starting(memberNames(spec));
   const cluster = await startCluster(spec, options.signal, journal.member);
   try {
-    const nonce = options.nonce ?? makeNonce(chance);
+    const nonce = options.nonce ?? makeNonce(drawRandom);
     const versions = { ...options.versions, ...cluster.versions };
-    const header = { ...headerOf(scenario, mode, plan, versions), nonce, system: systemOf(spec) };
+    const header = { ...buildHeader(scenario, mode, plan, versions), nonce, system: describeSystem(spec) };
     return await drive(scenario, plan, cluster, { journal, header, signal: options.signal });
   } finally {
     journal.end();
@@ -70,8 +70,8 @@ export async function simulate(
   }
 }
 
-/** A plan whose fault has nothing to strike in this mode would prove nothing. */
-function mustApply(mode: ModeName, plan: Plan): void {
+/** Throws when a fault of the plan has nothing to strike in this mode: such a run would prove nothing. */
+function assertApplies(mode: ModeName, plan: Plan): void {
   const missing = notApplicableIn(plan, mode);
   if (missing === undefined) return;
   throw new LabError(
@@ -79,7 +79,7 @@ function mustApply(mode: ModeName, plan: Plan): void {
   );
 }
 
-function strikingIn(mode: ModeName, fault: FaultSpec, { system }: Scenario): FaultSpec {
+function resolveTarget(mode: ModeName, fault: FaultSpec, { system }: Scenario): FaultSpec {
   const target = targetIn(mode, fault.target, system);
   if (target !== undefined) return { ...fault, target };
   throw new LabError(`fault ${fault.id} strikes the store of mode ${mode}, which has no server of its own`);
@@ -101,23 +101,29 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
     ...(header.nonce === undefined ? {} : { nonce: header.nonce }),
     timeoutMs: scenario.users.timeoutMs,
     revocationLagMs: header.revocationLagMs ?? 0,
-    journey: journeyOf(scenario),
+    journey: chooseJourney(scenario),
     clock,
     onOperation: journal.operation,
   });
-  // Wakes all that waits for a later time, faults and phases too: it then sees that the signal is aborted.
-  const breakOff = (): void => void driver.close();
-  signal.addEventListener('abort', breakOff);
-  const stopWatching = watchMembers(cluster, (member, { state, role }) => journal.member(member, state, role));
-  const stopLooking = watchProcessors();
+  // Closing the driver wakes everything that waits for a later time, including faults and phases. Each of them then
+  // sees that the signal is aborted.
+  const closeDriver = (): void => void driver.close();
+  signal.addEventListener('abort', closeDriver);
+  const stopWatchingMembers = watchMembers(cluster, (member, { state, role }) => journal.member(member, state, role));
+  const stopWatchingProcessors = watchProcessors();
   try {
-    const { records, neverStruck } = await goThroughPhases(scenario, plan, { cluster, clock, driver, ...run });
-    const lab = { ...driver.lab(), busyMs: stopLooking(), neverStruck, counts: await countsOf(cluster) };
+    const { records, neverStruck } = await runPhases(scenario, plan, { cluster, clock, driver, ...run });
+    const lab = {
+      ...driver.lab(),
+      busyMs: stopWatchingProcessors(),
+      neverStruck,
+      counts: await collectCounts(cluster),
+    };
     return journal.record(header, records, lab);
   } finally {
-    stopLooking();
-    stopWatching();
-    signal.removeEventListener('abort', breakOff);
+    stopWatchingProcessors();
+    stopWatchingMembers();
+    signal.removeEventListener('abort', closeDriver);
     await driver.close();
   }
 }
@@ -126,12 +132,12 @@ function namesOf(role: ClusterMember['role'], { members }: Cluster): string[] {
   return members.filter(member => member.role === role).map(({ name }) => name);
 }
 
-function journeyOf({ users: { journey, cookie } }: Scenario): Journey {
+function chooseJourney({ users: { journey, cookie } }: Scenario): Journey {
   return journey === 'shop' ? shopJourney : mappedJourney(journey, cookie);
 }
 
-/** Asked when all is over: no request of the run waits for it. */
-async function countsOf({ members }: Cluster): Promise<Record<string, ShopCounts>> {
+/** Asks each member for its own counts. Called after the run, so no request of the run waits for it. */
+async function collectCounts({ members }: Cluster): Promise<Record<string, ShopCounts>> {
   const asked = await Promise.all(members.map(async member => ({ name: member.name, counts: await member.counts() })));
   return Object.fromEntries(asked.flatMap(({ name, counts }) => (counts === undefined ? [] : [[name, counts]])));
 }
@@ -142,7 +148,7 @@ interface Stage extends Run {
   readonly driver: Driver;
 }
 
-async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): Promise<FaultsOver> {
+async function runPhases({ phases }: Scenario, plan: Plan, stage: Stage): Promise<FaultsOver> {
   const { cluster, clock, driver, journal, signal } = stage;
   const { warmupMs, baselineMs, faultsMs, recoveryMs, quiesceMs } = phases;
   const phase = async (...args: Parameters<Journal['phase']>): Promise<void> => {
@@ -151,7 +157,7 @@ async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): 
   };
   journal.begin(clock, warmupMs + baselineMs + faultsMs + recoveryMs + quiesceMs);
   const usersDone = driver.run();
-  usersDone.catch(() => undefined); // looked at in the recovery phase
+  usersDone.catch(() => undefined); // the recovery phase awaits it and sees the error
   let faults: FaultsOver = { records: [], neverStruck: {} };
 
   await phase('warmup', warmupMs, () => clock.until(warmupMs));
@@ -169,7 +175,7 @@ async function goThroughPhases({ phases }: Scenario, plan: Plan, stage: Stage): 
       signal,
       onTransition,
     });
-    // Longer than planned when the faults are: what the recovery phase measures begins with everything healed.
+    // Faults may take longer than this phase. The recovery phase must begin with everything healed.
     await clock.until(endMs);
   });
   await phase('recovery', recoveryMs, () => Promise.all([clock.until(clock.now() + recoveryMs), usersDone]));
@@ -185,8 +191,8 @@ function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls
   return {
     mode,
     target,
-    backends: withSwitches(backends, plan),
-    proxy: proxyBefore(system),
+    backends: enableSwitches(backends, plan),
+    proxy: buildProxySpec(system),
     stores: storesOf(mode),
     storeUrls,
     storesSpec: system,
@@ -194,22 +200,23 @@ function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls
   };
 }
 
-/** The toy shop has its switches only where a fault uses them. */
-function withSwitches(backends: Scenario['system']['backends'], plan: Plan): ClusterSpec['backends'] {
+/** Enables the switches of the toy shop, but only when a fault uses them. */
+function enableSwitches(backends: Scenario['system']['backends'], plan: Plan): ClusterSpec['backends'] {
   if (!plan.faults.some(({ do: action }) => faults[action]?.bySwitch)) return backends;
   return { ...backends, env: { ...backends.env, SHOP_LAB: '1' } };
 }
 
-/** Before programs of the user's own, the proxy asks for their own health path and names the backend in each answer. */
-function proxyBefore({ proxy, backends: { own } }: Scenario['system']): ProxySpec {
-  // A run is over in seconds: what would warm up for half a minute would never have its whole share in one.
+/** Returns the proxy's settings. In front of the user's own programs, the proxy probes their own health path and names
+ * the backend in each answer. */
+function buildProxySpec({ proxy, backends: { own } }: Scenario['system']): ProxySpec {
+  // A run takes seconds. With a slow start of half a minute, no backend would reach its full share.
   const started = { ...proxy, slowStartMs: 0 };
   if (own === undefined) return started;
   return { ...started, health: { ...proxy.health, path: own.ready.http }, extra: ['--name-backends'] };
 }
 
-/** What a verdict needs to know of the system under test. */
-function systemOf(spec: ClusterSpec): SystemRecord {
+/** Returns what a verdict needs to know about the system under test. */
+function describeSystem(spec: ClusterSpec): SystemRecord {
   const { mode, target, proxy, stores } = spec;
   const { affinity, strategy, store }: Mode = modes[mode];
   const inStore = store === 'memory' ? 'backend' : 'store';
@@ -221,7 +228,7 @@ function systemOf(spec: ClusterSpec): SystemRecord {
   };
 }
 
-function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {
+function buildHeader(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {
   return {
     type: 'run',
     schema: 1,
@@ -238,7 +245,7 @@ function headerOf(scenario: Scenario, mode: ModeName, plan: Plan, versions: Reco
   };
 }
 
-/** In [0, 1), from the operating system: no seed may give two runs the same nonce. */
-function chance(): number {
+/** Returns a random number in [0, 1) from the operating system: no seed may give two runs the same nonce. */
+function drawRandom(): number {
   return randomInt(2 ** 32) / 2 ** 32;
 }

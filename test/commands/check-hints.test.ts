@@ -78,7 +78,7 @@ describe('holdfast check, with misleading answers', () => {
   it('suggests a condition on the body, and does not claim that the old cookie is still accepted', () =>
     withServer(pages(), async origin => {
       const steps = await tried(origin, { anonymous: '{ status: 401 }' });
-      expect(steps[0]?.advice?.hint).to.match(/cannot be told .* anonymous: \{ body: \/Please log in\/ \}$/);
+      expect(steps[0]?.advice?.hint).to.match(/cannot tell .* anonymous: \{ body: \/Please log in\/ \}$/);
       expect(texts(steps)).not.to.include('still accepted');
       expect(steps.at(-1)?.note).to.match(/is not known: anonymous does not fit yet/);
     }));

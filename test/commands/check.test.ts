@@ -157,7 +157,7 @@ const wrong: readonly (readonly [
     '$.items[*].sku',
     'read.items',
     /\$\.items\[\*\]\.sku leads to nothing/,
-    /\$ is a map with the keys user, lines, which has no \.items; what is wanted stands here: .*"sku":"user-1/,
+    /\$ is a map with the keys user, lines, which has no \.items; the expected value is here: .*"sku":"user-1/,
   ],
   [
     'items under another key',
@@ -165,7 +165,7 @@ const wrong: readonly (readonly [
     '$.lines[*].note',
     'read.items',
     /finds other items \(x\), and not user-1\./,
-    /it stands in the answer, here: .*"sku":"user-1/,
+    /the answer contains it here: .*"sku":"user-1/,
   ],
   [
     'a name that lies elsewhere',
@@ -173,7 +173,7 @@ const wrong: readonly (readonly [
     'who: $.name',
     'read.who',
     /\$\.name leads to nothing/,
-    /which has no \.name; what is wanted stands here: .*user-1/,
+    /which has no \.name; the expected value is here: .*user-1/,
   ],
   [
     'a name that is written otherwise',
@@ -189,7 +189,7 @@ const wrong: readonly (readonly [
     '<i>([^<]+)</i>',
     'whoami.who',
     /the pattern <i>\(\[\^<\]\+\)<\/i> leads to nothing/,
-    /stands here: <b>user-1<\/b>/,
+    /value is here: <b>user-1<\/b>/,
   ],
   [
     'a removal of something else',
@@ -326,7 +326,7 @@ describe('holdfast check', () => {
         expect(await holdfast.ended()).to.equal(1);
         expect(holdfast.output.stdout).to.match(/✓ login {2,}POST \/login -> status 302 to \/home/);
         expect(holdfast.output.stdout).to.include(`${scenario}:13: users.journey.add.ok`);
-        expect(holdfast.output.stdout).to.include('hint: if that is how it says that it is done: ok: { status: 201 }');
+        expect(holdfast.output.stdout).to.include('hint: if this answer means success: ok: { status: 201 }');
         expect(holdfast.output.stdout).to.include('one step does not fit');
       }).finally(() => rm(folder, { recursive: true }));
     }));

@@ -1,6 +1,6 @@
 /**
- * The simulator against a shop with one defect each, and against the same shop without. Several labs at a time, since
- * they mostly wait; none of the figures is a time.
+ * Runs the simulator against the shop with one defect each, and against the shop without defects. Several labs run at a
+ * time, since they mostly wait and no result depends on time.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,7 +16,7 @@ import { type PlantedDefect, plantedDefects } from './planted-defects.js';
 import { leavingNothing } from './processes.js';
 
 const labsAtOnce = 3;
-/** Its plan has many logouts. */
+/** A seed whose plan has many logouts. */
 const seed = 16;
 const silentRuns = Number(process.env.SILENT_RUNS ?? 1);
 
@@ -43,7 +43,7 @@ async function findingsOf(row: PlantedDefect, env: string, seed: number): Promis
   return check(await simulate(parsed, row.mode, makePlan(parsed, seed), options));
 }
 
-/** All that is wrong, by the names of the metrics; that sessions were lost in some way is said by the ways. */
+/** Returns everything that is wrong, by metric. For lost sessions it lists only the way in which they were lost. */
 function wrongs({ users, writes }: Findings): Record<string, number> {
   const { loggedOutHard, silentlyReset, flickered, identitySwapped, logoutNotHonoured, sessionKept } = users;
   const wrongUsers = { loggedOutHard, silentlyReset, flickered, identitySwapped, logoutNotHonoured, sessionKept };
@@ -81,7 +81,7 @@ describe('planted defects of the shop', function () {
     });
   });
 
-  /** Whether a defect shows in this way within a second or two is chance: where it did not, a run by itself counts. */
+  /** A defect may not show in this way within a second or two. It then runs once more, alone. */
   async function seenOrAgain(name: string, row: PlantedDefect, first?: Promise<Findings>): Promise<Findings> {
     const findings = (await first) ?? expect.fail('it did not run');
     const isSeen =
@@ -94,7 +94,7 @@ describe('planted defects of the shop', function () {
 
   for (const [index, [name, row]] of rows.entries()) {
     const { finding, shape, also = [], fault } = row;
-    it(`${name} is found as ${finding}${shape === undefined ? '' : `, ${shape}`}`, async () => {
+    it(`${name} are found as ${finding}${shape === undefined ? '' : `, ${shape}`}`, async () => {
       const findings = await seenOrAgain(name, row, found[index]);
       const { [finding]: count, ...others } = wrongs(findings);
       expect(count, JSON.stringify(wrongs(findings))).to.be.greaterThan(0);
@@ -112,21 +112,21 @@ describe('planted defects of the shop', function () {
   }
 
   for (const index of Array.from({ length: silentRuns }).keys()) {
-    it(`finds nothing without them: run ${index + 1} of ${silentRuns}`, async () => {
+    it(`are not found in the shop without defects: run ${index + 1} of ${silentRuns}`, async () => {
       const findings = (await silent[index]) ?? expect.fail('it did not run');
       expect(wrongs(findings)).to.deep.equal({});
       expect(findings.writes.acknowledged).to.be.greaterThan(50);
     });
   }
 
-  it('leaves no process and no directory', () => nothingLeft);
+  it('leave no process and no directory', () => nothingLeft);
 });
 
 describe('docs/defects.md', () => {
   const page = readFileSync(path.resolve(import.meta.dirname, '../../../docs/defects.md'), 'utf8');
   const lines = page.split('\n').filter(line => line.startsWith('| `'));
 
-  it('has a line for each that is planted here: what finds it, where, and as what', () => {
+  it('has a line for each planted defect: the mode, the system, and the finding', () => {
     const written = lines.map(line => line.split('|').map(cell => cell.trim().replaceAll('`', '')));
     const said = Object.fromEntries(
       written.map(([, name, _does, mode, where, finding]) => [name, [mode, where, finding]]),
@@ -135,7 +135,7 @@ describe('docs/defects.md', () => {
     expect(said).to.deep.equal(Object.fromEntries(known));
   });
 
-  it('and each is one of the shop', () => expect(defectNames).to.include.members(Object.keys(plantedDefects)));
+  it('lists only defects that the shop has', () => expect(defectNames).to.include.members(Object.keys(plantedDefects)));
 });
 
 function whereOf({ backends = 1, tabs = 1, fault }: PlantedDefect): string {

@@ -13,7 +13,7 @@ import { runInMemory } from './model/run-in-memory.js';
 
 const historiesPerMode = 200;
 
-/** Facts that a correct system causes as well. */
+/** Counts that a correct system can raise, too. */
 const legal = ['recovered', 'unverified'];
 const guarantees = ['readYourWrites', 'monotonicReads', 'monotonicWrites', 'writesFollowReads'];
 
@@ -44,7 +44,7 @@ describe('random histories', function () {
       });
 
       for (const [name, plant] of Object.entries(plants)) {
-        it(`with one planted ${name} are found, named, and blamed on a fault that was at work on its path`, () => {
+        it(`with one planted ${name} raise exactly that finding, with an active fault on its path as a candidate`, () => {
           let [planted, blamed] = [0, 0];
           for (const run of runs) {
             const { culprit, place } = placeFor(run, plant.places(run.operations));
@@ -78,7 +78,7 @@ function wrongsBut(names: readonly string[], findings: Findings): Record<string,
   return Object.fromEntries(Object.entries(wrongs(findings)).filter(([name]) => !names.includes(name)));
 }
 
-/** A place that a fault can explain if there is one, or else any. */
+/** Picks a place that a fault can explain. If there is none, it picks any place. */
 function placeFor(run: ListedRun, places: readonly Place[]): { culprit?: FaultRecord; place?: Place | undefined } {
   const random = randomStream(run.header.seed, 'plant');
   const explained = run.faults.flatMap(culprit =>
@@ -87,7 +87,8 @@ function placeFor(run: ListedRun, places: readonly Place[]): { culprit?: FaultRe
   return pick(random, explained) ?? { place: pick(random, places) };
 }
 
-/** By path and time: it struck something that the data depended on, and was at work in between. */
+/** Whether a fault can explain a defect by path and time: it struck something that the data depended on, and was active
+ * in between. */
 function canExplain({ target, requestedMs, healedMs }: FaultRecord, { since, seen }: Place, run: ListedRun): boolean {
   const { system } = run.header;
   if (seen.sentMs < requestedMs || since.doneMs > (healedMs ?? Number.POSITIVE_INFINITY)) return false;

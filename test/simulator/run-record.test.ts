@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { ModeName } from '#src/modes.js';
-import { type HistoryLine, lineOf } from '#src/simulator/history/lines.js';
+import { type HistoryLine, parseHistoryLine } from '#src/simulator/history/lines.js';
 import type { ListedRun } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
@@ -35,9 +35,9 @@ async function record(mode: ModeName, wanted: { system: string; faults: string }
   return leavingNothing(() => simulate(scenario, mode, makePlan(scenario, 7), options));
 }
 
-/** As it is read from a file again. */
+/** Returns the line as it is read from a file again. */
 function reread<Line extends HistoryLine>(line: Line): HistoryLine {
-  return lineOf(JSON.stringify(line));
+  return parseHistoryLine(JSON.stringify(line));
 }
 
 const quick = 'proxy: { health: { every: 150ms, timeout: 200ms, fall: 2, rise: 2 } }';
@@ -91,7 +91,7 @@ describe('the history of a run', function () {
     for (const line of [header, ...faults, lab, ...operations]) expect(reread(line)).to.deep.equal(line);
   });
 
-  it('names the proxy of each operation where there are two, and the one that is struck answers none', async () => {
+  it('names the proxy of each operation when there are two, and a struck proxy answers none', async () => {
     const system = `backends: { count: 2 }\n  ${quick.replace('{ health', '{ count: 2, affinity: temporary, health')}`;
     const { header, operations, faults } = await record('sealed', {
       system,
@@ -109,7 +109,7 @@ describe('the history of a run', function () {
     expect(operations.find(({ kind, key }) => kind === 'login' && key !== undefined)?.key).to.be.a('string');
   });
 
-  it('counts what a promoted server was asked', async () => {
+  it('counts the calls of a promoted server', async () => {
     const system = `backends: { count: 2 }\n  redis: { replicas: 1 }\n  ${quick}`;
     const { header, faults } = await record('redis', {
       system,
@@ -124,7 +124,7 @@ describe('the history of a run', function () {
     expect(faults[0]?.measured).to.be.greaterThan(20);
   });
 
-  it('says which app did not come back after a kill, with its last lines, and goes on to the end', async () => {
+  it('names an app that did not come back after a kill, with its last lines, and continues to the end', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-boots-once-'));
     try {
       const command = `command: 'BACKEND_ID={name} exec ${process.execPath} ${program('boots-once-backend')}'`;

@@ -14,7 +14,7 @@ const folder = path.resolve(import.meta.dirname, '../../../scenarios');
 const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));
 const textOf = (file: string) => readFileSync(path.join(folder, file), 'utf8');
 
-/** A lab that shows nothing: everybody kept everything. */
+/** The findings of a run in which every user kept everything. */
 const nothingHappened: Findings = {
   ...findings,
   users: { ...findings.users, loggedOut: 0, loggedOutHard: 0, silentlyReset: 0, flickered: 0 },
@@ -24,27 +24,27 @@ const nothingHappened: Findings = {
   stores: { evictions: 0 },
 };
 
-/** Done well they break nothing, as one of two proxies does: that they took place is confirmed by the system itself, or the
- * run is inconclusive. */
+/** Faults that break nothing in a good system, as does the loss of one of two proxies. The system itself confirms that
+ * they took place, or the run is inconclusive. */
 const harmless = ['rotate-secrets', 'scale-out'];
 const isHarmless = ({ do: action, target }: FaultSpec) => harmless.includes(action) || target === 'proxy-1';
 
-/** Where a backend does not learn who has logged out, in each of the modes: that it is so must be expected as well. */
+/** Whether no mode of the scenario tells a backend who has logged out. The scenario must then expect exactly that. */
 const unlearned = (scenario: Scenario) =>
   scenario.modes.every(mode => expected(scenario, mode).some(({ text }) => text === 'users.logoutNotHonoured > 0'));
 
 const logoutLine = (scenario: Scenario) =>
   unlearned(scenario) ? 'users.logoutNotHonoured > 0' : 'users.logoutNotHonoured == 0';
 
-/** A journey without the step can never show what goes wrong with it, so a line about it is refused. */
+/** Whether the journey has the step. Without it, an expectation about the step is rejected, because it cannot fail. */
 const canDo = ({ users: { journey } }: Scenario, kind: 'logout' | 'remove') =>
   journey === 'shop' || journey[kind] !== undefined;
 
-/** Who takes a session for one from the future cannot know which it is to end. */
+/** Expectations that a scenario may omit. A backend that takes a session for one from the future cannot end it. */
 const excused: Readonly<Record<string, string>> = { 'clock-skew sealed': 'users.logoutNotHonoured == 0' };
 
 describe('shipped scenarios', () => {
-  it('are those that the documentation names, at least', () => {
+  it('include all that the documentation names', () => {
     expect(files).to.include.members([
       'blocked-backend.yaml',
       'clock-skew.yaml',
@@ -96,12 +96,12 @@ describe('shipped scenarios', () => {
     describe(file, () => {
       const scenario = parseScenario(textOf(file), file);
 
-      it('is named like its file and points editors to the schema', () => {
+      it('has the name of its file and points editors to the schema', () => {
         expect(`${scenario.name}.yaml`).to.equal(file);
         expect(textOf(file)).to.match(/^# yaml-language-server: \$schema=\.\/scenario\.schema\.json\n/);
       });
 
-      it('says why', () => {
+      it('has a reason', () => {
         expect(scenario.why.length).to.be.greaterThan(40);
       });
 
@@ -119,7 +119,7 @@ describe('shipped scenarios', () => {
         expect(written.length).to.be.greaterThan(30);
       });
 
-      it('expects in every mode that nobody sees what is not theirs', () => {
+      it('expects in every mode that no user sees data of others', () => {
         for (const mode of scenario.modes)
           expect([...expectationsOf(scenario, mode), excused[`${scenario.name} ${mode}`]]).to.include.members([
             'users.identitySwapped == 0',
@@ -129,7 +129,7 @@ describe('shipped scenarios', () => {
           ]);
       });
 
-      it('expects in each of its modes that nothing removed is there again, or says how much may be', () => {
+      it('limits resurrected items in each of its modes', () => {
         if (!canDo(scenario, 'remove')) return;
         for (const mode of scenario.modes) {
           const lines = expected(scenario, mode).map(({ text }) => text);
@@ -137,7 +137,7 @@ describe('shipped scenarios', () => {
         }
       });
 
-      it('expects something of log-outs and of losses in each of its modes', () => {
+      it('expects something about lost sessions and lost writes in each of its modes', () => {
         for (const mode of scenario.modes) {
           const lines = expected(scenario, mode).map(({ text }) => text);
           expect(lines.join('\n'), mode).to.match(/users\.loggedOut.*\n[\s\S]*writes\.lost/);
@@ -145,20 +145,20 @@ describe('shipped scenarios', () => {
       });
 
       if (!scenario.faults.some(isHarmless))
-        it('fails in a mode, if the lab broke nothing', () => {
+        it('fails in at least one mode if nothing broke', () => {
           expect(scenario.modes.filter(mode => unmet(scenario, mode, nothingHappened).length > 0)).not.to.deep.equal(
             [],
           );
         });
 
-      it('fails in each of its modes, if all that was written is lost', () => {
+      it('fails in each of its modes if all writes are lost', () => {
         const { writes } = findings;
         const allLost = { ...findings, writes: { ...writes, lost: writes.acknowledged } };
         for (const mode of scenario.modes)
           expect(unmetOf(scenario, mode, allLost, 'writes.lost'), mode).to.not.be.empty;
       });
 
-      it('fails in each of its modes, if everybody is logged out, but where that is about what must be', () => {
+      it('fails if all users are logged out, except in modes that expect that of most users', () => {
         const { users } = findings;
         const allOut = { ...findings, users: { ...users, loggedOut: users.total } };
         for (const mode of scenario.modes.filter(mode => !logsMostOut(scenario, mode)))
@@ -172,7 +172,7 @@ function unmet(scenario: Scenario, mode: (typeof modeNames)[number], measured: F
   return expected(scenario, mode).filter(expectation => !evaluate(expectation, measured).met);
 }
 
-/** Of those alone that are about one metric. */
+/** Returns the unmet expectations about one metric. */
 function unmetOf(scenario: Scenario, mode: (typeof modeNames)[number], measured: Findings, metric: string) {
   return unmet(scenario, mode, measured).filter(expectation => expectation.metric === metric);
 }
@@ -184,7 +184,8 @@ function logsMostOut(scenario: Scenario, mode: (typeof modeNames)[number]): bool
   );
 }
 
-/** Without the warnings, which decide nothing. What is expected of a window is compared with the whole run. */
+/** Returns the expectations without warnings, which decide nothing. Those about a window are compared with the whole
+ * run. */
 function expected(scenario: Scenario, mode: (typeof modeNames)[number]): Expectation[] {
   return expectationsOf(scenario, mode)
     .map(parseLine)

@@ -82,7 +82,7 @@ describe('simulate', () => {
 
     const edges = members.map(({ member, state }) => `${member} ${state}`);
     expect(edges.slice(0, 3)).to.have.members(['backend-1 up', 'backend-2 up', 'proxy up']);
-    // Back up, the proxy may still send it nothing for a moment.
+    // After a restart, the proxy may still send it no requests for a moment.
     const lives = edges
       .slice(3)
       .join(', ')
@@ -90,7 +90,9 @@ describe('simulate', () => {
     expect(lives).to.equal('backend-2 dead, backend-2 up');
 
     expect(lab.counts?.['backend-1']).to.include.keys('begun', 'opened', 'absent', 'unknown');
-    expect(lab.counts, 'who boots anew counts anew').to.include.keys('backend-2').and.not.include.keys('proxy');
+    expect(lab.counts, 'a process that restarts begins to count again')
+      .to.include.keys('backend-2')
+      .and.not.include.keys('proxy');
 
     const told = progress.flatMap(step => (step.kind === 'fault' ? [step.what] : []));
     expect(told).to.deep.equal(['injected', 'confirmed', 'healed']);
@@ -98,7 +100,7 @@ describe('simulate', () => {
     expect(progress.some(({ kind }) => kind === 'tick')).to.equal(true);
   });
 
-  it('strikes as soon as enough has been written', async () => {
+  it('strikes as soon as enough writes are acknowledged', async () => {
     const { run } = await runShort('sticky', short.replace('at: 50ms', 'when: writes.acknowledged >= 5'));
     expect(run.faults[0]?.confirmedMs).to.be.a('number');
     const written = run.operations.filter(({ kind, outcome }) => kind === 'add' && outcome === 'ok');
@@ -110,7 +112,7 @@ describe('simulate', () => {
     ['sticky', 'redis', 'mode sticky uses no redis'],
     ['redis', 'backend-1->memcached', 'mode redis uses no memcached'],
   ] as const)
-    it(`starts nothing in mode ${mode} for a fault of ${target}`, async () => {
+    it(`starts no process in mode ${mode} for a fault of ${target}`, async () => {
       const members: string[] = [];
       const action = target.includes('->') ? 'cut-link' : 'kill';
       const text = short.replace('do: kill, target: backend-2', `do: ${action}, target: ${target}`);
@@ -123,7 +125,7 @@ describe('simulate', () => {
       expect(members).to.deep.equal([]);
     });
 
-  it('goes on when a fault cannot be confirmed, and says so in the record', async () => {
+  it('continues when a fault cannot be confirmed, and records why', async () => {
     const second = '  - { id: second, at: 200ms, do: kill, target: backend-2, for: 100ms }\n';
     const third = '  - { id: third, when: requests.ok >= 99999, do: kill, target: redis, for: 100ms }\n';
     const { run } = await runShort('redis', short.replace('expect:', `${second}${third}expect:`));
@@ -143,7 +145,7 @@ describe('simulate, with several tabs', () => {
   const tabs = short.replace('  timeout: 1s', '  tabs: 4\n  timeout: 1s').replace(/^faults:\n.*$/m, 'faults: []');
 
   for (const mode of ['redis', 'jwt'] as const)
-    it(`${mode} ${mode === 'redis' ? 'keeps what all of them write' : 'keeps what was answered last'}`, async () => {
+    it(`${mode} ${mode === 'redis' ? 'keeps the writes of all tabs' : 'keeps only the writes that were answered last'}`, async () => {
       const { run } = await runShort(
         mode,
         tabs.replace('[sticky, redis]', `[${mode}]`).replace(/^ {2}sticky:.*$/m, ''),
@@ -156,11 +158,11 @@ describe('simulate, with several tabs', () => {
     });
 });
 
-/** During the warm-up, and as a person does it: interrupt.test.ts. */
+/** interrupt.test.ts tests an interruption during the warm-up, as a person does it. */
 describe('simulate, interrupted', () => {
   const one = short.replace('count: 2', 'count: 1').replace('backend-2', 'backend-1');
   const moments: Record<string, (step: Progress) => boolean> = {
-    'while it starts': ({ kind }) => kind === 'starting',
+    'while the cluster starts': ({ kind }) => kind === 'starting',
     'while a fault lasts': step => step.kind === 'fault' && step.what === 'confirmed',
     'while a fault is injected': step => step.kind === 'fault' && step.what === 'injected',
     ...Object.fromEntries(
@@ -172,7 +174,7 @@ describe('simulate, interrupted', () => {
   };
 
   for (const [when, isNow] of Object.entries(moments))
-    it(`${when}: heals, stops, leaves nothing`, () =>
+    it(`${when}: heals, stops and leaves nothing`, () =>
       leavingNothing(async () => {
         const scenario = parseScenario(one, 'short.yaml');
         const plan = makePlan(scenario, 7);
@@ -190,7 +192,7 @@ describe('simulate, interrupted', () => {
           { ...plan, faults: longer },
           { onProgress, signal: interruption.signal },
         ).catch((error: unknown) => error);
-        // The read-back may be over within the 20 ms.
+        // The read-back may end within the 20 ms.
         if (when !== 'in the phase readback') expect(outcome).to.be.instanceOf(Interrupted);
         if (healed.includes('injected')) expect(healed.at(-1)).to.equal('healed');
         expect(performance.now() - began).to.be.below(15_000);

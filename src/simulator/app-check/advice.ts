@@ -5,23 +5,23 @@ import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from 
 import { pageCharactersMax } from '../scenario/journey/page-pattern.js';
 import { type AppReply, cartTooLarge, type JourneyRequest, noCart } from '../users/journey.js';
 import { type Judgement, wrongBody } from '../users/outcome.js';
-import { brokenOff, hiddenFieldIn } from './answer-clues.js';
+import { describeIncomplete, hiddenFieldIn } from './answer-clues.js';
 
-/** A request and what came back. `request` is absent when there was none to send. */
+/** A request and its reply. `request` is absent when no request could be sent. */
 export interface TriedExchange {
   readonly request?: JourneyRequest;
   readonly reply: AppReply;
 }
 
-const appFailed = 'the app itself failed: what it wrote to its standard error says more';
+const appFailed = 'the app itself failed: look at what it wrote to its standard error';
 
-/** What does not fit between a mapping and an app, for people. Pure. */
+/** Describes, for people, how a mapping does not fit an app. */
 export interface Advice {
   /** The part of the mapping that does not fit: `['add', 'ok']`. */
   readonly at: readonly string[];
-  /** What came, and what was expected. */
+  /** The answer of the app, and what was expected. */
   readonly problem: string;
-  /** What to look at, or to write instead. */
+  /** A proposal what to check, or what to write instead. */
   readonly hint?: string;
 }
 
@@ -29,33 +29,33 @@ export interface Known {
   readonly user: string;
   readonly token: string;
   readonly mapping: JourneyMapping;
-  /** What was sent last for this step: the page before it, when that gave nothing to carry. */
+  /** The last exchange of this step. It is the page before the step if that page gave no value to carry. */
   readonly last: TriedExchange | undefined;
   readonly reply: AppReply;
   readonly judged: Judgement;
 }
 
-/** Explains an answer that does not fit the journey; undefined when it fits. */
-export function adviceOn(kind: OperationKind, known: Known): Advice | undefined {
+/** Explains an answer that does not fit the journey. Undefined when it fits. Pure. */
+export function explainAnswer(kind: OperationKind, known: Known): Advice | undefined {
   const { judged, user, mapping } = known;
   const { outcome, identity, error = '' } = judged;
   if (outcome === 'ok')
-    return typeof identity === 'string' && identity !== user ? otherName(kind, identity, user) : undefined;
+    return typeof identity === 'string' && identity !== user ? explainOtherName(kind, identity, user) : undefined;
   const carried = /^no answer gave a \{(.+)\} to carry$/.exec(error)?.[1];
-  if (carried !== undefined) return nothingToCarry(carried, known);
-  if (!known.reply.complete) return { at: [kind, 'request'], ...brokenOff(known.reply) };
-  if (identity === null) return adviceOnAnonymous(kind, known);
+  if (carried !== undefined) return explainMissingValue(carried, known);
+  if (!known.reply.complete) return { at: [kind, 'request'], ...describeIncomplete(known.reply) };
+  if (identity === null) return explainAnonymousStep(kind, known);
   if (error === 'the answer names no user')
-    return { at: [kind, 'who'], ...notFound(stepOf(mapping, kind)?.who, user, known) };
+    return { at: [kind, 'who'], ...explainNoMatch(stepOf(mapping, kind)?.who, user, known) };
   if (error === cartTooLarge) return { at: ['read', 'items'], problem: error, hint: 'is quantity a number of items?' };
-  if (error === noCart) return { at: ['read', 'items'], ...notFound(mapping.read.items, undefined, known) };
-  return wrongAnswer(kind, known);
+  if (error === noCart) return { at: ['read', 'items'], ...explainNoMatch(mapping.read.items, undefined, known) };
+  return explainWrongAnswer(kind, known);
 }
 
-/** Explains an answer that `anonymous` does not describe, to a request without a login. */
-export function anonymousAdvice(reply: AppReply): Advice {
+/** Explains an answer to a request without a login that does not match `anonymous`. Pure. */
+export function explainAnonymous(reply: AppReply): Advice {
   const at = ['anonymous'];
-  if (!reply.complete) return { at: ['read', 'request'], ...brokenOff(reply) };
+  if (!reply.complete) return { at: ['read', 'request'], ...describeIncomplete(reply) };
   const problem = `a user who is not logged in was answered with ${headOf(reply)}, which is not what anonymous says`;
   const place = locationOf(reply);
   if (place !== undefined)
@@ -64,13 +64,13 @@ export function anonymousAdvice(reply: AppReply): Advice {
     return { at: ['read', 'request'], problem, hint: 'is the path of read right?' };
   if ((reply.status ?? 0) >= 500) return { at: ['read', 'request'], problem, hint: appFailed };
   if ((reply.status ?? 0) >= 400) return { at, problem, hint: `anonymous: { status: ${reply.status} }` };
-  const hint = `this answer cannot be told from an empty cart by its status: name what only it has, such as anonymous: ${onlyThere(reply)}`;
+  const hint = `the status alone cannot tell this answer from an empty cart: name something that only this answer has, such as anonymous: ${proposeCondition(reply)}`;
   return { at, problem, hint };
 }
 
-/** Proposes a condition for `anonymous` from an answer that has a good status: it is to be looked at by the reader. */
-function onlyThere({ body }: AppReply): string {
-  const json = jsonIn(body);
+/** Proposes a condition for `anonymous` from an answer with a good status. The reader must check it. */
+function proposeCondition({ body }: AppReply): string {
+  const json = parseJson(body);
   if (isMap(json)) {
     const found = Object.entries(json).find(([name, value]) => value === null || /^errors?$/.test(name));
     const [name = 'user', value = null] = found ?? [];
@@ -81,7 +81,7 @@ function onlyThere({ body }: AppReply): string {
   return `{ body: /${words.replaceAll('/', '\\/')}/ }`;
 }
 
-function jsonIn(body: string): unknown {
+function parseJson(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
@@ -93,36 +93,37 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Explains a cart that was read and lacks the item that was added, or still holds the one that was removed. */
-export function itemAdvice({ judged, token, mapping, reply }: Known, wanted: boolean): Advice | undefined {
+/** Explains a cart that lacks the added item, or that still holds the removed item. Undefined when the cart is
+ * right. */
+export function explainItem({ judged, token, mapping, reply }: Known, wanted: boolean): Advice | undefined {
   const has = judged.items?.includes(token) ?? false;
   if (has === wanted) return undefined;
   if (has) return { at: ['remove', 'request'], problem: `the item ${token} is still there after its removal` };
   const others = [...new Set(judged.items)].slice(0, 3);
   const found = others.length === 0 ? 'no item' : `other items (${others.join(', ')})`;
-  const around = contextOf(reply.body, token);
+  const around = excerptAround(reply.body, token);
   const hint =
     around === undefined
-      ? 'the answer does not hold it anywhere: does add take it from this field, and does read show it as it was sent?'
-      : `it stands in the answer, here: ${around}`;
+      ? 'the answer does not contain it: does add send the item in the right field, and does read show it unchanged?'
+      : `the answer contains it here: ${around}`;
   return {
     at: around === undefined ? ['add', 'request'] : ['read', 'items'],
-    problem: `${placeOf(mapping.read.items)} finds ${found}, and not ${token}, which was added`,
+    problem: `${describePlace(mapping.read.items)} finds ${found}, and not ${token}, which was added`,
     hint,
   };
 }
 
-function otherName(kind: OperationKind, found: string, user: string): Advice {
+function explainOtherName(kind: OperationKind, found: string, user: string): Advice {
   const problem = `who finds the name "${found}", expected "${user}", who is logged in`;
   const hint = found.includes(user)
     ? `write it as the app does: as: "${found.replace(user, '{user}')}"`
-    : 'it must be what the user logged in with, or hold it: name another field, or leave who out (mixed-up users are then not seen)';
+    : 'the value must be or contain the login name: name another field, or leave out who (mixed-up users then go unnoticed)';
   return { at: [kind, 'who'], problem, hint };
 }
 
-function nothingToCarry(name: string, { mapping, last }: Known): Advice {
+function explainMissingValue(name: string, { mapping, last }: Known): Advice {
   const place = mapping.carry[name];
-  const by = place?.cookie === undefined ? placeOf(place ?? {}) : `the cookie ${place.cookie}`;
+  const by = place?.cookie === undefined ? describePlace(place ?? {}) : `the cookie ${place.cookie}`;
   const page =
     last?.request === undefined
       ? 'no page was asked for before it: name one under before'
@@ -135,27 +136,27 @@ function nothingToCarry(name: string, { mapping, last }: Known): Advice {
   };
 }
 
-function adviceOnAnonymous(kind: OperationKind, known: Known): Advice {
+function explainAnonymousStep(kind: OperationKind, known: Known): Advice {
   const { reply } = known;
   const problem = `answered as without a login: ${headOf(reply)}`;
   if (kind !== 'login') {
     return {
       at: [kind, 'request'],
       problem,
-      hint: 'the login fits, but what it gave was not taken along: a cookie is kept by itself, a token of an answer is named under carry and sent under headers. Or the app answers a wrong password like this login: then name under login.ok what only a good one has',
+      hint: 'the login fits, but this request did not carry its session: cookies are kept by themselves, and a token must be named under carry and sent under headers. If the app answers a wrong password in the same way, name under login.ok what only a good login has',
     };
   }
-  return { at: ['login', 'request'], problem, hint: passwordHint(known) };
+  return { at: ['login', 'request'], problem, hint: hintAtPassword(known) };
 }
 
-function passwordHint({ mapping, user }: Known): string {
+function hintAtPassword({ mapping, user }: Known): string {
   const { form, json } = mapping.login.request;
   const sent = form ?? json;
   const fields = typeof sent === 'object' && sent !== null ? Object.keys(sent).join(', ') : 'nothing';
   return `does the app know the user ${user} with this password? It was sent: ${fields}. Other names: users.names`;
 }
 
-/** Whether the answer to a login looks like one to a wrong password. */
+/** Whether the answer to a login looks like the answer to a wrong password. */
 function refusesPassword({ reply, judged }: Known): boolean {
   const { status = 0, body } = reply;
   const place = locationOf(reply);
@@ -170,18 +171,18 @@ function isLoginPlace(place: string): boolean {
   return /log-?in|sign-?in|auth|session/i.test(place);
 }
 
-function wrongAnswer(kind: OperationKind, known: Known): Advice {
+function explainWrongAnswer(kind: OperationKind, known: Known): Advice {
   const { mapping, reply, judged } = known;
   const step = kind === 'replay' ? 'read' : kind;
   const { status = 0, body } = reply;
   const { ok } = stepOf(mapping, kind) ?? {};
-  const problem = `${headOf(reply)}, expected ${okInWords(ok)}`;
+  const problem = `${headOf(reply)}, expected ${describeOk(ok)}`;
   if (kind === 'login' && refusesPassword(known))
-    return { at: ['login', 'request'], problem, hint: passwordHint(known) };
+    return { at: ['login', 'request'], problem, hint: hintAtPassword(known) };
   if (judged.error?.endsWith(wrongBody))
-    return { at: [step, 'ok'], problem, hint: 'the status fits and the body does not: what came back says why' };
+    return { at: [step, 'ok'], problem, hint: 'the status fits, but the body does not: look at the answer' };
   const place = locationOf(reply);
-  if (place !== undefined) return redirected(step, problem, status, place);
+  if (place !== undefined) return explainRedirect(step, problem, status, place);
   const request = stepOf(mapping, kind)?.request;
   if (status === 404 || status === 405)
     return {
@@ -193,20 +194,20 @@ function wrongAnswer(kind: OperationKind, known: Known): Advice {
     return {
       at: [step, 'request'],
       problem,
-      hint: 'is there a hidden field (CSRF) in its form? Name it under carry, ask for the page under before, and send it along',
+      hint: 'is there a hidden field (CSRF) in its form? Name it under carry, name its page under before, and send it with the request',
     };
   if (status === 401)
     return {
       at: ['anonymous'],
       problem,
-      hint: `if that is how it answers without a login: anonymous: { status: ${status} }`,
+      hint: `if the app answers so without a login: anonymous: { status: ${status} }`,
     };
-  if (status >= 400 && status < 500) return { at: [step, 'request'], problem, hint: bodyHint(request) };
+  if (status >= 400 && status < 500) return { at: [step, 'request'], problem, hint: hintAtBody(request) };
   if (status >= 500) return { at: [step, 'request'], problem, hint: appFailed };
-  return { at: [step, 'ok'], problem, hint: `if that is how it says that it is done: ok: { status: ${status} }` };
+  return { at: [step, 'ok'], problem, hint: `if this answer means success: ok: { status: ${status} }` };
 }
 
-function redirected(step: string, problem: string, status: number, place: string): Advice {
+function explainRedirect(step: string, problem: string, status: number, place: string): Advice {
   if (isLoginPlace(place))
     return {
       at: ['anonymous'],
@@ -216,56 +217,56 @@ function redirected(step: string, problem: string, status: number, place: string
   return {
     at: [step, 'ok'],
     problem,
-    hint: `if that is how it says that it is done: ok: { status: ${status}, redirect-to: ${place} }`,
+    hint: `if this answer means success: ok: { status: ${status}, redirect-to: ${place} }`,
   };
 }
 
-function bodyHint(request: MappedRequest | undefined): string {
+function hintAtBody(request: MappedRequest | undefined): string {
   if (request?.json !== undefined)
-    return 'it was sent as JSON: does the app want a form (form: instead of json:), or other names of fields?';
+    return 'it was sent as JSON: does the app want a form (form: instead of json:), or other field names?';
   if (request?.form !== undefined)
-    return 'it was sent as a form: does the app want JSON (json: instead of form:), or other names of fields?';
+    return 'it was sent as a form: does the app want JSON (json: instead of form:), or other field names?';
   return 'it was sent without a body: does the app want json: or form:?';
 }
 
-/** `wanted`: a text that should stand where the place leads. */
-function notFound(
+/** Explains a path or pattern that matches nothing. `wanted` is a text that it should find. */
+function explainNoMatch(
   place: TextPlace | undefined,
   wanted: string | undefined,
   { reply, token }: Known,
 ): Omit<Advice, 'at'> {
-  const problem = `${placeOf(place ?? {})} leads to nothing in the answer, ${headOf(reply)}`;
+  const problem = `${describePlace(place ?? {})} leads to nothing in the answer, ${headOf(reply)}`;
   const packed = reply.headers['content-encoding'];
   if (packed !== undefined && packed !== 'identity')
     return {
       problem,
       hint: `it came compressed (${packed}), though no request asked for that: switch it off in the app`,
     };
-  const around = contextOf(reply.body, wanted ?? token);
+  const around = excerptAround(reply.body, wanted ?? token);
   if (reply.body.length > pageCharactersMax && place?.regexp !== undefined)
     return {
       problem,
       hint: `the page has ${reply.body.length} characters, and only ${pageCharactersMax} are searched`,
     };
-  const missing = place?.path === undefined ? undefined : missingInJson(reply.body, place.path);
-  const hints = [missing, around === undefined ? undefined : `what is wanted stands here: ${around}`];
+  const missing = place?.path === undefined ? undefined : describeMissing(reply.body, place.path);
+  const hints = [missing, around === undefined ? undefined : `the expected value is here: ${around}`];
   const hint = hints.filter(each => each !== undefined).join('; ');
   return { problem, ...(hint === '' ? {} : { hint }) };
 }
 
-function missingInJson(body: string, path: string): string {
+function describeMissing(body: string, path: string): string {
   try {
-    return missingAt(JSON.parse(body), parseJsonPath(path) ?? []) ?? 'it leads to values that are no items';
+    return missingAt(JSON.parse(body), parseJsonPath(path) ?? []) ?? 'it leads to values that are not items';
   } catch {
-    return 'the answer is no JSON, and a path looks into JSON: a page is read by regexp';
+    return 'the answer is not JSON, and a path reads only JSON: use regexp for a page';
   }
 }
 
-function placeOf({ path, regexp }: TextPlace): string {
+function describePlace({ path, regexp }: TextPlace): string {
   return path ?? (regexp === undefined ? 'nothing' : `the pattern ${regexp}`);
 }
 
-function okInWords({ status, 'redirect-to': target, body, path, absent, equals }: AnswerConditions = {}): string {
+function describeOk({ status, 'redirect-to': target, body, path, absent, equals }: AnswerConditions = {}): string {
   const head = status === undefined ? 'a status from 200 to 399' : `status ${status.join(' or ')}`;
   const value = equals === undefined ? 'a value' : JSON.stringify(equals);
   return [
@@ -275,7 +276,7 @@ function okInWords({ status, 'redirect-to': target, body, path, absent, equals }
   ].join(' and ');
 }
 
-/** `status 302 to /login`, `status 200 (text/html)`. */
+/** Describes the head of an answer: `status 302 to /login`, `status 200 (text/html)`. */
 export function headOf({ status, headers }: AppReply): string {
   const [type] = String(headers['content-type'] ?? '').split(';');
   const more = typeof headers.location === 'string' ? ` to ${headers.location}` : type === '' ? '' : ` (${type})`;
@@ -291,7 +292,7 @@ function locationOf({ status = 0, headers }: AppReply): string | undefined {
 
 const contextCharacters = 40;
 
-function contextOf(body: string, text: string): string | undefined {
+function excerptAround(body: string, text: string): string | undefined {
   const at = body.indexOf(text);
   if (at === -1) return undefined;
   return body.slice(Math.max(0, at - contextCharacters), at + text.length + contextCharacters).replaceAll(/\s+/g, ' ');

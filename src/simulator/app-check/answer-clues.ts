@@ -11,11 +11,11 @@ const hints: readonly (readonly [error: RegExp, hint: string])[] = [
     /^UND_ERR_SOCKET$|ECONNRESET|EPIPE/,
     'the app closed the connection before its answer was whole: did it fail over this request?',
   ],
-  [/HPE_|Expected HTTP/, 'what listens there speaks no HTTP: is it the right port, and not TLS?'],
+  [/HPE_|Expected HTTP/, 'the server speaks no HTTP: is it the right port, and not TLS?'],
 ];
 
-/** No whole answer came: why, and what to look at. Pure. */
-export function brokenOff({ error = 'it ended early' }: AppReply): {
+/** Says why no whole answer came, and what to check. Pure. */
+export function describeIncomplete({ error = 'it ended early' }: AppReply): {
   readonly problem: string;
   readonly hint?: string;
 } {
@@ -32,7 +32,7 @@ const marks: readonly (readonly [tag: RegExp, value: RegExp, what: string])[] = 
   ],
 ];
 
-/** Where a page seems to hold what the next request must bring along, in words: its name, never its value. */
+/** Describes where a page seems to hold a value that the next request must send. It shows the name, never the value. */
 export function hiddenFieldIn(page: string): string | undefined {
   for (const [tag, value, what] of marks) {
     const found = tag.exec(page)?.[0];

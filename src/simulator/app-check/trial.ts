@@ -6,24 +6,24 @@ import { HttpClient } from '../users/http-client.js';
 import type { AppReply } from '../users/journey.js';
 import { mappedJourney, nothingToCarry } from '../users/mapped-journey.js';
 import { type Judgement, judge } from '../users/outcome.js';
-import { type Advice, adviceOn, anonymousAdvice, headOf, itemAdvice, type TriedExchange } from './advice.js';
+import { type Advice, explainAnonymous, explainAnswer, explainItem, headOf, type TriedExchange } from './advice.js';
 
-/** One step, tried once. */
+/** One step that was tried once. */
 export interface TriedStep {
-  /** `login`, or in words what was tried: `read, without a login`. */
+  /** The step, or a description: `login`, `read, without a login`. */
   readonly what: string;
   readonly exchange: TriedExchange | undefined;
-  /** Undefined: it fits. */
+  /** Absent when the step fits. */
   readonly advice?: Advice;
-  /** It fits, and there is something to know about it. */
+  /** A remark about a step that fits. */
   readonly note?: string;
 }
 
-/** How the items of the first simulated user begin, whatever its name. */
+/** Prefix of the items of the first simulated user, whatever its name is. */
 const tokenPrefix = 'user-1.';
 
 export interface TrialOptions {
-  /** The name of the first simulated user of every run: an app with accounts must know it. */
+  /** Name of the first simulated user of every run. An app with accounts must know it. */
   readonly user: string;
   readonly timeoutMs: number;
   /** The session cookie that the scenario names (`users.cookie`). */
@@ -31,8 +31,8 @@ export interface TrialOptions {
 }
 
 /**
- * Tries each step of a journey once, as one user does it, and says what does not fit. Ends early when the login does not:
- * the rest would say nothing new.
+ * Tries each step of a journey once, as one user, and says what does not fit. It stops after a login that does not fit,
+ * because the other steps would then fail, too.
  */
 export async function tryJourney(origin: string, mapping: JourneyMapping, options: TrialOptions): Promise<TriedStep[]> {
   const client = new HttpClient(origin, options.timeoutMs);
@@ -50,11 +50,11 @@ class Trial {
   readonly #origin: string;
   readonly #user: string;
   readonly #cookie: string | undefined;
-  /** As a run makes its items: what an app still keeps of it is left out of account by later runs. */
+  /** Named like the items of a run, so that later runs ignore it if the app keeps it. */
   readonly #token = tokenOf(`${tokenPrefix}0`, makeNonce(Math.random));
   readonly #steps: TriedStep[] = [];
   #exchange: TriedExchange | undefined;
-  /** Whether `anonymous` fits how the app answers without a login. */
+  /** Whether `anonymous` matches the app's answer without a login. */
   #knowsAnonymous = false;
 
   constructor(origin: string, mapping: JourneyMapping, { user, cookie }: TrialOptions, client: HttpClient) {
@@ -67,10 +67,10 @@ class Trial {
   }
 
   async run(): Promise<TriedStep[]> {
-    await this.#asStranger();
+    await this.#tryAnonymous();
     const browser = this.#browser();
     if ((await this.#step(browser, 'login')) === undefined) return this.#steps;
-    this.#lookForCookie(browser);
+    this.#checkCookie(browser);
     await this.#step(browser, 'add');
     await this.#read(browser, 'read', true);
     if (this.#mapping.whoami !== undefined) await this.#step(browser, 'whoami');
@@ -89,18 +89,18 @@ class Trial {
     return new UserBrowser(this.#user, this.#origin, this.#journey, { send });
   }
 
-  async #asStranger(): Promise<void> {
+  async #tryAnonymous(): Promise<void> {
     const browser = this.#browser();
     const asked = await browser.ask('read', undefined);
-    const reply = asked.error?.startsWith(nothingToCarry) ? await this.#withWorthlessToken(browser) : asked;
+    const reply = asked.error?.startsWith(nothingToCarry) ? await this.#readWithWorthlessToken(browser) : asked;
     const { identity } = judge('read', reply, this.#journey);
     this.#knowsAnonymous = identity === null;
-    const advice = identity === null ? undefined : anonymousAdvice(reply);
+    const advice = identity === null ? undefined : explainAnonymous(reply);
     this.#note('read, without a login', reply, advice);
   }
 
-  /** A read that carries what only a login gives, such as a bearer token, is sent with one that is worth nothing. */
-  async #withWorthlessToken(browser: UserBrowser): Promise<AppReply> {
+  /** Sends the read with a worthless value where it carries what only a login gives, such as a bearer token. */
+  async #readWithWorthlessToken(browser: UserBrowser): Promise<AppReply> {
     const carried = new Map(Object.keys(this.#mapping.carry).map(name => [name, 'none']));
     const request = this.#journey.request('read', this.#user, undefined, carried);
     return typeof request === 'string'
@@ -108,19 +108,19 @@ class Trial {
       : browser.askAgain({ request, cookie: undefined });
   }
 
-  /** What it was judged, undefined when it does not fit. */
+  /** Tries a step. Returns the judgement, or undefined when the step does not fit. */
   async #step(browser: UserBrowser, kind: OperationKind): Promise<Judgement | undefined> {
     this.#exchange = undefined;
     const needsToken = kind === 'add' || kind === 'remove';
     const reply = await browser.ask(kind, needsToken ? this.#token : undefined);
     const judged = judge(kind, reply, this.#journey);
-    const advice = adviceOn(kind, { ...this.#known(reply), judged });
+    const advice = explainAnswer(kind, { ...this.#known(reply), judged });
     this.#note(kind, reply, advice);
     return advice === undefined ? judged : undefined;
   }
 
-  /** Of a cookie that the app never sets, a run would find that no login ever kept it. */
-  #lookForCookie(browser: UserBrowser): void {
+  /** Checks that the session cookie exists. If the app never set it, a run could not see that a login kept it. */
+  #checkCookie(browser: UserBrowser): void {
     if (this.#cookie === undefined || browser.session !== undefined) return;
     const advice = {
       at: ['login', 'request'],
@@ -135,7 +135,7 @@ class Trial {
     const reply = await browser.ask('read', undefined);
     const judged = judge('read', reply, this.#journey);
     const known = { ...this.#known(reply), judged };
-    this.#note(what, reply, adviceOn('read', known) ?? itemAdvice(known, wanted));
+    this.#note(what, reply, explainAnswer('read', known) ?? explainItem(known, wanted));
   }
 
   async #logOut(browser: UserBrowser): Promise<void> {
@@ -143,12 +143,12 @@ class Trial {
     if ((await this.#step(browser, 'logout')) === undefined || held === undefined) return;
     const what = held.cookie === undefined ? 'token' : 'cookie';
     const reply = await browser.askAgain(held);
-    const note = this.#replayNote(what, reply);
+    const note = this.#describeReplay(what, reply);
     const step = { what: `read, with the ${what} from before`, exchange: this.#exchange };
     this.#steps.push({ ...step, ...(note === undefined ? {} : { note }) });
   }
 
-  #replayNote(what: string, reply: AppReply): string | undefined {
+  #describeReplay(what: string, reply: AppReply): string | undefined {
     const { outcome, identity, items = [] } = judge('replay', reply, this.#journey);
     if (outcome === 'ok') return undefined;
     if (!this.#knowsAnonymous)
@@ -162,22 +162,22 @@ class Trial {
     return { user: this.#user, token: this.#token, mapping: this.#mapping, reply, last: this.#exchange };
   }
 
-  /** What was not sent has no exchange of its own: then the one before it, the page, is shown. */
+  /** Notes a tried step. If its request was not sent, it shows the exchange of the page before it. */
   #note(what: string, reply: AppReply, advice: Advice | undefined): void {
     const exchange = this.#exchange ?? { reply };
     this.#steps.push({ what, exchange, ...(advice === undefined ? {} : { advice }) });
   }
 }
 
-/** Values that must not be shown: what a request carried under a name such as `password`, what an answer tells under a name
- * such as `accessToken` (an item that was added may be called so too), and every cookie. */
+/** Returns the values that must not be shown. These are values of requests under names such as `password`, values of
+ * answers under names such as `accessToken`, and every cookie. Added items may be shown, whatever their name. */
 export function secretsIn(mapping: JourneyMapping, exchange: TriedExchange): string[] {
   const fields = (['login', 'add', 'remove', 'logout'] as const).flatMap(kind => {
     const request = stepOf(mapping, kind)?.request;
     return [...Object.entries(request?.form ?? {}), ...jsonFields(request?.json)];
   });
   const named = fields.filter(([name]) => /pass|secret|pin\b|otp|api.?key/i.test(name)).map(([, value]) => value);
-  const told = jsonFields(parsed(exchange.reply.body)).filter(
+  const told = jsonFields(parseJson(exchange.reply.body)).filter(
     ([name, value]) => /token|jwt|pass|secret|session/i.test(name) && !value.includes(tokenPrefix),
   );
   const cookies = [exchange.reply.headers['set-cookie'] ?? []]
@@ -188,7 +188,7 @@ export function secretsIn(mapping: JourneyMapping, exchange: TriedExchange): str
   );
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

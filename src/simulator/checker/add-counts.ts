@@ -2,7 +2,7 @@
 export type NestedCounts = { [name: string]: Countable };
 type Countable = number | unknown[] | Set<unknown> | Map<string, number> | NestedCounts;
 
-/** Adds what another thread counted. Both have the same fields. */
+/** Adds the counts of another thread to `into`. Both objects have the same fields. */
 export function addCounts(into: NestedCounts, from: NestedCounts): void {
   for (const [name, counted] of Object.entries(from)) {
     const own = into[name];

@@ -3,17 +3,17 @@ import type { PlannedLoad } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import type { Span } from './verdict/windows.js';
 
-/** What was normal before the first fault, and when that was. */
+/** The normal behaviour before the first fault, and when it was measured. */
 export interface Band extends Span {
-  /** Operations of the plan that it was taken of. */
+  /** Number of planned operations that it was measured from. */
   readonly count: number;
-  /** Share of them that failed, 0 to 1. */
+  /** Share of those operations that failed, 0 to 1. */
   readonly errorShare: number;
-  /** A response time above it is slow: twice the 90th percentile, and 10 ms for timers and the machine. */
+  /** A response time above this is slow: twice the 90th percentile, plus 10 ms for timers and the machine. */
   readonly slowMs: number;
 }
 
-/** Returns the band of the baseline phase, or of all that came before the first fault where there is no such phase. */
+/** Returns the band of the baseline phase. Without such a phase it takes everything before the first fault. */
 export function bandOf(run: Pick<RunRecord, 'phases' | 'faults'>, load: PlannedLoad): Band {
   const { fromMs, untilMs } = normalTime(run);
   const latencyMs = new Float64Array(load.plannedMs.length);

@@ -10,9 +10,9 @@ import type { Findings } from './findings.js';
 import { dropsOf, joinLoads, type PlannedLoad } from './load.js';
 import { type PassCounts, UserPass } from './users/user-pass.js';
 
-/** What a thread needs to judge its users, beside the band. */
+/** The input of a thread, except the band, which it gets later. */
 export interface CheckShare {
-  /** Without operations. */
+  /** The run without its operations. */
   readonly run: RunRecord;
   readonly tables: readonly TableParts[];
   readonly share: UserShare;
@@ -21,7 +21,8 @@ export interface CheckShare {
 const threadsMax = 4;
 
 /**
- * Finds what `check` finds. Several threads judge the users of a history that `openHistory` keeps outside the heap:
+ * Returns the same findings as `check`. Several threads judge the users of a history that `openHistory` keeps outside
+ * the heap:
  *
  *     thread                                   this one
  *     the load of its share of the operations  ->  the load of the run, its band
@@ -38,7 +39,7 @@ export async function checkInThreads(
     startWorker({ run: { ...run, operations: [] }, tables: operations.parts, share: { number, of: threads } }),
   );
   try {
-    const loads = await Promise.all(workers.map(worker => answerOf<PlannedLoad>(worker)));
+    const loads = await Promise.all(workers.map(worker => receiveFrom<PlannedLoad>(worker)));
     const preparation = prepareCheck(run, joinLoads(loads, dropsOf(run.lab)));
     const shares = workers.map(worker => judgeUsers(worker, preparation.band));
     const times = percentilesIn(preparation);
@@ -56,11 +57,11 @@ function startWorker(share: CheckShare): Worker {
 
 function judgeUsers(worker: Worker, band: Band): Promise<PassCounts> {
   worker.postMessage(band);
-  return answerOf(worker);
+  return receiveFrom(worker);
 }
 
-/** Rejects if the thread ends first. */
-function answerOf<Answer>(worker: Worker): Promise<Answer> {
+/** Resolves with the next message of the thread. Rejects if the thread ends first. */
+function receiveFrom<Answer>(worker: Worker): Promise<Answer> {
   return new Promise((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);

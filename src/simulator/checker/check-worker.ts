@@ -10,11 +10,11 @@ import { UserPass } from './users/user-pass.js';
 /** A thread that judges some users of a long history: see `checkInThreads`. */
 if (parentPort === null) throw new Error('this program is a thread');
 const { run, tables, share }: CheckShare = workerData;
-const asked = once(parentPort, 'message');
-parentPort.postMessage(...withoutCopy(loadOfShare(tables, share)));
+const bandReceived = once(parentPort, 'message');
+parentPort.postMessage(...transferColumns(loadOfShare(tables, share)));
 const operations = new JoinedTables(tables, share);
 operations.groupUsers();
-const [band] = await asked;
+const [band] = await bandReceived;
 const pass = new UserPass(run, band);
 for (const own of byUser(operations)) pass.see(own);
 parentPort.postMessage(pass.counts());
@@ -23,6 +23,7 @@ function loadOfShare(all: readonly TableParts[], { number, of }: UserShare): Pla
   return loadOf(new JoinedTables(all.filter((_, i) => i % of === number)));
 }
 
-function withoutCopy(load: PlannedLoad): [PlannedLoad, ArrayBuffer[]] {
+/** Returns the arguments of `postMessage` that transfer the columns instead of copying them. */
+function transferColumns(load: PlannedLoad): [PlannedLoad, ArrayBuffer[]] {
   return [load, Object.values(load).map(({ buffer }) => buffer)];
 }

@@ -9,37 +9,42 @@ import { byUser } from './users/operations.js';
 import { UserPass } from './users/user-pass.js';
 
 /**
- * Finds what a run did to its users. Pure, and from the history alone:
+ * Returns what a run did to its users. Pure; it needs only the history:
  *
  *     operations -> user by user -> order, reads, writes, logins     -> counts and incidents -> blame
- *                |               -> exposed to which faults, effects -> findings of each fault
+ *                |               -> exposure to faults, effects      -> findings of each fault
  *                -> columns      -> band of the baseline             -> percentiles, recovery
  *
- * Users cannot affect each other's tokens, so each is judged apart. The words: a *token* is the unique item of one add.
- *   acknowledged     its add ended ok
- *   known            acknowledged, or shown by a read; reads that begin later must show it
- *   visit            from a login to the user's own logout. Being logged out otherwise does not end it
- *   verified         a good read had to show it, and began after the last healing (`verification.ts`)
- *   lost             known, not possibly removed, missing from the last good read that had to show it, and verified
- *   unexplained      lost, and no fault struck what it depended on in that time (`blame.ts`)
- *   stale            missing from a read that had to show it, shown by a later one
- *   unverified       acknowledged before the user's own logout began, and not verified
- *   recovered        the add ended unknown, and a read showed it: legal
- *   phantom          shown, and never put there by this user: another user's item
- *   failed-visible   shown, though the add certainly failed
- *   duplicated       shown with a quantity above the number of adds that can have happened
- *   resurrected      shown by a read that began after its removal was acknowledged
- *   logged out       answered as anonymous during a visit. *hard*: refused until the next login, or to the end.
- *                    *flicker*: accepted again without another login. *silent reset*: accepted throughout, and several
- *                    writes of the session are gone at once
- *   identity swapped           an answer names another user
- *   logout not honoured        accepted after the user's own acknowledged logout, or by the cookies from before it, by a
- *                              request that began when the revocation lag of the mode had passed
- *   session kept               after a login the browser holds the session cookie that it came with (OWASP: session
- *                              fixation), and that cookie is accepted
- *   exposed          bound to, or last answered by, what a fault struck when it struck (`exposure.ts`)
+ * Users cannot affect each other's tokens, so each user is judged alone. A *token* is the unique item of one add.
+ * A token is:
+ *   acknowledged     when its add ended ok
+ *   known            when it was acknowledged, or a read showed it. Reads that begin later must show it
+ *   verified         when a good read had to show it, and began after the last healing (`Verification`)
+ *   lost             when it is known, certainly not removed, verified, and missing from the last good read that had
+ *                    to show it
+ *   unexplained      when it is lost, and no fault struck anything that it depended on in that time (`blame.ts`)
+ *   stale            when a read that had to show it missed it, and a later read showed it
+ *   unverified       when it was acknowledged before the user's own logout began, and is not verified
+ *   recovered        when its add ended unknown, and a read showed it: legal
+ *   phantom          when a read showed it and this user never added it: it is another user's item
+ *   failed-visible   when a read showed it although its add certainly failed
+ *   duplicated       when a read showed it more often than its adds can have happened
+ *   resurrected      when a read showed it that began after its removal was acknowledged
+ * A user is:
+ *   logged out       when an answer treats the user as anonymous during an expected session (`ExpectedSession`: from a
+ *                    login to the user's own logout). *hard*: refused until the next login, or to the end. *flicker*:
+ *                    accepted again without another login. *silent reset*: accepted throughout, but several writes of
+ *                    the session are gone at once
+ *   exposed          when the struck member gave the user's last answer before the fault, or answered the user during
+ *                    it (`fault-findings.ts`)
+ * And:
+ *   identity swapped       an answer names another user
+ *   logout not honoured    a request was accepted after the user's own acknowledged logout, or with the cookies from
+ *                          before it. The request began after the revocation lag of the mode
+ *   session kept           after a login the browser still has the session cookie from before the login, and the system
+ *                          accepts that cookie (OWASP: session fixation)
  *
- * Two times that are equal count as one after the other: one clock stamps them all.
+ * Equal times count as one after the other, because one clock stamps them all.
  */
 export function check(run: RunRecord): Findings {
   const preparation = prepareCheck(run);
@@ -48,7 +53,7 @@ export function check(run: RunRecord): Findings {
   return findingsOf(run, preparation, percentilesIn(preparation), pass);
 }
 
-/** What has to be known before the first user is judged. */
+/** The inputs that must be known before the first user is judged. */
 export interface Preparation {
   readonly load: PlannedLoad;
   readonly band: Band;
@@ -60,7 +65,7 @@ export function prepareCheck(run: RunRecord, load = loadOf(run.operations, drops
 
 type Times = Pick<Findings, 'latencyMs' | 'serviceMs'>;
 
-/** Needs no user to be judged: threads may judge them meanwhile. */
+/** Returns the percentiles of the whole run. It needs no judged user, so threads may judge users meanwhile. */
 export function percentilesIn({ load }: Preparation): Times {
   return {
     latencyMs: percentilesOf(load.latencyMs),
@@ -113,7 +118,7 @@ function timesLoggedOut(incidents: readonly Incident[]): number[] {
   return incidents.filter(({ kind }) => kind === 'logged-out').map(({ seenMs }) => seenMs);
 }
 
-/** A total order, whatever the order of the users in the history. */
+/** Compares incidents by a total order, so that the order of the users in the history does not matter. */
 function bySeen(a: Incident, b: Incident): number {
   return (
     a.seenMs - b.seenMs ||
@@ -128,13 +133,13 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-/** Adds up what the members of the lab counted by themselves, since the last boot of each. */
+/** Adds up what the members of the lab counted themselves, each since its last boot. */
 export function countsOf({ lab }: Pick<RunRecord, 'lab'>): Pick<Findings, 'noSession' | 'stores'> {
   const counted = Object.values(lab.counts ?? {});
   const total = (name: string): number => counted.reduce((sum, counts) => sum + (counts[name] ?? 0), 0);
-  // A store counts evictions and no sessions. Where only stores count, "forged 0 times" would be a claim without evidence.
-  const isSaid = counted.some(counts => Object.keys(counts).some(name => name !== 'evictions'));
-  const times = (name: string): number | null => (isSaid ? total(name) : null);
+  // A store counts only evictions. If only stores count, "forged 0 times" would be a claim without evidence.
+  const hasReasons = counted.some(counts => Object.keys(counts).some(name => name !== 'evictions'));
+  const times = (name: string): number | null => (hasReasons ? total(name) : null);
   return {
     noSession: {
       absent: times('absent'),

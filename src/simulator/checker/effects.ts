@@ -5,18 +5,19 @@ import type { EffectSeen } from './findings.js';
 import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
 
 /**
- * What users noticed of a fault. A confirmation says that the mechanism worked; only the effect says that it mattered.
- * Each kind of effect is one function. Its watch is shown the operations of each user, and then says what it saw.
+ * Measures what users noticed of a fault. A confirmation shows that the fault worked; only its effect shows that it
+ * mattered. Each kind of effect is one function, which returns a watch. The watch sees the operations of each user, and
+ * then returns what it counted.
  */
 export interface EffectWatch {
-  /** What was seen so far. What a watch over other users counted is added to it. */
+  /** Counts so far. Another thread adds the counts of its own users to them. */
   readonly counts: NestedCounts;
-  /** The operations of one user, in sending order. */
+  /** Takes the operations of one user, in sending order. */
   see(operations: readonly Operation[]): void;
   result(): EffectSeen;
 }
 
-/** Returns undefined when the fault was not confirmed, or its record does not say what is to be seen. */
+/** Returns undefined when the fault was not confirmed, or its record does not name an expected effect. */
 export function watchEffect(fault: FaultRecord, run: RunRecord, band: Band): EffectWatch | undefined {
   const between = betweenOf(fault, run);
   const { expects } = fault;
@@ -36,15 +37,15 @@ export function watchEffect(fault: FaultRecord, run: RunRecord, band: Band): Eff
     case 'asked':
       return watchStore(expects, stage);
     case 'link-bytes':
-      return constant(
+      return fixedEffect(
         fault.measured ?? 0,
         fault.measured ?? 0,
         `${expects.link} lost or held back ${fault.measured ?? 0} bytes`,
       );
     case 'confirm-changed':
       return fault.wasConfirmedBefore === false
-        ? constant(1, 1, 'confirm failed before inject and succeeded after it')
-        : constant(0, 1, 'confirm had succeeded before inject ran, so it shows no change');
+        ? fixedEffect(1, 1, 'confirm failed before inject and succeeded after it')
+        : fixedEffect(0, 1, 'confirm had succeeded before inject ran, so it shows no change');
   }
 }
 
@@ -57,11 +58,11 @@ interface Stage {
 
 type Effect<Kind extends ExpectedEffect['kind']> = Extract<ExpectedEffect, { readonly kind: Kind }>;
 
-function constant(seen: number, of: number, text: string): EffectWatch {
+function fixedEffect(seen: number, of: number, text: string): EffectWatch {
   return { counts: {}, see: () => undefined, result: () => ({ seen, of, text }) };
 }
 
-/** Sent and answered within the time in which the fault must show its effect. */
+/** Whether the operation was sent and answered within the time in which the fault must show its effect. */
 function isWithin({ sentMs, doneMs }: Operation, { fromMs, untilMs }: Between): boolean {
   return sentMs >= fromMs && doneMs <= untilMs;
 }
@@ -105,7 +106,7 @@ function watchAnswers({ member }: Effect<'answered'>, { run, between }: Stage): 
   return { ...share, result };
 }
 
-/** The member answered users before it was struck, and none while the fault lasted. */
+/** Expects that the member answered users before it was struck, and no user while the fault lasted. */
 function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stage): EffectWatch {
   const isMember = isBy(member, run);
   const isIts = (operation: Operation) => isMember(operation) && (link === undefined || operation.proxy === link);
@@ -142,7 +143,7 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
     if (answeredBefore === 0) return { seen: 0, of, text: `${member} had answered no user before it was struck` };
     if (sentBetween === 0) return { seen: 0, of, text: `no user sent a request while ${member} was away` };
     const had = `${member} had answered ${answeredBefore} of ${of} users, and answered none while the fault lasted`;
-    if (!hasPeers) return { seen: answeredBefore, of, text: `${had}${inWords(cameBack)}` };
+    if (!hasPeers) return { seen: answeredBefore, of, text: `${had}${describeReturns(cameBack)}` };
     return moved === 0
       ? { seen: 0, of, text: `no user of ${member} was answered by another proxy while ${member} was away` }
       : { seen: moved, of: answeredBefore, text: `${had}; another proxy answered ${moved} of them` };
@@ -150,10 +151,10 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
   return { counts, see, result };
 }
 
-/** With fewer users who come back, a stale copy may well go unseen. */
+/** If fewer users come back, a stale copy may well go unseen. */
 const cameBackMin = 5;
 
-/** Whether a user wrote through another member while the fault lasted, and then read through the one that was struck. */
+/** Whether a user wrote through another member while the fault lasted, and later read through the struck member. */
 function cameBackAfterWriting(
   operations: readonly Operation[],
   isIts: (operation: Operation) => boolean,
@@ -167,16 +168,17 @@ function cameBackAfterWriting(
   );
 }
 
-function inWords(cameBack: number): string {
+function describeReturns(cameBack: number): string {
   if (cameBack === 0) return '';
   const few = cameBack < cameBackMin ? ': too few to rule out a stale copy, so let more users come' : '';
-  return `; ${cameBack} of them wrote elsewhere meanwhile, and read on it again afterwards${few}`;
+  return `; ${cameBack} of them wrote through another member during the fault, and later read through this one again${few}`;
 }
 
-/** As many answers may lie outside the band of the baseline without a fault. */
+/** Without a fault, up to this share of the answers may lie outside the band of the baseline. */
 const slowPercentOfBand = 10;
 
-/** A stated delay needs one answer that took it. Without one, more answers must be slow than the baseline explains. */
+/** Expects one answer that took the stated delay. If none is stated, more answers must be slow than the baseline
+ * explains. */
 function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): EffectWatch {
   const limitMs = atLeastMs ?? stage.band.slowMs;
   const isIts = isBy(member, stage.run);
@@ -194,7 +196,7 @@ function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): Eff
   return { ...share, result };
 }
 
-/** An error, or an answer that was broken off, reached a user; or a retry repaired what the link had broken off. */
+/** Expects that an error or a truncated answer reached a user, or that a retry repaired a truncated answer. */
 function watchBroken({ member }: Effect<'broken'>, { run, between, fault }: Stage): EffectWatch {
   const isIts = isBy(member, run);
   const isUnnamed = ({ backend, outcome }: Operation) => backend === undefined && outcome !== 'ok';
@@ -205,15 +207,14 @@ function watchBroken({ member }: Effect<'broken'>, { run, between, fault }: Stag
   const result = () => {
     const { seen, of } = share.counts;
     const repaired = fault.measured ?? 0;
-    if (seen > 0 || repaired === 0)
-      return { seen, of, text: `${seen} of ${of} answers of ${member} were no good ones` };
-    const text = `${repaired} answers of ${member} were broken off; retries repaired them`;
+    if (seen > 0 || repaired === 0) return { seen, of, text: `${seen} of ${of} answers of ${member} were not ok` };
+    const text = `${repaired} answers of ${member} were cut off; retries repaired them`;
     return { seen: repaired, of: repaired, text };
   };
   return { ...share, result };
 }
 
-/** A session made under the old key was used after the rotation, and a session was made under the new key. */
+/** Expects that an old session was used after the rotation, and that another was made under the new key. */
 function watchKeys({ between }: Stage): EffectWatch {
   const oldKeys = new Set<string>();
   const newKeys: (string | undefined)[] = [];
@@ -239,7 +240,7 @@ function watchKeys({ between }: Stage): EffectWatch {
   return { counts, see, result };
 }
 
-/** The store was asked: its own counter grew, or an operation failed or was slow while it was struck. */
+/** Expects that users needed the store: its own counter grew, or an operation failed or was slow during the fault. */
 function watchStore({ store, from }: Effect<'asked'>, { between, band, fault, run }: Stage): EffectWatch {
   const isIts = from === undefined ? () => true : isBy(from, run);
   const share = countShare(

@@ -14,16 +14,21 @@ interface WatchedFault {
   readonly counts: { exposed: number; readonly effect: NestedCounts };
 }
 
-/** Looks, user by user, which faults exposed a user and what showed their effect. */
+/** Finds, user by user, which faults exposed a user and which operations show their effect. */
 export class FaultWatch {
-  /** By the place of the fault in the run. */
+  /** Keyed by the index of the fault in the run. */
   readonly counts: NestedCounts;
   readonly #watched: readonly WatchedFault[];
 
   constructor(run: RunRecord, band: Band) {
     this.#watched = run.faults.map(fault => {
       const effect = watchEffect(fault, run, band);
-      return { fault, effect, exposes: exposureBy(fault, run), counts: { exposed: 0, effect: effect?.counts ?? {} } };
+      return {
+        fault,
+        effect,
+        exposes: watchExposure(fault, run),
+        counts: { exposed: 0, effect: effect?.counts ?? {} },
+      };
     });
     this.counts = Object.fromEntries(this.#watched.map(({ counts }, i) => [i, counts]));
   }
@@ -40,7 +45,7 @@ export class FaultWatch {
     return isExposed;
   }
 
-  /** `recoveries` belong to the groups, one by one. */
+  /** Returns one finding for each fault. `recoveries[i]` belongs to `groups[i]`. */
   findings(groups: readonly FaultGroup[], recoveries: readonly Recovery[]): FaultFinding[] {
     return this.#watched.map(({ fault, effect, counts: { exposed } }) => {
       const own = recoveries[groups.findIndex(({ faults }) => faults.includes(fault))];
@@ -51,10 +56,10 @@ export class FaultWatch {
 }
 
 /**
- * Returns whether a fault exposed a user, given that user's operations in sending order: what the fault struck had
- * answered the user last when it struck, or answered the user while the fault lasted.
+ * Returns a function that says whether a fault exposed a user, given that user's operations in sending order. A fault
+ * exposes a user if the struck member gave the user's last answer before it, or answered the user during it.
  */
-function exposureBy(fault: FaultRecord, run: RunRecord): (operations: readonly Operation[]) => boolean {
+function watchExposure(fault: FaultRecord, run: RunRecord): (operations: readonly Operation[]) => boolean {
   const { requestedMs } = fault;
   const healingMs = fault.healRequestedMs ?? fault.healedMs ?? Number.POSITIVE_INFINITY;
   const isThrough = wentThrough(fault, run);
@@ -71,7 +76,7 @@ function exposureBy(fault: FaultRecord, run: RunRecord): (operations: readonly O
   };
 }
 
-/** Counts good answers by member, and looks which members are away or idle at the end. */
+/** Counts good answers by member, and finds the members that are ejected, idle or not back at the end. */
 export class MemberWatch {
   readonly counts = {
     answered: new Map<string, number>(),
@@ -87,12 +92,12 @@ export class MemberWatch {
     this.#lastHealedMs = Math.max(...run.faults.map(({ healedMs }) => healedMs ?? Number.POSITIVE_INFINITY), 0);
     this.#hasAffinity = run.header.system?.affinity ?? true;
     const proxies = namesOf(run, 'proxy');
-    // The only proxy answers everything: operations name one only where there are several.
+    // Operations name a proxy only when there are several: a single proxy answers everything.
     for (const name of [...namesOf(run, 'backend'), ...(proxies.length > 1 ? proxies : [])])
       this.counts.answered.set(name, 0);
   }
 
-  /** The operations of one user, in sending order. */
+  /** Takes the operations of one user, in sending order. */
   see(operations: readonly Operation[]): void {
     let isBound = false;
     for (const operation of operations) {
@@ -123,7 +128,7 @@ export class MemberWatch {
     if (isAfter) this.counts.answeredAfter.add(member);
   }
 
-  /** It was struck and healed, runs, and answered no request although enough users arrived that it could have served. */
+  /** Whether a healed backend runs and answered no request, although enough users arrived that it could have served. */
   #isIdle(name: string, state: string | undefined): boolean {
     const wasHealed = ({ target, healedMs }: FaultRecord) =>
       healedMs !== null && (endsOf(target) ?? [target]).includes(name);

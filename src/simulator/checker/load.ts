@@ -1,20 +1,20 @@
 import { eachOutline, type LabRecord, type OperationOutline, type Operations } from '../history/records.js';
 
-/** What the plan wanted of the system, as columns: recovery and percentiles go over it several times. */
+/** The planned operations of a run, as columns: recovery and percentiles read them several times. */
 export interface PlannedLoad {
   readonly plannedMs: Float64Array;
-  /** Response time: done - planned. NaN where it is no time that a user waited: a refused connection has none. */
+  /** Response time: done - planned. NaN when no user waited for an answer, as after a refused connection. */
   readonly latencyMs: Float64Array;
-  /** Service time: done - sent. NaN there too, and for a step that was never sent. */
+  /** Service time: done - sent. NaN where `latencyMs` is NaN, and for a step that was never sent. */
   readonly serviceMs: Float64Array;
-  /** 1 where the outcome is not ok, or the step was dropped. */
+  /** 1 when the outcome is not ok, or the step was dropped. Otherwise 0. */
   readonly failed: Uint8Array;
 }
 
 /** A step of the plan that was never sent. */
 export interface Drop {
   readonly plannedMs: number;
-  /** How long its user had waited when it was dropped. 0 where the history does not say. */
+  /** How long its user had waited when it was dropped. 0 when the history does not say. */
   readonly waitedMs: number;
 }
 
@@ -22,12 +22,13 @@ export function dropsOf({ droppedMs = [], droppedWaitMs = [] }: LabRecord): Drop
   return droppedMs.map((plannedMs, i) => ({ plannedMs, waitedMs: droppedWaitMs[i] ?? 0 }));
 }
 
-/** Whether the plan holds it: no replay, no read-back, no second login. */
+/** Whether an operation belongs to the plan: it is not a replay, a read-back or a second login. */
 export function isOfPlan({ kind, final, extra }: OperationOutline): boolean {
   return !(final || extra) && kind !== 'replay';
 }
 
-/** Returns the columns of the operations and of the dropped steps. Replays and the read-back are the lab's own. */
+/** Returns the columns of the operations and the dropped steps. It skips replays and the read-back: the lab sends those
+ * itself. */
 export function loadOf(operations: Operations, drops: readonly Drop[] = []): PlannedLoad {
   const columns = new LoadColumns(operations.length + drops.length);
   eachOutline(operations, operation => columns.add(operation));
@@ -69,11 +70,11 @@ function joinInto<Column extends Float64Array | Uint8Array>(whole: Column, colum
   return whole;
 }
 
-function wasWaitedFor({ outcome, status, error }: OperationOutline): boolean {
+function hasWaitTime({ outcome, status, error }: OperationOutline): boolean {
   return outcome === 'ok' || status !== undefined || error === 'timeout';
 }
 
-/** Columns while they are being filled, with room for `lengthMax` steps. */
+/** Fills the columns step by step, up to `lengthMax` steps. */
 export class LoadColumns {
   readonly #load: PlannedLoad;
   #count = 0;
@@ -91,7 +92,7 @@ export class LoadColumns {
     if (operation.final || operation.kind === 'replay') return;
     const count = this.#count;
     const { plannedMs, doneMs } = operation;
-    const isTimed = wasWaitedFor(operation);
+    const isTimed = hasWaitTime(operation);
     this.#load.plannedMs[count] = plannedMs;
     this.#load.latencyMs[count] = isTimed ? doneMs - plannedMs : Number.NaN;
     this.#load.serviceMs[count] = isTimed ? doneMs - operation.sentMs : Number.NaN;

@@ -1,27 +1,28 @@
 import type { Percentiles } from './findings.js';
 
-/** By nearest rank: each is a value that was measured. NaN stands for what was not. Null when nothing was measured. */
+/** Returns percentiles by nearest rank, so that each is a measured value. It skips NaN. Null when nothing was
+ * measured. */
 export function percentilesOf(measured: Float64Array): Percentiles {
   const buckets = new Buckets(measured);
   const at = (share: number) => buckets.valueAt(Math.max(0, Math.ceil(share * buckets.count) - 1)) ?? null;
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
-/** Of the number that tells the bucket of a value. */
+/** Length of a bucket number. */
 const bucketBits = 16;
 
 /**
- * Values counted by their first bits: sign, exponent and the beginning of the fraction. The value of a rank is then
- * selected among those of one bucket: far cheaper than to sort or to move millions of values for four of them.
+ * Counts values by their first bits: sign, exponent and the beginning of the fraction. To find the value of a rank, it
+ * then selects within one bucket. This is far cheaper than sorting or moving millions of values to find four.
  */
 class Buckets {
   readonly #measured: Float64Array;
-  /** The first half of each value is the second of its two integers: all machines that run Node are little-endian. */
+  /** Each value as two integers. The second one holds its first bits: all machines that run Node are little-endian. */
   readonly #halves: Int32Array;
   readonly #counts = new Uint32Array(2 ** bucketBits);
-  /** Of all values. */
+  /** Number of all values. */
   count = 0;
-  /** The values of the bucket that was asked for last. */
+  /** The bucket of the latest `valueAt`, and its values. */
   #bucket = -1;
   #values = new Float64Array();
 
@@ -39,7 +40,7 @@ class Buckets {
     this.count = count;
   }
 
-  /** The value that sorting would put there. */
+  /** Returns the value that sorting would put at this rank. */
   valueAt(rank: number): number | undefined {
     let [bucket, before] = [0, 0];
     for (; bucket < this.#counts.length; bucket += 1) {
@@ -64,14 +65,14 @@ class Buckets {
   }
 }
 
-/** Greater values have the same bucket or a greater one. */
+/** Returns the bucket of a value from its first 32 bits. A greater value never has a smaller bucket. */
 function bucketOf(half: number): number {
   return (half < 0 ? ~half : half ^ 0x8000_0000) >>> (32 - bucketBits);
 }
 
 /**
- * Hoare's selection: afterwards the value of this rank stands where sorting would put it, with nothing greater before
- * and nothing smaller behind.
+ * Moves the value of this rank to where sorting would put it, by Hoare's selection. No greater value is left before it,
+ * and no smaller value after it.
  */
 function select(values: Float64Array, rank: number): void {
   let low = 0;

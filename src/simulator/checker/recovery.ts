@@ -6,36 +6,37 @@ import type { Span } from './verdict/windows.js';
 
 const windowMs = 2000;
 const stepMs = 100;
-/** With less load than this after a healing, nothing shows whether the system recovered. */
+/** If less load than this follows a healing, nothing shows whether the system recovered. */
 export const loadAfterHealingMsMin = 2_000;
-/** With fewer operations after a healing, nothing shows it either. */
+/** If fewer operations than this follow a healing, nothing shows whether the system recovered. */
 const operationsAfterHealingMin = 10;
-/** Share of slow operations at which the 90th percentile lies outside the band. */
+/** Above this share of slow operations, the 90th percentile lies outside the band. */
 const slowShare = 0.1;
-/** Where more than half fails before anything was broken, there is no normal state to come back to. */
+/** If more than half of the operations fail before the first fault, there is no normal state to return to. */
 const errorShareMax = 0.5;
 
 export interface Recovery {
   readonly recoveryMs: number | null;
   readonly recovery: RecoveryState;
-  /** What is not back in the band, in words. Only of "not recovered". */
+  /** The measures that stayed outside the band, in words. Only for "not recovered". */
   readonly problem?: string;
 }
 
-/** Faults that overlap are one group: none of them can be blamed or cleared alone. */
+/** Faults that overlap in time. They form one group, because none of them can be blamed or cleared alone. */
 export interface FaultGroup {
   readonly faults: readonly FaultRecord[];
   readonly requestedMs: number;
-  /** When the last of them was healed. Null: one never was. */
+  /** When the last of them was healed. Null: one of them was never healed. */
   readonly healedMs: number | null;
 }
 
 /**
- * Returns, for each group of faults, how long the system needed after the healing to be as it was in the baseline.
+ * Returns, for each group of faults, how long after the healing the system was back to its baseline.
  *
  *     baseline | fault | healed ---- windows of 2 s, every 100 ms ---- next group, or end of the load
  *
- * Recovered: from the first window on, all windows lie in the band of the baseline. A dropped step counts as an error.
+ * The system has recovered at the first window from which all windows lie in the band of the baseline. A dropped step
+ * counts as an error.
  */
 export function recoveriesOf(
   groups: readonly FaultGroup[],
@@ -64,7 +65,7 @@ function loggedOutPerMs({ fromMs, untilMs }: Band, loggedOutMs: readonly number[
 
 const unknown: Recovery = { recoveryMs: null, recovery: 'unknown' };
 
-/** Returns the recovery of the whole run: that of the last group. */
+/** Returns the recovery of the whole run, which is the recovery of the last group. */
 export function recoveryOfRun(recoveries: readonly Recovery[]): Pick<Findings, 'recoveryMs' | 'recovery'> {
   const last = recoveries.at(-1);
   if (last === undefined) return { recoveryMs: null, recovery: 'none' };
@@ -89,7 +90,7 @@ function laterOf(one: Pick<FaultRecord, 'healedMs'>, other: Pick<FaultRecord, 'h
   return one.healedMs === null || other.healedMs === null ? null : Math.max(one.healedMs, other.healedMs);
 }
 
-/** Running totals at the end of each step, so that any window is a difference of two. */
+/** Running totals at the end of each step, so that the count of any window is a difference of two totals. */
 interface Steps {
   readonly count: number;
   readonly operations: Float64Array;
@@ -125,13 +126,13 @@ function firstGoodWindow(steps: Steps, band: Limits): Recovery {
   const last = steps.count - width;
   let good = last + 1;
   while (good > 0 && problemsIn(steps, good - 1, width, band).length === 0) good -= 1;
-  // A window in which nothing was tried shows no recovery: the first one with operations does.
+  // A window without operations shows no recovery. The first window with operations does.
   while (good < last && steps.operations[good + width] === steps.operations[good]) good += 1;
   if (good <= last) return { recoveryMs: good * stepMs, recovery: 'recovered' };
   return { recoveryMs: null, recovery: 'not recovered', problem: problemsIn(steps, last, width, band).join(', ') };
 }
 
-/** Lists what lies outside the band in this window, in words. A window without operations has no problem. */
+/** Lists, in words, what lies outside the band in this window. A window without operations has no problems. */
 function problemsIn(steps: Steps, from: number, width: number, band: Limits): string[] {
   const within = (total: Float64Array) => (total[from + width] ?? 0) - (total[from] ?? 0);
   const [operations, errors, slow, loggedOut] = [steps.operations, steps.errors, steps.slow, steps.loggedOut].map(

@@ -1,14 +1,14 @@
 import { endsOf } from '../cluster/targets.js';
 import type { FaultRecord, Operation, RunRecord } from '../history/records.js';
 
-/** Whether an operation was answered at all, with an error too. */
+/** Whether an operation got any answer, including an error. */
 export function wasAnswered({ status, outcome }: Operation): boolean {
   return status !== undefined || outcome === 'ok';
 }
 
 /**
- * Returns whether an operation went through what the fault struck: the backend that answered it, or the proxy where there
- * are several. What every operation depends on (a store, the only proxy, the key ring) every operation goes through.
+ * Returns a function that says whether an operation went through what the fault struck: its backend, or its proxy when
+ * there are several. Every operation goes through a store, the only proxy and the key ring, because it depends on them.
  */
 export function wentThrough(
   { target }: Pick<FaultRecord, 'target'>,
@@ -29,15 +29,16 @@ export function namesOf({ header }: RunRecord, role: 'backend' | 'proxy' | 'stor
   return (header.system?.members ?? []).filter(member => member.role === role).map(({ name }) => name);
 }
 
-/** The time in which a fault must show its effect. */
+/** The part of the run in which a fault must show its effect. */
 export interface Between {
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
 /**
- * Returns the time from the confirmation to the start of the healing; of a store until it answers again. A fault that starts a process
- * again by itself, as `flap` does, counts until the first start. Undefined for a fault that was never confirmed.
+ * Returns the time from the confirmation to the start of the healing. For a store it ends when the store answers again.
+ * For a fault that restarts a process by itself, as `flap` does, it ends at the first start. Undefined when the fault
+ * was never confirmed.
  */
 export function betweenOf(fault: FaultRecord, { members }: RunRecord): Between | undefined {
   const { confirmedMs, healedMs, target, expects } = fault;

@@ -3,7 +3,7 @@ import type { Findings, Incident, IncidentKind } from './findings.js';
 
 type Counts<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Findings while they are being counted, over all users. */
+/** Running counts of the findings over all users. */
 export interface Tally {
   readonly users: Counts<Omit<Findings['users'], 'exposed' | 'loggedOutUnexposed'>>;
   readonly exposure: Counts<{ readonly exposed: number } & Pick<Findings['users'], 'loggedOutUnexposed'>>;
@@ -50,8 +50,8 @@ export function newTally(): Tally {
 }
 
 /**
- * Builds an incident from the two operations that prove it: `since` acknowledged what should have lasted, `seen` shows that
- * it did not. Without a `since` (a token that its user never added) `seen` stands for both.
+ * Builds an incident from the two operations that prove it. `since` acknowledged what should have lasted; `seen` shows
+ * that it did not last. Without `since` (the user never added the token), `seen` stands for both.
  */
 export function incident(
   kind: IncidentKind,

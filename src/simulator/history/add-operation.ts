@@ -27,13 +27,13 @@ const known: ReadonlySet<string> = new Set([
   ...['identity', 'items', 'backend', 'incarnation', 'proxy', 'key', 'final', 'extra', 'keptId'],
 ]);
 const labels = ['error', 'backend', 'incarnation', 'proxy', 'key'] as const;
-/** Half of a pair of characters: UTF-8 cannot write it. */
+/** One half of a surrogate pair: UTF-8 cannot encode it. */
 const loneSurrogate = /\p{Surrogate}/u;
 
-/** The name of a user cannot be kept in a table. */
+/** A user name that a table cannot keep, because UTF-8 cannot encode it. */
 export class UnkeepableUser extends Error {}
 
-/** Adds an operation that `lineOf` accepted. */
+/** Adds an operation that `parseHistoryLine` accepted. Throws `UnkeepableUser`. */
 export function addOperation(table: OperationTable, operation: Operation): void {
   const { user } = operation;
   if (loneSurrogate.test(user)) throw new UnkeepableUser(user);
@@ -41,7 +41,7 @@ export function addOperation(table: OperationTable, operation: Operation): void 
   const row = table.length & blockMask;
   clearRow(block, row);
   const int = row * intsPerRow;
-  block.ints[int + intField.user] = ordinalIn(table.users, user);
+  block.ints[int + intField.user] = internOrdinal(table.users, user);
   if (!fits(operation) || !writeRow(table, operation, block, row)) {
     clearRow(block, row);
     block.bytes[row * rowBytes + byteField.flags] = flag.odd;
@@ -50,7 +50,7 @@ export function addOperation(table: OperationTable, operation: Operation): void 
   table.keepRow();
 }
 
-/** Whether a row can hold all that the operation says. Labels and the cart are left to `writeRow`. */
+/** Whether a row can hold the operation. `writeRow` checks the labels and the cart. */
 function fits(operation: Operation): boolean {
   const { session, status = 0, token = '', items = [], identity } = operation;
   return (
@@ -64,7 +64,7 @@ function fits(operation: Operation): boolean {
   );
 }
 
-/** Returns false if there are too many labels, or the cart is too long. */
+/** Writes the row. Returns false if there are too many labels, or the cart is too long. */
 function writeRow(table: OperationTable, operation: Operation, block: RowBlock, row: number): boolean {
   const { id, kind, session, plannedMs, sentMs, doneMs, outcome, token, status } = operation;
   const [float, int, short, byte] = [row * floatsPerRow, row * intsPerRow, row * shortsPerRow, row * rowBytes];
@@ -84,21 +84,21 @@ function writeRow(table: OperationTable, operation: Operation, block: RowBlock, 
   return writeLabels(table, operation, block, short) && (cart >= 0 || operation.items === undefined);
 }
 
-function ordinalIn(pool: StringPool, text: string): number {
+function internOrdinal(pool: StringPool, text: string): number {
   return pool.ordinal(pool.internText(text, 0));
 }
 
 function identityOf({ identity, user }: Operation, { users }: OperationTable): number {
   if (identity === undefined) return identities.absent;
   if (identity === null) return identities.anonymous;
-  return identity === user ? identities.own : identities.other + ordinalIn(users, identity);
+  return identity === user ? identities.own : identities.other + internOrdinal(users, identity);
 }
 
 function flagsOf({ final, extra, keptId }: Operation): number {
   return (final ? flag.final : 0) | (extra ? flag.extra : 0) | (keptId ? flag.keptId : 0);
 }
 
-/** Returns -1 if there is none, or it is too long. */
+/** Adds the cart and returns its number. Returns -1 if there is none, or it is too long. */
 function cartOf({ items }: Operation, { tokens, carts }: OperationTable, user: number): number {
   if (items === undefined) return -1;
   return carts.add(
@@ -111,7 +111,7 @@ function writeLabels(table: OperationTable, operation: Operation, block: RowBloc
   for (const name of labels) {
     const text = operation[name];
     if (text === undefined) continue;
-    const label = ordinalIn(table.labels, text);
+    const label = internOrdinal(table.labels, text);
     if (label > labelsMax) return false;
     block.shorts[short + shortField[name]] = label + 1;
   }

@@ -1,4 +1,4 @@
-/** A text of at least four bytes, to be compared four bytes at a time. */
+/** A text of at least four bytes, prepared for comparing four bytes at a time. */
 export interface ByteText {
   readonly words: Int32Array;
   /** The last four bytes. */
@@ -6,15 +6,15 @@ export interface ByteText {
   readonly length: number;
 }
 
-/** `text` is ASCII. */
-export function byteText(text: string): ByteText {
+/** Prepares an ASCII text of at least four characters. */
+export function toByteText(text: string): ByteText {
   const bytes = Buffer.from(text, 'latin1');
   const words = Int32Array.from({ length: Math.floor(bytes.length / 4) }, (_, i) => bytes.readInt32LE(4 * i));
   return { words, last: bytes.readInt32LE(bytes.length - 4), length: bytes.length };
 }
 
-/** Whether the bytes at `at` are the text. `view` must reach as far. */
-export function holds(view: DataView, at: number, { words, last, length }: ByteText): boolean {
+/** Whether the bytes at `at` are the text. `view` must be long enough. */
+export function matchesAt(view: DataView, at: number, { words, last, length }: ByteText): boolean {
   for (let i = 0; i < words.length; i += 1) if (view.getInt32(at + 4 * i, true) !== words[i]) return false;
   return view.getInt32(at + length - 4, true) === last;
 }

@@ -4,7 +4,7 @@ const blockBits = 20;
 const blockLength = 2 ** blockBits;
 const blockMask = blockLength - 1;
 
-/** The carts of reads: in one list of integers each its length and then the numbers of its tokens. */
+/** The carts of reads. One list of integers holds, for each cart, its length and then the numbers of its tokens. */
 export class Carts {
   readonly blocks: Int32Array[];
   #end: number;
@@ -31,12 +31,12 @@ export class Carts {
     return cart;
   }
 
-  /** The block that holds a cart. */
+  /** Returns the block that holds a cart. */
   blockOf(cart: number): Int32Array {
     return this.blocks[cart >> blockBits] ?? none;
   }
 
-  /** Where in its block a cart begins: its length stands there, its tokens behind it. */
+  /** Returns the index in its block at which a cart begins. The length stands there, and the tokens follow it. */
   placeOf(cart: number): number {
     return cart & blockMask;
   }
@@ -44,7 +44,7 @@ export class Carts {
 
 const none = new Int32Array(1);
 
-/** The strings of one user's tokens and carts, each made once. A read that shows what the last one showed shares its list. */
+/** Makes the strings of one user's tokens and carts, each once. Consecutive reads of the same cart share one list. */
 export class UserTexts {
   readonly #tokens: StringPool;
   readonly #carts: Carts;
@@ -71,7 +71,8 @@ export class UserTexts {
     const at = this.#carts.placeOf(cart);
     const length = block[at] ?? 0;
     const items: string[] = [];
-    // The last cart nearly always holds the same tokens in the same order: cheaper than looking each of them up.
+    // The last cart nearly always holds the same tokens in the same order. Reusing them is cheaper than looking each
+    // up.
     const last = this.#last;
     const lastBlock = this.#carts.blockOf(this.#lastCart);
     const lastAt = this.#carts.placeOf(this.#lastCart) + 1;

@@ -1,24 +1,25 @@
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { HistoryFileError } from '../errors.js';
-import { type HistoryLine, LineProblem, lineOf } from './lines.js';
+import { type HistoryLine, LineProblem, parseHistoryLine } from './lines.js';
 import type { ListedRun, Operation, RunRecord } from './records.js';
 import { type OperationSink, type RunRead, RunsInFile } from './runs-in-file.js';
 
 /**
- * A history file: one JSON object a line, each with its `type`. A run begins with its `run` line and ends with its `lab`
- * line, so that a file that was cut off anywhere is noticed.
+ * A history file holds one JSON object per line, each with a `type`. A run begins with its `run` line and ends with its
+ * `lab` line, so that a truncated file is noticed.
  *
  *     run  phase...  fault...  member...  operation...  lab  |  run ...
  *
- * Both directions stream: a history of a million lines never becomes one string.
+ * Reading and writing stream: a history of a million lines never becomes one string.
  */
 
-/** A cart of some hundred thousand items. Without a limit a file without line ends would be read into one string. */
+/** Longest line in characters: a cart of some hundred thousand items fits. Without a limit, a file without line ends
+ * would become one string. */
 export const lineLengthMax = 16 * 1024 * 1024;
 const batchLengthMin = 64 * 1024;
 
-/** Overwrites `file`, or adds to it. Rejects with the error of the file system. */
+/** Overwrites `file`, or appends to it. Rejects with the error of the file system. */
 export async function writeHistory(file: string, runs: readonly RunRecord[], flag: 'a' | 'w' = 'w'): Promise<void> {
   await writeFile(file, batchesOf(runs), { flag });
 }
@@ -45,7 +46,8 @@ function* linesOf(run: RunRecord): Generator<HistoryLine> {
   yield run.lab;
 }
 
-/** Rejects with a HistoryFileError that names file and line, what was found there and what was expected. */
+/** Reads a history into lists. Rejects with a `HistoryFileError` that names file and line, what was found there and
+ * what was expected. */
 export async function readHistory(file: string): Promise<ListedRun[]> {
   const runs = await readInto(file, () => new OperationList());
   return runs.map(({ sink, ...run }) => ({ ...run, operations: sink.operations }));
@@ -53,7 +55,7 @@ export async function readHistory(file: string): Promise<ListedRun[]> {
 
 /** Reads a file without keeping its operations. Rejects as `readHistory` does. */
 export async function validateHistory(file: string): Promise<void> {
-  await readInto(file, () => new OnceOnly());
+  await readInto(file, () => new UniqueIds());
 }
 
 async function readInto<Sink extends OperationSink>(file: string, newSink: () => Sink): Promise<RunRead<Sink>[]> {
@@ -63,21 +65,22 @@ async function readInto<Sink extends OperationSink>(file: string, newSink: () =>
     for await (const lines of batchesIn(file)) {
       for (const line of lines) {
         lineNumber += 1;
-        runs.take(lineOf(withinLimit(line)), lineNumber);
+        runs.take(parseHistoryLine(limitLine(line)), lineNumber);
       }
     }
     return runs.all();
   } catch (error) {
-    throw explained(error, file, lineNumber);
+    throw addPosition(error, file, lineNumber);
   }
 }
 
-export function withinLimit(line: string): string {
+/** Returns the line. Throws a `LineProblem` if it is too long. */
+export function limitLine(line: string): string {
   if (line.length <= lineLengthMax) return line;
   throw new LineProblem(`the line is longer than ${lineLengthMax} characters, expected one JSON object a line`);
 }
 
-function explained(error: unknown, file: string, line: number): unknown {
+function addPosition(error: unknown, file: string, line: number): unknown {
   if (error instanceof LineProblem) return new HistoryFileError(`${file}:${Math.max(1, line)}: ${error.message}`);
   if (error instanceof Error && 'code' in error) {
     return new HistoryFileError(`cannot read the history ${file}: ${error.message}`, { cause: error });
@@ -96,8 +99,8 @@ async function* batchesIn(file: string): AsyncGenerator<readonly string[]> {
   if (unfinished !== '') yield [unfinished];
 }
 
-/** An operation has one closing event, however often it was tried. */
-class OnceOnly implements OperationSink {
+/** Rejects operations with an id that occurred before: an operation has exactly one line. */
+class UniqueIds implements OperationSink {
   readonly #ids = new Set<number>();
 
   take({ id }: Operation): void {
@@ -106,7 +109,7 @@ class OnceOnly implements OperationSink {
   }
 }
 
-class OperationList extends OnceOnly {
+class OperationList extends UniqueIds {
   readonly operations: Operation[] = [];
 
   override take(operation: Operation): void {

@@ -1,13 +1,13 @@
 import { OperationTable, type TableParts } from './operation-table.js';
 import type { Operation, OperationOutline, Operations } from './records.js';
 
-/** One of several equal shares of the users. Each is one piece, so that users whose rows lie side by side stay together. */
+/** One of several equal shares of the users. A share is contiguous, so that users with adjacent rows stay together. */
 export interface UserShare {
   readonly number: number;
   readonly of: number;
 }
 
-/** The operations of one run, read in parts: one table after the other, each with some operations of any user. */
+/** The operations of one run that was read in parts. Each part is a table, which may hold operations of every user. */
 export class JoinedTables implements Operations {
   readonly length: number;
   readonly parts: readonly TableParts[];
@@ -15,7 +15,7 @@ export class JoinedTables implements Operations {
   readonly #share: UserShare;
   #users: readonly (readonly number[])[] | undefined;
 
-  /** `usersInTurn` yields the users of the share only. */
+  /** Joins the parts. `usersInTurn` yields only the users of the share. */
   constructor(parts: readonly TableParts[], share: UserShare = { number: 0, of: 1 }) {
     this.parts = parts;
     this.#tables = parts.map(each => new OperationTable(each));
@@ -37,7 +37,7 @@ export class JoinedTables implements Operations {
     for (const table of this.#tables) table.eachOutline(see);
   }
 
-  /** Users in the order in which they first appear. */
+  /** Yields the operations of each user, in the order in which users first appear. */
   *usersInTurn(): Generator<Operation[]> {
     const tables = this.#tables.map(table => ({ table, ...table.rowsByUser() }));
     for (const numbers of this.groupUsers()) {
@@ -46,12 +46,13 @@ export class JoinedTables implements Operations {
         const user = numbers[i] ?? -1;
         if (user >= 0) table.addOperationsAt(rows, ends[user - 1] ?? 0, ends[user] ?? 0, own);
       }
-      // A user that only an answer named has no operations.
+      // A user whose name occurs only in answers has no operations.
       if (own.length > 0) yield own;
     }
   }
 
-  /** For each user of the share its number in each table, or -1. It is computed once: a thread can do it early. */
+  /** Returns, for each user of the share, its number in each table, or -1. It computes this once: a thread can do so
+   * early. */
   groupUsers(): readonly (readonly number[])[] {
     this.#users ??= this.#shareOf(this.#usersByTable());
     return this.#users;
@@ -72,7 +73,7 @@ export class JoinedTables implements Operations {
   }
 
   #usersByTable(): readonly (readonly number[])[] {
-    // Plain lists: a million small typed arrays would keep the garbage collector busy.
+    // Plain arrays, because a million small typed arrays would keep the garbage collector busy.
     const numbers = new Map<string, number[]>();
     for (const [i, table] of this.#tables.entries()) {
       for (const [user, name] of table.userTexts().entries()) {
@@ -85,7 +86,7 @@ export class JoinedTables implements Operations {
   }
 }
 
-/** Ids are nearly always the numbers from 0 or 1 on: then one bit each is enough. */
+/** The set of ids seen so far. Ids nearly always count up from 0 or 1, so one bit each is enough. */
 class SeenIds {
   readonly #bits: Uint32Array;
   readonly #others = new Set<number>();
@@ -94,7 +95,7 @@ class SeenIds {
     this.#bits = new Uint32Array(2 * Math.ceil(expected / 32) + 1);
   }
 
-  /** Returns false if it was there. */
+  /** Adds an id. Returns false if it was there before. */
   add(id: number): boolean {
     const word = Math.floor(id / 32);
     if (word >= this.#bits.length) return this.#others.size < this.#others.add(id).size;

@@ -1,4 +1,4 @@
-import { byteText } from './byte-text.js';
+import { toByteText } from './byte-text.js';
 import { shortField } from './rows.js';
 
 /** The fields of an operation, in the order in which Holdfast writes them. */
@@ -8,17 +8,17 @@ export const field = {
   ...{ final: 18, extra: 19, keptId: 20 },
 } as const;
 const names = Object.keys(field);
-/** Bits of the fields that every operation has: those up to `outcome`. */
+/** One bit for each field that every operation has, which is each up to `outcome`. */
 export const required = 2 ** (field.outcome + 1) - 1;
 
-export const nameTexts = names.map(name => byteText(`"${name}":`));
-/** Which field a name is, by `startOf`. */
+export const nameTexts = names.map(name => toByteText(`"${name}":`));
+/** The number of each field, by the `hashStart` of its name. */
 export const fieldsByStart = new Int8Array(1024).fill(-1);
 names.forEach((name, i) => {
-  fieldsByStart[startOf(Buffer.from(`"${name}":`), 0)] = i;
+  fieldsByStart[hashStart(Buffer.from(`"${name}":`), 0)] = i;
 });
 
-/** Where a row keeps what is a label. */
+/** Where a row keeps each field that is a label. */
 export const labelFields: Readonly<Record<number, number>> = {
   [field.error]: shortField.error,
   [field.backend]: shortField.backend,
@@ -27,8 +27,8 @@ export const labelFields: Readonly<Record<number, number>> = {
   [field.key]: shortField.key,
 };
 
-/** A number below 1024 from the three letters behind a quote; it differs for all names of fields. */
-export function startOf(bytes: Uint8Array, at: number): number {
+/** Returns a number below 1024 from the three letters after a quote. It is different for each field name. */
+export function hashStart(bytes: Uint8Array, at: number): number {
   const [first, second, third] = [bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, bytes[at + 3] ?? 0];
   return (((first ^ second) & 31) << 5) | (third & 31);
 }

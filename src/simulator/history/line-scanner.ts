@@ -1,5 +1,5 @@
-import { type ByteText, byteText, holds } from './byte-text.js';
-import { field, fieldsByStart, labelFields, nameTexts, required, startOf } from './line-fields.js';
+import { type ByteText, matchesAt, toByteText } from './byte-text.js';
+import { field, fieldsByStart, hashStart, labelFields, nameTexts, required } from './line-fields.js';
 import { kinds, outcomes } from './lines.js';
 import type { OperationTable } from './operation-table.js';
 import {
@@ -22,37 +22,38 @@ import {
   shortsPerRow,
   statusMax,
 } from './rows.js';
-import { hashedWith, mixed, type Source, seedOf, sourceOf } from './string-pool.js';
+import { hashByte, hashSeed, mixHash, type Source, sourceOf } from './string-pool.js';
 
-/** What `scan` answers instead of the end of a line: it is no operation in the form that Holdfast writes. */
+/** Result of `scan` for a line that is not an operation in the form that Holdfast writes. */
 const unknown = -1;
 
 const [quote, comma, point, backslash, lineEnd] = [0x22, 0x2c, 0x2e, 0x5c, 0x0a];
 const [objectStart, objectEnd, listStart, listEnd] = [0x7b, 0x7d, 0x5b, 0x5d];
 const [zero, nine, space, del] = [0x30, 0x39, 0x20, 0x7f];
 
-/** Texts are compared without looking for the end of the source. */
-export const sparedBytes = 32;
+/** Bytes that must follow the source: texts are compared without checking for its end. */
+export const paddingBytes = 32;
 
 const millisecondsMax = 1_000_000_000;
-/** A double holds a whole number of so many digits. Divided by a power of ten it is rounded once, as JSON.parse does. */
+/** A double holds any whole number with this many digits. Dividing it by a power of ten rounds once, as JSON.parse
+ * does. */
 const exactDigits = 15;
 const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, i) => 10 ** i);
 
-const kindTexts = kinds.map(kind => byteText(`"${kind}"`));
-const outcomeTexts = outcomes.map(outcome => byteText(`"${outcome}"`));
-const typeText = byteText('"operation"');
-const nullText = byteText('null');
-const trueText = byteText('true');
+const kindTexts = kinds.map(kind => toByteText(`"${kind}"`));
+const outcomeTexts = outcomes.map(outcome => toByteText(`"${outcome}"`));
+const typeText = toByteText('"operation"');
+const nullText = toByteText('null');
+const trueText = toByteText('true');
 const [addKind, removeKind, readKind] = [kinds.indexOf('add'), kinds.indexOf('remove'), kinds.indexOf('read')];
 const okOutcome = outcomes.indexOf('ok');
 
 /**
- * Reads lines of operations from bytes into the next row of a table, without a string or an object in between. It
- * accepts what Holdfast writes: no white space, printable ASCII without backslashes, plain numbers, each field once.
- * Whatever else a line is, and whatever is wrong with it, is left to `lineOf`, which knows all of JSON.
+ * Reads lines of operations from bytes into the next row of a table, without making strings or objects. It accepts only
+ * what Holdfast writes: no white space, printable ASCII without backslashes, plain numbers, each field once. It leaves
+ * any other line, and any error, to `parseHistoryLine`, which knows all of JSON.
  *
- * The source must hold a line end behind the line, or behind what there is of it, and `sparedBytes` more.
+ * In the source, a line end must follow the line, even an incomplete one, and then `paddingBytes` more bytes.
  */
 export class LineScanner {
   readonly #table: OperationTable;
@@ -65,7 +66,7 @@ export class LineScanner {
   #userAddress = 0;
   #hash = 0;
   #items: Int32Array = new Int32Array(256);
-  /** The last cart of each user, + 1: the next one is nearly the same. */
+  /** The last cart of each user, + 1. The next cart of that user is nearly the same. */
   #lastCarts: Int32Array = new Int32Array(1024);
   /** The last new token of each user, + 1. */
   #lastTokens: Int32Array = new Int32Array(1024);
@@ -75,7 +76,8 @@ export class LineScanner {
     this.#block = table.nextBlock();
   }
 
-  /** Returns where the line that begins at `from` ends, or -1. The row counts once the table keeps it. */
+  /** Scans the line that begins at `from`. Returns where it ends, or -1. The row counts only when the table keeps
+   * it. */
   scan(source: Source, from: number): number {
     const { bytes, view } = source;
     this.#source = source;
@@ -88,9 +90,9 @@ export class LineScanner {
     if (bytes[from] !== objectStart) return unknown;
     let seen = 0;
     for (let at = from + 1; ; at += 1) {
-      const name = fieldsByStart[startOf(bytes, at)] ?? -1;
+      const name = fieldsByStart[hashStart(bytes, at)] ?? -1;
       const text = nameTexts[name];
-      if (text === undefined || (seen & (1 << name)) !== 0 || !holds(view, at, text)) return unknown;
+      if (text === undefined || (seen & (1 << name)) !== 0 || !matchesAt(view, at, text)) return unknown;
       seen |= 1 << name;
       at = this.#value(name, at + text.length);
       if (at < 0) return at;
@@ -100,11 +102,11 @@ export class LineScanner {
     }
   }
 
-  /** Returns where the value ends. */
+  /** Reads the value of a field. Returns where it ends. */
   #value(name: number, at: number): number {
     switch (name) {
       case field.type:
-        return holds(this.#view, at, typeText) ? at + typeText.length : unknown;
+        return matchesAt(this.#view, at, typeText) ? at + typeText.length : unknown;
       case field.id:
         return this.#integer(at, Number.MAX_SAFE_INTEGER, floatField.id);
       case field.user:
@@ -140,7 +142,7 @@ export class LineScanner {
     }
   }
 
-  /** What `lineOf` demands beyond the fields. */
+  /** Whether the row meets what `parseHistoryLine` demands beyond single fields. */
   #isSound(seen: number): boolean {
     const { floats, bytes } = this.#block;
     const float = this.#row * floatsPerRow;
@@ -168,7 +170,7 @@ export class LineScanner {
     if (this.#user < 0) return unknown;
     const end = this.#string(at, this.#user);
     if (end < 0 || end === at + 2) return unknown;
-    // A look whether the pool has it would miss the cache. The kind is nearly always written before the token.
+    // Looking it up in the pool would miss the cache. The kind nearly always stands before the token.
     const token = this.#table.tokens.append(this.#source, at + 1, end - 1, this.#user, this.#hash);
     const kind = (this.#block.bytes[this.#row * rowBytes + byteField.kind] ?? 0) & kindMask;
     if (kind === addKind) this.#link(token);
@@ -184,9 +186,9 @@ export class LineScanner {
     return token;
   }
 
-  /** Links the user's tokens in the order in which they are first named: most carts keep that order. */
+  /** Links the user's tokens in the order in which they first occur: most carts keep that order. */
   #link(token: number): void {
-    if (this.#user >= this.#lastTokens.length) this.#lastTokens = grown(this.#lastTokens, this.#user + 1);
+    if (this.#user >= this.#lastTokens.length) this.#lastTokens = growTo(this.#lastTokens, this.#user + 1);
     const last = (this.#lastTokens[this.#user] ?? 0) - 1;
     if (last >= 0) this.#table.tokens.link(last, token);
     this.#lastTokens[this.#user] = token + 1;
@@ -196,7 +198,7 @@ export class LineScanner {
     const { ints } = this.#block;
     const int = this.#row * intsPerRow + intField.identity;
     if (this.#user < 0) return unknown;
-    if (holds(this.#view, at, nullText)) {
+    if (matchesAt(this.#view, at, nullText)) {
       ints[int] = identities.anonymous;
       return at + nullText.length;
     }
@@ -224,8 +226,8 @@ export class LineScanner {
   }
 
   /**
-   * Compares with the user's last cart first: it nearly always holds the same tokens in the same order. Behind its end
-   * come those that the user put there since.
+   * Reads a cart. It compares with the user's last cart first, which nearly always holds the same tokens in the
+   * same order. After its end come the tokens that the user has added since.
    */
   #cart(at: number): number {
     if (this.#user < 0 || this.#bytes[at] !== listStart) return unknown;
@@ -247,7 +249,7 @@ export class LineScanner {
           to = tokens.endIfWrittenAt(token, this.#source, at + 1);
           if (to >= 0) next += 1;
           else if (next + 1 < end) {
-            // One was removed.
+            // One token was removed.
             token = block[next + 1] ?? 0;
             to = tokens.endIfWrittenAt(token, this.#source, at + 1);
             if (to >= 0) next += 2;
@@ -264,7 +266,7 @@ export class LineScanner {
           token = this.#internToken(at + 1, to);
           isSame = false;
         }
-        if (count === this.#items.length) this.#items = grown(this.#items, count + 1);
+        if (count === this.#items.length) this.#items = growTo(this.#items, count + 1);
         this.#items[count] = token;
         count += 1;
         at = to + 2;
@@ -278,25 +280,25 @@ export class LineScanner {
 
   #keepCart(cart: number, at: number): number {
     if (cart < 0) return unknown;
-    if (this.#user >= this.#lastCarts.length) this.#lastCarts = grown(this.#lastCarts, this.#user + 1);
+    if (this.#user >= this.#lastCarts.length) this.#lastCarts = growTo(this.#lastCarts, this.#user + 1);
     this.#lastCarts[this.#user] = cart + 1;
     this.#block.ints[this.#row * intsPerRow + intField.cart] = cart + 1;
     return at;
   }
 
-  /** Returns where a string ends, its quotes included; `#hash` is that of its bytes. */
+  /** Returns where a string with its quotes ends, and sets `#hash` to the hash of its bytes. */
   #string(at: number, scope: number): number {
     const bytes = this.#bytes;
     if (bytes[at] !== quote) return unknown;
-    let hash = seedOf(scope);
+    let hash = hashSeed(scope);
     for (let i = at + 1; ; i += 1) {
       const byte = bytes[i] ?? 0;
       if (byte === quote) {
-        this.#hash = mixed(hash);
+        this.#hash = mixHash(hash);
         return i + 1;
       }
       if (byte < space || byte >= del || byte === backslash) return unknown;
-      hash = hashedWith(hash, byte);
+      hash = hashByte(hash, byte);
     }
   }
 
@@ -311,7 +313,6 @@ export class LineScanner {
     return value <= max && Number.isInteger(value) ? end : unknown;
   }
 
-  /** Both go through the field of the id, which is written again if it came before. */
   #session(at: number): number {
     const end = this.#small(at, sessionMax);
     this.#block.ints[this.#row * intsPerRow + intField.session] = this.#smallValue;
@@ -326,7 +327,7 @@ export class LineScanner {
 
   #smallValue = 0;
 
-  /** At most nine digits. */
+  /** Reads an integer of at most nine digits into `#smallValue`. Returns where it ends. */
   #small(at: number, max: number): number {
     const bytes = this.#bytes;
     let value = 0;
@@ -369,7 +370,7 @@ export class LineScanner {
     const byte = this.#row * rowBytes + byteField.kind;
     for (let i = 0; i < texts.length; i += 1) {
       const text = texts[i];
-      if (text === undefined || !holds(this.#view, at, text)) continue;
+      if (text === undefined || !matchesAt(this.#view, at, text)) continue;
       bytes[byte] = (bytes[byte] ?? 0) | (i << shift);
       return at + text.length;
     }
@@ -380,13 +381,13 @@ export class LineScanner {
     const { bytes } = this.#block;
     const byte = this.#row * rowBytes + byteField.flags;
     bytes[byte] = (bytes[byte] ?? 0) | bit;
-    return holds(this.#view, at, trueText) ? at + trueText.length : unknown;
+    return matchesAt(this.#view, at, trueText) ? at + trueText.length : unknown;
   }
 }
 
 const noCart = new Int32Array(1);
 
-function grown(list: Int32Array, length: number): Int32Array {
+function growTo(list: Int32Array, length: number): Int32Array {
   const longer = new Int32Array(Math.max(length, list.length * 2));
   longer.set(list);
   return longer;

@@ -18,22 +18,23 @@ import {
 /** One line of a history file. */
 export type HistoryLine = RunHeader | Operation | PhaseRecord | FaultRecord | MemberRecord | LabRecord;
 
-/** What is wrong with a line: a sentence without file and line number. */
+/** Says what is wrong with a line, in a sentence without file and line number. */
 export class LineProblem extends Error {}
 
-/** A value that a field may have, and how to say so. Written by hand: a million lines go through here. */
+/** The values that a field may have, and how to describe them. Hand-written for speed: a million lines go through
+ * here. */
 interface Rule<T> {
   readonly expected: string;
   readonly accepts: (value: unknown) => value is T;
 }
 
-/** One rule for every field of T: a field that is added to the history and not here does not compile. */
+/** One rule for every field of T. If a new field of the history has no rule here, the code does not compile. */
 type Rules<T> = { readonly [Field in keyof T]-?: Rule<T[Field]> };
 
 export const kinds: readonly OperationKind[] = ['login', 'add', 'remove', 'read', 'whoami', 'logout', 'replay'];
 export const outcomes: readonly OperationOutcome[] = ['ok', 'fail', 'unknown'];
 
-/** Eleven days: no run is that long, and no plot shows what is beyond. */
+/** Eleven days. No run is that long, and no plot shows later times. */
 const millisecondsMax = 1_000_000_000;
 
 const text = rule('a string', (value): value is string => typeof value === 'string');
@@ -65,13 +66,16 @@ const countsByName = rule(
   (value): value is Record<string, Record<string, number>> =>
     isObject(value) && Object.values(value).every(each => isObject(each) && Object.values(each).every(isCount)),
 );
-const whom = rule('a string or null', (value): value is string | null => value === null || typeof value === 'string');
+const nameOrNull = rule(
+  'a string or null',
+  (value): value is string | null => value === null || typeof value === 'string',
+);
 const lag = rule(
   'an object of p50, p99 and max in milliseconds',
   (value): value is LabRecord['lagMs'] => isObject(value) && [value.p50, value.p99, value.max].every(isMilliseconds),
 );
 
-const truth = rule('true or false', (value): value is boolean => typeof value === 'boolean');
+const trueOrFalse = rule('true or false', (value): value is boolean => typeof value === 'boolean');
 const notBack = rule(
   'a list of objects of member and why',
   (value): value is NotBack[] =>
@@ -86,9 +90,9 @@ const system = rule(
     value.members.every(each => isObject(each) && name.accepts(each.name) && roles.includes(each.role)) &&
     ['backend', 'store', 'browser'].some(keeps => keeps === value.keeps) &&
     texts.accepts(value.stores) &&
-    truth.accepts(value.affinity),
+    trueOrFalse.accepts(value.affinity),
 );
-/** The fields of each kind of effect: the names that it must have, and those that it may have. */
+/** The names that each kind of effect must have. */
 const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string[] } = {
   silent: ['member'],
   answered: ['member'],
@@ -123,7 +127,7 @@ const operationRules: Rules<Operation> = {
   outcome: oneOf(outcomes),
   status: optional(count),
   error: optional(text),
-  identity: optional(whom),
+  identity: optional(nameOrNull),
   items: optional(texts),
   backend: optional(text),
   incarnation: optional(text),
@@ -169,7 +173,7 @@ const faultRules: Rules<FaultRecord> = {
   healedMs: maybeMilliseconds,
   expects: optional(effect),
   measured: optional(count),
-  wasConfirmedBefore: optional(truth),
+  wasConfirmedBefore: optional(trueOrFalse),
   notBack: optional(notBack),
   evidence: optional(text),
   problem: optional(text),
@@ -194,56 +198,58 @@ const labRules: Rules<LabRecord> = {
   counts: optional(countsByName),
 };
 
-/** Takes one line of JSON for what it says it is. Throws a LineProblem that says what was expected instead. */
-export function lineOf(json: string): HistoryLine {
-  const value = parsed(json);
+/** Parses one line of JSON by its `type`. Throws a `LineProblem` that says what was expected instead. */
+export function parseHistoryLine(json: string): HistoryLine {
+  const value = parseObject(json);
   switch (value.type) {
     case 'operation':
-      obey(value, operationRules);
-      beSound(value);
+      assertFields(value, operationRules);
+      assertConsistent(value);
       return value;
     case 'run':
-      obey(value, headerRules);
+      assertFields(value, headerRules);
       return value;
     case 'phase':
-      obey(value, phaseRules);
+      assertFields(value, phaseRules);
       return value;
     case 'fault':
-      obey(value, faultRules);
+      assertFields(value, faultRules);
       return value;
     case 'member':
-      obey(value, memberRules);
+      assertFields(value, memberRules);
       return value;
     case 'lab':
-      obey(value, labRules);
+      assertFields(value, labRules);
       return value;
     default:
-      throw new LineProblem(`unknown type ${shown(value.type)}, expected run, phase, fault, member, operation or lab`);
+      throw new LineProblem(
+        `unknown type ${shorten(value.type)}, expected run, phase, fault, member, operation or lab`,
+      );
   }
 }
 
-function parsed(json: string): Record<string, unknown> {
+function parseObject(json: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(json);
     if (isObject(value)) return value;
   } catch {
-    throw new LineProblem(`no JSON, or cut off: ${shown(json)}`);
+    throw new LineProblem(`no JSON, or cut off: ${shorten(json)}`);
   }
-  throw new LineProblem(`expected an object, found ${shown(json)}`);
+  throw new LineProblem(`expected an object, found ${shorten(json)}`);
 }
 
-function obey<T extends object>(
+function assertFields<T extends object>(
   value: Record<string, unknown>,
   rules: Rules<T>,
 ): asserts value is Record<string, unknown> & T {
   for (const field in rules) {
     if (rules[field].accepts(value[field])) continue;
-    throw new LineProblem(`${field}: expected ${rules[field].expected}, found ${shown(value[field])}`);
+    throw new LineProblem(`${field}: expected ${rules[field].expected}, found ${shorten(value[field])}`);
   }
 }
 
-/** What the checker takes for granted beyond the fields. */
-function beSound({ kind, outcome, token, items, plannedMs, sentMs, doneMs }: Operation): void {
+/** Asserts what the checker relies on beyond single fields. */
+function assertConsistent({ kind, outcome, token, items, plannedMs, sentMs, doneMs }: Operation): void {
   if (sentMs < plannedMs) throw new LineProblem(`sentMs ${sentMs} is before plannedMs ${plannedMs}`);
   if (doneMs < sentMs) throw new LineProblem(`doneMs ${doneMs} is before sentMs ${sentMs}`);
   const isWrite = kind === 'add' || kind === 'remove';
@@ -291,7 +297,7 @@ function isMilliseconds(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= millisecondsMax;
 }
 
-function shown(value: unknown): string {
+function shorten(value: unknown): string {
   const json = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
   const start = json.length > 60 ? `${json.slice(0, 60)}...` : json;
   return typeof value === 'string' ? `"${start}"` : start;

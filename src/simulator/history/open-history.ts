@@ -10,13 +10,13 @@ import type { PartWanted, Segment } from './read-part.js';
 import type { RunRecord } from './records.js';
 import { type OperationSink, RunsInFile } from './runs-in-file.js';
 
-/** From this size on a file is read in parts: some hundred thousand operations. */
+/** Files of at least this size are read in parts: some hundred thousand operations. */
 const partedBytesMin = 64 * 1024 * 1024;
 const partsMax = 4;
 
 /**
- * Reads a history of any length. A long one is read by several threads and kept outside the heap, with less than 150
- * bytes an operation; its `operations` are then no list. Rejects as `readHistory` does.
+ * Reads a history of any length. Several threads read a long history and keep it outside the heap, with less than 150
+ * bytes per operation; its `operations` are then not a list. Rejects as `readHistory` does.
  */
 export async function openHistory(
   file: string,
@@ -28,15 +28,15 @@ export async function openHistory(
     () => 0,
   );
   if (bytes < bytesMin) return readHistory(file);
-  const runs = await readInParts(partsOf(file, bytes, parts));
+  const runs = await readInParts(splitFile(file, bytes, parts));
   if (runs !== undefined) return runs;
-  // Something is wrong with the file, or it is right and strange: the simple way tells.
+  // The file has an error, or an unusual form. The simple reader finds out which.
   await validateHistory(file);
   return readHistory(file);
 }
 
 /** Cuts a file into parts of nearly the same length. */
-export function partsOf(file: string, bytes: number, parts: number): PartWanted[] {
+export function splitFile(file: string, bytes: number, parts: number): PartWanted[] {
   const cut = (part: number) => Math.floor((bytes * part) / parts);
   return Array.from({ length: parts }, (_, part) => ({ file, from: cut(part), to: cut(part + 1) }));
 }
@@ -44,10 +44,10 @@ export function partsOf(file: string, bytes: number, parts: number): PartWanted[
 async function readInParts(wanted: readonly PartWanted[]): Promise<RunRecord[] | undefined> {
   const read = await Promise.all(wanted.map(startReading));
   const segments = read.filter(each => each !== undefined).flat();
-  return read.includes(undefined) ? undefined : joinedRuns(segments);
+  return read.includes(undefined) ? undefined : joinRuns(segments);
 }
 
-/** Resolves with undefined if something is wrong with the part. */
+/** Reads a part in a thread. Resolves with undefined if the part has an error. */
 function startReading(wanted: PartWanted): Promise<readonly Segment[] | undefined> {
   const worker = new Worker(packageFile('dist/simulator/history/part-worker.js'), { workerData: wanted });
   return new Promise((resolve, reject) => {
@@ -57,13 +57,13 @@ function startReading(wanted: PartWanted): Promise<readonly Segment[] | undefine
   });
 }
 
-/** Puts segments together to runs. Returns undefined if they are none, or an id occurs twice. */
-export function joinedRuns(segments: readonly Segment[]): RunRecord[] | undefined {
+/** Joins segments into runs. Returns undefined if they do not form runs, or an id occurs twice. */
+export function joinRuns(segments: readonly Segment[]): RunRecord[] | undefined {
   try {
     const runs = new RunsInFile(() => new Tables());
     for (const { lines, table, lab } of segments) {
       for (const line of lines) runs.take(line, 0);
-      if (table.length > 0) (runs.sink ?? noRun()).tables.push(table);
+      if (table.length > 0) (runs.sink ?? throwNoRun()).tables.push(table);
       if (lab !== undefined) runs.take(lab, 0);
     }
     return runs.all().map(({ sink, ...run }) => ({ ...run, operations: sink.join() }));
@@ -73,14 +73,14 @@ export function joinedRuns(segments: readonly Segment[]): RunRecord[] | undefine
   }
 }
 
-function noRun(): never {
+function throwNoRun(): never {
   throw new LineProblem('expected a run line');
 }
 
 class Tables implements OperationSink {
   readonly tables: TableParts[] = [];
 
-  /** Operations come in tables. */
+  /** Always throws, because operations come in tables here. */
   take(): never {
     throw new LineProblem('expected a table');
   }

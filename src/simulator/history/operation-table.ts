@@ -24,7 +24,7 @@ import { StringPool, type StringPoolParts } from './string-pool.js';
 
 type Draft = { -readonly [Field in keyof Operation]: Operation[Field] };
 
-/** The memory of a table, as a thread gives it to another. Nothing of it is copied but `odd`. */
+/** The memory of a table, in the form in which threads pass it on. Only `odd` is copied. */
 export interface TableParts {
   readonly length: number;
   readonly blocks: readonly SharedArrayBuffer[];
@@ -42,7 +42,8 @@ export interface RowsByUser {
   readonly ends: Int32Array;
 }
 
-/** Operations outside the heap: about 80 bytes each and 4 for each item of a cart, with no work for the garbage collector. */
+/** Keeps operations outside the heap, with no work for the garbage collector: about 80 bytes for each operation, and 4
+ * for each item of a cart. */
 export class OperationTable {
   readonly users: StringPool;
   readonly tokens: StringPool;
@@ -84,7 +85,7 @@ export class OperationTable {
     };
   }
 
-  /** The block of the row behind the last: a row is written, then kept by `keepRow`. */
+  /** Returns the block for the next row. Write the row, then call `keepRow`. */
   nextBlock(): RowBlock {
     const number = this.#length >> blockBits;
     const block = this.blocks[number] ?? newBlock();
@@ -117,7 +118,7 @@ export class OperationTable {
     }
   }
 
-  /** Each outline is valid only until `see` returns. */
+  /** Passes each outline to `see`. An outline is valid only until `see` returns. */
   eachOutline(see: (outline: OperationOutline) => void): void {
     if (this.#length === 0) return;
     const outline = new RowOutline(this.#blockOf(0), 0, { users: this.userTexts(), labels: this.labels.texts() });
@@ -136,7 +137,7 @@ export class OperationTable {
     return this.#operationAt(row, new UserTexts(this.tokens, this.carts));
   }
 
-  /** Adds the operations in `rows[from]` to `rows[to - 1]`. All are of one user: its strings are made once. */
+  /** Appends the operations in `rows[from]` to `rows[to - 1]`, all of one user: its strings are made once. */
   addOperationsAt(rows: Int32Array, from: number, to: number, operations: Operation[]): void {
     const texts = new UserTexts(this.tokens, this.carts);
     for (let i = from; i < to; i += 1) operations.push(this.#operationAt(rows[i] ?? 0, texts));
@@ -148,7 +149,7 @@ export class OperationTable {
     return this.#byUser;
   }
 
-  /** Sorts by counting. */
+  /** Sorts the rows by user with a counting sort. */
   #sortByUser(): RowsByUser {
     const ends = new Int32Array(new SharedArrayBuffer(this.users.size * 4));
     for (let row = 0; row < this.#length; row += 1) {
@@ -244,8 +245,8 @@ export class OperationTable {
 }
 
 /**
- * What every operation has. The engine learns from a constructor how many fields its objects get later, and makes room
- * in the object itself: a literal that grows gets a second object, which is copied as it grows.
+ * Holds the fields that every operation has. V8 learns from a constructor how many fields its objects get later, and
+ * reserves room in the object itself. A growing literal gets a second object, which is copied as it grows.
  */
 class RowOperation implements Operation {
   readonly type = 'operation';

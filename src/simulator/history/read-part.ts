@@ -1,48 +1,49 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { addOperation } from './add-operation.js';
-import { lineLengthMax, withinLimit } from './file.js';
-import { LineScanner, sparedBytes } from './line-scanner.js';
-import { type HistoryLine, lineOf } from './lines.js';
+import { limitLine, lineLengthMax } from './file.js';
+import { LineScanner, paddingBytes } from './line-scanner.js';
+import { type HistoryLine, parseHistoryLine } from './lines.js';
 import { OperationTable, type TableParts } from './operation-table.js';
 import type { LabRecord, Operation } from './records.js';
 import { type Source, sourceOf } from './string-pool.js';
 
-/** The lines that begin within these bytes. */
+/** The part of a file to read: the lines that begin within these bytes. */
 export interface PartWanted {
   readonly file: string;
   readonly from: number;
   readonly to: number;
 }
 
-/** Lines of one run: its header comes first if it is in this part, the lab line last. */
+/** Lines of one run in this part. The header comes first if it is in this part, and the lab line last. */
 export interface Segment {
   readonly lines: readonly Exclude<HistoryLine, Operation | LabRecord>[];
   readonly table: TableParts;
   readonly lab?: LabRecord;
 }
 
-/** A guess, so that the memory of tokens seldom grows: of bytes in the file. */
+/** An estimate of bytes in the file per token, so that the memory for tokens seldom grows. */
 const bytesPerToken = 450;
 const chunkBytes = 4 * 1024 * 1024;
 const lineEnd = 0x0a;
 /** A character of 16 bits takes at most three bytes. */
 const lineBytesMax = 3 * lineLengthMax + chunkBytes;
 
-/** Throws what `lineOf` throws, or the error of the file system. Whether ids occur twice is not looked at. */
+/** Reads one part of a file. Throws what `parseHistoryLine` throws, or the error of the file system. It does not check
+ * whether ids occur twice. */
 export function readPart({ file, from, to }: PartWanted): Segment[] {
   const reader = new SegmentReader(to - from);
   const descriptor = openSync(file, 'r');
   try {
     let source = newSource(chunkBytes);
     let kept = 0;
-    // The byte before tells whether a line begins at `from`.
+    // The byte before `from` shows whether a line begins at `from`.
     let position = Math.max(0, from - 1);
     let isBehindLineEnd = from === 0;
     for (;;) {
-      if (kept * 2 > source.bytes.length) source = longer(source, kept);
-      const read = readSync(descriptor, source.bytes, kept, source.bytes.length - sparedBytes - kept, position + kept);
+      if (kept * 2 > source.bytes.length) source = growSource(source, kept);
+      const read = readSync(descriptor, source.bytes, kept, source.bytes.length - paddingBytes - kept, position + kept);
       const end = kept + read;
-      // The scanner stops at a line end at the latest.
+      // The scanner stops at this line end at the latest.
       source.bytes[end] = lineEnd;
       const first = isBehindLineEnd ? 0 : source.bytes.indexOf(lineEnd) + 1;
       isBehindLineEnd ||= first <= end;
@@ -62,11 +63,11 @@ interface Bytes extends Source {
 }
 
 function newSource(length: number): Bytes {
-  const bytes = Buffer.alloc(length + sparedBytes);
+  const bytes = Buffer.alloc(length + paddingBytes);
   return { ...sourceOf(bytes), bytes };
 }
 
-function longer({ bytes }: Bytes, kept: number): Bytes {
+function growSource({ bytes }: Bytes, kept: number): Bytes {
   if (kept > lineBytesMax) throw new RangeError('a line is too long');
   const next = newSource(bytes.length * 2);
   bytes.copy(next.bytes, 0, 0, kept);
@@ -74,11 +75,11 @@ function longer({ bytes }: Bytes, kept: number): Bytes {
 }
 
 interface Limits {
-  /** Where the bytes end that were read. */
+  /** Where the bytes that were read end. */
   readonly end: number;
   /** Lines that begin here or later belong to the next part. */
   readonly until: number;
-  /** The file ends at `end`. */
+  /** Whether the file ends at `end`. */
   readonly isLast: boolean;
 }
 
@@ -91,7 +92,7 @@ class SegmentReader {
     this.#expectedTokens = Math.floor(bytes / bytesPerToken);
   }
 
-  /** Returns where the first line begins that is not whole, or of the next part. */
+  /** Returns the start of the first line that is incomplete or belongs to the next part. */
   takeLines(source: Bytes, first: number, limits: Limits): number {
     let from = first;
     while (from < limits.end && from < limits.until) {
@@ -107,7 +108,7 @@ class SegmentReader {
     return this.#done;
   }
 
-  /** Returns where the line ends, or -1 if it is not whole. */
+  /** Returns where the line ends, or -1 if it is incomplete. */
   #takeLine(source: Bytes, from: number, { end, isLast }: Limits): number {
     this.#current ??= new OpenSegment(this.#expectedTokens);
     const scannedTo = this.#current.scanner.scan(source, from);
@@ -117,7 +118,7 @@ class SegmentReader {
     }
     const to = source.bytes.indexOf(lineEnd, from);
     if (to === end && !isLast) return -1;
-    this.#take(lineOf(withinLimit(source.bytes.toString('utf8', from, to))), this.#current);
+    this.#take(parseHistoryLine(limitLine(source.bytes.toString('utf8', from, to))), this.#current);
     return to;
   }
 

@@ -1,66 +1,66 @@
 /**
- * The history of a run: what every simulated user did and what came of it. It is recorded once; the checker, the
+ * The history of a run: what every simulated user did, and the result of it. It is recorded once. The checker, the
  * expectations and every report are computed from it. All times are milliseconds since the start of the run.
  */
 
 /**
- * `ok`: complete answer, and what the journey expects of it holds. `fail`: certainly not applied (a read that is not
- * ok is `fail` too). `unknown`: it may or may not have been applied, now or later.
+ * Outcome of an operation. `ok`: the answer was complete, and as the journey expects it. `fail`: certainly not applied.
+ * A read that is not ok is `fail`, too. `unknown`: it may or may not have been applied, now or later.
  */
 export type OperationOutcome = 'ok' | 'fail' | 'unknown';
 
 export type OperationKind =
   | 'login'
-  /** Puts `token` into the cart, quantity one. */
+  /** Adds `token` to the cart, quantity one. */
   | 'add'
-  /** Takes `token` out of the cart; ok as well when it was not there. */
+  /** Removes `token` from the cart. It is also ok when the token was not there. */
   | 'remove'
   /** Reads the whole cart: `items`. */
   | 'read'
   /** Asks who is logged in. */
   | 'whoami'
   | 'logout'
-  /** So long after an acknowledged logout as the mode says that one may still be honoured elsewhere: reads with the
-   * cookies from before it, beside whatever the user does meanwhile. Ok when answered as anonymous. */
+  /** Reads with the cookies from before an acknowledged logout. It is sent after the revocation lag of the mode, and
+   * runs in parallel with whatever the user does then. Ok when the answer is anonymous. */
   | 'replay';
 
 export interface Operation {
   readonly type: 'operation';
   readonly id: number;
-  /** The simulated user, also the name it logs in with. */
+  /** Name of the simulated user, with which it logs in. */
   readonly user: string;
   readonly kind: OperationKind;
-  /** Which acknowledged login this operation goes by: 0 before the first, 1 after it. A login carries the number it
-   * will have if it succeeds, a replay that of its logout. */
+  /** Number of the acknowledged login that this operation depends on: 0 before the first login, 1 after it. A login has
+   * the number that it gets if it succeeds. A replay has the number of its logout. */
   readonly session: number;
   /** The unique item of an `add` or `remove`. */
   readonly token?: string;
-  /** When the plan wanted it, when it was sent, when it ended. sent >= planned. */
+  /** When the operation was planned, sent and done. sent >= planned. */
   readonly plannedMs: number;
   readonly sentMs: number;
   readonly doneMs: number;
   readonly outcome: OperationOutcome;
-  /** HTTP status, when an answer began. */
+  /** HTTP status. Absent when no answer began. */
   readonly status?: number;
-  /** Why it is not ok: an error code (`ECONNREFUSED`, `timeout`) or a short sentence. */
+  /** Why the outcome is not ok: an error code (`ECONNREFUSED`, `timeout`) or a short sentence. */
   readonly error?: string;
-  /** Whom the answer addressed: a user's name, null for "anonymous", absent when the answer did not say. */
+  /** The user that the answer named. Null: it was an anonymous answer. Absent: the answer did not say. */
   readonly identity?: string | null;
-  /** Cart of an ok `read`, or that a `replay` was shown: each token as often as its quantity says. A list, since a million maps, each with other keys,
-   * take the checker several times as long to go through. */
+  /** The cart of an ok `read`, or the cart that a `replay` showed: each token as often as its quantity says. It is a
+   * list, because the checker needs several times as long for a million maps with different keys. */
   readonly items?: readonly string[];
-  /** Which backend answered, and which boot of it, as its headers say. */
+  /** The backend that answered, and which boot of it, according to its headers. */
   readonly backend?: string;
   readonly incarnation?: string;
-  /** The proxy that the request went through; recorded only where the system has several. */
+  /** The proxy that the request went through. Recorded only when the system has several. */
   readonly proxy?: string;
-  /** Login only: id of the key that signed or sealed the session token, where the token shows it. */
+  /** Login only: id of the key that signed or sealed the session token, if the token shows it. */
   readonly key?: string;
-  /** Of a login that ended ok: the browser came with a session cookie from before it, and holds the same one after it: kept, or not replaced. */
+  /** Login only: the login ended ok, and the browser has the same session cookie after it as before it. */
   readonly keptId?: true;
   /** The read-back after quiescence. */
   readonly final?: true;
-  /** A login that the plan does not hold: the one before it was lost, or did not end ok. */
+  /** A login that is not in the plan: the session before it was lost, or the login before it did not end ok. */
   readonly extra?: true;
 }
 
@@ -76,31 +76,33 @@ type Optional =
   | 'extra'
   | 'keptId';
 
-/** An operation without its token and its cart: cheap to read one after the other. Not to be copied by spreading. */
+/** An operation without its token and its cart, which is cheap to read in sequence. Do not copy it by spreading. */
 export type OperationOutline = Omit<Operation, 'token' | 'items' | Optional> & {
   readonly [Field in Optional]?: Operation[Field] | undefined;
 };
 
 /**
- * The operations of a run, in the order in which they ended. A list is the simplest form. A history that is too long for
- * the heap has its own form, which makes each operation when it is asked for (`joined-tables.ts`).
+ * The operations of a run, in the order in which they ended. A list is the simplest form. A history that is too long
+ * for the heap makes each operation when it is needed (`joined-tables.ts`).
  */
 export interface Operations extends Iterable<Operation> {
   readonly length: number;
-  /** Present where it is cheaper than the operations themselves. See `outlinesOf`. */
+  /** Present when it is cheaper than iterating over the operations. See `outlinesOf`. */
   outlines?(): Iterable<OperationOutline>;
-  /** Present where it is cheaper than `outlines`: each outline is valid only until `see` returns. See `eachOutline`. */
+  /** Present when it is cheaper than `outlines`. Each outline is valid only until `see` returns. See `eachOutline`. */
   eachOutline?(see: (outline: OperationOutline) => void): void;
-  /** Present where the operations are kept by user: those of one user at a time, in their order. See `byUser`. */
+  /** Present when the operations are kept by user. Yields the operations of one user at a time, in order. See
+   * `byUser`. */
   usersInTurn?(): Iterable<Operation[]>;
 }
 
-/** Returns the operations without tokens and carts, where nothing else is needed. */
+/** Returns the operations without tokens and carts, for callers that need no more. */
 export function outlinesOf(operations: Operations): Iterable<OperationOutline> {
   return operations.outlines?.() ?? operations;
 }
 
-/** Shows each outline to `see`, which must not keep it. Long histories show one object that moves from row to row. */
+/** Passes each outline to `see`, which must not keep it. For long histories it is one object that moves from row to
+ * row. */
 export function eachOutline(operations: Operations, see: (outline: OperationOutline) => void): void {
   if (operations.eachOutline !== undefined) operations.eachOutline(see);
   else for (const outline of outlinesOf(operations)) see(outline);
@@ -117,26 +119,27 @@ export interface PhaseRecord {
 }
 
 /**
- * What users must notice of a fault for its verdict to mean anything. Declared by the fault beside its confirmation,
- * recorded with the run, and looked up in the history by the checker (`checker/effects.ts`). `member` is a backend or a
- * proxy. "Between" means between confirmation and healing.
+ * The effect of a fault that users must notice, or the verdict means nothing. The fault declares it next to its
+ * confirmation. The run records it, and the checker looks for it in the history (`checker/effects.ts`). `member` is a
+ * backend or a proxy. "During the fault" means between confirmation and healing.
  */
 export type ExpectedEffect =
-  /** `member` answered users before, and answered none between. `link`: only what went through this proxy counts.
-   * `whileDown`: it comes up in between, and only the times count at which its process was dead (`MemberRecord`). */
+  /** `member` answered users before the fault, and none during it. `link`: only requests through this proxy count.
+   * `whileDown`: the process restarts during the fault, and only times count at which it was dead (`MemberRecord`). */
   | { readonly kind: 'silent'; readonly member: string; readonly link?: string; readonly whileDown?: true }
-  /** `member` answered users between. */
+  /** `member` answered users during the fault. */
   | { readonly kind: 'answered'; readonly member: string }
-  /** An answer of `member` took at least `atLeastMs` between; without it, longer than the band of the baseline. */
+  /** An answer of `member` during the fault took at least `atLeastMs`; without it, longer than the band of the
+   * baseline. */
   | { readonly kind: 'slow'; readonly member: string; readonly atLeastMs?: number }
-  /** An answer of `member` was an error, was broken off, or was repaired by a retry (`FaultRecord.measured`). */
+  /** An answer of `member` was an error, was cut off, or was repaired by a retry (`FaultRecord.measured`). */
   | { readonly kind: 'broken'; readonly member: string }
-  /** A session made under the old key was used after the rotation, and a session was made under the new key. */
+  /** A session of the old key was used after the rotation, and another session was made under the new key. */
   | { readonly kind: 'keys' }
-  /** `store` was asked between: its own counter grew (`FaultRecord.measured`), or an operation failed or was slow.
-   * `from`: only operations that this backend answered count. */
+  /** `store` was needed during the fault: its own counter grew (`FaultRecord.measured`), or an operation failed or was
+   * slow. `from`: only operations that this backend answered count. */
   | { readonly kind: 'asked'; readonly store: string; readonly from?: string }
-  /** The link lost or held back bytes between (`FaultRecord.measured`). */
+  /** The link lost or held back bytes during the fault (`FaultRecord.measured`). */
   | { readonly kind: 'link-bytes'; readonly link: string }
   /** `confirm` failed before `inject` and succeeded after it (`FaultRecord.wasConfirmedBefore`). */
   | { readonly kind: 'confirm-changed' };
@@ -148,21 +151,21 @@ export interface FaultRecord {
   readonly fault: string;
   readonly target: string;
   readonly requestedMs: number;
-  /** Null: never confirmed, and the run is inconclusive. */
+  /** Null: never confirmed, so the run is inconclusive. */
   readonly confirmedMs: number | null;
-  /** When healing began. Null: not before the end. Absent in histories of version 0.1. */
+  /** When healing began. Null: it did not begin before the end. Absent in histories of version 0.1. */
   readonly healRequestedMs?: number | null;
   /** Null: not healed before the end. */
   readonly healedMs: number | null;
-  /** Absent in histories of version 0.1: then nothing shows that the fault had an effect. */
+  /** Absent in histories of version 0.1: nothing then shows that the fault had an effect. */
   readonly expects?: ExpectedEffect;
-  /** How far the counter that `expects` names grew between confirmation and the start of healing. */
+  /** How much the counter that `expects` names grew between confirmation and the start of healing. */
   readonly measured?: number;
   /** `exec` only: `confirm` had succeeded before `inject` ran. */
   readonly wasConfirmedBefore?: boolean;
-  /** Members that did not come back when the fault was healed, with how it ended and its last lines of output. */
+  /** Members that did not come back after the fault was healed. */
   readonly notBack?: readonly NotBack[];
-  /** What was seen that confirmed it. */
+  /** The observation that confirmed it. */
   readonly evidence?: string;
   /** Why it could not be confirmed or healed. */
   readonly problem?: string;
@@ -170,50 +173,51 @@ export interface FaultRecord {
 
 export interface NotBack {
   readonly member: string;
-  /** How it ended or did not answer, with the last lines that it wrote. */
+  /** How it ended, or that it did not answer, with its last lines of output. */
   readonly why: string;
 }
 
-/** An edge in the life of a process: drawn as the strips of the report. */
+/** A change of the state of a member. The report draws it in the strips. */
 export interface MemberRecord {
   readonly type: 'member';
   readonly member: string;
   readonly atMs: number;
-  /** `ejected`: it lives, and the proxy sends it nothing. */
+  /** `ejected`: it runs, but the proxy sends it no requests. */
   readonly state: 'up' | 'draining' | 'ejected' | 'stopped' | 'dead';
-  /** What it is among its like from then on: `primary`, `replica`. */
+  /** Its role in a replicated store from then on: `primary` or `replica`. */
   readonly role?: string;
 }
 
-/** The lab's own health: how late the driver sent what nothing but the clock held back, how long the servers had to share
- * processors of which none was idle, and what the driver had to drop. */
+/** The lab's own health: how late the driver was by itself, how long all processors were busy, and what the driver had
+ * to drop. */
 export interface LabRecord {
   readonly type: 'lab';
+  /** How late the driver sent operations that were not waiting for an earlier one. */
   readonly lagMs: { readonly p50: number; readonly p99: number; readonly max: number };
-  /** The longest time on end. Absent where nobody looked. */
+  /** The longest continuous time in which no processor was idle. Absent when it was not measured. */
   readonly busyMs?: number;
-  /** Operations that the plan wanted and that were never sent: the user was still waiting for earlier ones, or put off a
-   * logout because it could not see its cart. */
+  /** Planned operations that were never sent: the user was still waiting for earlier ones, or it skipped a logout
+   * because it could not see its cart. */
   readonly dropped: number;
-  /** For when each of them was planned, in the order in which they were dropped. */
+  /** When each dropped operation was planned, in the order of dropping. */
   readonly droppedMs?: readonly number[];
-  /** How long the user of each of them had waited when it was dropped, in the order of `droppedMs`. */
+  /** How long the user had waited when each operation was dropped, in the order of `droppedMs`. */
   readonly droppedWaitMs?: readonly number[];
-  /** Why a fault of the plan did not strike, by its id. */
+  /** Why a planned fault did not strike, by the id of the fault. */
   readonly neverStruck?: Readonly<Record<string, string>>;
-  /** What a process counted since its last boot and said when the run was over, by member and by its own names: of a
-   * backend `opened`, `absent`, `unknown`, `forged` …, of a store `evictions`. Who did not answer is not there. */
+  /** The counts of each member since its last boot, asked for at the end of the run. A backend counts `opened`,
+   * `absent`, `unknown`, `forged` …; a store counts `evictions`. A member that did not answer is absent. */
   readonly counts?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
-/** An expectation as written in a scenario. One under `warn` is reported when it is not met; the verdict ignores it. */
+/** An expectation as written in a scenario. If it stands under `warn`, it is only reported; the verdict ignores it. */
 export type ExpectationLine = string | { readonly warn: string };
 
 /** The parts of the system under test that a verdict depends on. */
 export interface SystemRecord {
-  /** Every backend, proxy and store member, spare ones too. Empty for a system that ran already. */
+  /** Every backend, proxy and store member, including spare ones. Empty for a system that was already running. */
   readonly members: readonly { readonly name: string; readonly role: 'backend' | 'proxy' | 'store' }[];
-  /** Where the session data are kept: in the memory of one backend, in a store, or in the browser. */
+  /** Where the session data is kept: in the memory of one backend, in a store, or in the browser. */
   readonly keeps: 'backend' | 'store' | 'browser';
   /** Store servers that the mode uses: `redis`. A member of one is called `redis` or `redis.<member>`. */
   readonly stores: readonly string[];
@@ -229,25 +233,25 @@ export interface RunHeader {
   readonly why: string;
   readonly mode: string;
   readonly seed: number;
-  /** For so long after its acknowledgement a logout need not be known everywhere. Absent: at once. */
+  /** How long after its acknowledgement a logout may be unknown in parts of the system. Absent: not at all. */
   readonly revocationLagMs?: number;
-  /** Part of every token of this run. An item with the nonce of another run is left out of account. */
+  /** Part of every token of this run. The checker ignores items with the nonce of another run. */
   readonly nonce?: string;
-  /** What the run was made of. Absent in histories of version 0.1. */
+  /** The system under test. Absent in histories of version 0.1. */
   readonly system?: SystemRecord;
-  /** Operations that the plan holds. */
+  /** Number of planned operations. */
   readonly planned: number;
-  /** Ids of the faults that the plan holds: one without a record of its own never struck. */
+  /** Ids of the planned faults. A fault without a `FaultRecord` never struck. */
   readonly faults: readonly string[];
   /** Lines of `expect.any` and of `expect.<mode>`, as written. */
   readonly expectations: readonly ExpectationLine[];
-  /** The exact version of Holdfast, Node and the store: how to repeat it. */
+  /** The exact versions of Holdfast, Node and the store, to repeat the run. */
   readonly versions: Readonly<Record<string, string>>;
   /** ISO 8601, when the run began. */
   readonly startedAt: string;
 }
 
-/** One run, whole: what a history file holds, and all that checker and reports get. */
+/** One whole run, as a history file holds it. The checker and the reports get nothing else. */
 export interface RunRecord {
   readonly header: RunHeader;
   readonly operations: Operations;

@@ -17,15 +17,16 @@ import {
   shortsPerRow,
 } from './rows.js';
 
-/** The strings of a table, by ordinal. */
+/** The strings of a table, indexed by ordinal. */
 export interface RowTexts {
   readonly users: readonly string[];
   readonly labels: readonly string[];
 }
 
 /**
- * A row seen as an operation: each field is read when it is asked for. Passes over millions of operations ask for a few
- * fields each, and to make all of them took most of the time. It cannot be copied by spreading.
+ * Shows a row as an operation, and reads each field only when it is accessed. Passes over millions of operations need a
+ * few fields each, and reading all fields took most of their time. Its fields are getters, so do not copy it by
+ * spreading.
  */
 export class RowOutline implements OperationOutline {
   #block: RowBlock;
@@ -38,7 +39,7 @@ export class RowOutline implements OperationOutline {
     this.#texts = texts;
   }
 
-  /** From now on it shows another row. */
+  /** Makes it show another row. */
   moveTo(block: RowBlock, row: number): void {
     this.#block = block;
     this.#place = row & blockMask;

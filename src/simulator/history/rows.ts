@@ -1,7 +1,7 @@
 /**
- * The memory of operations: 72 bytes each, one after the other, in blocks that grow without being copied. A row holds
- * numbers only; strings are numbers of a pool. All that belongs to one operation lies together: going through the rows
- * of one user touches one or two cache lines a row, where columns would touch one a field.
+ * Holds operations in memory: 72 bytes each, one after the other. New blocks are added, so that nothing is copied. A
+ * row holds only numbers; strings are numbers of a pool. The fields of one operation are adjacent: reading the rows of
+ * one user touches one or two cache lines per row, where columns would touch one per field.
  *
  *   8 bytes   planned, sent, done, id
  *   4 bytes   user, session, token + 1, cart + 1, identity (see `identities`)
@@ -21,7 +21,7 @@ export const floatsPerRow = rowBytes / 8;
 export const intsPerRow = rowBytes / 4;
 export const shortsPerRow = rowBytes / 2;
 
-/** Rows of a block, as a power of two. */
+/** A block has two to this power rows. */
 export const blockBits = 14;
 export const blockMask = 2 ** blockBits - 1;
 
@@ -32,20 +32,20 @@ export const byteField = { kind: 64, flags: 65 } as const;
 
 export const outcomeShift = 3;
 export const kindMask = 7;
-/** `odd`: the row holds user and flags only, and the operation is kept as the object that it was. */
+/** Bits of the flags. `odd`: the row holds only user and flags, and the operation is kept as an object. */
 export const flag = { final: 1, extra: 2, keptId: 4, odd: 8 } as const;
-/** What the answer said: nothing, anonymous, the user itself, or another user: its number + `other`. */
+/** The user that the answer named: none, anonymous, the user itself, or another user, as its number + `other`. */
 export const identities = { absent: 0, anonymous: 1, own: 2, other: 3 } as const;
 
-/** What a row can hold. An operation with more is `odd`. */
+/** The largest values that a row can hold. An operation with larger ones is `odd`. */
 export const sessionMax = 2 ** 31 - 1;
 export const statusMax = 2 ** 16 - 2;
 export const labelsMax = 2 ** 16 - 2;
 
-/** From here on a row holds its fields of two bytes and of one. */
+/** The first integer of a row that holds fields of two bytes or one byte. */
 const firstShortInt = shortField.status / 2;
 
-/** Sets all that is optional to absent. */
+/** Sets all optional fields to absent. */
 export function clearRow({ ints }: RowBlock, row: number): void {
   const int = (row & blockMask) * intsPerRow;
   // A call of fill() takes longer than seven stores.

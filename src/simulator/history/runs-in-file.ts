@@ -13,18 +13,18 @@ import type {
   RunRecord,
 } from './records.js';
 
-/** Where the operations of one run go. */
+/** Receives the operations of one run. */
 export interface OperationSink {
-  /** Throws a LineProblem if an operation with its id was taken before. */
+  /** Takes an operation. Throws a `LineProblem` if it took one with the same id before. */
   take(operation: Operation): void;
 }
 
-/** A run as it was read, with what took its operations. */
+/** A run that was read, with the sink that took its operations. */
 export interface RunRead<Sink> extends Omit<RunRecord, 'operations'> {
   readonly sink: Sink;
 }
 
-/** Puts the lines together to runs again, and insists on their order where it shows that something is missing. */
+/** Joins the lines into runs. Throws a `LineProblem` when the order of the lines shows that something is missing. */
 export class RunsInFile<Sink extends OperationSink> {
   readonly #newSink: () => Sink;
   readonly #done: RunRead<Sink>[] = [];
@@ -34,7 +34,7 @@ export class RunsInFile<Sink extends OperationSink> {
     this.#newSink = newSink;
   }
 
-  /** What takes the operations of the run that has begun and not ended. */
+  /** The sink of the run that has begun and not ended. */
   get sink(): Sink | undefined {
     return this.#current?.sink;
   }
@@ -48,33 +48,33 @@ export class RunsInFile<Sink extends OperationSink> {
   }
 
   all(): RunRead<Sink>[] {
-    if (this.#current !== undefined) throw new LineProblem(this.#current.howItIsCutOff());
+    if (this.#current !== undefined) throw new LineProblem(this.#current.describeTruncation());
     if (this.#done.length === 0) throw new LineProblem('the file is empty, expected a run line');
     return this.#done;
   }
 
   #begin(header: RunHeader, lineNumber: number): void {
-    if (this.#current !== undefined) throw new LineProblem(this.#current.howItIsCutOff());
-    beJudgeable(header);
+    if (this.#current !== undefined) throw new LineProblem(this.#current.describeTruncation());
+    assertExpectations(header);
     this.#current = new OpenRun(header, lineNumber, this.#newSink());
   }
 
   #end(run: OpenRun<Sink>, lab: LabRecord): void {
-    this.#done.push(run.closedBy(lab));
+    this.#done.push(run.closeWith(lab));
     this.#current = undefined;
   }
 }
 
-/** What is wrong with an expectation is told where it stands. */
-function beJudgeable({ expectations, faults }: RunHeader): void {
+/** Asserts that the expectations are valid, so that the error names the line of the header. */
+function assertExpectations({ expectations, faults }: RunHeader): void {
   for (const line of expectations) {
-    const { during } = understood(line);
+    const { during } = parseLineExpectation(line);
     const strange = during === undefined ? undefined : strangeWindow(during, faults);
     if (strange !== undefined) throw new LineProblem(`expectations: ${strange}`);
   }
 }
 
-function understood(line: ExpectationLine): Expectation {
+function parseLineExpectation(line: ExpectationLine): Expectation {
   try {
     return parseLine(line);
   } catch (error) {
@@ -100,7 +100,7 @@ class OpenRun<Sink extends OperationSink> {
     else this.#members.push(line);
   }
 
-  closedBy(lab: LabRecord): RunRead<Sink> {
+  closeWith(lab: LabRecord): RunRead<Sink> {
     return {
       header: this.header,
       sink: this.sink,
@@ -111,7 +111,7 @@ class OpenRun<Sink extends OperationSink> {
     };
   }
 
-  howItIsCutOff(): string {
+  describeTruncation(): string {
     return `the run of line ${this.lineNumber} has no lab line: expected one at its end, the file is cut off`;
   }
 }

@@ -1,6 +1,6 @@
 import { areEqual } from './byte-text.js';
 
-/** Bytes that strings are read from, seen in two ways. */
+/** Bytes that strings are read from, in two views. */
 export interface Source {
   readonly bytes: Uint8Array;
   readonly view: DataView;
@@ -24,35 +24,35 @@ const bytesAtFirst = 64 * 1024;
 /** Offsets are 32-bit integers. */
 const bytesMax = 2 ** 31 - 8;
 const slotsAtFirst = 1024;
-/** Of a string, with its head. */
+/** Estimated size of a string with its head. */
 const bytesExpected = 40;
 
-/** Integers before the bytes of a string. */
+/** The integers that precede the bytes of a string. */
 const head = { ordinal: 0, scope: 1, hash: 2, length: 3, next: 4, integers: 5 } as const;
 
 /**
- * Keeps each different string once, as UTF-8 bytes outside the heap. A history of ten million operations names four
- * million tokens: as strings on the heap they would cost several times as much.
+ * Keeps each distinct string once, as UTF-8 bytes outside the heap. A history of ten million operations has four
+ * million tokens. As strings on the heap they would need several times as much memory.
  *
- * A string has an address and an ordinal: 0 for the first, 1 for the next. Head and bytes lie together, so that a look at
- * a string is one miss of the cache, and not three.
+ * A string has an address and an ordinal: 0 for the first, 1 for the next. Head and bytes are adjacent, so that reading
+ * a string costs one cache miss instead of three.
  *
- * A scope separates equal strings: tokens are kept by user, so that those of one user are not searched among all.
+ * A scope separates equal strings: tokens are kept by user, so that a look-up searches only the tokens of one user.
  */
 export class StringPool {
   #memory: Memory;
   #used: number;
   #size: number;
   #isAscii: boolean;
-  /** No string holds what JSON writes with a backslash: a quote, a backslash or a control character. */
+  /** Whether no string holds anything that JSON writes with a backslash (a quote, a backslash, a control character). */
   #isPlain = true;
-  /** Open addressing: an address + 1, or 0, and then the hash, so that only a likely string is looked at. At most three
-   * quarters full. Made when it is first needed. */
+  /** A table with open addressing. A slot holds an address + 1, or 0, and then the hash, so that only likely strings
+   * are compared. It is at most three quarters full, and is made when it is first needed. */
   #slots = new Int32Array(0);
   #slotsUsed = 0;
   readonly #slotsMin: number;
 
-  /** `expected` strings have room without growing. */
+  /** Makes a pool with room for `expected` strings, or opens the pool of another thread. */
   constructor(parts?: StringPoolParts, expected = 0) {
     const bytes = Math.min(bytesMax, Math.max(bytesAtFirst, expected * bytesExpected));
     this.#memory = memoryOf(parts?.memory ?? new SharedArrayBuffer(bytes));
@@ -62,7 +62,7 @@ export class StringPool {
     this.#isAscii = parts?.isAscii ?? true;
   }
 
-  /** How many strings there are. */
+  /** Number of strings. */
   get size(): number {
     return this.#size;
   }
@@ -81,24 +81,24 @@ export class StringPool {
     return this.#memory.ints[address + head.ordinal] ?? 0;
   }
 
-  /** The address of the string that `link` put behind this one, or -1. */
+  /** Returns the address of the string that `link` put after this one, or -1. */
   next(address: number): number {
     return (this.#memory.ints[address + head.next] ?? 0) - 1;
   }
 
-  /** Remembers which string comes behind another: the next token that a user put into its cart. */
+  /** Remembers which string follows another: the next token that a user added to the cart. */
   link(address: number, next: number): void {
     this.#memory.ints[address + head.next] = next + 1;
   }
 
-  /** All strings by ordinal. */
+  /** Returns all strings, by ordinal. */
   texts(): string[] {
     const texts: string[] = [];
     for (let address = 0; address < this.#used; address = this.#end(address)) texts.push(this.text(address));
     return texts;
   }
 
-  /** Returns the address of the string, which is added if it is new. `hash` is `hashOf` the same bytes and scope. */
+  /** Returns the address of the string, and adds it if it is new. `hash` is the `hashOf` the same bytes and scope. */
   intern(source: Source, from: number, to: number, scope: number, hash: number): number {
     if (this.#slotsUsed * 8 >= this.#slots.length * 3) this.#fillSlots();
     const slots = this.#slots;
@@ -122,13 +122,13 @@ export class StringPool {
   }
 
   /**
-   * Adds the string, whether it is there or not: cheaper than to look it up, which misses the cache. `intern` may not
-   * find it, and add it once more.
+   * Adds the string even if it is already there. This is cheaper than a look-up, which misses the cache. `intern` may
+   * not find such a string and then adds it again.
    */
   append({ bytes: source }: Source, from: number, to: number, scope: number, hash: number): number {
     const address = this.#used;
     this.#used += head.integers + Math.ceil((to - from) / 4);
-    if (this.#used * 4 > this.#memory.bytes.length) this.#memory = longer(this.#memory, this.#used * 4);
+    if (this.#used * 4 > this.#memory.bytes.length) this.#memory = growMemory(this.#memory, this.#used * 4);
     const { ints, bytes } = this.#memory;
     ints[address + head.ordinal] = this.#size;
     ints[address + head.scope] = scope;
@@ -145,7 +145,7 @@ export class StringPool {
     return address;
   }
 
-  /** Returns where the JSON string ends that begins behind the quote at `from` - 1, if it is this string. Else -1. */
+  /** If the JSON string after the quote at `from` - 1 is this string, returns where it ends. Otherwise -1. */
   endIfWrittenAt(address: number, source: Source, from: number): number {
     const length = this.#memory.ints[address + head.length] ?? 0;
     if (!this.#isPlain || source.bytes[from + length] !== quote) return -1;
@@ -179,25 +179,25 @@ export class StringPool {
   }
 }
 
-/** FNV-1a, then mixed once more, since a table uses the low bits only. */
+/** Returns the FNV-1a hash, mixed once more because a table uses only the low bits. */
 export function hashOf(bytes: Uint8Array, scope: number): number {
-  return mixed(bytes.reduce(hashedWith, seedOf(scope)));
+  return mixHash(bytes.reduce(hashByte, hashSeed(scope)));
 }
 
-export function seedOf(scope: number): number {
+export function hashSeed(scope: number): number {
   return (0x811c9dc5 ^ Math.imul(scope, 0x9e3779b1)) | 0;
 }
 
-export function hashedWith(hash: number, byte: number): number {
+export function hashByte(hash: number, byte: number): number {
   return Math.imul(hash ^ byte, 0x01000193);
 }
 
-export function mixed(hash: number): number {
+export function mixHash(hash: number): number {
   const half = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
   return half ^ (half >>> 13);
 }
 
-/** One memory, seen in four ways. */
+/** One memory, in four views. */
 interface Memory extends Source {
   readonly buffer: SharedArrayBuffer;
   readonly ints: Int32Array;
@@ -208,7 +208,7 @@ function memoryOf(buffer: SharedArrayBuffer): Memory {
   return { ...sourceOf(new Uint8Array(buffer)), buffer, ints: new Int32Array(buffer), text: Buffer.from(buffer) };
 }
 
-function longer({ bytes }: Memory, bytesMin: number): Memory {
+function growMemory({ bytes }: Memory, bytesMin: number): Memory {
   if (bytesMin > bytesMax) throw new RangeError('the strings of the history are longer than 2 GB');
   const length = Math.min(bytesMax, Math.max(bytes.length * 2, bytesMin));
   const memory = memoryOf(new SharedArrayBuffer(Math.ceil(length / 4) * 4));

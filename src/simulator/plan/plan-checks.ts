@@ -6,10 +6,10 @@ import { isMap } from '../scenario/yaml.js';
 import { stepsMax, userNamePattern, usersMax } from './plan.js';
 import type { PlannedUser } from './planned.js';
 
-/** What is wrong with a plan that was read from a file: `users[3].steps[0].kind: found "buy", expected …`. */
+/** Says what is wrong with a plan from a file: `users[3].steps[0].kind: found "buy", expected …`. */
 export class PlanProblem extends Error {}
 
-/** A value that a key may have, and how to say so. Written by hand: a plan holds millions of steps. */
+/** The values that a key may have, and how to describe them. Hand-written for speed: a plan holds millions of steps. */
 interface Rule {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
@@ -18,7 +18,7 @@ interface Rule {
 type Rules = Readonly<Record<string, Rule>>;
 
 const timeMsMax = 10 * 60_000;
-/** As many as a scenario may have. */
+/** The limit for scenarios holds for plans, too. */
 const faultsMax = 200;
 
 const name: Rule = {
@@ -35,7 +35,7 @@ const list: Rule = { expected: 'a list', accepts: Array.isArray };
 const map: Rule = { expected: 'a map', accepts: isMap };
 const counter: Rule = { expected: 'a count', accepts: value => typeof value === 'string' && isCounter(value) };
 
-/** Version 0.1 wrote no schema. Its plans had other users for the same seed, and no reads among tabs. */
+/** The schema of plans. Version 0.1 wrote none; its plans had other users for the same seed, and no reads in tabs. */
 export const planSchema = 2;
 
 const planRules: Rules = { schema: whole, scenario: text, seed: whole, users: list, faults: list };
@@ -62,18 +62,18 @@ const faultRules: Rules = {
   options: optional(map),
   forMs: optional(milliseconds),
 };
-/** Keys that a fault has in a scenario file, where its options stand beside them. */
-const besideOptions: readonly string[] = ['id', 'at', 'after', 'when', 'do', 'target', 'for'];
+/** Keys of every fault in a scenario file. Options stand next to them, so they must not use these names. */
+const reservedKeys: readonly string[] = ['id', 'at', 'after', 'when', 'do', 'target', 'for'];
 const triggerRules = {
   at: { atMs: milliseconds },
   after: { afterFault: text, delayMs: milliseconds },
   when: { counter, sinceFault: optional(text), atLeast: whole },
 } satisfies Readonly<Record<string, Rules>>;
 
-/** The four parts of it, none of them looked into. Throws `PlanProblem`. */
-export function partsOf(value: unknown): Readonly<Record<'scenario' | 'seed' | 'users' | 'faults', unknown>> {
+/** Splits a plan into its four parts, without checking the parts. Throws `PlanProblem`. */
+export function splitPlan(value: unknown): Readonly<Record<'scenario' | 'seed' | 'users' | 'faults', unknown>> {
   refuseOtherSchema(value);
-  const { scenario, seed, users, faults } = obeying(value, planRules, '');
+  const { scenario, seed, users, faults } = requireMap(value, planRules, '');
   return { scenario, seed, users, faults };
 }
 
@@ -81,32 +81,32 @@ function refuseOtherSchema(value: unknown): void {
   if (!isMap(value) || value.schema === planSchema) return;
   const isOld = value.schema === undefined && ['scenario', 'seed', 'users', 'faults'].every(key => key in value);
   if (value.schema === undefined && !isOld) return;
-  const found = isOld ? 'a plan of version 0.1' : `a plan of schema ${shown(value.schema)}`;
+  const found = isOld ? 'a plan of version 0.1' : `a plan of schema ${shorten(value.schema)}`;
   const seed = typeof value.seed === 'number' ? value.seed : '<seed>';
   throw new PlanProblem(
     `schema: found ${found}, expected schema ${planSchema}. Run the scenario with --seed ${seed} to write a new plan`,
   );
 }
 
-/** What the scenario allows its users. */
+/** The limits that the scenario sets for its users. */
 export interface PlanLimits {
-  /** Everything is planned for before this. */
+  /** Every step must be planned before this time. */
   readonly endMs: number;
   readonly can: (kind: StepKind) => boolean;
 }
 
-/** Throws `PlanProblem` when the checker or the users could not rely on them: their names and tokens are unique, each
- * begins with a login, and time does not go backwards. */
+/** Asserts what the checker and the users rely on: names and tokens are unique, each user begins with a login, and time
+ * does not go backwards. Throws `PlanProblem`. */
 export function checkUsers(users: unknown, limits: PlanLimits): asserts users is PlannedUser[] {
-  const all = listOf(users, 'users', usersMax);
+  const all = requireList(users, 'users', usersMax);
   const names = new Set<unknown>();
   const tokens = new Set<unknown>();
   let steps = 0;
   for (const [index, user] of all.entries()) {
     const where = `users[${index}]`;
-    const read = obeying(user, userRules, where);
-    beNew(read.name, names, `${where}.name`);
-    const own = listOf(read.steps, `${where}.steps`, stepsMax - steps);
+    const read = requireMap(user, userRules, where);
+    assertUnique(read.name, names, `${where}.name`);
+    const own = requireList(read.steps, `${where}.steps`, stepsMax - steps);
     steps += own.length;
     checkSteps(own, `${where}.steps`, limits, tokens);
   }
@@ -117,11 +117,12 @@ function checkSteps(steps: readonly unknown[], where: string, limits: PlanLimits
   let atMs = -1;
   for (const [index, step] of steps.entries()) {
     const place = `${where}[${index}]`;
-    const read = obeying(step, stepRules, place);
-    if (index === 0 && read.kind !== 'login') throw strange(`${place}.kind`, read.kind, '"login" in the first step');
-    if (Number(read.atMs) < atMs) throw strange(`${place}.atMs`, read.atMs, `at least the ${atMs} of the step before`);
+    const read = requireMap(step, stepRules, place);
+    if (index === 0 && read.kind !== 'login') throw newProblem(`${place}.kind`, read.kind, '"login" in the first step');
+    if (Number(read.atMs) < atMs)
+      throw newProblem(`${place}.atMs`, read.atMs, `at least the ${atMs} of the step before`);
     if (Number(read.atMs) >= limits.endMs)
-      throw strange(`${place}.atMs`, read.atMs, `less than the ${limits.endMs} ms from warmup to recovery`);
+      throw newProblem(`${place}.atMs`, read.atMs, `less than the ${limits.endMs} ms from warmup to recovery`);
     atMs = Number(read.atMs);
     checkToken(read, place, tokens);
     checkPossible(read, place, limits);
@@ -131,45 +132,46 @@ function checkSteps(steps: readonly unknown[], where: string, limits: PlanLimits
 function checkToken({ kind, token }: Readonly<Record<string, unknown>>, where: string, tokens: Set<unknown>): void {
   const isWrite = kind === 'add' || kind === 'remove';
   if (isWrite !== (token !== undefined)) {
-    throw strange(
+    throw newProblem(
       `${where}.token`,
       token,
       isWrite ? `one, since this step is "${kind}"` : 'none: it is for add and remove',
     );
   }
-  if (kind === 'add') beNew(token, tokens, `${where}.token`);
-  if (kind === 'remove' && !tokens.has(token)) throw strange(`${where}.token`, token, 'one that was added before');
+  if (kind === 'add') assertUnique(token, tokens, `${where}.token`);
+  if (kind === 'remove' && !tokens.has(token)) throw newProblem(`${where}.token`, token, 'one that was added before');
 }
 
 function checkPossible(step: Readonly<Record<string, unknown>>, where: string, limits: PlanLimits): void {
   const kind = stepKinds.find(known => known === step.kind);
   if (kind !== undefined && !limits.can(kind))
-    throw strange(`${where}.kind`, kind, 'a step of the journey of the scenario');
+    throw newProblem(`${where}.kind`, kind, 'a step of the journey of the scenario');
 }
 
-/** Its faults as they would stand in a scenario file: what is left to check is checked there. Throws `PlanProblem`. */
-export function faultsAsWritten(faults: unknown): Readonly<Record<string, unknown>>[] {
-  return listOf(faults, 'faults', faultsMax).map((fault, index) => {
+/** Returns the faults in the form of a scenario file, whose parser checks the rest. Throws `PlanProblem`. */
+export function toScenarioFaults(faults: unknown): Readonly<Record<string, unknown>>[] {
+  return requireList(faults, 'faults', faultsMax).map((fault, index) => {
     const where = `faults[${index}]`;
-    const { id, trigger, do: action, target, options, forMs } = obeying(fault, faultRules, where);
+    const { id, trigger, do: action, target, options, forMs } = requireMap(fault, faultRules, where);
     const own = isMap(options) ? options : {};
-    const taken = Object.keys(own).find(key => besideOptions.includes(key));
+    const taken = Object.keys(own).find(key => reservedKeys.includes(key));
     if (taken !== undefined)
-      throw strange(`${where}.options`, taken, 'what this fault alone has, not a key of every fault');
+      throw newProblem(`${where}.options`, taken, 'what this fault alone has, not a key of every fault');
     const length = forMs === undefined ? {} : { for: `${forMs}ms` };
-    return { ...own, id, ...triggerAsWritten(trigger, `${where}.trigger`), do: action, target, ...length };
+    return { ...own, id, ...toScenarioTrigger(trigger, `${where}.trigger`), do: action, target, ...length };
   });
 }
 
-function triggerAsWritten(trigger: unknown, where: string): Readonly<Record<string, string>> {
-  if (!isMap(trigger)) throw strange(where, trigger, map.expected);
-  if ('atMs' in trigger) return { at: `${obeying(trigger, triggerRules.at, where).atMs}ms` };
+function toScenarioTrigger(trigger: unknown, where: string): Readonly<Record<string, string>> {
+  if (!isMap(trigger)) throw newProblem(where, trigger, map.expected);
+  if ('atMs' in trigger) return { at: `${requireMap(trigger, triggerRules.at, where).atMs}ms` };
   if ('afterFault' in trigger) {
-    const { afterFault, delayMs } = obeying(trigger, triggerRules.after, where);
+    const { afterFault, delayMs } = requireMap(trigger, triggerRules.after, where);
     return { after: `${afterFault} + ${delayMs}ms` };
   }
-  const { counter: counted, sinceFault, atLeast } = obeying(trigger, triggerRules.when, where);
-  if (typeof counted !== 'string' || !isCounter(counted)) throw strange(`${where}.counter`, counted, counter.expected);
+  const { counter: counted, sinceFault, atLeast } = requireMap(trigger, triggerRules.when, where);
+  if (typeof counted !== 'string' || !isCounter(counted))
+    throw newProblem(`${where}.counter`, counted, counter.expected);
   const since = sinceFault === undefined ? {} : { sinceFault: String(sinceFault) };
   return { when: whenInWords({ counter: counted, ...since, atLeast: Number(atLeast) }) };
 }
@@ -182,22 +184,22 @@ function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-function listOf(value: unknown, where: string, max: number): readonly unknown[] {
-  if (!Array.isArray(value)) throw strange(where, value, list.expected);
+function requireList(value: unknown, where: string, max: number): readonly unknown[] {
+  if (!Array.isArray(value)) throw newProblem(where, value, list.expected);
   if (value.length <= max) return value;
   throw new PlanProblem(`${where}: found ${value.length} entries, expected at most ${max}`);
 }
 
-function beNew(value: unknown, seen: Set<unknown>, where: string): void {
-  if (seen.has(value)) throw new PlanProblem(`${where}: found ${shown(value)} a second time, expected each once`);
+function assertUnique(value: unknown, seen: Set<unknown>, where: string): void {
+  if (seen.has(value)) throw new PlanProblem(`${where}: found ${shorten(value)} a second time, expected each once`);
   seen.add(value);
 }
 
-/** A map with these keys, no others, and what they may hold. */
-function obeying(value: unknown, rules: Rules, where: string): Readonly<Record<string, unknown>> {
+/** Returns the value if it is a map with only these keys and allowed values. Throws `PlanProblem`. */
+function requireMap(value: unknown, rules: Rules, where: string): Readonly<Record<string, unknown>> {
   const at = (key: string): string => (where === '' ? key : `${where}.${key}`);
   if (!isMap(value))
-    throw strange(where === '' ? 'the plan' : where, value, `a map of ${Object.keys(rules).join(', ')}`);
+    throw newProblem(where === '' ? 'the plan' : where, value, `a map of ${Object.keys(rules).join(', ')}`);
   for (const key in value) {
     if (!Object.hasOwn(rules, key)) {
       throw new PlanProblem(`${at(key)}: found an unknown key, expected ${Object.keys(rules).join(', ')}`);
@@ -207,16 +209,16 @@ function obeying(value: unknown, rules: Rules, where: string): Readonly<Record<s
     const rule = rules[key];
     const found = Object.hasOwn(value, key) ? value[key] : undefined;
     if (rule === undefined || (rule.optional && found === undefined) || rule.accepts(found)) continue;
-    throw strange(at(key), found, rule.expected);
+    throw newProblem(at(key), found, rule.expected);
   }
   return value;
 }
 
-function strange(where: string, found: unknown, expected: string): PlanProblem {
-  return new PlanProblem(`${where}: found ${shown(found)}, expected ${expected}`);
+function newProblem(where: string, found: unknown, expected: string): PlanProblem {
+  return new PlanProblem(`${where}: found ${shorten(found)}, expected ${expected}`);
 }
 
-function shown(value: unknown): string {
+function shorten(value: unknown): string {
   const json = JSON.stringify(value) ?? 'nothing';
   return json.length > 60 ? `${json.slice(0, 60)}...` : json;
 }

@@ -5,25 +5,26 @@ import { stepOf } from '../scenario/journey/mapping.js';
 import type { Scenario } from '../scenario/scenario.js';
 import { clean, isMap, parseYaml, readTextFile } from '../scenario/yaml.js';
 import { type Plan, planDurationMs } from './plan.js';
-import { checkUsers, faultsAsWritten, type PlanLimits, PlanProblem, partsOf, planSchema } from './plan-checks.js';
+import { checkUsers, type PlanLimits, PlanProblem, planSchema, splitPlan, toScenarioFaults } from './plan-checks.js';
 
-/** Of a plan with as many steps as there may be. */
+/** Largest plan file: a plan with the highest number of steps fits. */
 export const planBytesMax = 192 * 1024 * 1024;
 
-/** Returns the text of a plan file, which `readReplay` takes again. */
+/** Returns the text of a plan file, which `readReplay` can read. */
 export function writePlan(plan: Plan): string {
   return `${JSON.stringify({ schema: planSchema, ...plan })}\n`;
 }
 
 export interface Replay {
-  /** With the faults of the plan in place of its own. */
+  /** The scenario, with the faults of the plan instead of its own. */
   readonly scenario: Scenario;
   readonly plan: Plan;
 }
 
 /**
- * A plan that a run wrote (`plan.json`), to be run again whatever the generator does by now: its users and its faults
- * replace those that scenario and seed would give. Rejects with `ScenarioError`: file, key, what was found and expected.
+ * Reads a plan that a run wrote (`plan.json`), to run it again even if the generator has changed since. Its users and
+ * faults replace those that scenario and seed would give. Rejects with `ScenarioError`, which names the file, the key,
+ * what was found and what was expected.
  */
 export async function readReplay(scenarioFile: string, planFile: string): Promise<Replay> {
   const scenarioText = await readScenarioText(scenarioFile);
@@ -32,15 +33,15 @@ export async function readReplay(scenarioFile: string, planFile: string): Promis
   return parseReplay(scenarioText, scenarioFile, planText, planFile);
 }
 
-/** Throws `ScenarioError`. */
+/** Parses a scenario and a plan for it. Throws `ScenarioError`. */
 export function parseReplay(scenarioText: string, scenarioFile: string, planText: string, planFile: string): Replay {
   const original = parseScenario(scenarioText, scenarioFile);
   const written = parseYaml(scenarioText, scenarioFile).value;
   try {
-    const parts = partsOf(parsed(planText));
-    if (parts.scenario !== original.name) throw otherScenario(parts.scenario, original.name);
-    const scenario = withFaults(written, faultsAsWritten(parts.faults), path.dirname(scenarioFile));
-    if (scenario.faults.length === 0 && original.faults.length > 0) throw nothingBreaks(original);
+    const parts = splitPlan(parseJson(planText));
+    if (parts.scenario !== original.name) throw newScenarioProblem(parts.scenario, original.name);
+    const scenario = replaceFaults(written, toScenarioFaults(parts.faults), path.dirname(scenarioFile));
+    if (scenario.faults.length === 0 && original.faults.length > 0) throw newFaultsProblem(original);
     const { users } = parts;
     checkUsers(users, limitsOf(scenario));
     return { scenario, plan: { scenario: scenario.name, seed: Number(parts.seed), users, faults: scenario.faults } };
@@ -49,7 +50,7 @@ export function parseReplay(scenarioText: string, scenarioFile: string, planText
   }
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -57,18 +58,18 @@ function parsed(text: string): unknown {
   }
 }
 
-function otherScenario(found: unknown, name: string): PlanProblem {
+function newScenarioProblem(found: unknown, name: string): PlanProblem {
   return new PlanProblem(`scenario: found a plan of ${JSON.stringify(found)}, expected one of "${name}"`);
 }
 
-/** It would meet every expectation of a system that survives a fault, and prove nothing. */
-function nothingBreaks({ faults }: Scenario): PlanProblem {
+/** Rejects a plan without faults: it would meet every expectation of surviving a fault, and prove nothing. */
+function newFaultsProblem({ faults }: Scenario): PlanProblem {
   return new PlanProblem(
-    `faults: found none, expected one at least of those of the scenario: ${faults.map(({ id }) => id).join(', ')}`,
+    `faults: found none, expected at least one fault of the scenario: ${faults.map(({ id }) => id).join(', ')}`,
   );
 }
 
-function withFaults(written: unknown, faults: readonly object[], folder: string): Scenario {
+function replaceFaults(written: unknown, faults: readonly object[], folder: string): Scenario {
   const read = scenarioIn({ ...(isMap(written) ? written : {}), faults }, folder);
   if ('scenario' in read) return read.scenario;
   const [first, ...more] = read.problems;

@@ -7,21 +7,23 @@ import { exponential, pick, type Random, randomStream } from './random.js';
 import { planShopper } from './shop-journey.js';
 
 /**
- * Everything that chance decides, decided before the run: the same scenario and seed give the same plan, to the byte.
- * It fixes what users want and when, and what breaks when; not how requests interleave in the servers.
+ * All random choices of a run, made before it: the same scenario and seed give the same plan, byte for byte. The plan
+ * fixes what users do and when, and what breaks when. It does not fix how requests interleave in the servers.
  */
 export interface Plan {
   readonly scenario: string;
   readonly seed: number;
   readonly users: readonly PlannedUser[];
-  /** Targets resolved: no `backend-any` is left; `store` is, since every mode has its own. */
+  /** The faults with their targets resolved: `backend-any` is replaced. `store` remains, since it depends on the
+   * mode. */
   readonly faults: readonly FaultSpec[];
 }
 
 export const usersMax = 100_000;
 export const stepsMax = 2_000_000;
 
-/** Pure. Throws `ScenarioError` when the plan would hold more than `usersMax` users or `stepsMax` steps. */
+/** Makes the plan of a run. Pure. Throws `ScenarioError` when it would hold more than `usersMax` users or `stepsMax`
+ * steps. */
 export function makePlan(scenario: Scenario, seed: number): Plan {
   const users: PlannedUser[] = [];
   let steps = 0;
@@ -43,28 +45,29 @@ export function makePlan(scenario: Scenario, seed: number): Plan {
   return { scenario: scenario.name, seed, users, faults: resolveTargets(scenario, seed) };
 }
 
-/** From the start of the warmup to the end of the recovery: users begin nothing later. Quiescence comes after it. */
+/** Returns the time from the start of the warmup to the end of the recovery. Users begin nothing later: quiescence
+ * follows. */
 export function planDurationMs({ phases }: Scenario): number {
   return phases.warmupMs + phases.baselineMs + phases.faultsMs + phases.recoveryMs;
 }
 
-/** A name of a simulated user, as scenario files and plans may write it. */
+/** The form of user names in scenario files and plans. */
 export const userNamePattern = /^[A-Za-z0-9][\w.@+-]{0,63}$/;
 
-/** Returns what the user of this number, from 1, is called. */
+/** Returns the name of the user with this number, from 1. */
 export function userName(names: Scenario['users']['names'], number: number): string {
   if (names === undefined) return `user-${number}`;
   return typeof names === 'string' ? names.replace('{n}', String(number)) : (names[number - 1] ?? '');
 }
 
-/** Says that more users come than there are names for. */
+/** Says that more users arrive than there are names. */
 export function tooFewNames(names: number, users: number): string {
   return `found ${names} names for ${users} users that come, expected one for each: add names, or write max-active: ${names} under users.arrivals`;
 }
 
 /**
- * Returns when users come, before `endMs`. They stay until then, so at most `maxActive` ever come; one more than
- * `usersMax` is where it stops counting.
+ * Returns when users arrive, before `endMs`. They stay until then, so at most `maxActive` users ever arrive. It stops
+ * at one more than `usersMax`.
  */
 export function arrivalTimes(arrivals: Scenario['users']['arrivals'], endMs: number, seed: number): number[] {
   const { ratePerSecond, forMs, process, maxActive } = arrivals;
@@ -91,12 +94,12 @@ function refuseAbove(count: number, max: number, what: string, lower: string): v
 function resolveTargets(scenario: Scenario, seed: number): FaultSpec[] {
   return scenario.faults.map(fault => {
     if (!fault.target.includes('backend-any')) return fault;
-    const chosen = anyBackend(scenario, randomStream(seed, `fault/${fault.id}/target`));
+    const chosen = drawBackend(scenario, randomStream(seed, `fault/${fault.id}/target`));
     return { ...fault, target: fault.target.replace('backend-any', chosen) };
   });
 }
 
-function anyBackend({ system }: Scenario, random: Random): string {
+function drawBackend({ system }: Scenario, random: Random): string {
   const numbers = Array.from({ length: system.backends.count }, (_, index) => index + 1);
   return `backend-${pick(random, numbers) ?? 1}`;
 }

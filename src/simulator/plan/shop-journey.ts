@@ -6,30 +6,30 @@ type Choice = keyof ActivityMix;
 
 const choices: readonly Choice[] = ['add', 'read', 'whoami', 'remove', 'logout'];
 
-/** How often a shopper does what, once logged in, where the scenario has no mix of its own. */
+/** How often a shopper does what while logged in, if the scenario has no mix. */
 const shopperMix: ActivityMix = { add: 50, read: 25, whoami: 10, remove: 8, logout: 4 };
 
-/** Of a browser with several tabs: how often an add is one in each of them. */
+/** In a browser with several tabs, the share of adds that happen in all tabs at once. */
 const allTabsShare = 0.3;
 
 export interface Habits extends Pick<Scenario['users'], 'think' | 'mix' | 'tabs' | 'slowAtLogoutMs'> {
-  /** Whether the app has a request for such a step. */
+  /** Whether the app has a request for this kind of step. */
   can(kind: Choice): boolean;
-  /** Whether the app can be asked to take its time over an add. */
+  /** Whether the app can be asked to delay an add. */
   readonly canBeSlow: boolean;
 }
 
-/** One user of the plan. Chance and tokens go by its id, so that they do not depend on how the user is called. */
+/** One user of the plan. Random choices and tokens depend on its id, and not on its name. */
 export interface Shopper {
   readonly id: string;
   readonly name: string;
 }
 
 /**
- * Plans what one shopper does within a time: logs in, adds something, then whatever comes to mind. A logout
- * has a read before it, so that everything written is seen once more, and a login right after it. Only what was
- * added since the latest login is removed: a new session begins with an empty cart. Pure; each purpose draws from a
- * stream of its own.
+ * Plans what one shopper does between two times: it logs in, adds something, and then makes random choices. Before a
+ * logout it reads the cart, so that every write is seen once more. Right after a logout it logs in again. It removes
+ * only what it added since the latest login, because a new session begins with an empty cart. Pure; each purpose draws
+ * from its own stream.
  */
 export function planShopper(
   { id, name }: Shopper,
@@ -38,8 +38,8 @@ export function planShopper(
   seed: number,
 ): PlannedUser {
   const { think, canBeSlow } = habits;
-  const thinking = randomStream(seed, `${id}/think`);
-  const wishes = shopper(id, habits, {
+  const thinkTime = randomStream(seed, `${id}/think`);
+  const wishes = generateSteps(id, habits, {
     choice: randomStream(seed, `${id}/choice`),
     remove: randomStream(seed, `${id}/remove`),
     tabs: randomStream(seed, `${id}/tabs`),
@@ -48,16 +48,16 @@ export function planShopper(
   for (let atMs = fromMs; atMs < endMs; ) {
     const step = { atMs, ...wishes.next().value };
     steps.push(step);
-    // At least a millisecond: what one user does in one tab never shares an instant.
+    // At least a millisecond, so that two steps of one user in one tab never share a time.
     if (step.beside) atMs += besideMs(step, canBeSlow);
-    else atMs += Math.max(1, Math.round(logNormal(thinking, think.medianMs, think.p95Ms)));
+    else atMs += Math.max(1, Math.round(logNormal(thinkTime, think.medianMs, think.p95Ms)));
   }
   return { name, steps };
 }
 
 /**
- * Returns how long after a step in another tab the next one follows. A slow request is met in the middle; where the app
- * cannot be slow, the next request follows within a millisecond, and the two overlap as far as the app lets them.
+ * Returns how long after a step in another tab the next step follows. It falls into the middle of a slow request. If
+ * the app cannot be slow, the next request follows within a millisecond, and the two may overlap.
  */
 function besideMs({ slowMs }: PlannedStep, canBeSlow: boolean): number {
   if (slowMs === undefined) return 0;
@@ -72,8 +72,8 @@ interface Chance {
   readonly tabs: Random;
 }
 
-/** Yields without end what one shopper does; the caller decides when. */
-function* shopper(id: string, habits: Habits, chance: Chance): Generator<Wish, never> {
+/** Yields the choices of one shopper, without end. The caller decides when to stop. */
+function* generateSteps(id: string, habits: Habits, chance: Chance): Generator<Wish, never> {
   let adds = 0;
   const add = (cart: string[]): Wish => {
     adds += 1;
@@ -85,11 +85,11 @@ function* shopper(id: string, habits: Habits, chance: Chance): Generator<Wish, n
     const cart: string[] = [];
     yield { kind: 'login' };
     yield add(cart);
-    yield* whileLoggedIn(cart, add, habits, chance);
+    yield* generateSession(cart, add, habits, chance);
   }
 }
 
-function* whileLoggedIn(
+function* generateSession(
   cart: string[],
   add: (cart: string[]) => Wish,
   { can, mix = shopperMix, tabs, slowAtLogoutMs: slowMs }: Habits,
@@ -111,8 +111,8 @@ function* whileLoggedIn(
 }
 
 /**
- * Adds in one tab, or in all at once: then only the last is waited for. Among those at once one tab also reads: an app
- * that writes its whole session back after a read loses what was added meanwhile.
+ * Yields an add in one tab, or one add in each tab at once. Only the last of them is waited for. One of the tabs also
+ * reads: an app that writes back its whole session after a read then loses the adds of the other tabs.
  */
 function* addInTabs(tabs: number, add: () => Wish, chance: Random): Generator<Wish, void> {
   const others = tabs > 1 && chance() < allTabsShare ? tabs - 1 : 0;
@@ -123,8 +123,8 @@ function* addInTabs(tabs: number, add: () => Wish, chance: Random): Generator<Wi
   yield add();
 }
 
-function remove(cart: string[], removing: Random): Wish | undefined {
-  const token = pick(removing, cart);
+function remove(cart: string[], random: Random): Wish | undefined {
+  const token = pick(random, cart);
   if (token === undefined) return undefined;
   cart.splice(cart.indexOf(token), 1);
   return { kind: 'remove', token };

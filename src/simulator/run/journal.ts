@@ -13,9 +13,9 @@ import type { RunClock } from './run-clock.js';
 
 const tickMs = 200;
 
-type Unaddressed<P> = P extends Progress ? Omit<P, 'mode'> : never;
+type WithoutMode<P> = P extends Progress ? Omit<P, 'mode'> : never;
 
-/** Collects what happens in a run, as it happens, and tells the progress. It judges nothing. */
+/** Collects what happens in a run, and reports the progress. It judges nothing. */
 export class Journal {
   readonly #mode: string;
   readonly #onProgress: OnProgress;
@@ -23,7 +23,7 @@ export class Journal {
   readonly #phases: PhaseRecord[] = [];
   readonly #members: MemberRecord[] = [];
   readonly #roles = new Map<string, string>();
-  /** Of the operations so far: faults wait for them. */
+  /** Counts of the operations so far. Faults can wait for them. */
   readonly counts = new LiveCounts();
   #clock: RunClock | undefined;
   #ticker: NodeJS.Timeout | undefined;
@@ -38,13 +38,13 @@ export class Journal {
     this.#tell({ kind: 'starting', members });
   }
 
-  /** The run begins: what came before has time 0. */
+  /** Begins the run. Earlier events have time 0. */
   begin(clock: RunClock, totalMs: number): void {
     this.#clock = clock;
     this.#ticker = setInterval(() => this.#tick(totalMs), tickMs);
   }
 
-  /** Names a phase that goes on until `work` is over. */
+  /** Records a phase that lasts until `work` has ended. */
   async phase(phase: PhaseRecord['phase'], lastsMs: number, work: () => Promise<unknown>): Promise<void> {
     const startMs = this.#now();
     this.#tell({ kind: 'phase', phase, lastsMs });
@@ -58,7 +58,7 @@ export class Journal {
     if (operation.outcome !== 'ok') this.#problems += 1;
   };
 
-  /** A role stays until another is told. */
+  /** Records the state of a member. Without a role, the member keeps its earlier role. */
   readonly member = (
     member: string,
     state: MemberRecord['state'],
@@ -70,7 +70,7 @@ export class Journal {
 
   readonly fault = (id: string, what: FaultEvent): void => this.#tell({ kind: 'fault', id, what });
 
-  /** Everything so far; what the end of the lab adds comes too late. */
+  /** Returns everything recorded so far. Members that stop when the lab ends are not part of it. */
   record(header: RunHeader, faults: readonly FaultRecord[], lab: LabRecord): ListedRun {
     return { header, operations: this.#operations, phases: this.#phases, faults, members: [...this.#members], lab };
   }
@@ -88,7 +88,7 @@ export class Journal {
     return this.#clock?.now() ?? 0;
   }
 
-  #tell(progress: Unaddressed<Progress>): void {
+  #tell(progress: WithoutMode<Progress>): void {
     this.#onProgress({ ...progress, mode: this.#mode });
   }
 }

@@ -1,8 +1,8 @@
 import type { Operation } from '../history/records.js';
 
-/** What is counted while a run goes on, of operations as they end: named as the report names its own counts, which also
- * hold what comes later. A fault can wait for one of them. */
-const nothing = {
+/** The counts that are kept during a run. An operation counts when it ends. Their names are those of the final counts
+ * in the report. A fault can wait for one of them. */
+const zeroCounts = {
   'writes.acknowledged': 0,
   'writes.unknown': 0,
   'requests.ok': 0,
@@ -10,11 +10,11 @@ const nothing = {
   'requests.unknown': 0,
   'users.total': 0,
 };
-export type CounterName = keyof typeof nothing;
-export const counterNames: readonly string[] = Object.keys(nothing);
+export type CounterName = keyof typeof zeroCounts;
+export const counterNames: readonly string[] = Object.keys(zeroCounts);
 
 export function isCounter(name: string): name is CounterName {
-  return Object.hasOwn(nothing, name);
+  return Object.hasOwn(zeroCounts, name);
 }
 
 export type LiveCountsNow = Readonly<Record<CounterName, number>>;
@@ -25,9 +25,9 @@ interface Waiting {
   readonly wake: () => void;
 }
 
-/** Counts, and wakes whoever waits for a count in the very moment in which it is reached. */
+/** Counts operations, and notifies each waiting fault at the moment in which its count is reached. */
 export class LiveCounts {
-  readonly #counts = { ...nothing };
+  readonly #counts = { ...zeroCounts };
   readonly #users = new Set<string>();
   readonly #waiting = new Set<Waiting>();
 
@@ -44,7 +44,8 @@ export class LiveCounts {
     return { ...this.#counts };
   }
 
-  /** `reached` resolves when the counter stands there, at once when it does already, and never after `forget`. */
+  /** Waits for a count. `reached` resolves when the counter reaches it, or at once if it already has. After `forget` it
+   * never resolves. */
   until(counter: CounterName, count: number): { readonly reached: Promise<void>; readonly forget: () => void } {
     let waiting: Waiting | undefined;
     const reached = new Promise<void>(wake => {

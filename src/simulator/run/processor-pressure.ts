@@ -2,23 +2,23 @@ import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
 /**
- * Whether there is processor time to spare, as the kernel counts it for the cgroup that this process and all servers of a
- * lab are in:
+ * This file measures whether processor time is left, as the kernel counts it for the cgroup of this process and all
+ * servers of a lab:
  *
- *   throttling: cpu.stat (cgroup v2 and v1): the cgroup had used up its quota
- *   pressure:   cpu.pressure (v2), or /proc/pressure/cpu: some process was ready to run and had to wait
- *   idle time:  of the processors that this process may use
+ *   throttling: cpu.stat (cgroup v2 and v1): time in which the cgroup had used up its quota
+ *   pressure:   cpu.pressure (v2), or /proc/pressure/cpu: time in which some process was ready to run and had to wait
+ *   idle time:  idle time of the processors that this process may use
  *
- * Idle time alone tells too little: neighbours may keep all processors busy while ours still get one at once. Pressure
- * alone tells too much: of many servers on few processors, one waits for another now and then, also when half of the time
- * is left. So both must say the same. Where the kernel counts no pressure, idle time has to do.
+ * Idle time alone misses too much: other programs may keep all processors busy while ours still get one at once.
+ * Pressure alone reports too much: with many servers on few processors, one sometimes waits for another even if half of
+ * the time is idle. So both must agree. If the kernel does not count pressure, idle time alone decides.
  */
 
-/** One look. Each counter only grows; undefined where the kernel does not count it. */
-export interface PressureLook {
+/** One reading of the counters. Each counter only grows. Undefined when the kernel does not count it. */
+export interface PressureReading {
   readonly throttledUs?: number | undefined;
   readonly waitedUs?: number | undefined;
-  /** Of all processors that this process may use together, in ms. */
+  /** Sums over all processors that this process may use, in ms. */
   readonly processors: ProcessorTimes;
 }
 
@@ -27,32 +27,33 @@ export interface ProcessorTimes {
   readonly total: number;
 }
 
-/** Less than this share is what counting leaves over when nothing is idle. */
+/** Below this share of idle time, no processor counts as idle: inexact counters leave a small rest. */
 const idleShareMin = 0.05;
-/** Measured on two processors: a run of kill-one beside two busy loops waits at least 37 % of the time, all along. */
+/** Above this share of waiting time the processors are busy. Measured on two processors: a run of kill-one beside two
+ * busy loops always waits at least 37 % of the time. */
 const waitedShareMax = 0.25;
 
-/** Pure. Whether there was none to spare between two looks, `ms` apart. Undefined when no time has passed. */
-export function wasBusy(from: PressureLook, to: PressureLook, ms: number): boolean | undefined {
+/** Whether the processors were busy between two readings, `ms` apart. Pure. Undefined when no time has passed. */
+export function wasBusy(from: PressureReading, to: PressureReading, ms: number): boolean | undefined {
   const idle = idleShare(from.processors, to.processors);
   if (idle === undefined || ms <= 0) return undefined;
   const share = (us: number | undefined) => (us === undefined ? undefined : us / 1_000 / ms);
-  const throttled = share(grownUs(from.throttledUs, to.throttledUs)) ?? 0;
+  const throttled = share(increaseUs(from.throttledUs, to.throttledUs)) ?? 0;
   if (throttled > waitedShareMax) return true;
-  const waited = share(grownUs(from.waitedUs, to.waitedUs)) ?? 1;
+  const waited = share(increaseUs(from.waitedUs, to.waitedUs)) ?? 1;
   return idle < idleShareMin && waited > waitedShareMax;
 }
 
-/** Pure. Undefined when no time has passed between the two. */
+/** Returns the share of idle time between two readings. Pure. Undefined when no time has passed. */
 export function idleShare(from: ProcessorTimes, to: ProcessorTimes): number | undefined {
   return to.total <= from.total ? undefined : (to.idle - from.idle) / (to.total - from.total);
 }
 
-function grownUs(from: number | undefined, to: number | undefined): number | undefined {
+function increaseUs(from: number | undefined, to: number | undefined): number | undefined {
   return from === undefined || to === undefined ? undefined : Math.max(0, to - from);
 }
 
-/** The folders of `/sys/fs/cgroup` in which a process is: those of version 2 first, which count more. */
+/** The folders of a process in `/sys/fs/cgroup`. Those of version 2 come first, because they count more. */
 export interface CgroupFolders {
   readonly v2: readonly string[];
   readonly v1: readonly string[];
@@ -60,9 +61,9 @@ export interface CgroupFolders {
 
 const root = '/sys/fs/cgroup';
 
-/** Pure. From the text of `/proc/self/cgroup`. A path may be one of the host that is not mounted here: the root of the
+/** Parses the text of `/proc/self/cgroup`. Pure. A path may belong to the host and not be mounted here. The root of the
  * mount is then the cgroup of the container, so it is the second choice. */
-export function foldersIn(selfCgroup: string): CgroupFolders {
+export function parseCgroupFolders(selfCgroup: string): CgroupFolders {
   const paths = (wanted: RegExp) => {
     const path = wanted.exec(selfCgroup)?.[1];
     return path === undefined ? [] : [...new Set([path === '/' ? '' : path, ''])];
@@ -74,14 +75,14 @@ export function foldersIn(selfCgroup: string): CgroupFolders {
   };
 }
 
-/** Pure. The microseconds in which some process waited, from `cpu.pressure` or `/proc/pressure/cpu`. */
-export function waitedUsIn(pressure: string): number | undefined {
+/** Parses the microseconds in which some process waited, from `cpu.pressure` or `/proc/pressure/cpu`. Pure. */
+export function parseWaitedUs(pressure: string): number | undefined {
   const total = /^some .*\btotal=(\d+)/m.exec(pressure)?.[1];
   return total === undefined ? undefined : Number(total);
 }
 
-/** Pure. The microseconds in which the cgroup was throttled, from `cpu.stat`. Undefined when it has no quota. */
-export function throttledUsIn(stat: string): number | undefined {
+/** Parses the microseconds in which the cgroup was throttled, from `cpu.stat`. Pure. Undefined when it has no quota. */
+export function parseThrottledUs(stat: string): number | undefined {
   const field = (name: string) => new RegExp(`^${name} (\\d+)$`, 'm').exec(stat)?.[1];
   if (Number(field('nr_periods') ?? 0) === 0) return undefined;
   const [us, ns] = [field('throttled_usec'), field('throttled_time')];
@@ -89,35 +90,35 @@ export function throttledUsIn(stat: string): number | undefined {
   return ns === undefined ? undefined : Number(ns) / 1_000;
 }
 
-/** Pure. How many processors a quota amounts to, from `cpu.max`, or from the two files of version 1. */
-export function quotaIn(maxOrQuota: string, period?: string): number | undefined {
+/** Parses a quota, in processors, from `cpu.max` or from the two files of version 1. Pure. */
+export function parseQuota(maxOrQuota: string, period?: string): number | undefined {
   const [quota, periodUs = period] = maxOrQuota.trim().split(' ');
   const share = Number(quota) / Number(periodUs);
   return Number(quota) > 0 && Number.isFinite(share) ? share : undefined;
 }
 
-/** Looks at the counters of this process's cgroup. */
-export function lookAtPressure(): PressureLook {
-  const { v2, v1 } = foldersIn(read('/proc/self/cgroup'));
+/** Reads the counters of this process's cgroup. */
+export function readPressure(): PressureReading {
+  const { v2, v1 } = parseCgroupFolders(read('/proc/self/cgroup'));
   const waited = [...v2.map(folder => `${folder}/cpu.pressure`), '/proc/pressure/cpu'];
   return {
-    waitedUs: first(waited, file => waitedUsIn(read(file))),
-    throttledUs: first([...v2, ...v1], folder => throttledUsIn(read(`${folder}/cpu.stat`))),
+    waitedUs: findFirst(waited, file => parseWaitedUs(read(file))),
+    throttledUs: findFirst([...v2, ...v1], folder => parseThrottledUs(read(`${folder}/cpu.stat`))),
     processors: processorTimes(),
   };
 }
 
-/** What a quota leaves of the processors of this machine, in processors; undefined without one. */
+/** Returns the quota of this process, in processors. Undefined without a quota. */
 export function processorQuota(): number | undefined {
-  const { v2, v1 } = foldersIn(read('/proc/self/cgroup'));
+  const { v2, v1 } = parseCgroupFolders(read('/proc/self/cgroup'));
   return (
-    first(v2, folder => quotaIn(read(`${folder}/cpu.max`))) ??
-    first(v1, folder => quotaIn(read(`${folder}/cpu.cfs_quota_us`), read(`${folder}/cpu.cfs_period_us`)))
+    findFirst(v2, folder => parseQuota(read(`${folder}/cpu.max`))) ??
+    findFirst(v1, folder => parseQuota(read(`${folder}/cpu.cfs_quota_us`), read(`${folder}/cpu.cfs_period_us`)))
   );
 }
 
-/** Pure. The processors in a line such as `Cpus_allowed_list: 0-2,5` of `/proc/self/status`; undefined: all of them. */
-export function allowedIn(status: string): ReadonlySet<number> | undefined {
+/** Parses the processors in a line such as `Cpus_allowed_list: 0-2,5` of `/proc/self/status`. Pure. Undefined: all. */
+export function parseAllowedProcessors(status: string): ReadonlySet<number> | undefined {
   const list = /^Cpus_allowed_list:\s*([\d,-]+)$/m.exec(status)?.[1];
   if (list === undefined) return undefined;
   const ranges = list.split(',').map(range => range.split('-').map(Number));
@@ -127,7 +128,7 @@ export function allowedIn(status: string): ReadonlySet<number> | undefined {
 }
 
 function processorTimes(): ProcessorTimes {
-  const allowed = allowedIn(read('/proc/self/status'));
+  const allowed = parseAllowedProcessors(read('/proc/self/status'));
   let [idle, total] = [0, 0];
   for (const [index, { times }] of cpus().entries()) {
     if (allowed?.has(index) === false) continue;
@@ -137,15 +138,15 @@ function processorTimes(): ProcessorTimes {
   return { idle, total };
 }
 
-function first<T>(places: readonly string[], look: (place: string) => T | undefined): T | undefined {
+function findFirst<T>(places: readonly string[], find: (place: string) => T | undefined): T | undefined {
   for (const place of places) {
-    const found = look(place);
+    const found = find(place);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-/** A file of the kernel; empty where there is none. */
+/** Reads a file of the kernel. Returns an empty text if it does not exist. */
 function read(file: string): string {
   try {
     return readFileSync(file, 'utf8');

@@ -1,52 +1,53 @@
 import { availableParallelism } from 'node:os';
-import { idleShare, lookAtPressure, type PressureLook, processorQuota, wasBusy } from './processor-pressure.js';
+import { idleShare, type PressureReading, processorQuota, readPressure, wasBusy } from './processor-pressure.js';
 
-/** Over less than this a share says little: the kernel counts the time of processors in hundredths of a second. */
-const everyMs = 200;
+/** Time between readings. Over less time a share says little: the kernel counts in hundredths of a second. */
+const intervalMs = 200;
 
 /**
- * How long there was no processor time to spare, on end. Servers that wait for it are slow on their own account, however
- * punctual the driver is: an idle process is given the processor at once, also where busy ones share what is not enough.
+ * Measures the longest time in which the processors were busy without a break. Servers may then be slow only because
+ * they wait for a processor. A punctual driver does not rule that out: a mostly idle process gets a processor at once,
+ * even when busy processes must share too few.
  */
 export class BusyStretch {
-  #last: { readonly atMs: number; readonly look: PressureLook } | undefined;
+  #last: { readonly atMs: number; readonly reading: PressureReading } | undefined;
   #currentMs = 0;
   #longestMs = 0;
 
-  /** Milliseconds. */
   get longestMs(): number {
     return this.#longestMs;
   }
 
-  add(atMs: number, look: PressureLook): void {
+  add(atMs: number, reading: PressureReading): void {
     const last = this.#last;
-    this.#last = { atMs, look };
-    const isBusy = last && wasBusy(last.look, look, atMs - last.atMs);
+    this.#last = { atMs, reading };
+    const isBusy = last && wasBusy(last.reading, reading, atMs - last.atMs);
     if (last === undefined || isBusy === undefined) return;
     this.#currentMs = isBusy ? this.#currentMs + atMs - last.atMs : 0;
     this.#longestMs = Math.max(this.#longestMs, this.#currentMs);
   }
 }
 
-/** Looks until what it returns is called, which tells the longest stretch in ms; safe twice. */
+/** Watches the processors until the returned function is called. That function returns the longest busy time in ms, and
+ * may be called twice. */
 export function watchProcessors(): () => number {
   const stretch = new BusyStretch();
-  const look = () => stretch.add(performance.now(), lookAtPressure());
-  look();
-  const timer = setInterval(look, everyMs);
+  const addReading = () => stretch.add(performance.now(), readPressure());
+  addReading();
+  const timer = setInterval(addReading, intervalMs);
   return () => {
     clearInterval(timer);
     return stretch.longestMs;
   };
 }
 
-/** What it returns tells which share of the processors has been used since this call, from 0 to 1: of those that a quota
- * leaves, where there is one. */
+/** Returns a function that returns the share of processors used since this call, from 0 to 1. With a quota, it is the
+ * share of the quota. */
 export function watchShare(): () => number {
-  const start = lookAtPressure().processors;
+  const start = readPressure().processors;
   const quota = processorQuota() ?? Number.POSITIVE_INFINITY;
   return () => {
-    const used = 1 - (idleShare(start, lookAtPressure().processors) ?? 1);
+    const used = 1 - (idleShare(start, readPressure().processors) ?? 1);
     return Math.min(1, used * Math.max(1, availableParallelism() / quota));
   };
 }

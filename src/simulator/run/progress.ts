@@ -2,7 +2,7 @@ import type { PhaseName } from '../history/records.js';
 
 export type FaultEvent = 'injected' | 'confirmed' | 'not-confirmed' | 'healed' | 'not-healed' | 'never-struck';
 
-/** What a run tells while it goes on; the command line draws it, tests collect it. */
+/** The events that a run reports while it goes on. The command line draws them; tests collect them. */
 export type Progress =
   | { readonly kind: 'starting'; readonly mode: string; readonly members: readonly string[] }
   | { readonly kind: 'phase'; readonly mode: string; readonly phase: PhaseName; readonly lastsMs: number }

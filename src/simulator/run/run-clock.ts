@@ -3,20 +3,21 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** The time of one run: tells it, and wakes thousands of users on it with a single timer. */
+/** The clock of one run. It wakes thousands of users with a single timer. */
 export class RunClock {
   readonly #startedAt = performance.now();
-  /** A binary heap: the first is the next to wake. */
+  /** A binary heap. The first entry is the next to wake. */
   readonly #heap: Sleeper[] = [];
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** Milliseconds since the start of the run, to the microsecond. */
+  /** Returns the milliseconds since the start of the run, rounded to a microsecond. */
   now(): number {
     return Math.round((performance.now() - this.#startedAt) * 1_000) / 1_000;
   }
 
-  /** Resolves at that time of the run, never before it; at once when it has passed, or when all is closed. */
+  /** Resolves at that time of the run, never before it. Resolves at once if the time has passed or the clock is
+   * closed. */
   until(atMs: number): Promise<void> {
     if (this.#closed || atMs <= this.now()) return Promise.resolve();
     return new Promise(wake => {
@@ -26,7 +27,7 @@ export class RunClock {
     });
   }
 
-  /** Wakes everybody. */
+  /** Closes the clock and wakes every waiter. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -37,7 +38,7 @@ export class RunClock {
     clearTimeout(this.#timer);
     const next = this.#heap[0];
     if (next === undefined) return;
-    // Timers are whole milliseconds and may fire a fraction early: then it looks again.
+    // Timers have whole milliseconds and may fire slightly early. `#wakeDue` then sets the timer again.
     this.#timer = setTimeout(() => this.#wakeDue(), Math.max(1, Math.ceil(next.atMs - this.now())));
   }
 

@@ -3,16 +3,16 @@ import { parseJsonPath, valuesAt } from '../scenario/journey/json-path.js';
 import { compilePattern, matchesSomewhere } from '../scenario/journey/page-pattern.js';
 import type { AppReply } from './journey.js';
 
-/** The body of an answer: as text, and as JSON when it is asked for. */
+/** The body of an answer, as text and as JSON. */
 export interface ParsedBody {
   readonly text: string;
-  /** Undefined when the body is no JSON. */
+  /** Undefined when the body is not JSON. */
   readonly json: unknown;
 }
 
 const bodies = new WeakMap<AppReply, ParsedBody>();
 
-/** Returns the body of an answer; JSON is parsed once, however many conditions look at it. */
+/** Returns the body of an answer. JSON is parsed once, when it is first read, for all conditions. */
 export function bodyOf(reply: AppReply): ParsedBody {
   const known = bodies.get(reply);
   if (known !== undefined) return known;
@@ -36,13 +36,14 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Checks answers against the conditions of a scenario; head and body apart, since each has its own error message. */
+/** Checks answers against the conditions of a scenario. Head and body are separate, since each has its own error
+ * message. */
 export interface AnswerCheck {
   hasHead(reply: AppReply): boolean;
   hasBody(reply: AppReply): boolean;
 }
 
-/** Makes the check of `ok`. Without a status it takes 200 to 399. */
+/** Makes the check for `ok`. Without a status it accepts 200 to 399. */
 export function makeOkCheck(conditions: AnswerConditions = {}): AnswerCheck {
   const hasBody = makeBodyCheck(conditions);
   const isDone =
@@ -50,20 +51,20 @@ export function makeOkCheck(conditions: AnswerConditions = {}): AnswerCheck {
   return { hasHead: reply => isDone(reply) && hasHead(conditions, reply), hasBody };
 }
 
-/** Makes the check of `anonymous`: all conditions hold, or the redirect of `or-redirect-to` alone. */
+/** Makes the check for `anonymous`: either all conditions hold, or the answer is the redirect of `or-redirect-to`. */
 export function makeAnonymousCheck(conditions: AnonymousConditions): (reply: AppReply) => boolean {
   const { 'or-redirect-to': alternative, ...others } = conditions;
   const hasBody = makeBodyCheck(others);
   const hasOthers = Object.values(others).some(value => value !== undefined);
   return reply => {
-    if (alternative !== undefined && leadsTo(reply, alternative)) return true;
+    if (alternative !== undefined && isRedirectTo(reply, alternative)) return true;
     return hasOthers && hasHead(others, reply) && hasBody(reply);
   };
 }
 
 function hasHead({ status, 'redirect-to': target }: AnswerConditions, reply: AppReply): boolean {
   const hasStatus = status === undefined || (reply.status !== undefined && status.includes(reply.status));
-  return hasStatus && (target === undefined || leadsTo(reply, target));
+  return hasStatus && (target === undefined || isRedirectTo(reply, target));
 }
 
 function makeBodyCheck({ body, path, absent, equals }: AnswerConditions): (reply: AppReply) => boolean {
@@ -73,7 +74,7 @@ function makeBodyCheck({ body, path, absent, equals }: AnswerConditions): (reply
     if (pattern !== undefined && !matchesSomewhere(reply.body, pattern)) return false;
     if (steps === undefined) return true;
     const { json } = bodyOf(reply);
-    // An error page in HTML has no errors in its JSON either: it meets no condition.
+    // An HTML error page would meet `absent`, since it has no JSON at all. It must not meet any condition.
     if (json === undefined) return false;
     const values = valuesAt(json, steps) ?? [];
     if (equals !== undefined) return values.length > 0 && values.every(value => value === equals);
@@ -81,8 +82,8 @@ function makeBodyCheck({ body, path, absent, equals }: AnswerConditions): (reply
   };
 }
 
-/** Returns whether the answer is a redirect to this path; its query counts only where the condition gives one. */
-function leadsTo({ status = 0, headers }: AppReply, target: string): boolean {
+/** Whether the answer is a redirect to this path. The query counts only if the condition has one. */
+function isRedirectTo({ status = 0, headers }: AppReply, target: string): boolean {
   if (status < 300 || status >= 400 || typeof headers.location !== 'string') return false;
   if (!URL.canParse(headers.location, 'http://app/')) return false;
   const { pathname, search } = new URL(headers.location, 'http://app/');

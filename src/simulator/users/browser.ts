@@ -3,17 +3,17 @@ import type { OperationKind } from '../history/records.js';
 import type { HttpClient } from './http-client.js';
 import type { AppReply, Journey, JourneyRequest } from './journey.js';
 
-/** What a user held at one moment: the request as it would have been sent then, and its Cookie header. */
+/** The credentials of a user at one moment: a request as it would have been sent then, and its Cookie header. */
 export interface Snapshot {
   readonly request: JourneyRequest;
   readonly cookie: string | undefined;
 }
 
-const nothingCarried: ReadonlyMap<string, string> = new Map();
+const noCarriedValues: ReadonlyMap<string, string> = new Map();
 
 /**
- * What one simulated user holds of the app, as a browser does: its cookies, and what pages gave it to carry. It knows no
- * plan and judges nothing.
+ * The browser of one simulated user. It keeps cookies, and the values that pages gave it to carry. It knows no plan and
+ * judges nothing.
  */
 export class UserBrowser {
   readonly #user: string;
@@ -31,9 +31,9 @@ export class UserBrowser {
   }
 
   /**
-   * Does one operation: asks for the page before it where the journey has one, then sends its request. When that page fails,
-   * the request is not sent, and the reply is that of the page. When there is nothing to carry, the reply says so. `slowMs`:
-   * the app is to take so long over it, if it can.
+   * Does one operation: requests the page before it if the journey has one, then sends the request. If that page fails,
+   * the request is not sent, and the reply of the page is returned. If a value to carry is missing, the reply says so.
+   * `slowMs`: how long the app should take to process the request, if the app supports that.
    */
   async ask(kind: OperationKind, token: string | undefined, slowMs?: number): Promise<AppReply> {
     const before = this.#journey.before?.(kind, this.#user, token, this.#carried);
@@ -42,22 +42,22 @@ export class UserBrowser {
     if (kind === 'login') this.#sessionAtLogin = this.session;
     const request = this.#journey.request(kind, this.#user, token, this.#carried);
     const isSlowed = slowMs !== undefined && typeof request !== 'string';
-    return this.#send(kind, isSlowed ? (this.#journey.slowed?.(request, slowMs) ?? request) : request);
+    return this.#send(kind, isSlowed ? (this.#journey.slowDown?.(request, slowMs) ?? request) : request);
   }
 
   /**
-   * Returns what such an operation would be sent with now, cookies and carried values such as a bearer token. Undefined
-   * when there is nothing by which the app could recognise the user.
+   * Returns the request that such an operation would send now, with cookies and carried values such as a bearer token.
+   * Undefined when it holds nothing by which the app could recognise the user.
    */
   snapshot(kind: OperationKind): Snapshot | undefined {
     const request = this.#journey.request(kind, this.#user, undefined, this.#carried);
     if (typeof request === 'string') return undefined;
     const cookie = this.#jar.header(request.path);
-    const carries = typeof this.#journey.request(kind, this.#user, undefined, nothingCarried) === 'string';
+    const carries = typeof this.#journey.request(kind, this.#user, undefined, noCarriedValues) === 'string';
     return cookie === undefined && !carries ? undefined : { request, cookie };
   }
 
-  /** Sends the request of an earlier snapshot; nothing of the answer is kept. */
+  /** Sends the request of an earlier snapshot. It keeps nothing from the answer. */
   askAgain({ request, cookie }: Snapshot): Promise<AppReply> {
     return this.#client.send(request, cookie);
   }
@@ -67,17 +67,18 @@ export class UserBrowser {
     return this.#sessionAtLogin;
   }
 
-  /** The session cookie; undefined when there is none, or when its name is not known. */
+  /** The session cookie. Undefined when there is none, or when its name is unknown. */
   get session(): string | undefined {
     const values = this.#journey.sessionCookies?.map(name => this.#jar.value(name));
     return values?.find(value => value !== undefined);
   }
 
   /**
-   * Takes the session cookie out of an earlier Cookie header, unless it has one: as a browser would
-   * that ignored the logout, or in which an attacker had planted it. A sound app rejects it and issues another at the next login.
+   * Restores the session cookie from an earlier Cookie header, unless the browser has a session cookie. This imitates a
+   * browser that ignored the logout, or one in which an attacker planted the cookie. A sound app rejects the cookie and
+   * issues another at the next login.
    */
-  takeBack(header: string | undefined): void {
+  restoreSession(header: string | undefined): void {
     if (this.session !== undefined || header === undefined) return;
     const pairs = header.split('; ').map(pair => [pair.slice(0, pair.indexOf('=')), pair] as const);
     const found = pairs.find(([name]) => this.#journey.sessionCookies?.includes(name));
@@ -85,7 +86,7 @@ export class UserBrowser {
   }
 
   async #send(kind: OperationKind, request: JourneyRequest | string): Promise<AppReply> {
-    if (typeof request === 'string') return notSent(request);
+    if (typeof request === 'string') return replyNotSent(request);
     const reply = await this.#client.send(request, this.#jar.header(request.path));
     const cookies = reply.headers['set-cookie'];
     if (cookies !== undefined) this.#jar.store(cookies);
@@ -94,18 +95,18 @@ export class UserBrowser {
     return reply;
   }
 
-  /** Before a login every user is anonymous. */
+  /** Whether the page succeeded. Only the page before a login may be anonymous. */
   #isPage(kind: OperationKind, page: AppReply): boolean {
     if (!page.complete || page.status === undefined || page.status >= 500) return false;
     return kind === 'login' || !this.#journey.isAnonymous(kind, page);
   }
 }
 
-async function notSent(error: string): Promise<AppReply> {
+async function replyNotSent(error: string): Promise<AppReply> {
   return { handedOver: false, complete: false, headers: {}, body: '', error };
 }
 
-/** Browsers ignore a whole Set-Cookie whose name and value are longer together (RFC 6265bis §5.6). */
+/** If name and value together are longer than this, browsers ignore the whole Set-Cookie (RFC 6265bis §5.6). */
 const nameAndValueBytesMax = 4_096;
 
 /** The cookies of one simulated user, for one origin. */
@@ -118,7 +119,7 @@ export class CookieJar {
     this.#origin = origin;
   }
 
-  /** Set-Cookie lines of one answer; those that a browser would refuse are ignored. */
+  /** Stores the Set-Cookie lines of one answer. It ignores lines that a browser would refuse. */
   store(lines: string | readonly string[]): void {
     for (const line of typeof lines === 'string' ? [lines] : lines) {
       const cookie = Cookie.parse(line);
@@ -128,13 +129,13 @@ export class CookieJar {
     }
   }
 
-  /** What the cookie of this name holds that goes to `/`; undefined when there is none. */
+  /** Returns the value of the cookie that would be sent to `/` under this name. Undefined when there is none. */
   value(name: string): string | undefined {
     if (this.#empty) return undefined;
     return this.#jar.getCookiesSync(`${this.#origin}/`).find(({ key }) => key === name)?.value;
   }
 
-  /** The Cookie header for this path; undefined when there is none to send. */
+  /** Returns the Cookie header for this path. Undefined when there is no cookie to send. */
   header(path: string): string | undefined {
     if (this.#empty) return undefined;
     return this.#jar.getCookieStringSync(this.#origin + path) || undefined;

@@ -6,30 +6,30 @@ import { HttpClient } from './http-client.js';
 import type { AppReply, Journey, JourneyRequest } from './journey.js';
 import { User, type UserWorld } from './user.js';
 
-/** Users that read back at the same time. */
+/** How many users read back at the same time. */
 const readBackAtOnce = 64;
 
 export interface DriverOptions {
   readonly plan: Plan;
-  /** Where the users go, for example `http://127.0.0.1:41234`; several are the addresses of one host, over which they are
-   * spread. Loopback only: `LabError` otherwise. */
+  /** Addresses of the system, for example `http://127.0.0.1:41234`. Several are addresses of one host, and the users
+   * are spread over them. Loopback only: `LabError` otherwise. */
   readonly origins: readonly string[];
-  /** The names of the proxies at these addresses, in their order. */
+  /** Names of the proxies at these addresses, in the same order. */
   readonly proxies?: readonly string[];
-  /** Part of every item that is put into a cart (`tokens.ts`). Absent: the items are those of the plan. */
+  /** Part of the name of every added item (`token-names.ts`). Absent: the items have the names of the plan. */
   readonly nonce?: string;
   readonly timeoutMs: number;
-  /** An ended session may be honoured elsewhere for so long: old cookies are tried no earlier. */
+  /** How long an ended session may still be accepted. Old cookies are tried only after this time. */
   readonly revocationLagMs: number;
   readonly journey: Journey;
   readonly clock: RunClock;
-  /** Exactly once for each operation that was sent, when it has ended. */
+  /** Called exactly once for each operation that was sent, when it has ended. */
   onOperation(operation: Operation): void;
 }
 
 /**
- * The simulated users, open loop: they come when the plan says so, whatever the servers do. Only the user's own request
- * that is still open holds back its next one; what this makes too late is dropped and counted.
+ * Drives the simulated users as an open loop: they arrive when the plan says so, whatever the servers do. A user sends
+ * its next request only after its own earlier one has ended. Steps that become too late are dropped and counted.
  */
 export class Driver {
   readonly #options: DriverOptions;
@@ -46,15 +46,15 @@ export class Driver {
     this.#clients = options.origins.map(origin => new HttpClient(origin, options.timeoutMs));
     const world = this.#world();
     const named = this.#clients.map((client, index) => ({ client, proxy: options.proxies?.[index] ?? 'proxy' }));
-    this.#users = options.plan.users.map((user, index) => new User(user, world, clientFrom(named, index)));
+    this.#users = options.plan.users.map((user, index) => new User(user, world, chooseClient(named, index)));
   }
 
-  /** Lives the plan; resolves when every step of it is done or dropped, or soon after `close`. */
+  /** Executes the plan. Resolves when every step is done or dropped, or soon after `close`. */
   async run(): Promise<void> {
-    await Promise.all(this.#users.map(user => user.live()));
+    await Promise.all(this.#users.map(user => user.doSteps()));
   }
 
-  /** Every user that is logged in, as far as it knows, reads its cart. Call it after `run`. */
+  /** Lets every user that believes it is logged in read its cart. Call it after `run`. */
   async readBack(): Promise<void> {
     const waiting = this.#users.values();
     const readAll = async (): Promise<void> => {
@@ -71,7 +71,7 @@ export class Driver {
     return { type: 'lab', lagMs, dropped: droppedMs.length, droppedMs, droppedWaitMs };
   }
 
-  /** Users do nothing more, what is in flight is broken off, the clock is closed. Idempotent. */
+  /** Stops all users, aborts requests in flight and closes the clock. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#options.clock.close();
@@ -107,8 +107,8 @@ interface NamedClient {
   readonly client: Client;
 }
 
-/** Returns the client of one user: users begin with different addresses in turn. One address needs no fallback. */
-export function clientFrom(clients: readonly NamedClient[], index: number): Client {
+/** Returns the client of one user. Users begin with the addresses in turn. A single address needs no fallback. */
+export function chooseClient(clients: readonly NamedClient[], index: number): Client {
   const at = index % clients.length;
   const [first, ...others] = [...clients.slice(at), ...clients.slice(0, at)];
   if (first === undefined) throw new Error('there is no address to send to');
@@ -116,9 +116,9 @@ export function clientFrom(clients: readonly NamedClient[], index: number): Clie
 }
 
 /**
- * Does as a browser with several addresses of one host (RFC 8305): when one takes no connection it goes on with the next,
- * and stays there. Nothing has been sent then, so it is still the same request; what was sent is never sent again. A reply
- * names the proxy that took the request.
+ * Acts as a browser does with several addresses of one host (RFC 8305). If an address accepts no connection, it tries
+ * the next one, and stays with the one that accepts. Nothing has been sent by then; a request that was sent is never
+ * sent again. A reply names the proxy that took the request.
  */
 class FallbackClient implements Client {
   readonly #clients: readonly [NamedClient, ...NamedClient[]];
@@ -131,18 +131,18 @@ class FallbackClient implements Client {
 
   async send(request: JourneyRequest, cookie: string | undefined): Promise<AppReply> {
     const first = this.#current;
-    let reply = await sendBy(first, request, cookie);
+    let reply = await sendThrough(first, request, cookie);
     for (const next of this.#clients) {
       if (reply.handedOver || reply.error === 'timeout') break;
       if (next === first) continue;
-      reply = await sendBy(next, request, cookie);
+      reply = await sendThrough(next, request, cookie);
       if (reply.handedOver) this.#current = next;
     }
     return reply;
   }
 }
 
-async function sendBy({ proxy, client }: NamedClient, ...sent: Parameters<Client['send']>): Promise<AppReply> {
+async function sendThrough({ proxy, client }: NamedClient, ...sent: Parameters<Client['send']>): Promise<AppReply> {
   const reply = await client.send(...sent);
   return reply.handedOver ? { ...reply, proxy } : reply;
 }

@@ -2,20 +2,21 @@ import { Pool } from 'undici';
 import { LabError } from '../errors.js';
 import type { AppReply, JourneyRequest, ReplyHeaders } from './journey.js';
 
-/** A cart of thousands of lines fits. */
+/** Longest body: a cart of thousands of lines fits. */
 const bodyBytesMax = 4 * 1024 * 1024;
 
 type Settle = (reply: AppReply) => void;
 
 /**
- * HTTP/1.1 to one origin, over as many connections as there are requests at once: users do not wait for each other.
- * Talks to loopback addresses only; a simulator of thousands of users must not be pointed at a server of other people.
+ * Speaks HTTP/1.1 to one origin. Each concurrent request has its own connection, so that users do not wait for each
+ * other. It accepts only loopback addresses: a simulator of thousands of users must not attack other people's servers.
  */
 export class HttpClient {
   readonly #pool: Pool;
   readonly #deadlines: Deadlines;
 
-  /** `timeoutMs`: from the call of `send` to the last byte of the answer. */
+  /** `timeoutMs` is the limit from the call of `send` to the last byte of the answer. Throws `LabError` for an origin
+   * that is not a loopback address. */
   constructor(origin: string, timeoutMs: number) {
     const { hostname } = new URL(origin);
     if (!/^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/.test(hostname))
@@ -28,18 +29,18 @@ export class HttpClient {
     return new Promise(resolve => {
       const pending = new Pending(resolve);
       this.#deadlines.add(pending);
-      this.#pool.dispatch({ method: request.method, path: request.path, ...payload(request, cookie) }, pending);
+      this.#pool.dispatch({ method: request.method, path: request.path, ...buildPayload(request, cookie) }, pending);
     });
   }
 
-  /** Breaks off what is still open: it ends as `handedOver` and incomplete. */
+  /** Aborts all open requests. They end as `handedOver` and incomplete. */
   async close(): Promise<void> {
     this.#deadlines.close();
     await this.#pool.destroy();
   }
 }
 
-function payload({ body, headers: own }: JourneyRequest, cookie: string | undefined) {
+function buildPayload({ body, headers: own }: JourneyRequest, cookie: string | undefined) {
   const headers: string[] = cookie === undefined ? [] : ['cookie', cookie];
   if (own !== undefined) headers.push(...own);
   else if (body !== undefined) headers.push('content-type', 'application/json');
@@ -48,7 +49,7 @@ function payload({ body, headers: own }: JourneyRequest, cookie: string | undefi
 
 type Controller = Parameters<NonNullable<Parameters<Pool['dispatch']>[1]['onRequestStart']>>[0];
 
-/** One request in flight, as undici's dispatch handler: one object and no stream per request. */
+/** Handles one request in flight, as undici's dispatch handler. It needs one object per request, and no stream. */
 class Pending {
   settled = false;
   readonly #settle: Settle;
@@ -61,14 +62,14 @@ class Pending {
     this.#settle = settle;
   }
 
-  /** Called right before the first byte is written; aborting here writes none. */
+  /** Called right before the first byte is written. Aborting here writes nothing. */
   onRequestStart(controller: Controller): void {
     if (this.settled) controller.abort(new Error('timeout'));
     else this.#controller = controller;
   }
 
   onResponseStart(_controller: Controller, status: number, headers: ReplyHeaders): void {
-    // 103 and its like announce; the answer is still to come.
+    // Informational answers such as 103 come before the real answer.
     if (status < 200) return;
     this.#status = status;
     this.#headers = headers;
@@ -105,14 +106,15 @@ class Pending {
   }
 }
 
-/** Something that ends by itself (`settled`) or is made to end when its time is over. */
+/** Something that ends by itself (`settled`), or must be ended when its time is over. */
 interface Expiring {
   readonly settled: boolean;
   expire(): void;
 }
 
 /**
- * One limit for all: so they expire in the order in which they were added, and one timer serves thousands.
+ * Expires items after one common limit. They expire in the order in which they were added, so one timer serves
+ * thousands.
  */
 class Deadlines {
   readonly #limitMs: number;
@@ -139,7 +141,7 @@ class Deadlines {
     this.#timer = setTimeout(() => this.#look(), Math.max(1, Math.ceil(inMs)));
   }
 
-  /** Passes over what has settled, expires what is due, and sleeps until the oldest that is still open is. */
+  /** Skips settled items, expires those that are due, and sets the timer for the oldest open one. */
   #look(): void {
     this.#timer = undefined;
     const now = performance.now();

@@ -5,79 +5,88 @@ export interface JourneyRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: string;
-  /** Name, value, name, value; absent, a body is JSON text. */
+  /** Name, value, name, value. Absent: a body is JSON text. */
   readonly headers?: readonly string[];
 }
 
-/** What earlier answers gave a user to bring along, by its name in the journey: the hidden field of a form. */
+/** Values that a user carries from earlier answers, by their names in the journey. An example is the hidden field of a
+ * form. */
 export type Carried = ReadonlyMap<string, string>;
 
-/** The adapter between the simulated users and one app: what they ask, and how its answers are read. All of it is pure. */
+/** The adapter between the simulated users and one app: how to build requests, and how to read answers. All of it is
+ * pure. */
 export interface Journey {
-  /** `token` is given for `add` and `remove`. A text in place of a request says what is not there to be carried yet. */
+  /** Builds the request. `token` is given for `add` and `remove`. Returns a text instead if a value to carry is
+   * missing; the text names it. */
   request(kind: OperationKind, user: string, token: string | undefined, carried: Carried): JourneyRequest | string;
-  /** The same request, over which the app then takes so long between opening the session and changing it. Of the toy shop. */
-  slowed?(request: JourneyRequest, slowMs: number): JourneyRequest;
-  /** The page that is asked for right before, whose form holds what the request then carries; of few apps. */
+  /** Returns the same request, for which the app waits `slowMs` between opening the session and changing it. Toy shop
+   * only. */
+  slowDown?(request: JourneyRequest, slowMs: number): JourneyRequest;
+  /** Returns the request for a page that is needed right before, because its form holds a value to carry. Few apps have
+   * one. */
   before?(
     kind: OperationKind,
     user: string,
     token: string | undefined,
     carried: Carried,
   ): JourneyRequest | string | undefined;
-  /** What an answer gives to carry; `cookie` reads what the user holds after it. Of few apps. */
+  /** Returns the values to carry from an answer. `cookie` reads the cookies that the user has after it. Few apps need
+   * it. */
   carry?(
     kind: OperationKind,
     reply: AppReply,
     cookie: (name: string) => string | undefined,
   ): Iterable<[string, string]>;
-  /** The names under which the app keeps its session in the browser, where they are known: one of them is there at most. */
+  /** The possible names of the session cookie, if known. At most one of them is present. */
   readonly sessionCookies?: readonly string[];
-  /** The id of the key that signed or sealed a session cookie, where its value shows one. */
+  /** Returns the id of the key that signed or sealed a session cookie, if its value shows one. */
   keyOf?(cookieValue: string): string | undefined;
   /** Whether an answer means that the operation was done. */
   isOk(kind: OperationKind, reply: AppReply): boolean;
-  /** Whether it is not ok by its body alone. */
+  /** Whether an answer is not ok only because of its body. */
   hasWrongBody?(kind: OperationKind, reply: AppReply): boolean;
   /** Whether the app answers as it does without a login. */
   isAnonymous(kind: OperationKind, reply: AppReply): boolean;
-  /** The body as data, undefined when it is none. */
+  /** Returns the body as data. Undefined when it is not data. */
   parse(reply: AppReply): unknown;
-  /** The operations whose answers are no good when they do not say whom they addressed. */
+  /** The operations whose answers must name the user: an answer without a name is an error. */
   readonly naming: ReadonlySet<OperationKind>;
-  /** Whom an answer addressed: a name, null for anonymous, undefined when it does not say. */
+  /** Returns the user that an answer names. Null for anonymous; undefined when the answer does not say. */
   identity(kind: OperationKind, answer: unknown): string | null | undefined;
-  /** The whole cart, a token with quantity k k times; a text when the answer holds none: why. */
+  /** Returns the whole cart, with a token of quantity k listed k times. If the answer holds no cart, returns a text
+   * that says why. */
   items(answer: unknown): readonly string[] | string;
 }
 
-/** What came of one request. Never an exception. */
+/** The result of one request. A failure is a result too, never an exception. */
 export interface AppReply {
-  /** Whether a byte of the request can have reached the server. */
+  /** Whether any byte of the request can have reached the server. */
   readonly handedOver: boolean;
-  /** Whether the whole answer came. */
+  /** Whether the whole answer arrived. */
   readonly complete: boolean;
-  /** When an answer began. */
+  /** Absent when no answer began. */
   readonly status?: number;
   readonly headers: ReplyHeaders;
   readonly body: string;
   /** Why the answer is not complete: `ECONNREFUSED`, `timeout`, `UND_ERR_SOCKET` ... */
   readonly error?: string;
-  /** The name of the proxy that took the request; only where the users know several. */
+  /** Name of the proxy that took the request. Only set when there are several. */
   readonly proxy?: string;
 }
 
 export type ReplyHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Quantities count. More than a user can put there, and a quantity of a billion must not fill the memory. */
+/** Most items in a cart, with quantities. No user adds as many, and a quantity of a billion must not fill the
+ * memory. */
 export const cartItemsMax = 10_000;
 
 export const noCart = 'the answer holds no cart';
 export const cartTooLarge = `the cart holds more than ${cartItemsMax} items`;
 
 /**
- * The cart that these lines make, each a token and its quantity: a token with quantity k stands in it k times, and with
- * none not at all. A token on two lines counts with both: a cart must not hide a duplicate. A text says why it is none.
+ * Builds a cart from lines of a token and its quantity. A token with quantity k is listed k times, and with 0 not at
+ * all. A token on two lines counts for both: a cart must not hide a duplicate. Returns a text if the lines form no
+ * cart.
  */
 export function cartOf(lines: readonly (readonly unknown[])[]): readonly string[] | string {
   const items: string[] = [];

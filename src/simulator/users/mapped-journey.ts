@@ -18,37 +18,37 @@ import { compilePattern, matchesIn } from '../scenario/journey/page-pattern.js';
 import { bodyOf, makeAnonymousCheck, makeOkCheck, type ParsedBody } from './answer-check.js';
 import { type Carried, cartOf, type Journey, type JourneyRequest, noCart } from './journey.js';
 
-/** How it is said that a request cannot be filled in yet. */
+/** How the message begins when a value for a request is missing. */
 export const nothingToCarry = 'no answer gave a';
 
-/** Finds what a place leads to: one entry per find, its groups or its value; undefined when it leads to nothing. */
+/** Finds what a path or pattern matches. One entry per match: its groups, or its value. Undefined without a match. */
 type Finder = (body: ParsedBody) => readonly unknown[] | undefined;
 
 /**
- * Makes the journey that a mapping describes; the mapping is known to be right (`scenario/journey.ts`). `sessionCookie`:
- * the name of the cookie in which the app keeps its session, where the scenario names it.
+ * Makes the journey that a mapping describes. The mapping was validated before (`scenario/journey/mapping.ts`).
+ * `sessionCookie` is the name of the app's session cookie, if the scenario names it.
  */
 export function mappedJourney(mapping: JourneyMapping, sessionCookie?: string): Journey {
-  const finders = new Map(stepKinds.map(kind => [kind, whoFinder(mapping[kind]?.who)]));
-  const findItems = itemsFinder(mapping.read.items);
-  const carry = Object.entries(mapping.carry).map(([name, place]) => ({ name, place, find: valueFinder(place) }));
+  const finders = new Map(stepKinds.map(kind => [kind, makeUserFinder(mapping[kind]?.who)]));
+  const findItems = makeItemsFinder(mapping.read.items);
+  const carry = Object.entries(mapping.carry).map(([name, place]) => ({ name, place, find: makeValueFinder(place) }));
   const whoOf = (kind: OperationKind) => finders.get(stepNameOf(kind));
   const checks = new Map(stepKinds.map(kind => [kind, makeOkCheck(mapping[kind]?.ok)]));
   const checkOf = (kind: OperationKind) => checks.get(stepNameOf(kind)) ?? makeOkCheck();
   const isAnonymous = makeAnonymousCheck(mapping.anonymous);
   const isOk: Journey['isOk'] = (kind, reply) => checkOf(kind).hasHead(reply) && checkOf(kind).hasBody(reply);
   return {
-    request: (kind, user, token, carried) => filledRequest(stepOf(mapping, kind)?.request, user, token, carried),
+    request: (kind, user, token, carried) => fillRequest(stepOf(mapping, kind)?.request, user, token, carried),
     before(kind, user, token, carried) {
       const before = stepOf(mapping, kind)?.before;
-      return before && filledRequest(before, user, token, carried);
+      return before && fillRequest(before, user, token, carried);
     },
     *carry(kind, reply, cookie) {
       if (!reply.complete) return;
       const body = bodyOf(reply);
       for (const { name, place, find } of carry) {
         if (place.from !== undefined && place.from !== kind) continue;
-        const value = place.cookie === undefined ? find(body) : uriDecoded(cookie(place.cookie));
+        const value = place.cookie === undefined ? find(body) : decodeUri(cookie(place.cookie));
         if (value !== undefined) yield [name, value];
       }
     },
@@ -63,25 +63,25 @@ export function mappedJourney(mapping: JourneyMapping, sessionCookie?: string): 
   };
 }
 
-/** A replay is judged as a read. */
+/** Returns the step of an operation. A replay is judged as a read. */
 function stepNameOf(kind: OperationKind): StepKind {
   return kind === 'replay' ? 'read' : kind;
 }
 
-function filledRequest(
+function fillRequest(
   request: MappedRequest | undefined,
   user: string,
   token: string | undefined,
   carried: Carried,
 ): JourneyRequest | string {
   if (request === undefined) return 'the journey has no such step';
-  // What names no item now, a request that is only asked for its path, is filled all the same.
+  // Without a token the text is empty, so that a caller can fill a request only to learn its path.
   const values = new Map([...carried, ['user', user], ['token', token ?? '']]);
   const missing = textsOf(request)
     .flatMap(placeholdersIn)
     .find(name => !values.has(name));
   if (missing !== undefined) return `${nothingToCarry} {${missing}} to carry`;
-  const query = request.query === undefined ? '' : `?${encodedForm(request.query, values)}`;
+  const query = request.query === undefined ? '' : `?${encodeForm(request.query, values)}`;
   const { body, type } = bodyToSend(request, values);
   return {
     method: request.method,
@@ -92,20 +92,20 @@ function filledRequest(
 }
 
 function bodyToSend({ form, json }: MappedRequest, values: ReadonlyMap<string, string>) {
-  if (form !== undefined) return { body: encodedForm(form, values), type: 'application/x-www-form-urlencoded' };
-  return json === undefined ? {} : { body: JSON.stringify(filledJson(json, values)), type: 'application/json' };
+  if (form !== undefined) return { body: encodeForm(form, values), type: 'application/x-www-form-urlencoded' };
+  return json === undefined ? {} : { body: JSON.stringify(fillJson(json, values)), type: 'application/json' };
 }
 
-function encodedForm(fields: Readonly<Record<string, string>>, values: ReadonlyMap<string, string>): string {
+function encodeForm(fields: Readonly<Record<string, string>>, values: ReadonlyMap<string, string>): string {
   const entries = Object.entries(fields).map(([name, text]): [string, string] => [name, filled(text, values)]);
   return new URLSearchParams(entries).toString();
 }
 
-function filledJson(value: unknown, values: ReadonlyMap<string, string>): unknown {
+function fillJson(value: unknown, values: ReadonlyMap<string, string>): unknown {
   if (typeof value === 'string') return filled(value, values);
-  if (Array.isArray(value)) return value.map(each => filledJson(each, values));
+  if (Array.isArray(value)) return value.map(each => fillJson(each, values));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, filledJson(each, values)]));
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fillJson(each, values)]));
 }
 
 function headersToSend(
@@ -113,7 +113,7 @@ function headersToSend(
   type: string | undefined,
   values: ReadonlyMap<string, string>,
 ): string[] {
-  // What a page gave must not begin a header of its own.
+  // A value from a page must not be able to start another header.
   const clean = (value: string) => value.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '');
   const own = Object.entries(headers).flatMap(([name, text]) => [name.toLowerCase(), filled(text, values, clean)]);
   return type === undefined || own.includes('content-type') ? own : ['content-type', type, ...own];
@@ -123,7 +123,7 @@ function isBody(answer: unknown): answer is ParsedBody {
   return typeof answer === 'object' && answer !== null && 'text' in answer && 'json' in answer;
 }
 
-function finder({ path, regexp }: TextPlace): Finder {
+function makeFinder({ path, regexp }: TextPlace): Finder {
   if (regexp !== undefined) {
     const pattern = compilePattern(regexp);
     return ({ text }) => matchesIn(text, pattern);
@@ -136,10 +136,10 @@ function pathOf(text: string | undefined): JsonPath {
   return parseJsonPath(text ?? '$') ?? [];
 }
 
-/** A name, null where JSON says that there is none, undefined where nothing is said. */
-function whoFinder(place: WhoPlace | undefined): ((body: ParsedBody) => string | null | undefined) | undefined {
+/** Makes a function that reads the user's name: null when JSON says null, and undefined when there is no name. */
+function makeUserFinder(place: WhoPlace | undefined): ((body: ParsedBody) => string | null | undefined) | undefined {
   if (place === undefined) return undefined;
-  const find = finder(place);
+  const find = makeFinder(place);
   const [before = '', after = ''] = (place.as ?? '{user}').split('{user}');
   return body => {
     const found = [find(body)?.[0]].flat()[0];
@@ -151,9 +151,9 @@ function whoFinder(place: WhoPlace | undefined): ((body: ParsedBody) => string |
   };
 }
 
-function valueFinder(place: CarriedPlace): (body: ParsedBody) => string | undefined {
+function makeValueFinder(place: CarriedPlace): (body: ParsedBody) => string | undefined {
   if (place.cookie !== undefined) return () => undefined;
-  const find = finder(place);
+  const find = makeFinder(place);
   return body => textOf([find(body)?.[0]].flat()[0]);
 }
 
@@ -161,7 +161,7 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
 
-function uriDecoded(value: string | undefined): string | undefined {
+function decodeUri(value: string | undefined): string | undefined {
   try {
     return value === undefined ? undefined : decodeURIComponent(value);
   } catch {
@@ -171,27 +171,27 @@ function uriDecoded(value: string | undefined): string | undefined {
 
 type FindItems = (body: ParsedBody) => readonly string[] | string;
 
-function itemsFinder(place: ItemsPlace): FindItems {
-  const find = finder(place);
-  if (place.regexp !== undefined) return body => cart(find(body)?.map(groups => [groups].flat()));
-  const quantities = place.quantity === undefined ? undefined : finder({ path: place.quantity });
-  if (!place.path?.includes('*')) return body => mapOrList(find(body)?.[0]);
+function makeItemsFinder(place: ItemsPlace): FindItems {
+  const find = makeFinder(place);
+  if (place.regexp !== undefined) return body => readCart(find(body)?.map(groups => [groups].flat()));
+  const quantities = place.quantity === undefined ? undefined : makeFinder({ path: place.quantity });
+  if (!place.path?.includes('*')) return body => readMapOrList(find(body)?.[0]);
   return body => {
     const items = find(body);
     const counts = quantities?.(body);
     if (quantities !== undefined && counts?.length !== items?.length) return noCart;
-    return cart(items?.map((item, index) => [item, counts?.[index] ?? 1]));
+    return readCart(items?.map((item, index) => [item, counts?.[index] ?? 1]));
   };
 }
 
-/** A path without `[*]` leads to the whole cart: `{ "apple": 2 }`, or `["apple"]`. */
-function mapOrList(value: unknown): readonly string[] | string {
-  if (Array.isArray(value)) return cart(value.map(item => [item]));
-  return typeof value === 'object' && value !== null ? cart(Object.entries(value)) : noCart;
+/** Reads the cart from a path without `[*]`, which leads to the whole cart: `{ "apple": 2 }`, or `["apple"]`. */
+function readMapOrList(value: unknown): readonly string[] | string {
+  if (Array.isArray(value)) return readCart(value.map(item => [item]));
+  return typeof value === 'object' && value !== null ? readCart(Object.entries(value)) : noCart;
 }
 
-/** An item without a quantity is there once; one whose quantity was looked for and is none makes it no cart. */
-function cart(lines: readonly (readonly unknown[])[] | undefined): readonly string[] | string {
+/** Builds the cart. An item without a quantity counts once. If a quantity was expected and is empty, it is no cart. */
+function readCart(lines: readonly (readonly unknown[])[] | undefined): readonly string[] | string {
   const counted = lines?.map(([item, quantity = 1]) => [textOf(item), quantity === '' ? undefined : Number(quantity)]);
   return counted === undefined ? noCart : cartOf(counted);
 }

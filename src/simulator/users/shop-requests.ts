@@ -4,7 +4,7 @@ import { cartOf, type Journey, noCart } from './journey.js';
 const password = 'secret';
 const okStatus = { login: 200, add: 201, remove: 200, read: 200, whoami: 200, logout: 200, replay: 200 };
 
-/** The JSON API of the toy shop. */
+/** The journey through the JSON API of the toy shop. */
 export const shopJourney: Journey = {
   request(kind, user, token = '') {
     switch (kind) {
@@ -23,7 +23,7 @@ export const shopJourney: Journey = {
         return { method: 'POST', path: '/logout', body: '{}' };
     }
   },
-  slowed: (request, slowMs) => ({ ...request, path: `${request.path}?delayMs=${slowMs}` }),
+  slowDown: (request, slowMs) => ({ ...request, path: `${request.path}?delayMs=${slowMs}` }),
   sessionCookies: ['session', '__Host-session'],
   keyOf: keyOfToken,
   isOk: (kind, { status }) => status === okStatus[kind],
@@ -50,15 +50,15 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-/** A key id of a key ring. */
+/** The form of a key id of a key ring. */
 const keyId = /^[\w-]{1,32}$/;
 const sealedToken = /^v\d{1,3}\.([\w-]{1,32})\.[\w-]+$/;
-/** The header of an access token of the toy shop has some 60 characters. */
+/** The form of an access token. The header of those of the toy shop has some 60 characters. */
 const jwtToken = /^([\w-]{1,400})\.[\w-]+\.[\w-]+(?:~|$)/;
 
 /**
- * The id of the key that signed or sealed a session token: the `kid` in the header of a JWT (RFC 7515, section 4.1.4), or
- * the second part of a sealed token. Nothing is verified. Undefined for a token that names no key.
+ * Returns the id of the key that signed or sealed a session token: the `kid` in the header of a JWT (RFC 7515, section
+ * 4.1.4), or the second part of a sealed token. It verifies nothing. Undefined for a token that names no key.
  */
 export function keyOfToken(token: string): string | undefined {
   const id = sealedToken.exec(token)?.[1] ?? kidOf(jwtToken.exec(token)?.[1]);

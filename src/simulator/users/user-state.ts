@@ -2,31 +2,32 @@ import type { Operation, OperationOutcome } from '../history/records.js';
 import type { PlannedStep } from '../plan/planned.js';
 
 /**
- * A user logs in again after so many anonymous answers in a row. So a history shows two kinds of silent logout:
+ * Anonymous answers in a row after which a user logs in again. A history can therefore show two kinds of silent logout:
  *
- * - flicker: the session was refused once, and then accepted again without a login;
- * - hard: the session was refused twice in a row, or it was still refused when the user logged in again.
+ * - flicker: the session was refused once, and then accepted again without a login.
+ * - hard: the session was refused twice in a row, or was still refused when the user logged in again.
  *
- * The login after the second refusal hides whether the session would have been accepted later. The read-back keeps the
- * same rule: it tries an anonymous answer once more before it logs in again.
+ * The login after the second refusal hides whether the session would have been accepted later. The read-back follows
+ * the same rule: after an anonymous answer it tries once more before it logs in again.
  */
 export const anonymousMax = 2;
 
-/** Keeps what a user knows from the answers so far: whether it is logged in, and what it had better leave out. Does no I/O. */
+/** Keeps what a user knows from its answers so far: whether it is logged in, and which steps it should skip. Does no
+ * I/O. */
 export class UserState {
   #session = 0;
-  /** Whether it has reason to believe that it is logged in. */
+  /** Whether the user believes that it is logged in. */
   #loggedIn = false;
   #mustLogIn = false;
   #anonymousInRow = 0;
-  /** When it last wanted to read the cart it saw none: an error, an answer as anonymous, or no time. */
+  /** Whether its last read showed no cart, because of an error, an anonymous answer, or no time. */
   #missedCart = false;
-  /** It asked to be logged out, and was told neither yes nor no. */
+  /** Whether the outcome of its logout is unknown. */
   #inDoubt = false;
-  /** It has put off a planned logout, and with it the login that follows. */
+  /** Whether it skipped a planned logout, and must therefore skip the next login. */
   #staysIn = false;
 
-  /** How many logins were acknowledged. */
+  /** Number of acknowledged logins. */
   get session(): number {
     return this.#session;
   }
@@ -39,25 +40,25 @@ export class UserState {
     return this.#mustLogIn;
   }
 
-  /** Whether its session may have ended: what it did with one could prove nothing. */
+  /** Whether its session may have ended. Operations in such a session prove nothing. */
   get inDoubt(): boolean {
     return this.#inDoubt;
   }
 
   /**
-   * Whether to leave the step out: a user that did not see its cart right before a logout stays, whether it met an error or
-   * an anonymous answer. After the logout no read could verify what it wrote. A slow add that was begun for the sake of
-   * the logout is left out with it.
+   * Whether the user skips the step. It skips a logout if its last read showed no cart, because after the logout no
+   * read could verify its writes. It then also skips the slow add that the plan starts right before the logout.
    */
-  putsOff({ kind, slowMs }: PlannedStep): boolean {
+  shouldSkip({ kind, slowMs }: PlannedStep): boolean {
     if (kind === 'logout') this.#staysIn = this.#missedCart;
-    const putOff = slowMs === undefined ? this.#staysIn && (kind === 'logout' || kind === 'login') : this.#missedCart;
+    const isSkipped =
+      slowMs === undefined ? this.#staysIn && (kind === 'logout' || kind === 'login') : this.#missedCart;
     if (kind === 'login') this.#staysIn = false;
-    return putOff;
+    return isSkipped;
   }
 
-  /** There was no time for it. */
-  missed({ kind }: PlannedStep): void {
+  /** Notes that a step was dropped because it was too late. */
+  noteDropped({ kind }: PlannedStep): void {
     if (kind === 'login') this.#mustLogIn = true;
     if (kind === 'read') this.#missedCart = true;
   }

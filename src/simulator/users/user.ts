@@ -7,24 +7,25 @@ import type { AppReply, Journey } from './journey.js';
 import { judge } from './outcome.js';
 import { anonymousMax, UserState } from './user-state.js';
 
-/** What all users of a run share. */
+/** The environment that all users of a run share. */
 export interface UserWorld {
-  /** Of the cookies. */
+  /** The origin of the cookies. */
   readonly origin: string;
   readonly journey: Journey;
   readonly clock: RunClock;
   readonly timeoutMs: number;
   readonly revocationLagMs: number;
-  /** The item that the run sends for an item of the plan. */
+  /** Returns the item that the run sends for an item of the plan. */
   tokenOf(planned: string): string;
-  /** Nothing new is to be begun. */
+  /** Whether the run is over, so that nothing new may begin. */
   isOver(): boolean;
   nextId(): number;
-  /** Exactly once for each operation that was sent, when it has ended. */
+  /** Called exactly once for each operation that was sent, when it has ended. */
   onOperation(operation: Operation): void;
-  /** How late a planned step was sent, beyond what its own user held it back. */
+  /** Called with how late a planned step was sent, without the time in which its own user was busy. */
   onLag(ms: number): void;
-  /** A step, planned for then, that was never sent. `waitMs`: how long its user had waited; 0 when it was put off. */
+  /** Called for a step that was never sent. `waitMs` is how long its user had waited, or 0 if the user skipped the
+   * step. */
   onDropped(plannedMs: number, waitMs: number): void;
 }
 
@@ -38,7 +39,7 @@ interface Task {
   readonly extra?: true;
 }
 
-/** What a user held before a logout: tried once more after it, and nothing of the answer is kept. */
+/** The credentials from before a logout. They are tried once after it, and nothing from the answer is kept. */
 interface OldSession {
   readonly session: number;
   readonly held: Snapshot;
@@ -49,25 +50,27 @@ const readBackWithinMs = 5_000;
 const readBackPauseMs = 200;
 
 /**
- * One simulated user: does the planned steps one after the other, each at its time or as soon as the one before is over.
- * A step `beside` is done in another tab: the next steps do not wait for it. After the next step that is not `beside` the
- * user waits for all of them.
- * What it does beyond the plan: it logs in (again) before a step when its last login did not end ok or when it was
- * answered as anonymous twice in a row, and after an acknowledged logout, as soon as that must be known everywhere, it
- * tries its old cookies once (`replay`), beside its further steps: none of them waits for it. When it is not logged in
- * again by then, its next login comes with the old session cookie, and notes whether it had to give it up.
- * What it leaves out: steps that come too late, a logout when it could not see its cart right before, and, when its
- * logout was not acknowledged, everything until it is logged in again.
+ * One simulated user. It does the planned steps one after the other, each at its time or when the one before has ended.
+ * A step with `beside` happens in another tab: the next steps do not wait for it. After the next step without `beside`,
+ * the user waits for all tabs.
+ *
+ * It does two things beyond the plan. Before a step it logs in (again) if its last login did not end ok, or after two
+ * anonymous answers in a row. After an acknowledged logout, when the revocation lag is over, it tries its old cookies
+ * once (`replay`). No other step waits for that. If it has not logged in again by then, its next login sends the old
+ * session cookie. The history then records whether the app replaced that cookie.
+ *
+ * It skips steps that are too late, and a logout if its last read showed no cart. After a logout that was not
+ * acknowledged it skips everything until it is logged in again.
  */
 export class User {
   readonly #name: string;
   readonly #steps: readonly PlannedStep[];
   readonly #world: UserWorld;
   readonly #browser: UserBrowser;
-  readonly #standing = new UserState();
+  readonly #state = new UserState();
   /** When its last operation ended. */
   #freeAtMs = 0;
-  /** What other tabs are still waiting for. */
+  /** Operations that are open in other tabs. */
   #beside: Promise<unknown>[] = [];
   readonly #replays: Promise<void>[] = [];
 
@@ -78,8 +81,8 @@ export class User {
     this.#browser = new UserBrowser(name, world.origin, world.journey, client);
   }
 
-  /** Resolves when every step is done or dropped, or soon after all is over. */
-  async live(): Promise<void> {
+  /** Does all steps. Resolves when every step is done or dropped, or soon after the run is over. */
+  async doSteps(): Promise<void> {
     for (const step of this.#steps) {
       await this.#world.clock.until(step.atMs);
       if (this.#world.isOver()) break;
@@ -90,13 +93,13 @@ export class User {
   }
 
   /**
-   * Reads the cart once more, until it gets its own cart, has tried five times, or five seconds have passed. After the
-   * second anonymous answer it logs in again, and reads what is kept: an empty cart after that is a loss, while one
-   * anonymous answer may come from a backend that is still catching up. It gives up when it is anonymous even then. A
-   * user that never logged in, or logged out and did not come back, has nothing to read.
+   * Reads the cart again, until the user gets its own cart, has tried five times, or five seconds have passed. After
+   * the second anonymous answer it logs in again and reads what is left. An empty cart after that login is a loss. A
+   * single anonymous answer may come from a backend that is still catching up. It stops if it is anonymous even after
+   * the login. A user that never logged in, or that logged out and did not come back, has nothing to read.
    */
   async readBack(): Promise<void> {
-    if (!this.#standing.loggedIn) return;
+    if (!this.#state.loggedIn) return;
     const { clock } = this.#world;
     const giveUpAtMs = clock.now() + readBackWithinMs;
     let [refusals, isBack] = [0, false];
@@ -131,25 +134,26 @@ export class User {
     return { kind, plannedMs: atMs, slowMs, token: token === undefined ? undefined : this.#world.tokenOf(token) };
   }
 
-  /** False when the step is left out. */
+  /** Prepares for a step, and logs in if needed. Returns false when the step must be skipped. */
   async #isReadyFor(step: PlannedStep): Promise<boolean> {
-    if (this.#standing.putsOff(step)) {
+    if (this.#state.shouldSkip(step)) {
       this.#world.onDropped(step.atMs, 0);
       return false;
     }
-    if (this.#tooLate(step)) return this.#drop(step);
-    if (!this.#standing.mustLogIn || step.kind === 'login') return true;
+    if (this.#isTooLate(step)) return this.#drop(step);
+    if (!this.#state.mustLogIn || step.kind === 'login') return true;
     await this.#waitForTabs();
     await this.#do({ kind: 'login', plannedMs: step.atMs, extra: true });
     if (this.#world.isOver()) return false;
-    return this.#standing.inDoubt || this.#tooLate(step) ? this.#drop(step) : true;
+    return this.#state.inDoubt || this.#isTooLate(step) ? this.#drop(step) : true;
   }
 
   async #waitForTabs(): Promise<void> {
     await Promise.all(this.#beside.splice(0));
   }
 
-  /** When something else was under way, what that brought back is tried as well. */
+  /** Logs out, then replays the old credentials. If another tab had an open request, its new cookies are tried as
+   * well. */
   async #logOut({ atMs }: PlannedStep): Promise<void> {
     const before = this.#browser.snapshot('replay');
     const { outcome, session, doneMs } = await this.#do({ kind: 'logout', plannedMs: atMs });
@@ -166,29 +170,29 @@ export class User {
     await this.#world.clock.until(plannedMs);
     if (this.#world.isOver()) return;
     await this.#do({ kind: 'replay', plannedMs }, old);
-    this.#browser.takeBack(old.held.cookie);
+    this.#browser.restoreSession(old.held.cookie);
   }
 
-  #tooLate(step: PlannedStep): boolean {
+  #isTooLate(step: PlannedStep): boolean {
     return this.#world.clock.now() - step.atMs > this.#world.timeoutMs;
   }
 
   #drop(step: PlannedStep): false {
-    this.#standing.missed(step);
+    this.#state.noteDropped(step);
     this.#world.onDropped(step.atMs, Math.max(0, this.#world.clock.now() - step.atMs));
     return false;
   }
 
-  /** One operation, from sending to its record. */
+  /** Does one operation, from sending to its record. */
   async #do(task: Task, old?: OldSession): Promise<Operation> {
     const { clock, journey, timeoutMs } = this.#world;
     const { kind, token, slowMs } = task;
     const id = this.#world.nextId();
-    const session = old?.session ?? this.#standing.session + (kind === 'login' ? 1 : 0);
+    const session = old?.session ?? this.#state.session + (kind === 'login' ? 1 : 0);
     const sentMs = Math.max(task.plannedMs, clock.now());
     const asked = old === undefined ? this.#browser.ask(kind, token, slowMs) : this.#browser.askAgain(old.held);
     const reply = await asked;
-    // A timeout counts at its limit, whenever its timer came to fire.
+    // A time-out counts with its limit, however late its timer fired.
     const doneMs = reply.error === 'timeout' ? sentMs + timeoutMs : Math.max(sentMs, clock.now());
     const judgement = judge(kind, reply, journey);
     const cookieBefore = kind === 'login' ? this.#browser.sessionAtLogin : undefined;
@@ -207,7 +211,7 @@ export class User {
       doneMs,
       ...(reply.status === undefined ? {} : { status: reply.status }),
       ...judgement,
-      ...servedBy(reply),
+      ...readServers(reply),
       ...(key === undefined ? {} : { key }),
       ...(task.final === undefined ? {} : { final: task.final }),
       ...(task.extra === undefined ? {} : { extra: task.extra }),
@@ -220,7 +224,7 @@ export class User {
 
   #learn(operation: Operation): void {
     this.#freeAtMs = operation.doneMs;
-    this.#standing.learn(operation);
+    this.#state.learn(operation);
   }
 }
 
@@ -228,7 +232,7 @@ function isSame(one: Snapshot | undefined, other: Snapshot | undefined): boolean
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-function servedBy({ headers, proxy }: AppReply): Pick<Operation, 'backend' | 'incarnation' | 'proxy'> {
+function readServers({ headers, proxy }: AppReply): Pick<Operation, 'backend' | 'incarnation' | 'proxy'> {
   const { 'holdfast-backend': backend, 'holdfast-incarnation': incarnation } = headers;
   return {
     ...(typeof backend === 'string' ? { backend } : {}),

@@ -2,21 +2,21 @@ import fc from 'fast-check';
 import type { Operation, OperationKind, OperationOutcome } from '#src/simulator/history/records.js';
 
 /**
- * A system that does nothing wrong, and users who do everything that they may. Each request is carried out at one
- * moment between its sending and its end; one that ends unknown perhaps only later, or never; one that fails never.
- * Carts live in sessions: a login makes a new one in place of the old, a logout deletes it, and a request that arrives
- * after that finds nobody.
+ * Makes histories of a correct system, with users who do everything that they may. Each request is executed at one
+ * moment between its sending and its end. A request that ends unknown may be executed later, or never. A request that
+ * fails is never executed. Carts belong to sessions. A login replaces the session, and a logout deletes it. A later
+ * request with that session is anonymous.
  */
 interface Wish {
   readonly kind: OperationKind;
   readonly outcome: OperationOutcome;
   readonly pauseMs: number;
   readonly lastsMs: number;
-  /** When it is carried out, as a share of its time; above 1 after its end, for those that end unknown. */
+  /** When it is executed, as a share of its time. Above 1 means after its end, for a request that ends unknown. */
   readonly share: number;
   /** The next request does not wait for its end. */
   readonly inParallel: boolean;
-  /** Which of the tokens so far is to be removed. */
+  /** Which of the tokens so far it removes. */
   readonly choice: number;
 }
 
@@ -35,14 +35,14 @@ function oneOf<T extends string>(weights: Readonly<Partial<Record<T, number>>>):
   return fc.oneof(...names.map(name => ({ arbitrary: fc.constant(name), weight: weights[name] ?? 1 })));
 }
 
-/** The history of one to three users; ids are unique. */
+/** Histories of one to three users, with unique ids. */
 export const correctHistory: fc.Arbitrary<Operation[]> = fc
   .array(fc.array(wish, { maxLength: 40 }), { minLength: 1, maxLength: 3 })
   .map(users =>
     users.flatMap((wishes, i) => historyOf(`user${i + 1}`, wishes)).map((operation, id) => ({ ...operation, id })),
   );
 
-/** One request: the moments are fixed, the answer comes from the system. */
+/** One request. Its times are fixed; the system adds the answer. */
 interface Request {
   readonly wish: Wish;
   readonly token: string | undefined;
@@ -134,7 +134,7 @@ class System {
     return { identity: this.user, ...(wish.kind === 'read' && { items: itemsOf(cart) }) };
   }
 
-  /** The cookie travels as `incarnation`, which the checker does not look at. */
+  /** Carries the cookie in `incarnation`, which the checker does not read. */
   #login(oldCookie: string): Partial<Operation> {
     this.#carts.delete(oldCookie);
     this.#logins += 1;

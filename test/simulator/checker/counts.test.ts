@@ -5,8 +5,8 @@ import { run } from '../judged.js';
 
 const counted = (counts: LabRecord['counts']) => countsOf({ lab: { ...run.lab, ...(counts && { counts }) } });
 
-describe('what the members counted', () => {
-  it('is added up, reason by reason', () => {
+describe('counts of the members', () => {
+  it('are added up for each reason', () => {
     const { noSession, stores } = counted({
       'backend-1': { opened: 40, absent: 3, forged: 2 },
       'backend-2': { opened: 50, absent: 4, unknown: 9 },
@@ -16,7 +16,7 @@ describe('what the members counted', () => {
     expect(stores).to.deep.equal({ evictions: 7 });
   });
 
-  it('is null, not nought, where nobody said it', () => {
+  it('are null instead of 0 for a count that no member reported', () => {
     expect(counted(undefined).noSession.forged).to.equal(null);
     expect(counted({ memcached: { evictions: 7 } }).noSession.forged).to.equal(null);
     expect(counted({ 'backend-1': { absent: 3 } }).stores.evictions).to.equal(null);

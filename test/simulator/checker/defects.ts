@@ -1,9 +1,9 @@
 import type { Operation } from '#src/simulator/history/records.js';
 
-/** Changes a history so that it holds one defect. Undefined where the history offers no place for it. */
+/** Changes a history so that it holds one defect. Returns undefined when the history has no place for it. */
 export type Defect = (operations: readonly Operation[], choice: number) => Operation[] | undefined;
 
-/** By the word under which it must be found. */
+/** The defects, by the finding that must report them. */
 export const defects: Readonly<Record<string, Defect>> = {
   lost: (operations, choice) => {
     const adds = neverRemoved(operations).filter(add => readsAfter(add, operations).length > 0);
@@ -75,7 +75,8 @@ export const defects: Readonly<Record<string, Defect>> = {
   },
 };
 
-/** All that a session held is gone at once, and stays away, while the user is taken for himself. `lost`: so many writes. */
+/** Removes everything that a session held at once and for good, while the user stays logged in. `lost`: number of
+ * writes. */
 export function plantSilentReset(operations: readonly Operation[], choice: number) {
   const places = operations
     .filter(isAcknowledged('login'))
@@ -96,7 +97,7 @@ export function plantSilentReset(operations: readonly Operation[], choice: numbe
   return { operations: emptied, lost };
 }
 
-/** What the read's session was known to hold when it began, and how much of it the user never wanted away. */
+/** Returns the known tokens of the session when the read began, and how many of them the user never removed. */
 function heldBefore(read: Operation, operations: readonly Operation[]) {
   const before = operations.filter(other => isSentBefore(other, read) && other.session === read.session);
   const added = before.filter(isAcknowledged('add')).map(({ token = '' }) => token);
@@ -105,7 +106,7 @@ function heldBefore(read: Operation, operations: readonly Operation[]) {
   return { held, lost: [...held].filter(token => !removed.has(token)).length };
 }
 
-/** By the same user. */
+/** Whether the same user sent one operation before the other. */
 function isSentBefore(one: Operation, other: Operation): boolean {
   return one.user === other.user && (one.sentMs - other.sentMs || one.id - other.id) < 0;
 }
@@ -127,8 +128,8 @@ function isAcknowledged(kind: Operation['kind']): (operation: Operation) => bool
   return operation => operation.kind === kind && operation.outcome === 'ok';
 }
 
-/** The reads that must show what this operation did: begun after it, in its session, and ended before the user asked
- * for the end of it. */
+/** Returns the reads that must show the effect of an operation: in the same session, begun after it, and ended before
+ * the user asked for the end of the session. */
 function readsAfter(operation: Operation, operations: readonly Operation[]): Operation[] {
   const same = operations.filter(({ user }) => user === operation.user);
   const ends = same.filter(
@@ -142,7 +143,8 @@ function readsAfter(operation: Operation, operations: readonly Operation[]): Ope
     .filter(({ doneMs }) => ends.every(({ sentMs }) => doneMs <= sentMs));
 }
 
-/** Adds that were acknowledged before their removal was sent, which was acknowledged before the read was sent. */
+/** Returns adds that were acknowledged before their removal was sent, if the removal was acknowledged before the
+ * read. */
 function removedBefore(read: Operation, operations: readonly Operation[]): Operation[] {
   const removals = operations.filter(isAcknowledged('remove')).filter(({ doneMs }) => doneMs <= read.sentMs);
   return operations

@@ -12,7 +12,7 @@ const silent = { kind: 'silent', member: b1 } as const;
 describe('effects of faults', () => {
   const seen: readonly (readonly [name: string, seen: number, of: number, one: Case])[] = [
     [
-      'silent: it had answered, and answers nothing until it is healed',
+      'silent: the member had answered users, and answers none until it is healed',
       1,
       2,
       {
@@ -24,31 +24,31 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'silent, not seen: it goes on answering',
+      'silent, not seen: the member continues to answer',
       0,
       1,
       { histories: [['@10-15 login, @1200-1205 whoami', b1, b1]], struck: { expects: silent } },
     ],
     [
-      'silent, not seen: it had answered no user',
+      'silent, not seen: the member had answered no user before',
       0,
       1,
       { histories: [['@10-15 login, @1200-1205 whoami', b2, b2]], struck: { expects: silent } },
     ],
     [
-      'silent: what was sent before the confirmation may still be answered',
+      'silent: the member may still answer requests from before the confirmation',
       1,
       1,
       { histories: [['@10-15 login, @1050-1150 whoami', b1, b1]], struck: { expects: silent } },
     ],
     [
-      'silent: what it answers once the healing has begun is no breach',
+      'silent: the member may answer once the healing has begun',
       1,
       1,
       { histories: [['@10-15 login, @1200-2100 whoami', b1, b1]], struck: { expects: silent } },
     ],
     [
-      'silent: what starts again by itself answers from then on',
+      'silent: a process that restarts by itself may answer from then on',
       1,
       1,
       {
@@ -58,7 +58,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'silent, of a proxy: its users go on through the other',
+      'silent, one of two proxies: its users continue through the other proxy',
       1,
       1,
       {
@@ -68,7 +68,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'silent, of a proxy, not seen: the other answered none of its users while it was dead',
+      'silent, one of two proxies, not seen: the other proxy answered none of its users',
       0,
       2,
       {
@@ -81,7 +81,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'silent, of the only proxy: nothing is answered',
+      'silent, the only proxy: no request is answered',
       1,
       1,
       {
@@ -117,7 +117,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'slow, not seen: all answers are quick, as with a limit far above what flows',
+      'slow, not seen: all answers are quick, as with a limit far above the traffic',
       0,
       1,
       {
@@ -144,7 +144,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'broken: a retry repaired it',
+      'broken: a retry repaired the answer',
       4,
       4,
       {
@@ -162,7 +162,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'keys: an old session is used, and a new one is made under the new key',
+      'keys: an old session is used, and another is made under the new key',
       1,
       1,
       {
@@ -174,7 +174,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'keys, not seen: a new login is still under the old key',
+      'keys, not seen: a new login still uses the old key',
       0,
       1,
       {
@@ -186,7 +186,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'keys, not seen: no login came after the change',
+      'keys, not seen: no login followed the change',
       0,
       1,
       {
@@ -204,7 +204,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'asked: its own counter grew',
+      'asked: the counter of the store grew',
       7,
       7,
       {
@@ -235,7 +235,7 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'link bytes, not seen: it lost none',
+      'link bytes, not seen: the replication lost no bytes',
       0,
       0,
       {
@@ -248,13 +248,13 @@ describe('effects of faults', () => {
       },
     ],
     [
-      'confirm changed: it failed before inject',
+      'confirm changed: confirm failed before inject',
       1,
       1,
       { histories: [], struck: { expects: { kind: 'confirm-changed' }, target: 'system', wasConfirmedBefore: false } },
     ],
     [
-      'confirm changed, not seen: it had succeeded before inject ran',
+      'confirm changed, not seen: confirm had succeeded before inject ran',
       0,
       1,
       { histories: [], struck: { expects: { kind: 'confirm-changed' }, target: 'system', wasConfirmedBefore: true } },
@@ -268,21 +268,25 @@ describe('effects of faults', () => {
     });
   }
 
-  it('say how many users wrote elsewhere and came back, and when these are too few to show a stale copy', () => {
+  it('count users who wrote elsewhere and came back, and warn when they are too few to show a stale copy', () => {
     const history = '@10-15 login, @1200-1205 add x, @2300-2305 read x';
     const textFor = (count: number) =>
       effectOf({
         histories: Array.from({ length: count }, () => [history, b1, b2, b1] as const),
         struck: { expects: silent },
       }).text;
-    expect(textFor(1)).to.include('; 1 of them wrote elsewhere meanwhile, and read on it again afterwards: too few');
-    expect(textFor(5)).to.match(/; 5 of them wrote elsewhere meanwhile, and read on it again afterwards$/);
+    expect(textFor(1)).to.include(
+      '; 1 of them wrote through another member during the fault, and later read through this one again: too few',
+    );
+    expect(textFor(5)).to.match(
+      /; 5 of them wrote through another member during the fault, and later read through this one again$/,
+    );
     expect(effectOf({ histories: [[history, b1, b2, b2]], struck: { expects: silent } }).text).not.to.include(
       'elsewhere',
     );
   });
 
-  it('are not looked for where the fault was not confirmed, or does not say what is to be seen', () => {
+  it('are null when the fault was not confirmed, or names no expected effect', () => {
     const histories = [['@10-15 login', b1]] as const;
     expect(check(runWith({ histories, struck: { expects: silent, confirmedMs: null } })).faults[0]?.effect).to.equal(
       null,

@@ -11,18 +11,28 @@ describe('exposed users', () => {
     struck: Partial<FaultRecord>,
     exposed: number,
   ])[] = [
-    ['whose last answer came from what was struck', ['@10-15 login', b1], {}, 1],
-    ['not those whose last answer came from elsewhere', ['@10-15 login, @20-25 whoami', b1, b2], {}, 0],
-    ['not those who came to it only after the healing', ['@10-15 login, @2300-2305 whoami', b2, b1], {}, 0],
-    ['those answered by it while the fault lasted', ['@10-15 login, @1200-1205 whoami', b2, b1], {}, 1],
-    ['not those whose request to it failed unanswered', ['@10-15 login, @900-905 whoami!', b2, b1], {}, 0],
-    ['of a link to a backend: as of the backend', ['@10-15 login', b1], { target: 'proxy->backend-1' }, 1],
-    ['of a link to a store: those of the backend', ['@10-15 login', b2], { target: 'backend-1->redis' }, 0],
-    ['of a store: all', ['@10-15 login', b2], { target: 'redis' }, 1],
-    ['of the only proxy: all', ['@10-15 login', b2], { target: 'proxy' }, 1],
-    ['of the key ring: all', ['@10-15 login', b2], { target: 'secrets' }, 1],
-    ['of a command: all', ['@10-15 login', b2], { target: 'system' }, 1],
-    ['not those who came later', ['@2300-2305 login', b1], { target: 'redis' }, 0],
+    ['users whose last answer came from the struck member', ['@10-15 login', b1], {}, 1],
+    ['not users whose last answer came from another member', ['@10-15 login, @20-25 whoami', b1, b2], {}, 0],
+    [
+      'not users who reached the struck member only after the healing',
+      ['@10-15 login, @2300-2305 whoami', b2, b1],
+      {},
+      0,
+    ],
+    ['users that the struck member answered during the fault', ['@10-15 login, @1200-1205 whoami', b2, b1], {}, 1],
+    ['not users whose request to the struck member got no answer', ['@10-15 login, @900-905 whoami!', b2, b1], {}, 0],
+    ['users of the backend, for a link to it', ['@10-15 login', b1], { target: 'proxy->backend-1' }, 1],
+    [
+      'not users of other backends, for a link from a backend to a store',
+      ['@10-15 login', b2],
+      { target: 'backend-1->redis' },
+      0,
+    ],
+    ['all users, for a store', ['@10-15 login', b2], { target: 'redis' }, 1],
+    ['all users, for the only proxy', ['@10-15 login', b2], { target: 'proxy' }, 1],
+    ['all users, for the key ring', ['@10-15 login', b2], { target: 'secrets' }, 1],
+    ['all users, for a command', ['@10-15 login', b2], { target: 'system' }, 1],
+    ['not users who arrived later', ['@2300-2305 login', b1], { target: 'redis' }, 0],
   ];
   for (const [name, history, struck, exposed] of cases) {
     it(`are ${name}`, () => {
@@ -32,7 +42,7 @@ describe('exposed users', () => {
     });
   }
 
-  it('are those of one of two proxies by what they went through', () => {
+  it('are the users of the struck proxy, when there are two proxies', () => {
     const histories = [
       ['@10-15 login', { proxy: 'proxy-1' }],
       ['@10-15 login', { proxy: 'proxy-2' }],
@@ -41,7 +51,7 @@ describe('exposed users', () => {
     expect(users).to.include({ total: 2, exposed: 1 });
   });
 
-  it('are apart from users who were logged out without any fault', () => {
+  it('do not include users who were logged out without any fault', () => {
     const histories = [
       ['@10-15 login, @1200-1205 whoami anonymous', b1, b2],
       ['@10-15 login, @1200-1205 whoami anonymous', b2, b2],
@@ -53,7 +63,7 @@ describe('exposed users', () => {
     });
   });
 
-  it('are not counted where no fault struck', () => {
+  it('are null when no fault struck', () => {
     expect(check(runOf(user('ann', 'login, whoami anonymous'))).users).to.include({
       exposed: null,
       loggedOutUnexposed: 0,
@@ -64,14 +74,14 @@ describe('exposed users', () => {
 describe('members', () => {
   const histories = [['@10-15 login, @20-25 whoami, @2300-2305 whoami, @2400-2405 whoami!', b1, b2, b2, b1]] as const;
 
-  it('are counted by their good answers, with those that answered none', () => {
+  it('are listed with their good answers, including members without any', () => {
     expect(check(runWith({ histories, struck: {} })).members.answered).to.deep.equal({
       'backend-1': 1,
       'backend-2': 2,
     });
   });
 
-  it('are ejected at the end where the proxy had not taken them back', () => {
+  it('are ejected at the end if the proxy has not readmitted them', () => {
     const members: MemberRecord[] = [
       { type: 'member', member: b1, atMs: 500, state: 'ejected' },
       { type: 'member', member: b2, atMs: 500, state: 'ejected' },
@@ -84,14 +94,14 @@ describe('members', () => {
   const arrivals = (count: number) =>
     Array.from({ length: count }, (_, i) => [`@${2300 + i}-${2305 + i} login`, b2] as const);
 
-  it('are idle after the healing where enough unbound users arrived and none came to them', () => {
+  it('are idle after the healing if enough unbound users arrived and none reached them', () => {
     const idle = (count: number) =>
       check(runWith({ histories: arrivals(count), struck: {}, members: up })).members.idleAfterHealing;
     expect(idle(4)).to.deep.equal([b1]);
     expect(idle(3)).to.deep.equal([]);
   });
 
-  it('are not idle where users who are bound elsewhere stay there', () => {
+  it('are not idle if all users are bound to other backends', () => {
     const bound = Array.from({ length: 4 }, () => ['@10-15 login, @2300-2305 whoami', b2, b2] as const);
     expect(check(runWith({ histories: bound, struck: {}, members: up })).members.idleAfterHealing).to.deep.equal([]);
     const anywhere = { ...system, affinity: false };
@@ -99,7 +109,7 @@ describe('members', () => {
     expect(found.members.idleAfterHealing).to.deep.equal([b1]);
   });
 
-  it('are not back where healing a fault did not bring them back', () => {
+  it('are not back if healing a fault did not restart them', () => {
     const notBack = [{ member: b1, why: 'ended with code 1' }];
     expect(check(runWith({ histories, struck: { healedMs: null, notBack } })).members.notBack).to.deep.equal([b1]);
   });

@@ -8,14 +8,15 @@ import type {
 } from '#src/simulator/history/records.js';
 
 /**
- * Histories as text: operations apart by commas, one after the other, each sent 10 ms after the one before and
- * answered 5 ms later; the session follows from the logins that are acknowledged.
+ * Parses a history of one user from text. Operations are separated by commas. Each is sent 10 ms after the one before
+ * and answered 5 ms later. The session numbers follow from the acknowledged logins.
  *
  *     login, add x, add y?, add z!, read x y*2, final read x, remove x, whoami, logout, replay
  *
- * `?` ends it unknown, `!` certainly failed. Items of a read: `x`, or `x*2` for two of them.
- * `login kept`: the browser came with a session cookie and has it still. `read anonymous`, `whoami as bob`, `replay as ann`: whom the answer takes the user for (else the user himself, and
- * nobody for a replay). `@12-40 read x` sets when it is sent and done; later ones go on from there.
+ * `?` means that the outcome is unknown, and `!` that it certainly failed. A read lists its items: `x`, or `x*2` for
+ * two. `login kept`: the session cookie is the same before and after the login. `read anonymous`, `whoami as bob` and
+ * `replay as ann` set the user that the answer names. By default an answer names the user, and a replay is anonymous.
+ * `@12-40 read x` sets when it is sent and done, and later operations follow from there.
  */
 export function user(name: string, text: string): Operation[] {
   let clockMs = 0;
@@ -126,8 +127,8 @@ export function fault(
   return { type: 'fault', id, fault: 'kill', target: 'backend-1', requestedMs, confirmedMs, healedMs };
 }
 
-/** What is wrong by the findings: every count that is not zero, but those that only say how much there was. Users whom
- * no read verified are looked at in a test of their own: few of these short histories end with a read. */
+/** Returns what is wrong: every count that is not zero, except totals. It leaves out unverified users, which have their
+ * own test, because few of these short histories end with a read. */
 export function wrongs({ users, writes, guarantees }: Findings): Record<string, number> {
   const { total: _total, exposed: _exposed, unverified: _unverified, ...userCounts } = users;
   const { acknowledged: _acknowledged, unknown: _unknown, ...writeCounts } = writes;

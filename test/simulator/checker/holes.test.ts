@@ -5,7 +5,7 @@ import type { FaultRecord, LabRecord, ListedRun, Operation, SystemRecord } from 
 import { tokenOf } from '#src/simulator/history/token-names.js';
 import { fault, runOf, user } from './histories.js';
 
-/** Runs that version 0.1 passed, or judged wrongly, although nothing had been looked at. */
+/** Runs that version 0.1 passed, or judged wrongly, without enough evidence. */
 
 const system: SystemRecord = {
   members: [
@@ -65,7 +65,7 @@ const before = '@10-15 login, @20-25 add x, @30-35 read x';
 const bs = ['backend-1', 'backend-1', 'backend-1'] as const;
 
 describe('a run proves nothing', () => {
-  it('when every read after the kill failed, the final ones too', () => {
+  it('when every read after the kill failed, including the read-back', () => {
     const histories = [[`${before}, @1200-1205 read!, @2300-2305 read!, @3000-3005 final read!`, ...bs]] as const;
     const { findings, verdict } = judged({ histories, faults: [struck()] });
     expect(findings.writes).to.include({ lost: 0, unverified: 1 });
@@ -78,7 +78,7 @@ describe('a run proves nothing', () => {
     expectInconclusive(judged({ histories, faults: [struck()] }).verdict, 'never had a good read');
   });
 
-  it('when a fault that was never healed leaves only reads from before the read-back', () => {
+  it('when a fault was never healed and the read-back is missing', () => {
     const histories = [[`${before}, @4000-4005 read x`, ...bs, 'backend-2']] as const;
     expectInconclusive(judged({ histories, faults: [struck({ healedMs: null })] }).verdict, 'never had a good read');
   });
@@ -107,19 +107,19 @@ describe('a run proves nothing', () => {
     expectInconclusive(verdict, '0 were made under the new key');
   });
 
-  it('when a command confirmed what had been so before', () => {
+  it('when confirm had already succeeded before the fault', () => {
     const histories = [[`${before}, @3000-3005 final read x`, ...bs]] as const;
     const exec = struck({ target: 'system', expects: { kind: 'confirm-changed' }, wasConfirmedBefore: true });
     expectInconclusive(judged({ histories, faults: [exec] }).verdict, 'confirm had succeeded before inject ran');
   });
 
-  it('when a link was throttled far above what flows', () => {
+  it('when a link was throttled to a rate far above the traffic', () => {
     const histories = [[`${before}, @1200-1205 read x, @3000-3005 final read x`, ...bs, ...bs]] as const;
     const slow = struck({ target: 'proxy->backend-1', expects: { kind: 'slow', member: 'backend-1' } });
     expectInconclusive(judged({ histories, faults: [slow] }).verdict, '0 of 1 answers of backend-1 took at least');
   });
 
-  it('when the dead member answered users who had come meanwhile', () => {
+  it('when the dead member answered users who arrived during the fault', () => {
     const stays = [`${before}, @3000-3005 final read x`, ...bs] as const;
     const comes = ['@1200-1205 login, @1300-1305 add y, @3000-3005 final read y', ...bs] as const;
     const { verdict } = judged({ histories: [stays, comes], faults: [struck()] });
@@ -151,19 +151,19 @@ describe('a run proves nothing', () => {
     expectInconclusive(judged({ histories, faults: [struck()] }).verdict, 'Only 1 of 21 adds were acknowledged');
   });
 
-  it('when all that was written was written after the healing', () => {
+  it('when all writes came after the healing', () => {
     const histories = [
       ['@10-15 login, @1200-1205 whoami, @2300-2305 add x, @3000-3005 final read x', 'backend-1', 'backend-2'],
     ] as const;
     expectInconclusive(judged({ histories, faults: [struck()] }).verdict, 'so the fault could take nothing');
   });
 
-  it('when all users logged out after the healing without another look into the cart', () => {
+  it('when all users logged out after the healing without reading the cart again', () => {
     const histories = [[`${before}, @1200-1205 whoami, @2300-2305 logout`, ...bs, 'backend-2']] as const;
     expectInconclusive(judged({ histories, faults: [struck()] }).verdict, 'Only 0 of 1 writes from before the last');
   });
 
-  it('when one answer in twenty was slow under a throttle that has no stated delay', () => {
+  it('when one answer in twenty was slow under a throttle without a stated delay', () => {
     const reads = Array.from({ length: 20 }, (_, i) => `@${1200 + 40 * i}-${i === 9 ? 1595 : 1205 + 40 * i} read x`);
     const histories = [[`${before}, ${reads.join(', ')}, @3000-3005 final read x`, ...Array(23).fill('backend-1')]];
     const slow = struck({ target: 'proxy->backend-1', expects: { kind: 'slow', member: 'backend-1' } });
@@ -200,7 +200,7 @@ describe('a run is judged by what happened', () => {
     expect(verdict.word).to.equal('pass');
   });
 
-  it('leaves out the items that an app still keeps from an earlier run', () => {
+  it('ignores the items that an app still keeps from an earlier run', () => {
     const own = tokenOf('user-1.1', 'aaaa');
     const earlier = tokenOf('user-1.1', 'bbbb');
     const items = [own, earlier, earlier, 'free-gift'];
@@ -221,7 +221,7 @@ describe('a run is judged by what happened', () => {
     expect(findings.users.loggedOut).to.equal(0);
   });
 
-  it('counts what was dropped among the latencies, with the time that its user had waited', () => {
+  it('counts dropped steps in the latencies, with the time that the user had waited', () => {
     const quick = Array.from({ length: 25 }, (_, i) => `@${100 + i}-${101 + i} whoami`).join(', ');
     const dropped = { dropped: 75, droppedMs: Array(75).fill(500), droppedWaitMs: Array(75).fill(5000) };
     const { findings } = judged({ histories: [[`${before}, ${quick}`]], faults: [], lab: dropped, planned: 103 });
@@ -229,7 +229,7 @@ describe('a run is judged by what happened', () => {
     expect(findings.latencyMs.p90).to.equal(5000);
   });
 
-  it('names every fault that can explain a loss, not only the latest', () => {
+  it('names every fault that can explain a loss, and not only the latest', () => {
     const cut = struck({ id: 'cut', target: 'redis.primary->redis.replica-1', expects: replication });
     const promote = struck({ id: 'promote', target: 'redis.replica-1', requestedMs: 1500, expects: replication });
     const histories = [[`${before}, @1200-1205 add y, @3000-3005 final read x`, ...bs, ...bs]] as const;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { percentilesOf } from '#src/simulator/checker/percentiles.js';
 
-/** Many equal ones, many that are nearly equal, negative ones too. */
+/** Many equal values, many nearly equal ones, and negative ones. */
 const number = fc.oneof(
   fc.integer({ min: 0, max: 50 }),
   fc.double({ min: 0.99, max: 1.01, noNaN: true }),
@@ -10,7 +10,7 @@ const number = fc.oneof(
 );
 
 describe('percentiles', () => {
-  it('are values that were measured, by nearest rank', () => {
+  it('are measured values, by nearest rank', () => {
     const hundred = Float64Array.from({ length: 100 }, (_, i) => 100 - i);
     expect(percentilesOf(hundred)).to.deep.equal({ p50: 50, p90: 90, p99: 99, max: 100 });
     expect(percentilesOf(Float64Array.of(7))).to.deep.equal({ p50: 7, p90: 7, p99: 7, max: 7 });
@@ -20,12 +20,12 @@ describe('percentiles', () => {
     expect(percentilesOf(new Float64Array())).to.deep.equal({ p50: null, p90: null, p99: null, max: null });
   });
 
-  it('leave out what was not measured', () => {
+  it('skip NaN', () => {
     expect(percentilesOf(Float64Array.of(Number.NaN, 3, Number.NaN))).to.deep.include({ p50: 3, p99: 3 });
     expect(percentilesOf(Float64Array.of(Number.NaN))).to.deep.include({ p50: null, max: null });
   });
 
-  it('are what sorting gives, and leave the values as they are', () => {
+  it('equal those of sorted values, and do not change the values', () => {
     fc.assert(
       fc.property(fc.array(number, { minLength: 1, maxLength: 300 }), numbers => {
         const values = Float64Array.from(numbers);

@@ -7,16 +7,16 @@ import { correctHistory } from './correct-system.js';
 import { defects, plantSilentReset } from './defects.js';
 import { fault, runOf, wrongs } from './histories.js';
 
-/** Facts that a correct system causes as well. */
+/** Counts that a correct system can raise, too. */
 const legal = ['recovered', 'unverified'];
-/** Any defect breaks some of them: words.test.ts says which. */
+/** Guarantees. Each defect breaks some of them; words.test.ts says which. */
 const guarantees = ['readYourWrites', 'monotonicReads', 'monotonicWrites', 'writesFollowReads'];
 
 function without(names: readonly string[], findings: Findings): Record<string, number> {
   return Object.fromEntries(Object.entries(wrongs(findings)).filter(([name]) => !names.includes(name)));
 }
 
-/** By user, and within each backwards: the checker is to put them in order. */
+/** Returns the operations user by user, each backwards, so that the checker must sort them. */
 function reordered(operations: readonly Operation[]): Operation[] {
   return operations.toSorted((a, b) => (a.user < b.user ? 1 : -1)).toSorted((a, b) => b.id - a.id);
 }
@@ -33,7 +33,7 @@ describe('properties of the checker', () => {
     );
   });
 
-  it('sees correct histories in which there is something to see', () => {
+  it('is tested with correct histories that hold enough events', () => {
     const samples = fc.sample(correctHistory, { numRuns: 200, seed: 1 }).map(operations => check(runOf(operations)));
     for (const word of ['acknowledged', 'unknown', 'recovered', 'unverified'] as const) {
       expect(samples.filter(({ writes }) => writes[word] > 0).length, word).to.be.greaterThan(10);
@@ -41,7 +41,7 @@ describe('properties of the checker', () => {
   });
 
   for (const [word, plant] of Object.entries(defects)) {
-    it(`finds one planted defect as exactly that: ${word}`, () => {
+    it(`finds one planted defect and nothing else: ${word}`, () => {
       let planted = 0;
       fc.assert(
         fc.property(correctHistory, fc.nat(1000), (operations, choice) => {
@@ -57,7 +57,7 @@ describe('properties of the checker', () => {
     });
   }
 
-  it('finds a session that was silently reset as exactly that, and what it held as lost by a reset', () => {
+  it('finds a silently reset session, and reports its writes as lost by a reset', () => {
     let planted = 0;
     fc.assert(
       fc.property(correctHistory, fc.nat(1000), (operations, choice) => {
@@ -75,7 +75,7 @@ describe('properties of the checker', () => {
     expect(planted).to.be.greaterThan(10);
   });
 
-  it('finds the same whatever the order of users and operations, and twice the same', () => {
+  it('finds the same in any order of users and operations, and when it runs twice', () => {
     const faults = [fault('kill', 20, 21, 50)];
     fc.assert(
       fc.property(correctHistory, fc.nat(1000), (operations, choice) => {
@@ -87,7 +87,7 @@ describe('properties of the checker', () => {
     );
   });
 
-  it('leaves the history as it is', () => {
+  it('does not change the history', () => {
     fc.assert(
       fc.property(correctHistory, operations => {
         const before = structuredClone(operations);

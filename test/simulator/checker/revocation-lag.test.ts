@@ -4,7 +4,7 @@ import { runOf, user } from './histories.js';
 
 const lagMs = 1000;
 
-/** The number of users whose logout was not honoured, when an ended session may be honoured elsewhere for a second. */
+/** Returns the number of users whose logout was not honoured, with a revocation lag of one second. */
 function notHonoured(history: string, replaySession = 1, lag: number | 'none' = lagMs): number {
   const operations = user('ann', history).map(operation =>
     operation.kind === 'replay' ? { ...operation, session: replaySession } : operation,
@@ -16,28 +16,40 @@ function notHonoured(history: string, replaySession = 1, lag: number | 'none' = 
 
 describe('the checker and the revocation lag of a mode', () => {
   const cases: readonly (readonly [what: string, history: string, users: number])[] = [
-    ['honours an ended session within the lag', 'login, @100-200 logout, @1199-1210 replay as ann', 0],
-    ['not when the lag has just passed', 'login, @100-200 logout, @1200-1210 replay as ann', 1],
-    ['nor by its cart', 'login, add x, @100-200 logout, @1200-1210 replay x', 1],
-    ['counts what began within it and ended after it to it', 'login, @100-200 logout, @1100-1900 replay as ann', 0],
-    ['holds for the browser itself, too', 'login, @100-200 logout, @1100-1110 whoami, @1200-1210 whoami', 1],
-    ['counts from the answer, not from the question', 'login, @100-900 logout, @1500-1510 replay as ann', 0],
+    ['accepts an ended session within the lag', 'login, @100-200 logout, @1199-1210 replay as ann', 0],
+    ['reports an ended session when the lag has just passed', 'login, @100-200 logout, @1200-1210 replay as ann', 1],
+    ['reports an ended session that shows only its cart', 'login, add x, @100-200 logout, @1200-1210 replay x', 1],
+    [
+      'accepts a request that began within the lag and ended after it',
+      'login, @100-200 logout, @1100-1900 replay as ann',
+      0,
+    ],
+    [
+      'applies to the requests of the browser itself',
+      'login, @100-200 logout, @1100-1110 whoami, @1200-1210 whoami',
+      1,
+    ],
+    [
+      'counts the lag from the answer to the logout, and not from the request',
+      'login, @100-900 logout, @1500-1510 replay as ann',
+      0,
+    ],
   ];
   for (const [what, history, users] of cases) {
     it(what, () => expect(notHonoured(history)).to.equal(users));
   }
 
-  it('is nothing where the header names none', () => {
+  it('assumes no lag when the header names none', () => {
     expect(notHonoured('login, @100-200 logout, @201-210 replay as ann', 1, 'none')).to.equal(1);
   });
 
-  it('is counted from the logout of the very session that is replayed, though others came since', () => {
+  it('counts the lag from the logout of the replayed session, even after later logouts', () => {
     const twice = 'login, @100-200 logout, @300-310 login, @1150-1160 logout, @1201-1210 replay as ann';
     expect(notHonoured(twice, 1)).to.equal(1);
     expect(notHonoured(twice, 2)).to.equal(0);
   });
 
-  it('makes two incidents of two logouts that were not honoured', () => {
+  it('reports two incidents for two logouts that were not honoured', () => {
     const history = 'login, logout, login, logout, @1500-1510 replay as ann, @1520-1530 replay as ann';
     const [first, second] = [1, 2];
     const operations = user('ann', history).map((operation, index) =>

@@ -19,14 +19,14 @@ export const twoProxies: SystemRecord = {
 };
 
 export interface Case {
-  /** Operations of one user, each with `by`: what answered it. */
+  /** The operations of each user. `by` names the member that answered each operation. */
   readonly histories: readonly (readonly [history: string, ...by: (string | Partial<Operation>)[]])[];
   readonly struck: Partial<FaultRecord>;
   readonly system?: SystemRecord;
   readonly members?: readonly MemberRecord[];
 }
 
-/** Struck at 1 s, confirmed at 1.1 s, healed from 2 s to 2.2 s. */
+/** Returns a run with a fault: requested at 1 s, confirmed at 1.1 s, healed from 2 s to 2.2 s. */
 export function runWith({ histories, struck, system: described = system, members = [] }: Case): ListedRun {
   const operations = histories.flatMap(([history, ...by], index) =>
     user(`user-${index + 1}`, history).map((operation, place): Operation => {

@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
 import { runOf, user, wrongs } from './histories.js';
 
-/** Each word of the findings: where it happens, and where it almost happens. All counts not named are zero. */
+/** Each finding: a history that has it, and histories that almost have it. All counts not named are zero. */
 const cases: readonly (readonly [name: string, history: string, expected: Record<string, number>])[] = [
   ['nothing wrong', 'login, add x, read x, add y, remove x, read y, whoami, final read y', {}],
-  ['an empty history of a login', 'login', {}],
+  ['a history of one login', 'login', {}],
 
   ['lost: a hole', 'login, add x, add y, add z, final read x z', { lost: 1, readYourWrites: 1, monotonicWrites: 1 }],
   ['lost: never seen by any read since', 'login, add x, add y, read x, final read x', { lost: 1, readYourWrites: 2 }],
@@ -26,7 +26,7 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
     { ...hard(), lost: 1, readYourWrites: 1, monotonicReads: 1 },
   ],
   [
-    'not lost but logged out: there after the second login',
+    'not lost but logged out: shown after the second login',
     'login, add x, read x, final read anonymous, login, final read x',
     hard(),
   ],
@@ -35,20 +35,20 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
   ['not lost: the read began before the acknowledgement', 'login, @20-40 add x, @30-50 read, final read x', {}],
   ['not lost: possibly removed', 'login, add x, remove x?, final read', {}],
   ['not lost: rightly removed', 'login, add x, read x, remove x, final read', {}],
-  ['not lost: an unknown add that nobody saw', 'login, add x?, final read', {}],
+  ['not lost: an unknown add that no read showed', 'login, add x?, final read', {}],
   ['not lost: gone after the own logout', 'login, add x, read x, logout, login, final read', {}],
   ['not lost: gone after a logout that may have happened', 'login, add x, read x, logout?, read, final read', {}],
   [
-    'not lost: in a session replaced while an answer to the one before was in flight',
+    'not lost: in a session replaced while an answer to the session before was in flight',
     'login, @30-50 whoami anonymous, @20-40 login, @41-45 add x, @60-65 login, final read',
     { unverified: 1 },
   ],
   [
-    'lost: in a session that was found lost while others were in flight',
+    'lost: in a session that was found lost while other requests were in flight',
     'login, add x, add y, @50-80 whoami anonymous, @55-60 whoami, @90-95 login, final read',
     lostWithSession(),
   ],
-  ['not lost: gone after a login on top of it', 'login, add x, read x, login, final read', {}],
+  ['not lost: gone after a login during the session', 'login, add x, read x, login, final read', {}],
   ['not lost: read in flight at the logout', 'login, add x, read x, @50-80 read, @60-70 logout', {}],
   ['lost: a logout that failed ends nothing', 'login, add a, add x, read a x, logout!, final read a', seenThenLost()],
   [
@@ -87,10 +87,10 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
 
   ['phantom', 'login, add x, read x z', { phantom: 1 }],
   ['phantom: once for each token', 'login, read z, read z, read y z', { phantom: 2 }],
-  ['phantom: shown before it was put there', 'login, read x, add x, read x', { phantom: 1 }],
+  ['phantom: shown before it was added', 'login, read x, add x, read x', { phantom: 1 }],
   ['not phantom: from before the logout', 'login, add x, read x, logout, login, read x', {}],
   ['not phantom: the add is in flight', 'login, @20-60 add x, @30-40 read x, final read x', {}],
-  ['not phantom: none of it', 'login, read z*0', {}],
+  ['not phantom: quantity 0', 'login, read z*0', {}],
 
   ['failed-visible', 'login, add x!, read x', { failedVisible: 1 }],
   ['not failed-visible: the second try succeeded', 'login, add x!, add x, read x', {}],
@@ -109,10 +109,14 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
   ['not resurrected: the removal is in flight', 'login, add x, @30-50 remove x, @40-45 read x, read', {}],
   ['not resurrected: the removal may not have happened', 'login, add x, remove x?, read x', {}],
   ['not resurrected: the add may have come after', 'login, add x?, remove x, read x', { recovered: 1 }],
-  ['back after a removal that may have happened', 'login, add x, remove x?, read, read x', { monotonicReads: 1 }],
+  [
+    'not resurrected: back after a removal that may have happened',
+    'login, add x, remove x?, read, read x',
+    { monotonicReads: 1 },
+  ],
 
   ['hard', 'login, whoami anonymous, whoami anonymous', hard()],
-  ['hard: logged in anew', 'login, whoami anonymous, login, whoami', hard()],
+  ['hard: logged in again', 'login, whoami anonymous, login, whoami', hard()],
   ['hard: another login, possibly successful', 'login, whoami anonymous, login?, whoami', hard()],
   ['hard: by an add', 'login, add x anonymous', hard()],
   ['flicker', 'login, whoami anonymous, whoami', flicker()],
@@ -122,16 +126,20 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
     'login, whoami anonymous, whoami, logout, login, whoami anonymous',
     hard(),
   ],
-  ['not flicker: in flight together', 'login, @20-60 whoami anonymous, @30-40 whoami', hard()],
   [
-    'not flicker: in flight with one of two',
+    'not flicker: the accepted request was in flight at the same time',
+    'login, @20-60 whoami anonymous, @30-40 whoami',
+    hard(),
+  ],
+  [
+    'not flicker: the accepted request was in flight with one of two refused ones',
     'login, @20-60 whoami anonymous, @30-40 whoami anonymous, @50-55 whoami',
     hard(),
   ],
   ['not logged out: in flight at the logout', 'login, @20-60 whoami anonymous, @30-40 logout', {}],
   ['not logged out: after the logout', 'login, logout, whoami anonymous', {}],
   ['not logged out: after a logout that may have happened', 'login, logout?, whoami anonymous', {}],
-  ['not logged out: in flight at a login on top', 'login, @20-40 whoami anonymous, @25-30 login, add x, read x', {}],
+  ['not logged out: in flight at a second login', 'login, @20-40 whoami anonymous, @25-30 login, add x, read x', {}],
   ['logged out: the logout failed', 'login, logout!, whoami anonymous', hard()],
   ['not logged out: before the login', 'whoami anonymous, login, whoami', {}],
   ['not logged out: the login may not have happened', 'login?, whoami anonymous', {}],
@@ -142,24 +150,24 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
   ['silent reset: never read before', 'login, add x, add y, read', reset({ lost: 2 })],
   ['no silent reset: a single write, seen before', 'login, add x, read x, read', seenThenLost()],
   [
-    'silent reset: what came after it is there',
+    'silent reset: later writes are there',
     'login, add x, add y, read x y, add z, read z',
     reset({ lost: 2, monotonicReads: 1, monotonicWrites: 1, writesFollowReads: 1 }),
   ],
-  ['no silent reset: one write that nobody saw', 'login, add x, read', { lost: 1, readYourWrites: 1 }],
+  ['no silent reset: one write that no read showed', 'login, add x, read', { lost: 1, readYourWrites: 1 }],
   ['no silent reset: removed', 'login, add x, add y, read x y, remove x, remove y?, read', {}],
   [
-    'no silent reset: it comes back',
+    'no silent reset: the write comes back',
     'login, add x, read x, read, read x',
     { stale: 1, readYourWrites: 1, monotonicReads: 1 },
   ],
   [
-    'no silent reset: some are left',
+    'no silent reset: some writes are left',
     'login, add x, add y, read x y, read y',
     { lost: 1, readYourWrites: 1, monotonicReads: 1, monotonicWrites: 1 },
   ],
   [
-    'no silent reset but hard: logged in anew',
+    'no silent reset but hard: logged in again',
     'login, add x, add y, read x y, whoami anonymous, login, read',
     {
       ...hard(),
@@ -197,11 +205,11 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
   ['session kept: counts users', 'login kept, whoami, logout, login kept, whoami', { sessionKept: 1 }],
   ['not kept: the login may not have happened', 'login, logout, login kept?, login, whoami', {}],
   ['not kept: the login was refused', 'login, logout, login kept!, login, whoami', {}],
-  ['not kept but logged out: the cookie is good for nothing', 'login, logout, login kept, whoami anonymous', hard()],
+  ['not kept but logged out: the system refuses the cookie', 'login, logout, login kept, whoami anonymous', hard()],
 
-  ['read your writes: not what was in flight', 'login, @20-50 add x, @30-60 read, @70-80 read x', {}],
+  ['read your writes: not for a write in flight', 'login, @20-50 add x, @30-60 read, @70-80 read x', {}],
   [
-    'monotonic writes: not without a later one',
+    'monotonic writes: not without a later write',
     'login, add x, add y, read x, read x y',
     { stale: 1, readYourWrites: 1 },
   ],
@@ -211,7 +219,7 @@ const cases: readonly (readonly [name: string, history: string, expected: Record
     { recovered: 1, stale: 1, monotonicReads: 1, writesFollowReads: 1 },
   ],
   [
-    'writes follow reads: not what was written before the read',
+    'writes follow reads: not for a write before the read',
     'login, add x?, add y, read x y, read y, read x y',
     { recovered: 1, stale: 1, monotonicReads: 1 },
   ],
@@ -241,7 +249,7 @@ function seenThenLost() {
   return { lost: 1, readYourWrites: 1, monotonicReads: 1 };
 }
 
-describe('the words of the checker', () => {
+describe('the findings of the checker', () => {
   for (const [name, history, expected] of cases) {
     it(name, () => {
       expect(wrongs(check(runOf(user('ann', history))))).to.deep.equal(expected);

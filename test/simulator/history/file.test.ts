@@ -16,7 +16,7 @@ async function withFile(use: (file: string) => Promise<void>): Promise<void> {
   }
 }
 
-/** Reads a file of these lines and answers with the message of the error, without the folder. */
+/** Reads a file with this content and returns the error message, without the folder. */
 async function problemOf(content: string): Promise<string> {
   let message = 'none';
   await withFile(async file => {
@@ -57,7 +57,7 @@ function fullRun(): ListedRun {
 }
 
 describe('history file', () => {
-  it('gives back what was written, several runs too', () =>
+  it('returns what was written, including several runs', () =>
     withFile(async file => {
       const bare = runOf([]);
       const expectations = ['writes.lost == 0', { warn: 'writes.stale == 0' }];
@@ -67,14 +67,14 @@ describe('history file', () => {
       expect(await readHistory(file)).to.deep.equal(runs);
     }));
 
-  it('begins each run with its header, one object a line', async () => {
+  it('has one object per line, and begins each run with its header', async () => {
     const lines = await linesOf(fullRun());
     const types = lines.map(line => JSON.parse(line).type);
     expect(types.slice(0, 5)).to.deep.equal(['run', 'phase', 'fault', 'fault', 'member']);
     expect(types.slice(5)).to.deep.equal([...Array(8).fill('operation'), 'lab']);
   });
 
-  it('gives back histories that are longer than a chunk, with letters across its border', () =>
+  it('returns histories longer than a chunk, with characters across the chunk border', () =>
     withFile(async file => {
       const ann = Array.from({ length: 20_000 }, (_, i) => ({ ...user('änn€', 'add ü')[0], id: i }));
       const run = runOf(ann as ListedRun['operations']);
@@ -82,19 +82,19 @@ describe('history file', () => {
       expect(await readHistory(file)).to.deep.equal([run]);
     }));
 
-  it('does not mind when the last line has no end', async () => {
+  it('accepts a last line without a line end', async () => {
     const lines = await linesOf(fullRun());
     expect(await problemOf(lines.join('\n'))).to.equal('none');
   });
 
-  it('notices wherever a file was cut off', async () => {
+  it('detects truncation at any position', async () => {
     const content = (await linesOf(fullRun())).join('\n');
     for (let length = 0; length < content.length; length += 7) {
       expect(await problemOf(content.slice(0, length)), `cut off after ${length}`).not.to.equal('none');
     }
   });
 
-  it('says that there is no such file', async () => {
+  it('reports a missing file', async () => {
     let message = '';
     await readHistory('/nowhere/history.ndjson').catch((error: Error) => {
       message = error.message;
@@ -102,7 +102,7 @@ describe('history file', () => {
     expect(message).to.match(/^cannot read the history \/nowhere\/history.ndjson: ENOENT/);
   });
 
-  describe('says file, line, what was found and what was expected', () => {
+  describe('reports file, line, what was found and what was expected', () => {
     const cases: readonly (readonly [name: string, edit: (lines: string[]) => string[], message: string])[] = [
       ['an empty file', () => [], 'history.ndjson:1: the file is empty, expected a run line'],
       ['no header', lines => lines.slice(1), 'history.ndjson:1: expected a run line, found a line of type operation'],
@@ -112,7 +112,7 @@ describe('history file', () => {
         'history.ndjson:3: the run of line 1 has no lab line: expected one at its end, the file is cut off',
       ],
       [
-        'the next run too early',
+        'a next run before the lab line',
         lines => [...lines.slice(0, 2), ...lines],
         'history.ndjson:3: the run of line 1 has no lab line: expected one at its end, the file is cut off',
       ],
@@ -155,12 +155,12 @@ describe('history file', () => {
         'history.ndjson:2: doneMs: expected milliseconds, a number from 0 to 1000000000, found 1e+308',
       ],
       [
-        'an expectation that is none',
+        'an expectation that does not parse',
         replaced('"expectations":[]', '"expectations":["writes.lost = 0"]'),
         'history.ndjson:1: expectations: unknown operator "=". Did you mean "=="? Known: ==, !=, <, <=, >, >=.',
       ],
       [
-        'an expectation of a part of the run that is not there',
+        'an expectation with an unknown window',
         replaced('"expectations":[]', '"expectations":["writes.lost during nowhere == 0"]'),
         'history.ndjson:1: expectations: unknown window "nowhere". Known: warmup, baseline, faults, recovery, <from>..<until>.',
       ],
@@ -171,7 +171,7 @@ describe('history file', () => {
         'history.ndjson:2: sentMs 9 is before plannedMs 10',
       ],
       [
-        'a cart that is no list',
+        'a cart that is not a list',
         replaced('"items":["x"]', '"items":{"x":1}'),
         'history.ndjson:3: items: expected a list of strings, or nothing, found {"x":1}',
       ],

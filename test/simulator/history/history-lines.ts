@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 
 /**
- * Lines of operations as text: most are right and as Holdfast writes them, some are right and written otherwise (white
- * space, escapes, another order, exponents), some are wrong.
+ * Generates lines of operations as text. Most are correct and in the form that Holdfast writes. Some are correct in
+ * another form (white space, escapes, another order, exponents), and some are wrong.
  */
 
 type Field = readonly [name: string, json: string];
@@ -32,7 +32,7 @@ const oddText = fc.oneof(
 );
 const plainText = fc.constantFrom('ann', 'bob', 'ann-1', 't1', 't2', 't3', 't12', 'backend-1', 'backend-2', 'timeout');
 
-/** A string with some of its characters escaped that need not be. */
+/** Strings with some unnecessary escapes. */
 const stringJson = usual(plainText, oddText).chain(text =>
   usual(
     fc.constant(JSON.stringify(text)),
@@ -116,7 +116,7 @@ const optionalFields = fc
   )
   .map(all => all.flat());
 
-/** `id` is given, so that most ids differ. */
+/** Fields of an operation. `id` is given, so that most ids differ. */
 function fieldsWith(id: number): fc.Arbitrary<Field[]> {
   return fc
     .record({
@@ -147,7 +147,7 @@ function fieldsWith(id: number): fc.Arbitrary<Field[]> {
     ]);
 }
 
-/** In another order, with one field less or one twice, with white space, or cut off. */
+/** Writes the fields in another order, with one field missing or repeated, with white space, or truncated. */
 function writtenOtherwise(fields: Field[]): fc.Arbitrary<string> {
   const line = (all: readonly Field[]) => `{${all.map(([name, json]) => `${name}:${json}`).join(',')}}`;
   const usually = line(fields);
@@ -171,7 +171,7 @@ function writtenOtherwise(fields: Field[]): fc.Arbitrary<string> {
   );
 }
 
-/** Up to twelve lines, most of them right. */
+/** Up to twelve lines, most of them correct. */
 export const operationLines: fc.Arbitrary<string[]> = fc
   .nat(12)
   .chain(count => fc.tuple(...Array.from({ length: count }, (_, id) => fieldsWith(id).chain(writtenOtherwise))));

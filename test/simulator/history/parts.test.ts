@@ -7,9 +7,9 @@ import fc from 'fast-check';
 import { check } from '#src/simulator/checker/check.js';
 import { byUser } from '#src/simulator/checker/users/operations.js';
 import { readHistory, writeHistory } from '#src/simulator/history/file.js';
-import { LineScanner, sparedBytes } from '#src/simulator/history/line-scanner.js';
-import { lineOf } from '#src/simulator/history/lines.js';
-import { joinedRuns, openHistory, partsOf } from '#src/simulator/history/open-history.js';
+import { LineScanner, paddingBytes } from '#src/simulator/history/line-scanner.js';
+import { parseHistoryLine } from '#src/simulator/history/lines.js';
+import { joinRuns, openHistory, splitFile } from '#src/simulator/history/open-history.js';
 import { OperationTable } from '#src/simulator/history/operation-table.js';
 import { readPart } from '#src/simulator/history/read-part.js';
 import {
@@ -42,17 +42,17 @@ async function outcomeOf(reading: Promise<RunRecord[]>): Promise<Outcome> {
   }
 }
 
-/** Without the simple way behind it: `undefined` where a part cannot be read. */
+/** Reads the file in parts, without the simple reader. Returns undefined if a part cannot be read. */
 function inParts(parts: number): RunRecord[] | undefined {
   try {
-    return joinedRuns(partsOf(file, statSync(file).size, parts).flatMap(readPart));
+    return joinRuns(splitFile(file, statSync(file).size, parts).flatMap(readPart));
   } catch {
     return undefined;
   }
 }
 
 describe('a history read in parts', () => {
-  it('is what the simple way reads, or is not read', async () => {
+  it('equals what the simple reader returns, or is left to the simple reader', async () => {
     let [accepted, refused] = [0, 0];
     await fc.assert(
       fc.asyncProperty(operationLines, fc.integer({ min: 1, max: 5 }), fc.boolean(), async (lines, parts, hasEnd) => {
@@ -73,16 +73,16 @@ describe('a history read in parts', () => {
     expect(refused, 'refused').to.be.greaterThan(100);
   }).timeout(60_000);
 
-  it('scans each line to its end, or leaves it to the simple way', () => {
+  it('scans each line to its end, or leaves it to the simple reader', () => {
     let scannedLines = 0;
     fc.assert(
       fc.property(operationLines, lines => {
         const table = new OperationTable();
         const scanner = new LineScanner(table);
         for (const line of lines) {
-          const bytes = Buffer.concat([Buffer.from(`${line}\n`), Buffer.alloc(sparedBytes)]);
+          const bytes = Buffer.concat([Buffer.from(`${line}\n`), Buffer.alloc(paddingBytes)]);
           if (scanner.scan(sourceOf(bytes), 0) < 0) continue;
-          expect(table.operationAt(keptRow(table))).to.deep.equal(lineOf(line));
+          expect(table.operationAt(keptRow(table))).to.deep.equal(parseHistoryLine(line));
           scannedLines += 1;
         }
       }),
@@ -91,14 +91,14 @@ describe('a history read in parts', () => {
     expect(scannedLines).to.be.greaterThan(1000);
   }).timeout(60_000);
 
-  it('needs the simple way for no line that a run writes', () => {
+  it('scans every line that a run writes without the simple reader', () => {
     fc.assert(
       fc.property(correctHistory, operations => {
         const table = new OperationTable();
         const scanner = new LineScanner(table);
         for (const operation of operations) {
-          const bytes = Buffer.from(`${JSON.stringify(operation)}\n${' '.repeat(sparedBytes)}`);
-          expect(scanner.scan(sourceOf(bytes), 0)).to.equal(bytes.length - sparedBytes - 1);
+          const bytes = Buffer.from(`${JSON.stringify(operation)}\n${' '.repeat(paddingBytes)}`);
+          expect(scanner.scan(sourceOf(bytes), 0)).to.equal(bytes.length - paddingBytes - 1);
           expect(table.operationAt(keptRow(table))).to.deep.equal(operation);
         }
       }),
@@ -124,8 +124,8 @@ describe('a history read in parts', () => {
   });
 
   for (const [name, carts] of [
-    ['of new tokens only', 'read w x y z'],
-    ['that grows behind its end', 'read w, read w x, read w x y z'],
+    ['with only new tokens', 'read w x y z'],
+    ['that grows at its end', 'read w, read w x, read w x y z'],
     ['that grows before its end', 'read x z, read w x y z'],
     ['in another order', 'read w x y z, read z y x w, read y w'],
     ['that loses several tokens', 'read w x y z, read z, read w z'],
@@ -133,14 +133,14 @@ describe('a history read in parts', () => {
     ['with tokens that the user did not add', 'read w other, read w other x, read other more x'],
     ['that was empty', 'read w x, read, read w x y'],
   ] as const) {
-    it(`shows a cart ${name} as it was written`, async () => {
+    it(`returns a cart ${name} as it was written`, async () => {
       const operations = user('ann', `login, add w, add x, ${carts}, add y, add z, ${carts}`);
       await writeHistory(file, [runOf(operations)]);
       for (const parts of [1, 2]) expect([...(inParts(parts)?.[0]?.operations ?? [])]).to.deep.equal(operations);
     });
   }
 
-  it('keeps what no row can hold', async () => {
+  it('keeps operations that do not fit into a row', async () => {
     const [login] = user('ann', 'login') as [Operation];
     const odd: Operation[] = [
       { ...login, id: 1, session: 2 ** 40 },
@@ -157,7 +157,7 @@ describe('a history read in parts', () => {
     expect(isDeepStrictEqual(operations, odd)).to.equal(true);
   }).timeout(20_000);
 
-  it('is read by threads from a size on, and by the simple way below it', async () => {
+  it('is read by threads if it is large, and otherwise by the simple reader', async () => {
     const operations = ['ann', 'bob', 'cleo', 'änn', 'dan'].flatMap((name, i) =>
       user(name, 'login, add x, add y, read x y, read x y, remove x, read y').map(each => ({
         ...each,
@@ -183,7 +183,7 @@ describe('a history read in parts', () => {
     ['no operation', [first, 'x', last]],
     ['no run', ['{}']],
   ] as const) {
-    it(`refuses a file with the words of the simple way: ${name}`, async () => {
+    it(`rejects a file with the message of the simple reader: ${name}`, async () => {
       writeFileSync(file, `${lines.join('\n')}\n`);
       const simple = await outcomeOf(readHistory(file));
       expect(simple).to.have.property('problem');
@@ -191,14 +191,14 @@ describe('a history read in parts', () => {
     });
   }
 
-  it('reads a user whose name UTF-8 cannot write, in the simple way', async () => {
+  it('reads a user name that UTF-8 cannot encode, with the simple reader', async () => {
     const run = runOf(user('\ud800', 'login').map(each => each));
     await writeHistory(file, [run]);
     expect(await openHistory(file, 2, 1)).to.deep.equal([run]);
   });
 });
 
-/** Keeps the row that was scanned last. */
+/** Keeps the row that was scanned last, and returns its number. */
 function keptRow(table: OperationTable): number {
   table.keepRow();
   return table.length - 1;
@@ -208,7 +208,7 @@ function sorted(users: Iterable<Operation[]>): Operation[][] {
   return [...users].sort(([a], [b]) => (a?.id ?? 0) - (b?.id ?? 0));
 }
 
-/** All fields, read one by one: those of an outline are not its own. */
+/** Returns all fields of all outlines. They are read one by one, because an outline has getters. */
 function shownOutlines(operations: Operations): unknown[] {
   const shown: unknown[] = [];
   eachOutline(operations, outline => shown.push(outlined(outline)));

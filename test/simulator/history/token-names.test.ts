@@ -5,7 +5,7 @@ import { isOfOtherRun, makeNonce, nonceShape, tokenOf } from '#src/simulator/his
 import { drive, json, steps, withServer } from '../users/scripted.js';
 
 describe('the items of a run', () => {
-  it('carry the nonce of the run, and are the same for the same nonce', () => {
+  it('contain the nonce of the run, and are the same for the same nonce', () => {
     const token = tokenOf('user-3.7', 'k2f9');
     expect(token).to.match(/^user-3\.7\.k2f9[0-9a-z]{8}$/);
     expect(tokenOf('user-3.7', 'k2f9')).to.equal(token);
@@ -28,22 +28,22 @@ describe('the items of a run', () => {
     ['blue-shirt', false, 'an item of the app'],
     ['', false, 'no item'],
   ] as const)
-    it(`${isOther ? 'are' : 'are not'} those of another run: ${what}`, () => {
+    it(`${isOther ? 'belong' : 'do not belong'} to another run: ${what}`, () => {
       expect(isOfOtherRun(item, 'k2f9')).to.equal(isOther);
     });
 
-  it('have a nonce of four characters of base 36, by chance', () => {
+  it('have a random nonce of four characters of base 36', () => {
     expect(makeNonce(() => 0)).to.equal('0000');
     expect(makeNonce(() => 0.999_999)).to.equal('zzzz');
     expect(makeNonce(Math.random)).to.match(nonceShape);
   });
 
-  it('are taken by the toy shop, also for the longest item that a plan file may name', () => {
+  it('are accepted by the toy shop, even for the longest item in a plan file', () => {
     const longest = tokenOf('x'.repeat(64), 'k2f9');
     expect(requireSku(longest)).to.equal(longest);
   });
 
-  it('are what users send and what is recorded, for an add and its remove', async () => {
+  it('are sent by users and recorded, for an add and its remove', async () => {
     const asked: string[] = [];
     const { operations } = await withServer(
       (request, response) => {

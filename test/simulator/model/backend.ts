@@ -4,11 +4,11 @@ import type { Keeping, Opened, Process, TooLarge } from './keeping.js';
 import type { SessionRecord } from './store.js';
 import type { VirtualTime } from './virtual-time.js';
 
-/** An answer of the shop, before it goes through links and the proxy. */
+/** An answer of the shop, before it passes links and the proxy. */
 export interface ShopAnswer {
   readonly status: number;
   readonly body: string;
-  /** The session cookie that goes with it; '' clears it. */
+  /** The session cookie to set. '' clears it. */
   readonly cookie?: string | undefined;
 }
 
@@ -16,7 +16,7 @@ interface Waiting {
   readonly request: JourneyRequest;
   readonly cookie: string | undefined;
   readonly answer: (answer: ShopAnswer) => void;
-  /** Its client gave up, so it is not begun. */
+  /** Whether its client timed out, so that it must not begin. */
   readonly isOver: () => boolean;
 }
 
@@ -26,8 +26,8 @@ interface Add {
   readonly isOver: () => boolean;
 }
 
-/** What is answered to a user with this cart. */
-type Saying = (user: string, cart: readonly string[]) => readonly [status: number, body: unknown];
+/** Builds the answer for a user with this cart. */
+type BuildAnswer = (user: string, cart: readonly string[]) => readonly [status: number, body: unknown];
 
 /** One backend: a toy shop with one cart for each session. */
 export class ModelBackend implements Process {
@@ -39,7 +39,7 @@ export class ModelBackend implements Process {
   keys: readonly string[] = [];
   clockMs = 0;
   errorPercent = 0;
-  /** It stands still for `stallMs` every `everyMs`, since then. */
+  /** Since `sinceMs`, it stalls for `stallMs` every `everyMs`. */
   block: { readonly stallMs: number; readonly everyMs: number; readonly sinceMs: number } | undefined;
   counts: Record<string, number> = {};
   readonly #time: VirtualTime;
@@ -102,10 +102,10 @@ export class ModelBackend implements Process {
     const isDone = fails && this.#errors() < 0.5;
     const error = { status: 500, body: '{"error":"planted"}' };
     if (fails && !isDone) waiting.answer(error);
-    else this.#carryOut(waiting, isDone ? () => waiting.answer(error) : waiting.answer);
+    else this.#execute(waiting, isDone ? () => waiting.answer(error) : waiting.answer);
   }
 
-  #carryOut({ request, cookie, isOver }: Waiting, answer: Waiting['answer']): void {
+  #execute({ request, cookie, isOver }: Waiting, answer: Waiting['answer']): void {
     const { method, path, body } = request;
     const [place = '', query = ''] = path.split('?');
     const given: unknown = body === undefined ? {} : JSON.parse(body);
@@ -146,7 +146,7 @@ export class ModelBackend implements Process {
     else answer({ status: 200, body: '{"user":null}', cookie: '' });
   }
 
-  /** A slow one is let in first and saves later, unless its session has ended meanwhile. */
+  /** Adds an item. A slow add opens the session first and saves later, unless the session has ended by then. */
   #add({ sku, delayMs, isOver }: Add, cookie: string | undefined, answer: Waiting['answer']): void {
     const save = (): void => {
       if (this.state !== 'up' || isOver()) return;
@@ -159,11 +159,11 @@ export class ModelBackend implements Process {
     else this.#answerFor(opened, answer, user => [201, { user }]);
   }
 
-  #answerFor(outcome: Opened | TooLarge, answer: Waiting['answer'], say: Saying, anonymousStatus = 401): void {
+  #answerFor(outcome: Opened | TooLarge, answer: Waiting['answer'], build: BuildAnswer, anonymousStatus = 401): void {
     if (outcome.kind === 'failed') this.#fail(outcome.afterMs, answer);
     else if (outcome.kind === 'too-large') answer({ status: 413, body: '{"error":"too large"}' });
     else if (outcome.kind === 'session') {
-      const [status, body] = say(outcome.record.user, outcome.record.cart);
+      const [status, body] = build(outcome.record.user, outcome.record.cart);
       answer({ status, body: JSON.stringify(body), cookie: outcome.cookie });
     } else {
       this.counts[outcome.why] = (this.counts[outcome.why] ?? 0) + 1;

@@ -14,24 +14,24 @@ import { runInMemory } from './run-in-memory.js';
 
 export type Form = 'full' | 'short';
 
-/** What became of every liar in one scenario and mode. */
+/** The results of every liar in one scenario and mode. */
 export interface CellResult {
   readonly scenario: string;
   readonly mode: ModeName;
   readonly honest: Verdict;
-  /** By the name of the liar; undefined where its lie cannot be told. */
+  /** The verdicts by the name of the liar. Undefined when its lie is not possible here. */
   readonly verdicts: Readonly<Record<string, Verdict | undefined>>;
 }
 
 const folder = path.resolve(import.meta.dirname, '../../../../scenarios');
 
-/** Every scenario that is shipped, by name. */
+/** Reads every shipped scenario, sorted by name. */
 export function shippedScenarios(): Scenario[] {
   const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));
   return files.sort().map(file => parseScenario(readFileSync(path.join(folder, file), 'utf8'), file));
 }
 
-/** Tells all lies in every shipped scenario and each mode in which it can be run. */
+/** Runs all liars in every shipped scenario and in each mode in which it can run. */
 export async function tellAllLies(form: Form): Promise<CellResult[]> {
   const results: CellResult[] = [];
   for (const shipped of shippedScenarios()) {

@@ -2,7 +2,7 @@ import type { ExpectedEffect } from '#src/simulator/history/records.js';
 import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
 import type { ModelSystem } from './system.js';
 
-/** The counter that an effect names, as it stands now; undefined where the history alone shows the effect. */
+/** Returns the counter that an effect names. Undefined when the history alone shows the effect. */
 export function meterOf(
   effect: ExpectedEffect,
   { do: fault, target }: FaultSpec,

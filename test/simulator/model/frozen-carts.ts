@@ -1,6 +1,6 @@
 import type { ListedRun, Operation } from '#src/simulator/history/records.js';
 
-/** Every read that began after that moment shows what the user's cart held at that moment. Undefined where that is the truth. */
+/** Makes every later read show the user's cart as it was at `atMs`. Undefined if the reads show that anyway. */
 export function frozenCarts(run: ListedRun, atMs: number): ListedRun | undefined {
   const carts = cartsAt(run.operations, atMs);
   const operations = run.operations.map(operation =>
@@ -12,7 +12,7 @@ export function frozenCarts(run: ListedRun, atMs: number): ListedRun | undefined
   return isTruth ? undefined : { ...run, operations };
 }
 
-/** By what was acknowledged or shown until then. A login begins with an empty cart where its user had logged out. */
+/** Returns the carts at `atMs`, from what was acknowledged or shown until then. A login begins with an empty cart. */
 function cartsAt(operations: readonly Operation[], atMs: number): ReadonlyMap<string, readonly string[]> {
   const carts = new Map<string, string[]>();
   const before = operations.filter(({ doneMs, outcome }) => doneMs <= atMs && outcome === 'ok');

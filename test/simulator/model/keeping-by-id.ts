@@ -2,8 +2,8 @@ import type { Failed, Keeping, Opened, Process } from './keeping.js';
 import type { ModelStore, SessionRecord, StoreServer } from './store.js';
 import type { VirtualTime } from './virtual-time.js';
 
-/** Where one session is kept. */
-interface Shelf {
+/** Access to one stored session. */
+interface Slot {
   readonly get: () => SessionRecord | undefined;
   readonly put: (record: SessionRecord | undefined) => void;
   readonly hasRoom: () => boolean;
@@ -11,7 +11,7 @@ interface Shelf {
 
 const cookieBytes = 90;
 
-/** The cookie is the id of a session, which is in the memory of one backend or in a store. */
+/** Keeps sessions in the memory of one backend or in a store. The cookie is the id of a session. */
 export class KeepingById implements Keeping {
   readonly #store: ModelStore | undefined;
   readonly #time: VirtualTime;
@@ -24,38 +24,38 @@ export class KeepingById implements Keeping {
 
   open(by: Process, cookie: string | undefined): Opened {
     if (cookie === undefined) return { kind: 'none', why: 'absent' };
-    const shelf = this.#shelf(by, cookie);
-    if ('kind' in shelf) return shelf;
-    const record = shelf.get();
+    const slot = this.#slot(by, cookie);
+    if ('kind' in slot) return slot;
+    const record = slot.get();
     return record === undefined ? { kind: 'none', why: 'unknown' } : { kind: 'session', record };
   }
 
   begin(by: Process, user: string, oldCookie: string | undefined): { kind: 'begun'; cookie: string } | Failed {
     this.#ids += 1;
     const cookie = `id-${this.#ids}`;
-    const shelf = this.#shelf(by, cookie);
-    if ('kind' in shelf) return shelf;
-    if (!shelf.hasRoom()) return { kind: 'failed', afterMs: 1 };
+    const slot = this.#slot(by, cookie);
+    if ('kind' in slot) return slot;
+    if (!slot.hasRoom()) return { kind: 'failed', afterMs: 1 };
     if (oldCookie !== undefined) this.end(by, oldCookie);
-    shelf.put({ user, cart: [] });
+    slot.put({ user, cart: [] });
     return { kind: 'begun', cookie };
   }
 
   change(by: Process, cookie: string | undefined, change: (cart: readonly string[]) => readonly string[]): Opened {
     const opened = this.open(by, cookie);
     if (opened.kind !== 'session' || cookie === undefined) return opened;
-    const shelf = this.#shelf(by, cookie);
-    if ('kind' in shelf) return shelf;
+    const slot = this.#slot(by, cookie);
+    if ('kind' in slot) return slot;
     const record = { ...opened.record, cart: change(opened.record.cart) };
-    shelf.put(record);
+    slot.put(record);
     return { kind: 'session', record };
   }
 
   end(by: Process, cookie: string | undefined): { kind: 'ended' } | Failed {
     if (cookie === undefined) return { kind: 'ended' };
-    const shelf = this.#shelf(by, cookie);
-    if ('kind' in shelf) return shelf;
-    if (shelf.get() !== undefined) shelf.put(undefined);
+    const slot = this.#slot(by, cookie);
+    if ('kind' in slot) return slot;
+    if (slot.get() !== undefined) slot.put(undefined);
     return { kind: 'ended' };
   }
 
@@ -63,7 +63,7 @@ export class KeepingById implements Keeping {
     return cookieBytes;
   }
 
-  #shelf({ name, memory }: Process, key: string): Shelf | Failed {
+  #slot({ name, memory }: Process, key: string): Slot | Failed {
     if (this.#store === undefined) {
       const put = (record: SessionRecord | undefined) =>
         void (record === undefined ? memory.delete(key) : memory.set(key, record));
@@ -75,7 +75,7 @@ export class KeepingById implements Keeping {
       : { kind: 'failed', afterMs: asked.failsAfterMs };
   }
 
-  #shelfOf(store: ModelStore, server: StoreServer, key: string): Shelf {
+  #shelfOf(store: ModelStore, server: StoreServer, key: string): Slot {
     return {
       get: () => server.touch(key),
       put: record => server.put(key, record, this.#time.now()),

@@ -2,31 +2,31 @@ import type { Failed, Keeping, Opened, Process, TooLarge } from './keeping.js';
 import type { ModelStore } from './store.js';
 import type { VirtualTime } from './virtual-time.js';
 
-/** What a cookie holds. One that was made never changes. */
+/** The content of a cookie. It never changes. */
 interface Token {
   readonly sid: string;
   readonly user: string;
   readonly cart: readonly string[];
   readonly key: string;
-  /** By the clock of the backend that made it. */
+  /** Time by the clock of the backend that made it. */
   readonly issuedMs: number;
   readonly expiresMs: number;
 }
 
 export interface BrowserKind {
   readonly strategy: 'jwt' | 'sealed';
-  /** After so long an access token is exchanged at the store. */
+  /** Age at which an access token must be exchanged at the store. */
   readonly lifeMs: number;
-  /** Part of every session. */
+  /** Extra bytes in every session. */
   readonly ballastBytes: number;
 }
 
 const dataBytesMax = { jwt: 1_024, sealed: 2_816 };
 const headBytes = { jwt: 520, sealed: 240 };
-/** The difference of two clocks that is of no account. */
+/** Tolerated difference between two clocks. */
 const toleranceMs = 5_000;
 
-/** The cookie is the session. A store lists the sessions that exist, and those that ended. */
+/** Keeps each session in its cookie. A store lists the existing sessions and the ended ones. */
 export class KeepingInBrowser implements Keeping {
   readonly #kind: BrowserKind;
   readonly #list: ModelStore;
@@ -35,7 +35,7 @@ export class KeepingInBrowser implements Keeping {
   readonly #tellEnded: (sid: string, by: Process) => void;
   #ids = 0;
 
-  /** `tellEnded` spreads the news of an ended session. */
+  /** `tellEnded` notifies the other backends of an ended session. */
   constructor(kind: BrowserKind, list: ModelStore, time: VirtualTime, tellEnded: (sid: string, by: Process) => void) {
     this.#kind = kind;
     this.#list = list;
@@ -96,7 +96,7 @@ export class KeepingInBrowser implements Keeping {
     return headBytes[this.#kind.strategy] + Math.ceil((data * 4) / 3);
   }
 
-  /** The refresh token is exchanged for a new access token. */
+  /** Exchanges the refresh token for a new access token. */
   #exchange(by: Process, token: Token): Opened {
     const asked = this.#list.ask(by.name, token.sid);
     if (!('server' in asked)) return { kind: 'failed', afterMs: asked.failsAfterMs };
@@ -104,7 +104,7 @@ export class KeepingInBrowser implements Keeping {
     return { kind: 'session', record: token, cookie: this.#made(by, { ...token, expiresMs: undefined }) };
   }
 
-  /** One that is changed keeps its end. */
+  /** Makes a cookie. A changed session keeps its time of expiry. */
   #made(
     by: Process,
     about: Pick<Token, 'sid' | 'user' | 'cart'> & { readonly expiresMs?: number | undefined },

@@ -1,40 +1,40 @@
 import type { NoSessionReason } from '#src/simulator/checker/findings.js';
 import type { SessionRecord } from './store.js';
 
-/** What a backend process has that matters for sessions. */
+/** The parts of a backend process that sessions depend on. */
 export interface Process {
   readonly name: string;
-  /** Lost with the process. */
+  /** Lost when the process dies. */
   readonly memory: Map<string, SessionRecord>;
-  /** Sessions of which this process knows that they ended. */
+  /** Ended sessions that this process knows of. */
   readonly revoked: Set<string>;
-  /** Ids of the keys, the newest first: that one makes, all of them read. */
+  /** Ids of the keys, the newest first. The newest signs; all of them verify. */
   readonly keys: readonly string[];
-  /** How far its clock is before the others. */
+  /** How far its clock is ahead of the others. */
   readonly clockMs: number;
 }
 
-/** What a cookie turned out to be. `cookie`: the browser gets this one in its place, '' to clear it. */
+/** The result of opening a cookie. `cookie` replaces it in the browser; '' clears it. */
 export type Opened =
   | { readonly kind: 'session'; readonly record: SessionRecord; readonly cookie?: string }
   | { readonly kind: 'none'; readonly why: NoSessionReason; readonly cookie?: string }
   | Failed;
 
-/** The store did not answer: 503 after so long. */
+/** The store did not answer. The backend answers 503 after `afterMs`. */
 export interface Failed {
   readonly kind: 'failed';
   readonly afterMs: number;
 }
 
-/** The cart is larger than the cookie may be. */
+/** The cart does not fit into a cookie. */
 export interface TooLarge {
   readonly kind: 'too-large';
 }
 
-/** How a mode keeps its sessions. Every method is carried out at the moment of its call. */
+/** How a mode keeps its sessions. Every method takes effect at once. */
 export interface Keeping {
   open(by: Process, cookie: string | undefined): Opened;
-  /** A login: the session of the old cookie ends. */
+  /** Begins a session at a login. It ends the session of the old cookie. */
   begin(
     by: Process,
     user: string,
@@ -46,6 +46,6 @@ export interface Keeping {
     change: (cart: readonly string[]) => readonly string[],
   ): Opened | TooLarge;
   end(by: Process, cookie: string | undefined): { readonly kind: 'ended' } | Failed;
-  /** A cookie's size, which some links look at. */
+  /** Returns the size of a cookie, which some link faults depend on. */
   cookieBytes(cookie: string): number;
 }

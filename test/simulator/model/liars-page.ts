@@ -2,7 +2,8 @@ import { modeNames } from '#src/modes.js';
 import type { CellResult, Form } from './cells.js';
 import { liars } from './liars.js';
 
-/** The section of docs/liars.md about one form: the liars with what became of them, then every scenario and mode. */
+/** Returns the section of docs/liars.md about one form: first the results of each liar, then every scenario and
+ * mode. */
 export function sectionOf(form: Form, results: readonly CellResult[]): string {
   return [
     form === 'full' ? '## As shipped (`run`)' : '## The short form (`matrix`)',
@@ -32,7 +33,7 @@ function liarTable(results: readonly CellResult[]): string[] {
   ];
 }
 
-/** The three metrics or doubts that decided most often. */
+/** Lists the three metrics or doubts that decided most often. */
 function decidingReasons(liar: string, results: readonly CellResult[]): string {
   const counts = new Map<string, number>();
   for (const { verdicts } of results) {
@@ -48,7 +49,7 @@ function decidingReasons(liar: string, results: readonly CellResult[]): string {
     .join(', ');
 }
 
-/** For the table a sentence is too long: the metric that was not met, or what was doubted. */
+/** Short names of doubts, because a whole sentence is too long for the table. */
 const doubts: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/had no effect that users could notice/, 'no effect'],
   [/never had a good read/, 'unverified users'],
@@ -83,7 +84,7 @@ function textOf({ verdicts }: CellResult): string {
   return `${count('fail')} + ${count('inconclusive')}${passed === 0 ? '' : `, **${passed} pass**`}`;
 }
 
-/** What stands above the two sections. */
+/** Returns the text above the two sections. */
 export function introduction(): string {
   const rows = Object.entries(liars).map(([name, { does }]) => `| ${name} | ${does} |`);
   return [

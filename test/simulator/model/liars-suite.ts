@@ -8,7 +8,7 @@ import { introduction, sectionOf } from './liars-page.js';
 const page = path.resolve(import.meta.dirname, '../../../../docs/liars.md');
 const again = 'Write it again: node dist/test/simulator/model/write-liars-page.js > docs/liars.md';
 
-/** Every liar in every shipped scenario and mode. `LIARS=1` prints the tables and the reasons. */
+/** Tests every liar in every shipped scenario and mode. `LIARS=1` prints the tables and the reasons. */
 export function describeLiars(form: Form): void {
   describe(`liars, ${form} form`, function () {
     this.timeout(120_000);
@@ -19,7 +19,7 @@ export function describeLiars(form: Form): void {
       if (process.env.LIARS !== undefined) print(form, results);
     });
 
-    it('cannot be told from nothing: an honest system passes every shipped scenario in each of its modes', () => {
+    it('start from an honest system, which passes every shipped scenario in each of its modes', () => {
       const others = results.filter(({ honest }) => honest.word !== 'pass');
       expect(
         others.map(({ scenario, mode, honest }) => [scenario, mode, honest.word, ...honest.reasons]),
@@ -35,7 +35,7 @@ export function describeLiars(form: Form): void {
       });
     }
 
-    it('are counted in docs/liars.md as they come out', () => {
+    it('have the results that docs/liars.md shows', () => {
       const committed = readFileSync(page, 'utf8');
       expect(committed.includes(introduction()), `docs/liars.md is out of date. ${again}`).to.equal(true);
       expect(committed.includes(sectionOf(form, results)), `docs/liars.md is out of date. ${again}`).to.equal(true);

@@ -2,26 +2,27 @@ import type { LabRecord, ListedRun, Operation } from '#src/simulator/history/rec
 import { randomStream } from '#src/simulator/plan/random.js';
 import { frozenCarts } from './frozen-carts.js';
 
-/** An honest run, and the same scenario with faults that are only said to have struck; without faults there is none. */
+/** An honest run, and a run of the same scenario whose faults are only recorded. `feigned` is undefined without
+ * faults. */
 export interface Cell {
   readonly honest: ListedRun;
   readonly feigned: ListedRun | undefined;
-  /** A user gives up after so long. */
+  /** Time after which a user's request times out. */
   readonly timeoutMs: number;
 }
 
 /** A system that lies, or a lab that does. */
 export interface Liar {
-  /** For people, in one sentence. */
+  /** A description for people, in one sentence. */
   readonly does: string;
-  /** Its history; undefined where the lie cannot be told. */
+  /** Returns the changed history. Undefined when this lie is not possible in the cell. */
   lie(cell: Cell): ListedRun | undefined;
 }
 
 export const liars: Readonly<Record<string, Liar>> = {
   dead: {
     does: 'answers 502 to everything from the first fault to the end, the read-back included',
-    lie: cell => withoutService(cell, () => true),
+    lie: cell => failService(cell, () => true),
   },
   untouched: {
     does: 'has every fault confirmed and healed, and nothing of it shows',
@@ -33,29 +34,29 @@ export const liars: Readonly<Record<string, Liar>> = {
   },
   blind: {
     does: 'answers no read after the first fault, and everything else as it should',
-    lie: cell => withoutService(cell, ({ kind }) => kind === 'read'),
+    lie: cell => failService(cell, ({ kind }) => kind === 'read'),
   },
   empty: {
     does: 'has users that write nothing',
-    lie: ({ honest }) => withoutWrites(honest),
+    lie: ({ honest }) => removeWrites(honest),
   },
   late: {
     does: 'drops half of what the plan holds',
-    lie: ({ honest, timeoutMs }) => withHalf(honest, timeoutMs),
+    lie: ({ honest, timeoutMs }) => dropHalf(honest, timeoutMs),
   },
   stranger: {
     does: 'answers one request in a thousand, and at least one, as if it were that of another user',
-    lie: ({ honest }) => withStrangers(honest),
+    lie: ({ honest }) => addStrangers(honest),
   },
   'back-dater': {
     does: 'is well after the healing, but no later read shows what was acknowledged in the phase of the faults',
-    lie: ({ honest }) => withoutPhase(honest),
+    lie: ({ honest }) => hidePhase(honest),
   },
 };
 
 interface Moments {
   readonly baselineEndsMs: number;
-  /** The first fault, or the end of the baseline where there is none. */
+  /** The first fault, or the end of the baseline if there is no fault. */
   readonly lieBeginsMs: number;
 }
 
@@ -65,13 +66,13 @@ function momentsOf({ phases, faults }: ListedRun): Moments {
 }
 
 /**
- * From the first fault on these operations fail. A user that does not see its cart does not log out (see `standing.ts`), so
- * logouts are dropped, and so are the logins that the plan holds after them.
+ * Makes operations fail from the first fault on. A user that does not see its cart does not log out (see
+ * `user-state.ts`). So logouts are dropped, and so are the planned logins after them.
  */
-function withoutService({ honest, timeoutMs }: Cell, isRefused: (operation: Operation) => boolean): ListedRun {
+function failService({ honest, timeoutMs }: Cell, isRefused: (operation: Operation) => boolean): ListedRun {
   const { lieBeginsMs } = momentsOf(honest);
   const stayed = new Set<string>();
-  /** Logins that did not take place: later sessions of the user have a lower number. */
+  /** Number of logins that did not take place: later sessions of the user have a lower number. */
   const missing = new Map<string, number>();
   const dropped: Operation[] = [];
   const operations = honest.operations.flatMap((operation): Operation[] => {
@@ -85,12 +86,12 @@ function withoutService({ honest, timeoutMs }: Cell, isRefused: (operation: Oper
       return [];
     }
     const own = { ...operation, session: operation.session - (missing.get(user) ?? 0) };
-    return [isRefused(operation) ? refused(own) : own];
+    return [isRefused(operation) ? toRefusal(own) : own];
   });
-  return { ...honest, operations, lab: withDropped(honest.lab, dropped, timeoutMs) };
+  return { ...honest, operations, lab: addDropped(honest.lab, dropped, timeoutMs) };
 }
 
-function refused({
+function toRefusal({
   items: _items,
   identity: _identity,
   key: _key,
@@ -102,7 +103,7 @@ function refused({
   return { ...rest, doneMs: rest.sentMs + 2, outcome: isLook ? 'fail' : 'unknown', status: 502, error: 'status 502' };
 }
 
-function withDropped(lab: LabRecord, dropped: readonly Operation[], waitMs: number): LabRecord {
+function addDropped(lab: LabRecord, dropped: readonly Operation[], waitMs: number): LabRecord {
   return {
     ...lab,
     dropped: lab.dropped + dropped.length,
@@ -111,16 +112,16 @@ function withDropped(lab: LabRecord, dropped: readonly Operation[], waitMs: numb
   };
 }
 
-function withoutWrites(run: ListedRun): ListedRun {
+function removeWrites(run: ListedRun): ListedRun {
   const operations = run.operations
     .filter(({ kind }) => kind !== 'add' && kind !== 'remove')
-    .map(withItems(() => false));
+    .map(filterItems(() => false));
   const planned = operations.filter(({ kind, final, extra }) => kind !== 'replay' && !final && !extra).length;
   return { ...run, operations, header: { ...run.header, planned } };
 }
 
-/** Every second add, read and look at the name, and more of them until half of the plan is gone. */
-function withHalf(run: ListedRun, timeoutMs: number): ListedRun {
+/** Drops every second add, read and whoami, and more of them until half of the plan is gone. */
+function dropHalf(run: ListedRun, timeoutMs: number): ListedRun {
   const isFree = ({ kind, final, extra }: Operation) => !final && !extra && ['add', 'read', 'whoami'].includes(kind);
   const free = run.operations.filter(isFree);
   const half = Math.ceil(run.header.planned / 2) - run.lab.dropped;
@@ -132,12 +133,12 @@ function withHalf(run: ListedRun, timeoutMs: number): ListedRun {
   const tokens = new Set(dropped.filter(({ kind }) => kind === 'add').map(({ token }) => token));
   const operations = run.operations
     .filter(operation => !gone.has(operation) && !(operation.kind === 'remove' && tokens.has(operation.token)))
-    .map(withItems(token => !tokens.has(token)));
-  return { ...run, operations, lab: withDropped(run.lab, dropped, timeoutMs) };
+    .map(filterItems(token => !tokens.has(token)));
+  return { ...run, operations, lab: addDropped(run.lab, dropped, timeoutMs) };
 }
 
-/** The answer names another user; a read shows the cart of that user, too. */
-function withStrangers(run: ListedRun): ListedRun {
+/** Makes answers name another user. A read then shows the cart of that user. */
+function addStrangers(run: ListedRun): ListedRun {
   const random = randomStream(run.header.seed, 'strangers');
   const carts = new Map<string, readonly string[]>();
   for (const { user, items } of run.operations) if (items !== undefined) carts.set(user, items);
@@ -153,19 +154,19 @@ function withStrangers(run: ListedRun): ListedRun {
   return { ...run, operations };
 }
 
-/** Without faults the baseline stands for their phase. */
-function withoutPhase(run: ListedRun): ListedRun {
+/** Hides the adds of the phase of the faults from later reads. Without faults, it uses the baseline instead. */
+function hidePhase(run: ListedRun): ListedRun {
   const phase = run.phases.find(one => one.phase === (run.faults.length === 0 ? 'baseline' : 'faults'));
   const [startMs, endMs] = [phase?.startMs ?? 0, phase?.endMs ?? 0];
   const isOfPhase = ({ kind, outcome, doneMs }: Operation) =>
     kind === 'add' && outcome === 'ok' && doneMs >= startMs && doneMs < endMs;
   const tokens = new Set(run.operations.filter(isOfPhase).map(({ token }) => token));
-  const hide = withItems(token => !tokens.has(token));
+  const hide = filterItems(token => !tokens.has(token));
   const operations = run.operations.map(operation => (operation.sentMs < endMs ? operation : hide(operation)));
   return { ...run, operations };
 }
 
-function withItems(isKept: (token: string) => boolean): (operation: Operation) => Operation {
+function filterItems(isKept: (token: string) => boolean): (operation: Operation) => Operation {
   return operation =>
     operation.items === undefined ? operation : { ...operation, items: operation.items.filter(isKept) };
 }

@@ -1,20 +1,20 @@
 import type { Random } from '#src/simulator/plan/random.js';
 
-/** What is wrong with a link. Nothing of it applies to one that is well. */
+/** The faults of a link. A healthy link has none. */
 export interface LinkTrouble {
   readonly cut?: 'both' | 'forward' | 'back';
   readonly latencyMs?: number;
   readonly jitterMs?: number;
-  /** Answers of more bytes are broken off there: by a reset, or by an end in good order. */
+  /** Answers are cut off after this many bytes, by a reset or a regular end. */
   readonly breakAfterBytes?: number;
 }
 
-/** A connection between two members, by its name `from->to`. */
+/** A connection between two members. Its name is `from->to`. */
 export class ModelLink {
   trouble: LinkTrouble = {};
   lostBytes = 0;
   brokenAnswers = 0;
-  /** Called when the link is well again: connections that lost bytes are reset. */
+  /** Called when the link is healed, to reset connections that lost bytes. */
   readonly #onHealed: (() => void)[] = [];
 
   isCut(way: 'forward' | 'back'): boolean {
@@ -22,7 +22,7 @@ export class ModelLink {
     return cut === 'both' || cut === way;
   }
 
-  /** Bytes that the link swallowed; `reset` is called when it is well again. */
+  /** Counts lost bytes. `reset` is called when the link is healed. */
   lose(bytes: number, reset?: () => void): void {
     this.lostBytes += bytes;
     if (reset !== undefined) this.#onHealed.push(reset);
@@ -39,7 +39,7 @@ export class ModelLink {
   }
 }
 
-/** The links of a system, made when they are first asked for. */
+/** The links of a system. Each is made when it is first used. */
 export class ModelLinks {
   readonly #links = new Map<string, ModelLink>();
 

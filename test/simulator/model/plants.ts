@@ -1,7 +1,6 @@
 import type { Operation } from '#src/simulator/history/records.js';
 
-/** A place in a history where a defect can be planted: from `since`, which acknowledged something, to `seen`, which
- * shows that it did not last. */
+/** A place in a history for a planted defect. `since` acknowledged something, and `seen` shows that it did not last. */
 export interface Place {
   readonly since: Operation;
   readonly seen: Operation;
@@ -9,7 +8,7 @@ export interface Place {
 }
 
 export interface Plant {
-  /** The kind of its incident, and the counts that it raises; the first one by one. */
+  /** The kind of its incident, and the counts that it can raise. The first count rises by exactly one. */
   readonly incident: string;
   readonly counts: readonly string[];
   places(operations: readonly Operation[]): Place[];
@@ -17,7 +16,7 @@ export interface Plant {
 
 const logouts = ['loggedOut', 'silentlyReset', 'loggedOutUnexposed'];
 
-/** By what is planted. */
+/** The defects, by name. */
 export const plants: Readonly<Record<string, Plant>> = {
   loss: {
     incident: 'lost',
@@ -94,13 +93,13 @@ function readsOf(operations: readonly Operation[]): Operation[] {
   return operations.filter(({ kind, outcome }) => kind === 'read' && outcome === 'ok');
 }
 
-/** Acknowledged adds of items that are never removed. */
+/** Returns the acknowledged adds of items that are never removed. */
 function addsToStay(operations: readonly Operation[]): Operation[] {
   const removed = new Set(operations.filter(({ kind }) => kind === 'remove').map(({ token }) => token));
   return operations.filter(({ kind, outcome, token }) => kind === 'add' && outcome === 'ok' && !removed.has(token));
 }
 
-/** Acknowledged removals of items whose add was acknowledged before. */
+/** Returns the acknowledged removals of items whose add was acknowledged. */
 function sureRemovals(operations: readonly Operation[]): Operation[] {
   const added = new Set(
     operations.filter(({ kind, outcome }) => kind === 'add' && outcome === 'ok').map(({ token }) => token),
@@ -108,7 +107,7 @@ function sureRemovals(operations: readonly Operation[]): Operation[] {
   return operations.filter(({ kind, outcome, token }) => kind === 'remove' && outcome === 'ok' && added.has(token));
 }
 
-/** A write, and a later read of the same session. */
+/** Pairs each write with each later read of the same session. */
 function pairs(writes: readonly Operation[], reads: readonly Operation[]): { since: Operation; seen: Operation }[] {
   return writes.flatMap(since =>
     reads

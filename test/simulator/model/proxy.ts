@@ -4,10 +4,10 @@ import type { ModelBackend, ShopAnswer } from './backend.js';
 import type { ModelLink, ModelLinks } from './links.js';
 import type { VirtualTime } from './virtual-time.js';
 
-/** What all proxies think of a backend. */
+/** A backend and its state in all proxies. */
 export interface Candidate {
   readonly backend: ModelBackend;
-  /** `draining`: only the browsers that are bound to it. `out`: nothing. */
+  /** `draining`: it gets only requests of browsers that are bound to it. `out`: it gets no requests. */
   state: 'ready' | 'draining' | 'out';
 }
 
@@ -29,7 +29,7 @@ const headBytes = 240;
 const affinityBytes = 60;
 const requestBytes = 300;
 
-/** A load balancer: sends each request to the backend of its browser, or to the next in turn. */
+/** A load balancer. It sends each request to the backend of its browser, or to the next one in turn. */
 export class ModelProxy {
   readonly name: string;
   state: 'up' | 'dead' | 'hung' = 'up';
@@ -38,7 +38,7 @@ export class ModelProxy {
   readonly #time: VirtualTime;
   readonly #latency: Random;
   readonly #inFlight = new Set<(reply: AppReply) => void>();
-  /** What was handed to a backend and has no answer yet. */
+  /** Requests that a backend has and has not answered. */
   readonly #atBackend = new Map<ModelBackend, Set<Exchange>>();
   readonly #cookieBytes: (cookie: string) => number;
   readonly #deadlines: Deadlines;
@@ -63,7 +63,7 @@ export class ModelProxy {
     this.#deadlines = new Deadlines(time);
   }
 
-  /** What a client of this proxy does: one request, one reply, given up after `timeoutMs`. */
+  /** Sends one request of a client and resolves with its reply. It times out after `timeoutMs`. */
   send(request: JourneyRequest, cookie: string | undefined, timeoutMs: number): Promise<AppReply> {
     if (this.state === 'dead') return this.#refuse();
     return new Promise(resolve => {
@@ -78,17 +78,17 @@ export class ModelProxy {
       this.#inFlight.add(settle);
       this.#deadlines.add({
         atMs: this.#time.now() + timeoutMs,
-        giveUp: () => settle(broken('timeout')),
+        expire: () => settle(newBrokenReply('timeout')),
         isOver: () => isOver,
       });
       if (this.state === 'hung') return;
-      this.#forward({ request, cookies: cookiesIn(cookie), settle, isOver: () => isOver, tried: new Set() });
+      this.#forward({ request, cookies: parseCookies(cookie), settle, isOver: () => isOver, tried: new Set() });
     });
   }
 
   kill(): void {
     this.state = 'dead';
-    for (const settle of [...this.#inFlight]) settle(broken('UND_ERR_SOCKET'));
+    for (const settle of [...this.#inFlight]) settle(newBrokenReply('UND_ERR_SOCKET'));
   }
 
   async #refuse(): Promise<AppReply> {
@@ -106,7 +106,7 @@ export class ModelProxy {
     const link = this.#links.get(`${this.name}->${backend.name}`);
     this.#time.after(0.5 + link.delayMs(this.#latency) / 2, () => {
       if (exchange.isOver()) return;
-      if (link.isCut('forward')) link.lose(requestBytes, () => this.#afterBreak(exchange));
+      if (link.isCut('forward')) link.lose(requestBytes, () => this.#retryOrFail(exchange));
       else if (backend.state === 'dead') this.#forward(exchange);
       else this.#hand(exchange, backend, link);
     });
@@ -124,15 +124,15 @@ export class ModelProxy {
     });
   }
 
-  /** To be called when a process died: what it had not answered is broken off. */
-  breakOff(backend: ModelBackend): void {
+  /** Aborts the open requests of a backend. Call it when the process has died. */
+  abortRequests(backend: ModelBackend): void {
     const at = this.#atBackend.get(backend) ?? new Set();
     this.#atBackend.delete(backend);
-    for (const exchange of at) this.#afterBreak(exchange);
+    for (const exchange of at) this.#retryOrFail(exchange);
   }
 
-  /** Sends a read to another backend. Anything else may have been carried out, so it is never sent again. */
-  #afterBreak(exchange: Exchange): void {
+  /** Retries a read on another backend. Any other request may have been executed, so it is never sent again. */
+  #retryOrFail(exchange: Exchange): void {
     if (exchange.isOver()) return;
     if (exchange.request.method === 'GET') this.#forward(exchange);
     else this.#answerItself(exchange, 502, 'unknown');
@@ -143,7 +143,7 @@ export class ModelProxy {
     this.#time.after(tookMs, () => {
       const isThere = this.#atBackend.get(backend)?.delete(exchange) ?? false;
       if (!isThere || exchange.isOver()) return;
-      if (link.isCut('back')) link.lose(headBytes, () => this.#afterBreak(exchange));
+      if (link.isCut('back')) link.lose(headBytes, () => this.#retryOrFail(exchange));
       else this.#deliver(answer, backend, link, exchange);
     });
   }
@@ -157,7 +157,7 @@ export class ModelProxy {
     const isBroken = head + body.length > breakAfterBytes;
     if (isBroken) link.brokenAnswers += 1;
     if (head > breakAfterBytes) {
-      this.#afterBreak(exchange);
+      this.#retryOrFail(exchange);
       return;
     }
     const cookies = [
@@ -196,11 +196,11 @@ export class ModelProxy {
 
 interface Deadline {
   readonly atMs: number;
-  readonly giveUp: () => void;
+  readonly expire: () => void;
   readonly isOver: () => boolean;
 }
 
-/** Deadlines that come in the order in which they were set: one event for all of them. */
+/** Deadlines in the order in which they were set. One event serves all of them. */
 class Deadlines {
   readonly #time: VirtualTime;
   #waiting: Deadline[] = [];
@@ -216,22 +216,22 @@ class Deadlines {
 
   #arm(): void {
     const [next] = this.#waiting;
-    if (next !== undefined) this.#time.at(next.atMs, () => this.#look());
+    if (next !== undefined) this.#time.at(next.atMs, () => this.#expireDue());
   }
 
-  #look(): void {
+  #expireDue(): void {
     const nowMs = this.#time.now();
-    for (const { atMs, giveUp } of this.#waiting) if (atMs <= nowMs) giveUp();
+    for (const { atMs, expire } of this.#waiting) if (atMs <= nowMs) expire();
     this.#waiting = this.#waiting.filter(({ atMs, isOver }) => atMs > nowMs && !isOver());
     this.#arm();
   }
 }
 
-function broken(error: string): AppReply {
+function newBrokenReply(error: string): AppReply {
   return { handedOver: true, complete: false, headers: {}, body: '', error };
 }
 
-function cookiesIn(header = ''): ReadonlyMap<string, string> {
+function parseCookies(header = ''): ReadonlyMap<string, string> {
   const pairs = header.split('; ').map(pair => {
     const at = pair.indexOf('=');
     return [pair.slice(0, at), pair.slice(at + 1)] as const;

@@ -3,7 +3,7 @@ import { pick, type Random, randomStream } from '#src/simulator/plan/random.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import type { FaultSpec, Scenario } from '#src/simulator/scenario/scenario.js';
 
-/** Small and quick: six users for two seconds. */
+/** A small scenario: six users for two seconds. */
 const base = parseScenario(
   `name: random
 why: Faults by chance, at moments by chance, none of which may cost a session or a write.
@@ -39,7 +39,7 @@ const harmless: readonly Choice[] = [
   random => ({ do: pick(random, ['kill', 'hang']) ?? 'kill', target: 'proxy-1' }),
 ];
 
-/** Faults that cost no session where every backend can serve every user. */
+/** Faults that cost no session if every backend can serve every user. */
 const harmlessToShared: readonly Choice[] = [
   (random, backend) => ({ do: pick(random, ['kill', 'hang', 'drain', 'scale-in']) ?? 'kill', target: backend }),
   (_random, backend) => ({ do: 'flap', target: backend, options: { up: '200ms', down: '50ms' } }),
@@ -65,7 +65,8 @@ const harmlessToStore: Readonly<Partial<Record<ModeName, readonly Choice[]>>> = 
   sealed: [() => ({ do: 'kill', target: 'redis' }), () => ({ do: 'rotate-secrets', target: 'secrets' })],
 };
 
-/** A small scenario with one to three faults, none of which may cost a session in this mode. The same seed gives the same. */
+/** Returns a small scenario with one to three faults, none of which may cost a session in this mode. The same seed
+ * gives the same scenario. */
 export function randomScenario(mode: ModeName, seed: number): Scenario {
   const random = randomStream(seed, `random-scenario/${mode}`);
   const shared = mode === 'sticky' ? [] : [...harmlessToShared, ...(harmlessToStore[mode] ?? [])];
@@ -75,15 +76,15 @@ export function randomScenario(mode: ModeName, seed: number): Scenario {
   for (let i = 0; i < count; i += 1) {
     const choose = pick(random, [...harmless, ...shared]);
     const chosen = choose?.(random, backends[i % 2] ?? 'backend-1');
-    if (chosen === undefined || faults.some(({ target }) => areJoined(target, chosen.target))) continue;
+    if (chosen === undefined || faults.some(({ target }) => shareMember(target, chosen.target))) continue;
     const trigger = { atMs: Math.floor(500 * random()) };
     faults.push({ id: `fault-${i + 1}`, trigger, ...chosen, forMs: 50 + Math.floor(300 * random()) });
   }
   return { ...base, seed, faults };
 }
 
-/** Two faults of the same member would depend on each other. */
-function areJoined(one: string, other: string): boolean {
+/** Whether two targets share a member: their faults would depend on each other. */
+function shareMember(one: string, other: string): boolean {
   const ends = one.split('->');
   return other.split('->').some(end => ends.includes(end));
 }

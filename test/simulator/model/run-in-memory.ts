@@ -5,7 +5,7 @@ import { tokenOf } from '#src/simulator/history/token-names.js';
 import type { Plan } from '#src/simulator/plan/plan.js';
 import { LiveCounts } from '#src/simulator/run/live-counts.js';
 import { expectationsOf, type Scenario } from '#src/simulator/scenario/scenario.js';
-import { clientFrom } from '#src/simulator/users/driver.js';
+import { chooseClient } from '#src/simulator/users/driver.js';
 import type { HttpClient } from '#src/simulator/users/http-client.js';
 import type { AppReply, JourneyRequest } from '#src/simulator/users/journey.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';
@@ -15,11 +15,11 @@ import { runFaultsInMemory } from './schedule.js';
 import { ModelSystem } from './system.js';
 import { VirtualTime } from './virtual-time.js';
 
-/** How the system lies about itself, if it does. */
+/** How the system lies about itself. */
 export interface Lies {
-  /** From the first fault on, or from the end of the baseline where there is none, these requests are answered so. */
+  /** Answers requests falsely from the first fault on, or from the end of the baseline if there is no fault. */
   readonly answer?: (request: JourneyRequest) => AppReply | undefined;
-  /** Faults are recorded as confirmed and healed, and change nothing. */
+  /** Whether faults are recorded as confirmed and healed, but change nothing. */
   readonly feigned?: boolean;
 }
 
@@ -30,8 +30,8 @@ const nonce = 'test';
 const items = new Map<string, string>();
 
 /**
- * One run of a scenario in one mode, in memory: the users, their plan and the rules of their outcomes are the real ones;
- * the system that they meet is a model. The same arguments give the same history.
+ * Runs a scenario in one mode, in memory. The users, their plan and the rules for outcomes are the real ones; the
+ * system is a model. The same arguments give the same history.
  */
 export async function runInMemory(
   scenario: Scenario,
@@ -94,13 +94,13 @@ class ModelRun {
         this.#droppedWaitMs.push(waitMs);
       },
     };
-    this.#users = plan.users.map((user, index) => new User(user, world, clientFrom(clients, index)));
+    this.#users = plan.users.map((user, index) => new User(user, world, chooseClient(clients, index)));
   }
 
   async go(): Promise<ListedRun> {
     const { time } = this.#system;
     const { warmupMs, baselineMs, faultsMs, recoveryMs, quiesceMs } = this.#scenario.phases;
-    const usersDone = Promise.all(this.#users.map(user => user.live()));
+    const usersDone = Promise.all(this.#users.map(user => user.doSteps()));
     await this.#phase('warmup', () => time.until(warmupMs));
     await this.#phase('baseline', () => time.until(warmupMs + baselineMs));
     const startMs = warmupMs + baselineMs;
@@ -202,7 +202,7 @@ class ModelRun {
   }
 }
 
-/** The same plans are run again and again, and a hash takes its time. */
+/** Returns the item of a token, from a cache: the same plans run many times, and hashing is slow. */
 function itemOf(planned: string): string {
   const known = items.get(planned);
   if (known !== undefined) return known;

@@ -13,63 +13,63 @@ export interface FaultsInMemory {
   readonly counts: LiveCounts;
   readonly startMs: number;
   readonly endMs: number;
-  /** The faults are recorded as ever, and do nothing. */
+  /** Whether the faults are recorded as usual, but do nothing. */
   readonly areFeigned: boolean;
   onStruck(): void;
 }
 
 type Draft = { -readonly [key in keyof FaultRecord]: FaultRecord[key] };
 
-interface Course {
-  /** The counts of the moment of its confirmation; undefined when it never struck. */
+interface FaultRun {
+  /** The counts at its confirmation. Undefined when it never struck. */
   readonly struck: Promise<LiveCountsNow | undefined>;
-  /** Healed too, if it has a length of its own. */
+  /** Resolves when it is over, including its healing if it has its own length. */
   readonly over: Promise<void>;
   record?: Draft;
 }
 
-/** Runs faults in memory by the rules of `fault-schedule.ts`. Resolves when all are healed. */
+/** Runs faults in memory by the rules of `faults/schedule.ts`. Resolves when all are healed. */
 export async function runFaultsInMemory(
   stage: FaultsInMemory,
 ): Promise<{ records: FaultRecord[]; neverStruck: Record<string, string> }> {
   const { specs, system, endMs } = stage;
-  const courses = new Map<string, Course>();
+  const runs = new Map<string, FaultRun>();
   const standing: (() => Promise<void>)[] = [];
   const neverStruck: Record<string, string> = {};
 
-  function begin(spec: FaultSpec): Course {
-    const known = courses.get(spec.id);
+  function begin(spec: FaultSpec): FaultRun {
+    const known = runs.get(spec.id);
     if (known !== undefined) return known;
-    const fault = faultOf(spec, stage);
-    const course: { struck?: Course['struck']; over?: Course['over']; record?: Draft } = {};
+    const fault = makeFault(spec, stage);
+    const run: { struck?: FaultRun['struck']; over?: FaultRun['over']; record?: Draft } = {};
     const struck = (async () => {
-      const why = await triggered(spec);
+      const why = await waitForTrigger(spec);
       if (why !== undefined) {
         neverStruck[spec.id] = why;
         return undefined;
       }
       stage.onStruck();
       const record = newRecord(spec, stage);
-      course.record = record;
+      run.record = record;
       await fault.inject();
       record.confirmedMs = system.time.now();
       return stage.counts.now();
     })();
     const over = struck.then(async counts => {
-      if (counts === undefined || course.record === undefined) return;
-      const heal = healing(spec, fault, course.record, stage);
+      if (counts === undefined || run.record === undefined) return;
+      const heal = makeHealing(spec, fault, run.record, stage);
       if (spec.forMs === undefined) standing.push(heal);
       else {
         await system.wait(spec.forMs);
         await heal();
       }
     });
-    const whole = Object.assign(course, { struck, over });
-    courses.set(spec.id, whole);
+    const whole = Object.assign(run, { struck, over });
+    runs.set(spec.id, whole);
     return whole;
   }
 
-  async function triggered({ trigger }: FaultSpec): Promise<string | undefined> {
+  async function waitForTrigger({ trigger }: FaultSpec): Promise<string | undefined> {
     if ('atMs' in trigger) {
       await system.time.until(stage.startMs + trigger.atMs);
       return undefined;
@@ -96,20 +96,20 @@ export async function runFaultsInMemory(
   await Promise.all(specs.map(spec => begin(spec).over));
   if (standing.length > 0) await system.time.until(endMs);
   for (const heal of standing.toReversed()) await heal();
-  const records = [...courses.values()].flatMap(({ record }) => (record === undefined ? [] : [record]));
+  const records = [...runs.values()].flatMap(({ record }) => (record === undefined ? [] : [record]));
   return { records: records.sort((a, b) => a.requestedMs - b.requestedMs), neverStruck };
 }
 
-function faultOf({ do: name, target, options = {} }: FaultSpec, { system, areFeigned }: FaultsInMemory): ModelFault {
+function makeFault({ do: name, target, options = {} }: FaultSpec, { system, areFeigned }: FaultsInMemory): ModelFault {
   const strike = strikes[name];
   if (strike === undefined) throw new Error(`the model knows no fault "${name}"`);
   if (!areFeigned) return strike(system, target, options);
   const isAnswering = registry[name]?.effect(target, options).kind === 'answered';
-  return isAnswering ? feignedAnswers(system, target) : { inject: () => system.wait(50), heal: () => system.wait(200) };
+  return isAnswering ? feignAnswers(system, target) : { inject: () => system.wait(50), heal: () => system.wait(200) };
 }
 
-/** A member that users must notice by its answers gets no request. */
-function feignedAnswers(system: ModelSystem, target: string): ModelFault {
+/** Makes the feigned form of a fault whose effect is answers of a member: the member gets no requests. */
+function feignAnswers(system: ModelSystem, target: string): ModelFault {
   const candidate = system.candidate(target);
   const { state } = candidate;
   return {
@@ -141,8 +141,8 @@ function newRecord(spec: FaultSpec, { system }: FaultsInMemory): Draft {
   };
 }
 
-/** Notes how far the counter of the effect grew until now, and heals. */
-function healing(spec: FaultSpec, fault: ModelFault, record: Draft, stage: FaultsInMemory): () => Promise<void> {
+/** Returns a function that records how much the counter of the effect grew, and then heals. */
+function makeHealing(spec: FaultSpec, fault: ModelFault, record: Draft, stage: FaultsInMemory): () => Promise<void> {
   const { system, areFeigned } = stage;
   const meter = record.expects && meterOf(record.expects, spec, system);
   const before = meter?.() ?? 0;

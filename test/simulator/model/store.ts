@@ -2,7 +2,7 @@ import { isStoreServer, type StoresSpec, shapeOf } from '#src/simulator/cluster/
 import type { ModelLinks } from './links.js';
 import type { VirtualTime } from './virtual-time.js';
 
-/** What a session holds: whose it is, and what is in its cart, in the order in which it was put there. */
+/** The content of a session: its user, and its cart in the order of the adds. */
 export interface SessionRecord {
   readonly user: string;
   readonly cart: readonly string[];
@@ -14,26 +14,26 @@ interface Change {
   readonly before: SessionRecord | undefined;
 }
 
-/** Calls of a store are given up after so long. */
+/** Time-out of a call to a store. */
 const callTimeoutMs = 500;
 const refusedMs = 1;
-/** The bytes of one call, for the counters of a link. */
+/** Bytes of one call, for the counters of a link. */
 const callBytes = 100;
 
-/** One server, with what it holds. */
+/** One server and its entries. */
 export class StoreServer {
   readonly name: string;
   state: 'up' | 'dead' | 'hung' = 'up';
   entries = new Map<string, SessionRecord>();
-  /** Calls that it carried out. */
+  /** Number of executed calls. */
   asked = 0;
   evictions = 0;
-  /** The replicas that it feeds. */
+  /** The replicas that copy its changes. */
   readonly replicas: StoreServer[] = [];
-  /** A cut-off replica misses changes; one that hangs gets them when it goes on. */
+  /** State of the replication. A cut-off replica misses changes; a hung one gets them when it resumes. */
   feed: 'well' | 'cut' | 'waiting' = 'well';
   isPromoted = false;
-  /** Changes that did not reach it. */
+  /** Number of changes that did not reach it. */
   missed = 0;
   #waiting: (() => void)[] = [];
   #changes: Change[] = [];
@@ -49,7 +49,7 @@ export class StoreServer {
     for (const replica of this.replicas) replica.follow(() => replica.put(key, record, atMs));
   }
 
-  /** Its least recently used session is the first that it evicts. */
+  /** Reads a session, and marks it as the most recently used: the least recently used one is evicted first. */
   touch(key: string): SessionRecord | undefined {
     const record = this.entries.get(key);
     if (record === undefined) return undefined;
@@ -65,7 +65,7 @@ export class StoreServer {
     else this.missed += 1;
   }
 
-  /** Gets what was on its way to it while it hung. */
+  /** Applies the changes that arrived while it hung. */
   catchUp(): void {
     this.feed = 'well';
     for (const change of this.#waiting.splice(0)) change();
@@ -75,7 +75,7 @@ export class StoreServer {
     this.entries = new Map(other.entries);
   }
 
-  /** Undoes every change since then: it had not reached the disk. */
+  /** Undoes every change since that time, because it had not reached the disk. */
   undoSince(ms: number): void {
     while ((this.#changes.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) >= ms) {
       const change = this.#changes.pop();
@@ -86,21 +86,21 @@ export class StoreServer {
   }
 }
 
-/** A server that can be asked, or how long a backend waits until it gives up. */
+/** A server that can be asked, or how long a backend waits until it times out. */
 export type Asked = { readonly server: StoreServer } | { readonly failsAfterMs: number };
 
-/** The store of a mode: one server, a primary with replicas, or nodes that share the keys. */
+/** The store of a mode: one server, a primary with replicas, or nodes that divide the keys. */
 export class ModelStore {
   readonly name: string;
   readonly members: readonly StoreServer[];
-  /** Sessions that one server has room for. */
+  /** Number of sessions that fit into one server. */
   readonly roomFor: number;
   readonly evicts: boolean;
   readonly #spec: StoresSpec;
   readonly #time: VirtualTime;
   readonly #links: ModelLinks;
-  /** Backends that were led to another server than the first. */
-  readonly #led = new Map<string, StoreServer>();
+  /** Backends that use another server than the first. */
+  readonly #directed = new Map<string, StoreServer>();
 
   constructor(name: string, spec: StoresSpec, ballastBytes: number, time: VirtualTime, links: ModelLinks) {
     this.name = name;
@@ -121,7 +121,7 @@ export class ModelStore {
     return found;
   }
 
-  /** Asks the server that keeps this key, as this backend reaches it. */
+  /** Asks the server that keeps this key, over the link of this backend. */
   ask(backend: string, key: string): Asked {
     const server = this.#serverFor(backend, key);
     const link = this.#links.find(`${backend}->${server.name}`) ?? this.#links.find(`${backend}->${this.name}`);
@@ -135,17 +135,17 @@ export class ModelStore {
     return { server };
   }
 
-  /** What a link between two of its members lost. */
+  /** Returns the bytes that a link between two members lost. */
   missedBytes(link: string): number {
     return callBytes * (this.members.find(({ name }) => link.endsWith(`->${name}`))?.missed ?? 0);
   }
 
-  /** Leads backends to another server; all of them, and for good, when none is named. */
-  lead(to: StoreServer, backends: readonly string[]): void {
-    for (const backend of backends) this.#led.set(backend, to);
+  /** Makes backends use another server. */
+  directTo(to: StoreServer, backends: readonly string[]): void {
+    for (const backend of backends) this.#directed.set(backend, to);
   }
 
-  /** False where a full server refuses a new session. */
+  /** Makes room for a session. Returns false if a full server refuses it. */
   makeRoom(server: StoreServer): boolean {
     if (server.entries.size < this.roomFor) return true;
     if (!this.evicts) return false;
@@ -165,7 +165,7 @@ export class ModelStore {
     if (this.#spec.redis.sentinels > 0 && server === this.members[0]) this.#promoteLater();
   }
 
-  /** Sentinels promote the replica by themselves. */
+  /** Promotes the replica later, as sentinels do. */
   #promoteLater(): void {
     const [primary, replica] = this.members;
     this.#time.after(1_000, () => {
@@ -174,22 +174,22 @@ export class ModelStore {
     });
   }
 
-  /** Makes it the primary for these backends, or for all. */
+  /** Makes a replica the primary for these backends, or for all. */
   promote(replica: StoreServer, backends?: readonly string[]): void {
-    // Behind a cut link the old primary does not learn of it, and goes on feeding.
+    // If the replication link is cut, the old primary does not notice the promotion, and continues to replicate.
     for (const { replicas } of this.members) if (replicas.every(({ feed }) => feed !== 'cut')) replicas.splice(0);
     replica.isPromoted = true;
-    this.lead(replica, backends ?? this.#allBackends);
+    this.directTo(replica, backends ?? this.#allBackends);
   }
 
-  /** The old primary follows the new one, and what only the old one had is gone. */
+  /** Makes the old primary a replica of the new one. It loses what only it had. */
   followPromoted(replica: StoreServer): void {
     const [primary] = this.members;
     if (primary === undefined) return;
     primary.copy(replica);
     primary.feed = 'well';
     if (!replica.replicas.includes(primary)) replica.replicas.push(primary);
-    this.lead(replica, this.#allBackends);
+    this.directTo(replica, this.#allBackends);
   }
 
   #allBackends: readonly string[] = [];
@@ -198,9 +198,9 @@ export class ModelStore {
     this.#allBackends = backends;
   }
 
-  /** The server that leads now, where all backends go to the same. */
+  /** Returns the server that is now the primary for this backend. */
   primaryOf(backend: string): StoreServer {
-    return this.#led.get(backend) ?? this.member('');
+    return this.#directed.get(backend) ?? this.member('');
   }
 
   #serverFor(backend: string, key: string): StoreServer {
@@ -209,14 +209,15 @@ export class ModelStore {
   }
 }
 
-/** As the scenarios say: 1 MB of memcached holds some sixty sessions of 16 KB. An empty Redis takes one MB of its memory. */
+/** Returns how many sessions fit. As in the scenarios, 1 MB of memcached holds some sixty sessions of 16 KB. An empty
+ * Redis uses one MB of its memory. */
 function roomIn(name: string, { redis, memcached }: StoresSpec, ballastBytes: number): number {
   const memoryMb = name === 'redis' ? redis.memoryMb && redis.memoryMb - 1 : name === 'memcached' && memcached.memoryMb;
   if (!memoryMb || ballastBytes < 1_000) return Number.POSITIVE_INFINITY;
   return Math.floor((memoryMb * 1_000_000) / (ballastBytes * (name === 'redis' ? 1.5 : 1.05)));
 }
 
-/** FNV-1a. */
+/** Returns the FNV-1a hash. */
 export function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let i = 0; i < text.length; i += 1) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);

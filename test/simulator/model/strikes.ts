@@ -5,23 +5,23 @@ import type { LinkTrouble } from './links.js';
 import type { StoreServer } from './store.js';
 import { bootMs, type ModelSystem } from './system.js';
 
-/** What a fault does to the system in memory. */
+/** A fault of the system in memory. */
 export interface ModelFault {
-  /** Resolves when the lab would have seen that it is broken. */
+  /** Resolves when the lab would have confirmed the fault. */
   inject(): Promise<void>;
-  /** Resolves when the system has it back. */
+  /** Resolves when the system has recovered from the fault. */
   heal(): Promise<void>;
 }
 
 type Options = Readonly<Record<string, unknown>>;
 type Strike = (system: ModelSystem, target: string, options: Options) => ModelFault;
 
-/** The lab asks a member, and takes it for silent after so long. */
+/** Time after which the lab considers a member silent. */
 const silentForMs = 260;
 const quickMs = 5;
 const exitMs = 60;
 
-/** By the keys of the fault registry. */
+/** The faults, by the keys of the fault registry. */
 export const strikes: Readonly<Record<string, Strike>> = {
   kill: (system, target) => byKind(system, target, { backend: killBackend, proxy: killProxy, store: killStore }),
   hang: (system, target) => byKind(system, target, { backend: hangBackend, proxy: hangProxy, store: hangStore }),
@@ -55,8 +55,8 @@ export const strikes: Readonly<Record<string, Strike>> = {
   'power-cut': powerCut,
   pause: (system, target, { length = '1s' }) => pauseStore(system, target, msOf(length)),
   promote,
-  'rotate-secrets': system => newKey(system, keys => ['key-2', ...keys]),
-  'replace-secrets': system => newKey(system, () => ['key-2']),
+  'rotate-secrets': system => replaceKey(system, keys => ['key-2', ...keys]),
+  'replace-secrets': system => replaceKey(system, () => ['key-2']),
 };
 
 function byKind(
@@ -113,7 +113,8 @@ function killStore(system: ModelSystem, target: string): ModelFault {
   };
 }
 
-/** One whose replica was promoted meanwhile follows it; any other feeds its replicas what it has. */
+/** Starts a store server. If its replica was promoted meanwhile, it follows the replica; otherwise its replicas copy
+ * it. */
 async function startStore(system: ModelSystem, server: StoreServer): Promise<void> {
   await system.wait(bootMs);
   const store = storeOf(system);
@@ -188,7 +189,7 @@ function pauseStore(system: ModelSystem, target: string, lengthMs: number): Mode
   };
 }
 
-/** What saves itself at the end does so: all but a Redis that keeps nothing. */
+/** Stops a store server in good order. Every store saves its data first, except a Redis without persistence. */
 function stopStore(system: ModelSystem, target: string): ModelFault {
   const server = storeOf(system).member(target);
   return {
@@ -201,7 +202,7 @@ function stopStore(system: ModelSystem, target: string): ModelFault {
   };
 }
 
-/** It strikes right before the end of a second, and takes what was written since its beginning. */
+/** Cuts the power right before the end of a second, which loses the writes of that second. */
 function powerCut(system: ModelSystem, target: string): ModelFault {
   const server = storeOf(system).member(target);
   return {
@@ -233,7 +234,7 @@ function promote(system: ModelSystem, target: string, options: Options): ModelFa
   };
 }
 
-/** A backend finishes what it has begun, then its process ends. */
+/** Drains a backend: it finishes its open requests, then its process ends. */
 async function drainBackend(system: ModelSystem, target: string): Promise<void> {
   const candidate = system.candidate(target);
   candidate.state = 'draining';
@@ -244,7 +245,7 @@ async function drainBackend(system: ModelSystem, target: string): Promise<void> 
   system.killBackend(target);
 }
 
-/** Killed and started in turn, by a schedule that is the same in every run. */
+/** Kills and starts a backend in turn, by a schedule that is the same in every run. */
 function flapBackend(system: ModelSystem, target: string, { up, down }: Options): ModelFault {
   const random = randomStream(1, `${target}/flap`);
   const wait = (ms: number) => system.wait(ms * (0.5 + random()));
@@ -285,7 +286,7 @@ function switchOf(system: ModelSystem, turn: (on: boolean) => void): ModelFault 
   };
 }
 
-function newKey(system: ModelSystem, ring: (keys: readonly string[]) => readonly string[]): ModelFault {
+function replaceKey(system: ModelSystem, ring: (keys: readonly string[]) => readonly string[]): ModelFault {
   return {
     async inject() {
       for (const backend of system.backends) backend.keys = ring(backend.keys);
@@ -341,7 +342,7 @@ function cutLink(system: ModelSystem, target: string, cut: NonNullable<LinkTroub
   };
 }
 
-/** The replica misses what its primary is told meanwhile, and copies it when the link is well. */
+/** Cuts a replication link. The replica misses changes of its primary, and copies them when the link is healed. */
 function cutFeed(system: ModelSystem, to: string, fault: ModelFault): ModelFault {
   const store = storeOf(system);
   const replica = store.member(to);

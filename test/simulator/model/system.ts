@@ -14,11 +14,11 @@ import { ModelStore } from './store.js';
 import type { VirtualTime } from './virtual-time.js';
 
 const firstKey = 'key-1';
-/** An ended session is known everywhere after so long. */
-const newsMs = 5;
+/** Time after which every backend knows that a session ended. */
+const notificationMs = 5;
 export const bootMs = 150;
 
-/** The system under test in memory: proxies, backends, and the store of the mode. Faults change what is in it. */
+/** The system under test in memory: proxies, backends, and the store of the mode. Faults change its state. */
 export class ModelSystem {
   readonly time: VirtualTime;
   readonly links = new ModelLinks();
@@ -29,7 +29,7 @@ export class ModelSystem {
   readonly members: MemberRecord[] = [];
   readonly health: Scenario['system']['proxy']['health'];
   readonly drainMs: number;
-  /** All that ended, for backends that boot. */
+  /** All ended sessions, for backends that boot. */
   readonly #ended = new Set<string>();
 
   constructor({ system, seed }: Pick<Scenario, 'system' | 'seed'>, mode: ModeName, time: VirtualTime) {
@@ -67,7 +67,7 @@ export class ModelSystem {
   }
 
   backend(name: string): ModelBackend {
-    return found(this.backends, name);
+    return findByName(this.backends, name);
   }
 
   candidate(name: string): Candidate {
@@ -77,14 +77,15 @@ export class ModelSystem {
   }
 
   proxy(name: string): ModelProxy {
-    return found(this.proxies, name);
+    return findByName(this.proxies, name);
   }
 
   mark(member: string, state: MemberRecord['state']): void {
     this.members.push({ type: 'member', member, atMs: this.time.now(), state });
   }
 
-  /** What the proxy does about a backend that answers no health check any more. `isWell`: it does again by then. */
+  /** Ejects a backend that no longer answers health checks, as the proxy does. `isWell` says whether it answers again
+   * by then. */
   ejectLater(name: string, isWell: () => boolean): void {
     const { everyMs, timeoutMs, fall } = this.health;
     this.time.after(everyMs * (fall - 1) + timeoutMs, () => {
@@ -95,7 +96,7 @@ export class ModelSystem {
     });
   }
 
-  /** Resolves when the proxy sends it requests again. */
+  /** Readmits a backend. Resolves when the proxy sends it requests again. */
   async readmit(name: string): Promise<void> {
     const candidate = this.candidate(name);
     if (candidate.state === 'out') await this.wait(this.health.everyMs * this.health.rise);
@@ -110,7 +111,7 @@ export class ModelSystem {
   killBackend(name: string): void {
     const backend = this.backend(name);
     backend.kill();
-    for (const proxy of this.proxies) proxy.breakOff(backend);
+    for (const proxy of this.proxies) proxy.abortRequests(backend);
     this.candidate(name).state = 'out';
     this.mark(name, 'dead');
   }
@@ -124,7 +125,7 @@ export class ModelSystem {
     await this.readmit(name);
   }
 
-  /** A backend that was cut off from the store learns what ended meanwhile. */
+  /** Tells a backend that was cut off from the store which sessions have ended. */
   catchUp(name: string): void {
     for (const sid of this.#ended) this.backend(name).revoked.add(sid);
   }
@@ -150,10 +151,10 @@ export class ModelSystem {
     return new KeepingInBrowser(kind, this.store, this.time, (sid, by) => this.#tellEnded(sid, by));
   }
 
-  /** The store spreads the news. A backend that is cut off from it learns of it when the link is well again. */
+  /** Notifies the backends through the store. A backend that is cut off is notified when the link is healed. */
   #tellEnded(sid: string, by: Process): void {
     this.#ended.add(sid);
-    this.time.after(newsMs, () => {
+    this.time.after(notificationMs, () => {
       for (const backend of this.backends)
         if (backend.name !== by.name && !this.#isCutOff(backend.name)) backend.revoked.add(sid);
     });
@@ -165,7 +166,7 @@ export class ModelSystem {
   }
 }
 
-function found<T extends { readonly name: string }>(all: readonly T[], name: string): T {
+function findByName<T extends { readonly name: string }>(all: readonly T[], name: string): T {
   const one = all.find(each => each.name === name);
   if (one === undefined) throw new Error(`there is no ${name}`);
   return one;

@@ -2,21 +2,21 @@ import { RunClock } from '#src/simulator/run/run-clock.js';
 
 interface Event {
   readonly atMs: number;
-  /** Events of the same moment happen in the order in which they were planned. */
+  /** Events with the same time happen in the order in which they were planned. */
   readonly order: number;
   readonly happen: () => void;
 }
 
 /**
- * The clock of a run in memory. Time stands still while code runs and jumps to the next event when nothing is left to do,
- * so a run of nine seconds takes some milliseconds and is the same every time.
+ * The clock of a run in memory. Time stands still while code runs, and jumps to the next event when no code is left to
+ * run. So a run of nine seconds takes some milliseconds and is the same every time.
  */
 export class VirtualTime extends RunClock {
-  /** A binary heap: the first is the next to happen. */
+  /** A binary heap. The first event is the next to happen. */
   readonly #heap: Event[] = [];
   #nowMs = 0;
   #order = 0;
-  /** A promise was resolved, and what follows from it has not been done yet. */
+  /** Whether a promise was resolved whose continuations have not run yet. */
   #mustFollowUp = true;
 
   override now(): number {
@@ -37,13 +37,13 @@ export class VirtualTime extends RunClock {
     this.#heap.length = 0;
   }
 
-  /** Plans an event; one of the past happens next. */
+  /** Plans an event. An event in the past happens next. */
   at(atMs: number, happen: () => void): void {
     this.#order += 1;
     this.#push({ atMs: Math.max(atMs, this.#nowMs), order: this.#order, happen });
   }
 
-  /** To be called by an event that resolves a promise: time goes on when all that follows from it is done. */
+  /** Lets the continuations of a promise run before time goes on. An event that resolves a promise must call it. */
   followUp(): void {
     this.#mustFollowUp = true;
   }
@@ -52,7 +52,7 @@ export class VirtualTime extends RunClock {
     this.at(this.#nowMs + ms, happen);
   }
 
-  /** Lets events happen until `done` is settled. Rejects when it never will be: no event is left. */
+  /** Runs events until `done` is settled. Rejects if no event is left before that. */
   async run<T>(done: Promise<T>): Promise<T> {
     let isDone = false;
     const noteDone = (): void => {
@@ -62,7 +62,7 @@ export class VirtualTime extends RunClock {
     for (;;) {
       if (this.#mustFollowUp) {
         this.#mustFollowUp = false;
-        // Node calls it when no promise is left to follow up.
+        // Node calls this when all continuations of promises have run.
         await new Promise<void>(resolve => process.nextTick(resolve));
         if (isDone) return done;
       }

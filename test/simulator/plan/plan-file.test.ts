@@ -21,14 +21,14 @@ expect:
 `;
 const scenario = parseScenario(yaml, 'test.yaml');
 const plan = makePlan(scenario, 7);
-/** As a file holds it. */
+/** The plan in the form of a file. */
 const written: object = JSON.parse(writePlan(plan));
 
 function replayOf(changed: unknown) {
   return parseReplay(yaml, 'test.yaml', JSON.stringify(changed), 'plan.json');
 }
 
-/** The plan with something else at one place: `users.0.steps.0.kind`. */
+/** Returns the plan with another value at one place, such as `users.0.steps.0.kind`. */
 function planWith(place: string, value: unknown): unknown {
   const copy: unknown = structuredClone(written);
   const keys = place.split('.');
@@ -39,7 +39,7 @@ function planWith(place: string, value: unknown): unknown {
   return copy;
 }
 
-/** Where its first step of that kind is. */
+/** Returns the place of its first step of that kind. */
 function stepOf(kind: string): string {
   for (const [user, { steps }] of plan.users.entries()) {
     const step = steps.findIndex(one => one.kind === kind);
@@ -49,7 +49,7 @@ function stepOf(kind: string): string {
 }
 
 describe('a plan that was written', () => {
-  it('is the same when it is read again, to the byte', () => {
+  it('is the same, byte for byte, when it is read again', () => {
     const text = writePlan(plan);
     const again = parseReplay(yaml, 'test.yaml', text, 'plan.json');
     expect(writePlan(again.plan)).to.equal(text);
@@ -58,7 +58,7 @@ describe('a plan that was written', () => {
     expect(JSON.stringify(plan.faults)).to.include('proxy->backend-').and.not.include('backend-any');
   });
 
-  it('replaces what scenario and seed would give: users, faults, the seed that is reported', () => {
+  it('replaces the users, faults and reported seed of the scenario', () => {
     const first = plan.users.slice(0, 1);
     const [, kill] = plan.faults;
     const other: Plan = {
@@ -72,7 +72,7 @@ describe('a plan that was written', () => {
     expect(replay.scenario.faults).to.deep.equal(other.faults);
   });
 
-  it('may hold users with names of their own, and slow adds of an app of one’s own', () => {
+  it('can hold users with custom names, and slow adds for a custom app', () => {
     const named = { ...plan, users: plan.users.map((user, at) => ({ ...user, name: `a+${at}_b-c@x.org` })) };
     expect(replayOf({ ...written, ...named }).plan.users[0]?.name).to.equal('a+0_b-c@x.org');
     const step = 'request: { POST: "/{user}/{token}" }';
@@ -87,7 +87,7 @@ describe('a plan that was written', () => {
   const refused: readonly (readonly [what: string, changed: unknown, message: string])[] = [
     ['a list', [], 'the plan: found [], expected a map of schema, scenario, seed, users, faults'],
     [
-      'a key too many',
+      'an unknown key',
       { ...written, more: 1 },
       'more: found an unknown key, expected schema, scenario, seed, users, faults',
     ],
@@ -103,15 +103,15 @@ describe('a plan that was written', () => {
       'schema: found a plan of version 0.1, expected schema 2. Run the scenario with --seed 7 to write a new plan',
     ],
     ['a later schema', { ...written, schema: 3 }, 'schema: found a plan of schema 3, expected schema 2'],
-    ['half a seed', { ...written, seed: 1.5 }, 'seed: found 1.5, expected a whole number from 0'],
-    ['a user that is none', planWith('users.1', 3), 'users[1]: found 3, expected a map of name, steps'],
+    ['a fractional seed', { ...written, seed: 1.5 }, 'seed: found 1.5, expected a whole number from 0'],
+    ['a user that is not a map', planWith('users.1', 3), 'users[1]: found 3, expected a map of name, steps'],
     ['a user twice', planWith('users.1.name', userName), `users[1].name: found "${userName}" a second time`],
     [
       'a name with a line end',
       planWith('users.1.name', 'a\nb'),
       'users[1].name: found "a\\nb", expected up to 64 letters',
     ],
-    ['a user who does nothing', planWith('users.0.steps', []), 'users[0].steps: found no step, expected a login'],
+    ['a user without steps', planWith('users.0.steps', []), 'users[0].steps: found no step, expected a login'],
     [
       'a step of another kind',
       planWith('users.0.steps.1.kind', 'buy'),
@@ -119,7 +119,7 @@ describe('a plan that was written', () => {
     ],
     ['a replay', planWith('users.0.steps.1.kind', 'replay'), 'expected one of login, add, read'],
     [
-      'no login first',
+      'a first step that is not a login',
       planWith('users.0.steps.0.kind', 'read'),
       'users[0].steps[0].kind: found "read", expected "login" in the first step',
     ],
@@ -134,17 +134,17 @@ describe('a plan that was written', () => {
       'expected less than the 5000 ms from warmup to recovery',
     ],
     [
-      'half a millisecond',
+      'a fraction of a millisecond',
       planWith('users.0.steps.0.atMs', 0.5),
       'users[0].steps[0].atMs: found 0.5, expected whole milliseconds',
     ],
     [
-      'a key of a step too many',
+      'an unknown key of a step',
       planWith('users.0.steps.0.wait', 1),
       'users[0].steps[0].wait: found an unknown key, expected atMs, kind, token',
     ],
     [
-      'an add of nothing',
+      'an add without a token',
       planWith(`${stepOf('add')}.token`, undefined),
       'token: found nothing, expected one, since this step is "add"',
     ],
@@ -157,38 +157,30 @@ describe('a plan that was written', () => {
       'users[1].steps[1].token: found "user-1.1" a second time',
     ],
     [
-      'a read of a token',
+      'a read with a token',
       planWith(`${stepOf('read')}.token`, 'a'),
       'token: found "a", expected none: it is for add and remove',
     ],
     [
-      'a removal of what never was',
+      'a removal of an item that was never added',
       planWith('users.0.steps.1', { atMs: plan.users[0]?.steps[1]?.atMs, kind: 'remove', token: 'x' }),
       'token: found "x", expected one that was added before',
     ],
 
+    ['an unknown fault', planWith('faults.1.do', 'kil'), 'faults[1].do: unknown fault "kil". Did you mean "kill"?'],
+    ['an unknown target', planWith('faults.1.target', 'backend-4'), 'faults[1].target: unknown target "backend-4"'],
     [
-      'a fault that is not there',
-      planWith('faults.1.do', 'kil'),
-      'faults[1].do: unknown fault "kil". Did you mean "kill"?',
-    ],
-    [
-      'a target that is not there',
-      planWith('faults.1.target', 'backend-4'),
-      'faults[1].target: unknown target "backend-4"',
-    ],
-    [
-      'a target left to chance',
+      'a random target',
       planWith('faults.1.target', 'backend-any'),
       'faults[1].target: found "backend-any", expected the target itself',
     ],
     [
-      'a link left to chance',
+      'a random end of a link',
       planWith('faults.0.target', 'proxy->backend-any'),
       'faults[0].target: found "proxy->backend-any", expected',
     ],
     [
-      'an option that is none',
+      'an unknown option',
       planWith('faults.0.options', { speed: 1 }),
       'faults[0].speed: unknown key in a cut-link fault "speed"',
     ],
@@ -199,7 +191,7 @@ describe('a plan that was written', () => {
     ],
     ['an id twice', planWith('faults.2.id', 'kill'), 'faults[2].id: found the id "kill" a second time'],
     [
-      'a trigger that is none',
+      'an invalid trigger',
       planWith('faults.0.trigger', {}),
       'faults[0].trigger.counter: found nothing, expected a count',
     ],
@@ -209,21 +201,21 @@ describe('a plan that was written', () => {
       'faults[0].trigger.afterFault: found an unknown key, expected atMs',
     ],
     [
-      'a count of nothing known',
+      'an unknown counter',
       planWith('faults.1.trigger.counter', 'writes.lost'),
       'faults[1].trigger.counter: found "writes.lost", expected a count',
     ],
     [
-      'a count since nobody',
+      'a count since an unknown fault',
       planWith('faults.1.trigger.sinceFault', 'cat'),
       'faults[1].when: unknown earlier fault "cat". Did you mean "cut"?',
     ],
     ['a fault that lasts too long', planWith('faults.2.forMs', 9000), 'faults[2].for: found a fault that heals'],
-    ['no fault of which something is expected', { ...written, faults: [] }, 'expect.redis[0]: unknown window "kill"'],
+    ['an expectation about a missing fault', { ...written, faults: [] }, 'expect.redis[0]: unknown window "kill"'],
   ];
 
   for (const [what, changed, message] of refused) {
-    it(`is refused with its file and key: ${what}`, () => {
+    it(`is rejected with its file and key: ${what}`, () => {
       expect(() => replayOf(changed))
         .to.throw(ScenarioError)
         .with.property('message')
@@ -232,15 +224,15 @@ describe('a plan that was written', () => {
     });
   }
 
-  it('is refused when nothing breaks any more', () => {
+  it('is rejected when it has no faults although the scenario has some', () => {
     const unbroken = JSON.stringify({ ...written, faults: [] });
     const anyhow = yaml.replace(' during kill', '');
     expect(() => parseReplay(anyhow, 'test.yaml', unbroken, 'plan.json')).to.throw(
-      'plan.json:1: faults: found none, expected one at least of those of the scenario: cut, kill, then',
+      'plan.json:1: faults: found none, expected at least one fault of the scenario: cut, kill, then',
     );
   });
 
-  it('is refused when it is no JSON, without what would steer the terminal', () => {
+  it('is rejected when it is not JSON, and the message holds no terminal control characters', () => {
     expect(() => parseReplay(yaml, 'test.yaml', '{"a\u001b[2J', 'plan.json'))
       .to.throw(ScenarioError)
       .with.property('message')
@@ -248,7 +240,7 @@ describe('a plan that was written', () => {
       .and.not.includes('\u001b');
   });
 
-  it('is refused when its steps are none that the journey has', () => {
+  it('is rejected when the journey lacks one of its steps', () => {
     const own = yaml
       .replace(
         '  tabs: 2\n  slow-at-logout: 100ms\n',
@@ -266,7 +258,7 @@ describe('a plan that was written', () => {
     );
   });
 
-  it('is looked for, and not read when it is far too long', async () => {
+  it('is rejected when the file is missing or too long', async () => {
     const problem = async (file: string) =>
       (await readReplay('scenarios/kill-one.yaml', file).catch(error => error)).message;
     expect(await problem('no-such.json')).to.equal(

@@ -33,7 +33,7 @@ function recovering(recoveryMs: number): Scenario {
   return { ...base, phases: { ...base.phases, recoveryMs } };
 }
 
-/** A property of every user of many plans. */
+/** Checks a property for every user of many plans. */
 function everyUser(holds: (user: PlannedUser) => void): void {
   fc.assert(
     fc.property(seeds, seed => {
@@ -44,7 +44,7 @@ function everyUser(holds: (user: PlannedUser) => void): void {
 }
 
 describe('plan', () => {
-  it('is the same to the byte for the same scenario and seed, and another for another', () => {
+  it('is the same, byte for byte, for the same scenario and seed, and differs for another seed', () => {
     fc.assert(
       fc.property(seeds, seed => {
         const text = JSON.stringify(makePlan(base, seed));
@@ -73,13 +73,13 @@ describe('plan', () => {
     everyUser(({ steps }) => expect(steps.every(({ atMs }) => atMs < 4500)).to.equal(true));
   });
 
-  it('moves every user forward in time, a millisecond at least', () => {
+  it('puts at least a millisecond between two steps of a user', () => {
     everyUser(({ steps }) => {
       for (const [before, after] of pairs(steps)) expect(after.atMs).to.be.at.least(before.atMs + 1);
     });
   });
 
-  it('begins with a login, then an add, and so again after every logout', () => {
+  it('begins with a login and an add, and does so again after every logout', () => {
     everyUser(({ steps }) => {
       expect(steps[0]?.kind).to.equal('login');
       for (const [before, after] of pairs(steps)) {
@@ -95,7 +95,7 @@ describe('plan', () => {
     });
   });
 
-  it('adds no token twice, in the whole run', () => {
+  it('adds no token twice in the whole run', () => {
     fc.assert(
       fc.property(seeds, seed => {
         const added = makePlan(base, seed).users.flatMap(user => tokens(user, 'add'));
@@ -106,7 +106,7 @@ describe('plan', () => {
     );
   });
 
-  it('removes only what was added since the latest login, and once', () => {
+  it('removes only items that were added since the latest login, each once', () => {
     let removed = 0;
     everyUser(({ steps }) => {
       let cart = new Set<string>();
@@ -121,13 +121,13 @@ describe('plan', () => {
     expect(removed).to.be.greaterThan(100);
   });
 
-  it('gives tokens to adds and removes alone', () => {
+  it('gives tokens only to adds and removes', () => {
     everyUser(({ steps }) => {
       for (const { kind, token } of steps) expect(token !== undefined).to.equal(kind === 'add' || kind === 'remove');
     });
   });
 
-  it('does what the weights say, roughly', () => {
+  it('follows the weights, roughly', () => {
     const steps = makePlan(recovering(60_000), 42).users.flatMap(user => user.steps);
     const share = (kind: PlannedStep['kind']) => steps.filter(step => step.kind === kind).length / steps.length;
     expect(share('add')).to.be.within(0.45, 0.58);
@@ -137,7 +137,7 @@ describe('plan', () => {
     expect(share('logout')).to.be.within(0.02, 0.06);
   });
 
-  it('resolves backend-any, for each fault by itself, and leaves other targets alone', () => {
+  it('resolves backend-any for each fault separately, and keeps other targets', () => {
     const targets = Array.from({ length: 60 }, (_, seed) => makePlan(base, seed).faults.map(({ target }) => target));
     expect(new Set(targets.map(([one]) => one))).to.deep.equal(new Set(['backend-1', 'backend-2', 'backend-3']));
     expect(targets.some(([one, two]) => one !== two)).to.equal(true);
@@ -152,14 +152,14 @@ describe('a plan with several tabs', () => {
   });
   const users = (scenario: Scenario, seed = 42) => makePlan(scenario, seed).users;
 
-  it('is the same to the byte as one without, when there is one', () => {
+  it('is the same, byte for byte, as a plan without tabs when there is one tab', () => {
     expect(JSON.stringify(users(base)))
       .to.not.include('beside')
       .and.not.include('slowMs');
     expect(users(tabs(1))).to.deep.equal(users(base));
   });
 
-  it('has now and then an add in each of them and a read, at one instant, of which the last is waited for', () => {
+  it('sometimes has an add in each tab and a read at the same time, and waits only for the last add', () => {
     const groups = users(tabs(3)).flatMap(({ steps }) =>
       [...new Set(steps.map(({ atMs }) => atMs))].map(instant => steps.filter(({ atMs }) => atMs === instant)),
     );
@@ -179,7 +179,7 @@ describe('a plan with several tabs', () => {
     expect(new Set(added).size).to.equal(added.length);
   });
 
-  it('wants the same things at the same times with two tabs as with five, apart from the adds beside', () => {
+  it('has the same steps at the same times with two tabs as with five, except for the parallel adds', () => {
     const wishes = (count: number) =>
       users(tabs(count)).map(({ steps }) =>
         steps.filter(({ beside }) => !beside).map(({ atMs, kind }) => (kind === 'remove' ? [atMs] : [atMs, kind])),
@@ -187,7 +187,7 @@ describe('a plan with several tabs', () => {
     expect(wishes(5)).to.deep.equal(wishes(2));
   });
 
-  it('meets every logout a millisecond after an add of another tab, where the app cannot be slow', () => {
+  it('has every logout a millisecond after an add in another tab, if the app cannot be slow', () => {
     const request = { method: 'GET', path: '/' } as const;
     const step = { request };
     const journey = { login: step, add: step, read: { request, items: {} }, logout: step, anonymous: {}, carry: {} };
@@ -197,7 +197,7 @@ describe('a plan with several tabs', () => {
     for (const [add, logout] of logouts) expect(add).to.include({ kind: 'add', beside: true, atMs: logout.atMs - 1 });
   });
 
-  it('meets every logout in the middle of a slow add, when it is told to', () => {
+  it('has every logout in the middle of a slow add, if the scenario says so', () => {
     const met = users(tabs(1, 400)).flatMap(({ steps }) =>
       pairs(steps)
         .filter(([, { kind }]) => kind === 'logout')
@@ -219,18 +219,18 @@ describe('a plan with a mix of steps', () => {
     return makePlan(scenario, 1).users.flatMap(({ steps }) => steps.slice(2).map(({ kind }) => kind));
   };
 
-  it('takes the steps by their weights, and none that the mix leaves out', () => {
+  it('chooses steps by their weights, and none that the mix omits', () => {
     const kinds = kindsOf({ add: 1, read: 3 });
     expect(new Set(kinds)).to.deep.equal(new Set(['add', 'read']));
     expect(kinds.filter(kind => kind === 'read').length / kinds.length).to.be.within(0.7, 0.8);
   });
 });
 
-describe('a plan whose users have names of their own', () => {
+describe('a plan with custom user names', () => {
   const named = (names: string | readonly string[]): Scenario => ({ ...base, users: { ...base.users, names } });
   const plain = makePlan(base, 1);
 
-  it('is the same plan under other names: neither times nor items depend on them', () => {
+  it('has the same times and items as with the default names', () => {
     const { users } = makePlan(named('shopper{n}@example.com'), 1);
     expect(users.map(({ name }) => name)).to.deep.equal(plain.users.map((_, at) => `shopper${at + 1}@example.com`));
     expect(users.map(({ steps }) => steps)).to.deep.equal(plain.users.map(({ steps }) => steps));
@@ -238,7 +238,7 @@ describe('a plan whose users have names of their own', () => {
     expect(makePlan(named(list), 1).users.map(({ name }) => name)).to.deep.equal(list);
   });
 
-  it('is refused when more users come than there are names', () => {
+  it('is rejected when more users arrive than there are names', () => {
     expect(() => makePlan(named(['anna', 'berta']), 1)).to.throw(
       ScenarioError,
       /found 2 names for \d+ users that come/,
@@ -247,23 +247,23 @@ describe('a plan whose users have names of their own', () => {
 });
 
 describe('arrivals of a plan', () => {
-  it('come evenly when they are uniform', () => {
+  it('are evenly spaced when they are uniform', () => {
     const { users } = makePlan(arriving({ process: 'uniform', ratePerSecond: 4 }), 1);
     expect(users.map(({ steps }) => steps[0]?.atMs)).to.deep.equal([0, 250, 500, 750]);
   });
 
-  it('come at the rate on average when they are a Poisson process', () => {
+  it('have the rate on average when they are a Poisson process', () => {
     const counts = Array.from({ length: 100 }, (_, seed) => makePlan(arriving({ forMs: 500 }), seed).users.length);
     expect(counts.reduce((sum, count) => sum + count, 0) / 100).to.be.within(13.5, 16.5);
     expect(new Set(counts).size).to.be.greaterThan(5);
   });
 
-  it('are bounded by max-active, which does not change the earlier ones', () => {
+  it('are limited by max-active, which does not change the earlier ones', () => {
     const bounded = makePlan(arriving({ maxActive: 7 }), 42).users;
     expect(bounded).to.deep.equal(makePlan(base, 42).users.slice(0, 7));
   });
 
-  it('refuse more users than a plan can hold, and say what to lower', () => {
+  it('are rejected when a plan cannot hold the users, with a message that says what to lower', () => {
     const crowd = arriving({ ratePerSecond: 1_000_000, maxActive: 1_000_000, forMs: 4500 });
     const short = { ...crowd, users: { ...crowd.users, think: { medianMs: 60_000, p95Ms: 60_000 } } };
     expect(() => makePlan(short, 1)).to.throw(
@@ -272,7 +272,7 @@ describe('arrivals of a plan', () => {
     );
   });
 
-  it('refuse more steps than a plan can hold, and say what to lower', function () {
+  it('are rejected when a plan cannot hold the steps, with a message that says what to lower', function () {
     this.timeout(20_000);
     const busy = arriving({ ratePerSecond: 1000, maxActive: 1000 }, recovering(600_000));
     const fast = { ...busy, users: { ...busy.users, think: { medianMs: 1, p95Ms: 1 } } };
@@ -283,8 +283,8 @@ describe('arrivals of a plan', () => {
   });
 });
 
-describe('streams of chance in a plan', () => {
-  it('let a longer run go on where the shorter one ended, for every user', () => {
+describe('random streams in a plan', () => {
+  it('make a longer run begin with the steps of a shorter run, for every user', () => {
     fc.assert(
       fc.property(seeds, seed => {
         const longer = makePlan(recovering(3000), seed).users;
@@ -297,14 +297,14 @@ describe('streams of chance in a plan', () => {
     );
   });
 
-  it('do not touch what users do when the faults change', () => {
+  it('do not change what users do when the faults change', () => {
     expect(makePlan({ ...base, faults: base.faults.slice(1) }, 42).users).to.deep.equal(makePlan(base, 42).users);
     expect(makePlan({ ...base, faults: base.faults.slice(1) }, 42).faults).to.deep.equal(
       makePlan(base, 42).faults.slice(1),
     );
   });
 
-  it('do not touch what users do when they think longer', () => {
+  it('do not change what users do when they think longer', () => {
     const slower = { ...base, users: { ...base.users, think: { medianMs: 100, p95Ms: 400 } } };
     const wishes = (user: PlannedUser | undefined) => user?.steps.map(({ kind, token }) => ({ kind, token }));
     const fast = makePlan(base, 42).users;
@@ -321,11 +321,11 @@ describe('streams of chance in a plan', () => {
   });
 });
 
-describe('chance', () => {
+describe('random numbers', () => {
   const sample = (draw: () => number) => Array.from({ length: 20_000 }, draw).sort((a, b) => a - b);
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-  it('is uniform over [0, 1)', () => {
+  it('are uniform over [0, 1)', () => {
     const values = sample(randomStream(1, 'uniform'));
     expect(values[0]).to.be.at.least(0);
     expect(values.at(-1)).to.be.below(1);
@@ -333,25 +333,25 @@ describe('chance', () => {
     expect(values[5000]).to.be.within(0.24, 0.26);
   });
 
-  it('is exponential with the mean asked for', () => {
+  it('are exponential with the given mean', () => {
     const random = randomStream(1, 'exponential');
     const values = sample(() => exponential(random, 10));
     expect(mean(values)).to.be.within(9.7, 10.3);
     expect(values[10_000]).to.be.within(6.6, 7.2);
   });
 
-  it('is log-normal with the median and the 95th percentile asked for', () => {
+  it('are log-normal with the given median and 95th percentile', () => {
     const random = randomStream(1, 'log-normal');
     const values = sample(() => logNormal(random, 100, 500));
     expect(values[10_000]).to.be.within(96, 104);
     expect(values[19_000]).to.be.within(470, 530);
   });
 
-  it('is the median itself where the 95th percentile is no larger', () => {
+  it('equal the median when the 95th percentile is not larger', () => {
     expect(logNormal(randomStream(1, 'flat'), 100, 100)).to.equal(100);
   });
 
-  it('picks each, none of nothing, and by weight', () => {
+  it('pick every item, nothing from an empty list, and by weight', () => {
     const random = randomStream(1, 'pick');
     expect(new Set(Array.from({ length: 50 }, () => pick(random, ['a', 'b', 'c'])))).to.have.keys('a', 'b', 'c');
     expect(pick(random, [])).to.equal(undefined);

@@ -3,27 +3,28 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import {
-  allowedIn,
-  foldersIn,
-  lookAtPressure,
-  type PressureLook,
-  quotaIn,
-  throttledUsIn,
-  waitedUsIn,
+  type PressureReading,
+  parseAllowedProcessors,
+  parseCgroupFolders,
+  parseQuota,
+  parseThrottledUs,
+  parseWaitedUs,
+  readPressure,
   wasBusy,
 } from '#src/simulator/run/processor-pressure.js';
 import { BusyStretch, watchProcessors } from '#src/simulator/run/processor-watch.js';
 
 const lookMs = 200;
 
-/** What one look of 200 ms adds: the share of the processors that was idle, the share of the time that was waited for. */
+/** The changes in 200 ms: the share of the processors that was idle, the share of the time that was waited
+ * for. */
 interface Moment {
   readonly idle: number;
   readonly waited?: number;
   readonly throttled?: number;
 }
 
-function looksOf(moments: readonly Moment[]): PressureLook[] {
+function looksOf(moments: readonly Moment[]): PressureReading[] {
   const sum = (until: number, of: (moment: Moment) => number | undefined): number | undefined =>
     moments.some(moment => of(moment) !== undefined)
       ? moments.slice(0, until).reduce((total, moment) => total + (of(moment) ?? 0) * lookMs * 1_000, 0)
@@ -44,33 +45,33 @@ function longestMs(moments: readonly Moment[]): number {
 const quiet: Moment = { idle: 0.9, waited: 0.02 };
 const full: Moment = { idle: 0, waited: 0.4 };
 
-describe('how long there was no processor time to spare', () => {
+describe('the longest time with busy processors', () => {
   for (const [what, moments, ms] of [
-    ['never looked at', [], 0],
+    ['no reading', [], 0],
     ['an idle machine', [quiet, quiet, quiet], 0],
-    ['an ordinary run: one waits for another, and some time is left', [{ idle: 0.2, waited: 0.6 }], 0],
-    ['neighbours that keep all busy, while ours get one at once', [{ idle: 0, waited: 0.2 }], 0],
-    ['nothing idle, and ours wait', [full, full, full], 600],
+    ['an ordinary run: processes wait, and some time is idle', [{ idle: 0.2, waited: 0.6 }], 0],
+    ['other programs use all processors, and ours get one at once', [{ idle: 0, waited: 0.2 }], 0],
+    ['nothing is idle, and ours wait', [full, full, full], 600],
     ['the longer of two stretches, not their sum', [full, full, quiet, full, full, full, quiet, full], 600],
-    ['a quota that is used up, on a machine that idles', [{ idle: 0.9, waited: 0.1, throttled: 0.5 }], 200],
+    ['a quota that is used up, on an idle machine', [{ idle: 0.9, waited: 0.1, throttled: 0.5 }], 200],
     ['a quota that is just reached', [{ idle: 0.9, waited: 0.1, throttled: 0.1 }], 0],
-    ['no pressure counted: nothing idle', [{ idle: 0 }, { idle: 0.04 }, { idle: 0 }], 600],
-    ['no pressure counted: just idle enough', [{ idle: 0.05 }, { idle: 0.05 }], 0],
+    ['no pressure counted, and nothing is idle', [{ idle: 0 }, { idle: 0.04 }, { idle: 0 }], 600],
+    ['no pressure counted, and just enough is idle', [{ idle: 0.05 }, { idle: 0.05 }], 0],
   ] as const)
     it(`${what}: ${ms} ms`, () => expect(longestMs(moments)).to.equal(ms));
 
-  it('is not told from a clock that stands still', () => {
-    const [first, second] = looksOf([full]) as [PressureLook, PressureLook];
+  it('ignores readings at the same time', () => {
+    const [first, second] = looksOf([full]) as [PressureReading, PressureReading];
     expect(wasBusy(first, first, 200)).to.equal(undefined);
     expect(wasBusy(first, second, 0)).to.equal(undefined);
   });
 
-  it('is not told from a counter that begins anew', () => {
-    const [first, second] = looksOf([{ idle: 0.5, waited: 0.9 }]) as [PressureLook, PressureLook];
+  it('ignores a counter that was reset', () => {
+    const [first, second] = looksOf([{ idle: 0.5, waited: 0.9 }]) as [PressureReading, PressureReading];
     expect(wasBusy({ ...first, waitedUs: 9e9, throttledUs: 9e9 }, { ...second, throttledUs: 0 }, 200)).to.equal(false);
   });
 
-  it('is seen on this machine while more wants to run than there are processors', async () => {
+  it('grows on this machine while more processes run than there are processors', async () => {
     const busyMs = watchProcessors();
     const burn = ['-e', 'require("os").setPriority(19); for (;;);'];
     const burners = Array.from({ length: availableParallelism() + 1 }, () => spawn(process.execPath, burn));
@@ -79,17 +80,17 @@ describe('how long there was no processor time to spare', () => {
     expect(busyMs()).to.be.greaterThan(1_500);
   });
 
-  it('is looked up in counters that only grow', async () => {
-    const before = lookAtPressure();
+  it('comes from counters that only grow', async () => {
+    const before = readPressure();
     await delay(50);
-    const after = lookAtPressure();
+    const after = readPressure();
     expect(after.processors.total).to.be.greaterThan(before.processors.total);
     for (const name of ['waitedUs', 'throttledUs'] as const)
       if (before[name] !== undefined) expect(after[name]).to.be.at.least(before[name]);
   });
 });
 
-describe('what the kernel says about processors', () => {
+describe('kernel files about processors', () => {
   const v1 = '9:name=systemd:/\n4:memory:/process_api/e3f6\n2:cpuacct:/\n1:cpu:/docker/ab12\n0::/\n';
 
   for (const [what, text, folders] of [
@@ -127,7 +128,7 @@ describe('what the kernel says about processors', () => {
     ],
     ['no cgroups', '', { v2: [], v1: [] }],
   ] as const)
-    it(`names the folders of ${what}`, () => expect(foldersIn(text)).to.deep.equal(folders));
+    it(`names the folders of ${what}`, () => expect(parseCgroupFolders(text)).to.deep.equal(folders));
 
   const pressure = 'some avg10=0.66 avg60=0.82 avg300=0.99 total=15368482\nfull avg10=0.00 avg60=0.00 total=7\n';
   for (const [text, us] of [
@@ -135,7 +136,7 @@ describe('what the kernel says about processors', () => {
     ['full avg10=0.00 total=7\n', undefined],
     ['', undefined],
   ] as const)
-    it(`reads ${us} µs of waiting`, () => expect(waitedUsIn(text)).to.equal(us));
+    it(`reads ${us} µs of waiting`, () => expect(parseWaitedUs(text)).to.equal(us));
 
   for (const [text, us] of [
     ['usage_usec 9\nnr_periods 12\nnr_throttled 3\nthrottled_usec 4500\n', 4_500],
@@ -144,7 +145,7 @@ describe('what the kernel says about processors', () => {
     ['usage_usec 9\nuser_usec 9\n', undefined],
     ['', undefined],
   ] as const)
-    it(`reads ${us} µs of throttling`, () => expect(throttledUsIn(text)).to.equal(us));
+    it(`reads ${us} µs of throttling`, () => expect(parseThrottledUs(text)).to.equal(us));
 
   for (const [quota, period, processors] of [
     ['max 100000\n', undefined, undefined],
@@ -154,14 +155,15 @@ describe('what the kernel says about processors', () => {
     ['', '', undefined],
     ['', undefined, undefined],
   ] as const)
-    it(`reads a quota of ${processors} processors`, () => expect(quotaIn(quota, period)).to.equal(processors));
+    it(`reads a quota of ${processors} processors`, () => expect(parseQuota(quota, period)).to.equal(processors));
 
   for (const [line, allowed] of [
     ['Cpus_allowed_list:\t0-1', [0, 1]],
     ['Cpus_allowed_list:\t0-2,5', [0, 1, 2, 5]],
     ['Cpus_allowed_list:\t7', [7]],
   ] as const)
-    it(`reads ${line}`, () => expect([...(allowedIn(`Name: node\n${line}\nother: 1\n`) ?? [])]).to.deep.equal(allowed));
+    it(`reads ${line}`, () =>
+      expect([...(parseAllowedProcessors(`Name: node\n${line}\nother: 1\n`) ?? [])]).to.deep.equal(allowed));
 
-  it('allows all processors where nothing is said', () => expect(allowedIn('')).to.equal(undefined));
+  it('allow all processors when they name none', () => expect(parseAllowedProcessors('')).to.equal(undefined));
 });

@@ -5,7 +5,7 @@ import { watchMembers } from '#src/simulator/run/watch-members.js';
 
 type State = ProxyBackend['state'];
 
-/** A backend as its process is, and as the proxy sees it. */
+/** A backend with the state of its process, and its state in the proxy. */
 function backend(process: ClusterMember['state'], proxy: State | 'silent') {
   return { name: 'backend-1', port: 1, state: process, proxy };
 }
@@ -26,7 +26,7 @@ async function edgesOf(steps: readonly ReturnType<typeof backend>[]): Promise<st
     for (const step of steps) {
       Object.assign(member, step);
       const before = looks;
-      // The second look begins when the first has been told.
+      // The second poll begins when the first has been reported.
       expect(await eventually(async () => looks >= before + 2, 2_000)).to.equal(true);
     }
   } finally {
@@ -35,16 +35,24 @@ async function edgesOf(steps: readonly ReturnType<typeof backend>[]): Promise<st
   return edges;
 }
 
-describe('what is seen of the members of a run', () => {
+describe('watchMembers', () => {
   for (const [what, steps, edges] of [
-    ['nothing, while all is well', [backend('up', 'ready')], []],
-    ['ejected and back', [backend('up', 'ejected'), backend('up', 'ready')], ['backend-1 ejected', 'backend-1 up']],
-    ['cut off is ejected too', [backend('up', 'down')], ['backend-1 ejected']],
-    ['dead: that is told by its process', [backend('dead', 'down'), backend('up', 'ready')], []],
-    ['ejected, then dead', [backend('up', 'ejected'), backend('dead', 'down')], ['backend-1 ejected']],
-    ['draining is no ejection', [backend('draining', 'draining')], []],
+    ['reports nothing while all backends are ready', [backend('up', 'ready')], []],
     [
-      'no proxy says anything: it stays what it was',
+      'reports an ejection and a readmission',
+      [backend('up', 'ejected'), backend('up', 'ready')],
+      ['backend-1 ejected', 'backend-1 up'],
+    ],
+    ['reports a backend that is down in the proxy as ejected', [backend('up', 'down')], ['backend-1 ejected']],
+    [
+      'does not report a death, which the process itself reports',
+      [backend('dead', 'down'), backend('up', 'ready')],
+      [],
+    ],
+    ['reports an ejection before a death', [backend('up', 'ejected'), backend('dead', 'down')], ['backend-1 ejected']],
+    ['does not report draining as an ejection', [backend('draining', 'draining')], []],
+    [
+      'keeps the state while no proxy answers',
       [backend('up', 'ejected'), backend('up', 'silent')],
       ['backend-1 ejected'],
     ],

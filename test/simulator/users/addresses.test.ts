@@ -8,11 +8,11 @@ import { drive, kindOf, shopAnswer } from './scripted.js';
 interface Address {
   readonly origin: string;
   readonly asked: string[];
-  /** Nobody is let in any more, who is in is thrown out. */
+  /** Closes the server and all its connections. */
   die(): void;
 }
 
-/** A server of the shop's words that notes who asked what, and dies when `lives` says so. */
+/** Starts a server that answers as the shop and notes its requests. It dies when `lives` returns false. */
 async function address(lives: (request: IncomingMessage, nth: number) => boolean = () => true): Promise<Address> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
@@ -46,7 +46,7 @@ async function withAddresses(one: Address, two: Address, use: () => Promise<void
 }
 
 describe('users: two addresses of one host', () => {
-  it('are spread over both, in turn, and stay where they are', async () => {
+  it('start at both in turn, and stay at their address', async () => {
     const [one, two] = [await address(), await address()];
     await withAddresses(one, two, async () => {
       const users = [adds(4), adds(2), adds(3)];
@@ -57,9 +57,9 @@ describe('users: two addresses of one host', () => {
     });
   });
 
-  it('go on with the other when one takes no connection, with their cookies, in the same operation, and stay there', async () => {
+  it('switch to the other when one refuses connections, in the same operation with their cookies, and stay there', async () => {
     const two = await address();
-    // At its third request it dies with it: that one is in doubt, the next one finds nobody.
+    // It dies during its third request. That outcome is unknown, and the next request is refused.
     const one = await address((_request, nth) => nth < 3);
     await withAddresses(one, two, async () => {
       const { operations } = await drive([one.origin, two.origin], [adds(6)]);
@@ -70,7 +70,7 @@ describe('users: two addresses of one host', () => {
     });
   });
 
-  it('come back when the other is gone as well, and fail for certain when no proxy is there', async () => {
+  it('fall back to the other address, and fail when both refuse connections', async () => {
     const origins = [await freePort(), await freePort()].map(port => `http://127.0.0.1:${port}`);
     const { operations } = await drive(origins, [adds(1), adds(1)]);
     expect(operations.map(({ outcome, error }) => [outcome, error])).to.deep.equal([
@@ -84,7 +84,7 @@ describe('users: two addresses of one host', () => {
     });
   });
 
-  it('wait for one that is silent, and do not ask the other: it may have been heard', async () => {
+  it('time out at a silent one without trying the other, because the request may have arrived', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const listening = silent.address();

@@ -39,7 +39,7 @@ describe('conditions of ok on the body', () => {
       expect(judge('add', reply(200, body), journey).outcome).to.equal(outcome);
     });
 
-  it('fails a read whose body is another one, and says that it is the body', () => {
+  it('fails a read with another body, and says that the body is the reason', () => {
     const read = { ...mapping({}).read, ok: { path: '$.errors', absent: true } } as const;
     const judged = judge('read', reply(200, { errors: [1], items: [] }), mappedJourney(mapping({ read })));
     expect(judged).to.deep.equal({ outcome: 'fail', error: 'status 200 with another body than expected' });
@@ -72,12 +72,13 @@ describe('conditions of anonymous', () => {
     it(`${isAnonymous ? 'take' : 'do not take'} ${answer.status} ${answer.body} for ${JSON.stringify(anonymous)}`, () => {
       const journey = mappedJourney(mapping({ anonymous }));
       expect(judge('read', answer, journey).identity === null).to.equal(isAnonymous);
-      // What is answered as without a login was certainly not applied.
+      // An operation with an anonymous answer was certainly not applied.
       expect(judge('add', answer, journey).outcome === 'fail').to.equal(isAnonymous || answer.status === 401);
     });
 });
 
-/** A cart behind a bearer token; `endsSessions`: a logout ends it. Names nobody. */
+/** An app with a cart behind a bearer token, whose answers name no user. `endsSessions`: whether a logout ends the
+ * token. */
 function bearerApp(endsSessions: boolean): { readonly handler: Handler; readonly seen: string[] } {
   const sessions = new Map<string, string[]>();
   const seen: string[] = [];
@@ -110,7 +111,7 @@ const bearer = mapping({
 });
 
 describe('users: bearer tokens', () => {
-  it('are sent as the login gave them, and replaced by those of the next login', async () => {
+  it('are sent as the login returned them, and replaced at the next login', async () => {
     const { handler, seen } = bearerApp(true);
     const plan = [
       ...steps('login', 'add', 'read', 'logout'),
@@ -125,7 +126,7 @@ describe('users: bearer tokens', () => {
     ]);
   });
 
-  it('are tried once more after the logout: an app that still shows the cart has ended nothing', async () => {
+  it('are replayed after the logout: an app that still shows the cart did not end the session', async () => {
     const journey = mappedJourney(bearer);
     const replays = await Promise.all(
       [true, false].map(async endsSessions => {
@@ -140,7 +141,7 @@ describe('users: bearer tokens', () => {
     });
   });
 
-  it('are not tried when the journey carries nothing and there is no cookie', async () => {
+  it('are not replayed when the journey carries nothing and there is no cookie', async () => {
     const bare = mapping({ read: { ...mapping({}).read, request: { method: 'GET', path: '/cart/{user}' } } });
     const { operations } = await withServer(
       (_request, response) => json(response, 200, { items: [] }),
@@ -155,21 +156,21 @@ describe('a replay after the logout', () => {
   const naming = mappedJourney(mapping({ read: { ...mapping({}).read, who: { path: '$.user' } } }));
 
   for (const [what, journey, answer, judged] of [
-    ['is ok when answered as anonymous', nameless, reply(401, ''), { outcome: 'ok', identity: null }],
+    ['is ok when the answer is anonymous', nameless, reply(401, ''), { outcome: 'ok', identity: null }],
     [
-      'is ok when neither a name nor an item is shown',
+      'is ok when the answer shows neither a name nor an item',
       nameless,
       reply(200, { items: [] }),
       { outcome: 'ok', items: [] },
     ],
     [
-      'fails when an item is shown, and keeps it as evidence',
+      'fails when the answer shows an item, and keeps the item as evidence',
       nameless,
       reply(200, { items: ['a'] }),
       { outcome: 'fail', items: ['a'], error: 'the cart is shown after the logout' },
     ],
     [
-      'fails when no cart can be read',
+      'fails when the answer holds no cart',
       nameless,
       reply(200, {}),
       { outcome: 'fail', error: 'the answer holds no cart' },
@@ -181,7 +182,7 @@ describe('a replay after the logout', () => {
       { outcome: 'fail', error: 'status 502 after the logout' },
     ],
     [
-      'fails when the user is named, whatever the cart',
+      'fails when the answer names the user, whatever the cart is',
       naming,
       reply(200, { user: 'anna', items: [] }),
       { outcome: 'fail', identity: 'anna', items: [], error: 'status 200 after the logout' },
@@ -190,8 +191,8 @@ describe('a replay after the logout', () => {
     it(what, () => expect(judge('replay', answer, journey)).to.deep.equal(judged));
 });
 
-describe('the session cookie of an app of one’s own', () => {
-  /** Gives a session on the login page; `renews`: another one at the login. */
+describe('the session cookie of a custom app', () => {
+  /** Sets a session cookie on the login page. `renews`: whether the login sets another one. */
   const app =
     (renews: boolean): Handler =>
     (request, response, nth) => {
@@ -206,7 +207,7 @@ describe('the session cookie of an app of one’s own', () => {
     return operations[0];
   };
 
-  it('is noted as kept when the login keeps the one of the page before it', async () => {
+  it('is recorded as kept when the login keeps the cookie of the login page', async () => {
     expect(await loginOf(false, 'sid')).to.include({ outcome: 'ok', keptId: true });
     expect(await loginOf(true, 'sid')).not.to.have.property('keptId');
     expect(await loginOf(false), 'its name is not known').not.to.have.property('keptId');

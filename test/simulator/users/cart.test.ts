@@ -12,8 +12,8 @@ describe('users: a cart', () => {
       ],
       ['b', 'a'],
     ],
-    ['a quantity: so many times', [['a', 3]], ['a', 'a', 'a']],
-    ['none of it: not at all', [['a', 0]], []],
+    ['quantity 3: three times', [['a', 3]], ['a', 'a', 'a']],
+    ['quantity 0: not at all', [['a', 0]], []],
     [
       'two lines of one token: both',
       [
@@ -33,10 +33,10 @@ describe('users: a cart', () => {
     ],
     ['a token that is no text', [[7, 1]], noCart],
     ['no quantity', [['a']], noCart],
-    ['less than none', [['a', -1]], noCart],
-    ['half of one', [['a', 0.5]], noCart],
-    ['a number of which nobody knows what it is', [['a', 1e300]], noCart],
-    ['more than memory holds', [['a', 1e9]], cartTooLarge],
+    ['a negative quantity', [['a', -1]], noCart],
+    ['a fraction', [['a', 0.5]], noCart],
+    ['an unsafe integer', [['a', 1e300]], noCart],
+    ['more items than fit into memory', [['a', 1e9]], cartTooLarge],
     [
       'one more than the limit, on two lines',
       [

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { PlannedStep } from '#src/simulator/plan/planned.js';
 import { drive, type Handler, kindOf, shopAnswer, withServer } from './scripted.js';
 
-/** A login, then adds of one token each, so far apart that the connection is idle between them. */
+/** Returns a login and adds, so far apart that the connection is idle between them. */
 function adds(count: number): PlannedStep[] {
   const steps = Array.from(
     { length: count },
@@ -11,7 +11,7 @@ function adds(count: number): PlannedStep[] {
   return [{ atMs: 0, kind: 'login' }, ...steps];
 }
 
-/** How often each add arrived, by its body. */
+/** Counts how often each add arrived, by its body. */
 async function arrivals(users: number, count: number, answer: Handler) {
   const arrived = new Map<string, number>();
   const counting: Handler = (request, response, nth) => {
@@ -33,7 +33,7 @@ async function arrivals(users: number, count: number, answer: Handler) {
 }
 
 describe('users: a connection that ends', () => {
-  it('at its reuse, with the request in it: unknown, sent once and never again by itself', async () => {
+  it('when it is reused, during a request: the outcome is unknown, and the request is never retried', async () => {
     const used = new WeakSet<object>();
     const { arrived, operations, lab } = await arrivals(3, 12, (request, response) => {
       if (used.has(request.socket)) return request.socket.resetAndDestroy();
@@ -51,7 +51,7 @@ describe('users: a connection that ends', () => {
     expect(operations.filter(({ outcome }) => outcome === 'fail')).to.be.empty;
   });
 
-  it('right after an answer that promised to keep it: nothing arrives twice, and nothing ok is without its arrival', async () => {
+  it('right after an answer with keep-alive: no add arrives twice, and every ok add arrived', async () => {
     const { arrived, operations } = await arrivals(3, 12, (request, response) => {
       response.once('finish', () => setTimeout(() => request.socket.destroy(), 18));
       shopAnswer(request, response);

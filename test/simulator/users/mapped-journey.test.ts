@@ -29,7 +29,8 @@ const html: JourneyMapping = {
   carry: { csrf: { regexp: 'name="_csrf" value="([^"]+)"' }, seen: { cookie: 'seen' } },
 };
 
-/** An app of pages: a field in each form that must come back, another one after every login; one user at a time. */
+/** An app with HTML pages for one user. Each form has a hidden field that must be sent back. A login changes the
+ * field. */
 function pages() {
   let user: string | undefined;
   let csrf = 'first=';
@@ -63,8 +64,8 @@ function pages() {
   return { handler, seen };
 }
 
-describe('users: the journey of an app of one’s own', () => {
-  it('carries a hidden field and a cookie from page to request, reads names and items from pages, knows redirects', async () => {
+describe('users: the journey of a custom app', () => {
+  it('carries a hidden field and a cookie, reads names and items from pages, and recognises redirects', async () => {
     const { handler, seen } = pages();
     const journey = mappedJourney(html);
     const { operations } = await withServer(handler, origin =>
@@ -84,7 +85,7 @@ describe('users: the journey of an app of one’s own', () => {
     ]);
   });
 
-  it('sends nothing where there is nothing to carry, and nothing when the page before it is not to be had', async () => {
+  it('sends no request when a value to carry is missing, or when the page before it fails', async () => {
     const journey = mappedJourney(html);
     const bare = await withServer(
       (_request, response) => response.end('a page without a form'),
@@ -103,7 +104,7 @@ describe('users: the journey of an app of one’s own', () => {
     expect(posts).to.deep.equal(['GET']);
   });
 
-  it('is anonymous, and not applied, when the page before an add leads to the login', async () => {
+  it('is anonymous and not applied when the page before an add redirects to the login', async () => {
     const { handler, seen } = pages();
     const journey = mappedJourney(html);
     const { operations } = await withServer(handler, origin =>
@@ -151,14 +152,14 @@ describe('mapped journey', () => {
       { outcome: 'ok', identity: 'a', items: ['x', 'x', 'y', 'x'] },
     ],
     ['an empty cart', { user: 'a', items: [] }, { outcome: 'ok', identity: 'a', items: [] }],
-    ['a cart that is not there', { user: 'a' }, { outcome: 'fail', identity: 'a', error: 'the answer holds no cart' }],
+    ['a missing cart', { user: 'a' }, { outcome: 'fail', identity: 'a', error: 'the answer holds no cart' }],
     [
       'a cart of lines without items',
       { user: 'a', items: [{ n: 2 }] },
       { outcome: 'fail', identity: 'a', error: 'the answer holds no cart' },
     ],
     [
-      'a quantity that is none',
+      'a quantity that is not a number',
       { user: 'a', items: [{ sku: 'x', n: 'many' }] },
       { outcome: 'fail', identity: 'a', error: 'the answer holds no cart' },
     ],
@@ -167,7 +168,11 @@ describe('mapped journey', () => {
       { user: 'a', items: [{ sku: 'x', n: 1e9 }] },
       { outcome: 'fail', identity: 'a', error: 'the cart holds more than 10000 items' },
     ],
-    ['nobody', { user: null, items: [] }, { outcome: 'fail', identity: null, error: 'answered as anonymous' }],
+    [
+      'a user that is null',
+      { user: null, items: [] },
+      { outcome: 'fail', identity: null, error: 'answered as anonymous' },
+    ],
     ['no name', { items: [] }, { outcome: 'fail', error: 'the answer names no user' }],
     ['no JSON', '<html>', { outcome: 'fail', error: 'the answer names no user' }],
   ] as const)
@@ -176,12 +181,12 @@ describe('mapped journey', () => {
     });
 
   for (const [what, kind, answer, outcome, identity] of [
-    ['a status among those of ok', 'add', reply(201, {}), 'ok', undefined],
-    ['another one', 'add', reply(200, {}), 'unknown', undefined],
-    ['any good status where nothing is said of it', 'login', reply(204, ''), 'ok', undefined],
-    ['a bad one', 'login', reply(404, ''), 'fail', undefined],
+    ['a status that ok lists', 'add', reply(201, {}), 'ok', undefined],
+    ['a status that ok does not list', 'add', reply(200, {}), 'unknown', undefined],
+    ['any good status, when ok has no status', 'login', reply(204, ''), 'ok', undefined],
+    ['a bad status', 'login', reply(404, ''), 'fail', undefined],
     ['the status of anonymous', 'add', reply(401, {}), 'fail', null],
-    ['an error that may have come after the deed', 'add', reply(500, {}), 'unknown', undefined],
+    ['an error that may have come after the write', 'add', reply(500, {}), 'unknown', undefined],
   ] as const)
     it(`judges a write by ${what}`, () => {
       const judged = judge(kind, answer, journey);
@@ -201,13 +206,13 @@ describe('mapped journey', () => {
       expect(own.items(own.parse(reply(200, body)))).to.deep.equal(found);
     });
 
-  it('takes the quantity from a second group, and no page for a cart whose quantity is none', () => {
+  it('reads the quantity from a second group, and rejects a cart with an empty quantity', () => {
     const own = mappedJourney({ ...json, read: { ...json.read, items: { regexp: '<li>(.+?) x(.*?)</li>' } } });
     expect(own.items(own.parse(reply(200, '<li>a x2</li><li>b x1</li>')))).to.deep.equal(['a', 'a', 'b']);
     expect(own.items(own.parse(reply(200, '<li>a x</li>')))).to.equal('the answer holds no cart');
   });
 
-  it('searches with the flags behind a pattern between slashes', () => {
+  it('uses the flags after a pattern between slashes', () => {
     const itemsBy = (regexp: string) => {
       const own = mappedJourney({ ...json, read: { ...json.read, items: { regexp } } });
       return own.items(own.parse(reply(200, 'sku: a\nSKU: b\nnot sku: c')));
@@ -218,7 +223,7 @@ describe('mapped journey', () => {
     expect(itemsBy('/cart/(.)/edit'), 'edit is no flags').to.deep.equal([]);
   });
 
-  it('encodes what it fills in, and lets nothing begin a header', () => {
+  it('encodes inserted values, and lets no value start another header', () => {
     const own = mappedJourney({
       ...json,
       add: { request: { method: 'PUT', path: '/c/{token}', query: { q: '{token}' }, headers: { 'x-a': '{csrf}' } } },
@@ -231,7 +236,7 @@ describe('mapped journey', () => {
 
 describe('JSON path', () => {
   for (const text of ['', 'a', '$.', '$.a..b', '$[', '$[x]', "$['a]", '$.a b', '$.1a'])
-    it(`refuses ${text || 'nothing'}`, () => expect(parseJsonPath(text)).to.equal(undefined));
+    it(`rejects ${text || 'an empty text'}`, () => expect(parseJsonPath(text)).to.equal(undefined));
 
   it('finds by key, index and every element', () => {
     const value = { 'a b': [{ c: 1 }, { c: 2 }] };
@@ -245,7 +250,7 @@ describe('JSON path', () => {
 
 describe('page pattern', () => {
   for (const source of ['((a+)+)', '(a|b*)*', '(?:a+)*(b)', '((?:a{2,})+)', '(([^"]*)+)', '((?<x>a*)*)'])
-    it(`refuses ${source}, which may never end`, () =>
+    it(`rejects ${source}, which may never end`, () =>
       expect(patternProblem(source, 2)).to.include('match the same text in two ways'));
 
   for (const source of [
@@ -256,16 +261,16 @@ describe('page pattern', () => {
     '((?:ab)+)',
     '(a{1,3})',
   ])
-    it(`takes ${source}`, () => expect(patternProblem(source, 2)).to.equal(undefined));
+    it(`accepts ${source}`, () => expect(patternProblem(source, 2)).to.equal(undefined));
 
-  it('gives up a search that comes to no end', () => {
+  it('stops a search that does not end', () => {
     const pattern = /(a*a*a*a*)b/g;
     expect(patternProblem(pattern.source, 1), 'it ends, only late').to.equal(undefined);
     expect(matchesIn('a'.repeat(2_000), pattern)).to.equal(undefined);
     expect(matchesIn('aab', pattern), 'and goes on with the next').to.deep.equal([['aa']]);
   });
 
-  it('searches no page of more than a million characters', () => {
+  it('does not search a page of more than a million characters', () => {
     const page = `<a>${' '.repeat(pageCharactersMax)}`;
     expect(matchesIn(page, /(<a>)/g)).to.equal(undefined);
     expect(matchesIn(page.slice(0, pageCharactersMax), /(<a>)/g)).to.deep.equal([['<a>']]);

@@ -58,21 +58,21 @@ const rows: readonly Row[] = [
   { what: 'a 503', answer: plain(503), write: 'unknown', read: 'fail', error: /^status 503$/ },
   { what: 'a 500', answer: plain(500), write: 'unknown', read: 'fail', error: /^status 500$/ },
   {
-    what: 'a 503 of the proxy that nobody got',
+    what: 'a 503 of the proxy for a request that was not sent',
     answer: plain(503, { 'proxy-status': 'holdfast; error=destination_unavailable; outcome=not-sent' }),
     write: 'fail',
     read: 'fail',
     error: /^status 503$/,
   },
   {
-    what: 'a 502 of the proxy that somebody may have got',
+    what: 'a 502 of the proxy for a request that may have arrived',
     answer: plain(502, { 'proxy-status': 'holdfast; error=connection_terminated; outcome=unknown' }),
     write: 'unknown',
     read: 'fail',
     error: /^status 502$/,
   },
   {
-    what: 'a 503 of a foreign proxy, whatever it claims',
+    what: 'a 503 of another proxy, whatever it claims',
     answer: plain(503, { 'proxy-status': 'other; error=x; outcome=not-sent' }),
     write: 'unknown',
     read: 'fail',
@@ -97,7 +97,7 @@ const rows: readonly Row[] = [
     }),
   ),
   {
-    what: 'the word of the proxy among others',
+    what: 'a 503 of the proxy among entries of others',
     answer: plain(503, { 'proxy-status': 'other; details="a, \\"b", holdfast;error=x;outcome=not-sent' }),
     write: 'fail',
     read: 'fail',
@@ -112,14 +112,14 @@ const rows: readonly Row[] = [
     identity: null,
   },
   { what: 'a 404', answer: plain(404), write: 'fail', read: 'fail', error: /^status 404$/ },
-  { what: 'a page in place of JSON', answer: plain(204), write: 'unknown', read: 'fail', error: /^status 204$/ },
+  { what: 'a page instead of JSON', answer: plain(204), write: 'unknown', read: 'fail', error: /^status 204$/ },
 ];
 
 describe('users: what an answer means', () => {
   for (const { what, answer, write, read, error, identity } of rows)
     it(`${what}: a write is ${write}, a read is ${read}`, async () => {
       for (const kind of [...writes, ...reads]) {
-        // Short only where the limit is what comes: elsewhere a busy machine must not bring it about.
+        // The limit is short only where a time-out is expected. Elsewhere a busy machine must not cause one.
         const operation = await only(kind, answer, error?.source === '^timeout$' ? 80 : 5_000);
         expect(operation.outcome, kind).to.equal(writes.includes(kind) ? write : read);
         expect(operation.error, kind).to.match(error);
@@ -127,7 +127,7 @@ describe('users: what an answer means', () => {
       }
     });
 
-  it('a refused connection: fail, whatever it was', async () => {
+  it('a refused connection: any operation fails', async () => {
     const origin = `http://127.0.0.1:${await freePort()}`;
     for (const kind of [...writes, ...reads]) {
       const [operation] = (await drive(origin, [steps(kind)])).operations;
@@ -136,7 +136,7 @@ describe('users: what an answer means', () => {
     }
   });
 
-  it('the complete answer of the shop: ok, with its user and its backend', async () => {
+  it('a complete answer of the shop: ok, with its user and its backend', async () => {
     const answer: Handler = (request, response) => {
       response.setHeader('holdfast-backend', 'backend-2');
       response.setHeader('holdfast-incarnation', 'ab12');
@@ -150,7 +150,7 @@ describe('users: what an answer means', () => {
     }
   });
 
-  it('a cart: each token as often as its quantity says, two lines of one token counted both', async () => {
+  it('a cart: each token as often as its quantity says, and two lines of one token add up', async () => {
     const items = [
       { sku: 'a', quantity: 1 },
       { sku: 'b', quantity: 2 },
@@ -160,13 +160,13 @@ describe('users: what an answer means', () => {
     expect(seen).to.deep.equal(['a', 'b', 'b', 'a']);
   });
 
-  it('a cart of tokens that objects know under another meaning: none is hidden', async () => {
+  it('a cart of tokens that are names of object properties: none is hidden', async () => {
     const items = ['__proto__', 'constructor', 'toString'].map(sku => ({ sku, quantity: 1 }));
     const { items: seen } = await only('read', (_q, response) => json(response, 200, { user: 'u1', items }));
     expect(seen).to.deep.equal(items.map(({ sku }) => sku));
   });
 
-  it('a cart that is none, or names no user: no ok', async () => {
+  it('a malformed cart, or an answer without a user: not ok', async () => {
     const noCounts = [-1, 0.5, 1e300].map(quantity => ({ user: 'u1', items: [{ sku: 'a', quantity }] }));
     const noCarts = [{ user: 'u1' }, { user: 'u1', items: [{ sku: 1 }] }, { user: null, items: [] }];
     for (const body of [...noCarts, ...noCounts]) {
@@ -176,18 +176,18 @@ describe('users: what an answer means', () => {
     }
   });
 
-  it("another user's answer is ok: whose it is, is for the checker", async () => {
+  it("another user's answer: ok, since the checker judges identities", async () => {
     const operation = await only('read', (request, response) => shopAnswer(request, response, 'u2'));
     expect(operation).to.include({ outcome: 'ok', identity: 'u2' });
   });
 
-  it('a timeout counts at its limit, to the microsecond', async () => {
+  it('a time-out: it lasts exactly its limit, to the microsecond', async () => {
     const operation = await only('read', () => undefined, 80);
     expect(operation.doneMs - operation.sentMs).to.be.closeTo(80, 0.001);
   });
 });
 
-/** The one record of a single step; after a login that a script spoils nothing else comes. */
+/** Returns the only record of a single step. If the script breaks the login, no other step follows. */
 async function only(kind: Kind, answer: Handler, timeoutMs = 5_000) {
   return withServer(
     (request, response, nth) =>

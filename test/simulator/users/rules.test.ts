@@ -5,7 +5,7 @@ import { CookieJar } from '#src/simulator/users/browser.js';
 import { HttpClient } from '#src/simulator/users/http-client.js';
 import { drive, type Handler, json, kindOf, shopAnswer, steps, withServer } from './scripted.js';
 
-/** kind/outcome/session of each record, in the order of sending. */
+/** Returns kind, outcome and session of each record, in the order of sending. */
 function story(operations: readonly Operation[]): string[] {
   return [...operations]
     .sort((a, b) => a.id - b.id)
@@ -63,15 +63,15 @@ describe('users: what they do', () => {
       (request, response) => kindOf(request) === 'login' && shopAnswer(request, response),
       origin => drive(origin, [[...steps('login', 'read'), ...late]], { timeoutMs: 100 }),
     );
-    // The reads time out one after the other; then it is 200 ms and more.
+    // The reads time out one after the other, so 200 ms or more pass.
     expect(story(operations)).to.deep.equal(['login ok 1', 'read fail 1', 'read fail 1']);
     expect(lab).to.deep.include({ dropped: 2, droppedMs: [61, 62] });
     const [waitedMs, ...others] = lab.droppedWaitMs ?? [];
     expect(waitedMs).to.be.within(100, 1_000);
-    expect(others, 'a logout that is put off keeps nobody waiting').to.deep.equal([0]);
+    expect(others, 'a skipped logout makes no user wait').to.deep.equal([0]);
   });
 
-  it('do not count as lag what their own open request held back', async () => {
+  it('do not count as lag the time in which their own request was open', async () => {
     const { lab } = await withServer(
       (request, response) => setTimeout(() => shopAnswer(request, response), 150),
       origin => drive(origin, [steps('login', 'read', 'read')]),
@@ -79,7 +79,7 @@ describe('users: what they do', () => {
     expect(lab.lagMs.max).to.be.below(100);
   });
 
-  it('log in again after the second anonymous answer in a row, not after the first', async () => {
+  it('log in again after the second anonymous answer in a row, and not after the first', async () => {
     const script: Handler = (request, response, nth) =>
       [2, 4, 5].includes(nth) ? anonymous(request, response, nth) : shopAnswer(request, response);
     const { operations } = await withServer(script, origin =>
@@ -105,7 +105,7 @@ describe('users: what they do', () => {
     expect(story(operations)).to.deep.equal(['login unknown 1', 'login ok 1', 'add ok 1', 'read ok 1']);
   });
 
-  it('do not log in by themselves after their own logout', async () => {
+  it('do not log in unplanned after their own logout', async () => {
     const script: Handler = (request, response) =>
       kindOf(request) === 'read' ? anonymous(request, response, 0) : shopAnswer(request, response);
     const { operations } = await withServer(script, origin =>
@@ -121,7 +121,7 @@ describe('users: what they do', () => {
     ]);
   });
 
-  it('replay the cookies from before an acknowledged logout, and keep none of what that answers', async () => {
+  it('replay the cookies from before an acknowledged logout, and keep nothing from the answer', async () => {
     const seen: (string | undefined)[] = [];
     const script: Handler = (request, response) => {
       seen.push(request.headers.cookie);
@@ -140,7 +140,7 @@ describe('users: what they do', () => {
     });
   });
 
-  it('replay as soon as the logout must be known everywhere, beside their further steps', async () => {
+  it('replay when the revocation lag is over, in parallel with their next steps', async () => {
     const slowReplay: Handler = (request, response) =>
       kindOf(request) === 'read'
         ? setTimeout(() => anonymous(request, response, 0), 50)
@@ -161,7 +161,7 @@ describe('users: what they do', () => {
     expect(lab.dropped).to.equal(0);
   });
 
-  it('put off a logout, and the login after it, when an error stood in place of the cart', async () => {
+  it('skip a logout and the login after it when an error came instead of the cart', async () => {
     const script: Handler = (request, response, nth) =>
       nth === 2 ? response.writeHead(503).end() : shopAnswer(request, response);
     const plan = steps('login', 'read', 'logout', 'login', 'whoami', 'read', 'logout', 'login');
@@ -178,7 +178,7 @@ describe('users: what they do', () => {
     expect(lab).to.deep.include({ dropped: 2, droppedWaitMs: [0, 0] });
   });
 
-  it('put off a logout when they were answered as anonymous in place of the cart, and read again', async () => {
+  it('skip a logout when an anonymous answer came instead of the cart, and read again', async () => {
     const script: Handler = (request, response, nth) =>
       nth === 2 ? response.writeHead(401).end('{"user":null}') : shopAnswer(request, response);
     const plan = steps('login', 'read', 'logout', 'login', 'read');
@@ -186,14 +186,14 @@ describe('users: what they do', () => {
     expect(story(operations)).to.deep.equal(['login ok 1', 'read fail 1', 'read ok 1']);
   });
 
-  it('replay nothing after a logout that is not acknowledged', async () => {
+  it('do not replay after a logout that was not acknowledged', async () => {
     const script: Handler = (request, response) =>
       kindOf(request) === 'logout' ? response.writeHead(503).end() : shopAnswer(request, response);
     const { operations } = await withServer(script, origin => drive(origin, [steps('login', 'logout')]));
     expect(story(operations)).to.deep.equal(['login ok 1', 'logout unknown 1']);
   });
 
-  it('after such a logout do nothing with the old session, until they are logged in again', async () => {
+  it('do not use the old session after a logout that was not acknowledged, and log in again', async () => {
     const script: Handler = (request, response, nth) =>
       nth >= 2 && nth <= 4 ? response.writeHead(503).end() : shopAnswer(request, response);
     const plan = steps('login', 'logout', 'login', 'whoami', 'read', 'whoami');
@@ -224,7 +224,7 @@ describe('users: several tabs', () => {
   const tab = (atMs: number, token: string) => ({ atMs, kind: 'add', token, beside: true }) as const;
   const login = { atMs: 0, kind: 'login' } as const;
 
-  it('send side by side, each its own operation, and go on when all are answered; the last cookie counts', async () => {
+  it('send in parallel, continue when all are answered, and use the last cookie', async () => {
     const answeredAfterMs: Record<string, number> = { t1: 120, t2: 60, t3: 0 };
     const seen: (string | undefined)[] = [];
     const script: Handler = (request, response) => {
@@ -257,7 +257,7 @@ describe('users: several tabs', () => {
     expect(lab.lagMs.max, 'what the slow tab held back is no lag').to.be.below(60);
   });
 
-  it('log in once for all of them, when two answers were anonymous', async () => {
+  it('log in once for all tabs when two answers were anonymous', async () => {
     const script: Handler = (request, response, nth) =>
       nth === 2 || nth === 3 ? anonymous(request, response, nth) : shopAnswer(request, response);
     const plan = [...steps('login', 'read', 'read'), tab(50, 't1'), tab(50, 't2'), { atMs: 60, kind: 'read' } as const];
@@ -265,7 +265,7 @@ describe('users: several tabs', () => {
     expect(story(operations).slice(3)).to.deep.equal(['login ok 2', 'add ok 2', 'add ok 2', 'read ok 2']);
   });
 
-  it('log out beside a slow add, wait for it, and replay both what was there and what it brought back', async () => {
+  it('log out during a slow add, wait for the add, and replay both the old cookies and those that it set', async () => {
     const replayed: (string | undefined)[] = [];
     const script: Handler = (request, response) => {
       if (request.url === '/cart?delayMs=80')
@@ -294,7 +294,7 @@ describe('users: several tabs', () => {
     expect(again?.sentMs).to.be.at.least(add?.doneMs ?? Number.NaN);
   });
 
-  it('begin no slow add for a logout that is put off', async () => {
+  it('skip the slow add of a skipped logout', async () => {
     const script: Handler = (request, response, nth) =>
       nth === 2 ? response.writeHead(503).end() : shopAnswer(request, response);
     const slow = { ...tab(5, 't1'), slowMs: 80 };
@@ -314,7 +314,7 @@ describe('users: the read-back', () => {
     expect(operations.map(({ final }) => final)).to.deep.equal([undefined, true, true, true]);
   });
 
-  it('tries an anonymous answer once more, and ends when that is the cart', async () => {
+  it('retries after an anonymous answer, and ends when it gets the cart', async () => {
     const script: Handler = (request, response, nth) =>
       nth === 2 ? anonymous(request, response, nth) : shopAnswer(request, response);
     const { operations } = await withServer(script, origin => drive(origin, [steps('login')], { readBack: true }));
@@ -322,7 +322,7 @@ describe('users: the read-back', () => {
     expect(Number(operations[2]?.sentMs) - Number(operations[1]?.doneMs)).to.be.at.least(199);
   });
 
-  it('logs in again after the second anonymous answer, and reads what is kept', async () => {
+  it('logs in again after the second anonymous answer, and reads what is left', async () => {
     const script: Handler = (request, response, nth) =>
       nth === 2 || nth === 3 ? anonymous(request, response, nth) : shopAnswer(request, response);
     const { operations } = await withServer(script, origin => drive(origin, [steps('login')], { readBack: true }));
@@ -331,7 +331,7 @@ describe('users: the read-back', () => {
     expect(operations.map(({ extra }) => extra ?? false)).to.deep.equal([false, false, false, true, false]);
   });
 
-  it('ends when it is anonymous after that login too, and is nothing to a user that never logged in', async () => {
+  it('ends when it is anonymous even after that login, and skips a user that never logged in', async () => {
     const script: Handler = (request, response) =>
       kindOf(request) === 'login' ? shopAnswer(request, response) : anonymous(request, response, 0);
     const { operations } = await withServer(script, origin =>
@@ -342,7 +342,7 @@ describe('users: the read-back', () => {
     expect(story(final)).to.deep.equal(['read fail 1', 'read fail 1', 'login ok 2', 'read fail 2']);
   });
 
-  it('repeats that login while it does not end ok, five times and not more', async () => {
+  it('retries that login until it ends ok, at most five times', async () => {
     const script: Handler = (request, response, nth) =>
       kindOf(request) === 'login' && nth > 1
         ? response.writeHead(503).end()
@@ -355,7 +355,7 @@ describe('users: the read-back', () => {
     expect(final.filter(({ kind }) => kind === 'login')).to.have.length(3);
   });
 
-  it('is nothing to a user that logged out itself', async () => {
+  it('skips a user that logged out', async () => {
     const { operations } = await withServer(
       (request, response) => shopAnswer(request, response),
       origin => drive(origin, [steps('login', 'logout')], { readBack: true }),
@@ -363,7 +363,7 @@ describe('users: the read-back', () => {
     expect(operations.some(({ final }) => final)).to.equal(false);
   });
 
-  it('is tried five times and not more', async () => {
+  it('is tried at most five times', async () => {
     const script: Handler = (request, response) =>
       kindOf(request) === 'login' ? shopAnswer(request, response) : request.socket.destroy();
     const { operations } = await withServer(script, origin => drive(origin, [steps('login')], { readBack: true }));
@@ -372,7 +372,7 @@ describe('users: the read-back', () => {
 });
 
 describe('users: cookies and addresses', () => {
-  it('keep a cookie of 4,096 bytes of name and value and refuse one more, as browsers do', () => {
+  it('accept a cookie with 4,096 bytes of name and value and refuse a longer one, as browsers do', () => {
     const jar = new CookieJar('http://127.0.0.1:1');
     jar.store([`fits=${'x'.repeat(4_092)}; Path=/; Max-Age=60`, `over=${'x'.repeat(4_093)}; Path=/`, 'small=1']);
     expect(
@@ -383,14 +383,14 @@ describe('users: cookies and addresses', () => {
     ).to.have.members(['fits', 'small']);
   });
 
-  it('keep the old value of a cookie whose new one is too long', () => {
+  it('keep the old value of a cookie when the new one is too long', () => {
     const jar = new CookieJar('http://127.0.0.1:1');
     jar.store('cart=old');
     jar.store(`cart=${'x'.repeat(4_100)}`);
     expect(jar.header('/')).to.equal('cart=old');
   });
 
-  it('forget what has expired and send by path', () => {
+  it('drop expired cookies, and send cookies by path', () => {
     const jar = new CookieJar('http://127.0.0.1:1');
     jar.store(['a=1; Path=/', 'b=1; Path=/cart']);
     expect(jar.header('/me')).to.equal('a=1');
@@ -398,7 +398,7 @@ describe('users: cookies and addresses', () => {
     expect(jar.header('/me')).to.equal(undefined);
   });
 
-  it('go to loopback addresses only', () => {
+  it('accept loopback addresses only', () => {
     for (const origin of ['http://10.0.0.1:80', 'http://example.com', 'http://127.0.0.1.example.com'])
       expect(() => new HttpClient(origin, 1_000)).to.throw(LabError, 'loopback');
   });

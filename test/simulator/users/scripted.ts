@@ -9,7 +9,8 @@ import { shopJourney } from '#src/simulator/users/shop-requests.js';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, nth: number) => void;
 
-/** A real HTTP server on a free port, gone afterwards, with all its connections. `nth` counts its requests from 1. */
+/** Runs a real HTTP server on a free port, and closes it with all its connections afterwards. `nth` counts its requests
+ * from 1. */
 export async function withServer<T>(handler: Handler, use: (origin: string) => Promise<T>): Promise<T> {
   let requests = 0;
   const server = createServer((request, response) => {
@@ -37,7 +38,7 @@ interface DriveOptions extends Partial<Pick<DriverOptions, 'proxies' | 'nonce' |
   readonly journey?: Journey;
 }
 
-/** Drives one user per list of steps against the origin, or the several of one host, and gives back every record. */
+/** Drives one user per list of steps against one or several origins of a host, and returns every record. */
 export async function drive(
   origin: string | readonly string[],
   users: readonly (readonly PlannedStep[])[],
@@ -71,7 +72,7 @@ export async function drive(
   }
 }
 
-/** Steps one millisecond apart; adds and removes get a token. */
+/** Returns steps one millisecond apart. Adds and removes get a token. */
 export function steps(...kinds: PlannedStep['kind'][]): PlannedStep[] {
   return kinds.map((kind, atMs) =>
     kind === 'add' || kind === 'remove' ? { atMs, kind, token: 't1' } : { atMs, kind },
@@ -87,14 +88,14 @@ export function json(
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
-/** What the shop says to a user who is logged in. */
+/** Answers as the shop does to a logged-in user. */
 export function shopAnswer(request: IncomingMessage, response: ServerResponse, user = 'u1'): void {
   const status = request.method === 'POST' && request.url === '/cart' ? 201 : 200;
   if (request.url === '/logout') json(response, 200, { user: null });
   else json(response, status, { user, items: [] }, request.url === '/login' ? { 'set-cookie': 'sid=1; Path=/' } : {});
 }
 
-/** Which kind of step such a request is, for scripts. */
+/** Returns the kind of step of a request, for scripts. */
 export function kindOf({ method, url = '' }: IncomingMessage): OperationKind {
   if (url === '/login') return 'login';
   if (url === '/logout') return 'logout';

@@ -4,32 +4,32 @@ import type { Incident } from '../findings.js';
 import type { Span } from '../verdict/windows.js';
 
 /**
- * Names the faults that can explain the incidents of one user, by path and time. A candidate struck something that the
- * data depended on, and was at work between the acknowledgement and the first sign that something is wrong:
+ * Names the faults that can explain the incidents of one user, by path and time. A candidate is a fault that struck
+ * something that the data depended on. It was active between the acknowledgement and the first sign of the problem:
  *
  *     acknowledged ------------------------- seen
  *          |----- cut -----|                            candidate
  *     |- cut -| healed                                  none: it was over
  *                      |--- kill of another backend ---| none: not on the path
  *
- * One candidate is blamed. Several are all named. None leaves the incident unexplained.
+ * A single candidate is blamed. Several candidates are all named. Without any, the incident stays unexplained.
  */
-export function withCandidates(
+export function addCandidates(
   incidents: readonly Incident[],
   operations: readonly Operation[],
   { faults, header }: RunRecord,
 ): Incident[] {
   const logouts = new Map(incidents.filter(isHardLogout).map(({ session, sinceMs }) => [session, sinceMs]));
   return incidents.map(incident => {
-    // A write that was lost with its session depended on that session from its login on.
+    // A write that was lost with its session depended on the session from the login on.
     const sinceMs =
       incident.kind === 'lost'
         ? Math.min(incident.sinceMs, logouts.get(incident.session) ?? Infinity)
         : incident.sinceMs;
     const span = { fromMs: sinceMs, untilMs: incident.seenMs };
-    const atWork = faults.filter(fault => wasAtWork(fault, span));
-    const backends = atWork.length > 0 ? backendsOnPath(incident, operations, span, header.system) : undefined;
-    const candidates = atWork.filter(({ target }) => isOnPath(target, backends, header.system)).map(({ id }) => id);
+    const active = faults.filter(fault => wasActive(fault, span));
+    const backends = active.length > 0 ? backendsOnPath(incident, operations, span, header.system) : undefined;
+    const candidates = active.filter(({ target }) => isOnPath(target, backends, header.system)).map(({ id }) => id);
     const [only, ...others] = candidates;
     return { ...incident, candidates, ...(only !== undefined && others.length === 0 && { fault: only }) };
   });
@@ -39,14 +39,14 @@ function isHardLogout({ kind, loggedOut }: Incident): boolean {
   return kind === 'logged-out' && loggedOut === 'hard';
 }
 
-function wasAtWork({ confirmedMs, requestedMs, healedMs }: FaultRecord, { fromMs, untilMs }: Span): boolean {
+function wasActive({ confirmedMs, requestedMs, healedMs }: FaultRecord, { fromMs, untilMs }: Span): boolean {
   return confirmedMs !== null && requestedMs <= untilMs && (healedMs ?? Number.POSITIVE_INFINITY) >= fromMs;
 }
 
 /**
- * The backends that the session went through. Data in the memory of one backend depend on the one that acknowledged
- * them. Data in a store or a browser pass through every backend that answers the user. Undefined where the answers name
- * no backend: then it can have been any.
+ * Returns the backends that the session went through. Data in the memory of backends depends on the one that
+ * acknowledged it and the one that missed it. Data in a store or a browser passes through every backend that answers
+ * the user. Undefined when the answers name no backend: any backend is then possible.
  */
 function backendsOnPath(
   { ackBackend, seenBackend }: Incident,
@@ -62,7 +62,8 @@ function backendsOnPath(
   return backends;
 }
 
-/** Whether what was struck is among what the session depended on. Everything is, if the history does not describe the system. */
+/** Whether the session depended on the target. If the history does not describe the system, it depended on
+ * everything. */
 function isOnPath(
   target: string,
   backends: ReadonlySet<string> | undefined,
@@ -76,7 +77,7 @@ function isOnPath(
 function isMemberOnPath(name: string, backends: ReadonlySet<string> | undefined, system: SystemRecord): boolean {
   const role = system.members.find(member => member.name === name)?.role;
   if (role === 'backend') return backends === undefined || backends.has(name);
-  // The proxy holds the binding of a browser, which only the memory of one backend depends on.
+  // The proxy keeps the binding of a browser. Only sessions in the memory of one backend depend on that binding.
   if (role === 'proxy' || /^proxy(-\d+)?$/.test(name)) return system.affinity;
   return system.stores.includes(name.split('.')[0] ?? name);
 }

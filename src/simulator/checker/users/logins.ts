@@ -1,11 +1,11 @@
 import type { Operation } from '../../history/records.js';
 import { incident, type Tally } from '../tally.js';
-import { isAccepted, isAnonymous, isSomebodyElse, needsSession } from './operations.js';
+import { isAccepted, isAnonymous, isAnotherUser, needsSession } from './operations.js';
 import type { LoginSession, Story } from './sessions.js';
 
 /**
- * Judges as which user the answers treated the user: logged out, another user, or still logged in after the logout.
- * `lagMs`: so long after its acknowledgement a logout need not be known everywhere.
+ * Judges how the answers treated the user: as logged out, as another user, or as logged in after the logout.
+ * `lagMs` is the time in which an acknowledged logout need not be known everywhere.
  */
 export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>, lagMs: number, tally: Tally): void {
   notePauses(story, tally);
@@ -15,7 +15,7 @@ export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>
   judgeCookies(story, tally);
 }
 
-/** Goes through the answers with the time since the session was last used: an idle limit shows in it. */
+/** Notes for each answer how long the session had been unused: an idle time-out shows in it. */
 function notePauses({ operations, sessions }: Story, tally: Tally): void {
   let [session, usedMs] = [0, 0];
   for (const operation of operations) {
@@ -45,9 +45,10 @@ function noteAnswer(operation: Operation, sessions: readonly LoginSession[], pau
   }
 }
 
-/** An operation still in flight when the user's own logout begins may rightly be answered as anonymous. */
-function shouldBeLoggedIn(operation: Operation, { login, visit }: LoginSession): boolean {
-  return login.doneMs <= operation.sentMs && operation.doneMs <= visit.endMs;
+/** Whether the answer must treat the user as logged in. An operation that is still in flight when the user's own logout
+ * begins may get an anonymous answer. */
+function shouldBeLoggedIn(operation: Operation, { login, expected }: LoginSession): boolean {
+  return login.doneMs <= operation.sentMs && operation.doneMs <= expected.endMs;
 }
 
 type LoggedOut = 'hard' | 'silent-reset' | 'flicker';
@@ -66,7 +67,7 @@ function judgeLoggedOut({ sessions }: Story, resets: ReadonlyMap<number, Operati
   countLoggedOut(seen, tally);
 }
 
-/** Hard: not accepted again. Flicker: accepted again, in the same session, without another login. */
+/** Returns "hard" for a session that was not accepted again, and "flicker" for one that was, without another login. */
 function howLoggedOut({ refused, awayMs, givenUp }: LoginSession, reset: Operation | undefined): LoggedOut | undefined {
   if (refused !== undefined && (givenUp || awayMs !== undefined)) return 'hard';
   if (reset !== undefined) return 'silent-reset';
@@ -83,14 +84,14 @@ function countLoggedOut(seen: ReadonlySet<LoggedOut>, { users }: Tally): void {
 function judgeSwapped({ operations, sessions }: Story, tally: Tally): void {
   const swapped = new Set<number>();
   for (const operation of operations) {
-    if (!isSomebodyElse(operation) || swapped.has(operation.session)) continue;
+    if (!isAnotherUser(operation) || swapped.has(operation.session)) continue;
     swapped.add(operation.session);
     tally.incidents.push(incident('identity-swapped', sessions[operation.session]?.login, operation));
   }
   if (swapped.size > 0) tally.users.identitySwapped += 1;
 }
 
-/** Counts logins that kept the session cookie: an attacker that knew it before is logged in, if the user is. */
+/** Counts logins that kept the session cookie: an attacker who knew the cookie before is then logged in as the user. */
 function judgeCookies({ operations }: Story, { users, incidents }: Tally): void {
   const logins = operations.filter(({ keptId, outcome }) => keptId && outcome === 'ok');
   const isGood = ({ session }: Operation) =>
@@ -100,10 +101,10 @@ function judgeCookies({ operations }: Story, { users, incidents }: Tally): void 
   if (kept.length > 0) users.sessionKept += 1;
 }
 
-/** Finds at most one incident for each logout: after its acknowledgement, and until the next attempt to log in, no answer
+/** Reports at most one incident for each logout. Between its acknowledgement and the next attempt to log in, no answer
  * may treat the user as logged in. */
 function judgeLogouts({ operations }: Story, lagMs: number, tally: Tally): void {
-  const dishonoured = new Set<Operation | undefined>();
+  const ignored = new Set<Operation | undefined>();
   const bySession = new Map<number, Operation>();
   let latest: Operation | undefined;
   let isOver = false;
@@ -116,15 +117,16 @@ function judgeLogouts({ operations }: Story, lagMs: number, tally: Tally): void 
     } else {
       const isReplay = operation.kind === 'replay';
       const logout = isReplay ? (bySession.get(operation.session) ?? latest) : isOver ? undefined : latest;
-      if (dishonoured.has(logout) || !ignoresLogout(operation, logout, lagMs)) continue;
-      dishonoured.add(logout);
+      if (ignored.has(logout) || !ignoresLogout(operation, logout, lagMs)) continue;
+      ignored.add(logout);
       tally.incidents.push(incident('logout-not-honoured', logout, operation));
     }
   }
-  if (dishonoured.size > 0) tally.users.logoutNotHonoured += 1;
+  if (ignored.size > 0) tally.users.logoutNotHonoured += 1;
 }
 
-/** A replay goes by the cookies from before its logout, whatever the user did since. */
+/** Whether an answer ignores a logout. A replay sends the cookies from before its logout, whatever the user did
+ * since. */
 function ignoresLogout(operation: Operation, logout: Operation | undefined, lagMs: number): boolean {
   if (logout !== undefined && operation.sentMs < logout.doneMs + lagMs) return false;
   const asUser = operation.identity === operation.user;

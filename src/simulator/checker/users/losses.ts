@@ -13,16 +13,16 @@ import {
   type Verification,
 } from './sessions.js';
 
-/** Tokens that went away together: missed first by the same read, and last held by the same session. */
+/** Tokens that were lost together: the same read missed them first, and the same session held them last. */
 export interface Loss {
   readonly tokens: Token[];
-  /** The session in which they were last certainly there. */
+  /** The last session in which the tokens were certainly there. */
   readonly session: number;
   readonly seen: Operation;
 }
 
 /**
- * Judges each write after the last read of its user. A write is counted once: as lost, as stale, or as neither.
+ * Judges the writes of a user after the user's last read. Each write counts once: as lost, as stale, or as neither.
  * Returns, by session, the read that found everything gone at once while the user was still logged in.
  */
 export function judgeLosses(
@@ -32,14 +32,14 @@ export function judgeLosses(
   tally: Tally,
 ): Map<number, Operation> {
   const resets = new Map<number, Operation>();
-  const visits = new Set(Object.values(story.sessions).map(session => session.visit));
+  const expectedSessions = new Set(Object.values(story.sessions).map(session => session.expected));
   for (const token of story.tokens.values()) countWrite(token, tally);
-  for (const visit of visits) {
-    countUnverified(visit, tally);
-    countAtRisk(visit, verification, tally);
-    for (const loss of lossesOf(visit)) judgeLoss(loss, visit, faults, resets, tally);
+  for (const expected of expectedSessions) {
+    countUnverified(expected, tally);
+    countAtRisk(expected, verification, tally);
+    for (const loss of lossesOf(expected)) judgeLoss(loss, expected, faults, resets, tally);
   }
-  if ([...visits].some(visit => isReadAgain(visit) && !visit.verified)) tally.users.unverified += 1;
+  if ([...expectedSessions].some(expected => isReadAgain(expected) && !expected.verified)) tally.users.unverified += 1;
   return resets;
 }
 
@@ -54,7 +54,8 @@ function countWrite(token: Token, { writes, incidents }: Tally): void {
   }
 }
 
-/** Nothing had to show a write that was acknowledged after its user's own logout began. */
+/** Counts unverified writes. It skips those acknowledged after the user's own logout began: no read had to show
+ * them. */
 function countUnverified({ tokens, endMs }: ExpectedSession, { writes }: Tally): void {
   for (const token of tokens) {
     if (token.acknowledgedMs > endMs || token.acknowledgedMs === Number.POSITIVE_INFINITY) continue;
@@ -62,21 +63,22 @@ function countUnverified({ tokens, endMs }: ExpectedSession, { writes }: Tally):
   }
 }
 
-function countAtRisk(visit: ExpectedSession, verification: Verification, { evidence }: Tally): void {
-  for (const token of visit.tokens) {
+function countAtRisk(expected: ExpectedSession, verification: Verification, { evidence }: Tally): void {
+  for (const token of expected.tokens) {
     if (token.acknowledgedMs === Number.POSITIVE_INFINITY || isPossiblyRemoved(token)) continue;
-    if (!isAtRisk(token.acknowledgedMs, visit, verification)) continue;
+    if (!isAtRisk(token.acknowledgedMs, expected, verification)) continue;
     evidence.atRisk += 1;
-    if (visit.triedLate && isVerified(token)) evidence.atRiskVerified += 1;
+    if (expected.triedLate && isVerified(token)) evidence.atRiskVerified += 1;
   }
 }
 
-/** An anonymous answer that came last leaves it open whether the write is still there. */
+/** Whether a read verified the token. If the last answer was anonymous, it is unknown whether the write is still
+ * there. */
 function isVerified({ verified, hidden, missing }: Token): boolean {
   return verified && (hidden === undefined || missing !== undefined);
 }
 
-/** Whether it is absent from the last read that had to show it, and from all before it back to the last that showed it. */
+/** Whether a read that had to show the token has missed it, and no later read has shown it. */
 function isAway(token: Token): boolean {
   return token.missing !== undefined || token.hidden !== undefined;
 }
@@ -85,10 +87,10 @@ function isLost(token: Token): boolean {
   return token.missing !== undefined && token.verified && !isPossiblyRemoved(token);
 }
 
-function lossesOf(visit: ExpectedSession): Loss[] {
+function lossesOf(expected: ExpectedSession): Loss[] {
   const losses: Loss[] = [];
-  for (const token of visit.tokens) {
-    const seen = firstAbsence(token);
+  for (const token of expected.tokens) {
+    const seen = firstMissedBy(token);
     if (seen === undefined) continue;
     const session = (token.lastShown ?? token.add).session;
     const together = losses.find(loss => loss.seen === seen && loss.session === session);
@@ -98,21 +100,21 @@ function lossesOf(visit: ExpectedSession): Loss[] {
   return losses;
 }
 
-function firstAbsence({ missing, hidden }: Token): Operation | undefined {
+function firstMissedBy({ missing, hidden }: Token): Operation | undefined {
   if (missing === undefined || hidden === undefined) return missing ?? hidden;
   return hidden.sentMs <= missing.sentMs ? hidden : missing;
 }
 
 function judgeLoss(
   loss: Loss,
-  visit: ExpectedSession,
+  expected: ExpectedSession,
   faults: readonly FaultRecord[],
   resets: Map<number, Operation>,
   tally: Tally,
 ): void {
-  const shape = shapeOf(loss, { atOnce: survivorsOf(loss, visit), later: stayedAfter(loss, visit) }, faults);
+  const shape = shapeOf(loss, { atOnce: survivorsOf(loss, expected), later: laterSurvivorsOf(loss, expected) }, faults);
   const { seen, session } = loss;
-  // A single write that is missing is a lost write: the session may well be the same.
+  // A single missing write is only a lost write: the session may well be the same.
   const isReset = shape === 'reset' && loss.tokens.length > 1 && loss.tokens.some(isLost);
   if (isReset && !isAnonymous(seen) && !resets.has(session)) resets.set(session, seen);
   for (const token of loss.tokens.filter(isLost)) {
@@ -120,39 +122,39 @@ function judgeLoss(
   }
 }
 
-/** Returns what the read that found the loss had to show too, and what went away later or never. */
-function survivorsOf({ seen }: Loss, visit: ExpectedSession): Token[] {
-  return visit.tokens.filter(token => {
-    const goneMs = firstAbsence(token)?.sentMs ?? Number.POSITIVE_INFINITY;
+/** Returns the tokens that survived the loss: the read that found it had to show them, and did. */
+function survivorsOf({ seen }: Loss, expected: ExpectedSession): Token[] {
+  return expected.tokens.filter(token => {
+    const goneMs = firstMissedBy(token)?.sentMs ?? Number.POSITIVE_INFINITY;
     return goneMs > seen.sentMs && mustShow(seen, token);
   });
 }
 
-/** Returns what was written after the read that found the loss, and was seen to stay. */
-function stayedAfter({ seen }: Loss, visit: ExpectedSession): Token[] {
-  return visit.tokens.filter(token => token.add.sentMs >= seen.doneMs && token.verified && !isAway(token));
+/** Returns the tokens that were added after the read that found the loss, and that later reads verified. */
+function laterSurvivorsOf({ seen }: Loss, expected: ExpectedSession): Token[] {
+  return expected.tokens.filter(token => token.add.sentMs >= seen.doneMs && token.verified && !isAway(token));
 }
 
 /**
- * The shape of a loss, from what was lost together and what survived it:
+ * Names the shape of a loss, from the tokens that were lost together and those that survived:
  *
- *     comes-back   one of them had been away and back before: two copies answer in turn
- *     reset        [x x x] d e    everything up to a moment is gone; what survived was begun after it
- *     suffix       a b [x x x]    everything from a moment on is gone. What was begun after a fault that struck
- *                  a b [x x] ! e  between does not count as surviving it
+ *     comes-back   one of them was missing and came back before: two copies answer in turn
+ *     reset        [x x x] d e    everything up to a moment is gone; the survivors were added after it
+ *     suffix       a b [x x x]    everything from a moment on is gone. Tokens added after a fault that struck in
+ *                  a b [x x] ! e  between do not count as survivors
  *     hole         a [x] c d      anything else
  *
- * A reset is two writes at least, or one that a read had shown, or one that went with its session: an anonymous answer
- * missed it, or a read after another login. One write that no read ever showed may be a single dropped one. It is no reset
- * when the cart was otherwise empty. It is a hole when what was written after that read stayed, unless a fault struck
- * between.
+ * A reset needs at least two lost writes, or one of these: a write that a read had shown, or a write that was lost with
+ * its session (an anonymous answer missed it, or a read after another login). A write that no read ever showed may be a
+ * single dropped write. In an otherwise empty cart it is not a reset. It is a hole if later writes stayed, unless a
+ * fault struck in between.
  */
 function shapeOf(loss: Loss, { atOnce, later }: Survivors, faults: readonly FaultRecord[]): LossShape {
   if (loss.tokens.some(token => token.cameBackAfter !== undefined)) return 'comes-back';
-  const lastSureMs = Math.max(...loss.tokens.map(surelyThereMs));
+  const lastSureMs = Math.max(...loss.tokens.map(lastPresentMs));
   const older = atOnce.filter(token => token.add.sentMs < lastSureMs);
   const newer = atOnce.filter(token => token.add.sentMs >= lastSureMs);
-  const together = isMoreThanOneWrite(loss);
+  const together = isSessionLoss(loss);
   if (older.length === 0 && together) return 'reset';
   const firstLostMs = Math.min(...loss.tokens.map(token => token.add.sentMs));
   const isTail = older.every(token => token.add.sentMs < firstLostMs);
@@ -160,24 +162,25 @@ function shapeOf(loss: Loss, { atOnce, later }: Survivors, faults: readonly Faul
   return isTail && (after.length === 0 || struckBetween(loss, after, faults)) ? 'suffix' : 'hole';
 }
 
-/** What was there when the loss was found, and what was written after it and stayed. */
+/** Tokens that were there when the loss was found, and tokens that were added later and stayed. */
 interface Survivors {
   readonly atOnce: readonly Token[];
   readonly later: readonly Token[];
 }
 
-/** The latest moment of which it is certain that the token was in the cart. */
-function surelyThereMs({ lastShown, acknowledgedMs, knownMs }: Token): number {
+/** Returns the latest time at which the token was certainly in the cart. */
+function lastPresentMs({ lastShown, acknowledgedMs, knownMs }: Token): number {
   const writtenMs = acknowledgedMs < Number.POSITIVE_INFINITY ? acknowledgedMs : knownMs;
   return Math.max(writtenMs, lastShown?.sentMs ?? 0);
 }
 
-function isMoreThanOneWrite({ tokens, session, seen }: Loss): boolean {
+function isSessionLoss({ tokens, session, seen }: Loss): boolean {
   const wentWithSession = isAnonymous(seen) || seen.session !== session;
   return wentWithSession || tokens.length > 1 || tokens.some(token => token.lastShown !== undefined);
 }
 
-/** No fault explains what a read had missed before it. */
+/** Whether a fault struck between the last lost write and the first write that stayed. A fault after the read that
+ * missed them explains nothing. */
 function struckBetween({ tokens, seen }: Loss, newer: readonly Token[], faults: readonly FaultRecord[]): boolean {
   const lastLostMs = Math.max(...tokens.map(token => token.add.sentMs));
   const untilMs = Math.min(seen.doneMs, ...newer.map(token => token.add.sentMs));

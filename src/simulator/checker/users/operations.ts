@@ -2,19 +2,19 @@ import type { Operation, Operations } from '../../history/records.js';
 
 /** Yields each user's operations in the order in which they were sent. */
 export function* byUser(operations: Operations): Generator<Operation[]> {
-  for (const own of operations.usersInTurn?.() ?? grouped(listOf(operations))) yield inSendingOrder(own);
+  for (const own of operations.usersInTurn?.() ?? groupByUser(toArray(operations))) yield sortBySending(own);
 }
 
-function listOf(operations: Operations): readonly Operation[] {
+function toArray(operations: Operations): readonly Operation[] {
   return Array.isArray(operations) ? operations : [...operations];
 }
 
 /**
- * Users in the order in which they first appear. Sorted by counting: one list of the right length a user, none of which
- * has to grow while a million others do.
+ * Yields the operations of each user, in the order in which users first appear. A counting sort gives each user one
+ * list of the right length. A million lists would otherwise grow side by side.
  */
-function* grouped(operations: readonly Operation[]): Generator<Operation[]> {
-  const { numberOf, sizes } = numbered(operations);
+function* groupByUser(operations: readonly Operation[]): Generator<Operation[]> {
+  const { numberOf, sizes } = numberUsers(operations);
   const ends = new Int32Array(sizes.length);
   for (let user = 1; user < ends.length; user += 1) ends[user] = (ends[user - 1] ?? 0) + (sizes[user - 1] ?? 0);
   const places = new Int32Array(operations.length);
@@ -25,13 +25,13 @@ function* grouped(operations: readonly Operation[]): Generator<Operation[]> {
   });
   let from = 0;
   for (const to of ends) {
-    yield pickedFrom(operations, places.subarray(from, to));
+    yield pick(operations, places.subarray(from, to));
     from = to;
   }
 }
 
-/** Users by number: whose each operation is, and how many each has. */
-function numbered(operations: readonly Operation[]) {
+/** Numbers the users. Returns the user number of each operation, and how many operations each user has. */
+function numberUsers(operations: readonly Operation[]) {
   const numbers = new Map<string, number>();
   const numberOf = new Int32Array(operations.length);
   const sizes: number[] = [];
@@ -44,7 +44,7 @@ function numbered(operations: readonly Operation[]) {
   return { numberOf, sizes };
 }
 
-function pickedFrom(operations: readonly Operation[], places: Int32Array): Operation[] {
+function pick(operations: readonly Operation[], places: Int32Array): Operation[] {
   const picked: Operation[] = [];
   for (const place of places) {
     const operation = operations[place];
@@ -53,8 +53,9 @@ function pickedFrom(operations: readonly Operation[], places: Int32Array): Opera
   return picked;
 }
 
-/** A recorded history is nearly always in order already: looking is far cheaper than sorting. */
-function inSendingOrder(operations: Operation[]): Operation[] {
+/** Sorts the operations if needed. A recorded history is nearly always sorted, and checking is far cheaper than
+ * sorting. */
+function sortBySending(operations: Operation[]): Operation[] {
   let before = operations[0];
   for (const operation of operations) {
     if (before !== undefined && bySending(before, operation) > 0) return operations.sort(bySending);
@@ -67,7 +68,7 @@ function bySending(a: Operation, b: Operation): number {
   return a.sentMs - b.sentMs || a.id - b.id;
 }
 
-/** The operations that need a session. An answer to any other says nothing about whether the user has one. */
+/** Whether an operation needs a session. The answer to any other operation does not show whether the user has one. */
 export function needsSession({ kind }: Operation): boolean {
   return kind !== 'login' && kind !== 'logout' && kind !== 'replay';
 }
@@ -76,12 +77,13 @@ export function isAnonymous(operation: Operation): boolean {
   return operation.identity === null && needsSession(operation);
 }
 
-/** Taken for the user: the answer says so, or it says nothing and the operation succeeded. */
+/** Whether the answer treats the user as logged in: it names the user, or it names no one and the operation
+ * succeeded. */
 export function isAccepted(operation: Operation): boolean {
   if (!needsSession(operation)) return false;
   return operation.identity === undefined ? operation.outcome === 'ok' : operation.identity === operation.user;
 }
 
-export function isSomebodyElse({ identity, user }: Operation): boolean {
+export function isAnotherUser({ identity, user }: Operation): boolean {
   return typeof identity === 'string' && identity !== user;
 }

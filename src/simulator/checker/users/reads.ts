@@ -1,7 +1,7 @@
 import type { Operation } from '../../history/records.js';
 import { isOfOtherRun } from '../../history/token-names.js';
 import { incident, type Tally } from '../tally.js';
-import { isAnonymous, isSomebodyElse } from './operations.js';
+import { isAnonymous, isAnotherUser } from './operations.js';
 import {
   canVerify,
   type ExpectedSession,
@@ -13,63 +13,66 @@ import {
   type Verification,
 } from './sessions.js';
 
-/** One look into the cart. */
+/** One read that showed a cart. */
 export interface View {
   readonly read: Operation;
-  /** Counts the user's views from 1; a token that is shown has it in `shownIn`. */
+  /** Number of this view among the user's views, from 1. A token that it shows has this number in `shownIn`. */
   readonly number: number;
-  /** It began late enough to verify what it shows (`verification.ts`). */
+  /** Whether it began late enough to verify what it shows (`Verification`). */
   readonly isLate: boolean;
-  /** Showed a token that an earlier read had missed after its removal, or whose removal was acknowledged. */
+  /** Whether it showed a token that an earlier read had found removed. */
   showsVanished: boolean;
+  /** Whether it showed a token whose removal was acknowledged. */
   showsRemoved: boolean;
 }
 
 /**
- * Judges the user's reads in the order of sending. Each is compared with what it must show: that is fixed when
- * the read begins, so overlapping requests need no special case. The tokens keep what the reads so far showed of them.
+ * Judges the user's reads in the order of sending, and compares each with what it must show. What it must show is fixed
+ * when the read begins, so overlapping requests need no special case. The tokens keep what the reads have shown so far.
  */
 export function judgeReads(story: Story, verification: Verification, nonce: string | undefined, tally: Tally): void {
-  const foreign = new Foreign(nonce);
+  const foreign = new ForeignItems(nonce);
   let number = 0;
   for (const read of story.operations) {
     if (read.kind !== 'read') continue;
-    const visit = visitJudgedBy(read, story);
+    const expected = sessionJudgedBy(read, story);
     if (isAnonymous(read)) {
-      if (visit !== undefined) noteNothing(visit, read);
+      if (expected !== undefined) noteAnonymous(expected, read);
     } else if (read.items !== undefined) {
       number += 1;
       const isLate = isLateEnough(read, verification);
       const view: View = { read, number, isLate, showsVanished: false, showsRemoved: false };
       noteShown(view, story, foreign, tally);
-      if (visit === undefined || isSomebodyElse(read)) continue;
-      noteMissing(visit, view, tally);
-      if (canVerify(read, visit, verification)) noteVerified(visit, read);
+      if (expected === undefined || isAnotherUser(read)) continue;
+      noteMissing(expected, view, tally);
+      if (canVerify(read, expected, verification)) noteVerified(expected, read);
     }
   }
 }
 
-/** A read that was still in flight when the visit ended, or was sent after it, may rightly show nothing. */
-function visitJudgedBy(read: Operation, { sessions }: Story): ExpectedSession | undefined {
-  const visit = sessions[read.session]?.visit;
-  return visit !== undefined && read.doneMs <= visit.endMs ? visit : undefined;
+/** Returns the session that the read can judge. A read that was in flight when the session ended, or that was sent
+ * later, may show nothing. */
+function sessionJudgedBy(read: Operation, { sessions }: Story): ExpectedSession | undefined {
+  const expected = sessions[read.session]?.expected;
+  return expected !== undefined && read.doneMs <= expected.endMs ? expected : undefined;
 }
 
-/** Call it after the read was compared with what it had to show. */
-function noteVerified(visit: ExpectedSession, read: Operation): void {
-  visit.verified = true;
-  for (const token of visit.tokens) if (token.knownMs <= read.sentMs) token.verified = true;
+/** Marks the tokens that the read verified. Call it after the read was compared with what it had to show. */
+function noteVerified(expected: ExpectedSession, read: Operation): void {
+  expected.verified = true;
+  for (const token of expected.tokens) if (token.knownMs <= read.sentMs) token.verified = true;
 }
 
-function noteNothing(visit: ExpectedSession, read: Operation): void {
-  visit.verified = false;
-  for (const token of visit.tokens) {
+function noteAnonymous(expected: ExpectedSession, read: Operation): void {
+  expected.verified = false;
+  for (const token of expected.tokens) {
     if (mustShow(read, token)) token.hidden ??= read;
   }
 }
 
-/** Items that are not the user's own, each once. An app may still keep those of an earlier run: they are no phantoms. */
-class Foreign {
+/** Remembers the items of other users, to report each once. Items of an earlier run are not phantoms: an app may keep
+ * them. */
+class ForeignItems {
   readonly #nonce: string | undefined;
   readonly #seen = new Set<string>();
 
@@ -84,11 +87,12 @@ class Foreign {
   }
 }
 
-/** The cart of another user tells nothing about the user's own tokens, but a token of another user is one too many. */
-function noteShown(view: View, story: Story, foreign: Foreign, tally: Tally): void {
+/** Notes the items that a read shows. An answer for another user says nothing about the user's own tokens. An item that
+ * is not the user's own is always a phantom. */
+function noteShown(view: View, story: Story, foreign: ForeignItems, tally: Tally): void {
   const { read } = view;
   const { items = [] } = read;
-  const own = !isSomebodyElse(read);
+  const own = !isAnotherUser(read);
   let next: Token | undefined;
   for (const name of items) {
     // Most carts keep the order of their adds: comparing two names is cheaper than looking one up.
@@ -99,7 +103,7 @@ function noteShown(view: View, story: Story, foreign: Foreign, tally: Tally): vo
   }
 }
 
-function notePhantom(name: string, read: Operation, foreign: Foreign, tally: Tally): void {
+function notePhantom(name: string, read: Operation, foreign: ForeignItems, tally: Tally): void {
   if (!foreign.isNew(name)) return;
   tally.writes.phantom += 1;
   tally.incidents.push(incident('phantom', undefined, read, { token: name }));
@@ -160,32 +164,32 @@ function noteResurrected(token: Token, read: Operation, tally: Tally): void {
   tally.incidents.push(incident('resurrected', token.removal, read, { token: token.name }));
 }
 
-function noteMissing(visit: ExpectedSession, view: View, tally: Tally): void {
+function noteMissing(expected: ExpectedSession, view: View, tally: Tally): void {
   const { read, number } = view;
   const missing: Token[] = [];
-  for (const token of visit.tokens) {
+  for (const token of expected.tokens) {
     if (token.shownIn === number || token.knownMs > read.sentMs) continue;
     if (mustShow(read, token)) missing.push(token);
     else token.vanishedMs = Math.min(token.vanishedMs, read.doneMs);
   }
   for (const token of missing) token.missing ??= read;
-  if (missing.length > 0 || view.showsVanished || view.showsRemoved) breaches(missing, visit, view, tally);
+  if (missing.length > 0 || view.showsVanished || view.showsRemoved) countBreaches(missing, expected, view, tally);
 }
 
 /**
- * The session guarantees (Terry et al. 1994) that one view breaks. `missing`: what it must show and does not.
- * Each is counted in views, once per view. Every write is a token of its own, so "the effect of w is seen" is "its
- * token is shown, or is gone after its removal":
- * - read your writes: it misses a token, or shows a removed one, whose write was acknowledged before it began.
- * - monotonic reads: it misses what an earlier read had shown, or shows again what one had found removed.
- * - monotonic writes: it misses w1 and shows w2, though w2 was sent after w1 was acknowledged.
- * - writes follow reads: it misses w1 and shows w2, though w2 was sent after a read had shown w1.
+ * Counts the session guarantees (Terry et al. 1994) that one view breaks, each at most once per view. `missing` holds
+ * the tokens that the view must show and does not. Every write has its own token, so "the effect of w is seen" means
+ * "the token of w is shown, or is gone after its removal":
+ * - read your writes: the view misses a token, or shows a removed one, and that write was acknowledged before the view.
+ * - monotonic reads: the view misses what an earlier read had shown, or shows what an earlier read had found removed.
+ * - monotonic writes: the view misses w1 and shows w2, although w2 was sent after w1 was acknowledged.
+ * - writes follow reads: the view misses w1 and shows w2, although w2 was sent after a read had shown w1.
  */
-function breaches(missing: readonly Token[], visit: ExpectedSession, view: View, { guarantees }: Tally): void {
+function countBreaches(missing: readonly Token[], expected: ExpectedSession, view: View, { guarantees }: Tally): void {
   const { sentMs } = view.read;
   const acknowledgedMs = earliest(missing, token => token.acknowledgedMs);
   const shownMs = earliest(missing, token => token.firstShownMs);
-  const newestMs = missing.length === 0 ? 0 : newestShownMs(visit, view);
+  const newestMs = missing.length === 0 ? 0 : newestShownMs(expected, view);
   if (acknowledgedMs <= sentMs || view.showsRemoved) guarantees.readYourWrites += 1;
   if (shownMs <= sentMs || view.showsVanished) guarantees.monotonicReads += 1;
   if (acknowledgedMs <= newestMs) guarantees.monotonicWrites += 1;
@@ -196,7 +200,7 @@ function earliest(tokens: readonly Token[], at: (token: Token) => number): numbe
   return tokens.reduce((ms, token) => Math.min(ms, at(token)), Number.POSITIVE_INFINITY);
 }
 
-/** When the newest write that the view shows was sent. */
+/** Returns when the newest write that the view shows was sent. -1 when it shows none. */
 function newestShownMs({ tokens }: ExpectedSession, { number }: View): number {
   return tokens.reduce((ms, token) => (token.shownIn === number ? Math.max(ms, token.add.sentMs) : ms), -1);
 }

@@ -2,46 +2,47 @@ import type { Operation, RunRecord } from '../../history/records.js';
 import { isAccepted, isAnonymous } from './operations.js';
 
 /**
- * One stay in the shop, as the user sees it: from a login until the user asks for an end of it. Being logged out
- * without asking, and logging in anew because of it, does not end a visit: what was in the cart is still expected.
+ * The session that the user expects: from a login until the user asks for its end. It does not end when the system logs
+ * the user out, nor when the user logs in again because of that: the user still expects the same cart.
  */
 export interface ExpectedSession {
-  /** When the user's own logout was sent (acknowledged or unknown; one that certainly failed ends nothing), or a login
-   * on top of a session that was not found lost. Nothing is expected of an answer that came after it. */
+  /** When the user's own logout was sent, or a new login while the session was not found lost. A logout that certainly
+   * failed ends nothing; an acknowledged or unknown one does. Nothing is expected of an answer that came later. */
   endMs: number;
-  /** Those that can have been put into the cart during this visit, in the order of their adds. */
+  /** Tokens that can have been added during this session, in the order of their adds. */
   readonly tokens: Token[];
-  /** A read was sent that was late enough to verify something (`verification.ts`). */
+  /** Whether a read was sent late enough to verify something (`Verification`). */
   triedLate: boolean;
-  /** A good read verified what the visit held, and no anonymous answer came after it. */
+  /** Whether a good read verified the cart, and no anonymous answer came after it. */
   verified: boolean;
 }
 
-/** What follows one acknowledged login. */
+/** The session of one acknowledged login. One `ExpectedSession` spans several if the system logs the user out. */
 export interface LoginSession {
   readonly login: Operation;
-  readonly visit: ExpectedSession;
-  /** The first anonymous answer that the user had not asked for by a logout. */
+  readonly expected: ExpectedSession;
+  /** The first anonymous answer that no logout of the user explains. */
   refused: Operation | undefined;
-  /** How long the session had not been used before it. */
+  /** How long the session had been unused before `refused`. */
   pauseMs: number;
-  /** When the latest such answer ended; undefined while the session is accepted, or accepted again. */
+  /** When the latest such answer ended. Undefined while the session is accepted. */
   awayMs: number | undefined;
-  /** A login was tried while away: nothing that comes later can show that the session had only flickered. */
+  /** Whether a login was tried while the session was refused. Nothing later can then show a mere flicker. */
   givenUp: boolean;
 }
 
-/** Sessions by their number. Session 0, and one whose login is not in the history, does not exist: nothing is expected. */
+/** Returns the sessions by number. Session 0, and a session without a login in the history, does not exist: nothing is
+ * expected of it. */
 export function sessionsOf(operations: readonly Operation[], verification: Verification): LoginSession[] {
   const sessions: LoginSession[] = [];
   let current: LoginSession | undefined;
   /** Since when the user knows that the current session is lost. */
   let foundLostMs = Number.POSITIVE_INFINITY;
   for (const operation of operations) {
-    if (current !== undefined && endsVisit(operation, foundLostMs)) endVisit(current.visit, operation);
+    if (current !== undefined && endsExpected(operation, foundLostMs)) endExpected(current.expected, operation);
     if (operation.kind === 'read' && isLateEnough(operation, verification)) noteLateRead(operation, sessions);
     if (operation.kind === 'login' && operation.outcome === 'ok') {
-      current = newSession(operation, visitAfter(current));
+      current = newSession(operation, nextExpected(current));
       sessions[operation.session] = current;
       foundLostMs = Number.POSITIVE_INFINITY;
     } else if (operation.session === current?.login.session) foundLostMs = foundLostAfter(operation, foundLostMs);
@@ -54,71 +55,73 @@ function foundLostAfter(operation: Operation, foundLostMs: number): number {
   return isAccepted(operation) && operation.sentMs >= foundLostMs ? Number.POSITIVE_INFINITY : foundLostMs;
 }
 
-function newSession(login: Operation, visit: ExpectedSession): LoginSession {
-  return { login, visit, refused: undefined, pauseMs: 0, awayMs: undefined, givenUp: false };
+function newSession(login: Operation, expected: ExpectedSession): LoginSession {
+  return { login, expected, refused: undefined, pauseMs: 0, awayMs: undefined, givenUp: false };
 }
 
-function endsVisit({ kind, outcome, sentMs }: Operation, foundLostMs: number): boolean {
+function endsExpected({ kind, outcome, sentMs }: Operation, foundLostMs: number): boolean {
   if (outcome === 'fail') return false;
   return kind === 'logout' || (kind === 'login' && sentMs < foundLostMs);
 }
 
-function endVisit(visit: ExpectedSession, by: Operation): void {
-  visit.endMs = Math.min(visit.endMs, by.sentMs);
+function endExpected(expected: ExpectedSession, by: Operation): void {
+  expected.endMs = Math.min(expected.endMs, by.sentMs);
 }
 
-function visitAfter(session: LoginSession | undefined): ExpectedSession {
-  return session?.visit.endMs === Number.POSITIVE_INFINITY
-    ? session.visit
+function nextExpected(session: LoginSession | undefined): ExpectedSession {
+  return session?.expected.endMs === Number.POSITIVE_INFINITY
+    ? session.expected
     : { endMs: Number.POSITIVE_INFINITY, tokens: [], triedLate: false, verified: false };
 }
 
 function noteLateRead({ session, sentMs }: Operation, sessions: readonly LoginSession[]): void {
-  const visit = sessions[session]?.visit;
-  if (visit !== undefined && sentMs < visit.endMs) visit.triedLate = true;
+  const expected = sessions[session]?.expected;
+  if (expected !== undefined && sentMs < expected.endMs) expected.triedLate = true;
 }
 
-/** One unique item of one user: when it came and went, and what the reads so far showed of it. Never = Infinity. */
+/** One unique item of one user: when it was added and removed, and what the reads have shown so far. Never =
+ * Infinity. */
 export interface Token {
   readonly name: string;
-  /** The one that was put there first after it. */
+  /** The token that was first added next. */
   next: Token | undefined;
-  /** The first attempt to add it that did not certainly fail; the first of all when all failed. */
+  /** The first add that did not certainly fail, or the first add if all failed. */
   add: Operation;
-  /** Adds that can have happened: those that did not certainly fail. */
+  /** Number of adds that can have happened, which is all that did not certainly fail. */
   adds: number;
-  /** The acknowledgement of the add. */
+  /** When the add was acknowledged. */
   acknowledgedMs: number;
-  /** From here on every read must show it: acknowledged, or the end of the first read that showed it. */
+  /** Every later read must show it. This is the acknowledgement, or the end of the first read that showed it. */
   knownMs: number;
-  /** From here on it may be gone because the user removed it: the first removal that did not certainly fail. */
+  /** When the first removal that did not certainly fail was sent. From then on the token may be gone. */
   removalSentMs: number;
   /** The first acknowledged removal. */
   removal: Operation | undefined;
 
-  /** The read that showed it last, as its number within the user's reads: a set that needs no clearing. */
+  /** Number of the latest view that showed it. With it, a set of shown tokens needs no clearing. */
   shownIn: number;
-  /** How often that read showed it. */
+  /** How often that view showed it. */
   shownTimes: number;
   firstShownMs: number;
   lastShown: Operation | undefined;
   /** The first read since `lastShown` that should have shown it and did not. */
   missing: Operation | undefined;
-  /** The same, but the answer was anonymous. It proves no loss: the user may find it again after a login. */
+  /** Like `missing`, but for an anonymous answer. It proves no loss: the user may find the token after a login. */
   hidden: Operation | undefined;
-  /** The end of the first read that did not show it any more after a removal. */
+  /** The end of the first read after a removal that did not show it. */
   vanishedMs: number;
-  /** The first read that had missed it before it came back. */
+  /** The first read that missed it before a later read showed it again. */
   cameBackAfter: Operation | undefined;
-  /** A read that verifies (`verification.ts`) had to show it: it did, or it missed it. */
+  /** Whether a read that verifies (`Verification`) had to show it. The read may have shown it or missed it. */
   verified: boolean;
-  /** What has been reported of it: each thing once. */
+  /** Whether each defect was reported already: each is reported once. */
   failedVisible: boolean;
   duplicated: boolean;
   resurrected: boolean;
 }
 
-/** The user's tokens by name, with all that does not depend on reads; each is entered in the visit of its add. */
+/** Returns the user's tokens by name, with everything that does not depend on reads. It enters each token in the
+ * expected session of its add. */
 function tokensOf(operations: readonly Operation[], sessions: readonly LoginSession[]): Map<string, Token> {
   const tokens = new Map<string, Token>();
   let last: Token | undefined;
@@ -134,16 +137,16 @@ function tokensOf(operations: readonly Operation[], sessions: readonly LoginSess
       if (last !== undefined) last.next = token;
       last = token;
     }
-    noteAdd(token, operation, sessions[operation.session]?.visit);
+    noteAdd(token, operation, sessions[operation.session]?.expected);
   }
   return tokens;
 }
 
-function noteAdd(token: Token, add: Operation, visit: ExpectedSession | undefined): void {
+function noteAdd(token: Token, add: Operation, expected: ExpectedSession | undefined): void {
   if (add.outcome === 'fail') return;
   if (token.adds === 0) {
     token.add = add;
-    visit?.tokens.push(token);
+    expected?.tokens.push(token);
   }
   token.adds += 1;
   if (add.outcome === 'ok') token.acknowledgedMs = Math.min(token.acknowledgedMs, add.doneMs);
@@ -183,8 +186,8 @@ function noteRemoval(token: Token | undefined, removal: Operation): void {
 }
 
 /**
- * Shown although it was removed: the read began after the removal was acknowledged, and the add had certainly happened
- * before the removal began (an unknown add stays open: it may rightly be carried out after the removal).
+ * Whether a read shows a token although it was removed. The read began after the removal was acknowledged, and the add
+ * had certainly happened before the removal began. An unknown add may still be executed after the removal.
  */
 export function isResurrectedBy(token: Token, read: Operation): boolean {
   const { removal } = token;
@@ -195,16 +198,17 @@ export function isPossiblyRemoved(token: Token): boolean {
   return token.removalSentMs < Number.POSITIVE_INFINITY;
 }
 
-/** It was known when the read began, and when the read ended no removal had begun. */
+/** Whether a read must show a token: the token was known when the read began, and no removal began before the read
+ * ended. */
 export function mustShow(read: Operation, token: Token): boolean {
   return token.knownMs <= read.sentMs && read.doneMs <= token.removalSentMs;
 }
 
-/** All that is known of one user. */
+/** Everything that the history says about one user. */
 export interface Story {
-  /** In the order of sending. */
+  /** Operations in the order of sending. */
   readonly operations: readonly Operation[];
-  /** By number. */
+  /** Sessions by number. */
   readonly sessions: readonly LoginSession[];
   readonly tokens: ReadonlyMap<string, Token>;
 }
@@ -215,21 +219,21 @@ export function storyOf(operations: readonly Operation[], verification: Verifica
 }
 
 /**
- * Says which reads can verify a write. A read verifies only if it could have missed the write:
+ * Says which reads can verify a write. A read verifies a write only if a loss of the write would show in it:
  *
  *     write ---- fault ---- healed ---- read          verifies
- *     write ---- fault ---- read ---- healed          does not: the data may still be lost later
- *     write ---- read ---- logout ---- healed         verifies: the user ended the visit, so no later read is possible
+ *     write ---- fault ---- read ---- healed          does not verify: the data may still be lost later
+ *     write ---- read ---- logout ---- healed         verifies: the user logged out, so no later read is possible
  */
 export interface Verification {
-  /** A read verifies if it began at this moment or later. */
+  /** A read verifies if it began at this time or later. */
   readonly fromMs: number;
-  /** Only the read-back verifies: a fault was never healed, or no fault struck that could have ended. */
+  /** Whether only the read-back verifies, because a fault was never healed, or because no fault struck. */
   readonly finalOnly: boolean;
 }
 
-/** What is asked here of a visit: see `ExpectedSession`. */
-interface VisitEnd {
+/** The part of an `ExpectedSession` that verification needs. */
+interface ExpectedEnd {
   readonly endMs: number;
   readonly triedLate: boolean;
 }
@@ -241,22 +245,23 @@ export function verificationOf({ faults, phases }: Pick<RunRecord, 'faults' | 'p
   return { fromMs, finalOnly };
 }
 
-/** Whether a read began late enough to verify what was written before it, whatever it answered. */
+/** Whether a read began late enough to verify earlier writes, whatever its answer was. */
 export function isLateEnough({ sentMs, final }: Operation, { fromMs, finalOnly }: Verification): boolean {
   return finalOnly ? final === true : sentMs >= fromMs;
 }
 
-/** Whether a write was there to be lost by what was healed last, and its visit went on, so that a later read can tell. */
-export function isAtRisk(acknowledgedMs: number, { endMs }: VisitEnd, { fromMs, finalOnly }: Verification): boolean {
+/** Whether the last fault could lose a write. The session must also last beyond the healing, so that a read can show a
+ * loss. */
+export function isAtRisk(acknowledgedMs: number, { endMs }: ExpectedEnd, { fromMs, finalOnly }: Verification): boolean {
   return finalOnly ? endMs === Number.POSITIVE_INFINITY : acknowledgedMs <= fromMs && endMs >= fromMs;
 }
 
-/** Whether a good read of this visit verifies what was written before it. */
-export function canVerify(read: Operation, visit: VisitEnd, verification: Verification): boolean {
-  return isLateEnough(read, verification) || !isReadAgain(visit);
+/** Whether a good read of this session verifies the writes before it. */
+export function canVerify(read: Operation, expected: ExpectedEnd, verification: Verification): boolean {
+  return isLateEnough(read, verification) || !isReadAgain(expected);
 }
 
-/** Whether the visit was, or had to be, read after the last healing. Its user may have ended it before. */
-export function isReadAgain({ endMs, triedLate }: VisitEnd): boolean {
+/** Whether the cart was read, or had to be read, after the last healing. The user may have logged out before it. */
+export function isReadAgain({ endMs, triedLate }: ExpectedEnd): boolean {
   return triedLate || endMs === Number.POSITIVE_INFINITY;
 }

@@ -4,13 +4,13 @@ import type { Band } from '../band.js';
 import { FaultWatch, MemberWatch } from '../fault-findings.js';
 import { isOfPlan } from '../load.js';
 import { newTally, type Tally } from '../tally.js';
-import { withCandidates } from './blame.js';
+import { addCandidates } from './blame.js';
 import { judgeLogins } from './logins.js';
 import { judgeLosses } from './losses.js';
 import { judgeReads } from './reads.js';
 import { storyOf, type Verification, verificationOf } from './sessions.js';
 
-/** What a pass has counted: plain data, which a thread can send. */
+/** The counts of a pass: plain data that a thread can send. */
 export interface PassCounts {
   readonly tally: Tally;
   readonly faults: NestedCounts;
@@ -18,8 +18,8 @@ export interface PassCounts {
 }
 
 /**
- * Judges users one by one. Users cannot affect each other's tokens, so the passes over some users and over the others add
- * up to the pass over all.
+ * Judges users one by one. Users cannot affect each other's tokens. Passes over parts of the users therefore add up to
+ * the pass over all users.
  */
 export class UserPass {
   readonly tally = newTally();
@@ -28,7 +28,7 @@ export class UserPass {
   readonly #run: RunRecord;
   readonly #verification: Verification;
 
-  /** Of `run` all is needed but its operations. */
+  /** Reads everything of `run` except its operations. */
   constructor(run: RunRecord, band: Band) {
     this.#run = run;
     this.#verification = verificationOf(run);
@@ -52,7 +52,7 @@ export class UserPass {
     return { tally: this.tally, faults: this.faults.counts, members: this.members.counts };
   }
 
-  /** Takes what a pass over other users counted. */
+  /** Adds the counts of a pass over other users. */
   add({ tally, faults, members }: PassCounts): void {
     const { pauses, ...sums } = tally;
     const { pauses: ownPauses, ...ownSums } = this.tally;
@@ -62,11 +62,11 @@ export class UserPass {
     addCounts(this.members.counts, members);
   }
 
-  /** Names what can explain the incidents of one user: those from this place of the list on. */
+  /** Names the faults that can explain the incidents of one user, which begin at index `first` of the list. */
   #blameFrom(first: number, operations: readonly Operation[]): void {
     const { incidents } = this.tally;
     if (this.#run.faults.length === 0 || incidents.length === first) return;
-    incidents.push(...withCandidates(incidents.splice(first), operations, this.#run));
+    incidents.push(...addCandidates(incidents.splice(first), operations, this.#run));
   }
 
   #judge(operations: readonly Operation[]): void {
@@ -79,7 +79,7 @@ export class UserPass {
   }
 }
 
-/** Every operation that was sent counts, those that the plan does not hold too: replays and the read-back. */
+/** Counts every operation that was sent, including replays and the read-back, which are not part of the plan. */
 function countOperations(operations: readonly Operation[], { users, writes, requests, evidence }: Tally): void {
   users.total += 1;
   if (operations.some(({ kind, outcome }) => kind === 'login' && outcome === 'ok')) evidence.loggedIn += 1;

@@ -3,17 +3,17 @@ import { describeInterval, isSame, type ModeSummary, type RepeatedExpectation } 
 /** One line of a comparison. */
 export interface ResultChange {
   readonly mode: string;
-  /** `worse`: an expectation that was met is not met any more, or more runs lost something. */
+  /** `worse`: an expectation was met before and is not met now, or more runs lost something. */
   readonly kind: 'worse' | 'better' | 'same' | 'missing';
-  /** A change for the worse that fails the command: an expectation was met and is not met any more. */
+  /** Whether it fails the command: an expectation was met before and is not met now. */
   readonly fails: boolean;
   readonly text: string;
 }
 
 /**
- * Pure. What became worse since an earlier report of the same scenario, mode by mode, in the order of `now`.
+ * Lists what changed since an earlier report of the same scenario, mode by mode, in the order of `now`. Pure.
  * An expectation is met when every run that judged it met it. A share of lost runs is worse only when the two intervals
- * do not overlap. Modes and expectations that one of the two lacks are named.
+ * do not overlap. Modes and expectations that only one report holds are listed as missing.
  */
 export function compareWithEarlier(earlier: readonly ModeSummary[], now: readonly ModeSummary[]): ResultChange[] {
   const gone = earlier.filter(({ mode }) => !now.some(each => each.mode === mode));

@@ -1,28 +1,31 @@
 import type { FaultRecord, LabRecord, RunHeader, RunRecord } from '../../history/records.js';
 import type { Evidence, FaultFinding, Findings } from '../findings.js';
 
-/** Why a run does not prove what it seems to prove: whole sentences, each with what to do. */
+/** Reasons why a run does not prove what it seems to prove. Each is a whole sentence that says what to do. */
 export interface Doubts {
-  /** Nothing shows that what the scenario wanted broken was broken, and that it mattered. */
+  /** Nothing shows that a fault happened, or that it mattered to users. */
   readonly ofFaults: readonly string[];
-  /** Too little was done, or looked at again. */
+  /** Too few operations took place, or too little was read again. */
   readonly ofVerification: readonly string[];
-  /** A member did not come back: this is no doubt but a failure of the system. */
+  /** Members that did not come back. This is not a doubt but a failure of the system. */
   readonly notBack: readonly string[];
 }
 
-/** Above this the driver was late by itself, and what it measured is its own delay. */
+/** Above this the driver itself was late, and its measurements show its own delay. */
 export const driverLagP99MsMax = 20;
-/** With no processor idle for longer than this, on end, the servers may have been slow for want of one. Measured with two
- * labs on two cores: after 1.2 s of it calls of a store missed their half second, never after less than 1 s. */
+/** If all processors were busy for longer than this without a break, the servers may have been slow for that reason.
+ * Measured with two labs on two cores: after 1.2 s of full load, store calls missed their time-out of half a second.
+ * After less than 1 s, none did. */
 export const busyMsMax = 1_000;
-/** Above this share of the acknowledged writes, or of the users, too few were looked at again. */
+/** Above this share of unverified writes or users, too few were read again. */
 export const unverifiedPercentMax = 1;
-/** Above this share of the planned operations, too few took place. Above this share of the users, too few logged in. */
+/** Above this share of missing operations, too few took place. Above this share of missing logins, too few users
+ * logged in. */
 const missingPercentMax = 25;
-/** Below this share of the adds that were sent, too few were acknowledged. A cookie of 4 KB holds one in thirteen (`cookie-overflow`). */
+/** Below this share of acknowledged adds, there was too little to lose. A cookie of 4 KB holds one add in thirteen
+ * (`cookie-overflow`). */
 const acknowledgedPercentMin = 5;
-/** Below this share of what a fault could have taken, too little was read after it. */
+/** Below this share of the writes at risk, too little was read again after the fault. */
 const atRiskVerifiedPercentMin = 50;
 
 export function doubtsOf(run: RunRecord, findings: Findings): Doubts {
@@ -35,16 +38,16 @@ export function doubtsOf(run: RunRecord, findings: Findings): Doubts {
   };
 }
 
-/** Why what is about time or errors cannot be judged; undefined when it can. */
+/** Says why expectations about time or errors cannot be judged. Undefined when they can. */
 export function describeMachineDoubt({ lagMs, busyMs = 0 }: LabRecord): string | undefined {
   if (lagMs.p99 > driverLagP99MsMax)
     return `the driver itself was late (p99 ${lagMs.p99.toFixed(1)} ms, at most ${driverLagP99MsMax} ms allowed)`;
   if (busyMs > busyMsMax)
-    return `no processor was idle for ${(busyMs / 1000).toFixed(1)} s on end (at most ${busyMsMax / 1000} s allowed)`;
+    return `no processor was idle for ${(busyMs / 1000).toFixed(1)} s without a break (at most ${busyMsMax / 1000} s allowed)`;
   return undefined;
 }
 
-/** Why a run without a judged expectation proves nothing. */
+/** Says why a run without a judged expectation proves nothing. */
 export function describeUndecided({ header }: RunRecord, machine: string | undefined): string {
   if (machine !== undefined && header.expectations.length > 0)
     return `Nothing could be judged, because ${machine}: lower users.arrivals.rate, or free the machine, then run it again.`;
@@ -66,7 +69,7 @@ function describeFaultDoubts(fault: FaultRecord, findings: Findings): string[] {
   const detail = problem === undefined ? '' : ` (${problem})`;
   if (confirmedMs === null) {
     return [
-      `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: ${toSeeWhy(target)}, then run it again.`,
+      `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: ${adviseConfirming(target)}, then run it again.`,
     ];
   }
   const effect = describeEffectDoubts(
@@ -74,7 +77,7 @@ function describeFaultDoubts(fault: FaultRecord, findings: Findings): string[] {
     findings.faults.find(one => one.id === id),
   );
   if (healedMs !== null || notBack.length > 0) return effect;
-  const unhealed = `The fault "${id}" on ${target} was not healed before the end${detail}, so the read-back met a broken system: ${toHeal(target)}.`;
+  const unhealed = `The fault "${id}" on ${target} was not healed before the end${detail}, so the read-back met a broken system: ${adviseHealing(target)}.`;
   return [...effect, unhealed];
 }
 
@@ -86,21 +89,21 @@ function describeEffectDoubts({ id, target, expects }: FaultRecord, finding: Fau
   }
   const { seen, text } = finding.effect;
   if (seen > 0) return [];
-  return [`The fault "${id}" on ${target} had no effect that users could notice: ${text}. ${toHaveEffect(target)}`];
+  return [`The fault "${id}" on ${target} had no effect that users could notice: ${text}. ${adviseEffect(target)}`];
 }
 
-/** The effect of `exec` on the system is what `confirm` says; more users would not change that. */
-function toHaveEffect(target: string): string {
+/** Says how to give a fault an effect. For `exec`, only `confirm` shows the effect, so more users would not help. */
+function adviseEffect(target: string): string {
   return target === 'system'
     ? 'Take a confirm that fails until inject has done its work.'
     : 'Let more users come, lengthen the fault, or strike something that they use.';
 }
 
-function toHeal(target: string): string {
+function adviseHealing(target: string): string {
   return target === 'system' ? 'try its heal by hand' : 'lengthen phases.faults, or shorten "for" of this fault';
 }
 
-function toSeeWhy(target: string): string {
+function adviseConfirming(target: string): string {
   return target === 'system' ? 'try its commands by hand' : `look at what else strikes ${target}, and when`;
 }
 
@@ -132,14 +135,14 @@ function describeMissingEvidence(run: RunRecord, { users, writes, evidence }: Fi
 function describeFewLogins(total: number, { loggedIn }: Evidence): string[] {
   if (total - loggedIn <= (missingPercentMax / 100) * total) return [];
   return [
-    `Only ${loggedIn} of ${total} users could log in, so too few had a session to lose: look why logins fail, or let users come when nothing is broken.`,
+    `Only ${loggedIn} of ${total} users could log in, so too few had a session to lose: find out why logins fail, or let users come when nothing is broken.`,
   ];
 }
 
 function describeFewAdds(acknowledged: number, { adds }: Evidence): string[] {
   if (acknowledged >= (acknowledgedPercentMin / 100) * adds) return [];
   return [
-    `Only ${acknowledged} of ${adds} adds were acknowledged, so there was little to lose: look why adds fail, or let users write when nothing is broken.`,
+    `Only ${acknowledged} of ${adds} adds were acknowledged, so there was little to lose: find out why adds fail, or let users write when nothing is broken.`,
   ];
 }
 
@@ -164,11 +167,11 @@ function describeUnverified(count: number, total: number, what: string, did: str
   ];
 }
 
-/** A run that did far less than it planned shows little, however well that went. */
+/** Doubts a run that did far less than it planned: it shows little, even if everything went well. */
 function describeMissingOperations({ planned }: RunHeader, { sentOfPlan }: Findings): string[] {
   const missing = planned - sentOfPlan;
   if (missing <= (missingPercentMax / 100) * planned) return [];
   return [
-    `Only ${sentOfPlan} of ${planned} planned operations took place: lower users.arrivals.rate, raise users.think.median, or look why users had to wait.`,
+    `Only ${sentOfPlan} of ${planned} planned operations took place: lower users.arrivals.rate, raise users.think.median, or find out why users had to wait.`,
   ];
 }

@@ -19,8 +19,8 @@ import {
 import { parseWindow, type Window, windowPattern } from './windows.js';
 import type { FindingsWithin } from './within.js';
 
-/** `<metric> <operator> <number>`, or `... <number> %` for a share of the metric's natural total; `<metric> during
- * <window>` for a part of the run. */
+/** A parsed expectation: `<metric> <operator> <number>`. A `%` after the number means a share of the metric's total.
+ * `<metric> during <window>` counts only a part of the run. */
 export interface Expectation {
   readonly text: string;
   readonly level?: 'warn';
@@ -33,12 +33,13 @@ export interface Expectation {
 
 export interface EvaluatedExpectation {
   readonly text: string;
-  /** Absent: the verdict depends on it. */
+  /** Absent when the verdict depends on it. */
   readonly level?: 'warn';
   readonly met: boolean;
-  /** What was measured: `21`, `19 of 21 users.exposed (90.5 %)`, `not recovered`. */
+  /** The measured value: `21`, `19 of 21 users.exposed (90.5 %)`, `not recovered`. */
   readonly actual: string;
-  /** Why it was not judged: it is about time or errors, and the machine or the driver was late. `met` then means nothing. */
+  /** Why it was not judged: it is about time or errors, and the machine or the driver was late. `met` then has no
+   * meaning. */
   readonly notJudged?: string;
 }
 
@@ -58,36 +59,37 @@ const shape = new RegExp(
 const example =
   'expected <metric> <operator> <number>, for example "writes.lost == 0", "requests.failed < 1 %" or "requests.failed during recovery < 1 %"';
 
-/** Throws `ScenarioError` as `parseExpectation` does. */
+/** Parses an expectation or a warning. Throws `ScenarioError` as `parseExpectation` does. */
 export function parseLine(line: ExpectationLine): Expectation {
   return typeof line === 'string' ? parseExpectation(line) : { ...parseExpectation(line.warn), level: 'warn' };
 }
 
-/** Throws `ScenarioError`: what was found, what was expected. */
+/** Parses an expectation. Throws `ScenarioError`, which says what was found and what was expected. */
 export function parseExpectation(text: string): Expectation {
   const { metric, window, operator, number, percent } = shape.exec(text)?.groups ?? {};
-  if (metric === undefined || operator === undefined) throw new ScenarioError(`found ${quoted(text)}, ${example}`);
+  if (metric === undefined || operator === undefined) throw new ScenarioError(`found ${quote(text)}, ${example}`);
   if (!isMetric(metric)) throw new ScenarioError(unknownName('metric', metric, [...metricNames, memberMetric]));
   if (!isOperator(operator)) throw new ScenarioError(unknownName('operator', operator, Object.keys(operators)));
   if (percent !== undefined && !hasTotal(metric)) {
     throw new ScenarioError(
-      `found ${quoted(text)}, but a percentage of ${metric} has no meaning: only ${groupsWithTotal.join('.*, ')}.* have a total. Expected a plain number`,
+      `found ${quote(text)}, but a percentage of ${metric} has no meaning: only ${groupsWithTotal.join('.*, ')}.* have a total. Expected a plain number`,
     );
   }
   const whole = { text, metric, operator, number: Number(number), percent: percent !== undefined };
-  refuseWhatEveryRunMeets(whole);
-  return window === undefined ? whole : { ...whole, during: windowOf(metric, window) };
+  refuseCannotFail(whole);
+  return window === undefined ? whole : { ...whole, during: parseMetricWindow(metric, window) };
 }
 
-function windowOf(metric: string, window: string): Window {
+function parseMetricWindow(metric: string, window: string): Window {
   if (isWindowMetric(metric)) return parseWindow(window);
   throw new ScenarioError(
-    `found ${metric} during ${window}, but ${metric} is counted over the whole run: take "during ${window}" out. Within a window count ${[...windowMetricNames, memberMetric].join(', ')}`,
+    `found ${metric} during ${window}, but ${metric} is counted over the whole run: remove "during ${window}". Within a window count ${[...windowMetricNames, memberMetric].join(', ')}`,
   );
 }
 
-/** `writes.lost >= 0`, `requests.failed <= 100 %` and `writes.lost != 0.5` cannot fail, and so they show nothing. */
-function refuseWhatEveryRunMeets({ text, metric, operator, number, percent }: Expectation): void {
+/** Throws for an expectation that cannot fail, such as `writes.lost >= 0`, `requests.failed <= 100 %` or
+ * `writes.lost != 0.5`: it would show nothing. */
+function refuseCannotFail({ text, metric, operator, number, percent }: Expectation): void {
   if (!isPlainCount(metric)) return;
   const isFromZero = operator === '>=' && number === 0;
   const isUpToAll = percent && ((operator === '<=' && number >= 100) || (operator === '<' && number > 100));
@@ -95,55 +97,55 @@ function refuseWhatEveryRunMeets({ text, metric, operator, number, percent }: Ex
   if (!isFromZero && !isUpToAll && !isNoCount) return;
   const better = isFromZero ? '> 0' : isUpToAll ? '< 10 %' : '== 0';
   throw new ScenarioError(
-    `found ${quoted(text)}, which every run meets. Expected a limit that a run can fail, such as "${metric} ${better}"`,
+    `found ${quote(text)}, which every run meets. Expected a limit that a run can fail, such as "${metric} ${better}"`,
   );
 }
 
-/** Pure. A metric without a value meets nothing. `findings` are those of its window; undefined when nothing was planned
- * for it: that meets nothing either. */
+/** Compares an expectation with the findings of its window. Pure. An expectation is not met when its metric has no
+ * value. `findings` is undefined when nothing was planned in the window: then it is not met, either. */
 export function evaluate(
   expectation: Expectation,
   findings: Findings | FindingsWithin | undefined,
 ): EvaluatedExpectation {
   const { text, level } = expectation;
-  return { text, ...(level && { level }), ...comparison(expectation, findings) };
+  return { text, ...(level && { level }), ...compare(expectation, findings) };
 }
 
-function comparison(
+function compare(
   { metric, operator, number, percent }: Expectation,
   findings: Findings | FindingsWithin | undefined,
 ): Pick<EvaluatedExpectation, 'met' | 'actual'> {
   if (findings === undefined) return { met: false, actual: 'nothing planned in this window' };
   const value = measuredValue(metric, findings);
-  if (value === null) return { met: false, actual: withoutValue(metric, findings) };
+  if (value === null) return { met: false, actual: describeNoValue(metric, findings) };
   const total = percent ? totalOf(metric, findings) : undefined;
-  if (total === undefined) return { met: operators[operator](value, number), actual: rounded(value) };
-  if (total.value === 0) return { met: false, actual: `${rounded(value)}, and ${total.name} is 0` };
+  if (total === undefined) return { met: operators[operator](value, number), actual: formatNumber(value) };
+  if (total.value === 0) return { met: false, actual: `${formatNumber(value)}, and ${total.name} is 0` };
   const share = (100 * value) / total.value;
-  const actual = `${rounded(value)} of ${rounded(total.value)} ${total.name} (${rounded(share)} %)`;
+  const actual = `${formatNumber(value)} of ${formatNumber(total.value)} ${total.name} (${formatNumber(share)} %)`;
   return { met: operators[operator](share, number), actual };
 }
 
-/** Pure. Whether one case that was seen proves that the expectation is not met, whatever else was not seen: an upper limit
- * on losses or defects is exceeded. */
+/** Whether the cases that were seen prove that the expectation is not met, whatever stayed unseen: an upper limit on
+ * losses or defects is exceeded. Pure. */
 export function isDisproved(expectation: Expectation, findings: Findings): boolean {
   if (!isProvenByOne(expectation.metric) || !isUpperLimit(expectation) || expectation.during !== undefined)
     return false;
-  return !comparison(expectation, findings).met && (measuredValue(expectation.metric, findings) ?? 0) > 0;
+  return !compare(expectation, findings).met && (measuredValue(expectation.metric, findings) ?? 0) > 0;
 }
 
 export function isUpperLimit({ operator }: Expectation): boolean {
   return ['==', '<', '<='].includes(operator);
 }
 
-/** Pure. Whether a run that lost nothing cannot meet it: `users.loggedOut > 0`, `writes.lost >= 5 %`. */
+/** Whether only a run with losses can meet it: `users.loggedOut > 0`, `writes.lost >= 5 %`. Pure. */
 export function demandsLoss({ metric, operator, number }: Expectation): boolean {
   if (!isLossMetric(metric)) return false;
   if (operator === '>') return true;
   return operator === '!=' ? number === 0 : ['>=', '=='].includes(operator) && number > 0;
 }
 
-/** Pure. Whether a run that lost something can meet it: `writes.lost > 0`, `writes.lost < 50 %`. */
+/** Whether a run with losses can meet it: `writes.lost > 0`, `writes.lost < 50 %`. Pure. */
 export function allowsLoss(expectation: Expectation): boolean {
   const { metric, operator, number } = expectation;
   return isLossMetric(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
@@ -153,17 +155,17 @@ function isOperator(text: string): text is Operator {
   return Object.hasOwn(operators, text);
 }
 
-function withoutValue(metric: string, findings: Findings | FindingsWithin): string {
+function describeNoValue(metric: string, findings: Findings | FindingsWithin): string {
   if (metric === 'recoveryMs' && 'recovery' in findings)
     return findings.recovery === 'none' ? 'no fault was confirmed' : findings.recovery;
   return /^(?:latencyMs|serviceMs)\./.test(metric) ? 'no answer to measure' : 'not counted';
 }
 
-/** For people: three decimals at most; the comparison itself is exact. */
-function rounded(value: number): string {
+/** Formats a number for people, with three decimals at most. The comparison itself is exact. */
+function formatNumber(value: number): string {
   return String(Math.round(value * 1000) / 1000);
 }
 
-function quoted(text: string): string {
+function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
 }

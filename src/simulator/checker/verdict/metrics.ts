@@ -1,7 +1,7 @@
 import type { Findings } from '../findings.js';
 import type { FindingsWithin } from './within.js';
 
-/** The metrics that an expectation can be about: the numbers of `Findings`, under the names of the JSON report. */
+/** This file lists the metrics of expectations: the numbers of `Findings`, under the names of the JSON report. */
 
 const percentiles = ['p50', 'p90', 'p99', 'max'] as const;
 
@@ -23,7 +23,7 @@ const groups = {
   members: ['ejectedAtEnd', 'idleAfterHealing', 'notBack'],
 } as const satisfies { readonly [G in keyof Findings]?: readonly (keyof Findings[G])[] };
 
-/** Those that can be counted of a part of a run. */
+/** The metrics that can be counted in a part of a run. */
 const groupsWithin = {
   users: ['total', 'loggedOut'],
   writes: ['acknowledged', 'unknown', 'lost'],
@@ -35,7 +35,7 @@ const groupsWithin = {
 export const metricNames: readonly string[] = [...namesIn(groups), 'recoveryMs'];
 export const windowMetricNames: readonly string[] = namesIn(groupsWithin);
 
-/** The name shown to people: `members.<name>.answered` stands for one metric of each backend and proxy. */
+/** The name that messages show. It stands for one metric of each backend and proxy. */
 export const memberMetric = 'members.<name>.answered';
 const memberPattern = /^members\.(?<member>[a-z][a-z0-9-]*)\.answered$/;
 
@@ -52,23 +52,23 @@ export function isWindowMetric(name: string): boolean {
   return windowMetricNames.includes(name) || memberOf(name) !== undefined;
 }
 
-/** Whether every run counts it, from 0 on. Every other metric may be without a value. */
+/** Whether every run counts it, from 0 on. Any other metric can lack a value. */
 export function isPlainCount(metric: string): boolean {
-  const hasNoValueAtTimes = /^(?:latencyMs|serviceMs|noSession|stores)\.|^recoveryMs$|^users\.exposed$/;
-  return !hasNoValueAtTimes.test(metric);
+  const canLackValue = /^(?:latencyMs|serviceMs|noSession|stores)\.|^recoveryMs$|^users\.exposed$/;
+  return !canLackValue.test(metric);
 }
 
-/** Whether it is about time or errors: a late driver or a busy machine explains those as well as the system does. */
+/** Whether it is about time or errors. A late driver or a busy machine can cause those just as the system can. */
 export function dependsOnMachine(metric: string): boolean {
   return /^(?:requests|latencyMs|serviceMs)\.|^recoveryMs$|^writes\.unknown$|^members\.(?:ejected|idle)/.test(metric);
 }
 
-/** The metrics that are a loss of a session or of what it held. */
+/** The metrics that count a loss of a session or of its data. */
 const losses = [
   ...['users.loggedOut', 'users.loggedOutHard', 'users.silentlyReset', 'users.flickered', 'users.loggedOutUnexposed'],
   ...['writes.lost', 'writes.unexplained', 'writes.stale'],
 ];
-/** Only a defect of the system explains these. */
+/** The metrics that only a defect of the system can raise. */
 const defects = [
   ...['users.identitySwapped', 'users.logoutNotHonoured', 'users.sessionKept'],
   ...['writes.phantom', 'writes.duplicated', 'writes.resurrected', 'writes.failedVisible', 'members.notBack'],
@@ -78,12 +78,12 @@ export function isLossMetric(metric: string): boolean {
   return losses.includes(metric);
 }
 
-/** Whether one case that was seen proves it, whatever else was not seen. */
+/** Whether one seen case is a proof, whatever stayed unseen. */
 export function isProvenByOne(metric: string): boolean {
   return losses.includes(metric) || defects.includes(metric) || metric.startsWith('guarantees.');
 }
 
-/** A share is taken of what can have been struck: users logged out of the exposed ones. */
+/** The share of these metrics is a share of the exposed users: only they can have been struck. */
 const ofExposed = ['loggedOut', 'loggedOutHard', 'silentlyReset', 'flickered'];
 const totals: Readonly<Record<string, string>> = {
   users: 'users.total',
@@ -96,7 +96,7 @@ export function hasTotal(metric: string): boolean {
   return totals[metric.split('.')[0] ?? ''] !== undefined;
 }
 
-/** Returns what 100 % is. Undefined where a share makes no sense. */
+/** Returns the total that is 100 %. Undefined when a share has no meaning. */
 export function totalOf(
   metric: string,
   findings: Findings | FindingsWithin,
@@ -110,7 +110,7 @@ export function totalOf(
     : { name: 'users.exposed', value: exposed };
 }
 
-/** Returns the value of a metric. Null: it was not counted, or there was nothing to take it of. A list counts its entries. */
+/** Returns the value of a metric; for a list, its length. Null: it was not counted, or there was nothing to measure. */
 export function measuredValue(metric: string, findings: Findings | FindingsWithin): number | null {
   const member = memberOf(metric);
   if (member !== undefined) return findings.members.answered[member] ?? null;

@@ -2,7 +2,8 @@ import type { Findings } from '../findings.js';
 import type { EvaluatedExpectation } from './expectations.js';
 import type { JudgedRun, Verdict, VerdictWord } from './verdict.js';
 
-/** How often something happened, and the share of all such runs in which it happens: 95 % of such intervals hold it. */
+/** How often something happened, and an interval for its true share of runs. 95 % of such intervals hold the true
+ * share. */
 export interface Interval {
   readonly times: number;
   readonly of: number;
@@ -14,7 +15,7 @@ export interface Interval {
 /** The result of one run, as a report keeps it. */
 export interface RunResult {
   readonly word: VerdictWord;
-  /** It logged a user out or lost a write. */
+  /** Whether the run logged a user out or lost a write. */
   readonly lostAnything: boolean;
   readonly expectations: readonly EvaluatedExpectation[];
 }
@@ -24,7 +25,7 @@ export interface ModeSummary {
   readonly mode: string;
   readonly runs: number;
   readonly verdicts: Readonly<Record<VerdictWord, number>>;
-  /** Runs that lost something. An inconclusive run counts only if it is one of them. */
+  /** Runs that lost something. An inconclusive run counts only if it lost something. */
   readonly lost: Interval;
   readonly expectations: readonly RepeatedExpectation[];
 }
@@ -34,7 +35,8 @@ export interface RepeatSummary extends ModeSummary {
   readonly figures: readonly Spread[];
 }
 
-/** `held` of `judged` runs met it. Inconclusive runs, and runs that could not judge it, are left out of both. */
+/** An expectation that `held` of `judged` runs met. Both leave out inconclusive runs, and runs that could not judge
+ * it. */
 export interface RepeatedExpectation {
   readonly text: string;
   readonly level?: 'warn';
@@ -44,10 +46,11 @@ export interface RepeatedExpectation {
   readonly high: number;
 }
 
-/** Null where no run has a value. Runs without one (nothing recovered, nothing answered) are left out. */
+/** The range of one figure over several runs. It leaves out runs without a value (nothing recovered, nothing answered).
+ * Null: no run has a value. */
 export interface Spread {
   readonly name: string;
-  /** Runs that have a value. */
+  /** Number of runs that have a value. */
   readonly runs: number;
   readonly min: number | null;
   readonly median: number | null;
@@ -57,7 +60,7 @@ export interface Spread {
 /** The 97.5th percentile of the normal distribution. */
 const z = 1.959964;
 
-/** Pure. The Wilson score interval at 95 %. Of no run it is everything, from 0 to 1. */
+/** Returns the Wilson score interval at 95 %. Without any run it reaches from 0 to 1. Pure. */
 export function wilsonInterval(times: number, of: number): Interval {
   if (of === 0) return { times, of, low: 0, high: 1 };
   const share = times / of;
@@ -72,14 +75,14 @@ export function wilsonInterval(times: number, of: number): Interval {
   };
 }
 
-/** Pure. `below 16 % (95 %)`, `5.2 % to 36 % (95 %)`, `above 84 % (95 %)`. */
+/** Describes an interval: `below 16 % (95 %)`, `5.2 % to 36 % (95 %)` or `above 84 % (95 %)`. Pure. */
 export function describeInterval({ times, of, low, high }: Interval): string {
   if (of === 0) return 'nothing was judged';
   if (times === 0) return `below ${percent(high)} (95 %)`;
   return times === of ? `above ${percent(low)} (95 %)` : `${percent(low)} to ${percent(high)} (95 %)`;
 }
 
-/** Pure. `0 of 20 runs lost anything: below 16 % (95 %)`. */
+/** Describes how many runs lost something: `0 of 20 runs lost anything: below 16 % (95 %)`. Pure. */
 export function describeLost({ lost, runs }: ModeSummary): string {
   const left = runs - lost.of;
   const without = left === 0 ? '' : `; ${left} inconclusive ${left === 1 ? 'run is' : 'runs are'} not counted`;
@@ -87,14 +90,14 @@ export function describeLost({ lost, runs }: ModeSummary): string {
   return `${lost.times} of ${lost.of} runs lost ${something}: ${describeInterval(lost)}${without}`;
 }
 
-/** Two significant digits. Near 100 % those of what is missing, or 99.6 % would read 100 %. */
+/** Formats a share with two significant digits. Near 100 % it rounds the rest to 100 %: 99.6 % must not read 100 %. */
 function percent(share: number): string {
   const value = 100 * share;
   if (value <= 99) return `${Number(value.toPrecision(2))} %`;
   return `${Number((100 - Number((100 - value).toPrecision(2))).toFixed(4))} %`;
 }
 
-/** Pure. One summary for each mode that ran more than once, in the order in which the modes first come. */
+/** Returns one summary for each mode that ran more than once, in the order in which the modes first appear. Pure. */
 export function summarizeRepeats(runs: readonly JudgedRun[]): RepeatSummary[] {
   const modes = [...new Set(runs.map(({ run }) => run.header.mode))];
   return modes
@@ -103,7 +106,7 @@ export function summarizeRepeats(runs: readonly JudgedRun[]): RepeatSummary[] {
     .map(summarizeMode);
 }
 
-/** Pure. `runs`: all of one mode. */
+/** Summarizes all runs of one mode. Pure. */
 export function summarizeMode(runs: readonly JudgedRun[]): RepeatSummary {
   const mode = runs[0]?.run.header.mode ?? '';
   return {
@@ -112,7 +115,7 @@ export function summarizeMode(runs: readonly JudgedRun[]): RepeatSummary {
   };
 }
 
-/** Pure. `results`: those of all runs of one mode. */
+/** Summarizes the results of all runs of one mode. Pure. */
 export function summarizeResults(mode: string, results: readonly RunResult[]): ModeSummary {
   const conclusive = results.filter(({ word }) => word !== 'inconclusive');
   const lossy = results.filter(({ lostAnything }) => lostAnything);
@@ -126,7 +129,7 @@ export function summarizeResults(mode: string, results: readonly RunResult[]): M
   };
 }
 
-/** Whether a run with these counts lost anything: the question that the interval of many runs answers. */
+/** Whether a run with these counts lost anything. The interval over many runs counts such runs. */
 export function hasLosses(lost: number, loggedOut: number): boolean {
   return lost > 0 || loggedOut > 0;
 }
@@ -160,20 +163,20 @@ function summarizeExpectation(wanted: EvaluatedExpectation, conclusive: readonly
   return { text, ...(level && { level }), held: held.length, judged: judged.length, low, high };
 }
 
-/** Returns each expectation once, in the order in which they first come. */
+/** Returns each expectation once, in the order of first appearance. */
 function expectationsIn(results: readonly Pick<RunResult, 'expectations'>[]): EvaluatedExpectation[] {
   const all = results.flatMap(({ expectations }) => expectations);
   return all.filter((one, index) => all.findIndex(other => isSame(other, one)) === index);
 }
 
-/** Pure. An expectation and a warning of the same text are two. */
+/** Whether two expectations are the same. An expectation and a warning with the same text are not. Pure. */
 export function isSame(a: Pick<EvaluatedExpectation, 'text' | 'level'>, b: typeof a): boolean {
   return a.text === b.text && a.level === b.level;
 }
 
 /**
- * Pure. One verdict for several runs of one scenario and mode. One fail is a fail, since a counterexample is a proof.
- * Passes beside inconclusive runs are inconclusive: not every run was looked at.
+ * Returns one verdict for several runs of one scenario and mode. Pure. One fail makes it a fail, since a counterexample
+ * is a proof. Passes together with inconclusive runs are inconclusive: some runs proved nothing.
  */
 export function judgeRepeats(verdicts: readonly Verdict[]): Verdict {
   const [first, ...more] = verdicts;
@@ -201,7 +204,8 @@ function describeMixture(runs: number, { fail, inconclusive }: Record<VerdictWor
   return `${inconclusive} of ${runs} runs were inconclusive, so the passes of the others do not stand for all.`;
 }
 
-/** Runs that could not judge it are left out, unless none could. */
+/** Joins the results of one expectation over all runs. It leaves out runs that could not judge it, unless none
+ * could. */
 function joinResults(wanted: EvaluatedExpectation, verdicts: readonly Verdict[]): EvaluatedExpectation {
   const all = verdicts.flatMap(({ expectations }) => expectations.filter(one => isSame(one, wanted)));
   const judged = all.filter(({ notJudged }) => notJudged === undefined);

@@ -22,11 +22,11 @@ export interface Verdict {
   /** Why it is inconclusive, or which expectations were not met: whole sentences. */
   readonly reasons: readonly string[];
   readonly expectations: readonly EvaluatedExpectation[];
-  /** A run on a machine that is less busy would say more: worth another try. */
+  /** Set when the machine was too busy to judge everything: another run on a less busy machine may say more. */
   readonly machineWasBusy?: true;
 }
 
-/** A run with all that was computed from it, for reporters. */
+/** A run with everything that was computed from it, for reports. */
 export interface JudgedRun {
   readonly run: RunRecord;
   readonly findings: Findings;
@@ -34,17 +34,17 @@ export interface JudgedRun {
 }
 
 /**
- * Pure. Judges a run. A verdict needs evidence:
+ * Judges a run. Pure. A verdict needs evidence:
  *
- *     one loss or defect above its limit           -> fail: a counterexample is a proof, whatever else was not seen
+ *     one loss or defect above its limit           -> fail: a counterexample is a proof, whatever stayed unseen
  *     a fault without confirmation or effect       -> inconclusive: nothing shows that the scenario took place
  *     an upper limit that was exceeded             -> fail, unless the machine explains it: then it is not judged
  *     too few users, writes or operations verified -> inconclusive
  *     anything else that is not met                -> fail
  *     all met, and at least one of them judged     -> pass
  *
- * A warning decides nothing. Throws `ScenarioError` when an expectation of the header does not parse, or names a window or
- * a member that the run does not have.
+ * A warning never changes the verdict. Throws `ScenarioError` when an expectation of the header does not parse, or
+ * names a window or a member that the run does not have.
  */
 export function judge(run: RunRecord, findings: Findings): Verdict {
   const machine = describeMachineDoubt(run.lab);
@@ -63,9 +63,9 @@ export function judge(run: RunRecord, findings: Findings): Verdict {
 }
 
 interface Weighed {
-  /** Sentences about what is certainly wrong. */
+  /** Sentences that say what is certainly wrong. */
   readonly failures: readonly string[];
-  /** Why the run proves nothing beyond that. */
+  /** Sentences that say why the run proves nothing more. */
   readonly reasons: readonly string[];
 }
 
@@ -79,24 +79,24 @@ function weigh(deciding: readonly Compared[], findings: Findings, doubts: Doubts
     return reasons.length === 0 || hasExcess;
   };
   const notBack = findings.members.notBack.length > 0 ? doubts.notBack : [];
-  return { failures: [...notBack, ...unmet.filter(isCertain).map(({ result }) => unmetSentence(result))], reasons };
+  return { failures: [...notBack, ...unmet.filter(isCertain).map(({ result }) => describeUnmet(result))], reasons };
 }
 
-/** Pure. A sentence for each expectation that only warns, and is not met. */
+/** Returns a sentence for each warning that is not met. Pure. */
 export function warningsOf({ expectations }: Pick<Verdict, 'expectations'>): string[] {
-  return expectations.filter(({ level, met }) => level === 'warn' && !met).map(unmetSentence);
+  return expectations.filter(({ level, met }) => level === 'warn' && !met).map(describeUnmet);
 }
 
-function unmetSentence({ text, actual }: EvaluatedExpectation): string {
+function describeUnmet({ text, actual }: EvaluatedExpectation): string {
   return `Expected ${text}; it was ${actual}.`;
 }
 
 interface Compared {
   readonly expectation: Expectation;
   readonly result: EvaluatedExpectation;
-  /** Why it shows nothing, whether it is met or not. */
+  /** Why its result shows nothing, whether it is met or not. */
   readonly doubts: readonly string[];
-  /** It is an upper limit, and something was counted. */
+  /** Whether it is an upper limit and its metric is above 0. */
   readonly hasExcess: boolean;
 }
 
@@ -110,23 +110,23 @@ function compareLine(
   refuseUnknownMember(metric, run);
   if (during === undefined) {
     const doubts = metric === 'recoveryMs' && findings.recovery === 'unknown' ? [describeUnknownRecovery(text)] : [];
-    return withMachine({ expectation, ...outcomeOf(expectation, findings), doubts }, machine);
+    return markNotJudged({ expectation, ...evaluateWithin(expectation, findings), doubts }, machine);
   }
   const strange = strangeWindow(during, run.header.faults);
   if (strange !== undefined) throw new ScenarioError(strange);
   const span = spanOf(during, run);
   const within = span && findingsWithin(run, findings, span);
   const doubts = within === undefined ? describeMissingWindow(expectation, span) : [];
-  return withMachine({ expectation, ...outcomeOf(expectation, within), doubts }, machine);
+  return markNotJudged({ expectation, ...evaluateWithin(expectation, within), doubts }, machine);
 }
 
-function outcomeOf(expectation: Expectation, found: Findings | FindingsWithin | undefined) {
+function evaluateWithin(expectation: Expectation, found: Findings | FindingsWithin | undefined) {
   const value = found === undefined ? null : measuredValue(expectation.metric, found);
   return { result: evaluate(expectation, found), hasExcess: isUpperLimit(expectation) && (value ?? 0) > 0 };
 }
 
-/** Marks an expectation about time or errors as not judged when the machine or the driver was late. */
-function withMachine(one: Compared, machine: string | undefined): Compared {
+/** Marks an expectation about time or errors as not judged if the machine or the driver was late. */
+function markNotJudged(one: Compared, machine: string | undefined): Compared {
   if (machine === undefined || !dependsOnMachine(one.expectation.metric)) return one;
   return { ...one, result: { ...one.result, notJudged: machine }, doubts: [] };
 }
@@ -144,7 +144,7 @@ function describeUnknownRecovery(text: string): string {
 
 function describeMissingWindow({ text, during }: Expectation, span: Span | undefined): string[] {
   if (span !== undefined) return [describeEmptyWindow(text, span)];
-  // A fault that never struck is a doubt of its own.
+  // A fault that never struck already is a doubt (`doubts.ts`).
   if (during === undefined || !('phase' in during)) return [];
   return [
     `The run never came to the phase ${during.phase}, so nothing shows whether ${text}: run it again, to its end.`,

@@ -6,27 +6,27 @@ import { type PhaseName, phaseNames, type RunRecord } from '../../history/record
 /** The part of a run that an expectation is about, as written behind `during`. */
 export type Window =
   | { readonly phase: (typeof windowPhases)[number] }
-  /** From when the fault was requested until it was healed. */
+  /** The id of a fault: from its request until it was healed. */
   | { readonly fault: string }
-  /** Time of the run. */
+  /** A span of the run's time. */
   | Span;
 
-/** Milliseconds since the start of the run; the end is not part of it. */
+/** A span in milliseconds since the start of the run. `untilMs` is not part of it. */
 export interface Span {
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-/** Those in which users live their plan: nothing is planned for the others, so nothing could be seen in them. */
+/** The phases in which users follow their plan. Nothing is planned in the others, so nothing could be seen there. */
 export const windowPhases = ['warmup', 'baseline', 'faults', 'recovery'] as const satisfies readonly PhaseName[];
 
-/** `during <this>`: as text of a regular expression, without groups or anchors. Faults have ids of the same letters. */
+/** The text of a regular expression for a window, without groups or anchors. Fault ids use the same characters. */
 export const windowPattern = '[a-z0-9][a-z0-9.-]*';
 
 const betweenMoments = new RegExp(`^(?<from>${durationPattern})\\.\\.(?<until>${durationPattern})$`);
 
-/** Throws `ScenarioError` when it is a span that goes backwards or a phase without users. Whether there is such a fault is
- * not known here: see `strangeWindow`. */
+/** Parses a window. Throws `ScenarioError` for a span that goes backwards or a phase without users. It does not know
+ * the faults of the run: see `strangeWindow`. */
 export function parseWindow(text: string): Window {
   const { from = '', until = '' } = betweenMoments.exec(text)?.groups ?? {};
   const [fromMs, untilMs] = [parseDuration(from), parseDuration(until)];
@@ -45,13 +45,15 @@ export function parseWindow(text: string): Window {
   );
 }
 
-/** Says what is wrong with a window that is named after a fault, and after none of these; undefined when nothing is. */
+/** Says what is wrong with a window that names a fault which is not among `faultIds`. Undefined when nothing is
+ * wrong. */
 export function strangeWindow(window: Window, faultIds: readonly string[]): string | undefined {
   if (!('fault' in window) || faultIds.includes(window.fault)) return undefined;
   return unknownName('window', window.fault, [...windowPhases, ...faultIds, '<from>..<until>']);
 }
 
-/** Pure. Undefined when the run never came to it: a fault that never struck. One that was never healed lasts to the end. */
+/** Returns the span of a window. Pure. Undefined when the run never reached it, as for a fault that never struck. A
+ * fault that was never healed lasts to the end. */
 export function spanOf(window: Window, { phases, faults }: RunRecord): Span | undefined {
   if ('fromMs' in window) return window;
   if ('phase' in window) {

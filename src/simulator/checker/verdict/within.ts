@@ -4,7 +4,7 @@ import { dropsOf, isOfPlan, LoadColumns } from '../load.js';
 import { percentilesOf } from '../percentiles.js';
 import type { Span } from './windows.js';
 
-/** What can be counted of a part of a run. */
+/** The findings that can be counted in a part of a run. */
 export interface FindingsWithin {
   readonly users: Pick<Findings['users'], 'total' | 'loggedOut'>;
   readonly writes: Pick<Findings['writes'], 'acknowledged' | 'unknown' | 'lost'>;
@@ -15,13 +15,14 @@ export interface FindingsWithin {
 }
 
 /**
- * The findings of one window: pure, from the history and what was found in the whole of it. Undefined when nothing was
- * planned for the window: then nothing was seen that could be good or bad.
+ * Returns the findings of one window, from the history and the findings of the whole run. Pure. Undefined when nothing
+ * was planned in the window: it then shows nothing, good or bad.
  *
- *   requests, latencies, unknown writes    belong to the window for which the operation was planned
- *   acknowledged and lost writes           to the one in which the write was acknowledged, whenever its loss was seen
- *   answers of a member                    to the one in which they ended
- *   users logged out                       to the one in which it was seen; all of them: who did anything in it
+ *   requests, latencies, unknown writes    count in the window for which the operation was planned
+ *   acknowledged and lost writes           count in the window of the acknowledgement, whenever the loss was seen
+ *   answers of a member                    count in the window in which they ended
+ *   users logged out                       count in the window in which the logout was seen
+ *   all users                              count in each window in which an operation of theirs was planned or ended
  */
 export function findingsWithin(run: RunRecord, findings: Findings, span: Span): FindingsWithin | undefined {
   const { incidents } = findings;
@@ -47,7 +48,7 @@ export function findingsWithin(run: RunRecord, findings: Findings, span: Span): 
   };
 }
 
-/** Counts while the operations go by: those of a long history do not fit on the heap together. */
+/** Counts the operations one at a time: those of a long history do not fit on the heap together. */
 class WindowCounts {
   readonly active = new Set<string>();
   readonly answered: Record<string, number>;

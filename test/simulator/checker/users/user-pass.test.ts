@@ -23,7 +23,7 @@ const effects: readonly ExpectedEffect[] = [
   { kind: 'asked', store: 'redis' },
 ];
 
-/** Every effect at once, in the middle of the history, and every defect that it has room for. */
+/** Returns a run with every effect at once, in the middle of the history, and every defect that fits into it. */
 function struck(operations: readonly Operation[], choice: number): ListedRun {
   const defective = Object.values(defects).reduce((before, plant) => plant(before, choice) ?? before, operations);
   const endMs = defective.reduce((last, { doneMs }) => Math.max(last, doneMs), 0);
@@ -35,7 +35,7 @@ function struck(operations: readonly Operation[], choice: number): ListedRun {
 }
 
 describe('passes over some of the users', () => {
-  it('add up to the pass over all of them', () => {
+  it('add up to the pass over all users', () => {
     fc.assert(
       fc.property(correctHistory, fc.nat(1000), fc.integer({ min: 1, max: 4 }), (operations, choice, parts) => {
         const run = struck(operations, choice);
@@ -52,7 +52,7 @@ describe('passes over some of the users', () => {
     );
   });
 
-  it('are made by threads of a history outside the heap', async () => {
+  it('run in threads for a history outside the heap', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'user-pass-test-'));
     try {
       const file = path.join(folder, 'history.ndjson');

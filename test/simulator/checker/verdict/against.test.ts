@@ -4,7 +4,8 @@ import { type ModeSummary, type RunResult, summarizeResults } from '#src/simulat
 
 const nothingLost = 'writes.lost == 0';
 
-/** So many runs, of which so many lost something and did not meet that nothing is lost. */
+/** Returns a summary of `runs` runs. `lossy` of them lost something and did not meet the expectation that nothing
+ * is. */
 function summary(runs: number, lossy: number, text = nothingLost, mode = 'redis', level?: 'warn'): ModeSummary {
   const results = Array.from({ length: runs }, (_, index): RunResult => {
     const lostAnything = index < lossy;
@@ -18,7 +19,7 @@ const textsOf = (before: readonly ModeSummary[], now: readonly ModeSummary[]) =>
   compareWithEarlier(before, now).map(({ mode, text }) => `${mode}: ${text}`);
 
 describe('a comparison with an earlier report', () => {
-  it('is worse, and fails, where an expectation held in every run and does not any more', () => {
+  it('is worse, and fails, when an expectation held in every run before and does not now', () => {
     const [change] = compareWithEarlier([summary(20, 0)], [summary(20, 1)]);
     expect(change).to.deep.equal({
       mode: 'redis',
@@ -33,7 +34,7 @@ describe('a comparison with an earlier report', () => {
     expect(changes.some(({ fails }) => fails)).to.equal(false);
   });
 
-  it('does not fail for a warning, and says that it is one', () => {
+  it('does not fail for a warning, and marks it as a warning', () => {
     const [change] = compareWithEarlier(
       [summary(3, 0, nothingLost, 'redis', 'warn')],
       [summary(3, 3, nothingLost, 'redis', 'warn')],
@@ -70,21 +71,21 @@ describe('a comparison with an earlier report', () => {
     });
   }
 
-  it('names the modes that one of the two lacks', () => {
+  it('names the modes that only one report holds', () => {
     expect(textsOf([summary(1, 0, nothingLost, 'jwt')], [summary(1, 0, nothingLost, 'sticky')])).to.deep.equal([
       'sticky: the earlier report does not hold this mode',
       'jwt: this run does not hold this mode, the earlier report does',
     ]);
   });
 
-  it('names the expectations that one of the two lacks', () => {
+  it('names the expectations that only one report holds', () => {
     expect(textsOf([summary(1, 0, 'writes.phantom == 0')], [summary(1, 0)]).slice(0, 2)).to.deep.equal([
       'redis: the earlier report does not hold writes.lost == 0',
       'redis: this run does not expect writes.phantom == 0, the earlier one did',
     ]);
   });
 
-  it('compares nothing with runs that are all inconclusive, and says so once', () => {
+  it('does not compare a mode whose runs are all inconclusive, and says so once', () => {
     const result = { word: 'inconclusive', lostAnything: false, expectations: [] } as const;
     const doubtful = summarizeResults('redis', [result, result]);
     expect(textsOf([summary(1, 0)], [doubtful])).to.deep.equal([
@@ -95,7 +96,7 @@ describe('a comparison with an earlier report', () => {
     ]);
   });
 
-  it('says which of the two could not judge an expectation', () => {
+  it('says which report could not judge an expectation', () => {
     const expectations = [{ text: nothingLost, met: false, actual: '1', notJudged: 'the driver was late' }];
     const unjudged = summarizeResults('redis', [{ word: 'pass', lostAnything: false, expectations }]);
     expect(textsOf([summary(1, 0)], [unjudged])[0]).to.equal('redis: this run could not judge writes.lost == 0');

@@ -106,7 +106,7 @@ describe('expectations', () => {
     ['requests.failed != 101 %', 'which every run meets'],
     ['members.backend-1.anwsered > 0', 'unknown metric "members.backend-1.anwsered"'],
     ['members.ejectedAtEnd during recovery == 0', 'members.ejectedAtEnd is counted over the whole run'],
-    ['writes.stale during recovery == 0', 'writes.stale is counted over the whole run: take "during recovery" out'],
+    ['writes.stale during recovery == 0', 'writes.stale is counted over the whole run: remove "during recovery"'],
     ['recoveryMs during recovery < 1', 'Within a window count users.total, users.loggedOut, writes.acknowledged'],
     ['latencyMs.p99 during recovery < 5 %', 'a percentage of latencyMs.p99 has no meaning'],
     ['requests.failed during quiesce == 0', 'found the window quiesce, for which nothing is planned'],
@@ -122,14 +122,14 @@ describe('expectations', () => {
     });
   }
 
-  it('can be about every number of the findings, and about nothing else', () => {
+  it('can use every number of the findings, and nothing else', () => {
     const { pauses: _pauses, sentOfPlan: _sent, evidence: _evidence, ...countable } = findings;
     const numbers = Object.entries(countable).flatMap(([group, value]) => {
       if (typeof value === 'number') return [group];
       const isGroup = typeof value === 'object' && value !== null && !Array.isArray(value);
       return Object.keys(isGroup ? value : {}).map(name => `${group}.${name}`);
     });
-    // Of each member by its name.
+    // `answered` has one metric for each member name.
     expect([...metricNames, 'members.answered'].sort()).to.deep.equal(numbers.sort());
   });
 
@@ -141,12 +141,12 @@ describe('expectations', () => {
     ['requests.failed during 500ms..1.5s < 1 %', { fromMs: 500, untilMs: 1500 }],
   ];
   for (const [text, during] of windows) {
-    it(`knows the window of ${text.trim()}`, () => {
+    it(`parses the window of ${text.trim()}`, () => {
       expect(parseExpectation(text).during).to.deep.equal(during);
     });
   }
 
-  it('meets nothing in a window for which nothing was planned', () => {
+  it('are not met in a window for which nothing was planned', () => {
     for (const comparison of ['== 0', '!= 0', '>= 1', '< 1 %']) {
       const text = `requests.failed during recovery ${comparison}`;
       const actual = 'nothing planned in this window';
@@ -154,21 +154,21 @@ describe('expectations', () => {
     }
   });
 
-  it('keeps the level of a line', () => {
+  it('keep the level of their line', () => {
     expect(parseLine('writes.lost == 0')).not.to.have.property('level');
     expect(parseLine({ warn: 'writes.lost == 0' })).to.include({ level: 'warn', text: 'writes.lost == 0' });
     expect(evaluate(parseLine({ warn: 'writes.lost == 0' }), findings)).to.include({ level: 'warn', met: false });
     expect(() => parseLine({ warn: 'writes.lots == 0' })).to.throw(ScenarioError, 'unknown metric');
   });
 
-  it('counts within a window what is a part of the findings, and measures each of it', () => {
+  it('can measure every metric of a window', () => {
     expect(metricNames).to.include.members([...windowMetricNames]);
     for (const metric of windowMetricNames) {
       expect(evaluate(parseExpectation(`${metric} during faults > 0`), findings).actual, metric).to.match(/^[\d.]+$/);
     }
   });
 
-  it('measures every metric it knows', () => {
+  it('can measure every metric', () => {
     for (const metric of metricNames) {
       expect(evaluate(parseExpectation(`${metric} > 0`), findings).actual, metric).to.match(/^[\d.]+$/);
     }

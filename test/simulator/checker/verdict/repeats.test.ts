@@ -19,7 +19,7 @@ const verdict = (word: VerdictWord, actual = '0', ...reasons: string[]): Verdict
 const times = <T>(count: number, one: T): T[] => Array.from({ length: count }, () => one);
 
 describe('the verdict of repeats', () => {
-  it('is the verdict itself when there is one', () => {
+  it('is the only verdict when there is one', () => {
     const only: Verdict = { ...verdict('inconclusive', '3', 'Why.'), machineWasBusy: true };
     expect(judgeRepeats([only])).to.deep.equal(only);
   });
@@ -39,7 +39,7 @@ describe('the verdict of repeats', () => {
     });
   }
 
-  it('says in how many runs it failed, with the reasons of those runs alone', () => {
+  it('says how many runs failed, with the reasons of only those runs', () => {
     const mixed = judgeRepeats([
       verdict('pass'),
       verdict('fail', '3', 'Was 3.'),
@@ -51,14 +51,14 @@ describe('the verdict of repeats', () => {
     expect(mixed.expectations).to.deep.equal([{ text: 'writes.lost == 0', met: false, actual: '0; 3; 4' }]);
   });
 
-  it('says how many runs were inconclusive beside passes', () => {
+  it('says how many runs were inconclusive among passes', () => {
     expect(judgeRepeats([verdict('pass'), verdict('inconclusive', '0', 'Late.')]).reasons).to.deep.equal([
       '1 of 2 runs were inconclusive, so the passes of the others do not stand for all.',
       'Late.',
     ]);
   });
 
-  it('keeps a warning apart from an expectation of the same text', () => {
+  it('separates a warning from an expectation with the same text', () => {
     const twice = (met: boolean): Verdict => ({
       word: 'pass',
       reasons: [],
@@ -73,7 +73,7 @@ describe('the verdict of repeats', () => {
     ]);
   });
 
-  it('leaves out the runs that could not judge an expectation, unless none could', () => {
+  it('ignores the runs that could not judge an expectation, unless none could', () => {
     const late = { text: 'writes.lost == 0', met: false, actual: '9', notJudged: 'the driver was late' };
     const unjudged: Verdict = { word: 'pass', reasons: [], expectations: [late] };
     expect(judgeRepeats([unjudged, verdict('pass')]).expectations).to.deep.equal([
@@ -98,12 +98,12 @@ describe('an interval', () => {
     [0, 0, 'nothing was judged'],
   ];
   for (const [count, of, words] of table) {
-    it(`of ${count} in ${of} is ${words}`, () => {
+    it(`for ${count} in ${of} is ${words}`, () => {
       expect(describeInterval(wilsonInterval(count, of))).to.equal(words);
     });
   }
 
-  it('is that of Wilson, with both ends between 0 and 1', () => {
+  it('is the Wilson interval, with both ends between 0 and 1', () => {
     const { low, high } = wilsonInterval(3, 20);
     expect(low).to.be.closeTo(0.05237, 1e-5);
     expect(high).to.be.closeTo(0.36042, 1e-5);
@@ -137,7 +137,7 @@ function judged({ mode = 'redis', lost = 0, loggedOut = 0, p99 = 10, recoveryMs 
 }
 
 describe('the summary of repeats', () => {
-  it('says in how many runs something was lost: a write or a session', () => {
+  it('says how many runs lost a write or a session', () => {
     expect(describeLost(summarizeMode(times(20, judged())))).to.equal('0 of 20 runs lost anything: below 16 % (95 %)');
     const three = [judged({ lost: 2 }), judged({ loggedOut: 1 }), judged({ lost: 1, loggedOut: 1 })];
     expect(describeLost(summarizeMode([...times(17, judged()), ...three]))).to.equal(
@@ -145,7 +145,7 @@ describe('the summary of repeats', () => {
     );
   });
 
-  it('takes an inconclusive run as proof of a loss that it saw, never of none', () => {
+  it('counts an inconclusive run only if it lost something', () => {
     const doubtful = verdict('inconclusive');
     const summary = summarizeMode([judged(), judged({ verdict: doubtful }), judged({ verdict: doubtful, lost: 1 })]);
     expect(summary.lost).to.include({ times: 1, of: 2 });
@@ -155,7 +155,7 @@ describe('the summary of repeats', () => {
     );
   });
 
-  it('says of every expectation in how many runs it held, of those that judged it', () => {
+  it('says for every expectation in how many of the runs that judged it it held', () => {
     const late: Verdict = {
       word: 'pass',
       reasons: [],
@@ -172,12 +172,12 @@ describe('the summary of repeats', () => {
     expect(summary.verdicts).to.deep.equal({ pass: 2, fail: 1, inconclusive: 0 });
   });
 
-  it('does not count what an inconclusive run met', () => {
+  it('does not count expectations that an inconclusive run met', () => {
     const { expectations } = summarizeMode([judged(), judged({ verdict: verdict('inconclusive') })]);
     expect(expectations[0]).to.include({ held: 1, judged: 1 });
   });
 
-  it('gives the spread of the main figures, without the runs that have no value', () => {
+  it('shows the spread of the main figures, without the runs that have no value', () => {
     const runs = [judged({ lost: 4, p99: 30 }), judged({ p99: null }), judged({ p99: 20, recoveryMs: null })];
     const { figures } = summarizeMode(runs.map(each => ({ ...each })));
     expect(figures.map(({ name }) => name)).to.deep.equal([

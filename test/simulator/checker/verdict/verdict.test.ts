@@ -13,7 +13,7 @@ function struckBy(changes: Partial<FaultRecord>): RunRecord {
   return { ...run, faults: [fault, { ...fault, id: 'second', ...changes }] };
 }
 
-/** The same findings, with an effect of the second fault as well. */
+/** The same findings, with an effect of the second fault, too. */
 const twoEffects: Findings = {
   ...findings,
   faults: [...findings.faults, ...findings.faults.map(one => ({ ...one, id: 'second' }))],
@@ -36,7 +36,7 @@ function lagging(p99: number): RunRecord {
 }
 
 describe('verdict', () => {
-  it('passes when every expectation is met, and says nothing more', () => {
+  it('passes without reasons when every expectation is met', () => {
     expect(judge(run, findings)).to.deep.equal({
       word: 'pass',
       reasons: [],
@@ -77,7 +77,7 @@ describe('verdict', () => {
       'The fault "second" was planned and never struck',
     ],
     [
-      'what a fault waited for did not come',
+      'a fault waited for a count that was not reached',
       {
         ...run,
         header: { ...run.header, faults: [fault.id, 'second'] },
@@ -143,13 +143,13 @@ describe('verdict', () => {
       '(heal: "exit 4" ended with code 4), so the read-back met a broken system: try its heal by hand.',
     ],
     [
-      'the history does not say what the effect had to be',
+      'the history does not name the expected effect',
       { ...run, faults: [{ ...fault, expects: undefined as never }] },
       withEffect(null),
       'The history does not say what users had to notice of the fault "kill": version 0.1 recorded it',
     ],
     [
-      'nothing that the run can still judge is expected of a late driver',
+      'the driver was late, and every expectation depends on time or errors',
       { ...expecting('requests.failed < 1 %'), lab: lagging(20.1).lab },
       findings,
       'Nothing could be judged, because the driver itself was late (p99 20.1 ms, at most 20 ms allowed)',
@@ -164,11 +164,11 @@ describe('verdict', () => {
       'no processor was idle',
       { ...expecting('latencyMs.p99 < 100'), lab: busyFor(2_345).lab },
       findings,
-      'because no processor was idle for 2.3 s on end (at most 1 s allowed)',
+      'because no processor was idle for 2.3 s without a break (at most 1 s allowed)',
     ],
     ['nothing is expected', expecting(), findings, 'The scenario expects nothing in mode sticky'],
     [
-      'nothing more than warnings is expected',
+      'the scenario has only warnings',
       expecting({ warn: 'writes.lost > 0' }),
       findings,
       'The scenario expects nothing in mode sticky',
@@ -182,7 +182,7 @@ describe('verdict', () => {
   ];
 
   for (const [what, record, found, reason] of inconclusive) {
-    it(`is inconclusive when ${what}, whatever the expectations say`, () => {
+    it(`is inconclusive when ${what}, even if all expectations are met`, () => {
       const verdict = judge(record, found);
       expect(verdict.word).to.equal('inconclusive');
       expect(verdict.reasons).to.have.length(1);
@@ -205,12 +205,12 @@ describe('verdict', () => {
     expect(judge({ ...busy, ...expecting('writes.lost == 0'), lab: busy.lab }, findings).word).to.equal('fail');
   });
 
-  it('does not ask for another try where the machine was busy and nothing depends on it', () => {
+  it('does not ask for another run when the machine was busy but no expectation depends on it', () => {
     const busy = { ...expecting('writes.lost > 0'), lab: lagging(50).lab };
     expect(judge(busy, findings)).not.to.have.property('machineWasBusy');
   });
 
-  it('fails for a loss that was seen, however doubtful the rest, and tells both', () => {
+  it('fails for a loss that was seen, even if the rest is doubtful, and reports both', () => {
     const doubtful = { ...expecting('writes.lost == 0'), faults: struckBy({ confirmedMs: null }).faults };
     const verdict = judge(doubtful, twoEffects);
     expect(verdict.word).to.equal('fail');
@@ -219,19 +219,19 @@ describe('verdict', () => {
     expect(verdict.reasons).to.have.length(2);
   });
 
-  it('does not fail for a loss that is missing while a fault is in doubt', () => {
+  it('does not fail for a missing loss while a fault is doubtful', () => {
     const doubtful = { ...expecting('writes.lost > 0'), faults: struckBy({ confirmedMs: null }).faults };
     expect(judge(doubtful, { ...twoEffects, writes: { ...findings.writes, lost: 0 } }).word).to.equal('inconclusive');
   });
 
-  it('fails for errors above the limit although few users were verified, and not while a fault is in doubt', () => {
+  it('fails for errors above the limit even if few users were verified, but not while a fault is doubtful', () => {
     const dead = { ...findings, users: { ...findings.users, unverified: 60 } };
     expect(judge(expecting('requests.failed == 0'), dead).word).to.equal('fail');
     const unconfirmed = { ...expecting('requests.failed == 0'), faults: struckBy({ confirmedMs: null }).faults };
     expect(judge(unconfirmed, twoEffects).word).to.equal('inconclusive');
   });
 
-  it('fails when a member did not come back, with its last words', () => {
+  it('fails when a member did not come back, and shows its last lines', () => {
     const why = 'backend-2 ended with code 1 before it answered.\n  | Error: EADDRINUSE\n';
     const gone = { ...run, faults: [{ ...fault, healedMs: null, notBack: [{ member: 'backend-2', why }] }] };
     const verdict = judge(gone, { ...findings, members: { ...findings.members, notBack: ['backend-2'] } });
@@ -239,7 +239,7 @@ describe('verdict', () => {
     expect(verdict.reasons).to.deep.equal([`backend-2 did not come back after the fault "kill": ${why.trim()}`]);
   });
 
-  it('sees no defect where nothing was counted of nothing', () => {
+  it('does not fail for a share when the total is 0', () => {
     const verdict = judge(expecting('writes.resurrected < 10 %'), writing({ acknowledged: 0, lost: 0 }));
     expect(verdict.word).to.equal('inconclusive');
     expect(verdict.expectations[0]?.met).to.equal(false);
@@ -248,7 +248,7 @@ describe('verdict', () => {
     );
   });
 
-  it('gives every reason there is', () => {
+  it('lists every reason', () => {
     const bad = struckBy({ confirmedMs: null, healedMs: null });
     expect(judge(bad, { ...twoEffects, writes: { ...findings.writes, acknowledged: 0 } }).reasons).to.have.length(2);
   });
@@ -266,12 +266,12 @@ describe('verdict', () => {
   ];
 
   for (const [what, record, found] of almost) {
-    it(`passes still when ${what}`, () => {
+    it(`still passes when ${what}`, () => {
       expect(judge(record, found).word).to.equal('pass');
     });
   }
 
-  it('compares what stands in the window of an expectation', () => {
+  it('compares the findings within the window of an expectation', () => {
     const verdict = judge(
       expecting('requests.ok during warmup == 1', 'requests.ok during 5ms..9s == 1', 'requests.ok during kill == 2'),
       findings,
@@ -285,7 +285,7 @@ describe('verdict', () => {
     expect(verdict.reasons).to.have.length(2);
   });
 
-  it('says once that a fault never struck, of its window too', () => {
+  it('says only once that a fault never struck, even if an expectation has its window', () => {
     const never = { ...expecting('requests.ok during kill == 1', 'requests.ok == 3990'), faults: [] };
     const verdict = judge(never, findings);
     expect(verdict.word).to.equal('inconclusive');
@@ -293,7 +293,7 @@ describe('verdict', () => {
     expect(verdict.reasons[0]).to.include('planned and never struck');
   });
 
-  it('does not depend on warnings, and tells those that were not heeded', () => {
+  it('does not depend on warnings, and lists those that were not met', () => {
     const warned = expecting('users.loggedOut > 0', { warn: 'writes.lost == 0' }, { warn: 'writes.lost > 0' });
     const verdict = judge(warned, findings);
     expect(verdict).to.deep.equal({
@@ -308,19 +308,19 @@ describe('verdict', () => {
     expect(warningsOf(verdict)).to.deep.equal(['Expected writes.lost == 0; it was 300.']);
   });
 
-  it('is not in doubt when nothing was planned for the window of a warning', () => {
+  it('is not inconclusive when nothing was planned for the window of a warning', () => {
     const verdict = judge(expecting('users.loggedOut > 0', { warn: 'requests.bad during recovery == 0' }), findings);
     expect(verdict.word).to.equal('pass');
     expect(warningsOf(verdict)[0]).to.include('nothing planned in this window');
   });
 
-  it('is no fail for a defect that is only warned of', () => {
+  it('does not fail for a defect that only a warning names', () => {
     expect(judge(expecting('writes.lost > 0', { warn: 'writes.phantom == 0' }), writing({ phantom: 1 })).word).to.equal(
       'pass',
     );
   });
 
-  it('refuses a history whose expectations do not parse, or name a window that is not there', () => {
+  it('rejects a history whose expectations do not parse, or name an unknown window', () => {
     expect(() => judge(expecting('writes.lots == 0'), findings)).to.throw(ScenarioError, 'unknown metric');
     const system = {
       members: [{ name: 'backend-1', role: 'backend' }],
