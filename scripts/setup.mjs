@@ -12,7 +12,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, s
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-/** What is wrong, and what to type then. */
+/** A problem, and the command that solves it. */
 class Problem extends Error {
   constructor(message, remedy) {
     super(message);
@@ -124,7 +124,7 @@ function filesBelow(folder) {
     .sort();
 }
 
-/** What installs them, one after the other; stops here when that is not for us to do. */
+/** Returns the commands that install the packages, in order. Throws when this script may not install them. */
 function installing(missing) {
   if (missing.length === 0) return async () => {};
   const lack = `missing: ${missing.map(({ commands, why }) => `${commands[0]} (${why})`).join(', ')}.`;

@@ -76,7 +76,7 @@ export class AccountPanel {
   #administer(id: string, participle: string): void {
     const isAboutAll = id === 'end-everyone';
     if (!isAboutAll && !element('administration', HTMLFormElement).reportValidity()) return;
-    const user = element('whom', HTMLInputElement).value;
+    const user = element('revoke-user', HTMLInputElement).value;
     const subject = isAboutAll ? 'everybody' : user;
     this.#runSensitive({ subject, verb: 'was', participle }, `/admin/${id}`, isAboutAll ? {} : { user });
   }

@@ -112,8 +112,8 @@ export const markup = `<!doctype html>
           </form>
           <form id="administration" hidden>
             <h3>Administration</h3>
-            <label for="whom">User</label>
-            <input id="whom" autocomplete="off" autocapitalize="none" spellcheck="false" required maxlength="64" pattern="[a-z0-9\\-]+" title="lower-case letters, digits and hyphens">
+            <label for="revoke-user">User</label>
+            <input id="revoke-user" autocomplete="off" autocapitalize="none" spellcheck="false" required maxlength="64" pattern="[a-z0-9\\-]+" title="lower-case letters, digits and hyphens">
             <div class="goods spaced">
               <button id="disable" type="button">Disable</button>
               <button id="enable" type="button">Enable</button>

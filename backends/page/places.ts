@@ -68,6 +68,6 @@ export function inBrowser({ mode }: SessionState): boolean {
 
 /** Returns the place of the session for the panel, which always shows it. */
 export function describePlace(session: SessionState): string {
-  if (session.user === null) return 'none: nobody is logged in here';
+  if (session.user === null) return 'none: you are not logged in here';
   return `${describeHome(session, session.backend)}, ${placeOf(session).reach}`;
 }

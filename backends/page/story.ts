@@ -106,7 +106,7 @@ function troubleSentence(before: PageState, kind: Exclude<Observation['kind'], '
   if (kind === 'silence') return `${describeServer(before)} does not answer. ${cookie}`;
   if (kind === 'hang') return `No answer came in time: ${describeHanging(before)} hangs. ${cookie}`;
   if (kind === 'no-backend') return `The proxy answers, but no backend does. ${cookie}`;
-  if (before.user === null) return `${sharedStore(before)} does not answer. Nobody can log in for now. Trying again.`;
+  if (before.user === null) return `${sharedStore(before)} does not answer. No user can log in for now. Trying again.`;
   return `${sharedStore(before)} does not answer. You are not logged out: your session cannot be looked up right now. Trying again.`;
 }
 
@@ -119,7 +119,7 @@ function servedSentence(before: PageState, now: Served): string | undefined {
   if (before.user !== null && now.user === null) return `${lostSentence(before, now)} Please log in again.`;
   if (before.user === null) return arrivalSentence(before, now);
   if (before.user === now.user) return survivedSentence(before, now);
-  return `The shop now calls you ${now.user}, and you were ${before.user}. Unless you logged in as ${now.user} in another tab, this is somebody else's session.`;
+  return `The shop now calls you ${now.user}, and you were ${before.user}. Unless you logged in as ${now.user} in another tab, this is the session of another user.`;
 }
 
 /** Describes the loss of a session. */
@@ -141,7 +141,7 @@ const otherBrowser = 'Your session was begun in another browser than this one: i
 /** Describes a token that the browser has and the shop refuses. */
 function describeLostToken(before: PageState, { why, backend }: Served): string {
   if (why === 'forged')
-    return `${backend} knows no key that made your session's cookie: the keys were exchanged, or somebody changed the cookie.`;
+    return `${backend} knows no key that made your session's cookie: the keys were exchanged, or the cookie was changed.`;
   if (why === 'unknown')
     return `${sharedStore(before)} does not list your session any more: it came back empty, or the session was ended elsewhere.`;
   return `${backend} no longer takes your session's cookie.`;

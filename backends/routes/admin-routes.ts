@@ -23,7 +23,7 @@ export async function disable(
   administrator: string,
 ): Promise<Reply> {
   const { user, nonce } = requireUserAndNonce(members, call, context);
-  if (user === administrator) throw new NotAllowed('nobody could enable the administrator again');
+  if (user === administrator) throw new NotAllowed('no user could enable the administrator again');
   await spendNonce(members, context, administrator, nonce);
   await change(members, user, account => withNextEpoch({ ...account, disabled: true }));
   return json(200, { user, ended: await members.sessions.endAll(user) });

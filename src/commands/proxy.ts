@@ -19,7 +19,7 @@ export const proxy: CommandModule<object, ProxyArgs> = {
   ),
 };
 
-/** Each is loaded when it is the one: the proxy that serves a site carries no simulator in its memory. */
+/** Runs a lab or serves the given backends. Each is loaded when needed: a serving proxy loads no simulator. */
 async function serveOrLab(
   typed: ProxyArgs,
   signal: AbortSignal,
@@ -33,7 +33,7 @@ async function serveOrLab(
   return (await import('./proxy/serve.js')).serve(settings, read, signal, onHangUp);
 }
 
-/** What was typed, and what the file says now. */
+/** Returns the typed flags, completed from the configuration file as it is now. */
 async function settingsOf(typed: ProxyArgs): Promise<ProxySettings> {
   const settings = typed.config === undefined ? plain(typed) : await fromFile(typed.config);
   return settings.checked(args => {

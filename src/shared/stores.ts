@@ -63,7 +63,7 @@ export const storeNames = Object.keys(storeDescriptors) as readonly StoreServerN
 /** Addresses by the name of the store server. */
 export type StoreUrls = { readonly [store in StoreServerName]?: string };
 
-/** For a message: a mistyped address may still hold a password. */
+/** Removes the password for a message. A mistyped address may hold one too. */
 export function withoutPassword(url: string): string {
   return shownUrl(url);
 }
@@ -77,7 +77,7 @@ function shaped(shape: RegExp, example: string): StoreDescriptor['problem'] {
   };
 }
 
-/** Several are told apart by a comma. */
+/** Checks each of several addresses, separated by commas. */
 function memcachedProblem(url: string): string | undefined {
   const problem = shaped(new RegExp(`^memcached://${host}/?$`, 'i'), storeDescriptors.memcached.example);
   const [first = '', ...others] = url.split(',');

@@ -31,7 +31,7 @@ describe('examples/express', () => {
     expect([...new Set(answered)].toSorted()).to.deep.equal(['backend-1', 'backend-2', 'backend-3']);
   });
 
-  it('with connect-redis logs nobody out, and loses what tabs add at once', async () => {
+  it('with connect-redis logs no user out, and loses items that two tabs add at once', async () => {
     const { findings } = await found('connect-redis-tabs.yaml', 'redis', { baselineMs: 800, recoveryMs: 500 });
     expect(findings.users.loggedOut).to.equal(0);
     expect(findings.writes.lost).to.be.greaterThan(0);

@@ -40,13 +40,13 @@ describe('the html report in a real browser', function () {
         expect(plots).to.have.length(6);
         for (const plot of plots) expect(await coloursIn(page, await plot.screenshot())).to.be.greaterThan(3);
       }
-      const edges = await page
+      const transitions = await page
         .locator('svg.plot, .u-over')
         .evaluateAll(plots =>
           plots.map(plot => plot.getBoundingClientRect()).map(({ left, right }) => `${left} ${right}`),
         );
-      expect(edges).to.have.length(18);
-      expect(new Set(edges).size, 'all on one axis').to.equal(1);
+      expect(transitions).to.have.length(18);
+      expect(new Set(transitions).size, 'all on one axis').to.equal(1);
       expect(await page.getByRole('heading', { level: 1 }).allTextContents()).to.deep.equal(['kill-one']);
       expect(await page.getByRole('heading', { level: 2 }).count()).to.equal(8);
       expect(await page.getByRole('rowheader', { name: 'kill-one' }).count()).to.equal(1);

@@ -80,10 +80,10 @@ describe('simulate', () => {
     const faultsPhase = phases.find(({ phase }) => phase === 'faults');
     expect(faultsPhase?.endMs, 'the phase lasts until all is healed').to.be.at.least(Number(fault?.healedMs));
 
-    const edges = members.map(({ member, state }) => `${member} ${state}`);
-    expect(edges.slice(0, 3)).to.have.members(['backend-1 up', 'backend-2 up', 'proxy up']);
+    const transitions = members.map(({ member, state }) => `${member} ${state}`);
+    expect(transitions.slice(0, 3)).to.have.members(['backend-1 up', 'backend-2 up', 'proxy up']);
     // After a restart, the proxy may still send it no requests for a moment.
-    const lives = edges
+    const lives = transitions
       .slice(3)
       .join(', ')
       .replace(/, backend-2 ejected, backend-2 up$/, '');

@@ -5,7 +5,7 @@ import type { AttackBrowser } from './browser.js';
 /** The system under attack as an attacker sees it: its addresses, and what its operator documents. */
 export interface Target {
   readonly mode: ModeName;
-  /** What the session cookie carries. */
+  /** The content of the session cookie. */
   readonly strategy: Mode['strategy'];
   /** Whether the proxy binds a browser to one backend. */
   readonly affinity: boolean;

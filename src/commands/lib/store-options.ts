@@ -40,7 +40,7 @@ export function parseStoreUrls(args: StoreArgs): StoreUrls {
   return given;
 }
 
-/** Holdfast breaks only what it has started itself, and gives its memory to nothing else. */
+/** Throws `UsageError` when the scenario would strike or configure a server that Holdfast did not start. */
 export function checkTargets({ name, faults, modes, system }: Scenario, storeUrls: StoreUrls): void {
   for (const store of storeNames) {
     const wanted = wishes(system[store], plainStores[store]);
@@ -61,14 +61,14 @@ export function checkTargets({ name, faults, modes, system }: Scenario, storeUrl
   }
 }
 
-/** What a server is to be that it is not by default, in words: `replicas 1`. */
+/** Lists the settings of a server that differ from the default, as `replicas 1`. */
 function wishes(wanted: object, plain: object): readonly string[] {
   const usual = new Map(Object.entries(plain));
   const other = Object.entries(wanted).filter(([key, value]) => usual.get(key) !== value);
   return other.map(([key, value]) => (key === 'memoryMb' ? `${value} MB` : `${key} ${value}`));
 }
 
-/** Backends of the user's own cannot be told the address. */
+/** Throws `UsageError` when a store is given for backends of the user's own: they cannot be told its address. */
 export function refuseStoreUrls(args: StoreArgs): void {
   const [store] = storeNames.filter(name => args[storeDescriptors[name].flag] !== undefined);
   if (store === undefined) return;

@@ -47,7 +47,7 @@ interface NamedBackend {
  * own is called after its place, `backend-1`, `backend-2`; so every proxy that is started with the same list says the same.
  *
  * `known`, from origin to name, are those that had a name here before. An origin keeps its name when the list around it
- * changes, and nobody gets a name that another origin had: its browsers would pass for bound to the wrong server.
+ * changes, and no origin gets a name that another origin had: browsers would be bound to the wrong server.
  */
 export function nameBackends<T extends GivenBackend>(
   given: readonly T[],

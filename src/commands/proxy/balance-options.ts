@@ -20,7 +20,7 @@ export function balanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' |
   };
 }
 
-/** What works and is not what was meant. */
+/** Warns of a setting that has no effect. */
 export function balanceAdvice({ policy, 'hash-key': hashKey }: BalanceArgs): readonly string[] {
   if (hashKey === 'address' || policy === 'rendezvous') return [];
   return [`--hash-key ${hashKey}: only --policy rendezvous looks at it, and --policy is ${policy}`];

@@ -14,12 +14,12 @@ import { givenKeyRing, proxyOptions } from './options.js';
 import type { ProxySettings } from './settings.js';
 import { speaksTls } from './tls-options.js';
 
-/** How long a killed process stays away: long enough to see in the browser what its absence means. */
+/** How long a killed process stays down: long enough to see the effect in the browser. */
 const awayMs = 3_000;
 
 /**
- * The proxy before toy backends of its own, each a real process to be killed by hand. What dies is started again on
- * its port after a while, so that both are seen: the failure and the return.
+ * Runs the proxy before toy backends, each a real process that the user can kill. A process that ended is started again
+ * on its port after a while, so that the user sees the failure and the return.
  */
 export async function runLab(settings: ProxySettings, signal: AbortSignal): Promise<number> {
   const cluster = await startCluster(
@@ -39,7 +39,7 @@ export async function runLab(settings: ProxySettings, signal: AbortSignal): Prom
 }
 
 function labSpec(args: ProxyArgs): ClusterSpec {
-  // Every flag is checked here, where a mistake is a sentence; the proxy's process is given what was typed.
+  // Every flag is checked here, so that a mistake is reported as one sentence. The process of the proxy gets the flags.
   const options = proxyOptions(args, [], givenKeyRing(args) ?? generateKeyRing(), () => {});
   const mode = parseMode(args.mode);
   if (args['access-log'] === '-')
@@ -77,7 +77,7 @@ mode ${mode}: open ${urlToOpen(args, cluster.member('proxy').port)} in a browser
 Then kill any of the processes above (kill -9 <pid>) and look at the page. Ctrl-C here stops everything.`;
 }
 
-/** Where "every interface" can be reached from a browser on this machine. */
+/** Returns the URL to open. A proxy on all interfaces is reached by loopback. */
 function urlToOpen(args: ProxyArgs, port: number): string {
   const { host } = args;
   const scheme = speaksTls(args) ? 'https' : 'http';

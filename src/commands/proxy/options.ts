@@ -14,7 +14,7 @@ import { balanceOptions } from './balance-options.js';
 import type { ProxyArgs } from './flags.js';
 import { tlsOptions } from './tls-options.js';
 
-/** Node's timers take 24 days; beyond that they fire at once, and a check a day late is none. */
+/** The longest time of a flag. A timer of Node fires at once when it is set to more than 24 days. */
 const spanMsMax = 24 * 3_600_000;
 const workersMax = 256;
 
@@ -107,7 +107,7 @@ export function givenKeyRing(args: ProxyArgs): AffinityOptions['keys'] | undefin
 
 const othersMayRead = 0o004;
 
-/** Whoever knows the ring can bind any browser to any backend. */
+/** Warns when every user of the machine can read the key ring: with it they can bind any browser to any backend. */
 export function keyRingAdvice({ 'secrets-file': file }: ProxyArgs): readonly string[] {
   if (file === undefined || (statSync(file).mode & othersMayRead) === 0) return [];
   return [`every user of this machine can read the key ring ${file}: chmod 600 ${file}`];

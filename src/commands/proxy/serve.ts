@@ -12,7 +12,7 @@ import { devTls, tlsAdvice } from './tls-options.js';
 
 const graceMs = 30_000;
 
-/** The proxy alone, in this process, before the given backends, until it is told to stop. SIGHUP: see `hangUp`. */
+/** Runs the proxy in this process before the given backends until it is told to stop. SIGHUP: see `hangUp`. */
 export async function serve(
   settings: ProxySettings,
   read: () => Promise<ProxySettings>,
@@ -44,8 +44,8 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 }
 
 /**
- * What SIGHUP does: the file, the key ring and the certificates are read again. Of many signals that come while one
- * is obeyed only the last counts. A terminal that is closed sends the same signal, and then nobody is left to stop us.
+ * Returns the handler of SIGHUP: it reads the file, the key ring and the certificates again. Signals that arrive during
+ * a reload cause one more. A closed terminal sends SIGHUP too: the proxy then stops, because no user could stop it.
  */
 function hangUp(started: Promise<RunningProxy>, read: () => Promise<ProxyOptions>): () => void {
   const atTerminal = hasTerminal();
@@ -71,7 +71,7 @@ function hasTerminal(): boolean {
   }
 }
 
-/** The system's error, in words that name the flag. */
+/** Throws the system's error again, in a sentence that names the flag. */
 function explainStart(error: unknown, { host, port, admin }: ProxyOptions): never {
   if (!(error instanceof Error && 'code' in error)) throw error;
   if ('syscall' in error && error.syscall === 'open') throw new UsageError(error.message);

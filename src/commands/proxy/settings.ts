@@ -8,19 +8,19 @@ import { usageSentence } from '../lib/exit.js';
 import { checkFlags, type Flags, flagsOf } from '../lib/flags.js';
 import type { ProxyArgs } from './flags.js';
 
-/** What holds for one run of the proxy: what was typed, and below it what the file says. */
+/** The settings of one run of the proxy: typed flags win over the file. */
 export interface ProxySettings {
   readonly args: ProxyArgs;
-  /** Uses them; what is said of a value that stands in the file is said with the file and the line. */
+  /** Calls `use` with them. An error about a value of the file is thrown again with the file and the line. */
   checked<T>(use: (args: ProxyArgs) => T): T;
 }
 
-/** What only makes sense when it is typed. */
+/** Flags that a file cannot hold. */
 const typedOnly = new Set(['config', 'help', 'version', 'show-hidden']);
 
 /**
- * The file's entries become words of a command line, and all words go through the one parser: what a flag may be is
- * settled in one place. Throws `UsageError`.
+ * Reads a configuration file. Its entries become words of a command line, so that one parser checks both.
+ * Throws `UsageError`.
  */
 export async function readSettings(
   file: string,
@@ -104,12 +104,12 @@ function isPlain(value: unknown): boolean {
   return value === null || ['string', 'number', 'boolean'].includes(typeof value);
 }
 
-/** Relative to the file, wherever the proxy is started. */
+/** Resolves a path relative to the file. */
 function fromFolder(folder: string, text: string): string {
   return text === '-' || text === '' ? text : path.resolve(folder, text);
 }
 
-/** A message begins with its flag. */
+/** Adds the place in the file to an error about a flag: its message begins with the flag. */
 function placed(error: unknown, yaml: YamlFile, typed: ReadonlySet<string>): unknown {
   if (!(error instanceof UsageError)) return error;
   const flag = /^--([a-z][a-z-]*)/.exec(error.message)?.[1] ?? '';

@@ -9,14 +9,14 @@ const ownRing =
   'no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; ' +
   'after a restart, and at another proxy, every browser is bound anew';
 
-/** What outlasts a reload: the names of backends, a key ring of one's own, and who was ever ready. */
+/** Keeps what outlasts a reload: the names of the backends, a generated key ring, and which backends were ever ready. */
 export class ProxySite {
   readonly #names = new Map<string, string>();
   readonly #ready = new Set<string>();
   #keys: KeyRing | undefined;
   #next: { readonly options: ProxyOptions; readonly renamed: readonly string[] } | undefined;
 
-  /** What the flags ask for now. It is taken for granted when `begin` is called, or the proxy tells of the reload. */
+  /** Returns the options that the flags ask for. They hold once `begin` is called or the proxy reports the reload. */
   options(args: ProxyArgs): ProxyOptions {
     const given = givenKeyRing(args);
     const keys = given ?? this.#keys ?? generateKeyRing();
@@ -35,7 +35,7 @@ export class ProxySite {
     return options;
   }
 
-  /** Names the backends that are new here, and tells what only the history of this process says. */
+  /** Keeps the names of new backends, and warns of names that would change after a restart. */
   begin(): void {
     if (this.#next === undefined) return;
     const { options, renamed } = this.#next;
@@ -45,14 +45,14 @@ export class ProxySite {
 
   #onEvent(event: ProxyEvent): void {
     if (event.kind === 'backend' && event.to === 'ready') this.#ready.add(event.backend);
-    // That it was up before, as another boot, is more than anybody here can know.
+    // Before it was ready here, this process cannot know that another boot came before.
     if (event.kind === 'incarnation' && !this.#ready.has(event.backend)) return;
     say(`${errorColours().dim(new Date().toISOString())} ${sentenceOf(event)}`);
     if (event.kind === 'reloaded') this.begin();
   }
 }
 
-/** Names by place shift when one in the middle goes; here they stay, but another process knows only the file. */
+/** Lists the backends that a restart would rename: names follow the order in the file, and this process keeps them. */
 function renamedByRestart(options: ProxyOptions, restarted: ProxyOptions): string[] {
   return options.backends.flatMap(({ name, url: { origin } }, index) => {
     const other = restarted.backends[index]?.name;
@@ -76,7 +76,7 @@ function sentenceOf(event: ProxyEvent): string {
     case 'incarnation':
       return `${event.backend}: new incarnation ${event.incarnation}; sessions in its memory are gone`;
     case 'drained':
-      return `${event.backend}: drained (${event.reason === 'empty' ? 'nobody left' : 'the window is over'})`;
+      return `${event.backend}: drained (${event.reason === 'empty' ? 'no browser left' : 'the window is over'})`;
     case 'worker-lost':
       return workerSentence(event);
     case 'closing':

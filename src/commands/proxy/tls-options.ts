@@ -21,7 +21,7 @@ type TlsArgs = Pick<
   | 'trust'
 >;
 
-/** Checks the flags, and reads the certificates and the key. What `--tls dev` asks for is made by `devTls`. */
+/** Checks the flags and reads the certificates and the key. `devTls` makes the certificate of `--tls dev`. */
 export function tlsOptions(
   args: TlsArgs,
 ): Pick<ProxyOptions, 'tls' | 'backendTls' | 'proxyProtocol' | 'trusted' | 'forwarded'> {
@@ -39,7 +39,7 @@ export async function devTls({ tls }: TlsArgs): Promise<Pick<ProxyOptions, 'tls'
   return tls === 'dev' ? { tls: await devCertificate() } : {};
 }
 
-/** What works and should be mended all the same, a line each. */
+/** Warns of unsafe settings, one line each. */
 export function tlsAdvice(args: TlsArgs): readonly string[] {
   const source = tlsSource(args);
   const front = source === undefined ? [] : source === 'dev' ? [devAdvice] : readPair(source).warnings;
@@ -49,7 +49,7 @@ export function tlsAdvice(args: TlsArgs): readonly string[] {
 const devAdvice =
   '--tls dev: a self-signed certificate for localhost, gone with this process; curl takes it with --insecure';
 const insecureAdvice =
-  '--backend-insecure: no certificate of a backend is looked at; name who signed them with --backend-ca FILE instead';
+  '--backend-insecure: certificates of backends are not verified; name their authority with --backend-ca FILE instead';
 
 export function speaksTls(args: TlsArgs): boolean {
   return tlsSource(args) !== undefined;
@@ -63,13 +63,13 @@ function readPair(files: TlsFiles): ReturnType<typeof readTlsPair> {
   }
 }
 
-/** `--trust a,b`: checked here, where a mistake is a sentence. */
+/** Splits `--trust a,b` and checks each entry. */
 function trustedAddresses({ trust, 'proxy-protocol': proxyProtocol }: TlsArgs): readonly string[] {
   const entries = trust.flatMap(text => text.split(',').map(entry => entry.trim()));
   if (proxyProtocol && entries.length === 0) {
     throw new UsageError(
       '--proxy-protocol without --trust: anyone could claim any address; ' +
-        'say who is in front, for example --proxy-protocol --trust 10.0.0.0/8.',
+        'name the proxies in front, for example --proxy-protocol --trust 10.0.0.0/8.',
     );
   }
   try {
@@ -96,7 +96,7 @@ function backendTls(args: TlsArgs): BackendTls | undefined {
   if (file === undefined && servername === undefined && !insecure) return undefined;
   if (file !== undefined && insecure) {
     throw new UsageError(
-      '--backend-insecure looks at no certificate, so --backend-ca says nothing: give one of the two.',
+      '--backend-insecure verifies no certificate, so --backend-ca has no effect: give one of the two.',
     );
   }
   if (servername !== undefined && !/^[\w-]+(?:\.[\w-]+)*$/.test(servername)) {

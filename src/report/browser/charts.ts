@@ -8,9 +8,9 @@ declare const uPlot: typeof UPlot;
 export type ChartKind = 'requests' | 'trouble' | 'latency';
 
 /** Room above the curves for the marks of timed-out requests. */
-const topEdge = 12;
+const topLimit = 12;
 /** Room for the lower half of the lowest label. */
-const bottomEdge = 7;
+const bottomLimit = 7;
 
 /** Draws one plot of one run, as wide as its container. The other lanes share its horizontal axis. */
 export function drawChart(place: HTMLElement, kind: ChartKind, run: RunColumns, timeline: TimelineColumns): UPlot {
@@ -20,7 +20,7 @@ export function drawChart(place: HTMLElement, kind: ChartKind, run: RunColumns, 
   const options: UPlot.Options = {
     width: place.clientWidth,
     height: place.clientHeight,
-    padding: [topEdge, 0, bottomEdge, 0],
+    padding: [topLimit, 0, bottomLimit, 0],
     legend: { show: false },
     cursor: { x: false, y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: false, range: [0, endMs / 1000] }, y: log ? logScale : countScale },
@@ -134,7 +134,7 @@ function steps(plot: UPlot, series: number, from: number, to: number): UPlot.Ser
 
 function markTimeouts(plot: UPlot, timeouts: readonly number[]): void {
   const { ctx, bbox } = plot;
-  const unit = bbox.top / topEdge;
+  const unit = bbox.top / topLimit;
   ctx.fillStyle = colour('--failed');
   timeouts.forEach((times, index) => {
     if (times === 0) return;

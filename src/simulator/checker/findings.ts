@@ -2,7 +2,7 @@
 export interface Findings {
   readonly users: {
     readonly total: number;
-    /** Users whose last answer before a fault came from the struck member, or whom it answered during the fault.
+    /** Users whose last answer before a fault came from the struck member, or that it answered during the fault.
      * Null: no fault struck. */
     readonly exposed: number | null;
     /** Users with an acknowledged login whose cart was not verified by any read after the last healing. */

@@ -5,19 +5,19 @@ import { listenersMax } from '#src/proxy/control/event-stream.js';
 import type { ProxyEvent } from '#src/proxy/options.js';
 import { withAdmin } from '../with-admin.js';
 
-const edge: ProxyEvent = { kind: 'backend', backend: 'backend-1', from: 'ready', to: 'down', reason: 'refused' };
+const transition: ProxyEvent = { kind: 'backend', backend: 'backend-1', from: 'ready', to: 'down', reason: 'refused' };
 
 describe('admin API: the stream of events', () => {
   it('sends every event to every listener as it happens', () =>
     withAdmin(async ({ open, pool }) => {
       const streams = [await open(), await open()];
-      pool.emit(edge);
+      pool.emit(transition);
       pool.emit({ kind: 'closing', inFlight: 2 });
       for (const stream of streams) {
         expect(stream.head.headers['content-type']).to.equal('text/event-stream');
         const text = await stream.until('"inFlight":2}\n\n');
         expect(text).to.equal(
-          `: holdfast events\n\nevent: backend\ndata: ${JSON.stringify(edge)}\n\n` +
+          `: holdfast events\n\nevent: backend\ndata: ${JSON.stringify(transition)}\n\n` +
             'event: closing\ndata: {"kind":"closing","inFlight":2}\n\n',
         );
       }
@@ -26,7 +26,7 @@ describe('admin API: the stream of events', () => {
   it('keeps an event on one line, whatever its text', () =>
     withAdmin(async ({ open, pool }) => {
       const stream = await open();
-      pool.emit({ ...edge, reason: 'a\n\ndata: b\r\r' });
+      pool.emit({ ...transition, reason: 'a\n\ndata: b\r\r' });
       expect(await stream.until('"}\n\n')).to.include('"reason":"a\\n\\ndata: b\\r\\r"}\n\n');
     }));
 
@@ -35,7 +35,7 @@ describe('admin API: the stream of events', () => {
       const [staying, leaving] = [await open(), await open()];
       leaving.head.destroy();
       await pool.listenersBecome(1);
-      pool.emit(edge);
+      pool.emit(transition);
       expect(await staying.until('"}\n\n')).to.include('event: backend');
     }));
 
@@ -54,7 +54,7 @@ describe('admin API: the stream of events', () => {
       const socket = connect(Number(url.port), url.hostname);
       socket.write(`GET /events HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`);
       await once(socket, 'readable');
-      const flood = { ...edge, reason: 'x'.repeat(100_000) };
+      const flood = { ...transition, reason: 'x'.repeat(100_000) };
       for (let i = 0; i < 1000 && pool.listeners.size > 0; i += 1) {
         pool.emit(flood);
         await new Promise(setImmediate);

@@ -85,7 +85,7 @@ describe('health: the proxy', () => {
     );
   });
 
-  it('reports edges with their reason, not every probe', () =>
+  it('reports transitions with their reason, not every probe', () =>
     withPool([undefined], {}, async (proxy, toy) => {
       if (toy === undefined) return;
       toy.healthy = false;

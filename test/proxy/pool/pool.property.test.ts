@@ -139,7 +139,7 @@ function checkEvents(events: readonly ProxyEvent[]): void {
 describe('pool: any order of what can happen', () => {
   const step = fc.record({ what: fc.constantFrom(...Object.keys(steps)), which: fc.nat(5) });
 
-  it('gives a worker the same pool, offers only ready members, reports only edges, never reopens a drain, and leaves no timer', () => {
+  it('gives a worker the same pool, offers only ready members, reports only transitions, never reopens a drain, and leaves no timer', () => {
     const before = timers();
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), sequence => {

@@ -71,8 +71,8 @@ describe('cluster', () => {
 
   it('starts real processes, reports each change of state, and leaves nothing when stopped once or twice', () =>
     leavingNothing(async () => {
-      const edges: string[] = [];
-      const cluster = await startCluster(stores, never, (member, state) => edges.push(`${member} ${state}`));
+      const transitions: string[] = [];
+      const cluster = await startCluster(stores, never, (member, state) => transitions.push(`${member} ${state}`));
       const pids = cluster.members.map(({ pid }) => pid);
       for (const member of cluster.members) expect(await member.answers(500), member.name).to.equal(true);
       expect(cluster.members.map(({ name, role }) => `${name} ${role}`)).to.have.members([
@@ -84,8 +84,8 @@ describe('cluster', () => {
       await Promise.all([cluster.stop(), cluster.stop()]);
       await cluster.stop();
       for (const pid of pids) expect(isRunning(pid ?? 0)).to.equal(false);
-      expect(edges.slice(0, 3)).to.have.members(['redis up', 'backend-1 up', 'backend-2 up']);
-      expect(edges.slice(3)).to.have.members(['redis dead', 'backend-1 dead', 'backend-2 dead']);
+      expect(transitions.slice(0, 3)).to.have.members(['redis up', 'backend-1 up', 'backend-2 up']);
+      expect(transitions.slice(3)).to.have.members(['redis dead', 'backend-1 dead', 'backend-2 dead']);
     }));
 
   it('stops a process that was stopped by SIGSTOP, and one that ignores SIGTERM', () =>

@@ -12,13 +12,13 @@ interface Staged {
 /** Creates the stage for faults in a test. The phase begins now; `interrupt` does the same as Ctrl-C. */
 export function stage(
   cluster: Cluster,
-  edges: string[],
+  transitions: string[],
   onTransition: (edge: string) => void = () => undefined,
 ): Staged {
   const interruption = new AbortController();
   const clock = new RunClock();
   const note = (id: string, what: FaultEvent): void => {
-    edges.push(`${id} ${what}`);
+    transitions.push(`${id} ${what}`);
     onTransition(`${id} ${what}`);
   };
   const { signal } = interruption;

@@ -323,10 +323,10 @@ function testSchedule(lab: InLab): void {
   it(
     'strikes at its time, or after a delay from the healing of another fault',
     lab(async cluster => {
-      const edges: string[] = [];
+      const transitions: string[] = [];
       const after = { ...kill, id: 'two', trigger: { afterFault: 'one', delayMs: 50 }, target: 'redis' };
-      const [one, two] = (await runFaults([kill, after], stage(cluster, edges).stage)).records;
-      expect(edges).to.deep.equal(
+      const [one, two] = (await runFaults([kill, after], stage(cluster, transitions).stage)).records;
+      expect(transitions).to.deep.equal(
         ['one', 'two'].flatMap(id => ['injected', 'confirmed', 'healed'].map(what => `${id} ${what}`)),
       );
       expect(one?.requestedMs).to.be.within(50, 150);
@@ -342,12 +342,12 @@ function testSchedule(lab: InLab): void {
     lab(async cluster => {
       cluster.member('redis').signal('SIGKILL');
       await cluster.member('redis').waitExit(2_000);
-      const edges: string[] = [];
-      const [record] = (await runFaults([{ ...kill, target: 'redis' }], stage(cluster, edges).stage)).records;
+      const transitions: string[] = [];
+      const [record] = (await runFaults([{ ...kill, target: 'redis' }], stage(cluster, transitions).stage)).records;
       expect(record).to.include({ id: 'one', fault: 'kill', target: 'redis', confirmedMs: null });
       expect(record?.problem).to.equal('kill of redis was not confirmed: redis was not running when it struck');
       expect(record?.healedMs).to.be.a('number');
-      expect(edges).to.deep.equal(['one injected', 'one not-confirmed', 'one healed']);
+      expect(transitions).to.deep.equal(['one injected', 'one not-confirmed', 'one healed']);
       await expectAllUp(cluster);
     }),
   );
@@ -355,14 +355,14 @@ function testSchedule(lab: InLab): void {
   it(
     'heals at once when it is interrupted, and injects no further fault',
     lab(async cluster => {
-      const edges: string[] = [];
+      const transitions: string[] = [];
       const later = { ...kill, id: 'later', trigger: { afterFault: 'one', delayMs: 0 } };
-      const staged = stage(cluster, edges, edge => {
+      const staged = stage(cluster, transitions, edge => {
         if (edge === 'one confirmed') staged.interrupt();
       });
       const { records } = await runFaults([{ ...kill, forMs: 60_000 }, later], staged.stage);
       expect(records.map(({ id }) => id)).to.deep.equal(['one']);
-      expect(edges).to.deep.equal(['one injected', 'one confirmed', 'one healed']);
+      expect(transitions).to.deep.equal(['one injected', 'one confirmed', 'one healed']);
       await expectAllUp(cluster);
     }),
   );
@@ -372,12 +372,12 @@ function testSchedule(lab: InLab): void {
     lab(async cluster => {
       const { port } = cluster.member('backend-1');
       const squatter = createServer(socket => socket.destroy());
-      const edges: string[] = [];
+      const transitions: string[] = [];
       const squat = (edge: string): void => {
         if (edge === 'one confirmed') squatter.listen(port, '127.0.0.1');
       };
       const after = { ...kill, id: 'two', trigger: { afterFault: 'one', delayMs: 0 }, target: 'redis' };
-      const { records } = await runFaults([{ ...kill, forMs: 200 }, after], stage(cluster, edges, squat).stage);
+      const { records } = await runFaults([{ ...kill, forMs: 200 }, after], stage(cluster, transitions, squat).stage);
       squatter.close();
       await once(squatter, 'close');
       const [one, two] = records;
@@ -388,7 +388,7 @@ function testSchedule(lab: InLab): void {
         .to.match(/^ended with code \d+ before it answered on port \d+\n\| /)
         .and.include(String(port));
       expect(two?.healedMs, 'the other is healed').to.be.a('number');
-      expect(edges.filter(edge => edge.startsWith('one')).at(-1)).to.equal('one not-healed');
+      expect(transitions.filter(transition => transition.startsWith('one')).at(-1)).to.equal('one not-healed');
       await cluster.member('backend-1').start();
     }),
   );

@@ -33,14 +33,14 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
   }
 
   async function whenReached(cluster: Cluster): Promise<void> {
-    const edges: string[] = [];
+    const transitions: string[] = [];
     let reachedMs = Number.POSITIVE_INFINITY;
-    const staged = stage(cluster, edges, edge => {
+    const staged = stage(cluster, transitions, edge => {
       if (edge !== 'cut confirmed') return;
       const { counts, clock } = staged.stage;
       note(counts, 'add x, add y, add z?, add w!, login, read x y');
       setTimeout(() => {
-        expect(edges, 'nothing strikes before').to.not.include('kill injected');
+        expect(transitions, 'nothing strikes before').to.not.include('kill injected');
         reachedMs = clock.now();
         counts.note(add);
       }, 60);
@@ -59,7 +59,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
     expect(records.map(({ id }) => id)).to.deep.equal(['cut', 'kill', 'promote']);
     expect(kill?.requestedMs).to.be.at.least(reachedMs);
     expect(promote?.requestedMs).to.be.at.least(Number(kill?.confirmedMs) + 30);
-    expect(edges.filter(edge => edge.endsWith('healed'))).to.deep.equal([
+    expect(transitions.filter(transition => transition.endsWith('healed'))).to.deep.equal([
       'promote healed',
       'kill healed',
       'cut healed',
@@ -69,8 +69,8 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
   }
 
   async function whenNotReached(cluster: Cluster): Promise<void> {
-    const edges: string[] = [];
-    const staged = stage(cluster, edges);
+    const transitions: string[] = [];
+    const staged = stage(cluster, transitions);
     note(staged.stage.counts, 'add x!, add y, read y');
     const { records, neverStruck } = await runFaults(
       [
@@ -81,7 +81,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
       { ...staged.stage, startMs: 0, endMs: 120 },
     );
     expect(records).to.deep.equal([]);
-    expect(edges).to.have.members(['kill never-struck', 'after never-struck', 'since never-struck']);
+    expect(transitions).to.have.members(['kill never-struck', 'after never-struck', 'since never-struck']);
     expect(neverStruck).to.deep.equal({
       kill: 'it waited for requests.failed >= 2, and 1 were reached when the faults phase had lasted its planned 120 ms',
       after: 'it comes after "kill", which never struck',
@@ -94,14 +94,14 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
     cluster.member('redis').signal('SIGSTOP'); // a kill that finds it dead is never confirmed
     cluster.member('redis').signal('SIGKILL');
     await cluster.member('redis').waitExit(2_000);
-    const edges: string[] = [];
+    const transitions: string[] = [];
     const { records, neverStruck } = await runFaults(
       [
         { ...hang('one', 'redis', { atMs: 0 }), do: 'kill' },
         hang('two', 'backend-1', { afterFault: 'one', delayMs: 0 }),
         hang('three', 'backend-1', { counter: 'requests.ok', sinceFault: 'one', atLeast: 1 }),
       ],
-      stage(cluster, edges).stage,
+      stage(cluster, transitions).stage,
     );
     expect(records.map(({ id, confirmedMs }) => `${id} ${confirmedMs}`)).to.deep.equal(['one null']);
     expect(records[0]?.healedMs, 'healed at once, not with the phase').to.be.a('number');
@@ -112,8 +112,8 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
   }
 
   async function whenInterrupted(cluster: Cluster): Promise<void> {
-    const edges: string[] = [];
-    const staged = stage(cluster, edges, edge => {
+    const transitions: string[] = [];
+    const staged = stage(cluster, transitions, edge => {
       if (edge === 'stands confirmed') staged.interrupt();
     });
     const { records } = await runFaults(
@@ -125,7 +125,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
       { ...staged.stage, endMs: 60_000 },
     );
     expect(records.map(({ id }) => id)).to.deep.equal(['stands']);
-    expect(edges).to.deep.equal(['stands injected', 'stands confirmed', 'stands healed']);
+    expect(transitions).to.deep.equal(['stands injected', 'stands confirmed', 'stands healed']);
   }
 });
 

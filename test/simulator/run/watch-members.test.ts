@@ -10,9 +10,9 @@ function backend(process: ClusterMember['state'], proxy: State | 'silent') {
   return { name: 'backend-1', port: 1, state: process, proxy };
 }
 
-async function edgesOf(steps: readonly ReturnType<typeof backend>[]): Promise<string[]> {
+async function transitionsOf(steps: readonly ReturnType<typeof backend>[]): Promise<string[]> {
   const member = { ...backend('up', 'ready') };
-  const edges: string[] = [];
+  const transitions: string[] = [];
   let looks = 0;
   const proxyAdmin = {
     backends: async () => {
@@ -21,7 +21,9 @@ async function edgesOf(steps: readonly ReturnType<typeof backend>[]): Promise<st
       return [{ name: member.name, state: member.proxy, drained: false, inFlight: 0, bound: 0 }];
     },
   };
-  const stop = watchMembers({ members: [member], proxyAdmin }, (name, { state }) => edges.push(`${name} ${state}`));
+  const stop = watchMembers({ members: [member], proxyAdmin }, (name, { state }) =>
+    transitions.push(`${name} ${state}`),
+  );
   try {
     for (const step of steps) {
       Object.assign(member, step);
@@ -32,11 +34,11 @@ async function edgesOf(steps: readonly ReturnType<typeof backend>[]): Promise<st
   } finally {
     stop();
   }
-  return edges;
+  return transitions;
 }
 
 describe('watchMembers', () => {
-  for (const [what, steps, edges] of [
+  for (const [what, steps, transitions] of [
     ['reports nothing while all backends are ready', [backend('up', 'ready')], []],
     [
       'reports an ejection and a readmission',
@@ -58,7 +60,7 @@ describe('watchMembers', () => {
     ],
   ] as const) {
     it(what, async () => {
-      expect(await edgesOf(steps)).to.deep.equal(edges);
+      expect(await transitionsOf(steps)).to.deep.equal(transitions);
     });
   }
 });

@@ -77,7 +77,7 @@ export function isAnonymous(operation: Operation): boolean {
   return operation.identity === null && needsSession(operation);
 }
 
-/** Whether the answer treats the user as logged in: it names the user, or it names no one and the operation
+/** Whether the answer treats the user as logged in: it names the user, or it names no user and the operation
  * succeeded. */
 export function isAccepted(operation: Operation): boolean {
   if (!needsSession(operation)) return false;

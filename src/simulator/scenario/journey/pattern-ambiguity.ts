@@ -34,9 +34,9 @@ interface Piece {
 const empty: Piece = { isEmptyAllowed: true, first: [], last: [] };
 
 class Automaton {
-  /** For each state, the samples that it reads, as bits. */
+  /** The samples that each state reads, as bits. */
   readonly reads: bigint[] = [];
-  /** For each state, the states that can come next, once for each way to them. */
+  /** The states that can follow each state, once for each way to them. */
   readonly next: number[][] = [];
   readonly #flags: string;
   readonly #samples: readonly string[];
