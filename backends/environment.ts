@@ -2,7 +2,7 @@ import { isModeName, type ModeName, modeNames, storesOf } from '#src/modes.js';
 import type { SessionLimits } from '#src/sessions/session.js';
 import { parseDuration } from '#src/shared/duration.js';
 import { KeyRingError } from '#src/shared/key-ring.js';
-import { storeDescriptors, withoutPassword } from '#src/shared/stores.js';
+import { maskPassword, storeDescriptors } from '#src/shared/stores.js';
 import { unknownName } from '#src/shared/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
 import { Keys } from './key-file.js';
@@ -113,7 +113,7 @@ function readStoreUrl(mode: ModeName, variables: Variables, report: Note): strin
   const isMissing = url === undefined || url === '';
   if (isMissing) report(`${variable} is missing, and mode ${mode} needs it: expected an address such as ${example}.`);
   const wrong = isMissing ? undefined : problem(url);
-  if (wrong !== undefined) report(`${variable} is "${withoutPassword(url ?? '')}": ${wrong}.`);
+  if (wrong !== undefined) report(`${variable} is "${maskPassword(url ?? '')}": ${wrong}.`);
   return url;
 }
 

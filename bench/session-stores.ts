@@ -7,7 +7,7 @@ import { newSessionId } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
-import { type ProgramRun, runProgram, temporaryBase } from '#src/simulator/cluster/processes/run-program.js';
+import { findTemporaryBase, type ProgramRun, runProgram } from '#src/simulator/cluster/processes/run-program.js';
 import { isStoreServer, plainStores, prepareStore } from '#src/simulator/cluster/stores/registry.js';
 
 /**
@@ -96,7 +96,7 @@ function row(store: string, call: string, ...numbers: string[]): string {
 /** Starts the store's server as the lab does, if the store has one. */
 async function withServer(name: string, work: (url?: string) => Promise<void>): Promise<void> {
   if (!isStoreServer(name)) return work();
-  const directory = await mkdtemp(path.join(temporaryBase(), 'holdfast-bench-'));
+  const directory = await mkdtemp(path.join(findTemporaryBase(), 'holdfast-bench-'));
   const run = (program: ProgramRun) => runProgram(program, new AbortController().signal);
   const port = await freePort();
   const place = {

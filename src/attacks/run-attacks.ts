@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Interrupted, interruptible } from '../simulator/errors.js';
+import { Interrupted, rejectOnAbort } from '../simulator/errors.js';
 import type { Attack } from './attack.js';
 import { Inconclusive } from './errors.js';
 import type { Finding } from './finding.js';
@@ -45,7 +45,7 @@ export async function runAttacks(run: AttackRun): Promise<readonly Finding[]> {
 async function runOn(planned: PlannedSystem, run: AttackRun): Promise<readonly Finding[]> {
   const system = await run.start(planned);
   try {
-    return await interruptible(attackAll(planned, system, run), run.signal);
+    return await rejectOnAbort(attackAll(planned, system, run), run.signal);
   } finally {
     await system.stop();
   }

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
 import type { Cluster, ClusterMember } from '../simulator/cluster/cluster.js';
 import { waitReadmitted } from '../simulator/cluster/probe.js';
-import { sharedRing } from '../simulator/cluster/shared-secrets.js';
+import { readSharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Inconclusive } from './errors.js';
-import { AttackBrowser, Connections } from './tools/browser.js';
+import { AttackBrowser, BrowserConnections } from './tools/browser.js';
 import type { Limits, Target } from './tools/target.js';
 import type { WeakVariant } from './weak-variants.js';
 
@@ -60,7 +60,7 @@ export async function startSystem(spec: SystemSpec, signal: AbortSignal): Promis
     signal,
     () => {},
   );
-  const connections = new Connections();
+  const connections = new BrowserConnections();
   const stop = async () => {
     connections.close();
     await cluster.stop();
@@ -77,7 +77,12 @@ function environment({ variant, shortLimits: isShort }: SystemSpec, administrato
   };
 }
 
-function targetOf(spec: SystemSpec, cluster: Cluster, connections: Connections, administratorPassword: string): Target {
+function targetOf(
+  spec: SystemSpec,
+  cluster: Cluster,
+  connections: BrowserConnections,
+  administratorPassword: string,
+): Target {
   const { affinity, strategy, revocationLagMs }: Mode = modes[spec.mode];
   let users = 0;
   let turn: Promise<unknown> = Promise.resolve();
@@ -91,7 +96,7 @@ function targetOf(spec: SystemSpec, cluster: Cluster, connections: Connections, 
     limits: spec.shortLimits ? shortLimits : ordinaryLimits,
     password,
     administratorPassword,
-    keyRing: () => sharedRing(cluster),
+    keyRing: () => readSharedRing(cluster),
     freshUser: () => `user-${++users}`,
     browser: (origin = cluster.proxyUrl) => new AttackBrowser(connections, origin),
     kill: name => kill(cluster, name),

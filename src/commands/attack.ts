@@ -7,8 +7,8 @@ import { runAttacks } from '../attacks/run-attacks.js';
 import { startSystem } from '../attacks/start-system.js';
 import { modeNames } from '../modes.js';
 import { attackReport } from './attack-report.js';
-import { exitCodeOf, exiting } from './lib/exit.js';
-import { interruptible } from './lib/interrupt.js';
+import { exitCodeOf, toHandler } from './lib/exit.js';
+import { runInterruptibly } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
 import { parseModes } from './lib/mode-option.js';
 import { checkOutputs, writeWhole } from './lib/output.js';
@@ -41,8 +41,8 @@ export const attack: CommandModule<object, AttackArgs> = {
       .epilogue('It always starts its own store servers, because the attacks fill them and end all sessions in them.')
       .example('$0 attack', 'every attack on every mode and on the weak variants')
       .example('$0 attack --mode redis --attack reuse-after-logout', 'one attack on one mode'),
-  handler: exiting(args =>
-    interruptible(signal => attackAll(args, signal), 'stopping: ending every process (Ctrl-C again: at once)'),
+  handler: toHandler(args =>
+    runInterruptibly(signal => attackAll(args, signal), 'stopping: ending every process (Ctrl-C again: at once)'),
   ),
 };
 

@@ -3,17 +3,17 @@ import path from 'node:path';
 import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
 import { type ModeName, storesOf } from '../modes.js';
-import { headOf, type TriedExchange } from '../simulator/app-check/advice.js';
-import { secretsIn, type TriedStep, tryJourney } from '../simulator/app-check/trial.js';
+import { describeHead, type TriedExchange } from '../simulator/app-check/advice.js';
+import { findSecrets, type TriedStep, tryJourney } from '../simulator/app-check/trial.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
-import { interruptible as whileNot } from '../simulator/errors.js';
+import { rejectOnAbort } from '../simulator/errors.js';
 import { userName } from '../simulator/plan/plan.js';
 import { readPlacedScenario } from '../simulator/scenario/file.js';
 import type { JourneyMapping } from '../simulator/scenario/journey/mapping.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { UsageError } from './lib/errors.js';
-import { exitCodes, exiting } from './lib/exit.js';
-import { interruptible } from './lib/interrupt.js';
+import { exitCodes, toHandler } from './lib/exit.js';
+import { runInterruptibly } from './lib/interrupt.js';
 import { parseMode } from './lib/mode-option.js';
 import { wantsColour } from './lib/streams.js';
 
@@ -30,7 +30,7 @@ export const check: CommandModule<object, CheckArgs> = {
       .positional('scenario', { type: 'string', demandOption: true, describe: 'a scenario file (YAML)' })
       .option('mode', { type: 'string', requiresArg: true, describe: 'default: the first mode of the file' })
       .example('$0 check holdfast.yaml', 'starts one backend, or uses the app at system.target'),
-  handler: exiting(args => interruptible(signal => checkJourney(args, signal))),
+  handler: toHandler(args => runInterruptibly(signal => checkJourney(args, signal))),
 };
 
 async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
@@ -48,7 +48,7 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
   const listen = (line: string, member: string) => member.startsWith('backend') && said.push(line.slice(0, 500));
   const cluster = await startCluster(oneBackend(scenario, mode), signal, () => {}, listen);
   try {
-    const steps = await whileNot(
+    const steps = await rejectOnAbort(
       tryJourney(cluster.proxyUrl, journey, { user: userName(scenario.users.names, 1), timeoutMs, cookie }),
       signal,
     );
@@ -118,7 +118,7 @@ export function describeOutput(lines: readonly string[], steps: readonly TriedSt
 function summarizeExchange(exchange: TriedExchange | undefined): string {
   if (exchange?.request === undefined) return 'not sent';
   const { request, reply } = exchange;
-  const answer = reply.status === undefined ? String(reply.error) : headOf(reply);
+  const answer = reply.status === undefined ? String(reply.error) : describeHead(reply);
   return `${request.method} ${request.path} -> ${answer}`;
 }
 
@@ -129,7 +129,7 @@ function describeAnswer(exchange: TriedExchange | undefined, shown: (text: strin
   const body = shown(reply.body).slice(0, bodyCharactersShown).trim();
   const cut = reply.body.length > bodyCharactersShown ? ' ...' : '';
   return [
-    `    what came back: ${shown(headOf(reply))}${cookies.length === 0 ? '' : `, set-cookie: ${cookies.join(', ')}`}`,
+    `    what came back: ${shown(describeHead(reply))}${cookies.length === 0 ? '' : `, set-cookie: ${cookies.join(', ')}`}`,
     ...(body === '' ? ['    | (an empty body)'] : body.split(/\r?\n/).map(line => `    | ${line}`)).slice(0, 12),
     ...(cut === '' ? [] : [`    |${cut}`]),
   ];
@@ -137,7 +137,7 @@ function describeAnswer(exchange: TriedExchange | undefined, shown: (text: strin
 
 /** Replaces secrets and control characters: text of the app must not show a secret or control the terminal. */
 function maskSecrets(text: string, mapping: JourneyMapping, exchange: TriedExchange | undefined): string {
-  const secrets = exchange === undefined ? [] : secretsIn(mapping, exchange);
+  const secrets = exchange === undefined ? [] : findSecrets(mapping, exchange);
   const hidden = secrets.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it removes control characters
   return hidden.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]+/g, ' ');

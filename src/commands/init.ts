@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import { UsageError } from './lib/errors.js';
-import { exitCodes, exiting } from './lib/exit.js';
+import { exitCodes, toHandler } from './lib/exit.js';
 
 interface InitArgs {
   /** Empty when the user typed "-": yargs reads that as an option without a value. */
@@ -21,7 +21,7 @@ export const init: CommandModule<object, InitArgs> = {
         describe: 'where it is written; "-" prints it',
       })
       .example('$0 init tests/failover.yaml', 'then fill it in, and: holdfast check tests/failover.yaml'),
-  handler: exiting(writeStarter),
+  handler: toHandler(writeStarter),
 };
 
 async function writeStarter({ file = fileByDefault }: InitArgs): Promise<number> {

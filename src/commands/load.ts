@@ -6,8 +6,8 @@ import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError } from '../simulator/errors.js';
-import { exitCodes, exiting } from './lib/exit.js';
-import { interruptible } from './lib/interrupt.js';
+import { exitCodes, toHandler } from './lib/exit.js';
+import { runInterruptibly } from './lib/interrupt.js';
 import { parseModes } from './lib/mode-option.js';
 import { checkOutputs, writeWhole } from './lib/output.js';
 import { parseCount } from './lib/registry-option.js';
@@ -48,7 +48,7 @@ export const load: CommandModule<object, LoadArgs> = {
       .option('duration', { type: 'number', default: 10, requiresArg: true, describe: 'seconds for each measurement' })
       .option('json', { type: 'string', requiresArg: true, describe: 'write the figures as JSON' })
       .example('$0 load --mode sticky,redis', 'reads of the cart, in both modes'),
-  handler: exiting(args => interruptible(signal => loadAll(args, signal))),
+  handler: toHandler(args => runInterruptibly(signal => loadAll(args, signal))),
 };
 
 async function loadAll(args: LoadArgs, signal: AbortSignal): Promise<number> {

@@ -20,8 +20,8 @@ import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { UsageError } from './lib/errors.js';
-import { exitCodeOf, exiting } from './lib/exit.js';
-import { interruptible } from './lib/interrupt.js';
+import { exitCodeOf, toHandler } from './lib/exit.js';
+import { runInterruptibly } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
 import { parseModes } from './lib/mode-option.js';
 import { checkOutputs, writeWhole } from './lib/output.js';
@@ -87,7 +87,7 @@ export const matrix: CommandModule<object, MatrixArgs> = {
         '$0 matrix --modes sticky,redis --faults kill --html matrix.html',
         'every scenario that kills something, in two modes',
       ),
-  handler: exiting(args => interruptible(signal => drawMatrix(args, signal))),
+  handler: toHandler(args => runInterruptibly(signal => drawMatrix(args, signal))),
 };
 
 async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number> {

@@ -7,7 +7,7 @@ import type { StrategyCapabilities, StrategyEntry } from '../sessions/session-st
 import { stores } from '../sessions/stores/registry.js';
 import { strategies } from '../sessions/strategies/registry.js';
 import { generateKeyRing } from '../shared/key-ring.js';
-import { exitCodes, exiting } from './lib/exit.js';
+import { exitCodes, toHandler } from './lib/exit.js';
 import { checkOutputs, writeWhole } from './lib/output.js';
 import { columnsOf } from './lib/streams.js';
 
@@ -23,7 +23,7 @@ export const modes: CommandModule<object, ModesArgs> = {
       .option('json', { type: 'string', requiresArg: true, describe: 'write the table as JSON (schema 1)' })
       .example('$0 modes', 'the table and its legend')
       .example('$0 modes --json modes.json', 'the same for scripts'),
-  handler: exiting(showModes),
+  handler: toHandler(showModes),
 };
 
 async function showModes({ json }: ModesArgs): Promise<number> {

@@ -1,8 +1,8 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { UsageError } from './lib/errors.js';
-import { exiting } from './lib/exit.js';
-import { interruptible } from './lib/interrupt.js';
+import { toHandler } from './lib/exit.js';
+import { runInterruptibly } from './lib/interrupt.js';
 import { refuseStoreUrls } from './lib/store-options.js';
 import { type ProxyArgs, proxyFlags } from './proxy/flags.js';
 import type { ProxySettings } from './proxy/settings.js';
@@ -11,8 +11,8 @@ export const proxy: CommandModule<object, ProxyArgs> = {
   command: 'proxy',
   describe: 'run the load balancer: before toy backends of its own, or before yours',
   builder: proxyFlags,
-  handler: exiting(args =>
-    interruptible(
+  handler: toHandler(args =>
+    runInterruptibly(
       (signal, takeOver) => serveOrLab(args, signal, own => takeOver('SIGHUP', own)),
       'stopping: finishing what is in flight (Ctrl-C again: at once)',
     ),

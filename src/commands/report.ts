@@ -4,7 +4,7 @@ import type { CommandModule } from 'yargs';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { openHistory } from '../simulator/history/open-history.js';
 import { UsageError } from './lib/errors.js';
-import { exitCodeOf, exiting } from './lib/exit.js';
+import { exitCodeOf, toHandler } from './lib/exit.js';
 import { checkOutputs, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
 import { historyName, latestName } from './lib/run-folder.js';
 import { notesOf } from './lib/run-into-folder.js';
@@ -32,7 +32,7 @@ export const report: CommandModule<object, ReportArgs> = {
       .option('junit', { type: 'string', requiresArg: true, describe: 'write the expectations as JUnit XML, for CI' })
       .example('$0 report reports/kill-one/latest', 'the newest run of kill-one, judged again')
       .example('$0 report history.ndjson --html again.html', 'the same findings, from the file alone'),
-  handler: exiting(judgeAgain),
+  handler: toHandler(judgeAgain),
 };
 
 async function judgeAgain({ history, json, html, junit }: ReportArgs): Promise<number> {

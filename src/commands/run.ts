@@ -1,8 +1,8 @@
 import type { CommandModule } from 'yargs';
 import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { Interrupted } from '../simulator/errors.js';
-import { exitCodeOf, exiting } from './lib/exit.js';
-import { interruptible } from './lib/interrupt.js';
+import { exitCodeOf, toHandler } from './lib/exit.js';
+import { runInterruptibly } from './lib/interrupt.js';
 import { storeOptions } from './lib/store-options.js';
 import { type RunArgs, readJobs, runJob } from './run-job.js';
 
@@ -55,7 +55,7 @@ export const run: CommandModule<object, RunArgs> = {
       .example('$0 run scenarios/kill-one.yaml --mode redis --repeat 20', 'how many of twenty runs lose something?')
       .example('$0 run scenarios/kill-one.yaml --against last.json', 'what became worse since last.json?')
       .example('$0 run scenarios/kill-one.yaml --plan reports/kill-one/latest/plan.json', 'the plan of an earlier run'),
-  handler: exiting(args => interruptible(signal => runAll(args, signal))),
+  handler: toHandler(args => runInterruptibly(signal => runAll(args, signal))),
 };
 
 async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {

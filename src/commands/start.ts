@@ -4,8 +4,8 @@ import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdic
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
-import { exitCodeOf, exiting, worstOf } from './lib/exit.js';
-import { interruptible } from './lib/interrupt.js';
+import { exitCodeOf, toHandler, worstOf } from './lib/exit.js';
+import { runInterruptibly } from './lib/interrupt.js';
 import { askedModesOf } from './lib/mode-option.js';
 import { checkOutputs, printReport, printRuns } from './lib/output.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
@@ -33,7 +33,7 @@ export const start: CommandModule<object, StartArgs> = {
       .epilogue(
         'Sticky and redis are compared first, after some 15 s. A run is repeated once when the machine was too busy.',
       ),
-  handler: exiting(args => interruptible(signal => firstLook(args, signal))),
+  handler: toHandler(args => runInterruptibly(signal => firstLook(args, signal))),
 };
 
 async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> {

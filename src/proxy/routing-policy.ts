@@ -22,7 +22,7 @@ export const hashKeyExpected = 'address, header:<name> or cookie:<name>, for exa
 const named = /^(header|cookie):([!#$%&'*+.^_`|~0-9A-Za-z-]{1,128})$/;
 
 /** Parses the value of `--hash-key`. Undefined: the value is not one of `hashKeyExpected`. */
-export function keyReader(text: string): KeyReader | undefined {
+export function parseHashKey(text: string): KeyReader | undefined {
   if (text === 'address') return exchange => exchange.clientAddress || undefined;
   const [, from, name = ''] = named.exec(text) ?? [];
   if (from === 'cookie') return exchange => exchange.cookie(name) || undefined;

@@ -5,13 +5,13 @@ import { IssueTimes } from './affinity/issue-times.js';
 import { engines } from './engines/registry.js';
 import type { Engine, Exchange } from './exchange.js';
 import { Frontend } from './front/frontend.js';
-import { type IsTrusted, trustedPeers } from './headers/trusted-peers.js';
+import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
 import type { ServingOptions } from './options.js';
 import type { Member } from './pool/member.js';
 import type { BackendPool } from './pool/pool.js';
 import { RequestDispatcher } from './proxy.js';
 import { routingPolicies } from './routing-policies/registry.js';
-import { hashKeyExpected, keyReader, type RoutingPolicy } from './routing-policy.js';
+import { hashKeyExpected, parseHashKey, type RoutingPolicy } from './routing-policy.js';
 import type { AccessLog } from './telemetry/access-log.js';
 import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
@@ -126,7 +126,7 @@ export class Serving implements TrafficServer {
       now: Date.now,
       onServed: options.accessLog === undefined ? undefined : request => this.#log?.write(request),
     });
-    return { dispatcher, affinity, isTrusted: trustedPeers(options.trusted) };
+    return { dispatcher, affinity, isTrusted: buildTrustList(options.trusted) };
   }
 }
 
@@ -142,7 +142,7 @@ function makeAffinity({ affinity }: ServingOptions, issueTimes: IssueTimes): Aff
 }
 
 function makePolicy({ policy, hashKey }: ServingOptions): RoutingPolicy {
-  const keyOf = keyReader(hashKey);
+  const keyOf = parseHashKey(hashKey);
   if (keyOf === undefined) throw new TypeError(`hash key "${hashKey}": expected ${hashKeyExpected}`);
   return findEntry('routing policy', policy, routingPolicies).make(Math.random, keyOf);
 }

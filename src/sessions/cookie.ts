@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { trimmed } from '../shared/white-space.js';
+import { trimBlanks } from '../shared/white-space.js';
 import { SessionTooLarge } from './errors.js';
 
 /** RFC 6265bis section 5.6: a browser may drop a cookie whose name and value together are longer. */
@@ -34,7 +34,7 @@ export function readCookie(header: string | undefined, name: string): CookieRead
 
 function valuesUnder(name: string, pair: string): string[] {
   const equals = pair.indexOf('=');
-  return equals !== -1 && trimmed(pair.slice(0, equals)) === name ? [trimmed(pair.slice(equals + 1))] : [];
+  return equals !== -1 && trimBlanks(pair.slice(0, equals)) === name ? [trimBlanks(pair.slice(equals + 1))] : [];
 }
 
 /**

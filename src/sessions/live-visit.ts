@@ -12,7 +12,7 @@ export interface ResponseEffects {
   readonly ended: boolean;
 }
 
-export class LiveVisit implements SessionContext {
+export class RequestSession implements SessionContext {
   readonly #strategy: SessionStrategy;
   readonly #count: (name: string) => void;
   readonly #pending = new Set<Promise<unknown>>();

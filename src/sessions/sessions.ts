@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { cameOverTls, clearCookie, cookieName, readCookie, setCookie } from './cookie.js';
 import { SessionError, StoreUnavailable, whyOf } from './errors.js';
-import { LiveVisit, type ResponseEffects } from './live-visit.js';
+import { RequestSession, type ResponseEffects } from './live-visit.js';
 import type { Handler, Reply } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
 
@@ -38,7 +38,7 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
   /** cookie -> token -> session -> handler (commits) -> cookie -> headers and body */
   async function respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void> {
     const isSecure = secure || cameOverTls(request.headers);
-    const context = new LiveVisit(strategy, count);
+    const context = new RequestSession(strategy, count);
     try {
       await context.open(readCookie(request.headers.cookie, cookieName(isSecure)));
       const reply = await handler(context);

@@ -21,7 +21,7 @@ export class KeyRingError extends Error {
 
 /** Parses `id:hex,id:hex`, the newest key first. Ignores spaces around an entry. Throws `KeyRingError`. */
 export function parseKeyRing(text: string): KeyRing {
-  return checkedKeys(text.split(',').map((entry, index) => parseKey(entry.trim(), index + 1)));
+  return checkKeys(text.split(',').map((entry, index) => parseKey(entry.trim(), index + 1)));
 }
 
 /**
@@ -40,7 +40,7 @@ export function formatKeyRing(keys: KeyRing): string {
 }
 
 /** Checks that the keys are usable and have different ids, and returns them. Throws `KeyRingError`. */
-export function checkedKeys(keys: KeyRing): KeyRing {
+export function checkKeys(keys: KeyRing): KeyRing {
   if (keys.length === 0) throw new KeyRingError('it holds no key');
   if (keys.length > keysMax) throw new KeyRingError(`it holds ${keys.length} keys; at most ${keysMax} are allowed`);
   const seen = new Set<string>();

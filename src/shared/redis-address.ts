@@ -71,8 +71,8 @@ export function parseAddress(url: string | undefined): RedisAddress {
   if (url === undefined || url === '') throw wrong('none was given', undefined);
   const { scheme: name = '', hosts = '', path = '', query, ...login } = shape.exec(url)?.groups ?? {};
   const scheme = Object.hasOwn(schemes, name) ? schemes[name] : undefined;
-  if (scheme === undefined) throw wrong(`"${shownUrl(url)}" is none`, undefined);
-  const refuse = (problem: string) => wrong(`${problem} in "${shownUrl(url)}"`, scheme);
+  if (scheme === undefined) throw wrong(`"${maskUrl(url)}" is none`, undefined);
+  const refuse = (problem: string) => wrong(`${problem} in "${maskUrl(url)}"`, scheme);
   const parts = scheme.path.exec(path);
   if (parts === null) throw refuse(pathProblem(scheme, path));
   if (login.user && !login.password) throw refuse('a user without a password');
@@ -91,7 +91,7 @@ export function parseAddress(url: string | undefined): RedisAddress {
 /**
  * Returns the address for logs and messages. It hides everything before the last `@`: that may be a mistyped password.
  */
-export function shownUrl(url: string): string {
+export function maskUrl(url: string): string {
   return url.replace(/^([a-z+]+:\/\/)?.*@/s, '$1***@');
 }
 

@@ -1,4 +1,4 @@
-import { parseAddress, shownUrl } from './redis-address.js';
+import { maskUrl, parseAddress } from './redis-address.js';
 
 /**
  * What everything but the store itself must know of a store server: how users write its address, and how it is called.
@@ -64,8 +64,8 @@ export const storeNames = Object.keys(storeDescriptors) as readonly StoreServerN
 export type StoreUrls = { readonly [store in StoreServerName]?: string };
 
 /** Removes the password for a message. A mistyped address may hold one too. */
-export function withoutPassword(url: string): string {
-  return shownUrl(url);
+export function maskPassword(url: string): string {
+  return maskUrl(url);
 }
 
 function shaped(shape: RegExp, example: string): StoreDescriptor['problem'] {

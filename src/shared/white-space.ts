@@ -3,7 +3,7 @@
  * would remove more. Another host can set a cookie whose name is byte A0 and then `__Host-session`, and `trim` would
  * turn it into `__Host-session`, which only this host may set.
  */
-export function trimmed(text: string): string {
+export function trimBlanks(text: string): string {
   let [from, to] = [0, text.length];
   while (from < to && isBlank(text[from])) from += 1;
   while (to > from && isBlank(text[to - 1])) to -= 1;

@@ -50,7 +50,7 @@ export class Interrupted extends Error {
 }
 
 /** Settles as `work` does, or rejects with `Interrupted` once the signal is aborted. It does not cancel `work`. */
-export function interruptible<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function rejectOnAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const interrupt = (): void => reject(new Interrupted());
     if (signal.aborted) interrupt();

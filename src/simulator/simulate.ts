@@ -4,8 +4,8 @@ import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster, ClusterMember, ShopCounts } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
 import type { ProxySpec } from './cluster/proxy.js';
-import { type ClusterSpec, memberNames, membersOf, startCluster } from './cluster/start-cluster.js';
-import { endsOf, targetIn } from './cluster/targets.js';
+import { type ClusterSpec, listMemberNames, membersOf, startCluster } from './cluster/start-cluster.js';
+import { endsOf, resolveTargetName } from './cluster/targets.js';
 import { Interrupted, LabError } from './errors.js';
 import { faults } from './faults/kinds/registry.js';
 import { type FaultsOver, runFaults } from './faults/schedule.js';
@@ -17,7 +17,7 @@ import { watchProcessors } from './run/processor-watch.js';
 import type { OnProgress } from './run/progress.js';
 import { RunClock } from './run/run-clock.js';
 import { watchMembers } from './run/watch-members.js';
-import { notApplicableIn } from './scenario/applicable.js';
+import { findMissingTarget } from './scenario/applicable.js';
 import { expectationsOf, type FaultSpec, type Scenario } from './scenario/scenario.js';
 import { Driver } from './users/driver.js';
 import type { Journey } from './users/journey.js';
@@ -57,7 +57,7 @@ export async function simulate(
   const plan = { ...planned, faults: planned.faults.map(fault => resolveTarget(mode, fault, scenario)) };
   const journal = new Journal(mode, options.onProgress);
   const spec = { ...clusterSpec(scenario, mode, plan, options.storeUrls), inTurn: options.inTurn };
-  journal.starting(memberNames(spec));
+  journal.starting(listMemberNames(spec));
   const cluster = await startCluster(spec, options.signal, journal.member);
   try {
     const nonce = options.nonce ?? makeNonce(drawRandom);
@@ -72,7 +72,7 @@ export async function simulate(
 
 /** Throws when a fault of the plan has nothing to strike in this mode: such a run would prove nothing. */
 function assertApplies(mode: ModeName, plan: Plan): void {
-  const missing = notApplicableIn(plan, mode);
+  const missing = findMissingTarget(plan, mode);
   if (missing === undefined) return;
   throw new LabError(
     `fault ${missing.fault} strikes ${missing.target}, and ${missing.why}: choose another mode for this scenario`,
@@ -80,7 +80,7 @@ function assertApplies(mode: ModeName, plan: Plan): void {
 }
 
 function resolveTarget(mode: ModeName, fault: FaultSpec, { system }: Scenario): FaultSpec {
-  const target = targetIn(mode, fault.target, system);
+  const target = resolveTargetName(mode, fault.target, system);
   if (target !== undefined) return { ...fault, target };
   throw new LabError(`fault ${fault.id} strikes the store of mode ${mode}, which has no server of its own`);
 }

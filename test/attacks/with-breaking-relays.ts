@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { AttackBrowser, Connections } from '#src/attacks/tools/browser.js';
+import { AttackBrowser, BrowserConnections } from '#src/attacks/tools/browser.js';
 import type { Target } from '#src/attacks/tools/target.js';
 
 /** A system behind relays, one for the proxy and one for each backend. After `breakOff` they answer only 503. */
@@ -14,7 +14,7 @@ export async function withBreakingRelays<T>(sound: Target, work: (breaking: Brea
   const breakOff = () => {
     isBroken = true;
   };
-  const connections = new Connections();
+  const connections = new BrowserConnections();
   const relay = (to: string) =>
     createServer((incoming, response) => (isBroken ? unavailable(response) : pass(to, incoming, response)));
   const servers = [sound.proxyUrl, ...sound.backends.map(({ url }) => url)].map(relay);

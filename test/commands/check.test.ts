@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { describeOutput, describeStep } from '#src/commands/check.js';
-import { hiddenFieldIn } from '#src/simulator/app-check/answer-clues.js';
+import { findHiddenField } from '#src/simulator/app-check/answer-clues.js';
 import { type TriedStep, tryJourney } from '#src/simulator/app-check/trial.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { withServer } from '../simulator/users/scripted.js';
@@ -296,10 +296,10 @@ describe('holdfast check', () => {
 
   it('finds a token in a page, and shows its name but never its value', () => {
     const meta = '<head><meta name="csrf-token" content="t0p"></head>';
-    expect(hiddenFieldIn(meta)).to.equal('a token in its head: <meta name="csrf-token" content="...">');
+    expect(findHiddenField(meta)).to.equal('a token in its head: <meta name="csrf-token" content="...">');
     const field = '<form><input type="hidden" name="_csrf" value="t0p">';
-    expect(hiddenFieldIn(meta + field)).to.equal('a hidden field: <input type="hidden" name="_csrf" value="...">');
-    expect(hiddenFieldIn('<meta name="viewport" content="x"><input name="user">')).to.equal(undefined);
+    expect(findHiddenField(meta + field)).to.equal('a hidden field: <input type="hidden" name="_csrf" value="...">');
+    expect(findHiddenField('<meta name="viewport" content="x"><input name="user">')).to.equal(undefined);
   });
 
   it('shows the last output of the app, with secrets masked, when a step does not fit', () => {

@@ -4,10 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { eventually, isGone } from '#src/simulator/cluster/probe.js';
+import { isGone, waitUntil } from '#src/simulator/cluster/probe.js';
 import { quitFamily, type Signal, signalFamily } from '#src/simulator/cluster/processes/process-family.js';
 import type { ProcessSpec } from '#src/simulator/cluster/processes/process-member.js';
-import { runProgram, temporaryBase } from '#src/simulator/cluster/processes/run-program.js';
+import { findTemporaryBase, runProgram } from '#src/simulator/cluster/processes/run-program.js';
 import { postgres } from '#src/simulator/cluster/stores/postgres.js';
 import { plainStores } from '#src/simulator/cluster/stores/registry.js';
 import { freePort, type RedisServer } from './with-redis.js';
@@ -30,7 +30,7 @@ export async function withPostgres<T>(work: (server: PostgresServer) => Promise<
 
 /** Starts it. Call it in `before`, and its `stop` in `after`. It is the same server as in the lab, without the lab. */
 export async function startPostgres(): Promise<PostgresServer> {
-  const directory = await mkdtemp(path.join(temporaryBase(), 'holdfast-postgres-'));
+  const directory = await mkdtemp(path.join(findTemporaryBase(), 'holdfast-postgres-'));
   const removeDirectory = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
   const run = (program: Parameters<typeof runProgram>[0]) => runProgram(program, new AbortController().signal);
   const port = await freePort();
@@ -59,7 +59,7 @@ export async function startPostgres(): Promise<PostgresServer> {
         struck = strike('SIGKILL');
       });
       // The port and shared memory are free for the next boot when the last child process has ended.
-      await eventually(async () => (await Promise.all(struck.map(isGone))).every(Boolean), bootTimeoutMs);
+      await waitUntil(async () => (await Promise.all(struck.map(isGone))).every(Boolean), bootTimeoutMs);
     },
     restart: async () => {
       child = await boot(spec);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseAddress, shownUrl } from '#src/shared/redis-address.js';
+import { maskUrl, parseAddress } from '#src/shared/redis-address.js';
 
 const plain = {
   kind: 'single',
@@ -112,12 +112,12 @@ describe('address of Redis', () => {
         .to.throw(Error)
         .with.property('message')
         .that.does.not.match(/hid/);
-      expect(shownUrl(url)).not.to.match(/hid/);
+      expect(maskUrl(url)).not.to.match(/hid/);
     });
   }
 
   it('shows the parts without a password', () => {
-    expect(shownUrl('redis+sentinel://shop:hidden@h1:1,h2:2/main')).to.equal('redis+sentinel://***@h1:1,h2:2/main');
-    expect(shownUrl('redis://h:1/0?replicas=1')).to.equal('redis://h:1/0?replicas=1');
+    expect(maskUrl('redis+sentinel://shop:hidden@h1:1,h2:2/main')).to.equal('redis+sentinel://***@h1:1,h2:2/main');
+    expect(maskUrl('redis://h:1/0?replicas=1')).to.equal('redis://h:1/0?replicas=1');
   });
 });

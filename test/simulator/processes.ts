@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { eventually } from '#src/simulator/cluster/probe.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
 
 /** A program of test/simulator/programs. */
@@ -72,7 +72,7 @@ export async function leavingNothing<T>(use: () => Promise<T>): Promise<T> {
   try {
     const result = await use();
     expect(readdirSync(folder), 'temporary folders left').to.deep.equal([]);
-    const gone = await eventually(async () => children().every(pid => before.includes(pid)), 1_000);
+    const gone = await waitUntil(async () => children().every(pid => before.includes(pid)), 1_000);
     expect(gone, `processes left: ${children()}`).to.equal(true);
     return result;
   } finally {

@@ -1,6 +1,6 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type BindingCookie, fetchBindingsToAll, isFollowed, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, fetchBindingsToAll, noAffinity, testBinding } from '../tools/affinity.js';
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -18,11 +18,11 @@ async function run(target: Target) {
   const bindings = await fetchBindingsToAll(target);
   const [own, other] = bindings;
   if (own === undefined || other === undefined) throw new Inconclusive('there is only one backend to bind to');
-  const genuine = await isFollowed(target, own);
+  const genuine = await testBinding(target, own);
   if (!genuine.isFollowed) throw new Inconclusive('the proxy does not follow the cookie that it has just set');
   for (const value of new Set([...changeBytes(own.value), ...cutValue(own.value), ...mixParts(own, other)])) {
     if (value === own.value || value === other.value) continue;
-    const { answer, isFollowed: wentThrough } = await isFollowed(target, { ...own, value });
+    const { answer, isFollowed: wentThrough } = await testBinding(target, { ...own, value });
     tries.add(`the proxy followed ${own.name}=${value}`, wentThrough, answer);
   }
   await tryBehindTls(target, own, tries);

@@ -57,7 +57,7 @@ const answerWithinMs = 15_000;
 const connectionsMax = 64;
 
 /** The connections that all browsers of one attacked system share. */
-export class Connections {
+export class BrowserConnections {
   readonly agent = new Agent({ keepAlive: true, maxSockets: connectionsMax });
 
   close(): void {
@@ -73,9 +73,9 @@ export class AttackBrowser {
   /** Where its requests go: the proxy, or directly to one backend. */
   readonly origin: string;
   readonly cookies: Map<string, string>;
-  readonly #connections: Connections;
+  readonly #connections: BrowserConnections;
 
-  constructor(connections: Connections, origin: string, cookies: ReadonlyMap<string, string> = new Map()) {
+  constructor(connections: BrowserConnections, origin: string, cookies: ReadonlyMap<string, string> = new Map()) {
     this.#connections = connections;
     this.origin = origin;
     this.cookies = new Map(cookies);

@@ -22,7 +22,7 @@ export function exitCodeOf(verdicts: readonly VerdictWord[]): number {
 }
 
 /** Turns a command that returns its exit code into a yargs handler. An error becomes a message and an exit code. */
-export function exiting<Args>(command: (args: Args) => Promise<number>): (args: Args) => Promise<void> {
+export function toHandler<Args>(command: (args: Args) => Promise<number>): (args: Args) => Promise<void> {
   return async args => {
     try {
       process.exitCode = await command(args);
@@ -37,7 +37,7 @@ export function exiting<Args>(command: (args: Args) => Promise<number>): (args: 
  * wait for aborted work that still waits for an answer. Without this call Node would exit when idle, and that sometimes
  * waits forever for a compiler thread (nodejs/node#54918).
  */
-export async function leave(): Promise<never> {
+export async function flushAndExit(): Promise<never> {
   await Promise.all([process.stdout, process.stderr].map(waitUntilFlushed));
   process.exit();
 }

@@ -13,7 +13,7 @@ const oneKeyPressMs = 200;
  * The reason is the name of the signal. `takeOver` lets `work` handle a signal by itself. A second Ctrl-C kills the
  * command and all its processes at once.
  */
-export async function interruptible<T>(
+export async function runInterruptibly<T>(
   work: (signal: AbortSignal, takeOver: (name: 'SIGHUP', own: () => void) => void) => Promise<T>,
   notice = 'stopping: healing and ending every process (Ctrl-C again: at once)',
 ): Promise<T> {

@@ -1,10 +1,10 @@
 import { isModeName, type ModeName, modeNames } from '../../modes.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import {
-  applicableModes,
   describeMissingTarget,
+  findMissingTarget,
+  listApplicableModes,
   type NotApplicable,
-  notApplicableIn,
 } from '../../simulator/scenario/applicable.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';
 import { UsageError } from './errors.js';
@@ -41,7 +41,7 @@ export function askedModesOf(scenario: Scenario, asked: readonly ModeName[] | un
     );
   }
   const wanted = asked ?? scenario.modes;
-  const notApplicable = wanted.map(mode => notApplicableIn(scenario, mode)).filter(found => found !== undefined);
+  const notApplicable = wanted.map(mode => findMissingTarget(scenario, mode)).filter(found => found !== undefined);
   return { modes: wanted.filter(mode => !notApplicable.some(found => found.mode === mode)), notApplicable };
 }
 
@@ -52,7 +52,7 @@ export function describeNotApplicable(missing: NotApplicable): string {
 
 /** Says that a scenario cannot be run in any mode that was asked for, and what to type instead. */
 export function describeNothingToRun(scenario: Scenario): string {
-  const others = applicableModes(scenario);
+  const others = listApplicableModes(scenario);
   const next = others.length === 0 ? 'Add a mode that has the target to modes' : `Try --mode ${others.join(',')}`;
   return `scenario "${scenario.name}" was not run: in every selected mode a fault has no target. ${next}.`;
 }

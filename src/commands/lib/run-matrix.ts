@@ -5,10 +5,10 @@ import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { InTurn } from '../../simulator/cluster/lab.js';
 import { Interrupted } from '../../simulator/errors.js';
 import { makePlan, planDurationMs } from '../../simulator/plan/plan.js';
-import { watchShare } from '../../simulator/run/processor-watch.js';
-import { type NotApplicable, notApplicableIn } from '../../simulator/scenario/applicable.js';
+import { measureProcessorShare } from '../../simulator/run/processor-watch.js';
+import { findMissingTarget, type NotApplicable } from '../../simulator/scenario/applicable.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';
-import { shortForm } from '../../simulator/scenario/short-form.js';
+import { buildShortForm } from '../../simulator/scenario/short-form.js';
 import { simulate } from '../../simulator/simulate.js';
 import { chooseTry, judgeRun, needsSecondTry, type TriedRun } from './second-try.js';
 
@@ -49,11 +49,11 @@ export interface EmptyCell {
 /** Lists the cells: every scenario, in short form, in each of the modes that it names. */
 export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName[]): (ScenarioInMode | EmptyCell)[] {
   return scenarios.flatMap(whole => {
-    const scenario = shortForm(whole);
+    const scenario = buildShortForm(whole);
     return modes
       .filter(mode => scenario.modes.includes(mode))
       .map(mode => {
-        const notApplicable = notApplicableIn(scenario, mode);
+        const notApplicable = findMissingTarget(scenario, mode);
         return notApplicable === undefined ? { scenario, mode } : { scenario, notApplicable };
       });
   });
@@ -223,7 +223,7 @@ export class RunSlots {
   #doubtful = 0;
 
   /** Tests replace `watch`. */
-  constructor(max: number, watch = watchShare) {
+  constructor(max: number, watch = measureProcessorShare) {
     this.#max = max;
     this.#watch = watch;
     this.#usedShare = watch();

@@ -1,13 +1,13 @@
 import type { Argv } from 'yargs';
 import {
+  maskPassword,
   type StoreServerName,
   type StoreUrls,
   storeDescriptors,
   storeNames,
-  withoutPassword,
 } from '../../shared/stores.js';
 import { plainStores, serverOf } from '../../simulator/cluster/stores/registry.js';
-import { membersIn, targetIn } from '../../simulator/cluster/targets.js';
+import { membersIn, resolveTargetName } from '../../simulator/cluster/targets.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';
 import { UsageError } from './errors.js';
 
@@ -34,7 +34,7 @@ export function parseStoreUrls(args: StoreArgs): StoreUrls {
     const url = args[flag];
     if (url === undefined) continue;
     const wrong = problem(url);
-    if (wrong !== undefined) throw new UsageError(`--${flag} "${withoutPassword(url)}": ${wrong}.`);
+    if (wrong !== undefined) throw new UsageError(`--${flag} "${maskPassword(url)}": ${wrong}.`);
     given[store] = url;
   }
   return given;
@@ -51,7 +51,9 @@ export function checkTargets({ name, faults, modes, system }: Scenario, storeUrl
   }
   for (const store of storeNames) {
     const fault = faults.find(({ target }) =>
-      modes.some(mode => membersIn(targetIn(mode, target, system) ?? '').some(member => serverOf(member) === store)),
+      modes.some(mode =>
+        membersIn(resolveTargetName(mode, target, system) ?? '').some(member => serverOf(member) === store),
+      ),
     );
     if (fault === undefined || storeUrls[store] === undefined) continue;
     throw new UsageError(

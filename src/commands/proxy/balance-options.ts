@@ -1,6 +1,6 @@
 import type { ProxyOptions } from '../../proxy/options.js';
 import { routingPolicies } from '../../proxy/routing-policies/registry.js';
-import { hashKeyExpected, keyReader } from '../../proxy/routing-policy.js';
+import { hashKeyExpected, parseHashKey } from '../../proxy/routing-policy.js';
 import type { SettingValues } from '../../proxy/settings.js';
 import { parseDuration } from '../../shared/duration.js';
 import { UsageError } from '../lib/errors.js';
@@ -12,7 +12,8 @@ type BalanceArgs = Pick<SettingValues, 'policy' | 'hash-key' | 'slow-start'>;
 
 export function balanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' | 'hashKey' | 'slowStartMs'> {
   const hashKey = args['hash-key'];
-  if (keyReader(hashKey) === undefined) throw new UsageError(`--hash-key "${hashKey}": expected ${hashKeyExpected}.`);
+  if (parseHashKey(hashKey) === undefined)
+    throw new UsageError(`--hash-key "${hashKey}": expected ${hashKeyExpected}.`);
   return {
     policy: parseKey('policy', args.policy, routingPolicies),
     hashKey,

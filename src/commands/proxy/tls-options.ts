@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { BackendTls } from '../../proxy/backend-tls.js';
-import { devCertificate } from '../../proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '../../proxy/front/dev-certificate.js';
 import { readTlsPair, type TlsFiles, TlsPairError } from '../../proxy/front/tls-pair.js';
-import { trustedPeers } from '../../proxy/headers/trusted-peers.js';
+import { buildTrustList } from '../../proxy/headers/trusted-peers.js';
 import type { ProxyOptions } from '../../proxy/options.js';
 import type { SettingValues } from '../../proxy/settings.js';
 import { UsageError } from '../lib/errors.js';
@@ -36,7 +36,7 @@ export function tlsOptions(
 }
 
 export async function devTls({ tls }: TlsArgs): Promise<Pick<ProxyOptions, 'tls'>> {
-  return tls === 'dev' ? { tls: await devCertificate() } : {};
+  return tls === 'dev' ? { tls: await makeDevCertificate() } : {};
 }
 
 /** Warns of unsafe settings, one line each. */
@@ -73,7 +73,7 @@ function trustedAddresses({ trust, 'proxy-protocol': proxyProtocol }: TlsArgs): 
     );
   }
   try {
-    trustedPeers(entries);
+    buildTrustList(entries);
   } catch (error) {
     throw new UsageError(`--trust: ${wordsOf(error)}`);
   }

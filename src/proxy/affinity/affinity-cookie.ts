@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { checkedKeys } from '../../shared/key-ring.js';
+import { checkKeys } from '../../shared/key-ring.js';
 import type { AffinityOptions } from '../options.js';
 
 /*
@@ -86,7 +86,7 @@ export class AffinityCookies {
   /** Throws `KeyRingError` for unusable keys, `TypeError` for a pool that cannot be part of a cookie name. */
   constructor(options: AffinityOptions) {
     this.#options = options;
-    const keys = checkedKeys(options.keys).map(({ id, secret }) => splitKey(id, secret));
+    const keys = checkKeys(options.keys).map(({ id, secret }) => splitKey(id, secret));
     const [newest] = keys;
     if (newest === undefined) throw new TypeError('checkedKeys let an empty key ring pass');
     this.#signing = newest;

@@ -6,7 +6,7 @@ let made: Promise<TlsPair> | undefined;
  * Returns a self-signed certificate for this machine's own names, for trying out TLS. It exists in memory only, one per
  * process. Clients must be told to accept it (`curl --insecure`).
  */
-export function devCertificate(): Promise<TlsPair> {
+export function makeDevCertificate(): Promise<TlsPair> {
   made ??= make();
   return made;
 }

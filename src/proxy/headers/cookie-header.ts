@@ -1,4 +1,4 @@
-import { isBlank, trimmed } from '../../shared/white-space.js';
+import { isBlank, trimBlanks } from '../../shared/white-space.js';
 
 /** Returns the raw value of the named cookie (RFC 6265 §4.2.1); `nth` selects a copy, from 0. */
 export function readCookieValue(header: string | undefined, name: string, nth: number): string | undefined {
@@ -6,7 +6,8 @@ export function readCookieValue(header: string | undefined, name: string, nth: n
   const pair = `${name}=`;
   let skip = nth;
   for (let at = header.indexOf(pair); at !== -1; at = header.indexOf(pair, at + 1)) {
-    if (startsPair(header, at) && skip-- === 0) return trimmed(header.slice(at + pair.length, endOfPair(header, at)));
+    if (startsPair(header, at) && skip-- === 0)
+      return trimBlanks(header.slice(at + pair.length, endOfPair(header, at)));
   }
   return undefined;
 }
@@ -14,9 +15,9 @@ export function readCookieValue(header: string | undefined, name: string, nth: n
 /** Returns the header without the named cookie; undefined when nothing is left. */
 export function removeCookie(header: string, name: string): string | undefined {
   if (!header.includes(`${name}=`)) return header;
-  if (!header.includes(';')) return trimmed(header).startsWith(`${name}=`) ? undefined : header;
-  const kept = header.split(';').filter(pair => !trimmed(pair).startsWith(`${name}=`));
-  const rest = trimmed(kept.join(';'));
+  if (!header.includes(';')) return trimBlanks(header).startsWith(`${name}=`) ? undefined : header;
+  const kept = header.split(';').filter(pair => !trimBlanks(pair).startsWith(`${name}=`));
+  const rest = trimBlanks(kept.join(';'));
   return rest === '' ? undefined : rest;
 }
 

@@ -9,7 +9,7 @@ export const trustNone: IsTrusted = () => false;
  * Builds the trust list from addresses and networks such as `127.0.0.1`, `10.0.0.0/8` or `fd00::/8`. They are the TLS
  * terminators in front of the proxy. Throws `RangeError` for anything else.
  */
-export function trustedPeers(entries: readonly string[]): IsTrusted {
+export function buildTrustList(entries: readonly string[]): IsTrusted {
   if (entries.length === 0) return trustNone;
   const list = new BlockList();
   for (const entry of entries) add(list, entry);

@@ -168,7 +168,7 @@ class MemcachedStore implements SessionStore {
 
   /** Reads the session and the present generation in one command. */
   async #readItem(
-    how: (...keys: string[]) => questions.MemcachedQuestion,
+    how: (...keys: string[]) => questions.MemcachedCommand,
     digest: string,
     untilMs: number,
   ): Promise<ReadResult> {

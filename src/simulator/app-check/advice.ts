@@ -1,11 +1,11 @@
 import type { OperationKind } from '../history/records.js';
 import type { AnswerConditions } from '../scenario/journey/answer-conditions.js';
-import { missingAt, parseJsonPath } from '../scenario/journey/json-path.js';
+import { explainMissingAt, parseJsonPath } from '../scenario/journey/json-path.js';
 import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from '../scenario/journey/mapping.js';
 import { pageCharactersMax } from '../scenario/journey/page-pattern.js';
 import { type AppReply, cartTooLarge, type JourneyRequest, noCart } from '../users/journey.js';
 import { type Judgement, wrongBody } from '../users/outcome.js';
-import { describeIncomplete, hiddenFieldIn } from './answer-clues.js';
+import { describeIncomplete, findHiddenField } from './answer-clues.js';
 
 /** A request and its reply. `request` is absent when no request could be sent. */
 export interface TriedExchange {
@@ -56,7 +56,7 @@ export function explainAnswer(kind: OperationKind, known: Known): Advice | undef
 export function explainAnonymous(reply: AppReply): Advice {
   const at = ['anonymous'];
   if (!reply.complete) return { at: ['read', 'request'], ...describeIncomplete(reply) };
-  const problem = `a user who is not logged in was answered with ${headOf(reply)}, which is not what anonymous says`;
+  const problem = `a user who is not logged in was answered with ${describeHead(reply)}, which is not what anonymous says`;
   const place = locationOf(reply);
   if (place !== undefined)
     return { at, problem, hint: `if that is the login page: anonymous: { redirect-to: ${place} }` };
@@ -128,7 +128,7 @@ function explainMissingValue(name: string, { mapping, last }: Known): Advice {
     last?.request === undefined
       ? 'no page was asked for before it: name one under before'
       : `${last.request.method} ${last.request.path} did not give it`;
-  const field = hiddenFieldIn(last?.reply.body ?? '');
+  const field = findHiddenField(last?.reply.body ?? '');
   return {
     at: ['carry', name],
     problem: `{${name}} was found nowhere by ${by}; ${page}`,
@@ -138,7 +138,7 @@ function explainMissingValue(name: string, { mapping, last }: Known): Advice {
 
 function explainAnonymousStep(kind: OperationKind, known: Known): Advice {
   const { reply } = known;
-  const problem = `answered as without a login: ${headOf(reply)}`;
+  const problem = `answered as without a login: ${describeHead(reply)}`;
   if (kind !== 'login') {
     return {
       at: [kind, 'request'],
@@ -176,7 +176,7 @@ function explainWrongAnswer(kind: OperationKind, known: Known): Advice {
   const step = kind === 'replay' ? 'read' : kind;
   const { status = 0, body } = reply;
   const { ok } = stepOf(mapping, kind) ?? {};
-  const problem = `${headOf(reply)}, expected ${describeOk(ok)}`;
+  const problem = `${describeHead(reply)}, expected ${describeOk(ok)}`;
   if (kind === 'login' && refusesPassword(known))
     return { at: ['login', 'request'], problem, hint: hintAtPassword(known) };
   if (judged.error?.endsWith(wrongBody))
@@ -235,7 +235,7 @@ function explainNoMatch(
   wanted: string | undefined,
   { reply, token }: Known,
 ): Omit<Advice, 'at'> {
-  const problem = `${describePlace(place ?? {})} leads to nothing in the answer, ${headOf(reply)}`;
+  const problem = `${describePlace(place ?? {})} leads to nothing in the answer, ${describeHead(reply)}`;
   const packed = reply.headers['content-encoding'];
   if (packed !== undefined && packed !== 'identity')
     return {
@@ -256,7 +256,7 @@ function explainNoMatch(
 
 function describeMissing(body: string, path: string): string {
   try {
-    return missingAt(JSON.parse(body), parseJsonPath(path) ?? []) ?? 'it leads to values that are not items';
+    return explainMissingAt(JSON.parse(body), parseJsonPath(path) ?? []) ?? 'it leads to values that are not items';
   } catch {
     return 'the answer is not JSON, and a path reads only JSON: use regexp for a page';
   }
@@ -277,7 +277,7 @@ function describeOk({ status, 'redirect-to': target, body, path, absent, equals 
 }
 
 /** Describes the head of an answer: `status 302 to /login`, `status 200 (text/html)`. */
-export function headOf({ status, headers }: AppReply): string {
+export function describeHead({ status, headers }: AppReply): string {
   const [type] = String(headers['content-type'] ?? '').split(';');
   const more = typeof headers.location === 'string' ? ` to ${headers.location}` : type === '' ? '' : ` (${type})`;
   return `status ${status}${more}`;

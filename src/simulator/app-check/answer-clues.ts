@@ -33,7 +33,7 @@ const marks: readonly (readonly [tag: RegExp, value: RegExp, what: string])[] = 
 ];
 
 /** Describes where a page seems to hold a value that the next request must send. It shows the name, never the value. */
-export function hiddenFieldIn(page: string): string | undefined {
+export function findHiddenField(page: string): string | undefined {
   for (const [tag, value, what] of marks) {
     const found = tag.exec(page)?.[0];
     if (found !== undefined) return `${what}: ${found.replace(value, '$1$2...$2')}`;

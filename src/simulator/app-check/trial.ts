@@ -6,7 +6,14 @@ import { HttpClient } from '../users/http-client.js';
 import type { AppReply } from '../users/journey.js';
 import { mappedJourney, nothingToCarry } from '../users/mapped-journey.js';
 import { type Judgement, judge } from '../users/outcome.js';
-import { type Advice, explainAnonymous, explainAnswer, explainItem, headOf, type TriedExchange } from './advice.js';
+import {
+  type Advice,
+  describeHead,
+  explainAnonymous,
+  explainAnswer,
+  explainItem,
+  type TriedExchange,
+} from './advice.js';
 
 /** One step that was tried once. */
 export interface TriedStep {
@@ -155,7 +162,7 @@ class Trial {
       return 'whether the logout ended the session is not known: anonymous does not fit yet (first line)';
     if (typeof identity === 'string' || items.length > 0)
       return `the ${what} from before the logout is still accepted: a run counts it as users.logoutNotHonoured`;
-    return `${headOf(reply)} is neither anonymous nor the cart: a run counts it as a failed request`;
+    return `${describeHead(reply)} is neither anonymous nor the cart: a run counts it as a failed request`;
   }
 
   #known(reply: AppReply) {
@@ -171,7 +178,7 @@ class Trial {
 
 /** Returns the values that must not be shown. These are values of requests under names such as `password`, values of
  * answers under names such as `accessToken`, and every cookie. Added items may be shown, whatever their name. */
-export function secretsIn(mapping: JourneyMapping, exchange: TriedExchange): string[] {
+export function findSecrets(mapping: JourneyMapping, exchange: TriedExchange): string[] {
   const fields = (['login', 'add', 'remove', 'logout'] as const).flatMap(kind => {
     const request = stepOf(mapping, kind)?.request;
     return [...Object.entries(request?.form ?? {}), ...jsonFields(request?.json)];

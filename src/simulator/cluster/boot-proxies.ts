@@ -4,7 +4,7 @@ import { LabError } from '../errors.js';
 import { ask } from './ask.js';
 import type { ClusterMember, ProxyAdmin, ProxyBackend } from './cluster.js';
 import type { Lab } from './lab.js';
-import { eventually } from './probe.js';
+import { waitUntil } from './probe.js';
 import { freePort, isFree } from './processes/free-port.js';
 import { type ProxyPlace, type ProxySpec, proxyNames, proxySpec } from './proxy.js';
 
@@ -63,7 +63,7 @@ async function waitAllReady(admin: ProxyAdmin, lab: Lab): Promise<void> {
     seen = backends.map(({ name, state }) => `${name} ${state}`).join(', ');
     return backends.every(backend => backend.state === 'ready');
   };
-  const ready = await eventually(allReady, proxyReadyWithinMs).catch((error: Error) => {
+  const ready = await waitUntil(allReady, proxyReadyWithinMs).catch((error: Error) => {
     if (error instanceof LabError) throw error;
     throw new LabError(`the proxy came up and then failed: ${error.message}`);
   });

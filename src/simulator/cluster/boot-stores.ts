@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { StoreServerName, StoreUrls } from '../../shared/stores.js';
 import { LabError } from '../errors.js';
 import type { Lab } from './lab.js';
-import { eventually } from './probe.js';
+import { waitUntil } from './probe.js';
 import { freePort } from './processes/free-port.js';
 import type { PreparedStore, StorePlace, StoreShape } from './store-server.js';
 import { prepareStore, type StoresSpec, shapeOf } from './stores/registry.js';
@@ -71,6 +71,6 @@ async function makePlace(
 }
 
 async function waitWhole(name: string, { isWhole }: PreparedStore): Promise<void> {
-  if (isWhole === undefined || (await eventually(isWhole, wholeWithinMs))) return;
+  if (isWhole === undefined || (await waitUntil(isWhole, wholeWithinMs))) return;
   throw new LabError(`the members of ${name} did not find each other within ${wholeWithinMs / 1000} s of their start`);
 }

@@ -112,7 +112,7 @@ export interface Exit {
 }
 
 /** Returns the end in words: `ended with code 1`, `ended by SIGKILL`. */
-export function exitInWords({ code, signal }: Exit): string {
+export function describeExit({ code, signal }: Exit): string {
   return code === null ? `ended by ${signal}` : `ended with code ${code}`;
 }
 

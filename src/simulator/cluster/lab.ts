@@ -5,7 +5,7 @@ import type { LinkDirection } from './links/toxics.js';
 import { TcpLink } from './links.js';
 import { Janitor } from './processes/janitor.js';
 import { type Listeners, ProcessMember, type ProcessSpec } from './processes/process-member.js';
-import { type ProgramRun, runProgram, temporaryBase } from './processes/run-program.js';
+import { findTemporaryBase, type ProgramRun, runProgram } from './processes/run-program.js';
 import { type RunShell, runShell } from './processes/shell.js';
 
 /** Each step of niceness lowers the CPU weight of a process by a fifth. */
@@ -109,7 +109,7 @@ export class Lab {
   /** Returns the temporary directory of this lab. The first call creates it. */
   directory(): Promise<string> {
     this.#refuseWhenStopped('a temporary directory');
-    this.#directory ??= mkdtemp(path.join(temporaryBase(), 'holdfast-')).then(async directory => {
+    this.#directory ??= mkdtemp(path.join(findTemporaryBase(), 'holdfast-')).then(async directory => {
       this.#janitor.watchDirectory(directory);
       // A server that does not run as root must reach its own folder. Other users cannot list the content.
       await chmod(directory, 0o711);

@@ -5,14 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { BootFailed, MemberNotBack } from '../errors.js';
 import type { Cluster, ClusterMember, ProxyBackend } from './cluster.js';
-import { type Exit, exitInWords } from './cluster.js';
+import { describeExit, type Exit } from './cluster.js';
 
 /** Time between two checks of a condition. */
 const pollMs = 25;
 const backWithinMs = 15_000;
 
 /** Polls until `holds` returns true. Returns false when it did not within `withinMs`. Rejects when `holds` rejects. */
-export async function eventually(holds: () => Promise<boolean>, withinMs: number): Promise<boolean> {
+export async function waitUntil(holds: () => Promise<boolean>, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() >= deadline) return false;
@@ -66,11 +66,11 @@ export async function waitReadmitted(
   states: readonly ProxyBackend['state'][] = ['ready'],
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
-  if (!(await eventually(() => member.answers(500), withinMs)))
+  if (!(await waitUntil(() => member.answers(500), withinMs)))
     throw createNotBack(member, `did not answer within ${withinMs} ms of its healing`);
   if (member.role !== 'backend') return;
   const left = Math.max(0, deadline - performance.now());
-  if (!(await eventually(() => proxyStateIs(cluster, member.name, ...states), left)))
+  if (!(await waitUntil(() => proxyStateIs(cluster, member.name, ...states), left)))
     throw createNotBack(member, `was not reported ready by the proxy within ${withinMs} ms of its healing`);
 }
 
@@ -97,7 +97,7 @@ export function createNotBack(member: ClusterMember, why: string): MemberNotBack
 
 /** Says how the member ended and that its port refuses connections. Returns false when the port still accepts. */
 export async function describeGone({ port }: ClusterMember, exit: Exit): Promise<string | false> {
-  return (await portRefuses(port)) && `${exitInWords(exit)}; port ${port} refuses connections`;
+  return (await portRefuses(port)) && `${describeExit(exit)}; port ${port} refuses connections`;
 }
 
 export async function proxyStateIs(

@@ -1,6 +1,6 @@
 import type { Cluster } from './cluster.js';
-import { cleanEndInWords, exitInWords, isCleanEnd } from './cluster.js';
-import { describeGone, eventually } from './probe.js';
+import { cleanEndInWords, describeExit, isCleanEnd } from './cluster.js';
+import { describeGone, waitUntil } from './probe.js';
 
 /** Longer than any drain window of a scenario that lasts a few seconds. */
 const drainWithinMs = 30_000;
@@ -18,7 +18,7 @@ export async function removeBackend(cluster: Cluster, backend: string): Promise<
   const member = cluster.member(backend);
   await cluster.proxyAdmin.drain(backend);
   member.mark('draining');
-  const drained = await eventually(async () => {
+  const drained = await waitUntil(async () => {
     const backends = await cluster.proxyAdmin.backends();
     return backends.some(({ name, drained }) => name === backend && drained);
   }, drainWithinMs);
@@ -42,6 +42,6 @@ export async function describeRemoval(
     const gone = await describeGone(member, exit);
     return gone && `drained, then ${gone}`;
   }
-  const did = exit === undefined ? `did not end within ${exitWithinMs / 1000} s` : exitInWords(exit);
+  const did = exit === undefined ? `did not end within ${exitWithinMs / 1000} s` : describeExit(exit);
   throw new Error(`${backend} ${did}, expected it to end at SIGTERM ${cleanEndInWords}`);
 }

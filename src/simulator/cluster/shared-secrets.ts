@@ -2,13 +2,13 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { formatKeyRing, type KeyRing, parseKeyRing } from '../../shared/key-ring.js';
 import { ask } from './ask.js';
 import type { Cluster, ClusterMember } from './cluster.js';
-import { eventually } from './probe.js';
+import { waitUntil } from './probe.js';
 
 const knownWithinMs = 3_000;
 const answerWithinMs = 1_000;
 
 /** Returns the key ring that all backends of the lab share. Rejects when the scenario sets its own secrets. */
-export async function sharedRing({ secretsFile }: Cluster): Promise<KeyRing> {
+export async function readSharedRing({ secretsFile }: Cluster): Promise<KeyRing> {
   return parseKeyRing((await readFile(fileOf(secretsFile), 'utf8')).trim());
 }
 
@@ -19,7 +19,7 @@ export async function shareRing(cluster: Cluster, ring: KeyRing): Promise<boolea
   await writeFile(`${file}.new`, formatKeyRing(ring), { mode: 0o600 });
   await rename(`${file}.new`, file);
   for (const backend of backendsOf(cluster)) backend.signal('SIGHUP');
-  return eventually(() => hasRingEverywhere(cluster, ring), knownWithinMs);
+  return waitUntil(() => hasRingEverywhere(cluster, ring), knownWithinMs);
 }
 
 /** Returns whether every running backend reports exactly this key ring. A dead backend reads it when it boots. */

@@ -4,7 +4,7 @@ import { type ModeName, storesOf } from '../../modes.js';
 import { formatKeyRing, generateKeyRing } from '../../shared/key-ring.js';
 import type { StoreServerName, StoreUrls } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
-import { interruptible, LabError } from '../errors.js';
+import { LabError, rejectOnAbort } from '../errors.js';
 import { backendSpec } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
@@ -58,7 +58,7 @@ export async function startCluster(
 ): Promise<Cluster> {
   const lab = new Lab({ onState, onLine }, spec.inTurn);
   try {
-    return await interruptible(boot(lab, spec), signal);
+    return await rejectOnAbort(boot(lab, spec), signal);
   } catch (error) {
     await lab.stop();
     throw error;
@@ -66,7 +66,7 @@ export async function startCluster(
 }
 
 /** Returns the names of the members that such a cluster starts. */
-export function memberNames(spec: ClusterSpec): string[] {
+export function listMemberNames(spec: ClusterSpec): string[] {
   return membersOf({ ...spec, backends: { ...spec.backends, spare: 0 } }).map(({ name }) => name);
 }
 

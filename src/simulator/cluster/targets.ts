@@ -103,7 +103,7 @@ function describeSetting(name: string): string {
  * Resolves a target in one mode: `store` becomes the server that keeps the sessions, and a server with several members
  * becomes its first member. Returns undefined when the mode has no store server.
  */
-export function targetIn(mode: ModeName, target: string, system: StoresSpec): string | undefined {
+export function resolveTargetName(mode: ModeName, target: string, system: StoresSpec): string | undefined {
   const named = (name: string) => (name === 'store' ? storesOf(mode)[0] : name);
   const [from, end = from] = endsOf(target) ?? [target];
   const name = named(end);

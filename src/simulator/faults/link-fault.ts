@@ -1,6 +1,6 @@
 import type { Cluster, ClusterMember, Link } from '../cluster/cluster.js';
 import type { Toxic } from '../cluster/links/toxics.js';
-import { eventually, waitReadmitted } from '../cluster/probe.js';
+import { waitReadmitted, waitUntil } from '../cluster/probe.js';
 import { endsOf, kindOf } from '../cluster/targets.js';
 import { LabError } from '../errors.js';
 import { wholeNumber } from '../scenario/values.js';
@@ -84,7 +84,7 @@ export async function confirmBroken(end: LinkEnd, bytes: number): Promise<false 
   const { traffic } = end.link;
   const before = traffic.brokenAnswers;
   await end.member.answers(answerWithinMs, end.link.port);
-  const broken = await eventually(async () => traffic.brokenAnswers > before, breakWithinMs);
+  const broken = await waitUntil(async () => traffic.brokenAnswers > before, breakWithinMs);
   return broken && `an answer was cut off after ${bytes} bytes`;
 }
 
@@ -100,7 +100,7 @@ function findEnd(cluster: Cluster, target: string): LinkEnd {
 async function waitThrough(cluster: Cluster, end: LinkEnd): Promise<void> {
   const { link, member } = end;
   if (member.state === 'dead' || member.state === 'stopped') return;
-  if (!(await eventually(() => member.answers(answerWithinMs, link.port), healWithinMs)))
+  if (!(await waitUntil(() => member.answers(answerWithinMs, link.port), healWithinMs)))
     throw new Error(`${member.name} did not answer through ${link.name} within ${healWithinMs} ms of its healing`);
   // An ejection for consecutive errors has its own length. It is a reaction of the proxy and no part of the fault.
   await waitReadmitted(cluster, member, healWithinMs, ['ready', 'ejected']);

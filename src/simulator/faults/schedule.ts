@@ -3,7 +3,7 @@ import type { FaultRecord } from '../history/records.js';
 import type { LiveCountsNow } from '../run/live-counts.js';
 import type { FaultSpec } from '../scenario/scenario.js';
 import { Strike, type StrikeStage } from './strike.js';
-import { type AfterTrigger, type WhenTrigger, whenInWords } from './trigger.js';
+import { type AfterTrigger, formatWhen, type WhenTrigger } from './trigger.js';
 
 export interface FaultStage extends StrikeStage {
   /** Start of the faults phase: `at` counts from here. */
@@ -140,7 +140,7 @@ class Schedule {
     wait.forget();
     const reached = counts.now()[counter] - from;
     if (reached >= atLeast) return undefined;
-    return `it waited for ${whenInWords(trigger)}, and ${reached} were reached when the faults phase had lasted its planned ${Math.round(endMs - startMs)} ms`;
+    return `it waited for ${formatWhen(trigger)}, and ${reached} were reached when the faults phase had lasted its planned ${Math.round(endMs - startMs)} ms`;
   }
 
   #findSpec(id: string, other: string): FaultSpec {

@@ -1,6 +1,6 @@
 import { ask } from '../cluster/ask.js';
 import type { Cluster, ClusterMember } from '../cluster/cluster.js';
-import { eventually, startAgain, waitReadmitted } from '../cluster/probe.js';
+import { startAgain, waitReadmitted, waitUntil } from '../cluster/probe.js';
 import type { TargetSystem } from '../cluster/targets.js';
 import type { Fault } from './fault.js';
 
@@ -58,7 +58,7 @@ export async function askUntil(
   look: (answer: { readonly status: number; readonly json: unknown; readonly tookMs: number }) => string | undefined,
 ): Promise<string | false> {
   let seen: string | undefined;
-  await eventually(async () => {
+  await waitUntil(async () => {
     const began = performance.now();
     const answer = await ask('GET', `http://127.0.0.1:${member.port}${path}`, answerWithinMs);
     seen = look({ ...answer, tookMs: Math.round(performance.now() - began) });

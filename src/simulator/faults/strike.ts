@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/cluster.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
-import { Interrupted, interruptible, LabError, MemberNotBack } from '../errors.js';
+import { Interrupted, LabError, MemberNotBack, rejectOnAbort } from '../errors.js';
 import type { FaultRecord } from '../history/records.js';
 import { randomStream } from '../plan/random.js';
 import type { LiveCounts, LiveCountsNow } from '../run/live-counts.js';
@@ -87,10 +87,10 @@ export class Strike {
     const [fault, record] = [this.#fault, this.#record];
     const dead = describeDead(cluster, record.target);
     const before = fault.confirmedBefore?.(cluster);
-    if (before !== undefined) record.wasConfirmedBefore = await interruptible(before, signal);
-    await interruptible(fault.inject(cluster), signal);
+    if (before !== undefined) record.wasConfirmedBefore = await rejectOnAbort(before, signal);
+    await rejectOnAbort(fault.inject(cluster), signal);
     onTransition(record.id, 'injected');
-    const seen = await interruptible(fault.confirm(cluster), signal);
+    const seen = await rejectOnAbort(fault.confirm(cluster), signal);
     if (seen === false) {
       record.problem = `${record.fault} of ${record.target} was not confirmed: ${dead ?? 'the system does not look broken that way'}`;
       return undefined;

@@ -38,6 +38,6 @@ export function parseWhen(text: string): WhenTrigger {
 }
 
 /** Returns the trigger as a scenario file writes it. */
-export function whenInWords({ counter, sinceFault, atLeast }: WhenTrigger): string {
+export function formatWhen({ counter, sinceFault, atLeast }: WhenTrigger): string {
   return `${counter}${sinceFault === undefined ? '' : ` since ${sinceFault}`} >= ${atLeast}`;
 }

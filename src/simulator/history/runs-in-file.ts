@@ -1,5 +1,5 @@
 import { type Expectation, parseLine } from '../checker/verdict/expectations.js';
-import { strangeWindow } from '../checker/verdict/windows.js';
+import { describeUnknownWindow } from '../checker/verdict/windows.js';
 import { ScenarioError } from '../errors.js';
 import { type HistoryLine, LineProblem } from './lines.js';
 import type {
@@ -69,7 +69,7 @@ export class RunsInFile<Sink extends OperationSink> {
 function assertExpectations({ expectations, faults }: RunHeader): void {
   for (const line of expectations) {
     const { during } = parseLineExpectation(line);
-    const strange = during === undefined ? undefined : strangeWindow(during, faults);
+    const strange = during === undefined ? undefined : describeUnknownWindow(during, faults);
     if (strange !== undefined) throw new LineProblem(`expectations: ${strange}`);
   }
 }

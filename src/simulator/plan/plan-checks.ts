@@ -1,4 +1,4 @@
-import { whenInWords } from '../faults/trigger.js';
+import { formatWhen } from '../faults/trigger.js';
 import { isCounter } from '../run/live-counts.js';
 import type { StepKind } from '../scenario/journey/mapping.js';
 import { stepKinds } from '../scenario/journey/mapping.js';
@@ -173,7 +173,7 @@ function toScenarioTrigger(trigger: unknown, where: string): Readonly<Record<str
   if (typeof counted !== 'string' || !isCounter(counted))
     throw newProblem(`${where}.counter`, counted, counter.expected);
   const since = sinceFault === undefined ? {} : { sinceFault: String(sinceFault) };
-  return { when: whenInWords({ counter: counted, ...since, atLeast: Number(atLeast) }) };
+  return { when: formatWhen({ counter: counted, ...since, atLeast: Number(atLeast) }) };
 }
 
 function optional(rule: Rule): Rule {

@@ -3,7 +3,7 @@ import type { OperationKind } from '../history/records.js';
 import { stepOf } from '../scenario/journey/mapping.js';
 import type { FaultSpec, Scenario } from '../scenario/scenario.js';
 import type { PlannedUser } from './planned.js';
-import { exponential, pick, type Random, randomStream } from './random.js';
+import { drawExponential, pick, type Random, randomStream } from './random.js';
 import { planShopper } from './shop-journey.js';
 
 /**
@@ -34,7 +34,7 @@ export function makePlan(scenario: Scenario, seed: number): Plan {
   const times = arrivalTimes(arrivals, endMs, seed);
   refuseAbove(times.length, usersMax, 'users', 'users.arrivals.rate, users.arrivals.for or users.arrivals.max-active');
   if (Array.isArray(names) && times.length > names.length)
-    throw new ScenarioError(`users.names: ${tooFewNames(names.length, times.length)}.`);
+    throw new ScenarioError(`users.names: ${describeTooFewNames(names.length, times.length)}.`);
   for (const [index, atMs] of times.entries()) {
     const id = `user-${index + 1}`;
     const user = planShopper({ id, name: userName(names, index + 1) }, { fromMs: atMs, endMs }, habits, seed);
@@ -61,7 +61,7 @@ export function userName(names: Scenario['users']['names'], number: number): str
 }
 
 /** Says that more users arrive than there are names. */
-export function tooFewNames(names: number, users: number): string {
+export function describeTooFewNames(names: number, users: number): string {
   return `found ${names} names for ${users} users that come, expected one for each: add names, or write max-active: ${names} under users.arrivals`;
 }
 
@@ -73,7 +73,7 @@ export function arrivalTimes(arrivals: Scenario['users']['arrivals'], endMs: num
   const { ratePerSecond, forMs, process, maxActive } = arrivals;
   const random = randomStream(seed, 'arrivals');
   const meanGapMs = 1000 / ratePerSecond;
-  const nextGapMs = process === 'poisson' ? () => exponential(random, meanGapMs) : () => meanGapMs;
+  const nextGapMs = process === 'poisson' ? () => drawExponential(random, meanGapMs) : () => meanGapMs;
   const untilMs = Math.min(forMs, endMs);
   const most = Math.min(maxActive, usersMax + 1);
   const times: number[] = [];

@@ -27,7 +27,7 @@ function sfc32(first: number, second: number, third: number, start: number): Ran
 }
 
 /** Draws an exponentially distributed number with this mean, such as a gap of a Poisson process. */
-export function exponential(random: Random, mean: number): number {
+export function drawExponential(random: Random, mean: number): number {
   return -Math.log(1 - random()) * mean;
 }
 

@@ -43,7 +43,7 @@ export function watchProcessors(): () => number {
 
 /** Returns a function that returns the share of processors used since this call, from 0 to 1. With a quota, it is the
  * share of the quota. */
-export function watchShare(): () => number {
+export function measureProcessorShare(): () => number {
   const start = readPressure().processors;
   const quota = processorQuota() ?? Number.POSITIVE_INFINITY;
   return () => {

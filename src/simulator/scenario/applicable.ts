@@ -14,7 +14,7 @@ export interface NotApplicable {
 }
 
 /** Returns the first fault without a target in this mode; undefined when the scenario can be run in it. Pure. */
-export function notApplicableIn({ faults }: Pick<Scenario, 'faults'>, mode: ModeName): NotApplicable | undefined {
+export function findMissingTarget({ faults }: Pick<Scenario, 'faults'>, mode: ModeName): NotApplicable | undefined {
   for (const { id, target } of faults) {
     const why = explainMissingTarget(mode, target);
     if (why !== undefined) return { mode, fault: id, target, why };
@@ -28,8 +28,8 @@ export function describeMissingTarget({ fault, target, why }: NotApplicable): st
 }
 
 /** Returns those modes of the scenario in which it can be run. Pure. */
-export function applicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>): readonly ModeName[] {
-  return scenario.modes.filter(mode => notApplicableIn(scenario, mode) === undefined);
+export function listApplicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>): readonly ModeName[] {
+  return scenario.modes.filter(mode => findMissingTarget(scenario, mode) === undefined);
 }
 
 function explainMissingTarget(mode: ModeName, target: FaultSpec['target']): string | undefined {

@@ -16,7 +16,7 @@ const ratePerSecondMax = 40;
  * stay the same; only moments of the run (`during 2s..5s`) move with the phases. A scenario without a fault stays
  * unchanged, because it needs its full load. Pure.
  */
-export function shortForm(scenario: Scenario): Scenario {
+export function buildShortForm(scenario: Scenario): Scenario {
   if (scenario.faults.length === 0) return scenario;
   const { phases, users } = scenario;
   const { arrivals } = users;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { arrivalTimes, tooFewNames, userNamePattern } from '../plan/plan.js';
+import { arrivalTimes, describeTooFewNames, userNamePattern } from '../plan/plan.js';
 import { journey } from './journey/journey.js';
 import { type StepKind, stepKinds } from './journey/mapping.js';
 import { cookieName, duration, map, oneOf, rate, sayExpected, text, wholeNumber } from './values.js';
@@ -116,5 +116,5 @@ function nameProblems(written: unknown, seed: number, endMs: number | undefined)
   const { rate: ratePerSecond, for: forMs, process, 'max-active': maxActive } = arrivals;
   const come = arrivalTimes({ ratePerSecond, forMs, process, maxActive }, endMs, seed).length;
   if (come <= list.length) return [];
-  return [{ path: ['users', 'names'], message: tooFewNames(list.length, come) }];
+  return [{ path: ['users', 'names'], message: describeTooFewNames(list.length, come) }];
 }

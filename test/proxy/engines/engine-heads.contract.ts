@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { EngineFactory } from '#src/proxy/exchange.js';
-import { eventually } from '#src/simulator/cluster/probe.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { ask, raw } from '../ask.js';
 import type { Shortfalls } from '../shortfalls.js';
 import { withTcp } from '../toy-backend.js';
@@ -106,7 +106,7 @@ export function itCarriesHeads(make: EngineFactory, shortfalls: Shortfalls): voi
             const { hostname, port } = new URL(url);
             const client = connect(Number(port), hostname);
             client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n');
-            await eventually(async () => seen !== '', 500);
+            await waitUntil(async () => seen !== '', 500);
             expect(seen).to.match(/^POST \/ HTTP\/1\.1\r\n/);
             client.destroy();
           }),

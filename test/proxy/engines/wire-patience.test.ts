@@ -7,7 +7,7 @@ import { Deadlines } from '#src/proxy/engines/wire/deadlines.js';
 import { Reads } from '#src/proxy/engines/wire/reads.js';
 import { Upstreams } from '#src/proxy/engines/wire/upstream.js';
 import { wireEngine as make } from '#src/proxy/engines/wire.js';
-import { devCertificate } from '#src/proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
 import { urlOf, withTcp } from '../toy-backend.js';
 import { connectTo, post } from './engine-patience.contract.js';
 import { withEngine } from './with-engine.js';
@@ -31,7 +31,7 @@ describe('engine wire: patience', () => {
     ));
 
   it('does not wait for such an answer over TLS, which Node no longer reads', async () => {
-    const { cert, key } = await devCertificate();
+    const { cert, key } = await makeDevCertificate();
     const server = createTlsServer({ cert, key }, socket =>
       socket.on('error', () => {}).once('data', () => socket.write(tooLarge, () => socket.destroy())),
     ).listen(0, '127.0.0.1');

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { expect } from 'chai';
 import { Writes } from '#src/proxy/engines/wire/wire.js';
 import { wireEngine } from '#src/proxy/engines/wire.js';
-import { devCertificate } from '#src/proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
 import { raw } from '../ask.js';
 import { withPair } from '../socket-pair.js';
 import { urlOf, withTcp } from '../toy-backend.js';
@@ -78,7 +78,7 @@ describe('wire: what is written in one turn', () => {
   });
 
   it('reaches a client whose connection is cut in the same turn', async () => {
-    const { cert, key } = await devCertificate();
+    const { cert, key } = await makeDevCertificate();
     const begun = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf';
     const server = createTlsServer({ cert, key }, socket =>
       socket.on('error', () => {}).once('data', () => socket.end(begun)),

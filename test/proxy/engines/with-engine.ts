@@ -4,7 +4,7 @@ import type { Backend } from '#src/proxy/backends.js';
 import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
 import { Frontend, type FrontSettings } from '#src/proxy/front/frontend.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
-import { trustedPeers } from '#src/proxy/headers/trusted-peers.js';
+import { buildTrustList } from '#src/proxy/headers/trusted-peers.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { withToys } from '../toy-backend.js';
 
@@ -62,7 +62,10 @@ export async function withEngine(
     backendTls,
     forwarded,
   });
-  const front = new Frontend(connection => engine.take(connection), { isTrusted: trustedPeers(trusted), ...settings });
+  const front = new Frontend(connection => engine.take(connection), {
+    isTrusted: buildTrustList(trusted),
+    ...settings,
+  });
   const { port } = await front.listen('127.0.0.1', 0);
   const close = (graceMs: number): Promise<void> => {
     front.close();

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { expect } from 'chai';
-import { devCertificate } from '#src/proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
 import { readTlsPair, type TlsPair, TlsPairError } from '#src/proxy/front/tls-pair.js';
 import { authority, issue, withFolder } from '../certificates.js';
 
@@ -42,7 +42,7 @@ describe('TLS pair', () => {
   });
 
   it('makes a usable certificate for this machine', async () => {
-    const made = await devCertificate();
+    const made = await makeDevCertificate();
     expect(await saidOf(made.cert, made.key)).to.deep.equal({ warnings: [] });
   });
 

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Backend } from '#src/proxy/backends.js';
 import type { Engine, EngineFactory, Exchange } from '#src/proxy/exchange.js';
 import { Frontend } from '#src/proxy/front/frontend.js';
-import { trustedPeers } from '#src/proxy/headers/trusted-peers.js';
+import { buildTrustList } from '#src/proxy/headers/trusted-peers.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { noEdits } from '../engines/with-engine.js';
 import { MemorySocket } from './memory-socket.js';
@@ -45,7 +45,7 @@ export class Lane {
     const { address } = this;
     const take = (connection: Parameters<Engine['take']>[0]) =>
       this.#engine.take({ ...connection, clientAddress: address });
-    this.#front = new Frontend(take, { isTrusted: trustedPeers([]) });
+    this.#front = new Frontend(take, { isTrusted: buildTrustList([]) });
     this.#port = (await this.#front.listen('127.0.0.1', 0)).port;
   }
 

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
-import { trustedPeers, trustNone } from '#src/proxy/headers/trusted-peers.js';
+import { buildTrustList, trustNone } from '#src/proxy/headers/trusted-peers.js';
 
 describe('trusted peers', () => {
   it('trusts no peer when the list is empty', () => {
-    expect(trustedPeers([])).to.equal(trustNone);
+    expect(buildTrustList([])).to.equal(trustNone);
     expect(trustNone('127.0.0.1')).to.equal(false);
   });
 
-  const trusts = trustedPeers([
+  const trusts = buildTrustList([
     '10.1.0.0/16',
     '192.0.2.7',
     'fd00::/8',
@@ -46,7 +46,7 @@ describe('trusted peers', () => {
     '::ffff:10.0.0.0/95',
   ]) {
     it(`refuses "${entry}"`, () => {
-      expect(() => trustedPeers([entry])).to.throw(RangeError, 'expected an address or a network');
+      expect(() => buildTrustList([entry])).to.throw(RangeError, 'expected an address or a network');
     });
   }
 });

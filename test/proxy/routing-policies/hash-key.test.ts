@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { keyReader } from '#src/proxy/routing-policy.js';
+import { parseHashKey } from '#src/proxy/routing-policy.js';
 import { anExchange } from './routing-policy.contract.js';
 
 const exchange = anExchange({
@@ -20,11 +20,11 @@ describe('hash key', () => {
     'cookie:empty': undefined,
   };
   for (const [text, key] of Object.entries(keys)) {
-    it(`${text} is ${key ?? 'absent'}`, () => expect(keyReader(text)?.(exchange)).to.equal(key));
+    it(`${text} is ${key ?? 'absent'}`, () => expect(parseHashKey(text)?.(exchange)).to.equal(key));
   }
 
   it('is absent where the peer has no address', () =>
-    expect(keyReader('address')?.(anExchange({ clientAddress: '' }))).to.equal(undefined));
+    expect(parseHashKey('address')?.(anExchange({ clientAddress: '' }))).to.equal(undefined));
 
   for (const text of [
     '',
@@ -37,6 +37,6 @@ describe('hash key', () => {
     'path:/x',
     'header:a:b',
   ]) {
-    it(`rejects "${text}"`, () => expect(keyReader(text)).to.equal(undefined));
+    it(`rejects "${text}"`, () => expect(parseHashKey(text)).to.equal(undefined));
   }
 });

@@ -1,5 +1,5 @@
 import { Agent } from 'node:http';
-import { exponential, pick, type Random, randomStream } from '#src/simulator/plan/random.js';
+import { drawExponential, pick, type Random, randomStream } from '#src/simulator/plan/random.js';
 import { echo } from './echo-socket.js';
 import type { Home, Shot } from './judge.js';
 import { pipeline } from './pipeline.js';
@@ -58,7 +58,7 @@ export class Clients {
   #next(dueMs: number): void {
     this.#timer = setTimeout(() => {
       this.#arrive();
-      this.#next(dueMs + exponential(this.#arrivals, 1_000 / this.#ratePerS));
+      this.#next(dueMs + drawExponential(this.#arrivals, 1_000 / this.#ratePerS));
     }, dueMs - performance.now());
   }
 

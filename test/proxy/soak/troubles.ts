@@ -1,4 +1,4 @@
-import { exponential, pick, type Random, randomStream } from '#src/simulator/plan/random.js';
+import { drawExponential, pick, type Random, randomStream } from '#src/simulator/plan/random.js';
 
 const troubleKinds = ['kill', 'hang', 'drain', 'reload'] as const;
 export type TroubleKind = (typeof troubleKinds)[number];
@@ -44,13 +44,13 @@ export function planTroubles(plan: {
   return plan.lanes.map((backends, lane) => {
     const random = randomStream(plan.seed, `lane-${lane}`);
     const troubles: PlannedTrouble[] = [];
-    let atMs = exponential(random, plan.meanGapMs / 2);
+    let atMs = drawExponential(random, plan.meanGapMs / 2);
     for (const kind of turns(random)) {
       if (atMs > plan.durationMs * 0.8) return troubles;
       const [from, to] = spansMs[kind];
       const lastsMs = Math.round(from + random() * (to - from));
       troubles.push({ kind, backend: pick(random, backends) ?? '', atMs: Math.round(atMs), lastsMs });
-      atMs += lastsMs + exponential(random, plan.meanGapMs);
+      atMs += lastsMs + drawExponential(random, plan.meanGapMs);
     }
     return troubles;
   });

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { parseKeyRing } from '#src/shared/key-ring.js';
 import { answersWith } from '#src/simulator/cluster/ask.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { eventually } from '#src/simulator/cluster/probe.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { startCluster } from '#src/simulator/cluster/start-cluster.js';
@@ -62,7 +62,7 @@ describe('cluster', () => {
       const interruption = new AbortController();
       const spec: ClusterSpec = { ...stores, stores: ['redis', 'postgres'], inTurn };
       const starting = captureFailure(startCluster(spec, interruption.signal, doNothing));
-      expect(await eventually(async () => turns.length === 2, 5_000)).to.equal(true);
+      expect(await waitUntil(async () => turns.length === 2, 5_000)).to.equal(true);
       interruption.abort();
       expect(await starting).to.be.instanceOf(Interrupted);
       for (const turn of turns) await turn();

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, rmSync } from 'node:fs';
 import { expect } from 'chai';
-import { eventually } from '#src/simulator/cluster/probe.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { isRunning, processes, program, sharedSegmentsOf, temporaryFolder } from '../processes.js';
 
 interface Held {
@@ -41,7 +41,7 @@ describe('cluster: when the command dies', () => {
       expect(pids).to.have.length(3); // redis, a backend, the janitor
       expect(readdirSync(folder)).to.have.length(1);
       holder.kill('SIGKILL');
-      expect(await eventually(async () => !pids.some(isRunning), 5_000), 'processes left').to.equal(true);
+      expect(await waitUntil(async () => !pids.some(isRunning), 5_000), 'processes left').to.equal(true);
       expect(readdirSync(folder)).to.deep.equal([]);
     }));
 
@@ -50,7 +50,7 @@ describe('cluster: when the command dies', () => {
       process.kill(-Number(holder.pid), 'SIGINT');
       process.kill(-Number(holder.pid), 'SIGHUP');
       await once(holder, 'exit'); // of SIGHUP, which it does not handle
-      expect(await eventually(async () => !pids.some(isRunning), 5_000), 'processes left').to.equal(true);
+      expect(await waitUntil(async () => !pids.some(isRunning), 5_000), 'processes left').to.equal(true);
     }));
 
   it('leaves nothing immediately after killNow', () =>
@@ -59,7 +59,7 @@ describe('cluster: when the command dies', () => {
       const [code] = await once(holder, 'exit');
       expect(code).to.equal(130);
       expect(readdirSync(folder)).to.deep.equal([]);
-      expect(await eventually(async () => !pids.some(isRunning), 1_000), 'processes left').to.equal(true);
+      expect(await waitUntil(async () => !pids.some(isRunning), 1_000), 'processes left').to.equal(true);
     }));
 
   for (const [what, signal] of [
@@ -75,7 +75,7 @@ describe('cluster: when the command dies', () => {
         holder.kill(signal);
         await gone;
         const noneRuns = async () => !processes().some(({ pid }) => family.includes(pid));
-        expect(await eventually(noneRuns, 5_000), 'processes left').to.equal(true);
+        expect(await waitUntil(noneRuns, 5_000), 'processes left').to.equal(true);
         expect(readdirSync(folder)).to.deep.equal([]);
         expect(pids.flatMap(sharedSegmentsOf)).to.deep.equal([]);
       }, 'postgres'));

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { bandwidth, breakAnswers, cut, latency, refuseNew, type Toxic } from '#src/simulator/cluster/links/toxics.js';
 import { TcpLink } from '#src/simulator/cluster/links.js';
-import { eventually, portRefuses } from '#src/simulator/cluster/probe.js';
+import { portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { randomStream } from '#src/simulator/plan/random.js';
 
@@ -31,12 +31,12 @@ class Side {
   }
 
   async hears(text: string): Promise<void> {
-    const heard = await eventually(async () => this.heard.endsWith(text), 2_000);
+    const heard = await waitUntil(async () => this.heard.endsWith(text), 2_000);
     if (!heard) expect(this.heard).to.equal(text);
   }
 
   async ends(how: string): Promise<void> {
-    await eventually(async () => this.ended !== undefined, 2_000);
+    await waitUntil(async () => this.ended !== undefined, 2_000);
     expect(this.ended).to.equal(how);
   }
 }
@@ -80,7 +80,7 @@ function withLink(use: (bench: Bench) => Promise<void>): () => Promise<void> {
       const pair = async () => {
         const before = servers.length;
         const mine = await client();
-        await eventually(async () => servers.length > before, 2_000);
+        await waitUntil(async () => servers.length > before, 2_000);
         return [mine, servers.at(-1) ?? expect.fail('no connection arrived')] as const;
       };
       try {
@@ -97,7 +97,7 @@ const bytes = (count: number): string => alphabet.repeat(Math.ceil(count / alpha
 
 /** Waits until the other side has received the last bytes: nothing is left in the link. */
 const countSwallowed = ({ traffic }: TcpLink, way: 'forward' | 'back') =>
-  eventually(async () => traffic[way].swallowedBytes > 0, 2_000);
+  waitUntil(async () => traffic[way].swallowedBytes > 0, 2_000);
 
 describe('links: in order', () => {
   it(
@@ -145,14 +145,14 @@ describe('links: in order', () => {
         for (let times = 0; times < 24; times += 1) server.say(text);
         // When nothing moves any more, the kernel buffers on both sides of the link are full.
         let before = -1;
-        await eventually(async () => {
+        await waitUntil(async () => {
           const still = link.traffic.back.bytes === before;
           before = link.traffic.back.bytes;
           return still && before > 0;
         }, 2_000);
         expect(server.socket.writableLength).to.be.greaterThan(5_000_000);
         client.socket.resume();
-        await eventually(async () => client.heard.length === 24 * text.length, 5_000);
+        await waitUntil(async () => client.heard.length === 24 * text.length, 5_000);
         expect(client.heard === text.repeat(24)).to.equal(true);
       }),
     );
@@ -298,13 +298,13 @@ describe('links: slow', () => {
       const began = performance.now();
       server.say(bytes(20_000));
       behind.say('later');
-      await eventually(async () => client.heard.length >= 4_000, 2_000);
+      await waitUntil(async () => client.heard.length >= 4_000, 2_000);
       expect(performance.now() - began).to.be.within(180, 600);
       expect(client.heard.length).to.be.below(16_000);
       expect(other.heard).to.equal('');
       await heal();
       await other.hears('later');
-      await eventually(async () => client.heard.length === 20_000, 100);
+      await waitUntil(async () => client.heard.length === 20_000, 100);
       expect(link.traffic.back.heldBytes).to.equal(20_000 + 'later'.length);
       expect(client.heard === bytes(20_000)).to.equal(true);
       expect(performance.now() - began).to.be.below(900);
@@ -346,7 +346,7 @@ describe('links: answers cut off', () => {
         await client.ends(seen);
         expect(client.heard).to.equal('0123456789short0123456789');
         expect(link.traffic.brokenAnswers).to.equal(1);
-        await eventually(async () => server.socket.destroyed || server.ended !== undefined, 2_000);
+        await waitUntil(async () => server.socket.destroyed || server.ended !== undefined, 2_000);
         expect(server.ended).to.not.equal(undefined);
       }),
     );
@@ -395,7 +395,7 @@ describe('links: new connections', () => {
         await Promise.all([old.ends('ECONNRESET'), server.ends('ECONNRESET')]);
         const fresh = await client();
         fresh.say('hello');
-        await eventually(async () => elsewhere.length === 1, 2_000);
+        await waitUntil(async () => elsewhere.length === 1, 2_000);
         await elsewhere[0]?.hears('hello');
         expect(servers).to.have.length(1);
       }),

@@ -18,7 +18,7 @@ import {
 import { chown } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { runProgram, temporaryBase } from '#src/simulator/cluster/processes/run-program.js';
+import { findTemporaryBase, runProgram } from '#src/simulator/cluster/processes/run-program.js';
 import { makeEmptyDatabase } from '#src/simulator/cluster/stores/postgres/empty-database.js';
 import { findPrograms, userForPostgres } from '#src/simulator/cluster/stores/postgres/programs.js';
 
@@ -38,7 +38,7 @@ interface Bench {
 
 /** Runs a test that creates databases in a temporary folder. */
 async function withBench(use: (bench: Bench) => Promise<void>): Promise<void> {
-  const base = mkdtempSync(path.join(temporaryBase(), 'holdfast-empty-'));
+  const base = mkdtempSync(path.join(findTemporaryBase(), 'holdfast-empty-'));
   chmodSync(base, 0o711);
   const folder = path.join(base, 'kept/here');
   const make: Bench['make'] = async ({ settings = {}, run = runWithoutInitdb } = {}) => {

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { eventually, isGone, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
-import { isOpenToAll, temporaryBase } from '#src/simulator/cluster/processes/run-program.js';
+import { isGone, isStopped, portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
+import { findTemporaryBase, isOpenToAll } from '#src/simulator/cluster/processes/run-program.js';
 import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
 import { findPrograms, userForPostgres } from '#src/simulator/cluster/stores/postgres/programs.js';
 import { plainStores } from '#src/simulator/cluster/stores/registry.js';
@@ -130,7 +130,7 @@ describe('cluster: a PostgreSQL', () => {
             const atRest = async (pid: number) => (await isStopped(pid)) || (await isGone(pid));
             const stopped = family(cluster);
             expect(stopped.length).to.be.greaterThan(4);
-            for (const pid of stopped) expect(await eventually(() => atRest(pid), 1_000), `${pid}`).to.equal(true);
+            for (const pid of stopped) expect(await waitUntil(() => atRest(pid), 1_000), `${pid}`).to.equal(true);
             let answered = false;
             const answer = client.query('SELECT 7 AS n').then(({ rows }) => {
               answered = true;
@@ -174,13 +174,13 @@ describe('cluster: temporary folders', () => {
     const { TMPDIR } = process.env;
     const shut = mkdtempSync(path.join(tmpdir(), 'holdfast-shut-'));
     try {
-      expect(isOpenToAll(temporaryBase())).to.equal(true);
+      expect(isOpenToAll(findTemporaryBase())).to.equal(true);
       process.env.TMPDIR = shut;
       expect(isOpenToAll(shut)).to.equal(false);
       const isRoot = process.getuid?.() === 0;
-      expect(temporaryBase()).to.equal(isRoot ? '/tmp' : shut);
+      expect(findTemporaryBase()).to.equal(isRoot ? '/tmp' : shut);
       chmodSync(shut, 0o711);
-      expect(temporaryBase()).to.equal(shut);
+      expect(findTemporaryBase()).to.equal(shut);
     } finally {
       if (TMPDIR === undefined) delete process.env.TMPDIR;
       else process.env.TMPDIR = TMPDIR;

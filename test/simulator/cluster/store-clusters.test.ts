@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { eventually } from '#src/simulator/cluster/probe.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { infoField, isReplicating, roleOf, withRedis } from '#src/simulator/cluster/redis-client.js';
-import { memberNames } from '#src/simulator/cluster/start-cluster.js';
+import { listMemberNames } from '#src/simulator/cluster/start-cluster.js';
 import { plainStores, type StoresSpec } from '#src/simulator/cluster/stores/registry.js';
-import { describeUnknownTarget, targetIn, targetsOf } from '#src/simulator/cluster/targets.js';
+import { describeUnknownTarget, resolveTargetName, targetsOf } from '#src/simulator/cluster/targets.js';
 import type { Fault } from '#src/simulator/faults/fault.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
@@ -98,7 +98,8 @@ describe('store clusters: their members as targets', () => {
     [twoNodes, 'postgres', 'backend-1->store', 'backend-1->postgres'],
     [pair, 'redis', 'backend-1', 'backend-1'],
   ] as const)
-    it(`resolves ${target} in ${mode} to ${meant}`, () => expect(targetIn(mode, target, stores)).to.equal(meant));
+    it(`resolves ${target} in ${mode} to ${meant}`, () =>
+      expect(resolveTargetName(mode, target, stores)).to.equal(meant));
 });
 
 describe('store clusters: requirements of faults', () => {
@@ -142,7 +143,7 @@ describe('store clusters: real servers', function () {
       const [link] = ['redis.primary->redis.replica-1'];
       const wanted = { ...spec, stores: ['redis'], storesSpec: watched, links: [link] };
       await withCluster(wanted, async cluster => {
-        expect(cluster.members.map(({ name }) => name)).to.have.members(memberNames(wanted));
+        expect(cluster.members.map(({ name }) => name)).to.have.members(listMemberNames(wanted));
         expect(await roleOf(cluster.member('redis.primary').port)).to.equal('master');
         for (const [name, port] of [
           ['redis.replica-1', cluster.link(link).port],
@@ -182,7 +183,7 @@ async function expectPausesSeen(cluster: Cluster): Promise<void> {
     await fault.heal(cluster);
     expect(await replica.answers(1_000), name).to.equal(true);
   }
-  expect(await eventually(() => isReplicating(replica.port), 5_000), 'the role it had').to.equal(true);
+  expect(await waitUntil(() => isReplicating(replica.port), 5_000), 'the role it had').to.equal(true);
 }
 
 async function expectHangSeen(cluster: Cluster): Promise<void> {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { ask } from '#src/simulator/cluster/ask.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { eventually, isStopped, portRefuses } from '#src/simulator/cluster/probe.js';
+import { isStopped, portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import type { TargetKind } from '#src/simulator/cluster/targets.js';
 import { LabError } from '#src/simulator/errors.js';
 import type { Fault, FaultEntry } from '#src/simulator/faults/fault.js';
@@ -165,7 +165,7 @@ function testRunningBackend(lab: InLab): void {
     expect(await fault.confirm(cluster)).to.equal(false);
     await fault.inject(cluster);
     expect(await fault.confirm(cluster)).to.match(seen);
-    expect(await eventually(suffers, 5_000)).to.equal(true);
+    expect(await waitUntil(suffers, 5_000)).to.equal(true);
     await fault.heal(cluster);
     await fault.heal(cluster);
     expect(await suffers()).to.equal(false);
@@ -225,7 +225,7 @@ function testRunningBackend(lab: InLab): void {
       expect(await fault.confirm(cluster)).to.equal(false);
       await fault.inject(cluster);
       expect(await fault.confirm(cluster)).to.match(evidence.kill ?? expect.fail());
-      expect(await eventually(async () => pids.add(member.pid).size > 4, 8_000), 'boots').to.equal(true);
+      expect(await waitUntil(async () => pids.add(member.pid).size > 4, 8_000), 'boots').to.equal(true);
       await fault.heal(cluster);
       const { pid } = member;
       await fault.heal(cluster);
@@ -284,7 +284,7 @@ function testWhileActive(lab: InLab): void {
       await fault.inject(cluster);
       await fault.confirm(cluster);
       const healed = fault.heal(cluster).catch((error: unknown) => error);
-      await eventually(async () => member.signal('SIGKILL'), 2_000);
+      await waitUntil(async () => member.signal('SIGKILL'), 2_000);
       const struck = await healed;
       expect(struck).to.be.an('error').and.not.an.instanceOf(LabError);
       expect(String(struck)).to.include('was killed by another fault while it was being started');

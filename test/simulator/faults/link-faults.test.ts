@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { answersOk } from '#src/simulator/cluster/ask.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { eventually } from '#src/simulator/cluster/probe.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { endsOf } from '#src/simulator/cluster/targets.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { leavingNothing, quickProxy, withCluster } from '../processes.js';
@@ -60,7 +60,7 @@ describe('faults of links and proxies', function () {
 
         const cut = faults['cut-link']?.make('proxy-1->backend-1', {}) ?? expect.fail();
         await cut.inject(cluster);
-        expect(await eventually(async () => (await stateOf(cluster, 'backend-1')) === 'down', 5_000)).to.equal(true);
+        expect(await waitUntil(async () => (await stateOf(cluster, 'backend-1')) === 'down', 5_000)).to.equal(true);
         expect(await stateOf(cluster, 'backend-2')).to.equal('ready');
         // The other proxy is not affected.
         cluster.member('proxy-1').mark('stopped');

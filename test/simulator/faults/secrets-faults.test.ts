@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { hasRingEverywhere, sharedRing } from '#src/simulator/cluster/shared-secrets.js';
+import { hasRingEverywhere, readSharedRing } from '#src/simulator/cluster/shared-secrets.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { leavingNothing, withCluster } from '../processes.js';
 
@@ -14,7 +14,7 @@ function faultOf(name: string) {
   return entry.make('secrets');
 }
 
-const idsOf = async (cluster: Cluster) => (await sharedRing(cluster)).map(({ id }) => id);
+const idsOf = async (cluster: Cluster) => (await readSharedRing(cluster)).map(({ id }) => id);
 
 describe('faults of the key ring', () => {
   it(
@@ -70,7 +70,7 @@ describe('faults of the key ring', () => {
       await fault.inject(cluster);
       expect(await fault.confirm(cluster)).to.match(/^every backend uses the keys? [\w-]+/);
       await dead.start();
-      expect(await hasRingEverywhere(cluster, await sharedRing(cluster))).to.equal(true);
+      expect(await hasRingEverywhere(cluster, await readSharedRing(cluster))).to.equal(true);
     }),
   );
 

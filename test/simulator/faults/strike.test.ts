@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Cluster, ClusterMember, Link, Traffic } from '#src/simulator/cluster/cluster.js';
-import { exitInWords, isCleanEnd } from '#src/simulator/cluster/cluster.js';
+import { describeExit, isCleanEnd } from '#src/simulator/cluster/cluster.js';
 import type { Toxic } from '#src/simulator/cluster/links/toxics.js';
 import type { ShellEnd } from '#src/simulator/cluster/processes/shell.js';
 import { MemberNotBack } from '#src/simulator/errors.js';
@@ -197,7 +197,7 @@ describe('an end by SIGTERM', () => {
     [{ code: null, signal: 'SIGKILL' }, 'ended by SIGKILL', false],
   ] as const)
     it(`is ${isClean ? '' : 'not '}clean when the process ${words}`, () => {
-      expect(exitInWords(exit)).to.equal(words);
+      expect(describeExit(exit)).to.equal(words);
       expect(isCleanEnd(exit)).to.equal(isClean);
     });
 });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { runFaults } from '#src/simulator/faults/schedule.js';
-import { parseWhen, whenInWords } from '#src/simulator/faults/trigger.js';
+import { formatWhen, parseWhen } from '#src/simulator/faults/trigger.js';
 import type { Operation } from '#src/simulator/history/records.js';
 import { LiveCounts } from '#src/simulator/run/live-counts.js';
 import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
@@ -171,7 +171,7 @@ describe('the trigger "when"', () => {
     expect(parseWhen('requests.ok>=1')).to.deep.equal({ counter: 'requests.ok', atLeast: 1 });
     const since = { counter: 'writes.acknowledged', sinceFault: 'cut-2', atLeast: 50 } as const;
     expect(parseWhen('writes.acknowledged  since cut-2 >= 50')).to.deep.equal(since);
-    expect(parseWhen(whenInWords(since))).to.deep.equal(since);
+    expect(parseWhen(formatWhen(since))).to.deep.equal(since);
   });
 
   it('refuses unknown counts', () => {

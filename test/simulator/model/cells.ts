@@ -5,10 +5,10 @@ import { check } from '#src/simulator/checker/check.js';
 import { judge, type Verdict } from '#src/simulator/checker/verdict/verdict.js';
 import type { ListedRun } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
-import { applicableModes } from '#src/simulator/scenario/applicable.js';
+import { listApplicableModes } from '#src/simulator/scenario/applicable.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import type { Scenario } from '#src/simulator/scenario/scenario.js';
-import { shortForm } from '#src/simulator/scenario/short-form.js';
+import { buildShortForm } from '#src/simulator/scenario/short-form.js';
 import { type Cell, liars } from './liars.js';
 import { runInMemory } from './run-in-memory.js';
 
@@ -35,8 +35,8 @@ export function shippedScenarios(): Scenario[] {
 export async function tellAllLies(form: Form): Promise<CellResult[]> {
   const results: CellResult[] = [];
   for (const shipped of shippedScenarios()) {
-    const scenario = form === 'full' ? shipped : shortForm(shipped);
-    for (const mode of applicableModes(shipped)) results.push(await tellLies(scenario, mode));
+    const scenario = form === 'full' ? shipped : buildShortForm(shipped);
+    for (const mode of listApplicableModes(shipped)) results.push(await tellLies(scenario, mode));
   }
   return results;
 }

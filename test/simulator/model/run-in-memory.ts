@@ -1,5 +1,5 @@
 import { type ModeName, modes, storesOf } from '#src/modes.js';
-import { kindOf, targetIn } from '#src/simulator/cluster/targets.js';
+import { kindOf, resolveTargetName } from '#src/simulator/cluster/targets.js';
 import type { ListedRun, Operation, PhaseRecord, RunHeader } from '#src/simulator/history/records.js';
 import { tokenOf } from '#src/simulator/history/token-names.js';
 import type { Plan } from '#src/simulator/plan/plan.js';
@@ -45,7 +45,7 @@ export async function runInMemory(
     ...planned,
     faults: planned.faults.map(fault => ({
       ...fault,
-      target: targetIn(mode, fault.target, scenario.system) ?? fault.target,
+      target: resolveTargetName(mode, fault.target, scenario.system) ?? fault.target,
     })),
   };
   const run = new ModelRun(scenario, mode, plan, system, lies);

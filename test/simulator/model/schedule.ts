@@ -1,5 +1,5 @@
 import { faults as registry } from '#src/simulator/faults/kinds/registry.js';
-import { whenInWords } from '#src/simulator/faults/trigger.js';
+import { formatWhen } from '#src/simulator/faults/trigger.js';
 import type { FaultRecord } from '#src/simulator/history/records.js';
 import type { LiveCounts, LiveCountsNow } from '#src/simulator/run/live-counts.js';
 import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
@@ -88,9 +88,7 @@ export async function runFaultsInMemory(
     await Promise.race([wait.reached, system.time.until(endMs)]);
     wait.forget();
     const reached = stage.counts.now()[trigger.counter] - from;
-    return reached >= trigger.atLeast
-      ? undefined
-      : `it waited for ${whenInWords(trigger)}, and ${reached} were reached`;
+    return reached >= trigger.atLeast ? undefined : `it waited for ${formatWhen(trigger)}, and ${reached} were reached`;
   }
 
   await Promise.all(specs.map(spec => begin(spec).over));

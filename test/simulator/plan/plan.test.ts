@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { makePlan, planDurationMs } from '#src/simulator/plan/plan.js';
 import type { PlannedStep, PlannedUser } from '#src/simulator/plan/planned.js';
-import { exponential, logNormal, pick, pickWeighted, randomStream } from '#src/simulator/plan/random.js';
+import { drawExponential, logNormal, pick, pickWeighted, randomStream } from '#src/simulator/plan/random.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import type { Scenario } from '#src/simulator/scenario/scenario.js';
 
@@ -335,7 +335,7 @@ describe('random numbers', () => {
 
   it('are exponential with the given mean', () => {
     const random = randomStream(1, 'exponential');
-    const values = sample(() => exponential(random, 10));
+    const values = sample(() => drawExponential(random, 10));
     expect(mean(values)).to.be.within(9.7, 10.3);
     expect(values[10_000]).to.be.within(6.6, 7.2);
   });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { ClusterMember, ProxyBackend } from '#src/simulator/cluster/cluster.js';
-import { eventually } from '#src/simulator/cluster/probe.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { watchMembers } from '#src/simulator/run/watch-members.js';
 
 type State = ProxyBackend['state'];
@@ -29,7 +29,7 @@ async function transitionsOf(steps: readonly ReturnType<typeof backend>[]): Prom
       Object.assign(member, step);
       const before = looks;
       // The second poll begins when the first has been reported.
-      expect(await eventually(async () => looks >= before + 2, 2_000)).to.equal(true);
+      expect(await waitUntil(async () => looks >= before + 2, 2_000)).to.equal(true);
     }
   } finally {
     stop();

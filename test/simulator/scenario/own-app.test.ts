@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import type { OwnBackend } from '#src/simulator/cluster/own-backend.js';
 import { fillPlaceholders, placeholderValues } from '#src/simulator/cluster/own-placeholders.js';
-import { eventually, portRefuses } from '#src/simulator/cluster/probe.js';
+import { portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { LabError } from '#src/simulator/errors.js';
 import { exec } from '#src/simulator/faults/kinds/exec.js';
@@ -189,7 +189,7 @@ describe('exec', () => {
         const before = descendants(process.pid);
         const injected = fault.inject(cluster).catch((error: Error) => error.message);
         const below = () => descendants(process.pid).filter(pid => !before.includes(pid) && isRunning(pid));
-        expect(await eventually(async () => below().length >= 2, 2_000)).to.equal(true);
+        expect(await waitUntil(async () => below().length >= 2, 2_000)).to.equal(true);
         await fault.heal(cluster);
         expect(await injected).to.include('ended by SIGKILL');
         expect(below()).to.deep.equal([]);
@@ -207,7 +207,7 @@ describe('exec', () => {
         });
         await looking.inject(cluster);
         const confirmed = looking.confirm(cluster);
-        expect(await eventually(async () => below().length >= 2, 2_000)).to.equal(true);
+        expect(await waitUntil(async () => below().length >= 2, 2_000)).to.equal(true);
         await looking.heal(cluster);
         expect(await confirmed, 'not tried again').to.equal(false);
         expect(await readFile(mark, 'utf8')).to.equal('look\n');

@@ -6,7 +6,7 @@ import { parseLine } from '#src/simulator/checker/verdict/expectations.js';
 import { makePlan, planDurationMs } from '#src/simulator/plan/plan.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 import type { Scenario } from '#src/simulator/scenario/scenario.js';
-import { shortForm } from '#src/simulator/scenario/short-form.js';
+import { buildShortForm } from '#src/simulator/scenario/short-form.js';
 
 const folder = packageFile('scenarios');
 const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));
@@ -15,7 +15,7 @@ describe('the short form of a shipped scenario', () => {
   for (const file of files) {
     it(`${file}: keeps system, faults and every expectation, with fewer users in less time`, async () => {
       const scenario = await readScenario(path.join(folder, file));
-      const short = shortForm(scenario);
+      const short = buildShortForm(scenario);
       expect(short.faults).to.deep.equal(scenario.faults);
       expect(short.system).to.deep.equal(scenario.system);
       expect(short.expect).to.deep.equal(scenario.expect);
@@ -33,7 +33,7 @@ describe('the short form of arrivals', () => {
     const { warmupMs, baselineMs } = scenario.phases;
     const afterBaselineMs = scenario.users.arrivals.forMs - warmupMs - baselineMs;
     expect(afterBaselineMs).to.be.greaterThan(0);
-    expect(shortForm(scenario).users.arrivals.forMs).to.equal(200 + 700 + afterBaselineMs);
+    expect(buildShortForm(scenario).users.arrivals.forMs).to.equal(200 + 700 + afterBaselineMs);
   });
 });
 
@@ -41,7 +41,7 @@ describe('the short form of an expectation', () => {
   const phases = { warmupMs: 1000, baselineMs: 2000, faultsMs: 4000, recoveryMs: 4800, quiesceMs: 400 };
   const shortOf = async (...any: Scenario['expect']['any']) => {
     const scenario = await readScenario(path.join(folder, 'redis-outage.yaml'));
-    return shortForm({ ...scenario, phases, expect: { any, redis: any } }).expect;
+    return buildShortForm({ ...scenario, phases, expect: { any, redis: any } }).expect;
   };
 
   it('is unchanged for losses, requests, percentages, windows, reasons and warnings', async () => {

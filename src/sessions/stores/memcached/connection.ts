@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { AnswerReader, type MemcachedAnswer } from './answers.js';
-import { type MemcachedQuestion, version } from './questions.js';
+import { type MemcachedCommand, version } from './questions.js';
 
 const retryDelayMaxMs = 500;
 
@@ -17,7 +17,7 @@ export interface ConnectionSettings {
 }
 
 interface PendingQuestion {
-  readonly question: MemcachedQuestion;
+  readonly question: MemcachedCommand;
   readonly untilMs: number;
   readonly resolve: (answer: MemcachedAnswer) => void;
   readonly reject: (error: Error) => void;
@@ -50,7 +50,7 @@ export class MemcachedConnection {
   }
 
   /** Sends a command. Rejects at once while there is no connection, and otherwise at the deadline at the latest. */
-  ask(question: MemcachedQuestion): Promise<MemcachedAnswer> {
+  ask(question: MemcachedCommand): Promise<MemcachedAnswer> {
     if (this.#state === 'up') return this.#send(question);
     return Promise.reject(new Error(this.#state === 'closed' ? 'it was closed' : 'there is no connection'));
   }
@@ -89,7 +89,7 @@ export class MemcachedConnection {
     this.#settings.onUp();
   }
 
-  #send(question: MemcachedQuestion): Promise<MemcachedAnswer> {
+  #send(question: MemcachedCommand): Promise<MemcachedAnswer> {
     // Commands of one turn of the event loop leave in one write. On a busy backend, the system call is the most
     // expensive part of a command.
     if (this.#unsent.push(question.text) === 1) setImmediate(() => this.#flush());

@@ -1,5 +1,5 @@
 /** The text of a command, and the last lines that its reply may have, apart from errors. */
-export interface MemcachedQuestion {
+export interface MemcachedCommand {
   readonly text: string;
   readonly expects: RegExp;
 }
@@ -20,46 +20,46 @@ export function expiryAt(untilMs: number, nowMs: number): number {
   return seconds <= relativeSecondsMax ? seconds : Math.ceil(untilMs / 1_000) + 1;
 }
 
-export function get(...keys: readonly string[]): MemcachedQuestion {
+export function get(...keys: readonly string[]): MemcachedCommand {
   return { text: `get ${keys.join(' ')}\r\n`, expects: untilEnd };
 }
 
 /** Like `get`, and returns the `cas` of each item. */
-export function gets(...keys: readonly string[]): MemcachedQuestion {
+export function gets(...keys: readonly string[]): MemcachedCommand {
   return { text: `gets ${keys.join(' ')}\r\n`, expects: untilEnd };
 }
 
 /** Writes only if there is no item. */
-export function add(key: string, text: string, expiry: number = never): MemcachedQuestion {
+export function add(key: string, text: string, expiry: number = never): MemcachedCommand {
   return store('add', key, text, String(expiry), stored);
 }
 
 /** Writes only over the content that `cas` names. */
-export function swap(key: string, text: string, expiry: number, cas: string): MemcachedQuestion {
+export function swap(key: string, text: string, expiry: number, cas: string): MemcachedCommand {
   return store('cas', key, text, String(expiry), /^(?:STORED|EXISTS|NOT_FOUND)$/, ` ${cas}`);
 }
 
 /** Appends only if there is an item. Its expiry stays. */
-export function append(key: string, text: string): MemcachedQuestion {
+export function append(key: string, text: string): MemcachedCommand {
   return store('append', key, text, '0', stored);
 }
 
 /** Writes always. It is never used for an item of one session. */
-export function put(key: string, text: string): MemcachedQuestion {
+export function put(key: string, text: string): MemcachedCommand {
   return store('set', key, text, String(never), stored);
 }
 
-export function extend(key: string, expiry: number): MemcachedQuestion {
+export function extend(key: string, expiry: number): MemcachedCommand {
   return { text: `touch ${key} ${expiry}\r\n`, expects: /^(?:TOUCHED|NOT_FOUND)$/ };
 }
 
-export function forget(key: string): MemcachedQuestion {
+export function forget(key: string): MemcachedCommand {
   return { text: `delete ${key}\r\n`, expects: /^(?:DELETED|NOT_FOUND)$/ };
 }
 
-export const version: MemcachedQuestion = { text: 'version\r\n', expects: /^VERSION / };
-export const stats: MemcachedQuestion = { text: 'stats\r\n', expects: untilEnd };
+export const version: MemcachedCommand = { text: 'version\r\n', expects: /^VERSION / };
+export const stats: MemcachedCommand = { text: 'stats\r\n', expects: untilEnd };
 
-function store(how: string, key: string, text: string, expiry: string, expects: RegExp, cas = ''): MemcachedQuestion {
+function store(how: string, key: string, text: string, expiry: string, expects: RegExp, cas = ''): MemcachedCommand {
   return { text: `${how} ${key} 0 ${expiry} ${Buffer.byteLength(text)}${cas}\r\n${text}\r\n`, expects };
 }

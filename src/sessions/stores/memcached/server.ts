@@ -4,7 +4,7 @@ import type { StoreSettings } from '../../session-store.js';
 import { type CallKind, StoreTransitions } from '../../store-transitions.js';
 import type { MemcachedAnswer } from './answers.js';
 import { MemcachedConnection, Refused } from './connection.js';
-import { type MemcachedQuestion, stats, version } from './questions.js';
+import { type MemcachedCommand, stats, version } from './questions.js';
 
 const statisticsAgeMaxMs = 1_000;
 
@@ -29,7 +29,7 @@ export class Server {
     return performance.now() + this.#deadlineMs;
   }
 
-  async ask(kind: CallKind, question: MemcachedQuestion, untilMs: number): Promise<MemcachedAnswer> {
+  async ask(kind: CallKind, question: MemcachedCommand, untilMs: number): Promise<MemcachedAnswer> {
     try {
       if (performance.now() > untilMs) throw new Error(`it took more than ${this.#deadlineMs} ms`);
       const answer = await this.#connection.ask(question);

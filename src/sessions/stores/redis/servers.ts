@@ -14,7 +14,7 @@ import { ReplicatedWrites, slackMs, TooFewReplicas } from './replicated.js';
 type Kind = 'reads' | Write | `replicated ${Write}`;
 type Write = 'writes' | 'removals';
 
-export type RedisQuestion<Answer> = (server: Redis) => Promise<Answer>;
+export type RedisCommand<Answer> = (server: Redis) => Promise<Answer>;
 
 /** Sends the commands of the store to the server of a key, and reconnects by itself. The store does not see the
  * topology: one server, a primary behind Sentinel, or a cluster. Every failure becomes `StoreUnavailable`. */
@@ -37,25 +37,23 @@ export class Servers {
   }
 
   /** Sends a command. If `foreign` is given, it is the result for a key of another type. */
-  ask<Answer>(kind: 'reads' | Write, key: string, question: RedisQuestion<Answer>, foreign?: Answer): Promise<Answer> {
+  ask<Answer>(kind: 'reads' | Write, key: string, question: RedisCommand<Answer>, foreign?: Answer): Promise<Answer> {
     return this.#run(kind, () => this.#plain.at(key, question), foreign);
   }
 
   /** Sends a write and waits for the replicas that the address asks for. */
-  askReplicated<Answer>(kind: Write, key: string, question: RedisQuestion<Answer>): Promise<Answer> {
+  askReplicated<Answer>(kind: Write, key: string, question: RedisCommand<Answer>): Promise<Answer> {
     const isReplicated = this.#replicated !== this.#plain;
     return this.#run(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
   }
 
   /** Sends a command in the background. It may fail. */
-  sendInBackground(key: string, question: RedisQuestion<unknown>): void {
+  sendInBackground(key: string, question: RedisCommand<unknown>): void {
     this.#plain.at(key, question).catch(() => undefined);
   }
 
   /** Runs `work` for each server with its share of the keys, in parallel. */
-  async each(
-    work: (ask: <Answer>(question: RedisQuestion<Answer>) => Promise<Answer>) => Promise<void>,
-  ): Promise<void> {
+  async each(work: (ask: <Answer>(question: RedisCommand<Answer>) => Promise<Answer>) => Promise<void>): Promise<void> {
     const servers = await this.#run('reads', async () => this.#plain.servers());
     await Promise.all(servers.map(server => work(question => this.#run('reads', () => question(server)))));
   }

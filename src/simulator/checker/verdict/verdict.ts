@@ -12,7 +12,7 @@ import {
   parseLine,
 } from './expectations.js';
 import { dependsOnMachine, measuredValue, memberOf } from './metrics.js';
-import { type Span, spanOf, strangeWindow } from './windows.js';
+import { describeUnknownWindow, type Span, spanOf } from './windows.js';
 import { type FindingsWithin, findingsWithin } from './within.js';
 
 export type VerdictWord = 'pass' | 'fail' | 'inconclusive';
@@ -112,7 +112,7 @@ function compareLine(
     const doubts = metric === 'recoveryMs' && findings.recovery === 'unknown' ? [describeUnknownRecovery(text)] : [];
     return markNotJudged({ expectation, ...evaluateWithin(expectation, findings), doubts }, machine);
   }
-  const strange = strangeWindow(during, run.header.faults);
+  const strange = describeUnknownWindow(during, run.header.faults);
   if (strange !== undefined) throw new ScenarioError(strange);
   const span = spanOf(during, run);
   const within = span && findingsWithin(run, findings, span);

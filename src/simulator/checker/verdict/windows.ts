@@ -26,7 +26,7 @@ export const windowPattern = '[a-z0-9][a-z0-9.-]*';
 const betweenMoments = new RegExp(`^(?<from>${durationPattern})\\.\\.(?<until>${durationPattern})$`);
 
 /** Parses a window. Throws `ScenarioError` for a span that goes backwards or a phase without users. It does not know
- * the faults of the run: see `strangeWindow`. */
+ * the faults of the run: see `describeUnknownWindow`. */
 export function parseWindow(text: string): Window {
   const { from = '', until = '' } = betweenMoments.exec(text)?.groups ?? {};
   const [fromMs, untilMs] = [parseDuration(from), parseDuration(until)];
@@ -47,7 +47,7 @@ export function parseWindow(text: string): Window {
 
 /** Says what is wrong with a window that names a fault which is not among `faultIds`. Undefined when nothing is
  * wrong. */
-export function strangeWindow(window: Window, faultIds: readonly string[]): string | undefined {
+export function describeUnknownWindow(window: Window, faultIds: readonly string[]): string | undefined {
   if (!('fault' in window) || faultIds.includes(window.fault)) return undefined;
   return unknownName('window', window.fault, [...windowPhases, ...faultIds, '<from>..<until>']);
 }

@@ -5,8 +5,8 @@ import { getPriority, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BootFailed, LabError } from '../../errors.js';
 import type { ClusterMember, MemberState, ShopCounts } from '../cluster.js';
-import { type Exit, exitInWords } from '../cluster.js';
-import { eventually, isGone } from '../probe.js';
+import { describeExit, type Exit } from '../cluster.js';
+import { isGone, waitUntil } from '../probe.js';
 import type { Janitor, WatchedProcess } from './janitor.js';
 import { LastLines, onLine, unrefStreams } from './last-lines.js';
 import { groupRuns, type Signal, signalFamily, signalGroup } from './process-family.js';
@@ -147,7 +147,7 @@ export class ProcessMember implements ClusterMember {
   describe(): string {
     if (this.#boot === undefined) return 'was not started';
     const { exit, lastLines } = this.#boot;
-    const state = exit === undefined ? 'still runs' : exitInWords(exit);
+    const state = exit === undefined ? 'still runs' : describeExit(exit);
     return `${state}\n${lastLines.text('| ')}`.trimEnd();
   }
 
@@ -242,7 +242,7 @@ export class ProcessMember implements ClusterMember {
     const what =
       boot.exit === undefined
         ? `${silent} within ${this.#readyWithinMs / 1000} s of its start`
-        : `${exitInWords(boot.exit)} before ${beforeWhat} on port ${this.port}`;
+        : `${describeExit(boot.exit)} before ${beforeWhat} on port ${this.port}`;
     const command = [this.#spec.command, ...this.#spec.args].join(' ');
     const message = `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;
     return new BootFailed(message, this.name, `${what}\n${boot.lastLines.text('| ')}`.trimEnd());
@@ -251,14 +251,14 @@ export class ProcessMember implements ClusterMember {
 
 /** Waits until killed children are gone. Until then they hold shared resources that the next boot needs. */
 async function waitGone(pids: readonly number[]): Promise<void> {
-  await eventually(async () => (await Promise.all(pids.map(isGone))).every(Boolean), killWithinMs);
+  await waitUntil(async () => (await Promise.all(pids.map(isGone))).every(Boolean), killWithinMs);
 }
 
 /** Kills the processes that a command has left behind, because its port is needed again. */
 async function endGroup({ pid }: ChildProcess, exit: Exit): Promise<Exit> {
   if (pid === undefined) return exit;
   signalGroup(pid, 'SIGKILL');
-  await eventually(async () => !groupRuns(pid), killWithinMs);
+  await waitUntil(async () => !groupRuns(pid), killWithinMs);
   return exit;
 }
 

@@ -74,7 +74,7 @@ export function isOpenToAll(file: string): boolean {
  * Returns the folder for temporary folders: that of the system, except for root. Root runs some servers as another
  * user, because they refuse to run as root. That user could not enter a folder that is open to root only.
  */
-export function temporaryBase(): string {
+export function findTemporaryBase(): string {
   const wanted = path.resolve(tmpdir());
   if (process.getuid?.() !== 0) return wanted;
   return [wanted, '/tmp', '/var/tmp'].find(isOpenToAll) ?? wanted;

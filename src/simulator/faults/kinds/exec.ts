@@ -1,4 +1,4 @@
-import { eventually } from '../../cluster/probe.js';
+import { waitUntil } from '../../cluster/probe.js';
 import type { ShellEnd } from '../../cluster/processes/shell.js';
 import { commandLimit, commandText, systemTarget } from '../../scenario/own-app.js';
 import { defineFault } from '../fault.js';
@@ -54,7 +54,7 @@ export const exec = defineFault({
           if (last === undefined || !end.late) last = end;
           return end.ok;
         };
-        const seen = await eventually(isSeen, withinMs);
+        const seen = await waitUntil(isSeen, withinMs);
         if (interrupted.signal.aborted) return false;
         if (last !== undefined && !seen) assertOk('confirm', confirm, last);
         return seen && (last?.said.trim() || `"${confirm}" ended with code 0`);

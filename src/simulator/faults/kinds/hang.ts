@@ -1,4 +1,4 @@
-import { eventually, isStopped, startAgain, waitReadmitted } from '../../cluster/probe.js';
+import { isStopped, startAgain, waitReadmitted, waitUntil } from '../../cluster/probe.js';
 import { countAtPrimary, describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
 import { memberGoneEffect, memberGoneInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
@@ -28,7 +28,7 @@ export const hang: FaultEntry = {
       async confirm(cluster) {
         const member = cluster.member(target);
         const { pid } = member;
-        if (pid === undefined || !(await eventually(() => isStopped(pid), stopWithinMs))) return false;
+        if (pid === undefined || !(await waitUntil(() => isStopped(pid), stopWithinMs))) return false;
         member.mark('stopped');
         if (await member.answers(silentForMs)) return false;
         const seen = `stopped by SIGSTOP; no answer within ${silentForMs} ms`;

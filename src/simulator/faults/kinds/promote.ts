@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
-import { eventually } from '../../cluster/probe.js';
+import { waitUntil } from '../../cluster/probe.js';
 import {
   answerWithinMs,
   buildReplicaOf,
@@ -82,10 +82,10 @@ export const promote = defineFault({
         const { port } = cluster.member(target);
         const old = oldPrimaryOf(cluster, target);
         // Another fault that holds it down may be healed at the same time: wait for it.
-        if (old.pid !== undefined) await eventually(() => old.answers(answerWithinMs), healWithinMs);
+        if (old.pid !== undefined) await waitUntil(() => old.answers(answerWithinMs), healWithinMs);
         await makeFollow(old, port);
         retargetBackends(cluster, port, undefined);
-        if (old.pid !== undefined && !(await eventually(() => isReplicating(old.port), healWithinMs)))
+        if (old.pid !== undefined && !(await waitUntil(() => isReplicating(old.port), healWithinMs)))
           throw new Error(`${old.name} did not follow ${target} within ${healWithinMs} ms`);
         done = false;
       },

@@ -1,5 +1,5 @@
 import { generateKeyRing, type KeyRing } from '../../../shared/key-ring.js';
-import { describeSharedRing, sharedRing, shareRing } from '../../cluster/shared-secrets.js';
+import { describeSharedRing, readSharedRing, shareRing } from '../../cluster/shared-secrets.js';
 import { keysInWords } from '../effects.js';
 import type { FaultEntry } from '../fault.js';
 
@@ -17,7 +17,7 @@ export const rotateSecrets: FaultEntry = {
     let ring: KeyRing | undefined;
     return {
       async inject(cluster) {
-        const old = await sharedRing(cluster);
+        const old = await readSharedRing(cluster);
         const fresh = generateKeyRing();
         if (!(await shareRing(cluster, [...old, ...fresh]))) return;
         ring = [...fresh, ...old];

@@ -1,4 +1,4 @@
-import { eventually, proxyStateIs } from '../../cluster/probe.js';
+import { proxyStateIs, waitUntil } from '../../cluster/probe.js';
 import { defineFault } from '../fault.js';
 
 const readyWithinMs = 10_000;
@@ -26,7 +26,7 @@ export const scaleOut = defineFault({
       },
       async confirm(cluster) {
         if (!started || !(await cluster.member(target).answers(readyWithinMs))) return false;
-        const seen = await eventually(() => proxyStateIs(cluster, target, 'ready'), readyWithinMs);
+        const seen = await waitUntil(() => proxyStateIs(cluster, target, 'ready'), readyWithinMs);
         return seen && `the proxy has ${target} ready`;
       },
       heal: async () => undefined,

@@ -3,9 +3,9 @@ import { specsFrom } from '../../cluster/stores/registry.js';
 import {
   describeUnknownTarget,
   kindOf,
+  resolveTargetName,
   type TargetKind,
   type TargetSystem,
-  targetIn,
   targetsOf,
 } from '../../cluster/targets.js';
 import { faults as faultRegistry } from '../../faults/kinds/registry.js';
@@ -40,7 +40,7 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   const strange = describeUnknownTarget(target, targetsOf(system)) ?? explainNotOurs(file, target);
   if (strange !== undefined) return [{ path, message: strange }];
   const modes = modesIn(file);
-  const storeless = modes.filter(mode => targetIn(mode, target, system) === undefined);
+  const storeless = modes.filter(mode => resolveTargetName(mode, target, system) === undefined);
   if (storeless.length > 0) return [{ path, message: explainNoServer(target, storeless) }];
   const action = read(scenarioParts.action, field(fault, 'do'));
   const entry = action === undefined ? undefined : faultRegistry[action];
@@ -49,7 +49,9 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   if (!entry.targets.includes(kind)) return [{ path, message: explainOtherKind(target, kind, action, entry.targets) }];
   // Problems of the fault itself are reported by the schema.
   if (read(scenarioParts.fault, fault) === undefined) return [];
-  const messages = modes.map(mode => entry.explainMissing?.(targetIn(mode, target, system) ?? target, system, fault));
+  const messages = modes.map(mode =>
+    entry.explainMissing?.(resolveTargetName(mode, target, system) ?? target, system, fault),
+  );
   return messages.flatMap(message => (message === undefined ? [] : [{ path, message }])).slice(0, 1);
 }
 

@@ -2,7 +2,7 @@ import { isModeName } from '../../../modes.js';
 import { unknownName } from '../../../shared/unknown-name.js';
 import { type Expectation, parseExpectation } from '../../checker/verdict/expectations.js';
 import { memberOf } from '../../checker/verdict/metrics.js';
-import { strangeWindow, type Window } from '../../checker/verdict/windows.js';
+import { describeUnknownWindow, type Window } from '../../checker/verdict/windows.js';
 import { specsFrom } from '../../cluster/stores/registry.js';
 import { targetsOf } from '../../cluster/targets.js';
 import { ScenarioError } from '../../errors.js';
@@ -72,7 +72,7 @@ function hasWho(journey: unknown): boolean {
 }
 
 function windowProblem({ during }: Expectation, file: unknown): string | undefined {
-  return during && (strangeWindow(during, faultIds(file)) ?? explainEmptyWindow(during, file));
+  return during && (describeUnknownWindow(during, faultIds(file)) ?? explainEmptyWindow(during, file));
 }
 
 function memberProblem({ metric }: Expectation, file: unknown): string | undefined {

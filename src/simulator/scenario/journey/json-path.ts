@@ -46,7 +46,7 @@ function valuesBelow(value: unknown, step: Step): readonly unknown[] | undefined
 }
 
 /** Says at which step the path has no value; undefined when it leads to the end. */
-export function missingAt(value: unknown, path: JsonPath): string | undefined {
+export function explainMissingAt(value: unknown, path: JsonPath): string | undefined {
   let found: unknown[] = [value];
   let walked = '$';
   for (const step of path) {
