@@ -37,7 +37,7 @@ export type AttackResult =
   | {
       readonly outcome: 'succeeded';
       readonly tries: number;
-      /** What the system accepted and should have refused. */
+      /** The thing that the system accepted and should have refused. */
       readonly reason: string;
       /** The HTTP exchanges that prove it. */
       readonly exchanges: readonly AttackExchange[];

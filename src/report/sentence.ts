@@ -64,13 +64,13 @@ function requestsPart({ findings: { requests } }: JudgedRun): string {
 /** Lists problems that are wrong in every mode, if they occurred. */
 function alarms({ findings: { users, writes } }: JudgedRun): string[] {
   const found: [number, string][] = [
-    [users.identitySwapped, `${counted(users.identitySwapped, 'user')} taken for another user`],
+    [users.identitySwapped, `${counted(users.identitySwapped, 'user')} identified as another user`],
     [users.logoutNotHonoured, `${counted(users.logoutNotHonoured, 'user')} still logged in after the logout`],
-    [users.sessionKept, `${counted(users.sessionKept, 'user')} logged in under the cookie from before`],
+    [users.sessionKept, `${counted(users.sessionKept, 'user')} logged in without a new session id`],
     [writes.phantom, `${counted(writes.phantom, 'item')} of another user shown`],
     [writes.duplicated, `${counted(writes.duplicated, 'write')} duplicated`],
     [writes.resurrected, `${counted(writes.resurrected, 'removed item')} shown again`],
-    [writes.failedVisible, `${counted(writes.failedVisible, 'failed write')} visible all the same`],
+    [writes.failedVisible, `${counted(writes.failedVisible, 'failed write')} visible despite the failure`],
     [writes.stale, `${counted(writes.stale, 'write')} missing for a while`],
     [users.unverified, `${counted(users.unverified, 'user')} not verified by a later read`],
     [writes.unverified, `${counted(writes.unverified, 'write')} not verified by a later read`],

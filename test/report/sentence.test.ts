@@ -74,7 +74,8 @@ describe('the sentence on a mode', () => {
   });
 
   it('names each forbidden event only when it happened', () => {
-    const names = /somebody|not honoured|duplicated|shown again|visible|missing|not verified|come back|ejected|idle/;
+    const names =
+      /another user|still logged in|duplicated|shown again|visible|missing|not verified|come back|ejected|idle/;
     expect(sentence(sample)).to.not.match(names);
     const bad = saying({
       users: { identitySwapped: 2, logoutNotHonoured: 1, unverified: 1 },
@@ -83,7 +84,7 @@ describe('the sentence on a mode', () => {
     });
     const text = sentence(bad);
     for (const words of [
-      '2 users taken for another user',
+      '2 users identified as another user',
       '1 user still logged in after the logout',
       '3 removed items shown again',
       '1 user not verified by a later read',

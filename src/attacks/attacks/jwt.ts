@@ -179,7 +179,7 @@ export async function withListener<T>(answer: string, work: (listener: Listener)
   }
 }
 
-/** What an attacker starts with: an own genuine token, and the name of a victim. */
+/** The material of an attacker: an own genuine token, and the name of a victim. */
 interface Forge {
   readonly header: Readonly<Record<string, unknown>>;
   readonly ownSignature: string;
