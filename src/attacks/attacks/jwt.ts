@@ -129,7 +129,7 @@ export const jwtTimes: Attack = {
     ),
 };
 
-/** Also fails a server that only connects: an attacker can use such a server to send requests (SSRF). */
+/** Counts a connection to a named address as success too: an attacker could send requests through the server (SSRF). */
 async function tryKeyAddresses(target: Target): Promise<AttackResult> {
   return withListener(listenersAnswer, async listener => {
     const { status } = await fetch(`${listener.url}/keys.json`);

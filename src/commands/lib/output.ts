@@ -25,7 +25,7 @@ export function printReport(runs: readonly JudgedRun[]): void {
   stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour(stdout), columns: columnsOf(stdout) })}\n`);
 }
 
-/** Runs of one mode that are shown side by side. More columns are hard to read. */
+/** Maximum number of runs of one mode that are shown side by side. More columns are hard to read. */
 const sideBySideMax = 5;
 const reasonsMax = 5;
 
