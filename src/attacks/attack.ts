@@ -37,7 +37,7 @@ export type AttackResult =
   | {
       readonly outcome: 'succeeded';
       readonly tries: number;
-      /** The request that the system accepted and should have refused. */
+      /** The thing that the system accepted and should have refused. */
       readonly reason: string;
       /** The HTTP exchanges that prove it. */
       readonly exchanges: readonly AttackExchange[];

@@ -30,7 +30,7 @@ const password = 'secret';
 const exitWithinMs = 5_000;
 const healWithinMs = 15_000;
 
-/** Long enough to log in and look, short enough to wait for. */
+/** Limits that are long enough to log in and check a session, and short enough to wait for. */
 export const shortLimits: Limits = { idleMs: 2_000, absoluteMs: 5_000 };
 export const ordinaryLimits: Limits = { idleMs: 30 * 60_000, absoluteMs: 12 * 3_600_000 };
 

@@ -66,7 +66,7 @@ seed: 42
 
 # How requests are routed, and which store is started (its address is {store}):
 #   sticky                      each browser stays with one process; no store
-#   redis, memcached, postgres  any process serves anyone; a fresh store for each run
+#   redis, memcached, postgres  any process serves any user; a new store for each run
 modes: [redis]
 
 system:

@@ -64,7 +64,7 @@ served by       any backend, or its own: the backend to which a cookie binds the
 ended elsewhere how soon all other backends refuse a session that ended on one backend
 data bytes      size of the JSON data that always fits into one session; more is refused
 cookie bytes    size of the cookie value in every request: for an empty session – for a full session
-trips r / w     round trips to the store for a request that reads the session / that changes it
+trips r / w     round trips to the store for a request that reads / changes the session
 parallel edits  last wins: of two concurrent edits one is lost, although it was acknowledged`;
 
 function table(facts: readonly ModeFacts[]): string {

@@ -1,7 +1,7 @@
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { isExpectedLoss } from './judged-expectations.js';
-import { sawNothing, summarizeRecovery } from './recovery-words.js';
-import { count, counted, duration } from './words.js';
+import { isUnobserved, summarizeRecovery } from './recovery-words.js';
+import { count, countNoun, duration } from './words.js';
 
 /** The tone of a cell. `loss` is no judgement: a scenario may expect losses in a mode. */
 export type Tone = 'plain' | 'loss' | VerdictWord;
@@ -45,11 +45,11 @@ const measures: readonly Measure[] = [
 
 export function compare(runs: readonly JudgedRun[]): Comparison {
   const shown = measures.filter(({ isNeeded }) => isNeeded === undefined || runs.some(isNeeded));
-  return { columns: labels(runs), rows: shown.map(({ label, cell }) => ({ label, cells: runs.map(cell) })) };
+  return { columns: labelRuns(runs), rows: shown.map(({ label, cell }) => ({ label, cells: runs.map(cell) })) };
 }
 
 /** Returns the name of each run: its mode, with a number when the mode ran more than once. */
-export function labels(runs: readonly JudgedRun[]): readonly string[] {
+export function labelRuns(runs: readonly JudgedRun[]): readonly string[] {
   const seen = new Map<string, number>();
   return runs.map(({ run: { header } }) => {
     const times = (seen.get(header.mode) ?? 0) + 1;
@@ -63,9 +63,9 @@ function usersCell(judged: JudgedRun): ComparisonCell {
   const { total, exposed, loggedOut, loggedOutUnexposed } = judged.findings.users;
   if (total === 0) return plain('no users');
   if (exposed === null) return loss(`${count(loggedOut)} of ${count(total)}`, loggedOut, judged, 'users');
-  const others = loggedOutUnexposed === 0 ? '' : ` + ${counted(loggedOutUnexposed, 'other')}`;
+  const others = loggedOutUnexposed === 0 ? '' : ` + ${countNoun(loggedOutUnexposed, 'other')}`;
   const share = `${count(loggedOut - loggedOutUnexposed)} of ${count(exposed)} exposed`;
-  return loss(`${share} (${counted(total, 'user')})${others}`, loggedOut, judged, 'users');
+  return loss(`${share} (${countNoun(total, 'user')})${others}`, loggedOut, judged, 'users');
 }
 
 function writesCell(judged: JudgedRun): ComparisonCell {
@@ -77,7 +77,7 @@ function writesCell(judged: JudgedRun): ComparisonCell {
 
 /** Returns for example `4 + 1 unknown`: failed requests, and requests that may or may not have been applied. */
 function requestsText(requests: JudgedRun['findings']['requests']): string {
-  if (sawNothing(requests)) return 'none sent';
+  if (isUnobserved(requests)) return 'none sent';
   const { failed, unknown } = requests;
   return unknown === 0 ? count(failed) : `${count(failed)} + ${count(unknown)} unknown`;
 }

@@ -1,7 +1,7 @@
 import type { Findings, MemberFindings } from '../simulator/checker/findings.js';
 import { allowsLoss, type EvaluatedExpectation, parseLine } from '../simulator/checker/verdict/expectations.js';
 import { type JudgedRun, type Verdict, warningsOf } from '../simulator/checker/verdict/verdict.js';
-import { counted, seconds } from './words.js';
+import { countNoun, seconds } from './words.js';
 
 export type ExpectationState = 'met' | 'not met' | 'warning' | 'not judged';
 
@@ -51,7 +51,7 @@ export function describeIdleLogouts({ incidents, pauses }: Findings): string[] {
   const shortestMs = Math.min(...afterPause);
   if (afterPause.length === 0 || shortestMs <= pauses.longestSurvivedMs) return [];
   return [
-    `${counted(afterPause.length, 'session')} ended after pauses of ${seconds(shortestMs)} and more, and no fault explains it. The longest pause that a session survived was ${seconds(pauses.longestSurvivedMs)}: check the idle limit of the app, or shorten users.think.`,
+    `${countNoun(afterPause.length, 'session')} ended after pauses of ${seconds(shortestMs)} and more, and no fault explains it. The longest pause that a session survived was ${seconds(pauses.longestSurvivedMs)}: check the idle limit of the app, or shorten users.think.`,
   ];
 }
 

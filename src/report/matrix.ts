@@ -17,7 +17,7 @@ export interface MatrixCell {
   /** Null when not measured or not recovered. */
   readonly recoveryMs: number | null;
   readonly recovery: RecoveryState;
-  /** The names in version 0.1 of the JSON report. */
+  /** The name of this fact in version 0.1 of the JSON report. */
   readonly recovered: boolean;
   /** Null when it was not run or cannot be run. */
   readonly word: VerdictWord | null;

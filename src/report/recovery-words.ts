@@ -9,7 +9,7 @@ import { seconds } from './words.js';
 export function summarizeRecovery(judged: JudgedRun): string {
   const missing = describeMissingFault(judged);
   if (missing !== undefined) return missing;
-  return sawNothing(judged.findings.requests) ? 'unknown' : recoveryFigure(judged.findings);
+  return isUnobserved(judged.findings.requests) ? 'unknown' : recoveryFigure(judged.findings);
 }
 
 /** Returns the figure for one fault. */
@@ -30,7 +30,7 @@ export function describeRecovery(judged: JudgedRun): string {
   const missing = describeMissingFault(judged);
   if (missing !== undefined) return missing;
   if (findings.recovery === 'not recovered') return describeNoRecovery(judged);
-  if (sawNothing(findings.requests)) return 'recovery unknown';
+  if (isUnobserved(findings.requests)) return 'recovery unknown';
   const figure = recoveryFigure(findings);
   if (figure === 'unknown') return `recovery unknown: ${findings.recoveryProblem ?? describeUnknown(judged)}`;
   return figure.startsWith('within') ? `recovered ${figure}` : `recovered after ${figure}`;
@@ -64,6 +64,6 @@ function describeUnknown({ run }: JudgedRun): string {
   return 'too few requests succeeded before the faults';
 }
 
-export function sawNothing({ ok, failed, unknown }: JudgedRun['findings']['requests']): boolean {
+export function isUnobserved({ ok, failed, unknown }: JudgedRun['findings']['requests']): boolean {
   return ok + failed + unknown === 0;
 }

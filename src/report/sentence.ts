@@ -1,24 +1,24 @@
 import type { Findings, NoSessionReason } from '../simulator/checker/findings.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { isExpectedLoss, listMemberTrouble, listNotJudged, listWarnings } from './judged-expectations.js';
-import { describeRecovery, sawNothing } from './recovery-words.js';
-import { count, counted } from './words.js';
+import { describeRecovery, isUnobserved } from './recovery-words.js';
+import { count, countNoun } from './words.js';
 
 /** Describes one run with its verdict: users logged out, writes lost, requests failed, and the recovery. */
-export function sentence(judged: JudgedRun, label?: string): string {
-  return `${statement(judged, label)} — ${judged.verdict.word}`;
+export function describeRun(judged: JudgedRun, label?: string): string {
+  return `${describeOutcome(judged, label)} — ${judged.verdict.word}`;
 }
 
 /** Describes one run without its verdict. */
-export function statement(judged: JudgedRun, label = judged.run.header.mode): string {
+export function describeOutcome(judged: JudgedRun, label = judged.run.header.mode): string {
   const { verdict, findings } = judged;
   const warnings = listWarnings(judged).length;
   const notJudged = listNotJudged(verdict).length;
   const parts = [
     ...[usersPart(judged), writesPart(judged), requestsPart(judged), ...alarms(judged)],
     ...[...listMemberTrouble(findings.members), describeRecovery(judged)],
-    ...(warnings === 0 ? [] : [counted(warnings, 'warning')]),
-    ...(notJudged === 0 ? [] : [`${counted(notJudged, 'expectation')} not judged`]),
+    ...(warnings === 0 ? [] : [countNoun(warnings, 'warning')]),
+    ...(notJudged === 0 ? [] : [`${countNoun(notJudged, 'expectation')} not judged`]),
   ];
   return `${label}: ${parts.join(', ')}`;
 }
@@ -33,9 +33,9 @@ function usersPart(judged: JudgedRun): string {
 }
 
 function loggedOutPart({ total, exposed, loggedOut, loggedOutUnexposed }: JudgedRun['findings']['users']): string {
-  if (exposed === null) return `${count(loggedOut)} of ${counted(total, 'user')}`;
-  const others = loggedOutUnexposed === 0 ? '' : ` and ${counted(loggedOutUnexposed, 'other')}`;
-  return `${count(loggedOut - loggedOutUnexposed)} of ${counted(exposed, 'exposed user')}${others}`;
+  if (exposed === null) return `${count(loggedOut)} of ${countNoun(total, 'user')}`;
+  const others = loggedOutUnexposed === 0 ? '' : ` and ${countNoun(loggedOutUnexposed, 'other')}`;
+  return `${count(loggedOut - loggedOutUnexposed)} of ${countNoun(exposed, 'exposed user')}${others}`;
 }
 
 function logoutDetails({ findings }: JudgedRun): string[] {
@@ -43,7 +43,7 @@ function logoutDetails({ findings }: JudgedRun): string[] {
   const evicted = findings.stores.evictions ?? 0;
   return [
     ...(refused === '' ? [] : [`why no session: ${refused}`]),
-    ...(evicted === 0 ? [] : [counted(evicted, 'eviction')]),
+    ...(evicted === 0 ? [] : [countNoun(evicted, 'eviction')]),
   ];
 }
 
@@ -52,28 +52,28 @@ function writesPart(judged: JudgedRun): string {
   if (acknowledged === 0) return 'no write was acknowledged';
   const expected = lost > 0 && isExpectedLoss(judged, 'writes') ? ', as expected' : '';
   const blamed = unexplained === 0 ? '' : ` (${count(unexplained)} unexplained)`;
-  return `${count(lost)} of ${counted(acknowledged, 'acknowledged write')} lost${expected}${blamed}`;
+  return `${count(lost)} of ${countNoun(acknowledged, 'acknowledged write')} lost${expected}${blamed}`;
 }
 
 function requestsPart({ findings: { requests } }: JudgedRun): string {
-  if (sawNothing(requests)) return 'no request was sent';
-  const failed = `${counted(requests.failed, 'request')} failed`;
+  if (isUnobserved(requests)) return 'no request was sent';
+  const failed = `${countNoun(requests.failed, 'request')} failed`;
   return requests.unknown === 0 ? failed : `${failed}, ${count(requests.unknown)} with unknown outcome`;
 }
 
 /** Lists problems that are wrong in every mode, if they occurred. */
 function alarms({ findings: { users, writes } }: JudgedRun): string[] {
   const found: [number, string][] = [
-    [users.identitySwapped, `${counted(users.identitySwapped, 'user')} taken for another user`],
-    [users.logoutNotHonoured, `${counted(users.logoutNotHonoured, 'user')} still logged in after the logout`],
-    [users.sessionKept, `${counted(users.sessionKept, 'user')} logged in under the cookie from before`],
-    [writes.phantom, `${counted(writes.phantom, 'item')} of another user shown`],
-    [writes.duplicated, `${counted(writes.duplicated, 'write')} duplicated`],
-    [writes.resurrected, `${counted(writes.resurrected, 'removed item')} shown again`],
-    [writes.failedVisible, `${counted(writes.failedVisible, 'failed write')} visible all the same`],
-    [writes.stale, `${counted(writes.stale, 'write')} missing for a while`],
-    [users.unverified, `${counted(users.unverified, 'user')} not verified by a later read`],
-    [writes.unverified, `${counted(writes.unverified, 'write')} not verified by a later read`],
+    [users.identitySwapped, `${countNoun(users.identitySwapped, 'user')} identified as another user`],
+    [users.logoutNotHonoured, `${countNoun(users.logoutNotHonoured, 'user')} still logged in after the logout`],
+    [users.sessionKept, `${countNoun(users.sessionKept, 'user')} logged in without a new session id`],
+    [writes.phantom, `${countNoun(writes.phantom, 'item')} of another user shown`],
+    [writes.duplicated, `${countNoun(writes.duplicated, 'write')} duplicated`],
+    [writes.resurrected, `${countNoun(writes.resurrected, 'removed item')} shown again`],
+    [writes.failedVisible, `${countNoun(writes.failedVisible, 'failed write')} visible despite the failure`],
+    [writes.stale, `${countNoun(writes.stale, 'write')} missing for a while`],
+    [users.unverified, `${countNoun(users.unverified, 'user')} not verified by a later read`],
+    [writes.unverified, `${countNoun(writes.unverified, 'write')} not verified by a later read`],
   ];
   return found.filter(([times]) => times > 0).map(([, words]) => words);
 }

@@ -6,7 +6,7 @@ export function count(value: number): string {
 }
 
 /** Formats a number with its noun: `1 user`, `1,211 users`. */
-export function counted(value: number, one: string, many = `${one}s`): string {
+export function countNoun(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 

@@ -13,7 +13,7 @@ export interface RedisAddress {
   /** The name under which Sentinel watches the primary. */
   readonly primary: string | undefined;
   readonly tls: boolean;
-  /** The login for the Redis servers. Sentinels get no user and no password. */
+  /** The user for the Redis servers. Sentinels get no user and no password. */
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly database: number;

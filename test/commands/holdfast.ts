@@ -32,7 +32,7 @@ export async function withHoldfast<T>(
 ): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));
   const temporary = await mkdtemp(path.join(tmpdir(), 'holdfast-test-tmp-'));
-  // Readable for other users like /tmp, because some servers refuse to run as root.
+  // Other users may enter it, as they may /tmp, because some servers refuse to run as root.
   await chmod(temporary, 0o711);
   const mark = randomUUID();
   const child = spawn(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {

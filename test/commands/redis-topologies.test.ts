@@ -32,7 +32,7 @@ describe('holdfast proxy --redis-url', function () {
         const { cookie } = anna;
         await group.kill();
         expect((await anna.get('/cart')).status).to.equal(503);
-        expect(anna.cookie, 'an outage logs nobody out').to.equal(cookie);
+        expect(anna.cookie, 'an outage logs no user out').to.equal(cookie);
         await group.failedOver();
         await until(async () => (await anna.get('/cart')).status === 200);
         await anna.add('tea');

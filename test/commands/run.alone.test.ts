@@ -114,7 +114,7 @@ describe('a recorded history', function () {
           const files = [path.join(first.folder, 'a.json'), path.join(again.folder, 'b.json')];
           const [ran, reported] = await Promise.all(files.map(each => readFile(each, 'utf8')));
           const { seed, runs, ...whole } = JSON.parse(ran ?? '');
-          // Whether a busy machine made it run twice is not in the history.
+          // The history does not record whether a busy machine caused a second try.
           for (const run of runs) for (const which of ['firstTry', 'secondTry']) delete run[which];
           expect(JSON.parse(reported ?? '')).to.deep.equal({ ...whole, seed, runs });
           expect(seed).to.equal(7);

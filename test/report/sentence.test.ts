@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { sentence } from '#src/report/sentence.js';
-import { count, counted, duration, seconds } from '#src/report/words.js';
+import { describeRun } from '#src/report/sentence.js';
+import { count, countNoun, duration, seconds } from '#src/report/words.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import type { JudgedRun } from '#src/simulator/checker/verdict/verdict.js';
 import type { FaultRecord } from '#src/simulator/history/records.js';
@@ -15,7 +15,7 @@ describe('the sentence on a mode', () => {
       writes: { acknowledged: 1211, lost: 0 },
       requests: { failed: 4, unknown: 0 },
     });
-    expect(sentence(run)).to.equal(
+    expect(describeRun(run)).to.equal(
       'redis: 0 of 21 exposed users logged out (64 in all), 0 of 1,211 acknowledged writes lost, 4 requests failed, recovered after 0.3 s — pass',
     );
   });
@@ -32,7 +32,7 @@ describe('the sentence on a mode', () => {
   ];
   for (const [of, users, words] of logouts) {
     it(`counts the logouts of ${of}`, () => {
-      expect(sentence(saying({ users: { total: 64, exposed: 21, ...users } }))).to.include(`redis: ${words}`);
+      expect(describeRun(saying({ users: { total: 64, exposed: 21, ...users } }))).to.include(`redis: ${words}`);
     });
   }
 
@@ -40,15 +40,17 @@ describe('the sentence on a mode', () => {
     const sticky = sampleRun({ mode: 'sticky' });
     const { lost, acknowledged } = sticky.findings.writes;
     const expected = `20 of 20 exposed users logged out, as expected (60 in all), ${count(lost)} of ${count(acknowledged)} acknowledged writes lost, as expected, `;
-    expect(sentence(sticky)).to.include(expected);
+    expect(describeRun(sticky)).to.include(expected);
     const failed = changed(sticky, { verdict: { word: 'fail' } });
-    expect(sentence(failed)).to.include('20 of 20 exposed users logged out (60 in all), ').and.not.include('expected');
-    expect(sentence(sampleRun({ mode: 'redis' }))).to.not.include('as expected');
+    expect(describeRun(failed))
+      .to.include('20 of 20 exposed users logged out (60 in all), ')
+      .and.not.include('expected');
+    expect(describeRun(sampleRun({ mode: 'redis' }))).to.not.include('as expected');
   });
 
   it('says how many losses no fault explains', () => {
     const run = saying({ writes: { acknowledged: 1204, lost: 402, unexplained: 3 } });
-    expect(sentence(run)).to.include('402 of 1,204 acknowledged writes lost (3 unexplained), ');
+    expect(describeRun(run)).to.include('402 of 1,204 acknowledged writes lost (3 unexplained), ');
   });
 
   it('uses the singular for one', () => {
@@ -57,7 +59,7 @@ describe('the sentence on a mode', () => {
       writes: { acknowledged: 1, lost: 1, duplicated: 1 },
       requests: { failed: 1, unknown: 1 },
     });
-    expect(sentence(run)).to.match(
+    expect(describeRun(run)).to.match(
       /^redis: 1 of 1 exposed user logged out \(1 in all\), 1 of 1 acknowledged write lost, 1 request failed, 1 with unknown outcome, 1 write duplicated,/,
     );
   });
@@ -68,22 +70,23 @@ describe('the sentence on a mode', () => {
       writes: { acknowledged: 0, lost: 0 },
       requests: { ok: 0, failed: 0, unknown: 0 },
     });
-    const text = sentence(nothing);
+    const text = describeRun(nothing);
     expect(text).to.include('no user was seen, no write was acknowledged, no request was sent');
     expect(text).to.not.match(/\b0 (of|requests)|recovered/);
   });
 
   it('names each forbidden event only when it happened', () => {
-    const names = /somebody|not honoured|duplicated|shown again|visible|missing|not verified|come back|ejected|idle/;
-    expect(sentence(sample)).to.not.match(names);
+    const names =
+      /another user|still logged in|duplicated|shown again|visible|missing|not verified|come back|ejected|idle/;
+    expect(describeRun(sample)).to.not.match(names);
     const bad = saying({
       users: { identitySwapped: 2, logoutNotHonoured: 1, unverified: 1 },
       writes: { resurrected: 3, unverified: 5 },
       members: { notBack: ['backend-2'], ejectedAtEnd: ['backend-1', 'backend-3'], idleAfterHealing: ['proxy-2'] },
     });
-    const text = sentence(bad);
+    const text = describeRun(bad);
     for (const words of [
-      '2 users taken for another user',
+      '2 users identified as another user',
       '1 user still logged in after the logout',
       '3 removed items shown again',
       '1 user not verified by a later read',
@@ -97,12 +100,12 @@ describe('the sentence on a mode', () => {
   });
 
   it('uses the label of its caller when a mode ran more than once', () =>
-    expect(sentence(sample, 'sticky #2')).to.match(/^sticky #2: /));
+    expect(describeRun(sample, 'sticky #2')).to.match(/^sticky #2: /));
 
   it('counts expectations that were not judged, and not as warnings', () => {
     const late = { level: 'warn', met: false, actual: '3', notJudged: 'the machine was busy' } as const;
     const expectations = [{ text: 'requests.failed < 2 %', ...late }];
-    const text = sentence(changed(sample, { verdict: { expectations } }));
+    const text = describeRun(changed(sample, { verdict: { expectations } }));
     expect(text)
       .to.match(/, 1 expectation not judged — pass$/)
       .and.not.include('warning');
@@ -145,18 +148,18 @@ describe('the sentence on a recovery', () => {
     ['no fault confirmed', changed(sample, faults({ confirmedMs: null }))],
   ];
   for (const [words, run] of recoveries) {
-    it(`says "${words}"`, () => expect(sentence(run)).to.match(new RegExp(`, ${words} — pass$`)));
+    it(`says "${words}"`, () => expect(describeRun(run)).to.match(new RegExp(`, ${words} — pass$`)));
   }
 
   it('says why a failed run did not recover, and not which expectation asks for it', () => {
     const run = changed(sample, { findings: problem, verdict: { word: 'fail' } });
-    expect(sentence(run)).to.match(/, not recovered: 3\.2 % errors against 0\.4 % in the baseline — fail$/);
+    expect(describeRun(run)).to.match(/, not recovered: 3\.2 % errors against 0\.4 % in the baseline — fail$/);
   });
 });
 
 describe('formatted numbers', () => {
   it('have separators, the right form of the noun and units', () => {
-    expect([count(1211), counted(1, 'user'), counted(0, 'user'), counted(1000, 'write')]).to.deep.equal([
+    expect([count(1211), countNoun(1, 'user'), countNoun(0, 'user'), countNoun(1000, 'write')]).to.deep.equal([
       '1,211',
       '1 user',
       '0 users',
@@ -196,7 +199,7 @@ function saying({ users, writes, requests, members }: Changes): JudgedRun {
 describe('the sentence, when backends count reasons', () => {
   const sticky = sampleRun({ mode: 'sticky' });
   const redis = sampleRun({ mode: 'redis' });
-  const told = (...counted: Parameters<typeof counting>) => sentence(counting(...counted));
+  const told = (...counted: Parameters<typeof counting>) => describeRun(counting(...counted));
 
   it('adds up the refusals of all backends, the most frequent first', () => {
     const counts = { 'backend-1': { absent: 60, unknown: 4, opened: 900 }, 'backend-2': { forged: 1118, unknown: 1 } };

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { type BindingCookie, fetchBindingsToAll, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, fetchBindingsToAll, noAffinityReason } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
 /**
@@ -15,7 +15,7 @@ export const affinityAddress: Attack = {
 };
 
 async function run(target: Target) {
-  if (!target.affinity) return notApplicable(noAffinity);
+  if (!target.affinity) return notApplicable(noAffinityReason);
   const tries = new Tries();
   for (const binding of await fetchBindingsToAll(target)) {
     const readings = readingsOf(binding);

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { type BindingCookie, backendOf, fetchBinding, noAffinity } from '../tools/affinity.js';
+import { type BindingCookie, backendOf, fetchBinding, noAffinityReason } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
 /** An attacker who can choose the backend can overload one of them, or reach a weak one. */
@@ -18,7 +18,7 @@ const choices = 15;
 type Way = (backend: BackendAddress, number: number) => Readonly<Record<string, string>>;
 
 async function run(target: Target) {
-  if (!target.affinity) return notApplicable(noAffinity);
+  if (!target.affinity) return notApplicable(noAffinityReason);
   const tries = new Tries();
   const own = await fetchBinding(target);
   for (const [what, way] of ways(own)) {

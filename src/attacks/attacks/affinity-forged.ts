@@ -1,6 +1,6 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type BindingCookie, fetchBindingsToAll, noAffinity, testBinding } from '../tools/affinity.js';
+import { type BindingCookie, fetchBindingsToAll, noAffinityReason, testBinding } from '../tools/affinity.js';
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -13,7 +13,7 @@ export const affinityForged: Attack = {
 };
 
 async function run(target: Target) {
-  if (!target.affinity) return notApplicable(noAffinity);
+  if (!target.affinity) return notApplicable(noAffinityReason);
   const tries = new Tries();
   const bindings = await fetchBindingsToAll(target);
   const [own, other] = bindings;
@@ -70,9 +70,7 @@ function mixParts(own: BindingCookie, other: BindingCookie): readonly string[] {
   ]);
 }
 
-/**
- * Tries a cookie of plain HTTP behind TLS. An attacker on the network can read and set it, so TLS must not accept it.
- */
+/** Tries a cookie of plain HTTP behind TLS. The proxy must refuse it, because an attacker on the network can set it. */
 async function tryBehindTls(target: Target, { name, value }: BindingCookie, tries: Tries): Promise<void> {
   for (const named of [name, `__Host-${name}`, `__Secure-${name}`]) {
     const headers = { 'x-forwarded-proto': 'https', cookie: `${named}=${value}` };

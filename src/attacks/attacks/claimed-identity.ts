@@ -53,7 +53,7 @@ async function tryHeaders(tries: Tries, browser: AttackBrowser, user: string): P
   for (const name of headerNames) {
     const value = name === 'authorization' ? `Bearer ${user}` : user;
     const answer = await browser.copy().get('/me', { headers: { [name]: value } });
-    tries.add(`the header ${name} was taken for proof of ${user}`, answer.json.user === user, answer);
+    tries.add(`the header ${name} was accepted as proof of ${user}`, answer.json.user === user, answer);
   }
 }
 

@@ -43,10 +43,10 @@ async function run(target: Target) {
   for (const [method, path, body] of changes) {
     const overrides = { 'x-http-method-override': method, 'x-http-method': method };
     const query = `?${new URLSearchParams({ ...body, _method: method })}`;
-    const mere = await browser.copy().get(`${path}${query}`, { headers: overrides });
+    const answer = await browser.copy().get(`${path}${query}`, { headers: overrides });
     // GET /cart is allowed: it reads the cart. The cart itself is checked afterwards.
-    if (path === '/cart') expectStatus(mere, 200, 'GET /cart');
-    else tries.addRequest(`GET ${path} as ${method} was carried out`, mere, noSuchMethod);
+    if (path === '/cart') expectStatus(answer, 200, 'GET /cart');
+    else tries.addRequest(`GET ${path} as ${method} was carried out`, answer, noSuchMethod);
   }
   const cart = expectStatus(await browser.get('/cart'), 200, 'the cart afterwards');
   tries.add('the cart was changed', !/"items":\[\{"sku":"tea","quantity":1\}\]/.test(cart.text), cart);

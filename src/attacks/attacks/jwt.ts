@@ -129,7 +129,7 @@ export const jwtTimes: Attack = {
     ),
 };
 
-/** Also fails a server that only connects: an attacker can use such a server to send requests (SSRF). */
+/** Counts a connection to a named address as success too: an attacker could send requests through the server (SSRF). */
 async function tryKeyAddresses(target: Target): Promise<AttackResult> {
   return withListener(listenersAnswer, async listener => {
     const { status } = await fetch(`${listener.url}/keys.json`);
@@ -179,7 +179,7 @@ export async function withListener<T>(answer: string, work: (listener: Listener)
   }
 }
 
-/** The start of an attacker: an own genuine token, and the name of a victim. */
+/** The material of an attacker: an own genuine token, and the name of a victim. */
 interface Forge {
   readonly header: Readonly<Record<string, unknown>>;
   readonly ownSignature: string;

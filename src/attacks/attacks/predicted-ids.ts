@@ -30,7 +30,7 @@ async function run(target: Target) {
   const tokens = await collect(target);
   const [first] = tokens;
   if (first === undefined || !(await isHonoured(first.browser, first.user)))
-    throw new Inconclusive('a collected token does not open the session that it was given for');
+    throw new Inconclusive('a collected token does not open its session');
   const parts = tokens.map(({ token }) => randomParts(target.strategy, token));
   for (const name of Object.keys(parts[0] ?? {})) {
     const ids = parts.map(part => part[name] ?? Buffer.alloc(0));

@@ -56,7 +56,7 @@ async function trySensitive(
 
 async function tryWrongPassword(tries: Tries, browser: AttackBrowser): Promise<void> {
   const answer = await browser.post('/account/reauthenticate', { password: 'not the password' });
-  tries.addRequest('a wrong password was taken for a fresh authentication', answer, 401);
+  tries.addRequest('a wrong password was accepted as a fresh authentication', answer, 401);
 }
 
 /** Sends administrator requests with the own nonce of an ordinary user. */

@@ -36,7 +36,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** A description of the change, and the changed token. */
+/** A description of the change, and the resulting token. */
 type Forgery = readonly [what: string, forged: string];
 
 /** Flips the lowest and the highest of the six bits of each character. The lowest bit of the last may carry no data. */

@@ -3,8 +3,8 @@ import { type BrowserAnswer, readSetCookie, sessionCookies } from './browser.js'
 import { expectStatus } from './shop.js';
 import type { Target } from './target.js';
 
-/** Why an attack on affinity cookies does not apply. */
-export const noAffinity = 'the proxy binds no browser to a backend';
+/** The reason why an attack on affinity cookies does not apply. */
+export const noAffinityReason = 'the proxy binds no browser to a backend';
 
 /** The cookie that binds a browser to a backend. */
 export interface BindingCookie {
@@ -35,8 +35,8 @@ export async function fetchBindingsToAll(target: Target): Promise<readonly Bindi
 
 const visitsMax = 100;
 
-/** Tests whether the proxy accepts this cookie. It replaces a cookie that it does not accept at once. */
-export async function testBinding(target: Target, { name, value }: Pick<BindingCookie, 'name' | 'value'>) {
+/** Tests whether the proxy accepts this cookie. It immediately replaces a cookie that it does not accept. */
+export async function isFollowed(target: Target, { name, value }: Pick<BindingCookie, 'name' | 'value'>) {
   const answer = expectStatus(
     await target.browser().get('/me', { headers: { cookie: `${name}=${value}` } }),
     200,

@@ -37,7 +37,7 @@ export async function tryEnded(tries: Tries, what: string, thief: AttackBrowser,
   }
 }
 
-/** Does the same through the proxy and on every backend. */
+/** Uses the token of an ended session through the proxy and on every backend, as `tryEnded` does. */
 export async function tryEndedEverywhere(
   target: Target,
   tries: Tries,

@@ -97,7 +97,7 @@ function forgeOtherDigests(header: Header, content: TokenContent): readonly Forg
 
 /**
  * Makes tokens signed with a private key, for an algorithm that the shop does not use. Then signs with the public key
- * as if it were the shared secret: that fools a verifier with both kinds of keys that lets the token choose.
+ * as if it were the shared secret. That fools a verifier that has both kinds of keys and lets the token choose.
  */
 function forgeKeyConfusion(
   header: Header,

@@ -2,7 +2,7 @@ import { Inconclusive } from '../errors.js';
 import type { AttackBrowser, BrowserAnswer } from './browser.js';
 import type { Target } from './target.js';
 
-/** Actions of users of the toy shop. Each rejects with `Inconclusive` when the answer is not the expected one. */
+/** Actions of users of the toy shop. Each rejects with `Inconclusive` when the answer is unexpected. */
 
 /** Logs a fresh user in through the proxy and checks that the shop recognizes the user. */
 export async function logInFreshUser(target: Target, user = target.freshUser()): Promise<LoggedInUser> {

@@ -5,7 +5,7 @@ import type { AttackBrowser } from './browser.js';
 /** The system under attack as an attacker sees it: its addresses, and what its operator documents. */
 export interface Target {
   readonly mode: ModeName;
-  /** The content of the session cookie. */
+  /** The kind of session token in the cookie. */
   readonly strategy: Mode['strategy'];
   /** Whether the proxy binds a browser to one backend. */
   readonly affinity: boolean;
@@ -45,7 +45,7 @@ export interface BackendAddress {
   readonly url: string;
 }
 
-/** In milliseconds. */
+/** The limits of a session, in milliseconds. */
 export interface Limits {
   readonly idleMs: number;
   readonly absoluteMs: number;

@@ -50,7 +50,7 @@ export function describeNotApplicable(missing: NotApplicable): string {
   return `${missing.mode}: not applicable: ${describeMissingTarget(missing)}`;
 }
 
-/** Says that a scenario cannot be run in any mode that was asked for, and what to type instead. */
+/** Says that a scenario cannot run in any selected mode, and what to type instead. */
 export function describeNothingToRun(scenario: Scenario): string {
   const others = listApplicableModes(scenario);
   const next = others.length === 0 ? 'Add a mode that has the target to modes' : `Try --mode ${others.join(',')}`;

@@ -12,7 +12,7 @@ import { UsageError } from './errors.js';
 import { describeNotApplicable } from './mode-option.js';
 import { columnsOf, wantsColour } from './streams.js';
 
-/** Files that the user asked for by name; `{scenario}` stands for the scenario's name. */
+/** Output files that the user named; `{scenario}` stands for the name of the scenario. */
 export interface OutputFiles {
   readonly json?: string | undefined;
   readonly html?: string | undefined;
@@ -25,7 +25,7 @@ export function printReport(runs: readonly JudgedRun[]): void {
   stdout.write(`${reporters.terminal.report(runs, { colour: wantsColour(stdout), columns: columnsOf(stdout) })}\n`);
 }
 
-/** Runs of one mode that are shown side by side. More columns are hard to read. */
+/** Maximum number of runs of one mode that are shown side by side. More columns are hard to read. */
 const sideBySideMax = 5;
 const reasonsMax = 5;
 
@@ -135,7 +135,7 @@ async function makeFolder(folder: string): Promise<void> {
   if ((await lookAt(folder)) !== undefined) return;
   await makeFolder(path.dirname(folder));
   await mkdir(folder).catch(error => {
-    // Another command may have made it meanwhile.
+    // Another command may have made it in the meantime.
     if (error.code !== 'EEXIST') throw error;
   });
 }

@@ -35,7 +35,7 @@ export class RunFolder {
     return folder;
   }
 
-  /** Adds a finished run, and the other try of a run that was tried twice in a separate file. */
+  /** Adds a finished run. When it was tried twice, the other try goes into a separate file. */
   async add({ judged, other }: TriedRun): Promise<void> {
     if (other !== undefined) {
       const which = other.which === 'firstTry' ? 'first-try' : 'second-try';

@@ -99,7 +99,7 @@ export const incidentTitles = [
   'by',
   'last seen',
   'wrong at',
-  'said by',
+  'shown by',
   'shape',
   'possible cause',
 ] as const;

@@ -1,7 +1,7 @@
 import { driverLagP99MsMax } from '../../simulator/checker/verdict/doubts.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
-import { labels } from '../comparison.js';
-import { count, counted, duration } from '../words.js';
+import { labelRuns } from '../comparison.js';
+import { count, countNoun, duration } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
 
@@ -18,7 +18,7 @@ ${countsTable(runs)}<p>${versions(runs)}</p></section>
 
 /** Renders the counters of each process, one line each, because their names differ too much for columns. */
 function countsTable(runs: readonly JudgedRun[]): Markup | string {
-  const names = labels(runs);
+  const names = labelRuns(runs);
   const rows = runs.flatMap(({ run }, index) =>
     Object.entries(run.lab.counts ?? {}).map(([member, counts]) => {
       const texts = Object.entries(counts).map(([name, value]) => `${name} ${count(value)}`);
@@ -54,7 +54,7 @@ function labTable(runs: readonly JudgedRun[]): Markup {
     ['users not verified by a later read', ({ findings: { users } }) => count(users.unverified)],
     ['writes not verified by a later read', ({ findings: { writes } }) => count(writes.unverified)],
   ];
-  const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
+  const head = labelRuns(runs).map(label => markup`<th scope="col">${label}</th>`);
   const body = rows.map(
     ([label, cell]) =>
       markup`<tr><th scope="row">${label}</th>${runs.map(run => markup`<td>${keepFiguresTogether(cell(run))}</td>`)}</tr>`,
@@ -90,7 +90,7 @@ function limits(runs: readonly JudgedRun[]): string[] {
     'The seed fixes the actions of the users and the faults, not how the servers interleave the requests.',
     ...(dropped === 0
       ? []
-      : [`${counted(dropped, 'operation')} of the plan: the user was still waiting for earlier ones.`]),
-    ...(unverified === 0 ? [] : [`${counted(unverified, 'acknowledged write')} that no later read verified.`]),
+      : [`${countNoun(dropped, 'operation')} of the plan: the user was still waiting for earlier ones.`]),
+    ...(unverified === 0 ? [] : [`${countNoun(unverified, 'acknowledged write')} that no later read verified.`]),
   ];
 }

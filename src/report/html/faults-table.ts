@@ -1,7 +1,7 @@
 import type { EffectSeen, FaultFinding } from '../../simulator/checker/findings.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { FaultRecord, RunRecord } from '../../simulator/history/records.js';
-import { labels } from '../comparison.js';
+import { labelRuns } from '../comparison.js';
 import { memberNames, troublesOf } from '../judged-expectations.js';
 import { recoveryFigure } from '../recovery-words.js';
 import { count, moment } from '../words.js';
@@ -12,7 +12,7 @@ const titles = ['mode', 'fault', 'when', 'confirmed by', 'effect on users', 'exp
 
 /** Renders each fault: its times, what confirmed it, and its effect on users. */
 export function faultsTable(runs: readonly JudgedRun[]): Markup {
-  const names = labels(runs);
+  const names = labelRuns(runs);
   const rows = runs.flatMap(({ run, findings }, index) => [
     ...run.faults.map(fault => row(names[index] ?? '', fault, findings.faults)),
     ...neverStruck(names[index] ?? '', run),
@@ -70,7 +70,7 @@ function neverStruck(name: string, { header, faults, lab }: RunRecord): Markup[]
 export function membersSection(runs: readonly JudgedRun[]): Markup | string {
   const names = [...new Set(runs.flatMap(({ findings }) => memberNames(findings.members)))];
   if (names.length === 0) return '';
-  const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
+  const head = labelRuns(runs).map(label => markup`<th scope="col">${label}</th>`);
   const rows = names.map(
     name => markup`<tr><th scope="row">${name}</th>${runs.map(judged => memberCell(judged, name))}</tr>`,
   );

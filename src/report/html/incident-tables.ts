@@ -1,10 +1,10 @@
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { CaseFile } from '../browser/columns.js';
 import { incidentCells, incidentTitles } from '../browser/columns.js';
-import { labels } from '../comparison.js';
+import { labelRuns } from '../comparison.js';
 import { isExpectedLoss } from '../judged-expectations.js';
 import { reasonNames, reasons } from '../sentence.js';
-import { count, counted } from '../words.js';
+import { count, countNoun } from '../words.js';
 import type { Cases } from './case-file.js';
 import { embeddedJson, type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
@@ -17,7 +17,7 @@ export function incidentsPart(judged: JudgedRun, { file, untold }: Cases, run: n
   const limit =
     untold === 0
       ? ''
-      : markup`<p class="meta">The stories of ${counted(untold, 'user')} are left out to keep this file small; the history file holds them.</p>`;
+      : markup`<p class="meta">The stories of ${countNoun(untold, 'user')} are left out to keep this file small; the history file holds them.</p>`;
   return markup`<section data-cases="${run}"><h3>${name}</h3>
 ${file.incidents.user.length === 0 ? nothing(judged) : markup`${losses(judged, file, name)}${others(file, name)}`}${limit}
 <script type="application/json" id="cases-${run}">${embeddedJson(file)}</script></section>
@@ -28,13 +28,13 @@ function nothing({ findings: { writes } }: JudgedRun): Markup {
   const { acknowledged, unverified } = writes;
   if (acknowledged === 0) return markup`<p>No write was acknowledged: there was nothing to lose.</p>`;
   const doubt = unverified === 0 ? '' : ` But no later read verified ${count(unverified)} of them.`;
-  return markup`<p>None of ${counted(acknowledged, 'acknowledged write')} was lost, and nothing else that a user could call wrong was found.${doubt}</p>`;
+  return markup`<p>None of ${countNoun(acknowledged, 'acknowledged write')} was lost, and nothing else that a user could call wrong was found.${doubt}</p>`;
 }
 
 function losses(judged: JudgedRun, file: CaseFile, name: string): Markup {
   const { writes } = judged.findings;
   const { lostFrom, user } = file.incidents;
-  const of = counted(writes.acknowledged, 'acknowledged write');
+  const of = countNoun(writes.acknowledged, 'acknowledged write');
   if (user.length === lostFrom) return markup`<p>None of ${of} was lost.</p>`;
   const expected = isExpectedLoss(judged, 'writes') ? ', as expected' : '';
   const blamed = writes.unexplained === 0 ? '' : `; no fault explains ${count(writes.unexplained)} of them`;
@@ -44,7 +44,7 @@ function losses(judged: JudgedRun, file: CaseFile, name: string): Markup {
 function others(file: CaseFile, name: string): Markup {
   const { lostFrom } = file.incidents;
   if (lostFrom === 0) return markup`<p>Nothing else that a user could call wrong was found.</p>`;
-  return markup`<p>What else went wrong: ${counted(lostFrom, 'incident')}, the worst first.</p>${table(file, 0, lostFrom, `Incidents, ${name}`)}`;
+  return markup`<p>What else went wrong: ${countNoun(lostFrom, 'incident')}, the worst first.</p>${table(file, 0, lostFrom, `Incidents, ${name}`)}`;
 }
 
 /** Renders the rows `from` to `to` of all incidents. Only a table of several kinds has a column for the kind. */
@@ -79,7 +79,7 @@ export function noSessionSection(runs: readonly JudgedRun[]): Markup | string {
   const evicted = runs.map(({ findings }) => findings.stores.evictions);
   if (evicted.some(times => times))
     rows.push(reasonRow('evictions', 'the store evicted sessions that no user had ended', evicted));
-  const head = labels(runs).map(label => markup`<th scope="col">${label}</th>`);
+  const head = labelRuns(runs).map(label => markup`<th scope="col">${label}</th>`);
   const table = markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
   return markup`<section aria-labelledby="no-session"><h2 id="no-session">Why no session</h2>${scrollable('Why requests had no session', table)}
 <p class="meta">Number of requests, counted by each backend since its last start. They include old cookies that the lab tries after each logout.</p></section>

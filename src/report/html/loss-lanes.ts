@@ -1,6 +1,6 @@
 import type { Incident } from '../../simulator/checker/findings.js';
 import { roundUp } from '../browser/scales.js';
-import { count, counted, moment } from '../words.js';
+import { count, countNoun, moment } from '../words.js';
 import { emptyNote, type Lane, stretch, toPercent } from './lane.js';
 import { type Markup, markup } from './markup.js';
 import type { Timeline, TimelineOfRun } from './timeline-data.js';
@@ -15,7 +15,7 @@ export type PlaceOf = (incident: Incident) => number | undefined;
 /** Draws each lost write: a tick when it was acknowledged, joined to a tick when it was first missing. */
 export function lossLane({ losses, acknowledged, endMs }: Timeline, placeOf: PlaceOf): Lane {
   const height = losses.total === 0 ? emptyHeight : 72;
-  const of = counted(acknowledged, 'acknowledged write');
+  const of = countNoun(acknowledged, 'acknowledged write');
   const none = acknowledged === 0 ? 'no write was acknowledged: there was nothing to lose' : `none of ${of} lost`;
   return {
     title: 'Lost writes',
@@ -71,7 +71,7 @@ function isolateText(text: string): string {
 /** Draws the number of users logged out so far, and a tick for each. */
 export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs }: Timeline, placeOf: PlaceOf): Lane {
   const height = logouts.total === 0 ? emptyHeight : 48;
-  const none = users === 0 ? 'no user was seen' : `none of ${counted(users, 'user')} logged out`;
+  const none = users === 0 ? 'no user was seen' : `none of ${countNoun(users, 'user')} logged out`;
   const top = roundUp(Math.max(logouts.total, 1));
   const own = buckets.slice(0, Math.ceil(ownEndMs / bucketMs));
   const rise = own.map(({ loggedOutSoFar }, index) => `V${top - loggedOutSoFar}H${index + 1}`).join('');
@@ -84,10 +84,10 @@ export function logoutLane({ logouts, users, buckets, bucketMs, ownEndMs, endMs 
         : [
             {
               className: 'logouts',
-              text: `${count(logouts.total)} of ${counted(users, 'user')}${describeOmitted(logouts)}`,
+              text: `${count(logouts.total)} of ${countNoun(users, 'user')}${describeOmitted(logouts)}`,
             },
           ],
-    description: logouts.total === 0 ? none : `${count(logouts.total)} of ${counted(users, 'user')} logged out.`,
+    description: logouts.total === 0 ? none : `${count(logouts.total)} of ${countNoun(users, 'user')} logged out.`,
     height,
     labels:
       logouts.total === 0

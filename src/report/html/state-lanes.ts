@@ -1,6 +1,6 @@
 import type { FaultRecord } from '../../simulator/history/records.js';
 import { tickText, timeTicks } from '../browser/scales.js';
-import { counted, moment } from '../words.js';
+import { countNoun, moment } from '../words.js';
 import { emptyNote, type Lane, toPercent } from './lane.js';
 import { type Markup, markup } from './markup.js';
 import type { MemberLife, Timeline } from './timeline-data.js';
@@ -107,7 +107,7 @@ export function axisLane({ endMs, bucketMs, buckets }: Timeline): Lane {
   const ticks = timeTicks(endMs);
   return {
     title: 'Time since the start of the run',
-    description: `${moment(endMs)} in ${counted(buckets.length, 'bucket')} of ${bucketMs} ms`,
+    description: `${moment(endMs)} in ${countNoun(buckets.length, 'bucket')} of ${bucketMs} ms`,
     height: 20,
     plot: ticks.map((ms, index) => {
       const anchor = index === 0 ? 'start' : ms > endMs * 0.97 ? 'end' : 'middle';

@@ -1,8 +1,8 @@
 import type { EvaluatedExpectation } from '../../simulator/checker/verdict/expectations.js';
 import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { type ExpectationState, listNotJudged, listWarnings, stateOf } from '../judged-expectations.js';
-import { statement } from '../sentence.js';
-import { counted } from '../words.js';
+import { describeOutcome } from '../sentence.js';
+import { countNoun } from '../words.js';
 import { type Markup, markup } from './markup.js';
 
 const signs: Record<VerdictWord, string> = { pass: '✓', fail: '✗', inconclusive: '?' };
@@ -19,7 +19,7 @@ export function verdictSection(runs: readonly JudgedRun[]): Markup {
     const lines = [...reasons, ...warnings, ...listNotJudged(judged.verdict).map(toSentence)];
     const because =
       lines.length === 0 ? '' : markup`<ul class="reasons">${lines.map(line => markup`<li>${line}</li>`)}</ul>`;
-    return markup`<li>${badge(word)}<div><p>${keepUnits(statement(judged))}.</p>${notBackPart(judged)}${because}${expectationsPart(judged)}</div></li>`;
+    return markup`<li>${badge(word)}<div><p>${keepUnits(describeOutcome(judged))}.</p>${notBackPart(judged)}${because}${expectationsPart(judged)}</div></li>`;
   });
   return markup`<section aria-labelledby="verdicts"><h2 id="verdicts">What happened</h2><ul class="verdicts">${items}</ul>
 <p class="meta"><b>pass</b>: the run meets every expectation of the scenario that was judged. A scenario may expect losses: those are marked “as expected”. <b>fail</b>: an expectation is not met. <b>inconclusive</b>: the run shows too little for a verdict.</p></section>
@@ -55,7 +55,7 @@ function expectationsPart({ verdict: { expectations } }: JudgedRun): Markup {
   const table = scrollable('Expectations', markup`<table><thead>${head}</thead><tbody>${rows}</tbody></table>`);
   const open = times('met') === expectations.length ? markup`<details>` : markup`<details open>`;
   const notJudged = times('not judged') === 0 ? '' : `, ${times('not judged')} not judged`;
-  return markup`${open}<summary>${times('met')} of ${counted(expectations.length, 'expectation')} met${notJudged}</summary>${table}</details>`;
+  return markup`${open}<summary>${times('met')} of ${countNoun(expectations.length, 'expectation')} met${notJudged}</summary>${table}</details>`;
 }
 
 const results: Record<ExpectationState, Markup> = {

@@ -2,7 +2,7 @@ import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { Span } from '../../simulator/checker/verdict/windows.js';
 import { findingsWithin } from '../../simulator/checker/verdict/within.js';
 import type { RunRecord } from '../../simulator/history/records.js';
-import { labels } from '../comparison.js';
+import { labelRuns } from '../comparison.js';
 import { count, duration, moment } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
@@ -32,7 +32,7 @@ export function partsOf({ phases, faults }: Pick<RunRecord, 'phases' | 'faults'>
 const titles = ['part', 'from', 'due', 'ok', 'failed', 'unknown', 'dropped', 'p50', 'p90', 'p99', 'max'];
 
 export function windowsSection(runs: readonly JudgedRun[]): Markup {
-  const names = labels(runs);
+  const names = labelRuns(runs);
   const head = titles.map(title => markup`<th scope="col">${title}</th>`);
   const rows = runs.flatMap((judged, index) => runRows(judged, names[index] ?? ''));
   const table = markup`<table class="windows"><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;

@@ -1,8 +1,8 @@
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
-import { labels } from '../comparison.js';
+import { labelRuns } from '../comparison.js';
 import { listNotJudged, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
-import { sentence } from '../sentence.js';
+import { describeRun } from '../sentence.js';
 
 /**
  * Renders workflow commands of GitHub Actions, one per run that did not pass: an error for a fail, a warning for an
@@ -10,7 +10,7 @@ import { sentence } from '../sentence.js';
  * is empty when all runs passed.
  */
 export const annotations: Reporter = runs => {
-  const names = labels(runs);
+  const names = labelRuns(runs);
   return runs
     .flatMap((judged, index) => [annotation(judged, names[index] ?? ''), ...remarks(judged, names[index] ?? '')])
     .join('');
@@ -21,7 +21,7 @@ function annotation(judged: JudgedRun, label: string): string {
   if (verdict.word === 'pass') return '';
   const kind = verdict.word === 'fail' ? 'error' : 'warning';
   const title = `${run.header.scenario}, ${label}: ${verdict.word}`;
-  return command(kind, title, [sentence(judged), ...verdict.reasons].join('\n'));
+  return command(kind, title, [describeRun(judged), ...verdict.reasons].join('\n'));
 }
 
 function remarks({ run, verdict, findings }: JudgedRun, label: string): string[] {

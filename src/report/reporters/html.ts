@@ -1,5 +1,5 @@
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
-import { labels } from '../comparison.js';
+import { labelRuns } from '../comparison.js';
 import { type Cases, casesOf } from '../html/case-file.js';
 import { conditionsSections } from '../html/conditions.js';
 import { faultsTable, membersSection } from '../html/faults-table.js';
@@ -23,7 +23,7 @@ const storyOperationsMax = 250_000;
  * the cursor and opens the stories.
  */
 export const html: Reporter = runs => {
-  const names = labels(runs);
+  const names = labelRuns(runs);
   const perRun = Math.floor(storyOperationsMax / Math.max(1, runs.length));
   const cases = runs.map(judged => casesOf(judged, perRun));
   const body = markup`${pageHeader(runs)}

@@ -1,6 +1,6 @@
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { NotApplicable } from '../../simulator/scenario/applicable.js';
-import { labels } from '../comparison.js';
+import { labelRuns } from '../comparison.js';
 import { stateOf } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
 
@@ -15,7 +15,7 @@ type Verdict = JudgedRun['verdict'];
  * - mode that could not run: one case, `<skipped>`
  */
 export const junit: Reporter = (runs, { notApplicable = [] }) => {
-  const names = labels(runs);
+  const names = labelRuns(runs);
   const scenario = runs[0]?.run.header.scenario ?? '';
   const suites = [
     ...runs.map((judged, index) => suite(judged, names[index] ?? judged.run.header.mode)),

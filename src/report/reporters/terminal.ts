@@ -1,10 +1,10 @@
 import pc from 'picocolors';
 import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict/verdict.js';
-import { type Comparison, type ComparisonCell, compare, labels } from '../comparison.js';
+import { type Comparison, type ComparisonCell, compare, labelRuns } from '../comparison.js';
 import { type FittedTable, fitTable, tableWidth, toPrintable } from '../fitted-table.js';
 import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
-import { sentence } from '../sentence.js';
+import { describeRun } from '../sentence.js';
 
 /** Maximum width with the modes side by side. A wider table shows them one below the other. */
 const tableColumnsMax = 100;
@@ -31,9 +31,9 @@ function heading([first]: readonly JudgedRun[], colours: Colours): string {
 }
 
 function sentences(runs: readonly JudgedRun[], colours: Colours): string {
-  const names = labels(runs);
+  const names = labelRuns(runs);
   return runs
-    .map((judged, index) => paint(colours, judged.verdict.word)(toPrintable(sentence(judged, names[index]))))
+    .map((judged, index) => paint(colours, judged.verdict.word)(toPrintable(describeRun(judged, names[index]))))
     .join('\n');
 }
 
@@ -116,7 +116,7 @@ function paint(colours: Colours, word: VerdictWord): (text: string) => string {
  * verdict it lists the warnings and the expectations that were not judged.
  */
 function remarksOf(runs: readonly JudgedRun[]): string[] {
-  const names = labels(runs);
+  const names = labelRuns(runs);
   return runs.flatMap(({ verdict, findings }, index) => {
     const unmet = listUnmet(verdict);
     // An unmet expectation is also a reason; one line for it is enough.

@@ -47,7 +47,7 @@ describe('Ctrl-C', function () {
       await holdfast.sees('fault hang confirmed');
       holdfast.child.kill('SIGINT');
       await holdfast.sees('stopping');
-      await delay(250); // two signals closer together count as one key press
+      await delay(250); // Two signals in quick succession count as one key press.
       holdfast.child.kill('SIGINT');
       expect(await holdfast.ended()).to.equal(130);
       expect(await holdfast.children()).to.deep.equal([]);

@@ -183,7 +183,7 @@ describe('the terminal reporter', () => {
   it('removes control characters from texts of scenarios and answers', () => {
     const hostile = { text: 'a\u001b[2J\u0007b', met: false, actual: '\u009b31m\nredis: all is well' };
     const text = plain([changed(redis, { verdict: { word: 'fail', reasons: [], expectations: [hostile] } })]);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not come through
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the output must not contain them
     expect(text).to.not.match(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     expect(text).to.not.match(/^redis: all is well/m);
   });
