@@ -37,7 +37,10 @@ const identifier =
   /\b(?:class|interface|type|enum|function|const|let)\s+#?(\w+)|^\s+(?:readonly\s+|async\s+|static\s+)*#?(\w+)(?=[?!]?\s*[:(=])/g;
 
 /** Words that break a rule and are right: each with its reason. */
-const exceptions: readonly (readonly [what: RegExp, why: string])[] = [[/test\/language\.test\.ts/, 'names the words']];
+const exceptions: readonly (readonly [what: RegExp, why: string])[] = [
+  [/src\/simulator\/cluster\/stores\/.*['"^]nobody['":]/, 'the user "nobody" of the operating system'],
+  [/src\/report\/browser\/stories\.ts.*'nobody'/, 'an answer that names no user'],
+];
 
 describe('the language of the project', () => {
   it('finds what it reads', () => {

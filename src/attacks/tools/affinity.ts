@@ -36,7 +36,7 @@ export async function fetchBindingsToAll(target: Target): Promise<readonly Bindi
 const visitsMax = 100;
 
 /** Tests whether the proxy accepts this cookie. It immediately replaces a cookie that it does not accept. */
-export async function isFollowed(target: Target, { name, value }: Pick<BindingCookie, 'name' | 'value'>) {
+export async function testBinding(target: Target, { name, value }: Pick<BindingCookie, 'name' | 'value'>) {
   const answer = expectStatus(
     await target.browser().get('/me', { headers: { cookie: `${name}=${value}` } }),
     200,

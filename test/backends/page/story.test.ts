@@ -125,7 +125,7 @@ const sticky: readonly Row[] = [
   [
     'another user',
     [anna(2), anna(2, { user: 'berta' })],
-    "The shop now calls you berta, and you were anna. Unless you logged in as berta in another tab, this is somebody else's session.",
+    'The shop now calls you berta, and you were anna. Unless you logged in as berta in another tab, this is the session of another user.',
     'lost',
   ],
   [
@@ -216,7 +216,7 @@ const redis: readonly Row[] = [
   [
     'store down, anonymous',
     [anonymous(2, 'absent'), storeDown],
-    'Redis does not answer. Nobody can log in for now. Trying again.',
+    'Redis does not answer. No user can log in for now. Trying again.',
     'trouble',
   ],
   ['store down, anonymous; the next answer needs no store', [storeDown, anonymous(2, 'absent')], undefined],
@@ -280,7 +280,7 @@ const sealed: readonly Row[] = [
   [
     'keys exchanged',
     [anna(2), anonymous(2, 'forged')],
-    "backend-2 knows no key that made your session's cookie: the keys were exchanged, or somebody changed the cookie. Your cart with 3 items is gone. Please log in again.",
+    "backend-2 knows no key that made your session's cookie: the keys were exchanged, or the cookie was changed. Your cart with 3 items is gone. Please log in again.",
     'lost',
   ],
   [

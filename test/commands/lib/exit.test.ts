@@ -11,11 +11,11 @@ describe('a command that was interrupted', () => {
   it('does not wait for pending work, and exits with its exit code', () => {
     const from = (module: string) => JSON.stringify(import.meta.resolve(`#src/${module}`));
     const code = `
-      const { exiting, leave } = await import(${from('commands/lib/exit.js')});
+      const { toHandler, flushAndExit } = await import(${from('commands/lib/exit.js')});
       const { Interrupted } = await import(${from('simulator/errors.js')});
       setInterval(() => undefined, 100);
-      await exiting(async () => { throw new Interrupted(); })();
-      await leave();`;
+      await toHandler(async () => { throw new Interrupted(); })();
+      await flushAndExit();`;
     const began = performance.now();
     const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
       encoding: 'utf8',
