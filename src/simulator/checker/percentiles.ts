@@ -1,11 +1,30 @@
 import type { Percentiles } from './findings.js';
 
+/** Up to this number of values sorting them is cheaper than counting them in buckets. */
+const sortedMax = 20_000;
+
 /** Returns percentiles by nearest rank, so that each is a measured value. It skips NaN. Null when nothing was
  * measured. */
-export function percentilesOf(measured: Float64Array): Percentiles {
-  const buckets = new Buckets(measured);
-  const at = (share: number) => buckets.valueAt(Math.max(0, Math.ceil(share * buckets.count) - 1)) ?? null;
+export function percentilesOf(measured: Float64Array, sortUpTo = sortedMax): Percentiles {
+  const values = measured.length <= sortUpTo ? new SortedValues(measured) : new Buckets(measured);
+  const at = (share: number) => values.valueAt(Math.max(0, Math.ceil(share * values.count) - 1)) ?? null;
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
+}
+
+class SortedValues {
+  readonly #values: Float64Array;
+
+  constructor(measured: Float64Array) {
+    this.#values = measured.filter(value => !Number.isNaN(value)).sort();
+  }
+
+  get count(): number {
+    return this.#values.length;
+  }
+
+  valueAt(rank: number): number | undefined {
+    return this.#values[rank];
+  }
 }
 
 /** Length of a bucket number. */
