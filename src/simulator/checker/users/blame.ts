@@ -20,6 +20,7 @@ export function addCandidates(
   { faults, header }: RunRecord,
 ): Incident[] {
   const logouts = new Map(incidents.filter(isHardLogout).map(({ session, sinceMs }) => [session, sinceMs]));
+  const answering = rememberLast(span => backendsIn(span, operations));
   return incidents.map(incident => {
     // A write that was lost with its session depended on the session from the login on.
     const sinceMs =
@@ -28,11 +29,20 @@ export function addCandidates(
         : incident.sinceMs;
     const span = { fromMs: sinceMs, untilMs: incident.seenMs };
     const active = faults.filter(fault => wasActive(fault, span));
-    const backends = active.length > 0 ? backendsOnPath(incident, operations, span, header.system) : undefined;
+    const backends = active.length > 0 ? backendsOnPath(incident, () => answering(span), header.system) : undefined;
     const candidates = active.filter(({ target }) => isOnPath(target, backends, header.system)).map(({ id }) => id);
     const [only, ...others] = candidates;
     return { ...incident, candidates, ...(only !== undefined && others.length === 0 && { fault: only }) };
   });
+}
+
+/** Writes that are lost together have the same span: it is looked at once for all of them. */
+function rememberLast<Value>(compute: (span: Span) => Value): (span: Span) => Value {
+  let last: { readonly span: Span; readonly value: Value } | undefined;
+  return span => {
+    if (last?.span.fromMs !== span.fromMs || last.span.untilMs !== span.untilMs) last = { span, value: compute(span) };
+    return last.value;
+  };
 }
 
 function isHardLogout({ kind, loggedOut }: Incident): boolean {
@@ -50,16 +60,19 @@ function wasActive({ confirmedMs, requestedMs, healedMs }: FaultRecord, { fromMs
  */
 function backendsOnPath(
   { ackBackend, seenBackend }: Incident,
-  operations: readonly Operation[],
-  { fromMs, untilMs }: Span,
+  answering: () => readonly string[],
   system: SystemRecord | undefined,
 ): ReadonlySet<string> | undefined {
   if (ackBackend === undefined || seenBackend === undefined) return undefined;
-  const backends = new Set([ackBackend, seenBackend]);
-  if (system?.keeps === 'backend') return backends;
+  return new Set([ackBackend, seenBackend, ...(system?.keeps === 'backend' ? [] : answering())]);
+}
+
+/** Returns the backends that answered within the span. */
+function backendsIn({ fromMs, untilMs }: Span, operations: readonly Operation[]): readonly string[] {
+  const backends = new Set<string>();
   for (const { backend, sentMs, doneMs } of operations)
     if (backend !== undefined && doneMs >= fromMs && sentMs <= untilMs) backends.add(backend);
-  return backends;
+  return [...backends];
 }
 
 /** Whether the session depended on the target. If the history does not describe the system, it depended on
