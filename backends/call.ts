@@ -56,8 +56,8 @@ function refuseOtherSites({ headers }: IncomingMessage): void {
   if (!isOwn) throw new CrossSite();
 }
 
-/** Compares the hosts, not the schemes: a proxy that terminates TLS need not report that. A sandboxed frame sends
- * `null`. */
+/** Compares the hosts but not the schemes, because a proxy that terminates TLS may not report it. A sandboxed frame
+ * sends `null` as its origin. */
 function isOwnOrigin({ origin, host }: IncomingHttpHeaders): boolean {
   return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host?.toLowerCase());
 }

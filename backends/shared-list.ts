@@ -111,7 +111,7 @@ export class SharedList implements SessionStore {
     for (const user of await namesIn(this.#folder.own)) {
       const folder = path.join(this.#folder.own, user);
       for (const file of await filesIn(folder)) await this.#readLive(file);
-      // Most folders are not empty.
+      // `rmdir` refuses a folder that is not empty, as most are.
       await rmdir(folder).catch(() => undefined);
     }
   }

@@ -39,8 +39,8 @@ export class Passwords {
     return user === administrator && this.#administrators !== undefined;
   }
 
-  /** True for the name `admin` while there is no administrator. Otherwise its present user could change the account and
-   * become the administrator later. */
+  /** True for the name `admin` while there is no administrator. Otherwise a user with that name could change the
+   * account now and become the administrator later. */
   isReserved(user: string): boolean {
     return user === administrator && this.#administrators === undefined;
   }

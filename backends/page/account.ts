@@ -121,7 +121,7 @@ export class AccountPanel {
   }
 }
 
-/** The buttons of the administration. Each has the name of its route, and the participle of its message. */
+/** Maps each action of the administrator, named like its route, to the participle in its message. */
 const administrations: Readonly<Record<string, string>> = {
   disable: 'disabled',
   enable: 'enabled again',

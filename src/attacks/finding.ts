@@ -4,7 +4,7 @@ import type { WeakVariantName } from './weak-variants.js';
 
 /** The result of one attack on one system. */
 export interface Finding {
-  /** A key of the registry. */
+  /** A key of the registry of attacks. */
   readonly attack: string;
   readonly mode: ModeName;
   /** Undefined: the mode at full strength. */

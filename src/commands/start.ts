@@ -67,7 +67,7 @@ async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> 
 }
 
 const summaries: Record<VerdictWord, (modes: string) => string> = {
-  pass: () => 'pass: every mode did what the scenario expects. What sticky lost was lost, as expected.',
+  pass: () => 'pass: every mode did what the scenario expects. The scenario also expects the losses of sticky.',
   fail: modes =>
     `fail: ${modes} did not do what the scenario expects. The lines above say what was expected and measured.`,
   inconclusive: modes => `inconclusive: ${modes} showed too little for a verdict. The lines above say why.`,

@@ -40,7 +40,7 @@ export function classifyTlsFailure(code: unknown): 'tls_certificate_error' | 'tl
     : undefined;
 }
 
-/** OpenSSL's names as Node gives them, and Node's own for a certificate with another name. */
+/** Error codes for a rejected certificate: those of OpenSSL, and Node's own for a certificate of another host. */
 const certificateCodes: ReadonlySet<string> = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'ERR_TLS_CERT_ALTNAME_FORMAT',

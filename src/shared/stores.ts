@@ -9,7 +9,7 @@ export interface StoreDescriptor {
   readonly product: string;
   /** The environment variable that tells a toy backend its address. */
   readonly variable: string;
-  /** The flag that names a server of the user's own. */
+  /** The flag that names the user's own server. */
   readonly flag: string;
   readonly example: string;
   readonly defaultPort: number;

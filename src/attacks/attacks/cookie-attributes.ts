@@ -6,8 +6,8 @@ import type { Target } from '../tools/target.js';
 
 /**
  * Checks every cookie that the system sets during a visit against RFC 6265bis, over plain HTTP and behind a TLS
- * terminator. Then sends the token of TLS under the cookie name of plain HTTP: an attacker on the network, or another
- * host of the domain, could set a cookie of that name.
+ * terminator. Then sends a token that was issued over TLS under the cookie name of plain HTTP. An attacker on the
+ * network, or another host of the domain, could set a cookie of that name.
  */
 export const cookieAttributes: Attack = {
   title:
@@ -71,8 +71,8 @@ function flawsOf({ name, value, attributes }: SetCookie, secure: boolean): reado
 }
 
 /**
- * Names that a browser stores without the checks of the prefix, and that a careless server confuses with its own
- * cookie. A `trim` may remove byte A0 and similar bytes as white space; to a browser they are part of the name.
+ * Names that a browser stores without the checks of the `__Host-` prefix. A careless server takes such a cookie for its
+ * own. A `trim` may remove byte A0 and similar bytes as white space; to a browser they are part of the name.
  */
 const bareNames = [
   'session',

@@ -28,7 +28,7 @@ export async function runInterruptibly<T>(
   };
   const listeners = new Map<NodeJS.Signals, (name: NodeJS.Signals) => void>();
   const listen = (name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void) => {
-    // In this order: without a listener the signal would end the process.
+    // Add first, then remove: while there is no listener, the signal would end the process.
     process.on(name, listener);
     process.off(name, listeners.get(name) ?? (() => {}));
     listeners.set(name, listener);

@@ -46,7 +46,7 @@ export function checkTargets({ name, faults, modes, system }: Scenario, storeUrl
     const wanted = wishes(system[store], plainStores[store]);
     if (storeUrls[store] === undefined || wanted.length === 0) continue;
     throw new UsageError(
-      `--${storeDescriptors[store].flag} names a server of yours, and scenario "${name}" wants one with ${wanted.join(', ')}: leave out the flag, or the scenario.`,
+      `--${storeDescriptors[store].flag} names your own server, but scenario "${name}" needs one with ${wanted.join(', ')}: leave out the flag, or the scenario.`,
     );
   }
   for (const store of storeNames) {
@@ -57,7 +57,7 @@ export function checkTargets({ name, faults, modes, system }: Scenario, storeUrl
     );
     if (fault === undefined || storeUrls[store] === undefined) continue;
     throw new UsageError(
-      `--${storeDescriptors[store].flag} names a server of yours, and the fault "${fault.id}" of scenario "${name}" would ` +
+      `--${storeDescriptors[store].flag} names your own server, and the fault "${fault.id}" of scenario "${name}" would ` +
         `strike ${store}: a server that Holdfast did not start is never touched. Leave out the flag, or the scenario.`,
     );
   }
@@ -70,11 +70,11 @@ function wishes(wanted: object, plain: object): readonly string[] {
   return other.map(([key, value]) => (key === 'memoryMb' ? `${value} MB` : `${key} ${value}`));
 }
 
-/** Throws `UsageError` when a store is given for backends of the user's own: they cannot be told its address. */
+/** Throws `UsageError` when a store is given for the user's own backends: Holdfast cannot tell them its address. */
 export function refuseStoreUrls(args: StoreArgs): void {
   const [store] = storeNames.filter(name => args[storeDescriptors[name].flag] !== undefined);
   if (store === undefined) return;
   throw new UsageError(
-    `--${storeDescriptors[store].flag} is told to the toy backends, --backend names yours: give one of the two.`,
+    `--${storeDescriptors[store].flag} is for toy backends, but --backend names your own: give one of the two.`,
   );
 }

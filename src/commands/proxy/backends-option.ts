@@ -72,7 +72,7 @@ function freeName(place: number, places: number, taken: ReadonlySet<string>): st
   return `backend-${next}`;
 }
 
-/** `http://127.0.0.1:3001,weight=3`: the address, which is not looked at here, and the weight, 1 when absent. */
+/** `http://127.0.0.1:3001,weight=3`: the address, which is not checked here, and the weight, 1 when absent. */
 export function withWeight(text: string): { readonly address: string; readonly weight: number } {
   const comma = text.indexOf(',');
   if (comma === -1) return { address: text, weight: 1 };

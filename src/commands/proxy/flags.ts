@@ -21,7 +21,7 @@ const examples: readonly (readonly [line: string, what: string])[] = [
   ['curl http://127.0.0.1:8081/metrics', 'for Prometheus; also GET /backends and GET /events'],
 ];
 
-const conflicts = `--backend names servers of yours, --backends starts toy ones: one of the two. The store flags are for toy
+const conflicts = `Use either --backend (your own servers) or --backends (starts toy backends). The store flags are for toy
 backends. A key ring stands in --secrets-file or HOLDFAST_SECRETS, never on the command line. All of it: docs/proxy.md`;
 
 /** Adds every setting of the proxy as a flag, under the heading of its group, and examples. */

@@ -58,7 +58,8 @@ interface Key {
   readonly naming: KeyObject;
 }
 
-/** One of a pool's two cookies: the one for TLS or the one for plain HTTP. Neither is valid as the other. */
+/** One of a pool's two cookies: the one for TLS or the one for plain HTTP. A value of one is not valid in
+ * the other. */
 interface Jar {
   readonly name: string;
   readonly attributes: string;
@@ -99,7 +100,8 @@ export class AffinityCookies {
     return this.#jar(secure).name;
   }
 
-  /** Returns the id. Call it once per backend as it joins: older ids are translated only for known names. */
+  /** Returns the id of a backend. Call it when the backend joins: an id made under an older key is translated only if
+   * its backend is known. */
   backendId(name: string): string {
     return this.#idsByName.get(name) ?? this.#register(name);
   }

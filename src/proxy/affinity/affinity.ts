@@ -22,7 +22,7 @@ export interface Binding {
 
 export const unbound: Binding = { claims: undefined, owner: undefined, broken: undefined, untold: false };
 
-/** Browsers whose next request carries a notice. When this is full, the oldest entry is forgotten. */
+/** Maximum number of browsers whose next request carries a notice. Above it, the oldest entry is forgotten. */
 const untoldMax = 4096;
 
 /** How many copies of the cookie in one request are read. */

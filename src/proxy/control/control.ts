@@ -126,7 +126,7 @@ export class Control implements AdminControl {
     if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
   }
 
-  /** Whether it is already in the pool, through the admin API. Throws when another backend has its name. */
+  /** Whether the admin API has already added it to the pool. Throws when another backend has its name. */
   #isHere({ name, url }: ProxyOptions['backends'][number], { removed }: ReloadPlan): boolean {
     const staying = this.#pool.members.filter(member => !hasBackend(removed, member));
     const twin = staying.find(other => other.url.origin === url.origin);

@@ -115,7 +115,7 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   #take(request: IncomingMessage, response: ServerResponse, headFlaw: RequestFlaw | undefined, tunnel?: Tunnel): void {
-    // It arrived in one packet after a refused request, so its true beginning is unknown.
+    // This request arrived in one packet with a refused one. It is unknown where that one ends and this one begins.
     if (request.socket.writableEnded) return;
     const { socket } = request;
     this.#count(socket, 1);

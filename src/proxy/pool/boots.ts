@@ -53,8 +53,8 @@ export class Boots {
   }
 
   /**
-   * Takes over another process's facts; returns whether they name another boot. A name learnt here just now may not
-   * have reached that process yet. Its facts may then be older than ours, and are ignored.
+   * Takes over the facts of another process. Returns whether they name another boot. If this process has just learnt a
+   * name, the other process may not know it yet. The facts of the other process are then older, and are ignored.
    */
   adopt({ incarnation, boot, selfNamed, namedMs, bornMs }: BootFacts): boolean {
     const known = this.#facts;

@@ -2,8 +2,8 @@
 const browsersMax = 100_000;
 
 /**
- * The browsers bound to one backend, as far as this proxy has seen them. The issue time of its binding identifies a
- * browser. The proxy never issues the same time twice, and the cookie keeps it through every refresh.
+ * The browsers bound to one backend, as far as this proxy has seen them. A browser is identified by the issue time of
+ * its binding. The proxy never issues the same time twice, and the cookie keeps it through every refresh.
  */
 export class BoundBrowsers {
   /** Maps issue time to the time last seen; the oldest entry comes first. */

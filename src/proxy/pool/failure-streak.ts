@@ -18,7 +18,8 @@ export class Ejection {
   }
 
   /**
-   * Counts a failure. Returns whether the row is long enough; it keeps growing while the pool cannot spare the backend.
+   * Counts a failure. Returns whether there were enough failures in a row to eject the backend. The count keeps growing
+   * while the pool cannot spare the backend.
    */
   recordFailure(): boolean {
     this.#failures += 1;

@@ -9,13 +9,14 @@ interface Turn {
 }
 
 /**
- * Weighted round robin. A backend is due again 1 / `share` after its last turn. The backend due first is chosen; among
- * equals, the one that has waited longest. With equal shares this is plain round robin. The first turn is due after
- * half an interval. So the turns of a heavy backend spread around those of light ones.
+ * Weighted round robin. A backend is due again 1 / `share` after its last turn. The backend due first is chosen. If
+ * several are due at the same time, the one that has waited longest is chosen. With equal shares this is plain round
+ * robin. The first turn of a backend is due after half an interval, so that the turns of a heavy backend spread around
+ * those of light ones.
  *
- * A position in the list would skip or favour a neighbour when the list changes (a failure, a retry). A count of turns
- * would flood a returning backend until it has caught up. Here a backend's missed turns are forgotten: it gets the next
- * turn and no more.
+ * Two simpler ways fail. A position in the list skips or favours a neighbour when the list changes (a failure, a
+ * retry). A count of turns floods a returning backend until it has caught up. Here the missed turns of a backend are
+ * forgotten: it gets its next turn and no more.
  */
 export function roundRobin(): RoutingPolicy {
   const turns = new WeakMap<Backend, Turn>();

@@ -80,7 +80,7 @@ export interface OperationColumns {
   readonly outcome: readonly number[];
   readonly status: readonly number[];
   readonly error: readonly number[];
-  /** `none`: the answer did not say. The empty word: an anonymous visitor. */
+  /** `none`: the answer named no user. An empty word: the visitor was anonymous. */
   readonly identity: readonly number[];
   readonly backend: readonly number[];
   readonly incarnation: readonly number[];

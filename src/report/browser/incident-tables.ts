@@ -5,7 +5,7 @@ const fewRows = 200;
 /** A browser needs a second to lay out this many rows. */
 const manyRows = 5_000;
 
-/** Makes the rows of a table open stories. Adds buttons for more rows, because the file shows only the first ones. */
+/** Makes each row of a table open its story. Adds buttons that show more rows, because the table starts with a few. */
 export function makeInteractive(table: HTMLTableElement, file: () => CaseFile, open: (incident: number) => void): void {
   for (const row of table.tBodies[0]?.rows ?? []) connectRow(row, open);
   const [next, end] = [Number(table.dataset.next), Number(table.dataset.end)];

@@ -92,7 +92,7 @@ function inOnePiece(colours: Colours): Painter {
   };
 }
 
-/** Paints a cell with a new line at each match of `breaks` and one for the note. */
+/** Paints a cell. Begins a new line at each match of `breaks`, and one for the note. */
 function inPieces(colours: Colours, breaks: RegExp): Painter {
   return ({ text, note, tone }) => {
     const pieces = text.split(breaks);

@@ -17,7 +17,7 @@ const sessionKey = (digest: string) => `holdfast:session:${digest}`;
  * Sessions in Redis. Every command names a key, and goes to the server of that key.
  *
  * Where the address asks for replicas, the begin and the end of a session wait for them. They reject with
- * `StoreUnavailable` if too few replicas acknowledge in time. The command may have been carried out all the same. After
+ * `StoreUnavailable` if too few replicas acknowledge in time. The command may still have been carried out. After
  * a failed `create`, a session may stay until its idle time-out, but no browser has its token. After a failed removal,
  * the session has ended here, and only a failover could restore it.
  *
@@ -97,8 +97,8 @@ class RedisStore implements SessionStore {
   }
 
   /**
-   * Creates the session, and then its entry in the list of its user. The two may be on different servers. A listed
-   * session existed before, so a reader may remove an entry without a session.
+   * Creates the session, and then its entry in the list of its user. The two may be on different servers. The
+   * session exists before its entry, so a reader may remove an entry that has no session.
    *
    * Between the two steps, the session is in no list. It stays so if this process dies there; but no browser has its
    * token yet.

@@ -153,8 +153,8 @@ class SealedStrategy implements SessionStrategy {
     return new SealedSession(seal(this.#settings.keys(), purpose, payloadText(payload)), payload);
   }
 
-  /** True past a deadline. The present absolute limit counts too: a session must not outlive its revocation, which is
-   * kept for that long. */
+  /** True when a deadline has passed. The present absolute limit counts too, because a revocation is kept only that
+   * long, and a session must not outlive its revocation. */
   #isOver({ record }: Payload): boolean {
     const { limits, now } = this.#settings;
     const capMs = record.createdAtMs + limits.absoluteMs;

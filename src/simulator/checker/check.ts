@@ -137,7 +137,7 @@ function compare(a: string, b: string): number {
 export function countsOf({ lab }: Pick<RunRecord, 'lab'>): Pick<Findings, 'noSession' | 'stores'> {
   const counted = Object.values(lab.counts ?? {});
   const total = (name: string): number => counted.reduce((sum, counts) => sum + (counts[name] ?? 0), 0);
-  // A store counts only evictions. If only stores count, "forged 0 times" would be a claim without evidence.
+  // A store counts evictions, but no reasons. If no backend sent counts, "forged 0 times" would have no evidence.
   const hasReasons = counted.some(counts => Object.keys(counts).some(name => name !== 'evictions'));
   const times = (name: string): number | null => (hasReasons ? total(name) : null);
   return {

@@ -2,8 +2,8 @@
 export interface Findings {
   readonly users: {
     readonly total: number;
-    /** Users whose last answer before a fault came from the struck member, or that it answered during the fault.
-     * Null: no fault struck. */
+    /** Users whose last answer before a fault came from the struck member, or who got an answer from it during the
+     * fault. Null: no fault struck. */
     readonly exposed: number | null;
     /** Users with an acknowledged login whose cart was not verified by any read after the last healing. */
     readonly unverified: number;

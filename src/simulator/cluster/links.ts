@@ -17,13 +17,14 @@ const resetAfterMs = 5;
  *     from --connects--> port [ near ==== forward: hold, cut? =========> far ] --connects--> toPort of the other end
  *                             [ near <=== back: hold, cut?, break? ===== far ]
  *
- * The end that is named second can be the one that connects, as a replica connects to its primary: then `back` goes
- * from near to far. The relay carries bytes and knows no protocol. It differs from a cable:
+ * In this picture the first end connects. If the second end connects, as a replica does to its primary, the directions
+ * are swapped: `back` goes from near to far. The relay carries bytes and knows no protocol. It differs from a cable:
  * - The kernel accepts a connection at once. While `forward` is cut, a new connection stays silent; a real one would
- *   never be established. While only `back` is cut, its bytes arrive; a real one would not be established either.
+ *   never be established. While only `back` is cut, the bytes of a new connection reach the other end. A real
+ *   connection would not be established either.
  * - A connection that the other end refuses is reset here.
  * - Swallowed bytes are not sent again. When the cut is healed, a connection that lost bytes is reset, as if its kernel
- *   had given up. The others go on.
+ *   had given up. The other connections go on.
  */
 export class TcpLink implements Link {
   readonly name: string;

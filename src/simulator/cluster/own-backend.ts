@@ -22,7 +22,7 @@ export function ownBackendSpec(own: OwnBackend, place: OwnBackendPlace): Process
   const { name, port, env } = place;
   if (statSync(own.directory, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new LabError(
-      `"${own.directory}" is no folder, expected the one in which ${name} is run: see system.backends.directory.`,
+      `"${own.directory}" is not a folder: expected the folder in which ${name} is run (system.backends.directory).`,
     );
   assertPlain(own.command, place.runDirectory);
   const values = placeholderValues(place);

@@ -4,7 +4,7 @@ import type { ExpectedEffect } from '../history/records.js';
 
 /** Effects that several faults share. All functions are pure and take targets that `targetIn` has resolved. */
 
-/** Returns the effect of an unreachable member: a request to the store, or no answer of the backend or proxy. */
+/** Returns the effect of an unreachable member. A store was asked; a backend or a proxy answered no user. */
 export function memberGoneEffect(target: string): ExpectedEffect {
   return kindOf(target) === 'store' ? askedEffect(target) : { kind: 'silent', member: target };
 }

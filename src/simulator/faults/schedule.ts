@@ -145,7 +145,7 @@ class Schedule {
 
   #findSpec(id: string, other: string): FaultSpec {
     const spec = this.#specs.find(one => one.id === other);
-    if (spec === undefined) throw new LabError(`fault ${id} waits for "${other}", which is no fault`);
+    if (spec === undefined) throw new LabError(`fault ${id} waits for "${other}", but there is no fault with that id`);
     return spec;
   }
 }

@@ -51,8 +51,8 @@ export class JoinedTables implements Operations {
     }
   }
 
-  /** Returns, for each user of the share, its number in each table, or -1. It computes this once: a thread can do so
-   * early. */
+  /** Returns, for each user of the share, its number in each table, or -1. It computes this once, and a thread can
+   * call it early. */
   groupUsers(): readonly (readonly number[])[] {
     this.#users ??= this.#shareOf(this.#usersByTable());
     return this.#users;

@@ -15,7 +15,7 @@ export interface UserWorld {
   readonly clock: RunClock;
   readonly timeoutMs: number;
   readonly revocationLagMs: number;
-  /** Returns the item that the run sends for an item of the plan. */
+  /** Returns the name under which this run adds an item of the plan (`token-names.ts`). */
   tokenOf(planned: string): string;
   /** Whether the run is over, so that nothing new may begin. */
   isOver(): boolean;

@@ -95,7 +95,7 @@ describe('the user’s own app', () => {
         reason => reason,
       );
       expect(lost).to.be.instanceOf(LabError);
-      expect(lost.message).to.include('lost" is no folder').and.include('system.backends.directory');
+      expect(lost.message).to.include('lost" is not a folder').and.include('system.backends.directory');
     }));
 });
 

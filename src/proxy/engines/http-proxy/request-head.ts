@@ -27,7 +27,7 @@ const dropped: ReadonlySet<string> = new Set([
   'proxy-connection',
   'proxy-authorization',
   'te',
-  // Node's server does not give out trailers here, and its client throws on this field without chunks.
+  // Node's server does not pass on trailers, and Node's client throws on this field if the body is not chunked.
   'trailer',
   'transfer-encoding',
   'upgrade',

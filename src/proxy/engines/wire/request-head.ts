@@ -205,7 +205,7 @@ function dropNamed(head: RequestHead, connection: string): void {
   head.kept = removeFields(head.kept, listConnectionFields(connection));
 }
 
-/** Reads a target in absolute form. It names the host itself and overrides the Host field (RFC 9112 §3.2.2). */
+/** Reads a target in absolute form. Such a target names the host, which overrides the Host field (RFC 9112 §3.2.2). */
 function readOtherTarget(head: RequestHead): boolean {
   if (head.target === '*') return head.method === 'OPTIONS';
   const [, host, rest] = /^https?:\/\/([^/?#@]+)([/?][^#]*)?$/i.exec(head.target) ?? [];

@@ -44,7 +44,7 @@ export class Writes {
     }
   }
 
-  /** Sends everything held for the socket now: destroying it would lose those writes. */
+  /** Sends at once what is held for the socket. Destroying the socket without this would lose those writes. */
   release(socket: Socket): void {
     while (socket.writableCorked > 0) socket.uncork();
   }

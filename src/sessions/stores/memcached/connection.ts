@@ -74,8 +74,8 @@ export class MemcachedConnection {
     socket.on('data', chunk => this.#receive(socket, reader, chunk));
     socket.on('error', error => this.#lose(socket, error));
     socket.on('close', () => this.#lose(socket, new Error('the connection was closed')));
-    // The kernel of a hung server accepts connections too. A server with too many connections closes them only after
-    // that.
+    // A connection alone proves nothing. The kernel of a hung server accepts it too, and a server with too many
+    // connections accepts it and then closes it.
     this.#send(version).then(
       () => this.#markUp(),
       error => this.#lose(socket, error),

@@ -59,7 +59,7 @@ export class OneServer implements RedisConnection {
     if (this.#server.status === 'connecting') this.#options.onDown?.(reasonOf(error));
   }
 
-  /** Reconnects after the client ended itself. It does so when a disconnect meets its query to the sentinels. Only
+  /** Reconnects after the client ended itself. It does so when it is disconnected while it asks the sentinels. Only
    * `close` may end it. */
   #reconnect(): void {
     if (this.#isClosed) return;
@@ -71,8 +71,8 @@ export class OneServer implements RedisConnection {
  * Returns the address options. The client asks the sentinels at each new connection, never in between. A primary that
  * dies, hangs or is demoted loses its connections anyway: its sentinels close those of a demoted one.
  *
- * A primary may lose its sentinels, but not us. Then it acknowledges writes that will be lost. `replicas` prevents
- * that.
+ * A primary that is cut off from its sentinels, but not from us, acknowledges writes that will be lost. `replicas`
+ * prevents that.
  */
 function addressOptions(address: RedisAddress, deadlineMs: number) {
   const { places, database: db, tls } = address;

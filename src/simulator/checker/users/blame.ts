@@ -75,8 +75,8 @@ function backendsIn({ fromMs, untilMs }: Span, operations: readonly Operation[])
   return [...backends];
 }
 
-/** Whether the session depended on the target. If the history does not describe the system, it depended on
- * everything. */
+/** Whether the session depended on the target. If the history does not describe the system, the session counts
+ * as dependent on everything. */
 function isOnPath(
   target: string,
   backends: ReadonlySet<string> | undefined,

@@ -95,7 +95,7 @@ function noteShown(view: View, story: Story, foreign: ForeignItems, tally: Tally
   const own = !isAnotherUser(read);
   let next: Token | undefined;
   for (const name of items) {
-    // Most carts keep the order of their adds: comparing two names is cheaper than looking one up.
+    // Most carts keep the order of their adds. So the next token is tried first, which is cheaper.
     const token = next?.name === name ? next : story.tokens.get(name);
     next = token?.next;
     if (token === undefined || token.add.sentMs > read.doneMs) notePhantom(name, read, foreign, tally);

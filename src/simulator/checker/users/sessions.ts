@@ -27,7 +27,8 @@ export interface LoginSession {
   pauseMs: number;
   /** When the latest such answer ended. Undefined while the session is accepted. */
   awayMs: number | undefined;
-  /** Whether a login was tried while the session was refused. Nothing later can then show a mere flicker. */
+  /** Whether a login was tried while the session was refused. A later answer can then no
+   * longer show that it was a mere flicker. */
   givenUp: boolean;
 }
 
@@ -98,7 +99,7 @@ export interface Token {
   /** The first acknowledged removal. */
   removal: Operation | undefined;
 
-  /** Number of the latest view that showed it. With it, a set of shown tokens needs no clearing. */
+  /** Number of the latest view that showed it. Without it, a set of shown tokens would be cleared for each view. */
   shownIn: number;
   /** How often that view showed it. */
   shownTimes: number;

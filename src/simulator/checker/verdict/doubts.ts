@@ -17,10 +17,10 @@ export const driverLagP99MsMax = 20;
  * Measured with two labs on two cores: after 1.2 s of full load, store calls missed their time-out of half a second.
  * After less than 1 s, none did. */
 export const busyMsMax = 1_000;
-/** Above this share of unverified writes or users, too few were read again. */
+/** Maximum share of unverified writes, and of unverified users. Above it, too few were read again. */
 export const unverifiedPercentMax = 1;
-/** Above this share of missing operations, too few took place. Above this share of missing logins, too few users
- * logged in. */
+/** Maximum share of missing operations, and of missing logins. Above it, too few operations took place, or too few
+ * users logged in. */
 const missingPercentMax = 25;
 /** Below this share of acknowledged adds, there was too little to lose. A cookie of 4 KB holds one add in thirteen
  * (`cookie-overflow`). */

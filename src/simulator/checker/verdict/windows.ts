@@ -3,7 +3,7 @@ import { unknownName } from '../../../shared/unknown-name.js';
 import { ScenarioError } from '../../errors.js';
 import { type PhaseName, phaseNames, type RunRecord } from '../../history/records.js';
 
-/** The part of a run that an expectation is about, as written behind `during`. */
+/** The part of a run that an expectation is about, as written after `during`. */
 export type Window =
   | { readonly phase: (typeof windowPhases)[number] }
   /** The id of a fault: from its request until it was healed. */

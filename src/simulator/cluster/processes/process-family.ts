@@ -37,7 +37,7 @@ export function quitFamily(pid: number): void {
   sendSignal(pid, 'SIGQUIT');
 }
 
-/** Sends a signal. Returns false when there is no such process. Signal 0 only checks that. */
+/** Sends a signal. Returns false when there is no such process. Signal 0 only checks whether it exists. */
 export function sendSignal(pid: number, name: Signal | 0): boolean {
   try {
     return process.kill(pid, name);

@@ -34,8 +34,8 @@ export interface ProcessSpec {
   /** Advice to the user when it does not boot. */
   readonly remedy: string;
   /**
-   * Set when its children serve too, as with PostgreSQL: SIGKILL, SIGSTOP and SIGCONT then go to all of them. Such a
-   * process must end at once with its children at SIGQUIT.
+   * Set when its children serve too, as with PostgreSQL. SIGKILL, SIGSTOP and SIGCONT then go to all of them. When such
+   * a process gets SIGQUIT, it must end at once, together with its children.
    */
   readonly forks?: true;
   /** Set for a command of the user. It can start processes that serve for it: every signal goes to its whole group. */

@@ -66,7 +66,7 @@ async function versionOf(programs: Programs): Promise<string> {
   const { stdout } = await asked.catch(({ message }: Error) => {
     // The programs are linked to the GNU C library. On a system with another C library they cannot be loaded.
     throw new LabError(
-      `The programs of PostgreSQL do not run here; --postgres-url names a server of yours.\n${message}`,
+      `The programs of PostgreSQL do not run on this system. Name your own server with --postgres-url.\n${message}`,
     );
   });
   return /\d[\d.]*/.exec(stdout)?.[0] ?? stdout.trim();

@@ -62,7 +62,7 @@ export const powerCut = defineFault({
   },
 });
 
-/** Returns the path of the append-only file that still grows. Since version 7 there is a folder with several files. */
+/** Returns the path of the append-only file that still grows. Since Redis 7 there is a folder with several. */
 async function findAppendOnlyFile({ directory = '', name }: ClusterMember): Promise<string> {
   const files = await readdir(directory, { recursive: true });
   const grows =

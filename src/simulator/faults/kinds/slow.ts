@@ -20,7 +20,8 @@ export const slow = defineFault({
       .describe('How much the delay can be above or below the latency, by chance.'),
   },
   effect: (target, { latency, jitter }) => linkSlowEffect(target, Math.max(latency - jitter, latency / 2)),
-  effectInWords: 'an answer through the link took at least the latency less the jitter, and at least half of it',
+  effectInWords:
+    'an answer through the link took at least half of the latency, and at least the latency minus the jitter',
   make: (target, { latency: latencyMs, jitter: jitterMs }, random) =>
     linkFault(target, {
       toxic: () => latency(latencyMs, jitterMs, random),

@@ -98,7 +98,8 @@ function runInTime<T>(work: () => T): T | undefined {
   }
 }
 
-/** Counts the groups of a pattern, or returns its syntax error. An added empty alternative always matches. */
+/** Counts the groups of a pattern, or returns its syntax error. The empty alternative that is added here always
+ * matches, and a match lists every group. */
 function groupsIn(written: string): number | string {
   const { source, flags } = partsOf(written);
   try {

@@ -34,7 +34,7 @@ interface Piece {
 const empty: Piece = { isEmptyAllowed: true, first: [], last: [] };
 
 class Automaton {
-  /** The samples that each state reads, as bits. */
+  /** The samples that each state can read: one bit for each sample. */
   readonly reads: bigint[] = [];
   /** The states that can follow each state, once for each way to them. */
   readonly next: number[][] = [];
@@ -98,7 +98,7 @@ class Automaton {
     if (max >= endlessMin) {
       const piece = this.read(element);
       this.#connect(piece, piece);
-      // An empty repetition ends an endless loop, but a counted loop counts it as one of its repetitions.
+      // An empty repetition ends an endless loop. A counted loop counts it and goes on, so there is one more way.
       if (piece.isEmptyAllowed && Number.isFinite(max)) this.#connect(piece, piece);
       return { ...piece, isEmptyAllowed: min === 0 || piece.isEmptyAllowed };
     }
