@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ProcessFolder } from '#backends/shared-list/place.js';
+import type { ProcessFolder } from '#backends/shared-list/process-folder.js';
 import { SharedList } from '#backends/shared-list.js';
 import { modes } from '#src/modes.js';
 import type { StoreTransition } from '#src/sessions/session-store.js';

@@ -6,7 +6,7 @@ import { StoreUnavailable } from '#src/sessions/errors.js';
 import type { SessionRecord, SessionSummary } from '#src/sessions/session.js';
 import { digestOf, handleOf } from '#src/sessions/session-id.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
-import type { ProcessFolder } from './shared-list/place.js';
+import type { ProcessFolder } from './shared-list/process-folder.js';
 
 const listedMax = 1_000;
 const tidyIntervalMs = 10 * 60_000;

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/shared-list/place.js';
+import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/shared-list/process-folder.js';
 import { modes } from '#src/modes.js';
 import { type Accounts, MemoryAccounts } from './accounts/accounts.js';
 import { DirectoryAccounts } from './accounts/directory.js';

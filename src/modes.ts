@@ -9,7 +9,7 @@ export interface Mode {
   readonly store: 'memory' | 'redis' | 'memcached' | 'postgres';
   /** Revocation lag: how long other backends may still accept a session that has ended. */
   readonly revocationLagMs: number;
-  /** One line for `--help` and the README. */
+  /** One line for the table in docs/modes.md. */
   readonly summary: string;
 }
 

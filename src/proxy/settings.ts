@@ -30,7 +30,7 @@ export interface Setting {
 
 /**
  * All settings of the proxy. The command line, `--help`, the configuration file, the rules of a reload and the flags that
- * the lab passes on are computed from this table. To add a flag, add an entry here and its field to `ProxyOptions`.
+ * the lab passes on are computed from this table. CONTRIBUTING.md says what else a new flag needs.
  */
 export const settings = {
   host: {

@@ -14,7 +14,7 @@ export function countNoun(value: number, one: string, many = `${one}s`): string 
 export function duration(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms)) return '–';
   if (ms >= 999.5) return seconds(ms);
-  return ms >= 10 || Number.isInteger(ms) ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`;
+  return ms >= 9.95 || Number.isInteger(ms) ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`;
 }
 
 /** Formats milliseconds as seconds with one decimal: `0.3 s`. */

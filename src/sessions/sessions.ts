@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { cameOverTls, clearCookie, cookieName, readCookie, setCookie } from './cookie.js';
 import { SessionError, StoreUnavailable, whyOf } from './errors.js';
-import { RequestSession, type ResponseEffects } from './live-visit.js';
+import { RequestSession, type ResponseEffects } from './request-session.js';
 import type { Handler, Reply } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
 

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/shared-list/place.js';
+import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/shared-list/process-folder.js';
 import { SharedList } from '#backends/shared-list.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';

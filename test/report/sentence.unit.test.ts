@@ -165,9 +165,10 @@ describe('formatted numbers', () => {
       '0 users',
       '1,000 writes',
     ]);
-    expect([3.14, 0, 80.5, 999.9, 1000, Number.NaN].map(duration)).to.deep.equal([
+    expect([3.14, 0, 9.96, 80.5, 999.9, 1000, Number.NaN].map(duration)).to.deep.equal([
       '3.1 ms',
       '0 ms',
+      '10 ms',
       '81 ms',
       '1.0 s',
       '1.0 s',

@@ -4,7 +4,7 @@ import type { ExpectedEffect } from '../history/records.js';
 import { type Random, randomStream } from '../plan/random.js';
 import { type Options, type OptionsRead, readerOf } from '../scenario/values.js';
 
-/** One fault. Implementations: `faults/registry.ts`. A fault that is not confirmed makes the run inconclusive. */
+/** One fault. Implementations: `kinds/registry.ts`. A fault that is not confirmed makes the run inconclusive. */
 export interface Fault {
   /** Returns whether `confirm` already succeeds before `inject`: then it proves nothing. Bounded in time. */
   confirmedBefore?(cluster: Cluster): Promise<boolean>;
@@ -22,7 +22,7 @@ export interface Fault {
 }
 
 export interface FaultEntry {
-  /** One line for `--help` and the README. */
+  /** One line for the table in docs/scenarios.md. */
   readonly summary: string;
   /** The kinds of targets that it can break. */
   readonly targets: readonly TargetKind[];

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import yargs from 'yargs';
 import { flagsForLab, proxyFlags } from '#src/commands/proxy/flags.js';
+import { proxyOptions } from '#src/commands/proxy/options.js';
 import { type SettingName, settingEntries } from '#src/proxy/settings.js';
+import { generateKeyRing } from '#src/shared/key-ring.js';
 
 const parse = (words: readonly string[]) => proxyFlags(yargs([...words])).parseAsync();
 
@@ -29,6 +31,13 @@ describe('the table of proxy settings', () => {
       expect(flagsForLab(args)).to.deep.equal(chosenByLab ? [] : words);
     });
   }
+
+  it('reads every setting into its option', async () => {
+    const args = await parse(['--backend', 'http://127.0.0.1:1']);
+    const options = proxyOptions(args, args.backend ?? [], generateKeyRing(), () => {});
+    for (const [name, { option }] of settingEntries)
+      if (option !== undefined) expect(options, name).to.have.property(option);
+  });
 
   it('says for each setting that sets an option what a reload does with it', () => {
     for (const [name, { option, reload }] of settingEntries) {
