@@ -1,11 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { isModeName, type ModeName, modeNames, storesOf } from '#src/modes.js';
 import type { SessionLimits } from '#src/sessions/session.js';
 import { parseDuration } from '#src/shared/duration.js';
-import { KeyRingError } from '#src/shared/key-ring.js';
+import { generateKeyRing, type KeyRing, KeyRingError, parseKeyRing } from '#src/shared/key-ring.js';
 import { maskPassword, storeDescriptors } from '#src/shared/stores.js';
 import { unknownName } from '#src/shared/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
-import { Keys } from './key-file.js';
 
 /** The configuration of the shop. `readEnvironment` has the variables and defaults. */
 export interface Environment {
@@ -166,4 +166,53 @@ function readDefects(text: string, report: Note): readonly DefectName[] {
   const given = names.filter(name => name !== '');
   for (const name of given) if (!isDefectName(name)) report(`SHOP_DEFECT: ${unknownName('defect', name, defectNames)}`);
   return given.filter(isDefectName);
+}
+
+/** The key ring of this process. It can be read again from a file at run time. */
+export class Keys {
+  readonly #file: string | undefined;
+  #ring: KeyRing;
+
+  private constructor(ring: KeyRing, file: string | undefined) {
+    this.#ring = ring;
+    this.#file = file;
+  }
+
+  /** Parses a ring. Throws `KeyRingError` for other text. */
+  static fromText(text: string): Keys {
+    return new Keys(parseKeyRing(text), undefined);
+  }
+
+  /** Reads a ring. Throws `KeyRingError`, also if the file cannot be read. */
+  static fromFile(file: string): Keys {
+    return new Keys(ringIn(file), file);
+  }
+
+  /** Makes one fresh key. No other process can read what it seals, nor can this process after a restart. */
+  static fresh(): Keys {
+    return new Keys(generateKeyRing(), undefined);
+  }
+
+  readonly ring = (): KeyRing => this.#ring;
+
+  get isFromFile(): boolean {
+    return this.#file !== undefined;
+  }
+
+  /** Reads the file again. If it throws (as `fromFile` does), the present ring stays. */
+  reload(): void {
+    if (this.#file !== undefined) this.#ring = ringIn(this.#file);
+  }
+}
+
+function ringIn(file: string): KeyRing {
+  return parseKeyRing(textOf(file).trim());
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new KeyRingError(error instanceof Error ? error.message : `${file} cannot be read`);
+  }
 }

@@ -3,8 +3,7 @@ import { statSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import type { SessionRecord, SessionSummary } from '#src/sessions/session.js';
-import { digestOf, handleOf } from '#src/sessions/session-id.js';
+import { digestOf, handleOf, type SessionRecord, type SessionSummary } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { ProcessFolder } from './shared-list/process-folder.js';
 

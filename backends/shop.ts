@@ -3,8 +3,7 @@ import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/
 import { modes } from '#src/modes.js';
 import { type Accounts, MemoryAccounts } from './accounts/accounts.js';
 import { DirectoryAccounts } from './accounts/directory.js';
-import { BadEnvironment, type Environment, readEnvironment } from './environment.js';
-import type { Keys } from './key-file.js';
+import { BadEnvironment, type Environment, type Keys, readEnvironment } from './environment.js';
 import { type RunningShop, startShop } from './server.js';
 
 /** Runs the shop. Exit codes are those of the whole project: 0 stopped on request, 3 wrong usage, 4 the machine

@@ -3,8 +3,7 @@ import { hash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { cookieName, readCookie } from '#src/sessions/cookie.js';
-import type { SessionRecord } from '#src/sessions/session.js';
-import { digestOf, handleOf } from '#src/sessions/session-id.js';
+import { digestOf, handleOf, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { Defect } from './defect.js';
 

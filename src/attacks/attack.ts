@@ -1,6 +1,5 @@
 import { Inconclusive } from './errors.js';
-import type { BrowserAnswer } from './tools/browser.js';
-import type { AttackExchange } from './tools/exchange.js';
+import type { AttackExchange, BrowserAnswer } from './tools/browser.js';
 import type { Target } from './tools/target.js';
 import type { WeakVariantName } from './weak-variants.js';
 

@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import type { Attack } from '../attacks/attack.js';
 import { type Finding, type FindingWord, judge, judgeAll } from '../attacks/finding.js';
 import { weakModesOf } from '../attacks/plan.js';
-import type { AttackExchange } from '../attacks/tools/exchange.js';
+import type { AttackExchange } from '../attacks/tools/browser.js';
 import { weakVariants } from '../attacks/weak-variants.js';
 import { fitTable } from '../report/fitted-table.js';
 import { worstOf } from './lib/exit.js';

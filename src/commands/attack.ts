@@ -10,9 +10,8 @@ import { attackReport } from './attack-report.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
-import { parseModes } from './lib/mode-option.js';
+import { parseKey, parseModes } from './lib/mode-option.js';
 import { checkOutputs, writeWhole } from './lib/output.js';
-import { parseKey } from './lib/registry-option.js';
 import { columnsOf, wantsColour } from './lib/streams.js';
 
 interface AttackArgs {

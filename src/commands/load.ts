@@ -8,9 +8,8 @@ import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError } from '../simulator/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
-import { parseModes } from './lib/mode-option.js';
+import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs, writeWhole } from './lib/output.js';
-import { parseCount } from './lib/registry-option.js';
 import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
 
 interface LoadArgs extends StoreArgs {

@@ -10,10 +10,10 @@ import {
   matrixCell,
   matrixJson,
   matrixOf,
+  matrixText,
   notApplicable,
   problemsOf,
 } from '../report/matrix.js';
-import { matrixText } from '../report/matrix-text.js';
 import { packageFile } from '../shared/package-file.js';
 import { unknownName } from '../shared/unknown-name.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
@@ -23,9 +23,8 @@ import { UsageError } from './lib/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
-import { parseModes } from './lib/mode-option.js';
+import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs, writeWhole } from './lib/output.js';
-import { parseCount } from './lib/registry-option.js';
 import {
   cellsOf,
   type EmptyCell,

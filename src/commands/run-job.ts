@@ -13,10 +13,10 @@ import {
   askedModesOf,
   describeNotApplicable,
   describeNothingToRun,
+  parseCount,
   parseModes,
 } from './lib/mode-option.js';
 import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
-import { parseCount } from './lib/registry-option.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
 import { checkTargets, parseStoreUrls, type StoreArgs } from './lib/store-options.js';
 

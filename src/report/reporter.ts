@@ -1,6 +1,6 @@
 import type { RepeatSummary } from '../simulator/checker/verdict/repeats.js';
 import type { JudgedRun, Verdict } from '../simulator/checker/verdict/verdict.js';
-import type { NotApplicable } from '../simulator/scenario/applicable.js';
+import type { NotApplicable } from '../simulator/scenario/scenario.js';
 
 /** Renders the judged runs of one scenario as one text. Pure: no clock, no I/O. `runs` is never empty. */
 export type Reporter = (runs: readonly JudgedRun[], options: ReporterOptions) => string;

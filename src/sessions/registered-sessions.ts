@@ -1,7 +1,6 @@
 import { endAll, removeByHandles } from './end-sessions.js';
 import type { RevocationFeed } from './revocation-feed.js';
-import type { SessionLimits, SessionRecord, SessionSummary } from './session.js';
-import { digestOf, handleOf } from './session-id.js';
+import { digestOf, handleOf, type SessionLimits, type SessionRecord, type SessionSummary } from './session.js';
 import type { SessionStore } from './session-store.js';
 import type { StrategySettings } from './session-strategy.js';
 

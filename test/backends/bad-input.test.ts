@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { type ModeName, modeNames, modes } from '#src/modes.js';
 import { seal } from '#src/sessions/seal.js';
-import { newSessionId } from '#src/sessions/session-id.js';
+import { newSessionId } from '#src/sessions/session.js';
 import { hashOf } from '#src/sessions/strategies/jwt/refresh-families.js';
 import { payloadText } from '#src/sessions/strategies/sealed.js';
 import { generateKeyRing, type KeyRing, parseKeyRing } from '#src/shared/key-ring.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type ModeName, modeNames } from '#src/modes.js';
-import { newSessionId } from '#src/sessions/session-id.js';
+import { newSessionId } from '#src/sessions/session.js';
 import { type ModeLab, promisedBy, startModeLab } from './mode-lab.js';
 import { Visitor } from './visitor.js';
 import { type ShopProcess, startShop, withShop } from './with-shop.js';

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/shared-list/process-folder.js';
 import { SharedList } from '#backends/shared-list.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
+import { digestOf, handleOf, newSessionId } from '#src/sessions/session.js';
 import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { expectRejection } from '../sessions/expect-rejection.js';

@@ -6,9 +6,9 @@ import {
   matrixCell,
   matrixJson,
   matrixOf,
+  matrixText,
   notApplicable,
 } from '#src/report/matrix.js';
-import { matrixText } from '#src/report/matrix-text.js';
 import type { RecoveryState } from '#src/simulator/checker/findings.js';
 import type { JudgedRun, VerdictWord } from '#src/simulator/checker/verdict/verdict.js';
 import type { ExpectationLine } from '#src/simulator/history/records.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { repeatsText } from '#src/report/repeats-text.js';
+import { repeatsText } from '#src/report/sentence.js';
 import { summarizeRepeats } from '#src/simulator/checker/verdict/repeats.js';
 import { changed, sampleRun } from './sample-runs.js';
 

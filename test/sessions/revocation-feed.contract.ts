@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
-import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
+import { digestOf, handleOf, newSessionId } from '#src/sessions/session.js';
 import type { StoreEntry } from '#src/sessions/session-store.js';
 import { expectRejection } from './expect-rejection.js';
 import type { StoreLab } from './store-labs.js';

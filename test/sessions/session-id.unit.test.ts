@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { digestOf, isSessionId, newSessionId } from '#src/sessions/session-id.js';
+import { digestOf, isSessionId, newSessionId } from '#src/sessions/session.js';
 
 describe('session ids', () => {
   const ids = Array.from({ length: 10_000 }, newSessionId);

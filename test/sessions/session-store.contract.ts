@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
-import type { SessionData, SessionRecord } from '#src/sessions/session.js';
-import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
+import { digestOf, handleOf, newSessionId, type SessionData, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
 import { expectRejection } from './expect-rejection.js';
 import type { StoreLab } from './store-labs.js';

@@ -1,8 +1,13 @@
 import { expect } from 'chai';
 import { SessionConflict, SessionTooLarge, StoreUnavailable } from '#src/sessions/errors.js';
 import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
-import { defaultLimits, type Session, type SessionData, type SessionLimits } from '#src/sessions/session.js';
-import { newSessionId } from '#src/sessions/session-id.js';
+import {
+  defaultLimits,
+  newSessionId,
+  type Session,
+  type SessionData,
+  type SessionLimits,
+} from '#src/sessions/session.js';
 import type { StoreEntry } from '#src/sessions/session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry } from '#src/sessions/session-strategy.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { defaultLimits } from '#src/sessions/session.js';
+import { defaultLimits, newSessionId } from '#src/sessions/session.js';
 import type { Handler } from '#src/sessions/session-context.js';
-import { newSessionId } from '#src/sessions/session-id.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import { stores } from '#src/sessions/stores/registry.js';

@@ -3,7 +3,7 @@ import { check } from '#src/simulator/checker/check.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { type ListedRun, phaseNames } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
-import type { Progress } from '#src/simulator/run/progress.js';
+import type { Progress } from '#src/simulator/run/journal.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { simulate } from '#src/simulator/simulate.js';
 import { leavingNothing } from './processes.js';

@@ -1,4 +1,4 @@
-import type { Progress } from '../../simulator/run/progress.js';
+import type { Progress } from '../../simulator/run/journal.js';
 import { errorColours } from './streams.js';
 
 /** Returns whether stderr can show a line that is overwritten: it is a terminal and not the log of a CI. */

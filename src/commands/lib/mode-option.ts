@@ -5,8 +5,8 @@ import {
   findMissingTarget,
   listApplicableModes,
   type NotApplicable,
-} from '../../simulator/scenario/applicable.js';
-import type { Scenario } from '../../simulator/scenario/scenario.js';
+  type Scenario,
+} from '../../simulator/scenario/scenario.js';
 import { UsageError } from './errors.js';
 
 /** Reads `--mode a,b` (or `--mode a --mode b`): known names, in the order given, each once. */
@@ -55,4 +55,18 @@ export function describeNothingToRun(scenario: Scenario): string {
   const others = listApplicableModes(scenario);
   const next = others.length === 0 ? 'Add a mode that has the target to modes' : `Try --mode ${others.join(',')}`;
   return `scenario "${scenario.name}" was not run: in every selected mode a fault has no target. ${next}.`;
+}
+
+/** Parses a flag whose value is a key of a registry. Throws `UsageError` for another value. */
+export function parseKey(flag: string, given: string, registry: Readonly<Record<string, unknown>>): string {
+  if (!Object.hasOwn(registry, given))
+    throw new UsageError(`--${flag}: ${unknownName(flag, given, Object.keys(registry))}`);
+  return given;
+}
+
+/** Parses a whole number from `least` to `most`. Throws `UsageError` for another value. */
+export function parseCount(flag: string, given: number, least: number, most: number): number {
+  if (Number.isInteger(given) && given >= least && given <= most) return given;
+  const found = Number.isNaN(given) ? '' : `, not "${given}"`;
+  throw new UsageError(`--${flag}: expected a whole number from ${least} to ${most}${found}.`);
 }

@@ -6,8 +6,7 @@ import type { Cluster, ClusterMember } from '../../simulator/cluster/cluster.js'
 import { type ClusterSpec, startCluster } from '../../simulator/cluster/start-cluster.js';
 import { UsageError } from '../lib/errors.js';
 import { exitCodes } from '../lib/exit.js';
-import { parseMode } from '../lib/mode-option.js';
-import { parseCount } from '../lib/registry-option.js';
+import { parseCount, parseMode } from '../lib/mode-option.js';
 import { parseStoreUrls } from '../lib/store-options.js';
 import { flagsForLab, type ProxyArgs } from './flags.js';
 import { givenKeyRing, proxyOptions } from './options.js';

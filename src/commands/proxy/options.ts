@@ -3,14 +3,15 @@ import { availableParallelism } from 'node:os';
 import { modes } from '../../modes.js';
 import { engines } from '../../proxy/engines/registry.js';
 import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../../proxy/options.js';
+import { routingPolicies } from '../../proxy/routing-policies/registry.js';
+import { hashKeyExpected, parseHashKey } from '../../proxy/routing-policy.js';
+import type { SettingValues } from '../../proxy/settings.js';
 import { defaultProxyOptions } from '../../proxy/start-proxy.js';
 import { parseDuration } from '../../shared/duration.js';
 import { parseKeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
-import { parseMode } from '../lib/mode-option.js';
-import { parseCount, parseKey } from '../lib/registry-option.js';
+import { parseCount, parseKey, parseMode } from '../lib/mode-option.js';
 import { nameGivenBackends } from './backends-option.js';
-import { balanceOptions } from './balance-options.js';
 import type { ProxyArgs } from './flags.js';
 import { tlsOptions } from './tls-options.js';
 
@@ -150,5 +151,33 @@ function parseSpan(flag: string, text: string): number {
   const span = parseDuration(text);
   if (span === undefined || span < 1 || span > spanMsMax)
     throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1min, at most 24h.`);
+  return span;
+}
+
+const slowStartMsMax = 3_600_000;
+
+type BalanceArgs = Pick<SettingValues, 'policy' | 'hash-key' | 'slow-start'>;
+
+export function balanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' | 'hashKey' | 'slowStartMs'> {
+  const hashKey = args['hash-key'];
+  if (parseHashKey(hashKey) === undefined)
+    throw new UsageError(`--hash-key "${hashKey}": expected ${hashKeyExpected}.`);
+  return {
+    policy: parseKey('policy', args.policy, routingPolicies),
+    hashKey,
+    slowStartMs: slowStartMs(args['slow-start']),
+  };
+}
+
+/** Warns of a setting that has no effect. */
+export function balanceAdvice({ policy, 'hash-key': hashKey }: BalanceArgs): readonly string[] {
+  if (hashKey === 'address' || policy === 'rendezvous') return [];
+  return [`--hash-key ${hashKey}: only --policy rendezvous looks at it, and --policy is ${policy}`];
+}
+
+function slowStartMs(text: string): number {
+  const span = text === '0' ? 0 : parseDuration(text);
+  if (span === undefined || span > slowStartMsMax)
+    throw new UsageError(`--slow-start "${text}": expected a time such as 30s, at most 1h, or 0.`);
   return span;
 }

@@ -1,5 +1,13 @@
-import type { Matrix, MatrixCell, MatrixRow, problemsOf } from '../matrix.js';
-import { cellWords, failedWords, matrixLegend, recoveryWords } from '../matrix-text.js';
+import {
+  cellWords,
+  failedWords,
+  type Matrix,
+  type MatrixCell,
+  type MatrixRow,
+  matrixLegend,
+  type problemsOf,
+  recoveryWords,
+} from '../matrix.js';
 import { count } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { page } from './page.js';

@@ -15,7 +15,6 @@ const modules = [
   'browser/charts',
   'browser/cursor',
   'browser/stories',
-  'browser/incident-tables',
   'browser/main',
 ];
 

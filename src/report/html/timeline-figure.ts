@@ -1,11 +1,11 @@
 import type { RunColumns, TimelineColumns } from '../browser/columns.js';
 import { timeTicks } from '../browser/scales.js';
-import { laneMarkup, toPercent } from './lane.js';
+import { count, duration } from '../words.js';
+import { type ChartLane, laneMarkup, toPercent } from './lane.js';
 import { logoutLane, lossLane, type PlaceOf } from './loss-lanes.js';
 import { embeddedJson, type Markup, markup } from './markup.js';
 import { axisLane, faultsLane, membersLane, phasesLane } from './state-lanes.js';
 import type { Bucket, Timeline } from './timeline-data.js';
-import { latencyLane, requestsLane, troubleLane } from './traffic-lanes.js';
 
 /** The lanes in the order of cause and effect: faults, requests, losses of users, states of processes. */
 const lanes = [
@@ -106,4 +106,67 @@ function runColumns(name: string, { buckets, faults, members, endMs }: Timeline)
       ),
     ],
   };
+}
+
+function requestsLane({ buckets, bucketMs }: Timeline): ChartLane {
+  const ok = sum(buckets, bucket => bucket.ok);
+  return {
+    chart: 'requests',
+    title: `Requests per ${duration(bucketMs)}`,
+    legend: [
+      { className: 'ok', text: `ok ${count(ok)}` },
+      { className: 'planned', text: 'due, by the plan' },
+    ],
+    description:
+      ok === 0
+        ? 'No request ended ok.'
+        : `${count(ok)} requests ended ok, at most ${count(largest(buckets, bucket => bucket.ok))} in ${duration(bucketMs)}.`,
+  };
+}
+
+/** Describes the lane of bad requests. It has its own scale, so that a few failures among thousands stay visible. */
+function troubleLane({ buckets, bucketMs, dropped }: Timeline): ChartLane {
+  const failed = sum(buckets, bucket => bucket.failed);
+  const unknown = sum(buckets, bucket => bucket.unknown);
+  const asked = buckets.some(({ ok, planned }) => ok + planned > 0);
+  const untimed = sum(buckets, bucket => bucket.dropped) === dropped ? '' : ', moments not recorded';
+  const worst = count(largest(buckets, bucket => bucket.failed + bucket.unknown));
+  const clean = asked ? 'Every request was answered ok.' : 'No request was sent.';
+  return {
+    chart: 'trouble',
+    title: `Not ok per ${duration(bucketMs)}`,
+    legend: [
+      { className: 'failed', text: `failed ${count(failed)}` },
+      { className: 'unknown', text: `unknown ${count(unknown)}` },
+      ...(dropped === 0 ? [] : [{ className: 'dropped', text: `dropped ${count(dropped)}${untimed}` }]),
+    ],
+    description:
+      failed + unknown + dropped === 0
+        ? clean
+        : `${count(failed)} requests failed, ${count(unknown)} ended unknown, at most ${worst} in ${duration(bucketMs)}; ${count(dropped)} were never sent.`,
+  };
+}
+
+function latencyLane({ buckets }: Timeline): ChartLane {
+  const timeouts = sum(buckets, bucket => bucket.timeouts);
+  const most = (of: (bucket: Bucket) => number | null) => duration(largest(buckets, bucket => of(bucket) ?? 0));
+  return {
+    chart: 'latency',
+    title: 'Response time, log scale',
+    legend: [
+      { className: 'p50', text: 'p50' },
+      { className: 'p99', text: 'p99' },
+      { className: 'max', text: 'max' },
+      { className: 'timeout', text: `timed out ${count(timeouts)}, at the top edge` },
+    ],
+    description: `Highest p50 ${most(({ p50 }) => p50)}, highest p99 ${most(({ p99 }) => p99)}, slowest ${most(({ max }) => max)}; ${count(timeouts)} requests timed out.`,
+  };
+}
+
+function sum(buckets: readonly Bucket[], of: (bucket: Bucket) => number): number {
+  return buckets.reduce((total, bucket) => total + of(bucket), 0);
+}
+
+function largest(buckets: readonly Bucket[], of: (bucket: Bucket) => number): number {
+  return buckets.reduce((most, bucket) => Math.max(most, of(bucket)), 0);
 }

@@ -10,8 +10,7 @@ import { page } from '../html/page.js';
 import { pageScript } from '../html/page-script.js';
 import { timelinesOf } from '../html/timeline-data.js';
 import { timelineFigure } from '../html/timeline-figure.js';
-import { badge, verdictSection } from '../html/verdicts.js';
-import { windowsSection } from '../html/windows.js';
+import { badge, verdictSection, windowsSection } from '../html/verdicts.js';
 import { matrixCell, matrixOf } from '../matrix.js';
 import type { Reporter } from '../reporter.js';
 

@@ -1,5 +1,5 @@
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
-import type { NotApplicable } from '../../simulator/scenario/applicable.js';
+import type { NotApplicable } from '../../simulator/scenario/scenario.js';
 import { labelRuns } from '../comparison.js';
 import { stateOf } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';

@@ -1,6 +1,5 @@
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import type { SessionRecord, SessionSummary } from '../session.js';
-import { digestOf, handleOf } from '../session-id.js';
+import { digestOf, handleOf, type SessionRecord, type SessionSummary } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { beginGeneration, generationKey, generationOf } from './memcached/generation.js';
 import { type Address, Nodes } from './memcached/nodes.js';

@@ -1,7 +1,6 @@
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import { type RevocationFeed, RevokedTokens } from '../revocation-feed.js';
-import type { SessionRecord, SessionSummary } from '../session.js';
-import { digestOf, handleOf } from '../session-id.js';
+import { digestOf, handleOf, type SessionRecord, type SessionSummary } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 
 const sweepIntervalMs = 30_000;

@@ -4,7 +4,11 @@ import { RegisteredSessions } from '../registered-sessions.js';
 import {
   applyEdit,
   computeDeadlines,
+  digestOf,
+  handleOf,
+  isSessionId,
   type NoSession,
+  newSessionId,
   type Session,
   type SessionData,
   type SessionLimits,
@@ -12,7 +16,6 @@ import {
   type SessionSummary,
   toPlainData,
 } from '../session.js';
-import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 import { AccessTokens } from './jwt/access-tokens.js';
 import type { AccessClaims } from './jwt/claims.js';

@@ -4,7 +4,11 @@ import {
   applyEdit,
   computeDeadlines,
   computeTouchedIdleUntilMs,
+  digestOf,
+  handleOf,
+  isSessionId,
   type NoSession,
+  newSessionId,
   type Session,
   type SessionData,
   type SessionLimits,
@@ -12,7 +16,6 @@ import {
   type SessionSummary,
   toPlainData,
 } from '../session.js';
-import { digestOf, handleOf, isSessionId, newSessionId } from '../session-id.js';
 import type { RoundTrips, SessionStore } from '../session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 

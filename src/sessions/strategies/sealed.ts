@@ -6,14 +6,16 @@ import {
   applyEdit,
   computeDeadlines,
   computeTouchedIdleUntilMs,
+  digestOf,
+  handleOf,
   type NoSession,
+  newSessionId,
   type Session,
   type SessionData,
   type SessionRecord,
   type SessionSummary,
   toPlainData,
 } from '../session.js';
-import { digestOf, handleOf, newSessionId } from '../session-id.js';
 import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const purpose = 'session';

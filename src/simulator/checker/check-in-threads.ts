@@ -4,10 +4,9 @@ import { packageFile } from '../../shared/package-file.js';
 import { JoinedTables, type UserShare } from '../history/joined-tables.js';
 import type { TableParts } from '../history/operation-table.js';
 import type { RunRecord } from '../history/records.js';
-import type { Band } from './band.js';
 import { check, findingsOf, percentilesIn, prepareCheck } from './check.js';
 import type { Findings } from './findings.js';
-import { dropsOf, joinLoads, type PlannedLoad } from './load.js';
+import { type Band, dropsOf, joinLoads, type PlannedLoad } from './load.js';
 import { type PassCounts, UserPass } from './users/user-pass.js';
 
 /** The input of a thread, except the band, which it gets later. */

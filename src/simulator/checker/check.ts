@@ -1,7 +1,6 @@
 import type { RunRecord } from '../history/records.js';
-import { type Band, bandOf } from './band.js';
 import type { Findings, Incident } from './findings.js';
-import { dropsOf, loadOf, type PlannedLoad } from './load.js';
+import { type Band, bandOf, dropsOf, loadOf, type PlannedLoad } from './load.js';
 import { percentilesOf } from './percentiles.js';
 import { groupsOf, recoveriesOf, recoveryOfRun } from './recovery.js';
 import type { Tally } from './tally.js';

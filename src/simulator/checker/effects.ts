@@ -1,8 +1,8 @@
 import type { ExpectedEffect, FaultRecord, Operation, RunRecord } from '../history/records.js';
-import type { NestedCounts } from './add-counts.js';
-import type { Band } from './band.js';
 import type { EffectSeen } from './findings.js';
+import type { Band } from './load.js';
 import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
+import type { NestedCounts } from './tally.js';
 
 /**
  * Measures what users noticed of a fault. A confirmation shows that the fault worked; only its effect shows that it

@@ -1,11 +1,11 @@
 import { endsOf } from '../cluster/targets.js';
 import type { FaultRecord, Operation, RunRecord } from '../history/records.js';
-import type { NestedCounts } from './add-counts.js';
-import type { Band } from './band.js';
 import { type EffectWatch, watchEffect } from './effects.js';
 import type { FaultFinding, MemberFindings } from './findings.js';
+import type { Band } from './load.js';
 import type { FaultGroup, Recovery } from './recovery.js';
 import { namesOf, wasAnswered, wentThrough } from './struck.js';
+import type { NestedCounts } from './tally.js';
 
 interface WatchedFault {
   readonly fault: FaultRecord;

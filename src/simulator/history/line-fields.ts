@@ -1,5 +1,5 @@
-import { toByteText } from './byte-text.js';
 import { shortField } from './rows.js';
+import { toByteText } from './string-pool.js';
 
 /** The fields of an operation, in the order in which Holdfast writes them. */
 export const field = {

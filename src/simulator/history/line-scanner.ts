@@ -1,4 +1,3 @@
-import { type ByteText, matchesAt, toByteText } from './byte-text.js';
 import { field, fieldsByStart, hashStart, labelFields, nameTexts, required } from './line-fields.js';
 import { kinds, outcomes } from './lines.js';
 import type { OperationTable } from './operation-table.js';
@@ -22,7 +21,16 @@ import {
   shortsPerRow,
   statusMax,
 } from './rows.js';
-import { hashByte, hashSeed, mixHash, type Source, sourceOf } from './string-pool.js';
+import {
+  type ByteText,
+  hashByte,
+  hashSeed,
+  matchesAt,
+  mixHash,
+  type Source,
+  sourceOf,
+  toByteText,
+} from './string-pool.js';
 
 /** Result of `scan` for a line that is not an operation in the form that Holdfast writes. */
 const unknown = -1;

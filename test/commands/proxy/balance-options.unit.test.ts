@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/errors.js';
 import { withWeight } from '#src/commands/proxy/backends-option.js';
-import { balanceAdvice, balanceOptions } from '#src/commands/proxy/balance-options.js';
+import { balanceAdvice, balanceOptions } from '#src/commands/proxy/options.js';
 import type { SettingValues } from '#src/proxy/settings.js';
 
 type BalanceArgs = Pick<SettingValues, 'policy' | 'hash-key' | 'slow-start'>;

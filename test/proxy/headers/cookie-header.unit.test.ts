@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readCookieValue, removeCookie } from '#src/proxy/headers/cookie-header.js';
+import { readCookieValue, removeCookie } from '#src/proxy/headers/forwarding.js';
 
 describe('the Cookie header at the proxy', () => {
   it('returns the value of one exact name without the blanks around it', () => {

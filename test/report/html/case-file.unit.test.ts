@@ -3,7 +3,7 @@ import { incidentCells } from '#src/report/browser/columns.js';
 import { storyRows } from '#src/report/browser/stories.js';
 import { casesOf } from '#src/report/html/case-file.js';
 import { pageScript } from '#src/report/html/page-script.js';
-import { partsOf } from '#src/report/html/windows.js';
+import { partsOf } from '#src/report/html/verdicts.js';
 import type { Operation } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from '../sample-runs.js';
 

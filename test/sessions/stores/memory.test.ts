@@ -2,8 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import type { SessionRecord } from '#src/sessions/session.js';
-import { newSessionId } from '#src/sessions/session-id.js';
+import { newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { expectRejection } from '../expect-rejection.js';
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { SessionTooLarge } from '#src/sessions/errors.js';
 import { seal } from '#src/sessions/seal.js';
-import { newSessionId } from '#src/sessions/session-id.js';
+import { newSessionId } from '#src/sessions/session.js';
 import { AccessTokens, tokenBytesMax } from '#src/sessions/strategies/jwt/access-tokens.js';
 import type { AccessClaims } from '#src/sessions/strategies/jwt/claims.js';
 import { generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import {
+  BusyStretch,
   type PressureReading,
   parseAllowedProcessors,
   parseCgroupFolders,
@@ -11,8 +12,8 @@ import {
   parseWaitedUs,
   readPressure,
   wasBusy,
+  watchProcessors,
 } from '#src/simulator/run/processor-pressure.js';
-import { BusyStretch, watchProcessors } from '#src/simulator/run/processor-watch.js';
 
 const lookMs = 200;
 

@@ -2,8 +2,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, ST
 import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
 import type { ClientConnection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
-import { readCookieValue } from '../../headers/cookie-header.js';
-import { isClientSecure } from '../../headers/forwarding.js';
+import { isClientSecure, readCookieValue } from '../../headers/forwarding.js';
 import { type AttemptClient, HttpAttempt } from './attempt.js';
 import { buildForwardedHeaders, type Forwarding, hasBody, readForwardedProto } from './request-head.js';
 import type { Tunnel } from './tunnel.js';

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { HeaderEdits } from '../../exchange.js';
-import { removeCookie } from '../../headers/cookie-header.js';
-import { appendEntry, buildForwardedElement, proxyOnlyFields } from '../../headers/forwarding.js';
+import { appendEntry, buildForwardedElement, proxyOnlyFields, removeCookie } from '../../headers/forwarding.js';
 import { listConnectionFields } from '../../headers/hop-by-hop.js';
 
 /** The parts of a backend's request head, apart from the dispatcher's edits. */

@@ -1,6 +1,6 @@
 import type { Backend } from '../../backends.js';
 import type { Exchange, HeaderEdits, Outcome } from '../../exchange.js';
-import { readCookieValue, removeCookie } from '../../headers/cookie-header.js';
+import { readCookieValue, removeCookie } from '../../headers/forwarding.js';
 import { WireAttempt } from './attempt.js';
 import type { ExchangeClient } from './exchange-client.js';
 import { removeField } from './fields.js';

@@ -1,6 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { AnswerReader, type MemcachedAnswer } from './answers.js';
-import { type MemcachedCommand, version } from './questions.js';
+import { AnswerReader, type MemcachedAnswer, type MemcachedCommand, version } from './questions.js';
 
 const retryDelayMaxMs = 500;
 

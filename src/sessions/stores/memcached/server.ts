@@ -2,9 +2,8 @@ import { StoreUnavailable } from '../../errors.js';
 import { pollUntilReady, withTimeout } from '../../in-time.js';
 import type { StoreSettings } from '../../session-store.js';
 import { type CallKind, StoreTransitions } from '../../store-transitions.js';
-import type { MemcachedAnswer } from './answers.js';
 import { MemcachedConnection, Refused } from './connection.js';
-import { type MemcachedCommand, stats, version } from './questions.js';
+import { type MemcachedAnswer, type MemcachedCommand, stats, version } from './questions.js';
 
 const statisticsAgeMaxMs = 1_000;
 

@@ -1,5 +1,5 @@
 import { StoreUnavailable } from '../../errors.js';
-import { digestOf } from '../../session-id.js';
+import { digestOf } from '../../session.js';
 import type { Nodes } from './nodes.js';
 import { add, append, expiredAlready, expiryAt, extend, gets, swap } from './questions.js';
 import type { Server } from './server.js';

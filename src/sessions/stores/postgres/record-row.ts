@@ -1,5 +1,4 @@
-import type { SessionData, SessionRecord, SessionSummary } from '../../session.js';
-import { digestOf, handleOf } from '../../session-id.js';
+import { digestOf, handleOf, type SessionData, type SessionRecord, type SessionSummary } from '../../session.js';
 
 /** One row of an answer, by the column names of `statements.ts`. A bigint is text, a bytea is a buffer. */
 export type Row = Readonly<Record<string, unknown>>;

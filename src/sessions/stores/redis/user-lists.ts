@@ -1,4 +1,4 @@
-import { digestOf } from '../../session-id.js';
+import { digestOf } from '../../session.js';
 import type { Servers } from './servers.js';
 
 export const listedMax = 1_000;

@@ -1,5 +1,4 @@
-import type { Json, SessionData, SessionRecord } from '../../session.js';
-import { digestOf, handleOf, isSessionId } from '../../session-id.js';
+import { digestOf, handleOf, isSessionId, type Json, type SessionData, type SessionRecord } from '../../session.js';
 
 const issuer = 'holdfast';
 /** The audience: readers of sessions. A token for another audience is refused, even if the same key signed it. */

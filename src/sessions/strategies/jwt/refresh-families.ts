@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
 import { SessionConflict } from '../../errors.js';
 import { seal, unseal } from '../../seal.js';
-import type { SessionData, SessionRecord } from '../../session.js';
-import { newSessionId } from '../../session-id.js';
+import { newSessionId, type SessionData, type SessionRecord } from '../../session.js';
 import type { SessionStore } from '../../session-store.js';
 
 /** Grace period, in which an exchanged refresh token gets the same successor again. The first answer may have been

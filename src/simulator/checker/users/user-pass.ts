@@ -1,9 +1,7 @@
 import type { Operation, RunRecord } from '../../history/records.js';
-import { addCounts, type NestedCounts } from '../add-counts.js';
-import type { Band } from '../band.js';
 import { FaultWatch, MemberWatch } from '../fault-findings.js';
-import { isOfPlan } from '../load.js';
-import { newTally, type Tally } from '../tally.js';
+import { type Band, isOfPlan } from '../load.js';
+import { addCounts, type NestedCounts, newTally, type Tally } from '../tally.js';
 import { addCandidates } from './blame.js';
 import { judgeLogins } from './logins.js';
 import { judgeLosses } from './losses.js';

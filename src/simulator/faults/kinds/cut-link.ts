@@ -2,8 +2,7 @@ import { cut, type LinkDirection } from '../../cluster/links/toxics.js';
 import { describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
 import { endsOf } from '../../cluster/targets.js';
 import { oneOf } from '../../scenario/values.js';
-import { linkGoneEffect } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { defineFault, linkGoneEffect } from '../fault.js';
 import { askThroughLink, linkFault, measureReplication } from '../link-fault.js';
 
 const directions = ['both', 'forward', 'back'] as const;

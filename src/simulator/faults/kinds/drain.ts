@@ -1,7 +1,6 @@
 import { bringBack, startAgain } from '../../cluster/probe.js';
 import { describeRemoval, type Removal, removeBackend } from '../../cluster/remove-backend.js';
-import { memberGoneEffect, memberGoneInWords } from '../effects.js';
-import type { FaultEntry } from '../fault.js';
+import { type FaultEntry, memberGoneEffect, memberGoneInWords } from '../fault.js';
 
 const exitWithinMs = 5_000;
 

@@ -1,7 +1,6 @@
 import { isStopped, startAgain, waitReadmitted, waitUntil } from '../../cluster/probe.js';
 import { countAtPrimary, describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
-import { memberGoneEffect, memberGoneInWords } from '../effects.js';
-import type { FaultEntry } from '../fault.js';
+import { type FaultEntry, memberGoneEffect, memberGoneInWords } from '../fault.js';
 
 const stopWithinMs = 1_000;
 /** A live process on loopback answers within a few milliseconds. */

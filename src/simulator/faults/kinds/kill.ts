@@ -1,7 +1,6 @@
 import { bringBack, describeGone } from '../../cluster/probe.js';
 import { countAtPrimary } from '../../cluster/redis-client.js';
-import { memberGoneEffect, memberGoneInWords } from '../effects.js';
-import type { FaultEntry } from '../fault.js';
+import { type FaultEntry, memberGoneEffect, memberGoneInWords } from '../fault.js';
 
 const exitWithinMs = 2_000;
 

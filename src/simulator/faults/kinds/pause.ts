@@ -2,8 +2,7 @@ import { portRefuses, waitReadmitted } from '../../cluster/probe.js';
 import { withRedis } from '../../cluster/redis-client.js';
 import { serverOf } from '../../cluster/stores/registry.js';
 import { duration } from '../../scenario/values.js';
-import { askedEffect, askedInWords } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { askedEffect, askedInWords, defineFault } from '../fault.js';
 
 /** A live server on loopback answers within a few milliseconds. */
 const silentForMs = 250;

@@ -4,8 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterMember } from '../../cluster/cluster.js';
 import { bringBack, portRefuses } from '../../cluster/probe.js';
 import { serverOf } from '../../cluster/stores/registry.js';
-import { askedEffect, askedInWords } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { askedEffect, askedInWords, defineFault } from '../fault.js';
 
 const exitWithinMs = 2_000;
 /** Redis checks the clock ten times a second, and calls fsync with the first write after each full second. */

@@ -14,8 +14,7 @@ import {
   withRedis,
 } from '../../cluster/redis-client.js';
 import { names } from '../../scenario/values.js';
-import { askedEffect } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { askedEffect, defineFault } from '../fault.js';
 
 const healWithinMs = 15_000;
 const markerKey = 'holdfast-lab:promoted';

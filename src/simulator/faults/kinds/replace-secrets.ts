@@ -1,7 +1,6 @@
 import { generateKeyRing, type KeyRing } from '../../../shared/key-ring.js';
 import { describeSharedRing, shareRing } from '../../cluster/shared-secrets.js';
-import { keysInWords } from '../effects.js';
-import type { FaultEntry } from '../fault.js';
+import { type FaultEntry, keysInWords } from '../fault.js';
 
 /** Replaces the whole key ring, as after an incident, or as a deploy does that creates a new secret at every start. */
 export const replaceSecrets: FaultEntry = {

@@ -1,6 +1,5 @@
 import { breakAnswers } from '../../cluster/links/toxics.js';
-import { linkBrokenEffect, linkBrokenInWords } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { defineFault, linkBrokenEffect, linkBrokenInWords } from '../fault.js';
 import { answerBytes, confirmBroken, countBrokenAnswers, linkFault } from '../link-fault.js';
 
 /** Resets connections in the middle of an answer. The client can have half of it. The backend has got the request. */

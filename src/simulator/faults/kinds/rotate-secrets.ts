@@ -1,7 +1,6 @@
 import { generateKeyRing, type KeyRing } from '../../../shared/key-ring.js';
 import { describeSharedRing, readSharedRing, shareRing } from '../../cluster/shared-secrets.js';
-import { keysInWords } from '../effects.js';
-import type { FaultEntry } from '../fault.js';
+import { type FaultEntry, keysInWords } from '../fault.js';
 
 /**
  * Rotates the key in two steps. First every backend can verify with the new key, then all sign with it. With one step,

@@ -1,6 +1,5 @@
 import { describeRemoval, type Removal, removeBackend } from '../../cluster/remove-backend.js';
-import { memberGoneEffect, memberGoneInWords } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { defineFault, memberGoneEffect, memberGoneInWords } from '../fault.js';
 
 /** Removes one backend for good. Sessions in its memory are lost after its drain window. `scale-out` restarts it. */
 export const scaleIn = defineFault({

@@ -1,7 +1,6 @@
 import { latency } from '../../cluster/links/toxics.js';
 import { duration } from '../../scenario/values.js';
-import { linkSlowEffect } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { defineFault, linkSlowEffect } from '../fault.js';
 import { askThroughLink, countHeldBytes, countHeldForward, linkFault, measureReplication } from '../link-fault.js';
 
 /** Time limit of an answer, without the delay that the link adds. */

@@ -2,8 +2,7 @@ import { isCleanEnd } from '../../cluster/cluster.js';
 import { bringBack, describeGone } from '../../cluster/probe.js';
 import { countAtPrimary } from '../../cluster/redis-client.js';
 import { isStoreServer, serverOf, storeServers } from '../../cluster/stores/registry.js';
-import { memberGoneEffect, memberGoneInWords } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { defineFault, memberGoneEffect, memberGoneInWords } from '../fault.js';
 
 const exitWithinMs = 5_000;
 

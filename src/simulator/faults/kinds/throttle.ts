@@ -1,7 +1,6 @@
 import { bandwidth } from '../../cluster/links/toxics.js';
 import { byteRate } from '../../scenario/values.js';
-import { linkSlowEffect } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { defineFault, linkSlowEffect } from '../fault.js';
 import { askThroughLink, countHeldBytes, countHeldForward, linkFault, measureReplication } from '../link-fault.js';
 
 /** Time limit of an answer: the request may have to wait behind others. */

@@ -1,6 +1,5 @@
 import { breakAnswers } from '../../cluster/links/toxics.js';
-import { linkBrokenEffect, linkBrokenInWords } from '../effects.js';
-import { defineFault } from '../fault.js';
+import { defineFault, linkBrokenEffect, linkBrokenInWords } from '../fault.js';
 import { answerBytes, confirmBroken, countBrokenAnswers, linkFault } from '../link-fault.js';
 
 /** Ends answers early but in order, as after a whole answer. Only a client that counts bytes notices the loss. */

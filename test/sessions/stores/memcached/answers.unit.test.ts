@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { AnswerReader } from '#src/sessions/stores/memcached/answers.js';
+import { AnswerReader } from '#src/sessions/stores/memcached/questions.js';
 
 const item = (key: string, text: string, cas = '') =>
   `VALUE ${key} 0 ${Buffer.byteLength(text)}${cas === '' ? '' : ` ${cas}`}\r\n${text}\r\n`;

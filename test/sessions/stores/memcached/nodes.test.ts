@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import type { SessionRecord } from '#src/sessions/session.js';
-import { digestOf, newSessionId } from '#src/sessions/session-id.js';
+import { digestOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { Nodes } from '#src/sessions/stores/memcached/nodes.js';
 import { memcached } from '#src/sessions/stores/memcached.js';

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import type { SessionRecord } from '#src/sessions/session.js';
-import { newSessionId } from '#src/sessions/session-id.js';
+import { newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { postgres } from '#src/sessions/stores/postgres.js';
 import { expectRejection } from '../../expect-rejection.js';

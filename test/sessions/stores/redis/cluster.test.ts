@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import { newSessionId } from '#src/sessions/session-id.js';
-import { slotOf } from '#src/sessions/stores/redis/slots.js';
+import { newSessionId } from '#src/sessions/session.js';
+import { slotOf } from '#src/sessions/stores/redis/cluster.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { expectRejection } from '../../expect-rejection.js';
 import { sessionStoreContract } from '../../session-store.contract.js';

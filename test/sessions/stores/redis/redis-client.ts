@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
-import type { SessionRecord } from '#src/sessions/session.js';
-import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
+import { digestOf, handleOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { until } from '../../until.js';

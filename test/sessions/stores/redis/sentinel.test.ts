@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
+import { digestOf, handleOf, newSessionId } from '#src/sessions/session.js';
 import type { Handler } from '#src/sessions/session-context.js';
-import { digestOf, handleOf, newSessionId } from '#src/sessions/session-id.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { expectRejection } from '../../expect-rejection.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nameOf, redirectionIn, slotMapIn, slotOf } from '#src/sessions/stores/redis/slots.js';
+import { nameOf, redirectionIn, slotMapIn, slotOf } from '#src/sessions/stores/redis/cluster.js';
 
 const asked = { host: '10.0.0.9', port: 7 };
 
