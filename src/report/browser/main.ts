@@ -3,6 +3,10 @@ import { type CaseFile, incidentCells, type TimelineColumns, userColumn } from '
 import { shareCursor } from './cursor.js';
 import { addRow, openStory, textElement } from './stories.js';
 
+const fewRows = 200;
+/** A browser needs a second to lay out this many rows. */
+const manyRows = 5_000;
+
 /** Draws the plots and makes the page interactive. Without this script the report lacks only the plots. */
 function start(): void {
   const figure = document.querySelector<HTMLElement>('figure.timeline');
@@ -106,10 +110,6 @@ function press(event: KeyboardEvent, marks: readonly SVGElement[], at: number, o
   for (const mark of marks) mark.tabIndex = mark === next ? 0 : -1;
   next.focus();
 }
-
-const fewRows = 200;
-/** A browser needs a second to lay out this many rows. */
-const manyRows = 5_000;
 
 /** Makes each row of a table open its story. Adds buttons that show more rows, because the table starts with a few. */
 function makeInteractive(table: HTMLTableElement, file: () => CaseFile, open: (incident: number) => void): void {

@@ -217,9 +217,12 @@ async function expectPowerCutSeen(cluster: Cluster): Promise<void> {
   const { port } = cluster.member('redis.replica-1');
   const cut = faultOf('power-cut', 'redis.replica-1');
   expect(await cut.confirm(cluster)).to.equal(false);
-  const cutting = cut.inject(cluster);
-  const counted = await countUntilItDies(port);
-  await cutting;
+  const counting = countUntilItDies(port);
+  // The fault truncates the file to its length at the next full second: a number must stand in it by then.
+  const isCounting = () => withRedis(port, async redis => (await redis.get('counted')) !== null);
+  expect(await waitUntil(isCounting, 2_000)).to.equal(true);
+  await cut.inject(cluster);
+  const counted = await counting;
   expect(await cut.confirm(cluster)).to.match(
     /^ended by SIGKILL; its file was truncated from [1-9]\d* bytes to [1-9]\d*, /,
   );
