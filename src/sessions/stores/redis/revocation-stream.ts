@@ -124,7 +124,8 @@ export class RevocationStream implements RevocationFeed {
       }
       if (isCaughtUp || entries === undefined || entries.length === readAtOnce) continue;
       isCaughtUp = true;
-      this.#finishCatchUp(seen);
+      if (this.#state === 'unread') this.#state = 'read';
+      void this.#appendMissing(seen, connection);
     }
   }
 
@@ -158,13 +159,22 @@ export class RevocationStream implements RevocationFeed {
     return handles;
   }
 
-  #finishCatchUp(seen: ReadonlySet<string>): void {
-    if (this.#state === 'unread') this.#state = 'read';
-    // If this fails, the next process that connects tries again.
-    this.#appendMissing(seen).catch(() => undefined);
+  /**
+   * Appends the revocations that the server has lost. The writer may reconnect later than the reader, and a server may
+   * refuse writes at first: this tries again until it succeeds or the connection ends.
+   */
+  async #appendMissing(seen: ReadonlySet<string>, connection: number): Promise<void> {
+    while (connection === this.#connection) {
+      const isDone = await this.#tryAppend(seen).then(
+        () => true,
+        () => false,
+      );
+      if (isDone) return;
+      await delay(retryMs);
+    }
   }
 
-  async #appendMissing(seen: ReadonlySet<string>): Promise<void> {
+  async #tryAppend(seen: ReadonlySet<string>): Promise<void> {
     const nowMs = this.#now();
     const { issuedUntilMs, untilMs } = this.#tokens.everyone;
     if (untilMs > nowMs && !seen.has(everyoneUntil(issuedUntilMs))) {

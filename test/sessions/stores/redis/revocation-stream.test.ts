@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { redis } from '#src/sessions/stores/redis.js';
@@ -35,6 +36,18 @@ describe('revocations in a Redis stream', () => {
       } finally {
         await other.close();
       }
+    }));
+
+  it('are appended again to a server that came back empty and refused writes at first', () =>
+    withFeed(async (feed, raw, clock) => {
+      await feed.revoke(['one'], clock.nowMs + 60_000);
+      await raw.multi().del(key).config('SET', 'min-replicas-to-write', '1').exec();
+      await raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      // The feed connects and reads an empty stream meanwhile; it cannot append what is missing.
+      await setTimeout(700);
+      expect(await raw.exists(key)).to.equal(0);
+      await raw.config('SET', 'min-replicas-to-write', '0');
+      await until(async () => (await raw.xlen(key)) > 0);
     }));
 
   it('name no user and no token: entries have only handles and deadlines', () =>
