@@ -6,11 +6,7 @@ import { AccountsUnavailable } from '../refusal.js';
 import { type Account, freshAccount, parseAccount } from './account.js';
 import { type Accounts, assertUserName } from './accounts.js';
 
-/**
- * Number of versions that are kept. A version is removed only when a version newer by this much exists. A process that
- * links a version then looks for such a newer version. If there is none, the name was really unused: its file had not
- * been removed. Also, a reader hardly ever finds its version gone.
- */
+/** Number of versions that are kept, so that a reader hardly ever finds its version gone. */
 const versionsKept = 8;
 const readsMax = 5;
 
@@ -45,8 +41,9 @@ export class DirectoryAccounts implements Accounts {
     const folder = this.#folder(user);
     return withStorageErrors(async () => {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      if (newestOf(await namesIn(folder)) !== account.version - 1) return 'conflict';
-      return (await publish(folder, account)) ? settle(folder, account.version) : 'conflict';
+      if (!(await publish(folder, account))) return 'conflict';
+      await removeOld(folder);
+      return 'saved';
     });
   }
 
@@ -55,11 +52,18 @@ export class DirectoryAccounts implements Accounts {
   }
 }
 
-/** Links a version. Resolves with false if another process made this version, or many newer ones. */
+/**
+ * Links a version. Resolves with false if another process made this version. A slow process must not link a version that
+ * was made and removed meanwhile. So its draft exists before it looks, and `removeOld` removes drafts before versions:
+ *
+ *     the version was removed before the look    -> the look finds a newer one
+ *     it is removed after the look               -> the draft is removed first, and link(2) fails
+ */
 async function publish(folder: string, account: Account): Promise<boolean> {
   const draft = path.join(folder, `${account.version}.${randomBytes(8).toString('hex')}`);
   try {
     await writeFile(draft, JSON.stringify(account), { flag: 'wx', mode: 0o600, flush: true });
+    if (newestOf(await namesIn(folder)) !== account.version - 1) return false;
     await link(draft, path.join(folder, String(account.version)));
     return true;
   } catch (error) {
@@ -70,13 +74,18 @@ async function publish(folder: string, account: Account): Promise<boolean> {
   }
 }
 
-/** Removes old versions and drafts of dead processes. If the new version came too late, it is removed too. */
-async function settle(folder: string, made: number): Promise<'saved' | 'conflict'> {
+/** Removes old versions, and before them old drafts: those of dead and of slow processes. */
+async function removeOld(folder: string): Promise<void> {
   const names = await namesIn(folder);
   const oldest = newestOf(names) - versionsKept;
   const old = names.filter(name => Number.parseInt(name, 10) <= oldest);
-  await Promise.all(old.map(name => rm(path.join(folder, name), { force: true })));
-  return made <= oldest ? 'conflict' : 'saved';
+  for (const some of [old.filter(isDraft), old.filter(name => !isDraft(name))]) {
+    await Promise.all(some.map(name => rm(path.join(folder, name), { force: true })));
+  }
+}
+
+function isDraft(name: string): boolean {
+  return name.includes('.');
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
 import { MemoryAccounts } from '#backends/accounts/accounts.js';
@@ -43,6 +44,25 @@ describe('accounts', () => {
       expect((await Promise.all(ends)).map(([code]) => code)).to.deep.equal([0, 0]);
       expect(seen).to.deep.equal(seen.toSorted((one, other) => one - other));
       expect(await reader.read('anna')).to.include({ version: 2 * eachSaves, tries: 2 * eachSaves });
+    });
+
+    it('saves exactly once when a process stands still between its steps', async () => {
+      const root = freshDirectory();
+      const saves = { halting: 20, steady: 1_200 };
+      const program = path.join(import.meta.dirname, 'programs/saver.js');
+      const start = (count: number) => spawn(process.execPath, [program, root, 'anna', String(count)]);
+      const [halting, steady] = [start(saves.halting), start(saves.steady)];
+      const ends = Promise.all([halting, steady].map(child => once(child, 'exit')));
+      const over = ends.then(() => true);
+      // The other process makes more versions than are kept while this one stands still.
+      while (!(await Promise.race([over, setTimeout(4, false)]))) {
+        halting.kill('SIGSTOP');
+        await setTimeout(30);
+        halting.kill('SIGCONT');
+      }
+      expect((await ends).map(([code]) => code)).to.deep.equal([0, 0]);
+      const made = saves.halting + saves.steady;
+      expect(await new DirectoryAccounts(root).read('anna')).to.include({ version: made, tries: made });
     });
 
     it('removes old versions and drafts, with files readable only by their owner', async () => {
