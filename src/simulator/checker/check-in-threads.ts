@@ -1,12 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { packageFile } from '../../shared/package-file.js';
 import { JoinedTables, type UserShare } from '../history/joined-tables.js';
 import type { TableParts } from '../history/operation-table.js';
 import type { RunRecord } from '../history/records.js';
+import { Thread } from '../history/thread.js';
 import { check, findingsOf, percentilesIn, prepareCheck } from './check.js';
 import type { Findings } from './findings.js';
-import { type Band, dropsOf, joinLoads, type PlannedLoad } from './load.js';
+import { dropsOf, joinLoads, type PlannedLoad } from './load.js';
 import { type PassCounts, UserPass } from './users/user-pass.js';
 
 /** The input of a thread, except the band, which it gets later. */
@@ -30,40 +29,27 @@ const threadsMax = 4;
  */
 export async function checkInThreads(
   run: RunRecord,
-  threads = Math.min(threadsMax, availableParallelism()),
+  count = Math.min(threadsMax, availableParallelism()),
 ): Promise<Findings> {
   const { operations } = run;
   if (!(operations instanceof JoinedTables)) return check(run);
-  const workers = Array.from({ length: threads }, (_, number) =>
-    startWorker({ run: { ...run, operations: [] }, tables: operations.parts, share: { number, of: threads } }),
+  const threads = Array.from({ length: count }, (_, number) =>
+    startThread({ run: { ...run, operations: [] }, tables: operations.parts, share: { number, of: count } }),
   );
   try {
-    const loads = await Promise.all(workers.map(worker => receiveFrom<PlannedLoad>(worker)));
+    const loads = await Promise.all(threads.map(thread => thread.receive<PlannedLoad>()));
     const preparation = prepareCheck(run, joinLoads(loads, dropsOf(run.lab)));
-    const shares = workers.map(worker => judgeUsers(worker, preparation.band));
+    for (const thread of threads) thread.send(preparation.band);
+    const shares = threads.map(thread => thread.receive<PassCounts>());
     const times = percentilesIn(preparation);
     const pass = new UserPass(run, preparation.band);
     for (const counts of await Promise.all(shares)) pass.add(counts);
     return findingsOf(run, preparation, times, pass);
   } finally {
-    for (const worker of workers) void worker.terminate();
+    for (const thread of threads) thread.stop();
   }
 }
 
-function startWorker(share: CheckShare): Worker {
-  return new Worker(packageFile('dist/simulator/checker/check-worker.js'), { workerData: share });
-}
-
-function judgeUsers(worker: Worker, band: Band): Promise<PassCounts> {
-  worker.postMessage(band);
-  return receiveFrom(worker);
-}
-
-/** Resolves with the next message of the thread. Rejects if the thread ends first. */
-function receiveFrom<Answer>(worker: Worker): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', () => reject(new Error('a thread of the checker ended early')));
-  });
+function startThread(share: CheckShare): Thread {
+  return new Thread('dist/simulator/checker/check-worker.js', share);
 }

@@ -1,7 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { packageFile } from '../../shared/package-file.js';
 import { readHistory, validateHistory } from './file.js';
 import { JoinedTables } from './joined-tables.js';
 import { LineProblem } from './lines.js';
@@ -9,6 +7,7 @@ import type { TableParts } from './operation-table.js';
 import type { PartWanted, Segment } from './read-part.js';
 import type { RunRecord } from './records.js';
 import { type OperationSink, RunsInFile } from './runs-in-file.js';
+import { Thread } from './thread.js';
 
 /** Files of at least this size are read in parts: some hundred thousand operations. */
 const partedBytesMin = 64 * 1024 * 1024;
@@ -48,13 +47,10 @@ async function readInParts(wanted: readonly PartWanted[]): Promise<RunRecord[] |
 }
 
 /** Reads a part in a thread. Resolves with undefined if the part has an error. */
-function startReading(wanted: PartWanted): Promise<readonly Segment[] | undefined> {
-  const worker = new Worker(packageFile('dist/simulator/history/part-worker.js'), { workerData: wanted });
-  return new Promise((resolve, reject) => {
-    worker.once('message', ({ segments }: { segments?: readonly Segment[] }) => resolve(segments));
-    worker.once('error', reject);
-    worker.once('exit', () => reject(new Error('the thread that read the history ended early')));
-  });
+async function startReading(wanted: PartWanted): Promise<readonly Segment[] | undefined> {
+  const thread = new Thread('dist/simulator/history/part-worker.js', wanted);
+  const { segments } = await thread.receive<{ readonly segments?: readonly Segment[] }>();
+  return segments;
 }
 
 /** Joins segments into runs. Returns undefined if they do not form runs, or an id occurs twice. */
