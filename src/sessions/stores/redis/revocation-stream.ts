@@ -163,28 +163,30 @@ export class RevocationStream implements RevocationFeed {
    * Appends the revocations that the server has lost. The writer may reconnect later than the reader, and a server may
    * refuse writes at first: this tries again until it succeeds or the connection ends.
    */
-  async #appendMissing(seen: ReadonlySet<string>, connection: number): Promise<void> {
+  async #appendMissing(seen: Set<string>, connection: number): Promise<void> {
     while (connection === this.#connection) {
-      const isDone = await this.#tryAppend(seen).then(
-        () => true,
-        () => false,
-      );
-      if (isDone) return;
-      await delay(retryMs);
+      try {
+        return await this.#appendAllBut(seen);
+      } catch {
+        await delay(retryMs);
+      }
     }
   }
 
-  async #tryAppend(seen: ReadonlySet<string>): Promise<void> {
+  /** Appends the revocations that are not among `seen`. Adds to `seen` what the server has then. */
+  async #appendAllBut(seen: Set<string>): Promise<void> {
     const nowMs = this.#now();
     const { issuedUntilMs, untilMs } = this.#tokens.everyone;
     if (untilMs > nowMs && !seen.has(everyoneUntil(issuedUntilMs))) {
       await this.#append(untilMs, 'everyone', String(issuedUntilMs));
+      seen.add(everyoneUntil(issuedUntilMs));
     }
     const lost = [...this.#tokens.entries()].filter(([handle, until]) => until > nowMs && !seen.has(handle));
     for (let at = 0; at < lost.length; at += writtenAtOnce) {
       const some = lost.slice(at, at + writtenAtOnce);
       const latestMs = Math.max(...some.map(([, until]) => until));
       await this.#append(latestMs, 'handles', some.map(([handle]) => handle).join(' '));
+      for (const [handle] of some) seen.add(handle);
     }
   }
 }
