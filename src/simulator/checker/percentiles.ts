@@ -7,10 +7,8 @@ const sortedMax = 20_000;
  * measured. */
 export function percentilesOf(measured: Float64Array, sortUpTo = sortedMax): Percentiles {
   const values = measured.length <= sortUpTo ? new SortedValues(measured) : new Buckets(measured);
-  const [p50 = null, p90 = null, p99 = null, max = null] = values.valuesAt(
-    [0.5, 0.9, 0.99, 1].map(share => Math.max(0, Math.ceil(share * values.count) - 1)),
-  );
-  return { p50, p90, p99, max };
+  const at = (share: number) => values.valueAt(Math.max(0, Math.ceil(share * values.count) - 1)) ?? null;
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
 class SortedValues {
@@ -24,8 +22,8 @@ class SortedValues {
     return this.#values.length;
   }
 
-  valuesAt(ranks: readonly number[]): (number | undefined)[] {
-    return ranks.map(rank => this.#values[rank]);
+  valueAt(rank: number): number | undefined {
+    return this.#values[rank];
   }
 }
 
@@ -43,6 +41,9 @@ class Buckets {
   readonly #counts = new Uint32Array(2 ** bucketBits);
   /** Number of all values. */
   count = 0;
+  /** The bucket of the latest `valueAt`, and its values. */
+  #bucket = -1;
+  #values = new Float64Array();
 
   constructor(measured: Float64Array) {
     this.#measured = measured;
@@ -58,43 +59,28 @@ class Buckets {
     this.count = count;
   }
 
-  /** Returns the values that sorting would put at these ranks. */
-  valuesAt(ranks: readonly number[]): (number | undefined)[] {
-    const places = ranks.map(rank => this.#placeOf(rank));
-    const collected = this.#collect(places.map(({ bucket }) => bucket));
-    return places.map(({ bucket, rank }) => {
-      const values = collected.get(bucket) ?? new Float64Array();
-      select(values, rank);
-      return values[rank];
-    });
-  }
-
-  /** Returns the bucket of a rank, and the rank within the bucket. */
-  #placeOf(rank: number): { readonly bucket: number; readonly rank: number } {
+  /** Returns the value that sorting would put at this rank. */
+  valueAt(rank: number): number | undefined {
     let [bucket, before] = [0, 0];
     for (; bucket < this.#counts.length; bucket += 1) {
       const count = this.#counts[bucket] ?? 0;
       if (before + count > rank) break;
       before += count;
     }
-    return { bucket, rank: rank - before };
+    if (bucket !== this.#bucket) this.#collect(bucket);
+    select(this.#values, rank - before);
+    return this.#values[rank - before];
   }
 
-  /** Collects the values of some buckets in one pass. */
-  #collect(buckets: readonly number[]): ReadonlyMap<number, Float64Array> {
+  #collect(bucket: number): void {
     const [halves, measured] = [this.#halves, this.#measured];
-    const wanted = new Uint8Array(2 ** bucketBits + 1);
-    const lists = [...new Set(buckets)].map(bucket => new Float64Array(this.#counts[bucket] ?? 0));
-    for (const [i, bucket] of [...new Set(buckets)].entries()) wanted[bucket] = i + 1;
-    const ends = lists.map(() => 0);
+    const values = new Float64Array(this.#counts[bucket] ?? 0);
+    let count = 0;
     for (let i = 0; i < measured.length; i += 1) {
-      const list = (wanted[bucketOf(halves[2 * i + 1] ?? 0)] ?? 0) - 1;
-      if (list < 0) continue;
-      const [values, end] = [lists[list], ends[list] ?? 0];
-      if (values !== undefined && end < values.length) values[end] = measured[i] ?? 0;
-      ends[list] = end + 1;
+      if (bucketOf(halves[2 * i + 1] ?? 0) === bucket) values[count++] = measured[i] ?? 0;
     }
-    return new Map([...new Set(buckets)].map((bucket, i) => [bucket, lists[i] ?? new Float64Array()]));
+    this.#bucket = bucket;
+    this.#values = values;
   }
 }
 
