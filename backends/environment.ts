@@ -3,7 +3,8 @@ import { isModeName, type ModeName, modeNames, storesOf } from '#src/modes.js';
 import type { SessionLimits } from '#src/sessions/session.js';
 import { parseDuration } from '#src/shared/duration.js';
 import { generateKeyRing, type KeyRing, KeyRingError, parseKeyRing } from '#src/shared/key-ring.js';
-import { maskPassword, storeDescriptors } from '#src/shared/stores.js';
+import { maskUrl } from '#src/shared/redis-address.js';
+import { storeDescriptors } from '#src/shared/stores.js';
 import { unknownName } from '#src/shared/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
 
@@ -113,7 +114,7 @@ function readStoreUrl(mode: ModeName, variables: Variables, report: Note): strin
   const isMissing = url === undefined || url === '';
   if (isMissing) report(`${variable} is missing, and mode ${mode} needs it: expected an address such as ${example}.`);
   const wrong = isMissing ? undefined : problem(url);
-  if (wrong !== undefined) report(`${variable} is "${maskPassword(url ?? '')}": ${wrong}.`);
+  if (wrong !== undefined) report(`${variable} is "${maskUrl(url ?? '')}": ${wrong}.`);
   return url;
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 /** Secrets for signing or sealing. The first one signs or seals; all of them verify or open. */
 export type KeyRing = readonly { readonly id: string; readonly secret: Buffer }[];
 
-export const secretBytesMin = 32;
+const secretBytesMin = 32;
 const keysMax = 16;
 const keyId = /^[A-Za-z0-9_-]{1,32}$/;
 const evenHex = /^(?:[0-9a-fA-F]{2})+$/;

@@ -1,4 +1,4 @@
-import { maskUrl, parseAddress } from './redis-address.js';
+import { parseAddress } from './redis-address.js';
 
 /**
  * What everything but the store itself must know of a store server: how users write its address, and how it is called.
@@ -62,11 +62,6 @@ export const storeNames = Object.keys(storeDescriptors) as readonly StoreServerN
 
 /** Addresses by the name of the store server. */
 export type StoreUrls = { readonly [store in StoreServerName]?: string };
-
-/** Removes the password for a message. A mistyped address may hold one too. */
-export function maskPassword(url: string): string {
-  return maskUrl(url);
-}
 
 function shaped(shape: RegExp, example: string): StoreDescriptor['problem'] {
   return url => {

@@ -1,11 +1,6 @@
 import type { Argv } from 'yargs';
-import {
-  maskPassword,
-  type StoreServerName,
-  type StoreUrls,
-  storeDescriptors,
-  storeNames,
-} from '../../shared/stores.js';
+import { maskUrl } from '../../shared/redis-address.js';
+import { type StoreServerName, type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 import { plainStores, serverOf } from '../../simulator/cluster/stores/registry.js';
 import { membersIn, resolveTargetName } from '../../simulator/cluster/targets.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';
@@ -34,7 +29,7 @@ export function parseStoreUrls(args: StoreArgs): StoreUrls {
     const url = args[flag];
     if (url === undefined) continue;
     const wrong = problem(url);
-    if (wrong !== undefined) throw new UsageError(`--${flag} "${maskPassword(url)}": ${wrong}.`);
+    if (wrong !== undefined) throw new UsageError(`--${flag} "${maskUrl(url)}": ${wrong}.`);
     given[store] = url;
   }
   return given;

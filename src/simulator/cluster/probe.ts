@@ -91,7 +91,7 @@ export async function startAgain(member: ClusterMember): Promise<void> {
 }
 
 /** Creates the error. `why` ends without a full stop, because the state of the member follows. */
-export function createNotBack(member: ClusterMember, why: string): MemberNotBack {
+function createNotBack(member: ClusterMember, why: string): MemberNotBack {
   return new MemberNotBack(member.name, `${why}; it ${member.describe()}`);
 }
 

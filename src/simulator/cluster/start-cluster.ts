@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ModeName, storesOf } from '../../modes.js';
 import { formatKeyRing, generateKeyRing } from '../../shared/key-ring.js';
-import type { StoreServerName, StoreUrls } from '../../shared/stores.js';
+import { type StoreServerName, type StoreUrls, storeNames } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { LabError, rejectOnAbort } from '../errors.js';
 import { backendSpec } from './backend.js';
@@ -14,7 +14,7 @@ import { type OwnBackend, ownBackendSpec } from './own-backend.js';
 import { freePort } from './processes/free-port.js';
 import type { Listeners } from './processes/process-member.js';
 import { type ProxySpec, proxyNames } from './proxy.js';
-import { isStoreServer, plainStores, type StoresSpec, shapeOf, storeServerNames } from './stores/registry.js';
+import { isStoreServer, plainStores, type StoresSpec, shapeOf } from './stores/registry.js';
 import { endsOf } from './targets.js';
 
 export interface ClusterSpec {
@@ -87,7 +87,7 @@ export function membersOf(spec: ClusterSpec): Pick<ClusterMember, 'name' | 'role
 /** Returns the names of the stores that the lab itself starts. Throws `LabError` for an unknown name. */
 function ownStores({ stores, storeUrls = {} }: ClusterSpec): StoreServerName[] {
   const unknown = stores.find(name => !isStoreServer(name));
-  if (unknown !== undefined) throw new LabError(unknownName('store server', unknown, storeServerNames));
+  if (unknown !== undefined) throw new LabError(unknownName('store server', unknown, storeNames));
   return stores.filter(isStoreServer).filter(name => storeUrls[name] === undefined);
 }
 

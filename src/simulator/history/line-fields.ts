@@ -1,3 +1,4 @@
+import { kinds, outcomes } from './lines.js';
 import { shortField } from './rows.js';
 import { toByteText } from './string-pool.js';
 
@@ -17,6 +18,13 @@ export const fieldsByStart = new Int8Array(1024).fill(-1);
 names.forEach((name, i) => {
   fieldsByStart[hashStart(Buffer.from(`"${name}":`), 0)] = i;
 });
+
+/** The values that are compared as a whole. */
+export const kindTexts = kinds.map(kind => toByteText(`"${kind}"`));
+export const outcomeTexts = outcomes.map(outcome => toByteText(`"${outcome}"`));
+export const typeText = toByteText('"operation"');
+export const nullText = toByteText('null');
+export const trueText = toByteText('true');
 
 /** Where a row keeps each field that is a label. */
 export const labelFields: Readonly<Record<number, number>> = {

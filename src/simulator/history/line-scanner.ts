@@ -1,4 +1,16 @@
-import { field, fieldsByStart, hashStart, labelFields, nameTexts, required } from './line-fields.js';
+import {
+  field,
+  fieldsByStart,
+  hashStart,
+  kindTexts,
+  labelFields,
+  nameTexts,
+  nullText,
+  outcomeTexts,
+  required,
+  trueText,
+  typeText,
+} from './line-fields.js';
 import { kinds, outcomes } from './lines.js';
 import type { OperationTable } from './operation-table.js';
 import {
@@ -21,16 +33,7 @@ import {
   shortsPerRow,
   statusMax,
 } from './rows.js';
-import {
-  type ByteText,
-  hashByte,
-  hashSeed,
-  matchesAt,
-  mixHash,
-  type Source,
-  sourceOf,
-  toByteText,
-} from './string-pool.js';
+import { type ByteText, hashByte, hashSeed, matchesAt, mixHash, type Source, sourceOf } from './string-pool.js';
 
 /** Result of `scan` for a line that is not an operation in the form that Holdfast writes. */
 const unknown = -1;
@@ -48,11 +51,6 @@ const millisecondsMax = 1_000_000_000;
 const exactDigits = 15;
 const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, i) => 10 ** i);
 
-const kindTexts = kinds.map(kind => toByteText(`"${kind}"`));
-const outcomeTexts = outcomes.map(outcome => toByteText(`"${outcome}"`));
-const typeText = toByteText('"operation"');
-const nullText = toByteText('null');
-const trueText = toByteText('true');
 const [addKind, removeKind, readKind] = [kinds.indexOf('add'), kinds.indexOf('remove'), kinds.indexOf('read')];
 const okOutcome = outcomes.indexOf('ok');
 

@@ -2,9 +2,8 @@ import { ScenarioError } from '../errors.js';
 import type { OperationKind } from '../history/records.js';
 import { stepOf } from '../scenario/journey/mapping.js';
 import type { FaultSpec, Scenario } from '../scenario/scenario.js';
-import type { PlannedUser } from './planned.js';
 import { drawExponential, pick, type Random, randomStream } from './random.js';
-import { planShopper } from './shop-journey.js';
+import { type PlannedUser, planShopper } from './shop-journey.js';
 
 /**
  * All random choices of a run, made before it: the same scenario and seed give the same plan, byte for byte. The plan

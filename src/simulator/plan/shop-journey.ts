@@ -1,5 +1,5 @@
+import type { OperationKind } from '../history/records.js';
 import type { ActivityMix, Scenario } from '../scenario/scenario.js';
-import type { PlannedStep, PlannedUser } from './planned.js';
 import { logNormal, pick, pickWeighted, type Random, randomStream } from './random.js';
 
 type Choice = keyof ActivityMix;
@@ -128,4 +128,22 @@ function remove(cart: string[], random: Random): Wish | undefined {
   if (token === undefined) return undefined;
   cart.splice(cart.indexOf(token), 1);
   return { kind: 'remove', token };
+}
+
+export interface PlannedUser {
+  /** The name that it logs in with. */
+  readonly name: string;
+  /** In the order of `atMs`. The first step is a login. Only steps in different tabs share a time. */
+  readonly steps: readonly PlannedStep[];
+}
+
+export interface PlannedStep {
+  /** Milliseconds since the start of the run. */
+  readonly atMs: number;
+  readonly kind: Exclude<OperationKind, 'replay'>;
+  readonly token?: string;
+  /** The step happens in another tab of the same browser, so the next step does not wait for its answer. */
+  readonly beside?: true;
+  /** How long the app should wait between opening the session and changing it, if the app supports that. */
+  readonly slowMs?: number;
 }

@@ -1,5 +1,5 @@
 import type { Operation, OperationKind } from '../history/records.js';
-import type { PlannedStep, PlannedUser } from '../plan/planned.js';
+import type { PlannedStep, PlannedUser } from '../plan/shop-journey.js';
 import type { RunClock } from '../run/run-clock.js';
 import { type Snapshot, UserBrowser } from './browser.js';
 import type { HttpClient } from './http-client.js';

@@ -18,8 +18,6 @@ export type StoresSpec = {
 /** The same table, with the types of each entry in relation to its name: a generic function can use it. */
 const servers: { readonly [Name in StoreServerName]: StoreServer<Schema<Name>, StoresSpec[Name]> } = storeServers;
 
-export const storeServerNames: readonly string[] = Object.keys(storeServers);
-
 export function isStoreServer(name: string): name is StoreServerName {
   return Object.hasOwn(storeServers, name);
 }

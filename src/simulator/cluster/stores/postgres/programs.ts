@@ -45,7 +45,7 @@ export function userForPostgres(): SystemUser | undefined {
 }
 
 /** Makes the user the owner of a folder and of everything in it. */
-export async function giveFolder(folder: string, { uid, gid }: SystemUser): Promise<void> {
+async function giveFolder(folder: string, { uid, gid }: SystemUser): Promise<void> {
   const inside = await readdir(folder, { recursive: true, withFileTypes: true });
   const owned = inside.filter(entry => !entry.isSymbolicLink()).map(entry => path.join(entry.parentPath, entry.name));
   await Promise.all([folder, ...owned].map(each => chown(each, uid, gid)));
