@@ -12,7 +12,7 @@ export interface Account {
   readonly totp: string | null;
   /** The sealed secret of a second factor that waits for its first code, or null. */
   readonly pendingTotp: string | null;
-  /** The newest time step (RFC 6238) whose code was accepted. */
+  /** The newest time step (RFC 6238) for which a code was accepted. */
   readonly lastStep: number;
   /** Expiry of the newest spent nonce. */
   readonly nonceSpentUntilMs: number;

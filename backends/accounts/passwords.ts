@@ -11,8 +11,8 @@ const hashBytes = 32;
 const atOnceMax = 2;
 const waitingMax = 32;
 
-export const charsMin = 8;
-export const charsMax = 128;
+const charsMin = 8;
+const charsMax = 128;
 
 export const administrator = 'admin';
 

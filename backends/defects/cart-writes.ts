@@ -5,8 +5,9 @@ import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { SessionAction } from '../routes/route.js';
 import type { Defect } from './defect.js';
 
-/** Returns a copy of the context whose methods can be replaced one by one. `session` and `why` are the present ones. */
-export function copyContext(context: SessionContext): SessionContext {
+/** Returns a copy of the context, so that its methods can be replaced one by one. `session` and `why` are the present
+ * ones. */
+function copyContext(context: SessionContext): SessionContext {
   return {
     session: context.session,
     why: context.why,
@@ -42,7 +43,7 @@ export const foreignCart: Defect = {
   routes: { 'GET /cart': answerOtherCart },
 };
 
-/** Imitates a cache whose key misses the user. */
+/** Imitates a cache with a key that lacks the user. */
 function answerOtherCart(act: SessionAction): SessionAction {
   let first: { readonly user: string; readonly reply: Reply } | undefined;
   let hasAnswered = false;

@@ -7,7 +7,7 @@ const cookie = /(?<=(?:^|;\s*)session=)[^;]+/;
 
 /** Gives browsers other names for their sessions than the shop has, within one process. `aliasOf` makes the name from
  * the token and from the cookie that the browser sent. */
-export function withAliases(next: Listener, aliasOf: (token: string, given: string | undefined) => string): Listener {
+function withAliases(next: Listener, aliasOf: (token: string, given: string | undefined) => string): Listener {
   const tokens = new Map<string, string>();
   return (request, response) => {
     const given = cookie.exec(request.headers.cookie ?? '')?.[0];

@@ -192,7 +192,7 @@ function readRecord(file: string): SessionRecord {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
-/** Imitates a shop whose configuration names a shared store that the code never uses. */
+/** Imitates a shop with a shared store in its configuration that its code never uses. */
 export const memoryBehindStore: Defect = {
   summary: 'sessions are kept in the memory of each backend, although all backends should share them',
   sessions: { store: 'memory' },

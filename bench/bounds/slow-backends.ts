@@ -5,7 +5,7 @@ import type { Place, Row } from './place.js';
 const limitMs = 30_000;
 const lateMsMax = 2_000;
 
-/** Tests a backend whose head never comes, and one that stops in the middle of its body. */
+/** Tests a backend that never sends a head, and one that stops in the middle of its body. */
 export async function slowBackends({ url }: Place): Promise<Row[]> {
   const [never, stalled] = await Promise.all([ask(`${url}/never`), ask(`${url}/stall`)]);
   return [

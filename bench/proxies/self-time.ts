@@ -25,7 +25,7 @@ export interface Place {
 
 const dist = path.resolve(import.meta.dirname, '../..');
 
-/** The first area whose pattern matches the file counts. Native code is matched by name. */
+/** The first area with a matching pattern counts. Native code is matched by name. */
 const areas: readonly (readonly [string, RegExp])[] = [
   ['wire: heads', /^proxy\/engines\/wire\/(.*head|fields|grammar|http-date)\.js/],
   ['wire: bodies', /^proxy\/engines\/wire\/(body|chunks|upload)\.js/],

@@ -12,7 +12,7 @@ import type { Target } from './tools/target.js';
 const systemsAtOnce = 2;
 /** Attacks at the same time on one system; more would delay every answer. */
 const attacksAtOnce = 4;
-export const attackWithinMs = 60_000;
+const attackWithinMs = 60_000;
 
 export interface AttackRun {
   readonly attacks: Readonly<Record<string, Attack>>;

@@ -32,7 +32,7 @@ const healWithinMs = 15_000;
 
 /** Limits that are long enough to log in and check a session, and short enough to wait for. */
 export const shortLimits: Limits = { idleMs: 2_000, absoluteMs: 5_000 };
-export const ordinaryLimits: Limits = { idleMs: 30 * 60_000, absoluteMs: 12 * 3_600_000 };
+const ordinaryLimits: Limits = { idleMs: 30 * 60_000, absoluteMs: 12 * 3_600_000 };
 
 /** Health checks that tolerate a busy machine. An ejected healthy backend would log out its users in `sticky`. */
 const health = { everyMs: 250, timeoutMs: 3_000, fall: 3, rise: 1 };

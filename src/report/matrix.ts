@@ -104,7 +104,7 @@ function outcomeOf(lost: boolean, demanded: boolean, allowed: boolean): MatrixOu
 }
 
 /** Returns the cell of a mode that the scenario does not name or that was not selected. */
-export function notRun(scenario: string, mode: string): MatrixCell {
+function notRun(scenario: string, mode: string): MatrixCell {
   const nothing = {
     loggedOut: 0,
     users: 0,

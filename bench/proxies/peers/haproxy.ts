@@ -6,7 +6,7 @@ import { isOnPath, versionOf } from '../processes.js';
 /** HAProxy with one thread as the others. It inserts its cookie and leaves failed servers. */
 export const haproxy: FindPeer = () => findHaproxy(['option redispatch']);
 
-/** Finds HAProxy. `policy`: lines that decide about a request whose server died. */
+/** Finds HAProxy. `policy`: lines that decide what happens to a request when its server dies. */
 export function findHaproxy(policy: readonly string[]): ReturnType<FindPeer> {
   if (!isOnPath('haproxy')) return { leftOut: 'haproxy is not on PATH' };
   return {

@@ -89,7 +89,8 @@ export const jwtAlgorithm: Attack = {
 };
 
 export const jwtSignature: Attack = {
-  title: 'send a token whose signature is missing, empty, all zeros, made over another text or with a guessed key',
+  title:
+    'send a token with a signature that is missing, empty, all zeros, made over another text or with a guessed key',
   asvs: ['9.1.1'],
   weak: ['jwt-trusting'],
   run: target =>

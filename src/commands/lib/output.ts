@@ -42,7 +42,7 @@ export function printRuns(runs: readonly JudgedRun[], { notApplicable = [], inte
 }
 
 /** Returns the runs to show: the first fail of a mode that ran many times, every run of the others. */
-export function chooseShown(runs: readonly JudgedRun[]): JudgedRun[] {
+function chooseShown(runs: readonly JudgedRun[]): JudgedRun[] {
   const modes = [...new Set(runs.map(({ run }) => run.header.mode))];
   return modes.flatMap(mode => {
     const ofMode = runs.filter(({ run }) => run.header.mode === mode);

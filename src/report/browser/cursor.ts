@@ -83,7 +83,7 @@ function headCell(row: HTMLTableRowElement, text: string): HTMLTableCellElement 
 }
 
 /** Returns the values of one bucket, in the order of the titles. */
-export function readingsAt(run: RunColumns, index: number, bucketMs: number): string[] {
+function readingsAt(run: RunColumns, index: number, bucketMs: number): string[] {
   const number = (column: readonly number[]) => count(column[index] ?? 0);
   const time = (column: readonly (number | null)[]) => duration(column[index] ?? Number.NaN);
   const [from, to] = [index * bucketMs, (index + 1) * bucketMs];

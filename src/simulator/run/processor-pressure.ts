@@ -45,7 +45,7 @@ export function wasBusy(from: PressureReading, to: PressureReading, ms: number):
 }
 
 /** Returns the share of idle time between two readings. Pure. Undefined when no time has passed. */
-export function idleShare(from: ProcessorTimes, to: ProcessorTimes): number | undefined {
+function idleShare(from: ProcessorTimes, to: ProcessorTimes): number | undefined {
   return to.total <= from.total ? undefined : (to.idle - from.idle) / (to.total - from.total);
 }
 
@@ -109,7 +109,7 @@ export function readPressure(): PressureReading {
 }
 
 /** Returns the quota of this process, in processors. Undefined without a quota. */
-export function processorQuota(): number | undefined {
+function processorQuota(): number | undefined {
   const { v2, v1 } = parseCgroupFolders(read('/proc/self/cgroup'));
   return (
     findFirst(v2, folder => parseQuota(read(`${folder}/cpu.max`))) ??

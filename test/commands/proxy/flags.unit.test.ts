@@ -3,6 +3,7 @@ import yargs from 'yargs';
 import { flagsForLab, proxyFlags } from '#src/commands/proxy/flags.js';
 import { proxyOptions } from '#src/commands/proxy/options.js';
 import { type SettingName, settingEntries } from '#src/proxy/settings.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
 
 const parse = (words: readonly string[]) => proxyFlags(yargs([...words])).parseAsync();
@@ -37,6 +38,11 @@ describe('the table of proxy settings', () => {
     const options = proxyOptions(args, args.backend ?? [], generateKeyRing(), () => {});
     for (const [name, { option }] of settingEntries)
       if (option !== undefined) expect(options, name).to.have.property(option);
+  });
+
+  it('has the defaults of startProxy', async () => {
+    const args = await parse(['--backend', 'http://127.0.0.1:1']);
+    expect(proxyOptions(args, [], generateKeyRing(), () => {})).to.deep.include(defaultProxyOptions);
   });
 
   it('says for each setting that sets an option what a reload does with it', () => {

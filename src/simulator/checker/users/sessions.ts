@@ -34,7 +34,7 @@ export interface LoginSession {
 
 /** Returns the sessions by number. Session 0, and a session without a login in the history, does not exist: nothing is
  * expected of it. */
-export function sessionsOf(operations: readonly Operation[], verification: Verification): LoginSession[] {
+function sessionsOf(operations: readonly Operation[], verification: Verification): LoginSession[] {
   const sessions: LoginSession[] = [];
   let current: LoginSession | undefined;
   /** Since when the user knows that the current session is lost. */

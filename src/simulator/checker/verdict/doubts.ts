@@ -16,9 +16,9 @@ export const driverLagP99MsMax = 20;
 /** If all processors were busy for longer than this without a break, the servers may have been slow for that reason.
  * Measured with two labs on two cores: after 1.2 s of full load, store calls missed their time-out of half a second.
  * After less than 1 s, none did. */
-export const busyMsMax = 1_000;
+const busyMsMax = 1_000;
 /** Maximum share of unverified writes, and of unverified users. Above it, too few were read again. */
-export const unverifiedPercentMax = 1;
+const unverifiedPercentMax = 1;
 /** Maximum share of missing operations, and of missing logins. Above it, too few operations took place, or too few
  * users logged in. */
 const missingPercentMax = 25;

@@ -4,10 +4,10 @@ import { mayNeverEnd } from './pattern-ambiguity.js';
 
 /** Longest page that is searched: a pattern takes time for each character. */
 export const pageCharactersMax = 1_000_000;
-export const patternCharactersMax = 500;
+const patternCharactersMax = 500;
 const matchesMax = 100_000;
 /** Time limit of one search: all users wait meanwhile. */
-export const searchMsMax = 1_000;
+const searchMsMax = 1_000;
 
 /** Matches a regular expression between slashes, with optional flags. */
 const slashed = /^\/(?<source>.+)\/(?<flags>[imsu]*)$/s;
