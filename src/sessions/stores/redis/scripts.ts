@@ -17,9 +17,12 @@ declare module 'ioredis' {
  * The scripts read and rewrite the first, and never decode the second.
  *
  * A key of another type holds no session. `pcall` handles it, because `call` would end the script with WRONGTYPE.
- * `isAlive` compares with ARGV[1], the clock of the caller: a TTL may fire late, and the two clocks may differ. For the
- * same reason, a TTL is a duration: on a server whose clock is ahead, a point in time may already have passed.
+ * `isAlive` compares with ARGV[1], the clock of the caller, because the clock of the server may differ. The TTL only
+ * removes what has ended. It is a duration, because on a server whose clock is ahead, a point in time may already have
+ * passed. It ends a second after the session, so that a session which ends in a millisecond is still found until then.
  */
+const graceMs = 1_000;
+
 const parsed = `
 local head = redis.pcall('HGET', KEYS[1], 'm')
 local text = type(head) == 'string' and head or ''
@@ -34,7 +37,7 @@ export const scripts = {
 if isAlive then return 'exists' end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'm', ARGV[2], 'd', ARGV[3])
-redis.call('PEXPIRE', KEYS[1], math.ceil(ARGV[4] - now))
+redis.call('PEXPIRE', KEYS[1], math.ceil(ARGV[4] - now) + ${graceMs})
 return 'created'`,
 
   /** Arguments: now, the version that must be there, the next version, d. */
@@ -50,7 +53,7 @@ if not isAlive then return 0 end
 idle = ARGV[2]
 if tonumber(idle) > tonumber(absolute) then idle = absolute end
 redis.call('HSET', KEYS[1], 'm', table.concat({version, idle, absolute, rest}, ' '))
-redis.call('PEXPIRE', KEYS[1], math.ceil(idle - now))
+redis.call('PEXPIRE', KEYS[1], math.ceil(idle - now) + ${graceMs})
 return 1`,
 
   /** Arguments: now, the only version to remove or '' for any. The reply has the user too, because the list of the user
@@ -71,6 +74,6 @@ if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIRE', KEYS[1], math.ceil(last[2] - ARGV[1]))
+redis.call('PEXPIRE', KEYS[1], math.ceil(last[2] - ARGV[1]) + ${graceMs})
 return 1`,
 } as const;
