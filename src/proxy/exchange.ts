@@ -113,6 +113,8 @@ export interface EngineLimits {
   readonly responseHeadMs: number;
   readonly idleBodyMs: number;
   readonly clientHeadMs: number;
+  /** How long a client may keep a connection open without a request: longer than browsers and load balancers do. */
+  readonly clientIdleMs: number;
   readonly headerBytesMax: number;
   readonly headerFieldsMax: number;
   /** Request bodies up to this size are kept, to be replayed on another backend. */

@@ -1,32 +1,20 @@
 import { engines } from './engines/registry.js';
-import type { ProxyOptions } from './options.js';
 import { routingPolicies } from './routing-policies/registry.js';
+import type { Setting, ValueFormat } from './setting.js';
 
-/** One setting of `holdfast proxy`: a flag on the command line, and a key of the configuration file. */
-export interface Setting {
-  readonly type: 'string' | 'number' | 'boolean';
-  /** It can be given several times. */
-  readonly list?: true;
-  /** Its value is the path of a file. */
-  readonly path?: true;
-  readonly choices?: readonly string[];
-  /** Absent: the value is undefined where the flag is not given. */
-  readonly default?: string | number | boolean | readonly string[];
-  /** The heading under which `--help` shows it. */
-  readonly group: string;
-  readonly describe: string;
-  /** The option of the proxy that it sets, alone or with other flags. */
-  readonly option?: keyof ProxyOptions;
-  /**
-   * What a reload does with a changed value. `live`: it holds from then on. `restart`: it holds after a restart only.
-   * `special`: `planReload` compares it in a way of its own.
-   */
-  readonly reload?: 'live' | 'restart' | 'special';
-  /** The name of the option in the log of a reload; absent: the flag. Flags of the same option share it. */
-  readonly reloadName?: string;
-  /** The lab chooses the value for its proxy itself, or does not use it: the flag is not passed on. */
-  readonly chosenByLab?: true;
-}
+const hourMs = 3_600_000;
+/** A timer of Node fires at once when it is set to more than 24 days. */
+const timerMsMax = 24 * hourMs;
+
+const time = { is: 'duration', minMs: 1, maxMs: timerMsMax } as const;
+
+/** The fields that all limits share. */
+const limit = {
+  group: 'Timeouts and limits:',
+  option: 'limits',
+  reload: 'restart',
+  reloadName: 'timeouts and limits',
+} as const;
 
 /**
  * All settings of the proxy. The command line, `--help`, the configuration file, the rules of a reload and the flags that
@@ -44,6 +32,7 @@ export const settings = {
   },
   port: {
     type: 'number',
+    format: { is: 'count', min: 0, max: 65_535 },
     default: 8080,
     group: 'Where:',
     describe: '0 takes a free one',
@@ -53,6 +42,7 @@ export const settings = {
   },
   'admin-port': {
     type: 'number',
+    format: { is: 'count', min: 0, max: 65_535 },
     default: 8081,
     group: 'Where:',
     describe: 'admin API, loopback only',
@@ -103,6 +93,7 @@ export const settings = {
   },
   'slow-start': {
     type: 'string',
+    format: { is: 'duration', minMs: 0, maxMs: hourMs },
     default: '30s',
     group: 'Backends and load balancing:',
     describe: 'time in which a new or recovered backend grows to its full share; 0: at once',
@@ -170,6 +161,7 @@ export const settings = {
   },
   'health-interval': {
     type: 'string',
+    format: time,
     default: '2s',
     group: 'Health and drain:',
     describe: 'time between two health checks of a backend',
@@ -179,6 +171,7 @@ export const settings = {
   },
   'health-timeout': {
     type: 'string',
+    format: time,
     default: '2s',
     group: 'Health and drain:',
     describe: 'time limit of a health check',
@@ -188,6 +181,7 @@ export const settings = {
   },
   'health-fall': {
     type: 'number',
+    format: { is: 'count', min: 1, max: 100 },
     default: 3,
     group: 'Health and drain:',
     describe: 'failed checks in a row after which a backend is down',
@@ -197,6 +191,7 @@ export const settings = {
   },
   'health-rise': {
     type: 'number',
+    format: { is: 'count', min: 1, max: 100 },
     default: 2,
     group: 'Health and drain:',
     describe: 'good checks in a row after which it is up again',
@@ -206,10 +201,75 @@ export const settings = {
   },
   drain: {
     type: 'string',
+    format: time,
     group: 'Health and drain:',
     describe: 'how long a drain keeps bound browsers (300s; without affinity 30s)',
     option: 'drainMs',
     reload: 'live',
+  },
+  'connect-timeout': {
+    type: 'string',
+    format: time,
+    default: '4s',
+    ...limit,
+    describe: 'time to connect to a backend; then the next one is tried',
+    limit: 'connectMs',
+  },
+  'response-timeout': {
+    type: 'string',
+    format: time,
+    default: '30s',
+    ...limit,
+    describe: 'time from the end of a request to the head of its answer; then 504',
+    limit: 'responseHeadMs',
+  },
+  'body-timeout': {
+    type: 'string',
+    format: time,
+    default: '30s',
+    ...limit,
+    describe: 'how long a body may stand still, in either direction',
+    limit: 'idleBodyMs',
+  },
+  'header-timeout': {
+    type: 'string',
+    format: time,
+    default: '10s',
+    ...limit,
+    describe: 'time for the head of a request to arrive; then 408',
+    limit: 'clientHeadMs',
+  },
+  'keep-alive-timeout': {
+    type: 'string',
+    format: time,
+    default: '75s',
+    ...limit,
+    describe: 'how long a client may keep a connection open without a request',
+    limit: 'clientIdleMs',
+  },
+  'header-bytes': {
+    type: 'string',
+    format: { is: 'size', minBytes: 1024, maxBytes: 1024 * 1024 },
+    default: '16KiB',
+    ...limit,
+    describe: 'largest head of a request or an answer; then 431 or 502',
+    limit: 'headerBytesMax',
+  },
+  'header-fields': {
+    type: 'number',
+    format: { is: 'count', min: 8, max: 10_000 },
+    default: 100,
+    ...limit,
+    describe: 'most fields in the head of a request; then 431',
+    limit: 'headerFieldsMax',
+  },
+  'replay-bytes': {
+    type: 'string',
+    format: { is: 'size', minBytes: 0, maxBytes: 16 * 1024 * 1024 },
+    default: '64KiB',
+    ...limit,
+    describe: 'longest request body that can be sent again to another backend',
+    limit: 'replayBytesMax',
   },
   tls: {
     type: 'string',
@@ -321,6 +381,11 @@ export const settings = {
 } as const satisfies Readonly<Record<string, Setting>>;
 
 export type SettingName = keyof typeof settings;
+
+/** The names of the settings whose values are read by their format, as numbers. */
+export type NumberSettingName = {
+  [Name in SettingName]: (typeof settings)[Name] extends { readonly format: ValueFormat } ? Name : never;
+}[SettingName];
 
 type ValueOf<S> = S extends { readonly list: true }
   ? readonly string[]

@@ -19,10 +19,12 @@ export const defaultProxyOptions = {
   drainMs: 300_000,
   trusted: [],
   limits: {
-    connectMs: 1000,
+    // Linux retransmits a lost SYN after 1 s and 3 s. One lost packet must not cost a session.
+    connectMs: 4000,
     responseHeadMs: 30_000,
     idleBodyMs: 30_000,
     clientHeadMs: 10_000,
+    clientIdleMs: 75_000,
     headerBytesMax: 16 * 1024,
     headerFieldsMax: 100,
     replayBytesMax: 64 * 1024,

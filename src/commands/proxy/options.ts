@@ -6,17 +6,14 @@ import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../../proxy/opti
 import { routingPolicies } from '../../proxy/routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey } from '../../proxy/routing-policy.js';
 import type { SettingValues } from '../../proxy/settings.js';
-import { defaultProxyOptions } from '../../proxy/start-proxy.js';
-import { parseDuration } from '../../shared/duration.js';
 import { parseKeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
-import { parseCount, parseKey, parseMode } from '../lib/mode-option.js';
+import { parseKey, parseMode } from '../lib/mode-option.js';
 import { nameGivenBackends } from './backends-option.js';
 import type { ProxyArgs } from './flags.js';
+import { readLimits, readNumber } from './setting-numbers.js';
 import { tlsOptions } from './tls-options.js';
 
-/** The longest time of a flag. A timer of Node fires at once when it is set to more than 24 days. */
-const spanMsMax = 24 * 3_600_000;
 const workersMax = 256;
 
 /**
@@ -34,15 +31,15 @@ export function proxyOptions(
   checkPorts(args);
   return {
     host: args.host,
-    port: parsePort('port', args.port),
-    admin: { host: '127.0.0.1', port: parsePort('admin-port', args['admin-port']), token: undefined },
+    port: readNumber('port', args),
+    admin: { host: '127.0.0.1', port: readNumber('admin-port', args), token: undefined },
     backends: nameGivenBackends(backends, parseOrigin, known),
     engine: parseKey('engine', args.engine, engines),
     ...balanceOptions(args),
     affinity: affinity ? affinityOptions(args, keys) : undefined,
     health: healthOptions(args),
     drainMs: drainMs(args),
-    limits: defaultProxyOptions.limits,
+    limits: readLimits(args),
     ...tlsOptions(args),
     namesBackends: args['name-backends'],
     accessLog: args['access-log'],
@@ -69,20 +66,20 @@ function usesAffinity(args: ProxyArgs): boolean {
 }
 
 function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
-  const everyMs = parseSpan('health-interval', args['health-interval']);
+  const everyMs = readNumber('health-interval', args);
   return {
     path: parsePath(args['health-path']),
     everyMs,
     transitionMs: Math.min(500, everyMs),
-    timeoutMs: parseSpan('health-timeout', args['health-timeout']),
-    fall: parseCount('health-fall', args['health-fall'], 1, 100),
-    rise: parseCount('health-rise', args['health-rise'], 1, 100),
+    timeoutMs: readNumber('health-timeout', args),
+    fall: readNumber('health-fall', args),
+    rise: readNumber('health-rise', args),
   };
 }
 
 /** Bound browsers may need minutes to finish; without affinity a drain only waits for what is in flight. */
 export function drainMs(args: ProxyArgs): number {
-  if (args.drain !== undefined) return parseSpan('drain', args.drain);
+  if (args.drain !== undefined) return readNumber('drain', args);
   return usesAffinity(args) ? 300_000 : 30_000;
 }
 
@@ -143,19 +140,6 @@ function parsePool(text: string): string {
   throw new UsageError(`--pool "${text}": expected at most 32 of A-Z a-z 0-9 _ - (it becomes part of a cookie name).`);
 }
 
-function parsePort(flag: string, given: number): number {
-  return parseCount(flag, given, 0, 65_535);
-}
-
-function parseSpan(flag: string, text: string): number {
-  const span = parseDuration(text);
-  if (span === undefined || span < 1 || span > spanMsMax)
-    throw new UsageError(`--${flag} "${text}": expected a time such as 500ms, 2s or 1min, at most 24h.`);
-  return span;
-}
-
-const slowStartMsMax = 3_600_000;
-
 type BalanceArgs = Pick<SettingValues, 'policy' | 'hash-key' | 'slow-start'>;
 
 export function balanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' | 'hashKey' | 'slowStartMs'> {
@@ -165,7 +149,7 @@ export function balanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' |
   return {
     policy: parseKey('policy', args.policy, routingPolicies),
     hashKey,
-    slowStartMs: slowStartMs(args['slow-start']),
+    slowStartMs: readNumber('slow-start', args),
   };
 }
 
@@ -173,11 +157,4 @@ export function balanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' |
 export function balanceAdvice({ policy, 'hash-key': hashKey }: BalanceArgs): readonly string[] {
   if (hashKey === 'address' || policy === 'rendezvous') return [];
   return [`--hash-key ${hashKey}: only --policy rendezvous looks at it, and --policy is ${policy}`];
-}
-
-function slowStartMs(text: string): number {
-  const span = text === '0' ? 0 : parseDuration(text);
-  if (span === undefined || span > slowStartMsMax)
-    throw new UsageError(`--slow-start "${text}": expected a time such as 30s, at most 1h, or 0.`);
-  return span;
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ProxyOptions } from '../options.js';
-import { type Setting, settingEntries } from '../settings.js';
+import type { Setting } from '../setting.js';
+import { settingEntries } from '../settings.js';
 
 type Backend = ProxyOptions['backends'][number];
 
@@ -19,12 +20,10 @@ export interface ReloadPlan {
 }
 
 /**
- * The rule of each option and its name in the log. Limits have no flag. Options without an entry are no settings, or are
- * compared in a way of their own.
+ * The rule of each option and its name in the log. Options without an entry are no settings, or are compared in a way of
+ * their own.
  */
-const rules = new Map<keyof ProxyOptions, readonly [rule: Setting['reload'], name: string]>([
-  ['limits', ['restart', 'the limits']],
-]);
+const rules = new Map<keyof ProxyOptions, readonly [rule: Setting['reload'], name: string]>();
 for (const [flag, { option, reload, reloadName = `--${flag}` }] of settingEntries) {
   if (option !== undefined) rules.set(option, [reload, reloadName]);
 }

@@ -19,8 +19,6 @@ const noTunnels: RequestFlaw = { status: 501, reason: 'This method is not known 
 /** RFC 9110 §10.1.1 */
 const badExpectation: RequestFlaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
 const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_request_error; outcome=not-sent' };
-/** How long an idle client connection is kept: longer than browsers and load balancers keep theirs. */
-const clientIdleMs = 75_000;
 
 export const httpProxyEngine: EngineFactory = parts => new HttpProxyEngine(parts);
 
@@ -56,7 +54,7 @@ class HttpProxyEngine implements Engine, Wiring {
       // A long upload is allowed. A stalled one is not, and the exchange watches for that.
       requestTimeout: 0,
       connectionsCheckingInterval: Math.min(1000, limits.clientHeadMs / 4),
-      keepAliveTimeout: clientIdleMs,
+      keepAliveTimeout: limits.clientIdleMs,
       maxHeaderSize: limits.headerBytesMax,
       insecureHTTPParser: false,
       requireHostHeader: true,

@@ -30,7 +30,7 @@ describe('flags about who is chosen', () => {
   const wrong: readonly (readonly [args: Partial<BalanceArgs>, says: string])[] = [
     [{ policy: 'rendez-vous' }, '--policy: unknown policy "rendez-vous". Did you mean "rendezvous"?'],
     [{ 'hash-key': 'connect.sid' }, '--hash-key "connect.sid": expected address, header:<name> or cookie:<name>'],
-    [{ 'slow-start': '30' }, '--slow-start "30": expected a time such as 30s, at most 1h, or 0.'],
+    [{ 'slow-start': '30' }, '--slow-start "30": expected a time such as 500ms, 2s or 1min, at most 1h, or 0.'],
     [{ 'slow-start': '61min' }, '--slow-start "61min": expected a time'],
     [{ 'slow-start': '-1s' }, '--slow-start "-1s": expected a time'],
   ];

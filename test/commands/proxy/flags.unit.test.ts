@@ -40,6 +40,31 @@ describe('the table of proxy settings', () => {
       if (option !== undefined) expect(options, name).to.have.property(option);
   });
 
+  it('reads limits with their units', async () => {
+    const typed = ['--connect-timeout=1500ms', '--response-timeout=5min', '--header-bytes=32KiB', '--replay-bytes=0'];
+    const { limits } = proxyOptions(await parse(typed), [], generateKeyRing(), () => {});
+    expect(limits).to.include({
+      connectMs: 1500,
+      responseHeadMs: 300_000,
+      headerBytesMax: 32_768,
+      replayBytesMax: 0,
+      headerFieldsMax: 100,
+    });
+  });
+
+  for (const [typed, message] of [
+    ['--connect-timeout=4', '--connect-timeout "4": expected a time such as 500ms, 2s or 1min, at most 24h.'],
+    ['--connect-timeout=25h', '--connect-timeout "25h": expected a time such as 500ms, 2s or 1min, at most 24h.'],
+    ['--header-bytes=1', '--header-bytes "1": expected a size from 1KiB to 1MiB, such as 64KiB or 65536.'],
+    ['--header-bytes=64kb', '--header-bytes "64kb": expected a size from 1KiB to 1MiB, such as 64KiB or 65536.'],
+    ['--header-fields=x', '--header-fields: expected a whole number from 8 to 10000.'],
+  ] as const) {
+    it(`refuses ${typed}`, async () => {
+      const args = await parse([typed]);
+      expect(() => proxyOptions(args, [], generateKeyRing(), () => {})).to.throw(message);
+    });
+  }
+
   it('has the defaults of startProxy', async () => {
     const args = await parse(['--backend', 'http://127.0.0.1:1']);
     expect(proxyOptions(args, [], generateKeyRing(), () => {})).to.deep.include(defaultProxyOptions);

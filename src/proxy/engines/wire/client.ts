@@ -10,8 +10,6 @@ import { type HeadFlaw, RequestHead } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
-/** How long an idle client connection is kept: longer than browsers and load balancers keep theirs. */
-const idleMs = 75_000;
 /** Time for a client to close after its last answer. Closing earlier could destroy that answer. */
 const lingerMs = 2_000;
 /** Limit for bytes that a client sends ahead while it waits for an answer. */
@@ -290,7 +288,7 @@ export class Client implements ExchangeClient {
 
   #next(): void {
     const { deadlines, limits } = this.#wire;
-    this.deadlineMs = deadlines.in(this.#incoming.length === 0 ? idleMs : limits.clientHeadMs);
+    this.deadlineMs = deadlines.in(this.#incoming.length === 0 ? limits.clientIdleMs : limits.clientHeadMs);
     if (this.#socket.isPaused()) this.#socket.resume();
     if (this.#incoming.length > 0) this.#takeHeads(true);
   }
