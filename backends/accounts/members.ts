@@ -18,8 +18,8 @@ export interface Members {
 
 /**
  * Runs a step that makes a token, and then reads the account again. If all sessions of the user were ended meanwhile,
- * it ends this one too. Ending all sessions changes the epoch first and lists them afterwards. So an early token is in
- * that list. For a late one, this check sees the new epoch.
+ * it ends this one too. Ending all sessions changes the epoch first and lists them afterwards. So a token made
+ * before the listing is in that list. For a token made after it, this check sees the new epoch.
  */
 export async function runInEpoch(
   { accounts }: Members,

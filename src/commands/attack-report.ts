@@ -64,7 +64,7 @@ function weakLines(findings: readonly Finding[], colours: Colours): string[] {
   });
 }
 
-/** Lists attacks that ran on no weak variant, because of `--mode`. That a mode resisted them then proves less. */
+/** Lists the attacks that ran on no weak variant, because of `--mode`. A mode that resists such an attack proves less. */
 function unseenLines(attacks: Attacks, findings: readonly Finding[]): string[] {
   const run = new Set(findings.map(({ attack }) => attack));
   const seen = new Set(findings.filter(({ variant }) => variant !== undefined).map(({ attack }) => attack));

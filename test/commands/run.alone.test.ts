@@ -62,28 +62,30 @@ const sound = ['sticky', 'redis'] as const;
 const runShort = async (env: string, modes: readonly ModeName[]) =>
   runScenario(await written(short(env, '[]', nothingWrong.join('\n'))), '--mode', modes.join(','));
 
+const twoAtOnce = limited(2);
+
+/** Starts the work before the first test. Its own test awaits it and reports a failure. */
+function startedBefore<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  before(() => {
+    running = twoAtOnce(work);
+    running.catch(() => {});
+  });
+  return () => running ?? expect.fail('it was not started');
+}
+
 describe('whole runs', function () {
-  this.timeout(90_000);
+  this.timeout(120_000);
 
   it('together use every mode', () => {
     expect([...new Set(Object.values(shipped).flat())]).to.have.members(modeNames);
   });
 
-  const twoAtOnce = limited(2);
-  const runsByName = new Map<string, ReturnType<typeof runsOf>>();
-  before(() => {
-    for (const [name, modes] of Object.entries(shipped)) {
-      const file = path.join(root, `scenarios/${name}.yaml`);
-      const runs = twoAtOnce(() => runsOf(modes, late => runScenario(file, '--mode', late.join(','))));
-      // Its own test reports a failure.
-      runs.catch(() => {});
-      runsByName.set(name, runs);
-    }
-  });
-
   for (const [name, modes] of Object.entries(shipped)) {
+    const file = path.join(root, `scenarios/${name}.yaml`);
+    const finished = startedBefore(() => runsOf(modes, late => runScenario(file, '--mode', late.join(','))));
     it(`${name} gives its verdict in ${modes.join(', ')}`, async () => {
-      const runs = (await runsByName.get(name)) ?? expect.fail('it was not started');
+      const runs = await finished();
       expect(runs.map(({ mode, verdict }) => `${mode} ${verdict}`)).to.deep.equal(modes.map(mode => `${mode} pass`));
       for (const run of runs) {
         expect(run.expectations.length).to.be.greaterThan(3);
@@ -94,9 +96,13 @@ describe('whole runs', function () {
     });
   }
 
-  it('detect the defect drop-writes by its name', async () => {
+  const defective = startedBefore(async () => {
     const first = await runShort('drop-writes', ['redis']);
-    const { code, result, text } = isDisturbed(first) ? await runShort('drop-writes', ['redis']) : first;
+    return isDisturbed(first) ? runShort('drop-writes', ['redis']) : first;
+  });
+
+  it('detect the defect drop-writes by its name', async () => {
+    const { code, result, text } = await defective();
     expect(code, text).to.equal(1);
     expect(result.runs).to.have.length(1);
     for (const { writes } of result.runs) {
@@ -105,34 +111,71 @@ describe('whole runs', function () {
     }
   });
 
+  const correct = startedBefore(() => runsOf(sound, late => runShort('', late)));
+
   it('find no defect in the correct shop, in both modes', async () => {
-    const runs = await runsOf(sound, late => runShort('', late));
-    expect(runs.map(({ verdict }) => verdict)).to.deep.equal(['pass', 'pass']);
+    expect((await correct()).map(({ verdict }) => verdict)).to.deep.equal(['pass', 'pass']);
   });
-});
 
-describe('a recorded history', function () {
-  this.timeout(60_000);
-
-  it('gives the same findings when it is judged again, including losses', async () => {
+  /** What a run and a report of its history wrote. */
+  const judged = startedBefore(async () => {
     const kill = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 500ms }';
     const file = await written(short('', kill, '    - writes.lost > 0'));
-    await withHoldfast(
+    return withHoldfast(
       ['run', file, '--mode', 'sticky', '--seed', '7', '--json', 'a.json', '--history', 'h.ndjson'],
       async first => {
         expect(await first.ended(), first.output.stderr).to.equal(0);
-        await withHoldfast(['report', path.join(first.folder, 'h.ndjson'), '--json', 'b.json'], async again => {
+        return withHoldfast(['report', path.join(first.folder, 'h.ndjson'), '--json', 'b.json'], async again => {
           expect(await again.ended(), again.output.stderr).to.equal(0);
           const files = [path.join(first.folder, 'a.json'), path.join(again.folder, 'b.json')];
-          const [ran, reported] = await Promise.all(files.map(each => readFile(each, 'utf8')));
-          const { seed, runs, ...whole } = JSON.parse(ran ?? '');
-          // The history does not record whether a busy machine caused a second try.
-          for (const run of runs) for (const which of ['firstTry', 'secondTry']) delete run[which];
-          expect(JSON.parse(reported ?? '')).to.deep.equal({ ...whole, seed, runs });
-          expect(seed).to.equal(7);
-          expect(runs[0].writes.lost).to.be.greaterThan(0);
+          return Promise.all(files.map(each => readFile(each, 'utf8')));
         });
       },
     );
+  });
+
+  it('give the same findings when their history is judged again, including losses', async () => {
+    const [ran, reported] = await judged();
+    const { seed, runs, ...whole } = JSON.parse(ran ?? '');
+    // The history does not record whether a busy machine caused a second try.
+    for (const run of runs) for (const which of ['firstTry', 'secondTry']) delete run[which];
+    expect(JSON.parse(reported ?? '')).to.deep.equal({ ...whole, seed, runs });
+    expect(seed).to.equal(7);
+    expect(runs[0].writes.lost).to.be.greaterThan(0);
+  });
+
+  /** What a matrix said and left behind. */
+  const matrix = startedBefore(() =>
+    withHoldfast(
+      ['matrix', '--modes', 'sticky,jwt', '--faults', 'kill-one', '--json', 'm.json', '--html', 'm.html'],
+      async holdfast => {
+        const code = await holdfast.ended();
+        const [json = '', html = ''] = await Promise.all(
+          ['m.json', 'm.html'].map(name => readFile(path.join(holdfast.folder, name), 'utf8')),
+        );
+        const left = [...(await holdfast.children()), ...(await holdfast.temporaryFiles())];
+        return { code, ...holdfast.output, json, html, left };
+      },
+    ),
+  );
+
+  it('of a matrix become a table with estimates, JSON and HTML, and leave nothing behind', async () => {
+    const { code, stdout, stderr, json, html, left } = await matrix();
+    const { modes, rows, problems } = JSON.parse(json);
+    expect(modes).to.deep.equal(['sticky', 'jwt']);
+    expect(rows).to.have.length(1);
+    const [sticky, jwt] = rows[0].cells;
+    // Another program may delay the driver. Then the cell and the exit code say so.
+    expect(sticky.outcome, stderr).to.be.oneOf(['expected-loss', 'inconclusive']);
+    expect(jwt.outcome, stderr).to.be.oneOf(['kept', 'inconclusive']);
+    expect(code, stderr).to.equal(problems.length === 0 ? 0 : 2);
+    expect(sticky.loggedOut).to.be.greaterThan(0);
+    expect(jwt.loggedOut).to.equal(0);
+    expect(stderr)
+      .to.match(/matrix 0 of 2, (one lab|\d+ labs) .*: begun/)
+      .and.match(/matrix 1 of 2, .*, about \d+ s left: kill-one in/);
+    expect(stdout).to.match(/kill-one.*(▼|\?) \d+ \/ \d+/);
+    expect(html).to.include('kill-one');
+    expect(left).to.deep.equal([]);
   });
 });

@@ -52,7 +52,7 @@ function linesOfPs(): ProcessLine[] {
 /** The System V segments that a process has made and that nobody has removed, in the kernel's words. */
 export function sharedSegmentsOf(pid: number): string[] {
   const lines = readFileSync('/proc/sysvipc/shm', 'utf8').trim().split('\n').slice(1);
-  // key shmid perms size cpid: the fifth is who made it.
+  // key shmid perms size cpid: the fifth is the process that made it.
   return lines.filter(line => Number(line.trim().split(/\s+/)[4]) === pid);
 }
 

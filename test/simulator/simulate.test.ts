@@ -128,7 +128,8 @@ describe('simulate', () => {
   it('continues when a fault cannot be confirmed, and records why', async () => {
     const second = '  - { id: second, at: 200ms, do: kill, target: backend-2, for: 100ms }\n';
     const third = '  - { id: third, when: requests.ok >= 99999, do: kill, target: redis, for: 100ms }\n';
-    const { run } = await runShort('redis', short.replace('expect:', `${second}${third}expect:`));
+    const longer = short.replace('for: 300ms', 'for: 540ms');
+    const { run } = await runShort('redis', longer.replace('expect:', `${second}${third}expect:`));
     expect(run.header.faults).to.deep.equal(['first', 'second', 'third']);
     expect(run.lab.neverStruck?.third).to.match(
       /^it waited for requests.ok >= 99999, and \d+ were reached when .* 600 ms$/,

@@ -151,7 +151,7 @@ function simulateCell({ seed }: MatrixChoices): RunCell {
   };
 }
 
-/** Reports the progress and estimates the remaining time from how long the labs took for the planned time so far. */
+/** Reports the progress. Estimates the remaining time: finished cells show how much longer than planned a cell takes. */
 class Estimate {
   #toldAt = performance.now();
   #labMs = 0;
@@ -239,7 +239,7 @@ export class RunSlots {
   }
 
   /**
-   * Records a finished cell. `begunAmong` is the number of labs when it began. A doubtful cell might say more alone.
+   * Records a finished cell. `begunAmong` is the number of labs when it began. A doubtful cell runs again, alone.
    */
   done(begunAmong: number, isDoubtful: boolean): void {
     if (begunAmong !== this.#atOnce) return;

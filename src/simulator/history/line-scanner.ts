@@ -148,7 +148,7 @@ export class LineScanner {
     }
   }
 
-  /** Whether the row meets what `parseHistoryLine` demands beyond single fields. */
+  /** Whether the fields of the row agree with each other, as `parseHistoryLine` demands. */
   #isSound(seen: number): boolean {
     const { floats, bytes } = this.#block;
     const float = this.#row * floatsPerRow;

@@ -248,7 +248,7 @@ function assertFields<T extends object>(
   }
 }
 
-/** Asserts what the checker relies on beyond single fields. */
+/** Asserts that the fields of an operation agree with each other, as the checker expects. */
 function assertConsistent({ kind, outcome, token, items, plannedMs, sentMs, doneMs }: Operation): void {
   if (sentMs < plannedMs) throw new LineProblem(`sentMs ${sentMs} is before plannedMs ${plannedMs}`);
   if (doneMs < sentMs) throw new LineProblem(`doneMs ${doneMs} is before sentMs ${sentMs}`);

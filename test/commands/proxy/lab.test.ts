@@ -87,7 +87,7 @@ async function fillCart(page: Page): Promise<void> {
   );
 }
 
-/** Resolves when a line of the page's log is this: the next event may have taken its place at the top already. */
+/** Resolves when any line of the page's log matches. It need not be the newest: another event may have followed. */
 async function happened(page: Page, sentence: RegExp): Promise<void> {
   const told = page.locator('#log span');
   await until(

@@ -121,7 +121,7 @@ describe('PROXY header', () => {
           if (settled.kind === 'more') settled = now;
           else expect(now).to.deep.equal(settled);
         }
-        // It never waits for more beyond the limits.
+        // Beyond the limits it never waits for more bytes.
         if (bytes.length > 2048) expect(settled.kind).to.not.equal('more');
         if (settled.kind === 'whole') expect(settled.bytes).to.be.at.most(2048);
       }),

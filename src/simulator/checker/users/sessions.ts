@@ -109,7 +109,7 @@ export interface Token {
   missing: Operation | undefined;
   /** Like `missing`, but for an anonymous answer. It proves no loss: the user may find the token after a login. */
   hidden: Operation | undefined;
-  /** The end of the first read after a removal that did not show it. */
+  /** When the first read that no longer showed the removed item ended. */
   vanishedMs: number;
   /** The first read that missed it before a later read showed it again. */
   cameBackAfter: Operation | undefined;
