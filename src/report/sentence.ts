@@ -52,7 +52,7 @@ function logoutDetails({ findings }: JudgedRun): string[] {
   const refused = findings.users.loggedOut === 0 ? '' : refusals(findings);
   const evicted = findings.stores.evictions ?? 0;
   return [
-    ...(refused === '' ? [] : [`why no session: ${refused}`]),
+    ...(refused === '' ? [] : [`tokens refused: ${refused}`]),
     ...(evicted === 0 ? [] : [countNoun(evicted, 'eviction')]),
   ];
 }

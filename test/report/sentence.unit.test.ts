@@ -205,7 +205,7 @@ describe('the sentence, when backends count reasons', () => {
   it('adds up the refusals of all backends, the most frequent first', () => {
     const counts = { 'backend-1': { absent: 60, unknown: 4, opened: 900 }, 'backend-2': { forged: 1118, unknown: 1 } };
     expect(told(sticky, counts)).to.include(
-      ' logged out, as expected (60 in all; why no session: 1,118 forged, 5 unknown), ',
+      ' logged out, as expected (60 in all; tokens refused: 1,118 forged, 5 unknown), ',
     );
   });
 
