@@ -67,7 +67,7 @@ export class RequestDispatcher {
       pool.end(member, slot, outcome);
       metrics.attempt(member.name, outcome.kind);
       state.recordAttempt(member, outcome);
-      member = this.#mayRetry(state, outcome) ? this.#chooseAnother(state, member, outcome) : undefined;
+      member = this.#mayRetry(state, member, outcome) ? this.#chooseAnother(state, member, outcome) : undefined;
     }
     if (!exchange.upgrade) this.#inFlight.requests -= 1;
     if (state.usesBudget) this.#inFlight.retries -= 1;
@@ -92,10 +92,11 @@ export class RequestDispatcher {
     return candidates.length === 0 ? undefined : policy(candidates, exchange);
   }
 
-  #mayRetry({ exchange, tried, usesBudget }: RequestState, outcome: Outcome): boolean {
+  #mayRetry({ exchange, binding, tried, usesBudget }: RequestState, member: Member, outcome: Outcome): boolean {
     if (outcome.kind === 'answered') return false;
     const { method, replayable } = exchange;
-    if (!mayRetry({ method, outcome, triesMade: tried.length, replayable })) return false;
+    const bound = binding.owner === member && binding.broken === undefined;
+    if (!mayRetry({ method, outcome, triesMade: tried.length, replayable, bound })) return false;
     if (usesBudget || !needsRetryBudget(outcome) || fitsBudget(this.#inFlight)) return true;
     this.#parts.metrics.withheldRetry();
     return false;

@@ -155,7 +155,7 @@ export class BackendPool {
     const outcome: Outcome = { kind: 'broken-off', reason: 'marked_down' };
     for (const exchange of [...member.inFlight]) {
       const { method, replayable } = exchange;
-      if (mayRetry({ method, outcome, triesMade: 1, replayable })) exchange.breakOff();
+      if (mayRetry({ method, outcome, triesMade: 1, replayable, bound: false })) exchange.breakOff();
     }
   }
 
