@@ -1,6 +1,6 @@
 /**
- * `ready` takes every request. `draining` keeps its bound browsers and takes no new ones. `ejected` is out for a while
- * after a row of 5xx. `down` failed its health checks or was put into maintenance.
+ * `ready` takes every request. `draining` keeps its bound browsers and takes no new ones. `ejected` does the same
+ * for a while after a row of failures. `down` failed its health checks or was put into maintenance.
  */
 export type BackendState = 'ready' | 'draining' | 'down' | 'ejected';
 

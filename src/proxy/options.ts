@@ -31,6 +31,7 @@ export interface ProxyOptions {
   readonly health: HealthOptions;
   /** How long a draining backend keeps its bound browsers (sticky: 300 s, others: 30 s). */
   readonly drainMs: number;
+  readonly ejection: EjectionOptions;
   readonly limits: EngineLimits;
   /** Only TLS is spoken on the port; undefined: plain HTTP. Read by `readTlsPair` or made by `devCertificate`. */
   readonly tls?: TlsPair | undefined;
@@ -72,6 +73,14 @@ export interface HealthOptions {
   readonly timeoutMs: number;
   readonly fall: number;
   readonly rise: number;
+}
+
+export interface EjectionOptions {
+  /** This many failures in a row eject a backend: it takes no new browsers. 0: never. */
+  readonly after: number;
+  /** Duration of the first ejection. The second lasts twice as long, and so on. */
+  readonly forMs: number;
+  readonly forMsMax: number;
 }
 
 /** Events are edges: one event when a backend goes down, not one per probe. */

@@ -34,6 +34,7 @@ export class Control implements AdminControl {
     const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
     this.#pool = new BackendPool({
       drainMs: options.drainMs,
+      ejection: options.ejection,
       boundIdleMs,
       slowStartMs: options.slowStartMs,
       now: Date.now,
@@ -110,8 +111,8 @@ export class Control implements AdminControl {
   async #apply({ options, removed, reweighed }: ReloadPlan, wanted: ProxyOptions['backends']): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#options = options;
-    const { drainMs, slowStartMs, affinity } = options;
-    this.#pool.change({ drainMs, slowStartMs, boundIdleMs: affinity?.idleMs ?? 0 });
+    const { drainMs, ejection, slowStartMs, affinity } = options;
+    this.#pool.change({ drainMs, ejection, slowStartMs, boundIdleMs: affinity?.idleMs ?? 0 });
     for (const watch of this.#watches.values()) watch.change(options.health);
     // A name that moves to another address must be removed first: a name means one backend, here and in every cookie.
     const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));

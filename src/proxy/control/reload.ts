@@ -99,7 +99,8 @@ function listAffinityChanges(now: ProxyOptions['affinity'], next: ProxyOptions['
     ['--pool', now.pool, next.pool],
     ['--same-site', now.sameSite, next.sameSite],
     ['--on-lost-affinity', now.onLost, next.onLost],
-    ['how long an affinity lasts', [now.idleMs, now.absoluteMs], [next.idleMs, next.absoluteMs]],
+    ['--affinity-idle', now.idleMs, next.idleMs],
+    ['--affinity-absolute', now.absoluteMs, next.absoluteMs],
   ];
   return parts.filter(([, before, after]) => !isDeepStrictEqual(before, after)).map(([part]) => part);
 }

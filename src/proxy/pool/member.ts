@@ -160,9 +160,12 @@ export class Member implements Backend {
     return this.#order;
   }
 
-  /** Whether the browsers bound to it may go on using it. */
+  /**
+   * Whether the browsers bound to it may go on using it. An ejected backend answers, and holds their sessions: one client
+   * can cause its failures.
+   */
   get keepsBound(): boolean {
-    return this.#state === 'ready' || (this.#state === 'draining' && !this.drained);
+    return this.#state === 'ready' || this.#state === 'ejected' || (this.#state === 'draining' && !this.drained);
   }
 
   obey(order: Order): void {

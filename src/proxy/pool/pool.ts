@@ -1,5 +1,6 @@
 import type { Backend, BackendView } from '../backends.js';
 import type { Exchange, Outcome } from '../exchange.js';
+import type { EjectionOptions } from '../options.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
 import { EjectionQuota } from './ejection-quota.js';
@@ -8,6 +9,7 @@ import { SlowStart } from './slow-start.js';
 
 export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'onReturn' | 'onLearnt'> {
   readonly drainMs: number;
+  readonly ejection: EjectionOptions;
   /** Duration of the slow start of a backend that joined or recovered; 0: no slow start. */
   readonly slowStartMs: number;
   /** In [0, 1). */
@@ -63,8 +65,8 @@ export class BackendPool {
     return this.#members.find(member => member.name === name);
   }
 
-  /** Applies to later drains and slow starts. A running drain keeps its window. */
-  change(settings: Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'slowStartMs'>): void {
+  /** Applies to later drains, ejections and slow starts. A running drain or ejection keeps its time. */
+  change(settings: Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'ejection' | 'slowStartMs'>): void {
     this.#settings = { ...this.#settings, ...settings };
     this.#slowStart.lastsMs = settings.slowStartMs;
   }
@@ -195,7 +197,7 @@ export class BackendPool {
   }
 
   #countFailure(member: Member): void {
-    if (!member.ejection.recordFailure() || member.state !== 'ready') return;
+    if (!member.ejection.recordFailure(this.#settings.ejection) || member.state !== 'ready') return;
     const { primary } = this.#settings;
     if (primary === undefined) {
       this.ejectIfSpared(member);
@@ -207,7 +209,8 @@ export class BackendPool {
   }
 
   ejectIfSpared(member: Member): void {
-    this.#ejected.add(member, this.#settings.now(), this.#settings.random());
+    const { now, random, ejection } = this.#settings;
+    this.#ejected.add(member, now(), random(), ejection);
   }
 
   #nextName(): string {

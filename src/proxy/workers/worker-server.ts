@@ -99,6 +99,6 @@ export class WorkerServer implements Primary {
 }
 
 /** The primary starts and ends drains, so the drain time here is 0. */
-function pickPoolSettings({ affinity, slowStartMs }: ServingOptions) {
-  return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, slowStartMs };
+function pickPoolSettings({ affinity, ejection, slowStartMs }: ServingOptions) {
+  return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, ejection, slowStartMs };
 }

@@ -43,10 +43,21 @@ const rows: readonly [
   ],
   ['another weight', { backends: [{ ...a, weight: 3 }, b] }, ['a (http://a:1) weighs 3'], []],
   ['the default weight given explicitly', { backends: [{ ...a, weight: 1 }, b] }, [], []],
-  ['all live ones', live(), [...balance, '--health-*', '--drain', '--trust', '--name-backends', '--access-log'], []],
+  [
+    'all live ones',
+    live(),
+    [...balance, '--health-*', '--eject-*', '--drain', '--trust', '--name-backends', '--access-log'],
+    [],
+  ],
   ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
   ['no affinity', { affinity: undefined }, ['--affinity'], []],
   ['a pool', { affinity: { ...affinity, pool: 'x', onLost: 'strict' } }, ['--pool', '--on-lost-affinity'], []],
+  [
+    'the times of affinity',
+    { affinity: { ...affinity, idleMs: 1, absoluteMs: 2 } },
+    ['--affinity-idle', '--affinity-absolute'],
+    [],
+  ],
   ['a port', { port: 1, host: '::1', drainMs: 1 }, ['--drain'], ['--host', '--port']],
   ['an engine', { engine: 'other', admin: undefined }, [], ['--admin-port', '--engine']],
 ];
@@ -54,7 +65,8 @@ const rows: readonly [
 function live(): Partial<ProxyOptions> {
   const health = { ...now.health, fall: 9 };
   const choice = { policy: 'random', hashKey: 'header:x', slowStartMs: 1 };
-  return { ...choice, health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+  const ejection = { ...now.ejection, after: 0 };
+  return { ...choice, health, ejection, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
 }
 
 describe('plan of a reload', () => {

@@ -4,6 +4,7 @@ import type { Exchange, Outcome } from '#src/proxy/exchange.js';
 import type { ProxyEvent } from '#src/proxy/options.js';
 import type { Member, MemberFacts } from '#src/proxy/pool/member.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 
 const exchange: Exchange = {
   method: 'GET',
@@ -40,6 +41,7 @@ class Scene {
   readonly open: Open[] = [];
   readonly pool = new BackendPool({
     drainMs: 60_000,
+    ejection: defaultProxyOptions.ejection,
     boundIdleMs: 1000,
     slowStartMs: 1000,
     now: () => this.nowMs,
@@ -51,6 +53,7 @@ class Scene {
   /** A pool as in a worker: it knows only the facts that it is sent. */
   readonly follower = new BackendPool({
     drainMs: 0,
+    ejection: defaultProxyOptions.ejection,
     boundIdleMs: 1000,
     slowStartMs: 1000,
     now: () => this.nowMs,
@@ -111,7 +114,7 @@ function check({ pool, follower, open }: Scene): void {
   const weighty = pool.members.filter(({ weight }) => weight > 0);
   if (someEjected) expect(ready.length).to.be.at.least(weighty.length / 2);
   for (const member of pool.members) {
-    expect(member.keepsBound).to.equal(['ready', 'draining'].includes(member.state) && !member.drained);
+    expect(member.keepsBound).to.equal(member.state !== 'down' && !(member.state === 'draining' && member.drained));
     expect(pool.view(member).share).to.be.within(member.weight / 10, member.weight);
     if (member.drained) expect(member.order).to.equal('drain');
     if (member.state === 'draining') expect(member.order).to.equal('drain');
