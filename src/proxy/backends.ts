@@ -13,8 +13,13 @@ export function isWeight(value: unknown): value is number {
 
 /** One server process behind the proxy, as the dispatcher, the policies and the engine see it. */
 export interface Backend {
-  /** The operator's name for it: `backend-1`, `backend-2`, … in the order given. */
+  /** Its name for people. A backend without a name of its own is called after its place: `backend-1`, `backend-2`. */
   readonly name: string;
+  /**
+   * What cookies and hashes know it by: the name that it was given, or else its origin. It does not depend on the order
+   * of the backends, so all proxies agree on it.
+   */
+  readonly identity: string;
   /** Origin only, for example `http://127.0.0.1:3001`. */
   readonly url: URL;
   readonly state: BackendState;

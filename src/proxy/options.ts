@@ -1,5 +1,4 @@
 import type { KeyRing } from '../shared/key-ring.js';
-import type { WorkerShare } from './affinity/issue-times.js';
 import type { BackendTls } from './backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
@@ -15,6 +14,8 @@ export interface ProxyOptions {
   readonly backends: readonly {
     readonly name: string;
     readonly url: URL;
+    /** See `Backend.identity`. The name, if the operator gave one; absent: the origin of the URL. */
+    readonly identity?: string;
     /** 1 when absent. */
     readonly weight?: number;
   }[];
@@ -124,6 +125,12 @@ export interface RunningProxy {
   readonly failed: Promise<string>;
   /** Stops accepting and probing, and waits at most `graceMs` for requests in flight. Idempotent. */
   close(graceMs: number): Promise<void>;
+}
+
+/** One of the processes that serve side by side: number `nth`, counted from 0, of `of`. */
+export interface WorkerShare {
+  readonly nth: number;
+  readonly of: number;
 }
 
 /** The options of the serving part. Plain data, so it can be sent to another process. */

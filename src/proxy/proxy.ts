@@ -85,17 +85,18 @@ export class RequestDispatcher {
 
   /** Returns the browser's own backend if it has one. Otherwise the policy chooses. */
   #choose({ exchange, binding, tried }: RequestState): Member | undefined {
-    const { pool, policy } = this.#parts;
-    if (binding.owner !== undefined && binding.broken === undefined) return binding.owner;
+    const { pool, policy, affinity } = this.#parts;
+    if (binding.home !== undefined) return binding.home;
     if (this.#mustWait(binding)) return undefined;
     const candidates = pool.candidates(tried);
-    return candidates.length === 0 ? undefined : policy(candidates, exchange);
+    if (candidates.length === 0) return undefined;
+    return affinity?.chooseStandIn(binding, candidates) ?? policy(candidates, exchange);
   }
 
   #mayRetry({ exchange, binding, tried, usesBudget }: RequestState, member: Member, outcome: Outcome): boolean {
     if (outcome.kind === 'answered') return false;
     const { method, replayable } = exchange;
-    const bound = binding.owner === member && binding.broken === undefined;
+    const bound = binding.home === member;
     if (!mayRetry({ method, outcome, triesMade: tried.length, replayable, bound })) return false;
     if (usesBudget || !needsRetryBudget(outcome) || fitsBudget(this.#inFlight)) return true;
     this.#parts.metrics.withheldRetry();
@@ -116,9 +117,9 @@ export class RequestDispatcher {
 
   /** Marks the binding as broken when the browser's own backend has just failed. */
   #markLost({ binding, trace }: RequestState, member: Member): Binding {
-    if (binding.owner !== member || binding.broken !== undefined) return binding;
+    if (binding.home !== member) return binding;
     countAffinity(this.#parts.metrics, trace, 'rebound');
-    return { ...binding, broken: 'down' };
+    return { ...binding, home: undefined, broken: binding.broken ?? 'down' };
   }
 
   #mustWait(binding: Binding): boolean {

@@ -11,7 +11,10 @@ export function nameGivenBackends(
   const given = texts.map(text => parseBackend(text, parseUrl));
   refuseTwice(given.map(({ url }) => url.origin));
   refuseTwice(given.flatMap(({ name }) => name ?? []));
-  return nameBackends(given, known);
+  return nameBackends(given, known).map((backend, index) => ({
+    ...backend,
+    identity: given[index]?.name ?? backend.url.origin,
+  }));
 }
 
 /** The names end up in paths of the admin API and in labels of metrics. */
@@ -43,11 +46,11 @@ interface NamedBackend {
 }
 
 /**
- * The names by which backends are known to the operator, and by which cookies lead to them. One without a name of its
- * own is called after its place, `backend-1`, `backend-2`; so every proxy that is started with the same list says the same.
+ * Gives each backend the name by which the operator knows it. One without a name of its own is called after its place,
+ * `backend-1`, `backend-2`. Such a name is for display only: cookies know the backend by its origin.
  *
  * `known`, from origin to name, are those that had a name here before. An origin keeps its name when the list around it
- * changes, and no origin gets a name that another origin had: browsers would be bound to the wrong server.
+ * changes, and no origin gets a name that another origin had: an order of the operator would reach the wrong server.
  */
 export function nameBackends<T extends GivenBackend>(
   given: readonly T[],

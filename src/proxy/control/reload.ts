@@ -29,7 +29,7 @@ for (const [flag, { option, reload, reloadName = `--${flag}` }] of settingEntrie
 }
 
 /**
- * Computes the effect of a reload. A backend is identified by name and origin: if one differs, it is another backend.
+ * Computes the effect of a reload. If the name, the identity or the origin differs, it is another backend.
  */
 export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   const added = next.backends.filter(backend => !hasBackend(now.backends, backend));
@@ -55,8 +55,16 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   };
 }
 
-export function hasBackend(backends: readonly Backend[], { name, url }: Backend): boolean {
-  return backends.some(other => other.name === name && other.url.origin === url.origin);
+export function hasBackend(backends: readonly Backend[], backend: Backend): boolean {
+  const { name, url } = backend;
+  const identity = identityOf(backend);
+  return backends.some(
+    other => other.name === name && other.url.origin === url.origin && identityOf(other) === identity,
+  );
+}
+
+function identityOf({ identity, url }: Backend): string {
+  return identity ?? url.origin;
 }
 
 /** Whether the list has the same backend with the same weight. */

@@ -11,6 +11,7 @@ export type Order = 'ready' | 'drain' | 'maint';
 /** All facts that determine a member's state and identity. Plain data: workers copy their members from it. */
 export interface MemberFacts extends BootFacts {
   readonly name: string;
+  readonly identity: string;
   readonly url: string;
   readonly probed: boolean;
   readonly healthy: boolean;
@@ -18,6 +19,7 @@ export interface MemberFacts extends BootFacts {
   readonly ejected: boolean;
   readonly order: Order;
   readonly drained: boolean;
+  readonly windowOver: boolean;
   readonly drainEndsMs: number;
   readonly weight: number;
   readonly returnedMs: number;
@@ -25,6 +27,8 @@ export interface MemberFacts extends BootFacts {
 
 /** Options for a backend that enters the pool. */
 export interface Joining {
+  /** See `Backend.identity`. Its origin when absent. */
+  readonly identity?: string;
   /** 1 when absent. */
   readonly weight?: number;
   /** It joins a proxy that already serves. */
@@ -50,12 +54,15 @@ export interface MemberSettings {
  */
 export class Member implements Backend {
   readonly name: string;
+  readonly identity: string;
   readonly url: URL;
   readonly inFlight = new InFlight();
   readonly bound: BoundBrowsers;
   readonly ejection = new Ejection();
   /** The drain is over: nothing is left, or the window has passed. */
   drained = false;
+  /** The window of the drain has passed: it keeps no browser any more. */
+  windowOver = false;
   /** It left the pool, so its later outcomes have no effect. */
   removed = false;
   /** When its drain window ends, by the wall clock. */
@@ -80,8 +87,10 @@ export class Member implements Backend {
   #order: Order = 'ready';
   readonly #settings: MemberSettings;
 
-  constructor(name: string, url: URL, settings: MemberSettings, { weight = 1, joins = false }: Joining = {}) {
+  constructor(name: string, url: URL, settings: MemberSettings, joining: Joining = {}) {
+    const { identity = url.origin, weight = 1, joins = false } = joining;
     this.name = name;
+    this.identity = identity;
     this.url = url;
     this.bound = new BoundBrowsers(settings.boundIdleMs, settings.onLearnt !== undefined);
     this.#weight = weight;
@@ -165,12 +174,13 @@ export class Member implements Backend {
    * can cause its failures.
    */
   get keepsBound(): boolean {
-    return this.#state === 'ready' || this.#state === 'ejected' || (this.#state === 'draining' && !this.drained);
+    return this.#state === 'ready' || this.#state === 'ejected' || (this.#state === 'draining' && !this.windowOver);
   }
 
   obey(order: Order): void {
     this.#order = order;
     this.drained = false;
+    this.windowOver = false;
     if (order === 'maint') this.#cold = true;
     this.#updateState(order === 'ready' ? 'taken back by the operator' : `${order} by the operator`);
   }
@@ -209,10 +219,11 @@ export class Member implements Backend {
   }
 
   get facts(): MemberFacts {
-    const { name, url, suspect, drained, drainEndsMs, weight, returnedMs } = this;
+    const { name, identity, url, suspect, drained, windowOver, drainEndsMs, weight, returnedMs } = this;
     return {
       ...this.#boots.facts,
       name,
+      identity,
       url: url.origin,
       probed: this.#probed,
       healthy: this.#healthy,
@@ -220,6 +231,7 @@ export class Member implements Backend {
       ejected: this.#ejected,
       order: this.#order,
       drained,
+      windowOver,
       drainEndsMs,
       weight,
       returnedMs,
@@ -235,6 +247,7 @@ export class Member implements Backend {
     this.#order = facts.order;
     this.suspect = facts.suspect;
     this.drained = facts.drained;
+    this.windowOver = facts.windowOver;
     this.drainEndsMs = facts.drainEndsMs;
     this.weight = facts.weight;
     this.returnedMs = facts.returnedMs;

@@ -31,14 +31,15 @@ export interface Primary {
   learnt(member: Member, incarnation: string, asked: number): void;
 }
 
-/** Remembers names of removed backends with their boot counts. The limit is far above any pool. */
+/** Remembers removed backends with their boot counts. The limit is far above any pool. */
 const leftMax = 1024;
 
 /** All backends: which can be chosen, which drain, which are ejected. It does not probe and reads no cookie. */
 export class BackendPool {
   #settings: PoolSettings;
   readonly #members: Member[] = [];
-  readonly #left = new Map<string, number>();
+  /** By identity. */
+  readonly #left = new Map<string, { readonly name: string; readonly boot: number }>();
   readonly #drains: Drains;
   readonly #ejected = new EjectionQuota(this.#members);
   /** Cached candidates for an exchange without earlier tries; undefined: must be computed again. */
@@ -80,7 +81,7 @@ export class BackendPool {
     const settings = { ...this.#settings, onStateChange, onReturn, onLearnt };
     const member: Member = new Member(name, url, settings, joining);
     // It was not watched meanwhile. Browsers bound to the last counted boot must not count as bound.
-    const boots = this.find(name)?.boot ?? this.#left.get(name);
+    const boots = this.#left.get(member.identity)?.boot;
     if (boots !== undefined) member.countFrom(boots + 1);
     this.#members.push(member);
     this.#ejected.keepHalf();
@@ -97,7 +98,7 @@ export class BackendPool {
     this.#slowStart.forget(removed);
     this.#stopTimers(removed);
     this.#ejected.keepHalf();
-    this.#left.set(name, removed.boot);
+    this.#left.set(removed.identity, { name, boot: removed.boot });
     if (this.#left.size > leftMax) this.#left.delete(this.#left.keys().next().value ?? '');
     return removed;
   }
@@ -174,12 +175,12 @@ export class BackendPool {
 
   /** In a worker: copies the primary's facts, and releases or ends what is in flight here accordingly. */
   adopt(member: Member, facts: MemberFacts): void {
-    const { healthy, drained, drainEndsMs } = member.facts;
+    const { healthy, windowOver, drainEndsMs } = member.facts;
     member.adopt(facts);
     this.#slowStart.track(member);
     if (healthy && !facts.healthy) this.#release(member);
     if (facts.order !== 'drain') this.#drains.stop(member);
-    else if (facts.drained && !drained) this.#drains.endTunnels(member, 0);
+    else if (facts.windowOver && !windowOver) this.#drains.endTunnels(member, 0);
     else if (facts.drainEndsMs !== drainEndsMs)
       this.#drains.endTunnels(member, facts.drainEndsMs - this.#settings.now());
   }
@@ -214,8 +215,9 @@ export class BackendPool {
   }
 
   #nextName(): string {
+    const names = new Set([...this.#members, ...this.#left.values()].map(({ name }) => name));
     do this.#named += 1;
-    while (this.find(`backend-${this.#named}`) !== undefined || this.#left.has(`backend-${this.#named}`));
+    while (names.has(`backend-${this.#named}`));
     return `backend-${this.#named}`;
   }
 

@@ -48,9 +48,9 @@ export interface WorkerReport {
     /** The boot that `bound` belongs to. */
     readonly boot: number;
     /**
-     * Changes since the last report. Maps issue time to time last seen, or to undefined for a browser no longer bound.
+     * Changes since the last report. Maps browser to time last seen, or to undefined for a browser no longer bound.
      */
-    readonly bound: ReadonlyMap<number, number | undefined>;
+    readonly bound: ReadonlyMap<string, number | undefined>;
   }[];
   /** Counts since the worker started. */
   readonly counts: ProxyCounts;

@@ -91,8 +91,8 @@ export class WorkerServer implements Primary {
     this.#tell({ kind: 'suspect', backend: member.name });
   }
 
-  #join({ name, url }: MemberFacts): Member {
-    const member = this.#pool.add(new URL(url), { name });
+  #join({ name, identity, url }: MemberFacts): Member {
+    const member = this.#pool.add(new URL(url), { name, identity });
     this.#serving.join(member);
     return member;
   }

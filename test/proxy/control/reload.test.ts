@@ -41,6 +41,12 @@ const rows: readonly [
     ['b (http://c:1) added', 'b (http://b:1) removed'],
     [],
   ],
+  [
+    'a name that was a position before',
+    { backends: [{ ...a, identity: 'a' }, b] },
+    ['a (http://a:1) added', 'a (http://a:1) removed'],
+    [],
+  ],
   ['another weight', { backends: [{ ...a, weight: 3 }, b] }, ['a (http://a:1) weighs 3'], []],
   ['the default weight given explicitly', { backends: [{ ...a, weight: 1 }, b] }, [], []],
   [
@@ -157,10 +163,10 @@ describe('proxy: reload', () => {
 
   it('counts a new boot for a name that moves to another address, and keeps one backend of it', () =>
     withToys([undefined, undefined], (one, two) =>
-      withProxy([{ ...one, name: 'red' }], {}, async proxy => {
+      withProxy([one], { backends: [{ name: 'red', identity: 'red', url: one.url }] }, async proxy => {
         for (const toy of [one, two]) toy.incarnation = undefined;
         const cookie = cookieOf(await proxy.ask('/'));
-        await proxy.reload({ backends: [{ name: 'red', url: two.url }] });
+        await proxy.reload({ backends: [{ name: 'red', identity: 'red', url: two.url }] });
         expect((await proxy.as(cookie)).text).to.equal('backend-2');
         expect(two.seen.at(-1)?.headers['holdfast-affinity']).to.equal('broken; reason=reborn');
         expect(JSON.parse((await proxy.admin('GET', '/backends')).text).backends).to.have.lengthOf(1);
@@ -172,7 +178,7 @@ describe('proxy: reload', () => {
       const cookie = await boundTo(proxy, 'backend-1');
       await proxy.reload({ affinity: { ...affinity, keys: otherKeys } });
       expect((await proxy.as(cookie)).text).to.equal('backend-1');
-      expect((await proxy.ask('/')).headers['set-cookie']?.[0]).to.match(/^holdfast=1\.k2\./);
+      expect((await proxy.ask('/')).headers['set-cookie']?.[0]).to.match(/^holdfast=2\.k2\./);
       await proxy.reload({ affinity: { ...affinity, keys: otherKeys.slice(0, 1) } });
       const seen = one.seen.length;
       expect((await proxy.as(cookie)).headers['set-cookie']).to.have.length(1);

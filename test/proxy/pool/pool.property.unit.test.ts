@@ -83,7 +83,7 @@ const steps: Readonly<Record<string, Step>> = {
     member.suspect = true;
   },
   reborn: ({ events }, member) => member.learn(`boot-${events.length}`),
-  bind: scene => scene.pool.members[0]?.bound.see(scene.nowMs, scene.nowMs),
+  bind: scene => scene.pool.members[0]?.bound.see(String(scene.nowMs), scene.nowMs),
   wait: scene => {
     scene.nowMs += 600;
   },
@@ -114,9 +114,10 @@ function check({ pool, follower, open }: Scene): void {
   const weighty = pool.members.filter(({ weight }) => weight > 0);
   if (someEjected) expect(ready.length).to.be.at.least(weighty.length / 2);
   for (const member of pool.members) {
-    expect(member.keepsBound).to.equal(member.state !== 'down' && !(member.state === 'draining' && member.drained));
+    expect(member.keepsBound).to.equal(member.state !== 'down' && !(member.state === 'draining' && member.windowOver));
     expect(pool.view(member).share).to.be.within(member.weight / 10, member.weight);
     if (member.drained) expect(member.order).to.equal('drain');
+    if (member.windowOver) expect(member.drained).to.equal(true);
     if (member.state === 'draining') expect(member.order).to.equal('drain');
     const twin = follower.find(member.name);
     if (twin !== undefined) {

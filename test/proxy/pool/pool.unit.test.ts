@@ -250,7 +250,7 @@ describe('member: state', () => {
       expect(one.incarnation).to.equal('abc');
       for (const useless of [undefined, '', 'a b', 'x'.repeat(129), 'é']) one.learn(useless);
       expect(one.incarnation).to.equal('abc');
-      one.bound.see(1, 0);
+      one.bound.see('1', 0);
       one.learn('def');
       expect(one.bound.count(0)).to.equal(0);
       expect(log.events.flatMap(event => (event.kind === 'incarnation' ? [event.incarnation] : []))).to.deep.equal([
