@@ -42,6 +42,10 @@ export interface BackendView {
   readonly incarnation: string;
   /** Requests in flight on it. */
   readonly inFlight: number;
+  /** The most requests that it takes at once; 0: no limit. */
+  readonly maxconn: number;
+  /** Requests of its bound browsers that wait because it is full. */
+  readonly queued: number;
   /** Browsers that are bound to it. */
   readonly bound: number;
   readonly weight: number;

@@ -18,6 +18,8 @@ export interface ProxyOptions {
     readonly identity?: string;
     /** 1 when absent. */
     readonly weight?: number;
+    /** The most requests that it takes at once; 0: no limit. Absent: `ProxyOptions.maxconn`. */
+    readonly maxconn?: number;
   }[];
   /** A key of `engines/registry.ts`. */
   readonly engine: string;
@@ -27,6 +29,9 @@ export interface ProxyOptions {
   readonly hashKey: string;
   /** Duration of the slow start of a backend that joined or recovered; 0: no slow start. */
   readonly slowStartMs: number;
+  /** The most requests that a backend takes at once, where it has no limit of its own; 0: no limit. */
+  readonly maxconn: number;
+  readonly queue: QueueOptions;
   /** Undefined: affinity is off, and any backend serves any browser. */
   readonly affinity: AffinityOptions | undefined;
   readonly health: HealthOptions;
@@ -64,6 +69,12 @@ export interface AffinityOptions {
   readonly absoluteMs: number;
   readonly sameSite: 'Lax' | 'Strict' | 'None';
   readonly onLost: 'rebind' | 'temporary' | 'strict';
+}
+
+/** The queue of requests whose backends are full (`maxconn`). */
+export interface QueueOptions {
+  readonly lengthMax: number;
+  readonly timeoutMs: number;
 }
 
 export interface HealthOptions {

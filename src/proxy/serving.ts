@@ -99,7 +99,11 @@ export class Serving implements TrafficServer {
   counts(): readonly [ProxyCounts] {
     const { counts } = this.#metrics;
     const lostLogLines = this.#lostLines + (this.#log?.lost ?? 0);
-    Object.assign(counts.vitals, readVitals(), { lostLogLines, connections: this.#engine.connections });
+    Object.assign(counts.vitals, readVitals(), {
+      lostLogLines,
+      connections: this.#engine.connections,
+      queued: this.#pool.queue.length,
+    });
     return [counts];
   }
 

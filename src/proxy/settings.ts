@@ -3,6 +3,7 @@ import { routingPolicies } from './routing-policies/registry.js';
 import { hourMs, type Setting, time, type ValueFormat } from './setting.js';
 import { affinitySettings } from './settings/affinity.js';
 import { healthSettings } from './settings/health.js';
+import { queueSettings } from './settings/queue.js';
 
 /** The fields that all limits share. */
 const limit = {
@@ -67,7 +68,8 @@ export const settings = {
     type: 'string',
     list: true,
     group: 'Backends and load balancing:',
-    describe: 'origin of one of your backends; a name and a weight if you like: red=http://…,weight=3; repeatable',
+    describe:
+      'origin of one of your backends; if you like with a name, a weight and a maxconn: red=http://…,weight=3,maxconn=10; repeatable',
     option: 'backends',
     reload: 'special',
     chosenByLab: true,
@@ -97,6 +99,7 @@ export const settings = {
     option: 'slowStartMs',
     reload: 'live',
   },
+  ...queueSettings,
   ...affinitySettings,
   ...healthSettings,
   'connect-timeout': {

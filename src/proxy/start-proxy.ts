@@ -13,6 +13,9 @@ export const defaultProxyOptions = {
   hashKey: 'address',
   // The minimum of AWS ALB.
   slowStartMs: 30_000,
+  maxconn: 0,
+  // HAProxy's "timeout queue" is its connect time-out, for which its manual shows 5 s.
+  queue: { lengthMax: 1000, timeoutMs: 5000 },
   // HAProxy: inter 2000, fall 3, rise 2.
   health: { path: '/health', everyMs: 2000, transitionMs: 500, timeoutMs: 2000, fall: 3, rise: 2 },
   // AWS ALB uses 300 s for a sticky target.

@@ -36,6 +36,8 @@ export function proxyOptions(
     backends: nameGivenBackends(backends, parseOrigin, known),
     engine: parseKey('engine', args.engine, engines),
     ...balanceOptions(args),
+    maxconn: readNumber('maxconn', args),
+    queue: { lengthMax: readNumber('queue', args), timeoutMs: readNumber('queue-timeout', args) },
     affinity: affinity ? affinityOptions(args, keys) : undefined,
     health: healthOptions(args),
     drainMs: drainMs(args),

@@ -22,6 +22,8 @@ export interface MemberFacts extends BootFacts {
   readonly windowOver: boolean;
   readonly drainEndsMs: number;
   readonly weight: number;
+  /** The most requests that it takes at once, in all processes together; 0: no limit. */
+  readonly maxconn: number;
   readonly returnedMs: number;
 }
 
@@ -31,6 +33,8 @@ export interface Joining {
   readonly identity?: string;
   /** 1 when absent. */
   readonly weight?: number;
+  /** The limit of all backends when absent. */
+  readonly maxconn?: number;
   /** It joins a proxy that already serves. */
   readonly joins?: boolean;
 }
@@ -65,6 +69,14 @@ export class Member implements Backend {
   windowOver = false;
   /** It left the pool, so its later outcomes have no effect. */
   removed = false;
+  /** Its own limit of requests at once, of all processes together; undefined: the limit of all backends. */
+  ownMaxconn: number | undefined;
+  /** The limit that holds; 0: none. */
+  maxconn = 0;
+  /** The part of the limit for this process. */
+  slotsMax = Number.POSITIVE_INFINITY;
+  /** The number of requests that wait for it in other processes. */
+  queuedElsewhere = 0;
   /** When its drain window ends, by the wall clock. */
   drainEndsMs = 0;
   /** When its slow start began, by the wall clock; 0: never. */
@@ -88,7 +100,8 @@ export class Member implements Backend {
   readonly #settings: MemberSettings;
 
   constructor(name: string, url: URL, settings: MemberSettings, joining: Joining = {}) {
-    const { identity = url.origin, weight = 1, joins = false } = joining;
+    const { identity = url.origin, weight = 1, maxconn, joins = false } = joining;
+    this.ownMaxconn = maxconn;
     this.name = name;
     this.identity = identity;
     this.url = url;
@@ -102,6 +115,11 @@ export class Member implements Backend {
   /** In flight in this process and in others. */
   get inFlightAnywhere(): number {
     return this.inFlight.size + this.inFlightElsewhere;
+  }
+
+  /** Whether it can take one more request. */
+  get hasSlot(): boolean {
+    return this.inFlight.size < this.slotsMax;
   }
 
   get state(): BackendState {
@@ -219,7 +237,7 @@ export class Member implements Backend {
   }
 
   get facts(): MemberFacts {
-    const { name, identity, url, suspect, drained, windowOver, drainEndsMs, weight, returnedMs } = this;
+    const { name, identity, url, suspect, drained, windowOver, drainEndsMs, weight, maxconn, returnedMs } = this;
     return {
       ...this.#boots.facts,
       name,
@@ -234,6 +252,7 @@ export class Member implements Backend {
       windowOver,
       drainEndsMs,
       weight,
+      maxconn,
       returnedMs,
     };
   }
@@ -246,6 +265,7 @@ export class Member implements Backend {
     this.#ejected = facts.ejected;
     this.#order = facts.order;
     this.suspect = facts.suspect;
+    this.ownMaxconn = facts.maxconn;
     this.drained = facts.drained;
     this.windowOver = facts.windowOver;
     this.drainEndsMs = facts.drainEndsMs;

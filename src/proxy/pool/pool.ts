@@ -1,10 +1,11 @@
 import type { Backend, BackendView } from '../backends.js';
 import type { Exchange, Outcome } from '../exchange.js';
-import type { EjectionOptions } from '../options.js';
+import type { EjectionOptions, QueueOptions, WorkerShare } from '../options.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
 import { EjectionQuota } from './ejection-quota.js';
 import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
+import { RequestQueue } from './request-queue.js';
 import { SlowStart } from './slow-start.js';
 
 export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'onReturn' | 'onLearnt'> {
@@ -12,6 +13,12 @@ export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'on
   readonly ejection: EjectionOptions;
   /** Duration of the slow start of a backend that joined or recovered; 0: no slow start. */
   readonly slowStartMs: number;
+  /** The limit of requests at once of a backend that has none of its own; absent or 0: no limit. */
+  readonly maxconn?: number;
+  /** Absent: no request waits for a full backend. */
+  readonly queue?: QueueOptions;
+  /** The part of every limit that this process has; absent: the whole limit. */
+  readonly share?: WorkerShare | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   /** Called when a backend should be probed at once. */
@@ -23,6 +30,8 @@ export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'on
   /** Set in a worker: decisions that must be made once for all workers go to the primary. */
   readonly primary?: Primary;
 }
+
+type Changeable = Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'ejection' | 'slowStartMs' | 'maxconn' | 'queue'>;
 
 export interface Primary {
   /** Reports a row of failures. The primary ejects the member if the pool can spare it. */
@@ -45,11 +54,15 @@ export class BackendPool {
   /** Cached candidates for an exchange without earlier tries; undefined: must be computed again. */
   #untried: readonly Member[] | undefined;
   readonly #slowStart: SlowStart;
+  readonly queue: RequestQueue;
+  /** Some backend has a limit of requests at once. */
+  #limited = false;
   #named = 0;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
     this.#slowStart = new SlowStart(settings.slowStartMs, settings.now);
+    this.queue = new RequestQueue(this, shareQueue(settings));
     this.#drains = new Drains({
       now: settings.now,
       refresh: settings.refresh,
@@ -62,14 +75,21 @@ export class BackendPool {
     return this.#members;
   }
 
+  /** Whether a request may have to wait for a slot of a backend. */
+  get limited(): boolean {
+    return this.#limited;
+  }
+
   find(name: string): Member | undefined {
     return this.#members.find(member => member.name === name);
   }
 
-  /** Applies to later drains, ejections and slow starts. A running drain or ejection keeps its time. */
-  change(settings: Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'ejection' | 'slowStartMs'>): void {
+  /** Applies to later drains, ejections, slow starts and waits. A running drain or ejection keeps its time. */
+  change(settings: Changeable): void {
     this.#settings = { ...this.#settings, ...settings };
     this.#slowStart.lastsMs = settings.slowStartMs;
+    this.queue.change(shareQueue(this.#settings));
+    for (const member of this.#members) this.#applyLimit(member);
   }
 
   /** Adds a backend. Without a name it gets the next name that this pool has never used. */
@@ -84,6 +104,7 @@ export class BackendPool {
     const boots = this.#left.get(member.identity)?.boot;
     if (boots !== undefined) member.countFrom(boots + 1);
     this.#members.push(member);
+    this.#applyLimit(member);
     this.#ejected.keepHalf();
     return member;
   }
@@ -98,16 +119,23 @@ export class BackendPool {
     this.#slowStart.forget(removed);
     this.#stopTimers(removed);
     this.#ejected.keepHalf();
+    this.queue.review();
     this.#left.set(removed.identity, { name, boot: removed.boot });
     if (this.#left.size > leftMax) this.#left.delete(this.#left.keys().next().value ?? '');
     return removed;
   }
 
   /**
-   * Returns the backends for an exchange without a usable binding. Suspect ones are used only when no other is left.
+   * Returns the backends for an exchange without a usable binding. Suspect ones are used only when no other is left, and
+   * so are full ones.
    */
   candidates(tried: readonly Backend[]): readonly Member[] {
     this.#slowStart.update();
+    if (this.#limited) return selectFree(this.#usable(tried));
+    return this.#usable(tried);
+  }
+
+  #usable(tried: readonly Backend[]): readonly Member[] {
     if (tried.length > 0) return selectUsable(this.#members.filter(member => !tried.includes(member)));
     this.#untried ??= selectUsable(this.#members);
     return this.#untried;
@@ -120,6 +148,7 @@ export class BackendPool {
 
   end(member: Member, slot: number, outcome: Outcome): void {
     member.inFlight.delete(slot);
+    if (this.queue.length > 0) this.queue.serve(member);
     // A removed backend is not ejected, probed or reported.
     if (member.removed) return;
     if (isFailure(outcome)) this.#countFailure(member);
@@ -131,6 +160,21 @@ export class BackendPool {
   weigh(member: Member, weight: number): void {
     member.weight = weight;
     this.#ejected.keepHalf();
+  }
+
+  /** Sets its own limit of requests at once. Undefined: the limit of all backends. */
+  limit(member: Member, maxconn: number | undefined): void {
+    member.ownMaxconn = maxconn;
+    this.#applyLimit(member);
+  }
+
+  #applyLimit(member: Member): void {
+    const { maxconn = 0, share } = this.#settings;
+    const before = member.maxconn;
+    member.maxconn = member.ownMaxconn ?? maxconn;
+    member.slotsMax = member.maxconn === 0 ? Number.POSITIVE_INFINITY : computeShare(member.maxconn, share);
+    this.#limited = this.#members.some(each => each.maxconn > 0);
+    if (member.maxconn !== before) this.#changed(member);
   }
 
   suspect(member: Member): void {
@@ -177,6 +221,7 @@ export class BackendPool {
   adopt(member: Member, facts: MemberFacts): void {
     const { healthy, windowOver, drainEndsMs } = member.facts;
     member.adopt(facts);
+    this.#applyLimit(member);
     this.#slowStart.track(member);
     if (healthy && !facts.healthy) this.#release(member);
     if (facts.order !== 'drain') this.#drains.stop(member);
@@ -187,14 +232,16 @@ export class BackendPool {
 
   view(member: Member): BackendView {
     this.#slowStart.update();
-    const { name, url, state, incarnation, drained, weight, share } = member;
+    const { name, url, state, incarnation, drained, weight, share, maxconn } = member;
     const bound = member.bound.count(this.#settings.now());
     const inFlight = member.inFlightAnywhere;
-    return { name, url: url.origin, state, incarnation, inFlight, bound, drained, weight, share };
+    const queued = this.queue.lengthFor(member) + member.queuedElsewhere;
+    return { name, url: url.origin, state, incarnation, inFlight, maxconn, queued, bound, drained, weight, share };
   }
 
   close(): void {
     for (const member of this.#members) this.#stopTimers(member);
+    this.queue.close();
   }
 
   #countFailure(member: Member): void {
@@ -223,6 +270,7 @@ export class BackendPool {
 
   #changed(member: Member): void {
     this.#untried = undefined;
+    this.queue.review();
     this.#settings.onFacts?.(member);
   }
 
@@ -236,6 +284,21 @@ function selectUsable(members: readonly Member[]): readonly Member[] {
   const ready = members.filter(({ state, weight }) => state === 'ready' && weight > 0);
   const sound = ready.filter(({ suspect }) => !suspect);
   return sound.length > 0 ? sound : ready;
+}
+
+function selectFree(members: readonly Member[]): readonly Member[] {
+  const free = members.filter(({ hasSlot }) => hasSlot);
+  return free.length > 0 ? free : members;
+}
+
+/** Computes the part of a limit for one of several processes. It is at least 1. */
+function computeShare(limit: number, { nth, of }: WorkerShare = { nth: 0, of: 1 }): number {
+  return Math.max(1, Math.floor(limit / of) + (nth < limit % of ? 1 : 0));
+}
+
+function shareQueue({ queue, share }: Pick<PoolSettings, 'queue' | 'share'>): QueueOptions {
+  const { lengthMax, timeoutMs } = queue ?? { lengthMax: 0, timeoutMs: 0 };
+  return { lengthMax: Math.ceil(lengthMax / (share?.of ?? 1)), timeoutMs };
 }
 
 function isFailure(outcome: Outcome): boolean {

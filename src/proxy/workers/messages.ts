@@ -45,6 +45,8 @@ export interface WorkerReport {
   readonly backends: readonly {
     readonly name: string;
     readonly inFlight: number;
+    /** Requests that wait for it and no other. */
+    readonly queued: number;
     /** The boot that `bound` belongs to. */
     readonly boot: number;
     /**

@@ -24,6 +24,7 @@ export class WorkerServer implements Primary {
     this.#tell = tell;
     this.#pool = new BackendPool({
       ...pickPoolSettings(options),
+      share: options.share,
       now: Date.now,
       random: Math.random,
       onEvent: () => {},
@@ -59,6 +60,7 @@ export class WorkerServer implements Primary {
     const backends = this.#pool.members.map(member => ({
       name: member.name,
       inFlight: member.inFlight.size,
+      queued: this.#pool.queue.lengthFor(member),
       boot: member.boot,
       bound: member.bound.takeNews(),
     }));
@@ -99,6 +101,6 @@ export class WorkerServer implements Primary {
 }
 
 /** The primary starts and ends drains, so the drain time here is 0. */
-function pickPoolSettings({ affinity, ejection, slowStartMs }: ServingOptions) {
-  return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, ejection, slowStartMs };
+function pickPoolSettings({ affinity, ejection, slowStartMs, queue }: ServingOptions) {
+  return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, ejection, slowStartMs, queue };
 }

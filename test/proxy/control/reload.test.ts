@@ -20,7 +20,7 @@ const onEvent = () => {};
 const now: ProxyOptions = { ...defaultProxyOptions, backends: [a, b], affinity, onEvent };
 const otherKeys = [{ id: 'k2', secret: Buffer.alloc(32, 2) }, ...affinity.keys];
 
-const balance = ['--policy', '--hash-key', '--slow-start'];
+const balance = ['--policy', '--hash-key', '--slow-start', '--maxconn', '--queue and --queue-timeout'];
 
 /** What differs, the words for live changes, and the words for changes that need a restart. */
 const rows: readonly [
@@ -48,6 +48,7 @@ const rows: readonly [
     [],
   ],
   ['another weight', { backends: [{ ...a, weight: 3 }, b] }, ['a (http://a:1) weighs 3'], []],
+  ['another limit', { backends: [{ ...a, maxconn: 3 }, b] }, ['a (http://a:1) takes 3 requests at once'], []],
   ['the default weight given explicitly', { backends: [{ ...a, weight: 1 }, b] }, [], []],
   [
     'all live ones',
@@ -70,7 +71,13 @@ const rows: readonly [
 
 function live(): Partial<ProxyOptions> {
   const health = { ...now.health, fall: 9 };
-  const choice = { policy: 'random', hashKey: 'header:x', slowStartMs: 1 };
+  const choice = {
+    policy: 'random',
+    hashKey: 'header:x',
+    slowStartMs: 1,
+    maxconn: 5,
+    queue: { ...now.queue, lengthMax: 1 },
+  };
   const ejection = { ...now.ejection, after: 0 };
   return { ...choice, health, ejection, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
 }
