@@ -1,4 +1,4 @@
-import { AffinityCookies } from '#src/proxy/affinity/affinity-cookie.js';
+import { AffinityCookies, makeBrowserId } from '#src/proxy/affinity/affinity-cookie.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
 
 /*
@@ -19,7 +19,12 @@ const cookies = new AffinityCookies({
   sameSite: 'Lax',
   onLost: 'rebind',
 });
-const claims = { backendId: cookies.backendId('backend-1'), incarnation: '9f86d081884c7d65', issuedMs: nowMs };
+const claims = {
+  backendId: cookies.backendId('backend-1'),
+  incarnation: '9f86d081884c7d65',
+  issuedMs: nowMs,
+  browser: makeBrowserId(),
+};
 const browsers = Array.from({ length: crowd }, (_, index) => genuine(nowMs - index));
 const few = browsers.slice(0, 1000);
 const forged = few.map(value => `${value.slice(0, -1)}${value.endsWith('A') ? 'E' : 'A'}`);

@@ -1,6 +1,6 @@
 /**
- * `ready` takes every request. `draining` keeps its bound browsers and takes no new ones. `ejected` is out for a while
- * after a row of 5xx. `down` failed its health checks or was put into maintenance.
+ * `ready` takes every request. `draining` keeps its bound browsers and takes no new ones. `ejected` does the same
+ * for a while after a row of failures. `down` failed its health checks or was put into maintenance.
  */
 export type BackendState = 'ready' | 'draining' | 'down' | 'ejected';
 
@@ -13,8 +13,13 @@ export function isWeight(value: unknown): value is number {
 
 /** One server process behind the proxy, as the dispatcher, the policies and the engine see it. */
 export interface Backend {
-  /** The operator's name for it: `backend-1`, `backend-2`, … in the order given. */
+  /** Its name for people. A backend without a name of its own is called after its place: `backend-1`, `backend-2`. */
   readonly name: string;
+  /**
+   * What cookies and hashes know it by: the name that it was given, or else its origin. It does not depend on the order
+   * of the backends, so all proxies agree on it.
+   */
+  readonly identity: string;
   /** Origin only, for example `http://127.0.0.1:3001`. */
   readonly url: URL;
   readonly state: BackendState;
@@ -37,6 +42,10 @@ export interface BackendView {
   readonly incarnation: string;
   /** Requests in flight on it. */
   readonly inFlight: number;
+  /** The most requests that it takes at once; 0: no limit. */
+  readonly maxconn: number;
+  /** Requests of its bound browsers that wait because it is full. */
+  readonly queued: number;
   /** Browsers that are bound to it. */
   readonly bound: number;
   readonly weight: number;

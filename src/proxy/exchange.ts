@@ -25,6 +25,11 @@ export interface Exchange {
   cookie(name: string, nth?: number): string | undefined;
   /** The value of the named request header (lower case). Several lines are joined by `, `. Undefined: there is none. */
   header(name: string): string | undefined;
+  /**
+   * Set by the dispatcher while the request waits and no attempt runs. The engine calls it when the client's connection
+   * has closed.
+   */
+  onGone?: (() => void) | undefined;
   /** Makes one attempt. Resolves when the answer is complete, or once it is certain that no answer will come. */
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome>;
   /** Ends an attempt that waits for the answer's head as `broken-off`. No effect once the answer has begun. */

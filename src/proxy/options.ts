@@ -1,5 +1,4 @@
 import type { KeyRing } from '../shared/key-ring.js';
-import type { WorkerShare } from './affinity/issue-times.js';
 import type { BackendTls } from './backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
@@ -15,8 +14,12 @@ export interface ProxyOptions {
   readonly backends: readonly {
     readonly name: string;
     readonly url: URL;
+    /** See `Backend.identity`. The name, if the operator gave one; absent: the origin of the URL. */
+    readonly identity?: string;
     /** 1 when absent. */
     readonly weight?: number;
+    /** The most requests that it takes at once; 0: no limit. Absent: `ProxyOptions.maxconn`. */
+    readonly maxconn?: number;
   }[];
   /** A key of `engines/registry.ts`. */
   readonly engine: string;
@@ -26,11 +29,15 @@ export interface ProxyOptions {
   readonly hashKey: string;
   /** Duration of the slow start of a backend that joined or recovered; 0: no slow start. */
   readonly slowStartMs: number;
+  /** The most requests that a backend takes at once, where it has no limit of its own; 0: no limit. */
+  readonly maxconn: number;
+  readonly queue: QueueOptions;
   /** Undefined: affinity is off, and any backend serves any browser. */
   readonly affinity: AffinityOptions | undefined;
   readonly health: HealthOptions;
   /** How long a draining backend keeps its bound browsers (sticky: 300 s, others: 30 s). */
   readonly drainMs: number;
+  readonly ejection: EjectionOptions;
   readonly limits: EngineLimits;
   /** Only TLS is spoken on the port; undefined: plain HTTP. Read by `readTlsPair` or made by `devCertificate`. */
   readonly tls?: TlsPair | undefined;
@@ -64,6 +71,12 @@ export interface AffinityOptions {
   readonly onLost: 'rebind' | 'temporary' | 'strict';
 }
 
+/** The queue of requests whose backends are full (`maxconn`). */
+export interface QueueOptions {
+  readonly lengthMax: number;
+  readonly timeoutMs: number;
+}
+
 export interface HealthOptions {
   readonly path: string;
   readonly everyMs: number;
@@ -72,6 +85,14 @@ export interface HealthOptions {
   readonly timeoutMs: number;
   readonly fall: number;
   readonly rise: number;
+}
+
+export interface EjectionOptions {
+  /** This many failures in a row eject a backend: it takes no new browsers. 0: never. */
+  readonly after: number;
+  /** Duration of the first ejection. The second lasts twice as long, and so on. */
+  readonly forMs: number;
+  readonly forMsMax: number;
 }
 
 /** Events are edges: one event when a backend goes down, not one per probe. */
@@ -115,6 +136,12 @@ export interface RunningProxy {
   readonly failed: Promise<string>;
   /** Stops accepting and probing, and waits at most `graceMs` for requests in flight. Idempotent. */
   close(graceMs: number): Promise<void>;
+}
+
+/** One of the processes that serve side by side: number `nth`, counted from 0, of `of`. */
+export interface WorkerShare {
+  readonly nth: number;
+  readonly of: number;
 }
 
 /** The options of the serving part. Plain data, so it can be sent to another process. */

@@ -26,6 +26,17 @@ function buildUnavailable(sent: boolean): OwnAnswer {
   return { status: 503, outcome: sent ? 'unknown' : 'not-sent', reason, headers };
 }
 
+/** The request found its backends full, and could not wait or waited for too long. `sent`: see `buildUnavailable`. */
+export function buildOverloaded(end: 'full' | 'timeout', sent: boolean): OwnAnswer {
+  const reason =
+    end === 'full'
+      ? 'The servers are busy, and too many requests wait already; try again in a second.'
+      : 'The servers are busy, and none became free in time; try again in a second.';
+  const error = `connection_limit_reached; details="queue ${end}"` as const;
+  const headers = { ...buildProxyStatus(error, sent), 'retry-after': retryAfterS };
+  return { status: 503, outcome: sent ? 'unknown' : 'not-sent', reason, headers };
+}
+
 /** A backend received the request, and its answer never began. */
 function buildBrokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): OwnAnswer {
   const late = reason === 'http_response_timeout';
@@ -38,7 +49,12 @@ function buildBrokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): O
   };
 }
 
+type ProxyError =
+  | AttemptFailure
+  | 'destination_unavailable'
+  | `connection_limit_reached; details="${'queue full' | 'queue timeout'}"`;
+
 /** Builds the field of RFC 9209. `outcome` is an extension parameter (§2.2): whether resending is safe. */
-function buildProxyStatus(error: AttemptFailure | 'destination_unavailable', sent: boolean): Record<string, string> {
+function buildProxyStatus(error: ProxyError, sent: boolean): Record<string, string> {
   return { 'proxy-status': `holdfast; error=${error}; outcome=${sent ? 'unknown' : 'not-sent'}` };
 }

@@ -7,7 +7,7 @@ import {
   nothingAdded,
   type Outcome,
 } from './exchange.js';
-import { buildOwnAnswer, type OwnAnswer } from './own-answers.js';
+import { buildOverloaded, buildOwnAnswer, type OwnAnswer } from './own-answers.js';
 import type { Member } from './pool/member.js';
 import type { BackendPool } from './pool/pool.js';
 import { fitsBudget, mayRetry, needsRetryBudget } from './retry.js';
@@ -41,9 +41,10 @@ const affinityHeaders: Readonly<Record<BrokenReason, HeaderEdits['request']>> = 
 };
 
 /*
- * arrival -> cookie? -> usable? -> that backend  -> send -> outcome -> retry? -> own answer, if no backend answered
- *                         else  -> policy among ready ------^             |
- *                                  backends not tried yet <---- yes ------+
+ * arrival -> cookie? -> usable? -> that backend  -> full? -> send -> outcome -> retry? -> own answer, if no backend
+ *                         else  -> policy among ready ---^     ^                  |        answered
+ *                                  backends not tried yet      queue              |
+ *                                         ^------------------------------ yes ----+
  */
 export class RequestDispatcher {
   readonly #parts: ProxyParts;
@@ -60,14 +61,18 @@ export class RequestDispatcher {
     const state = new RequestState(exchange, onServed !== undefined);
     state.binding = this.#readBinding(state);
     if (!exchange.upgrade) this.#inFlight.requests += 1;
-    let member = this.#choose(state);
+    const entering = this.#enter(state);
+    let member = entering instanceof Promise ? await entering : entering;
     while (member !== undefined) {
-      const slot = pool.begin(member, exchange);
       const outcome = await exchange.send(member, new AttemptEdits(this.#parts, state, member));
-      pool.end(member, slot, outcome);
+      pool.end(member, state.slot, outcome);
       metrics.attempt(member.name, outcome.kind);
       state.recordAttempt(member, outcome);
-      member = this.#mayRetry(state, outcome) ? this.#chooseAnother(state, member, outcome) : undefined;
+      if (!this.#mayRetry(state, member, outcome)) break;
+      state.binding = this.#markLost(state, member);
+      const again = this.#enter(state);
+      member = again instanceof Promise ? await again : again;
+      if (member !== undefined) this.#countRetry(state, outcome);
     }
     if (!exchange.upgrade) this.#inFlight.requests -= 1;
     if (state.usesBudget) this.#inFlight.retries -= 1;
@@ -83,41 +88,88 @@ export class RequestDispatcher {
     return binding;
   }
 
-  /** Returns the browser's own backend if it has one. Otherwise the policy chooses. */
-  #choose({ exchange, binding, tried }: RequestState): Member | undefined {
-    const { pool, policy } = this.#parts;
-    if (binding.owner !== undefined && binding.broken === undefined) return binding.owner;
-    if (this.#mustWait(binding)) return undefined;
-    const candidates = pool.candidates(tried);
-    return candidates.length === 0 ? undefined : policy(candidates, exchange);
+  /**
+   * Chooses a backend and takes one of its slots. Undefined: no backend can take the request. Only a pool with limits
+   * needs a promise.
+   */
+  #enter(state: RequestState): Member | undefined | Promise<Member | undefined> {
+    const { pool } = this.#parts;
+    if (pool.limited) return this.#waitForSlot(state);
+    const member = this.#choose(state);
+    if (member !== undefined) state.slot = pool.begin(member, state.exchange);
+    return member;
   }
 
-  #mayRetry({ exchange, tried, usesBudget }: RequestState, outcome: Outcome): boolean {
+  /** Waits in the queue while the backends that may serve the request are full. */
+  async #waitForSlot(state: RequestState): Promise<Member | undefined> {
+    const { pool, metrics } = this.#parts;
+    const { exchange, tried } = state;
+    const sinceMs = performance.now();
+    for (;;) {
+      const member = this.#choose(state);
+      if (member === undefined) return undefined;
+      if (member.hasSlot) {
+        state.slot = pool.begin(member, exchange);
+        return member;
+      }
+      const { home } = state.binding;
+      const result = await pool.queue.wait({ exchange, home, tried, waitedMs: performance.now() - sinceMs });
+      if (result.kind === 'again') {
+        this.#recheck(state);
+        continue;
+      }
+      metrics.queued(result.kind === 'slot' ? 'served' : result.kind);
+      if (result.kind === 'slot') {
+        state.slot = result.slot;
+        return result.member;
+      }
+      state.queueEnd = result.kind;
+      return undefined;
+    }
+  }
+
+  /** Decides again about the binding of a request that has waited. */
+  #recheck(state: RequestState): void {
+    const { affinity, metrics } = this.#parts;
+    const { binding, trace } = state;
+    if (affinity === undefined) return;
+    state.binding = affinity.recheck(binding);
+    if (binding.home !== undefined && state.binding.home === undefined) countAffinity(metrics, trace, 'rebound');
+  }
+
+  /** Returns the browser's own backend if it has one. Otherwise the policy chooses. */
+  #choose({ exchange, binding, tried }: RequestState): Member | undefined {
+    const { pool, policy, affinity } = this.#parts;
+    if (binding.home !== undefined) return binding.home;
+    if (this.#mustWait(binding)) return undefined;
+    const candidates = pool.candidates(tried);
+    if (candidates.length === 0) return undefined;
+    return affinity?.chooseStandIn(binding, candidates) ?? policy(candidates, exchange);
+  }
+
+  #mayRetry({ exchange, binding, tried, usesBudget }: RequestState, member: Member, outcome: Outcome): boolean {
     if (outcome.kind === 'answered') return false;
     const { method, replayable } = exchange;
-    if (!mayRetry({ method, outcome, triesMade: tried.length, replayable })) return false;
+    const bound = binding.home === member;
+    if (!mayRetry({ method, outcome, triesMade: tried.length, replayable, bound })) return false;
     if (usesBudget || !needsRetryBudget(outcome) || fitsBudget(this.#inFlight)) return true;
     this.#parts.metrics.withheldRetry();
     return false;
   }
 
-  #chooseAnother(state: RequestState, failed: Member, outcome: Outcome): Member | undefined {
-    state.binding = this.#markLost(state, failed);
-    const member = this.#choose(state);
-    if (member === undefined) return undefined;
+  #countRetry(state: RequestState, outcome: Outcome): void {
     if (outcome.kind === 'refused' || outcome.kind === 'broken-off') this.#parts.metrics.retry(outcome.kind);
     if (needsRetryBudget(outcome) && !state.usesBudget) {
       state.usesBudget = true;
       this.#inFlight.retries += 1;
     }
-    return member;
   }
 
   /** Marks the binding as broken when the browser's own backend has just failed. */
   #markLost({ binding, trace }: RequestState, member: Member): Binding {
-    if (binding.owner !== member || binding.broken !== undefined) return binding;
+    if (binding.home !== member) return binding;
     countAffinity(this.#parts.metrics, trace, 'rebound');
-    return { ...binding, broken: 'down' };
+    return { ...binding, home: undefined, broken: binding.broken ?? 'down' };
   }
 
   #mustWait(binding: Binding): boolean {
@@ -125,8 +177,10 @@ export class RequestDispatcher {
   }
 
   #finish(state: RequestState): void {
-    const { binding, last, sent, arrivedMs, tried } = state;
-    if (last?.kind !== 'answered')
+    const { binding, last, sent, arrivedMs, tried, queueEnd } = state;
+    if (queueEnd !== undefined)
+      this.#refuse(state, queueEnd === 'abandoned' ? undefined : buildOverloaded(queueEnd, sent));
+    else if (last?.kind !== 'answered')
       this.#refuse(state, buildOwnAnswer(this.#mustWait(binding) ? undefined : last, sent));
     // The duration of a tunnel says nothing about response times.
     else if (last.status !== 101)
@@ -149,6 +203,10 @@ class RequestState {
   readonly trace: RequestTrace | undefined;
   binding = unbound;
   last: Outcome | undefined = undefined;
+  /** Its slot at the present backend. */
+  slot = -1;
+  /** Why it waits no longer for a full backend; undefined: it did not wait, or got a slot. */
+  queueEnd: 'full' | 'timeout' | 'abandoned' | undefined = undefined;
   /** A backend may have carried out the request. */
   sent = false;
   /** One retry of this exchange counts against the retry budget. */

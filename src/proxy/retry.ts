@@ -20,16 +20,32 @@ export function isIdempotent(method: string): boolean {
  * `refused` proves that the backend received nothing, so any method may be retried. After `broken-off` the request may
  * have been carried out, so only idempotent methods are retried. A body that is no longer whole cannot be sent again in
  * either case. All other outcomes are final.
+ *
+ * `bound`: the backend of this attempt holds the browser's session. Then only an outcome that `losesBackend` allows
+ * another backend.
  */
 export function mayRetry(attempt: {
   readonly method: string;
   readonly outcome: Outcome;
   readonly triesMade: number;
   readonly replayable: boolean;
+  readonly bound: boolean;
 }): boolean {
-  if (attempt.triesMade >= triesMax || !attempt.replayable) return false;
-  if (attempt.outcome.kind === 'refused') return true;
-  return attempt.outcome.kind === 'broken-off' && isIdempotent(attempt.method);
+  const { method, outcome, triesMade, replayable, bound } = attempt;
+  if (triesMade >= triesMax || !replayable) return false;
+  if (bound && !losesBackend(outcome)) return false;
+  if (outcome.kind === 'refused') return true;
+  return outcome.kind === 'broken-off' && isIdempotent(method);
+}
+
+/**
+ * Whether the backend is lost: a connection to it failed, or a check has marked it down. A backend that is slow, or gave
+ * a malformed answer, is still there and still holds its sessions.
+ */
+export function losesBackend(outcome: Outcome): boolean {
+  if (outcome.kind === 'refused') return true;
+  if (outcome.kind !== 'broken-off') return false;
+  return outcome.reason === 'connection_terminated' || outcome.reason === 'marked_down';
 }
 
 /**

@@ -1,7 +1,6 @@
 import { unknownName } from '../shared/unknown-name.js';
 import { Affinity } from './affinity/affinity.js';
 import { AffinityCookies } from './affinity/affinity-cookie.js';
-import { IssueTimes } from './affinity/issue-times.js';
 import { engines } from './engines/registry.js';
 import type { Engine, Exchange } from './exchange.js';
 import { Frontend } from './front/frontend.js';
@@ -29,8 +28,6 @@ export class Serving implements TrafficServer {
   readonly #options: ServingOptions;
   readonly #pool: BackendPool;
   readonly #metrics = new ProxyMetrics();
-  /** Kept when a reload replaces the affinity. */
-  readonly #issueTimes: IssueTimes;
   #setup: RoutingSetup;
   #log: AccessLog | undefined;
   /** Lines lost by logs that are closed. */
@@ -45,7 +42,6 @@ export class Serving implements TrafficServer {
   constructor(options: ServingOptions, pool: BackendPool) {
     this.#options = options;
     this.#pool = pool;
-    this.#issueTimes = new IssueTimes(options.share);
     this.#setup = this.#buildSetup(options);
     const { make } = findEntry('engine', options.engine, engines);
     const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
@@ -103,7 +99,11 @@ export class Serving implements TrafficServer {
   counts(): readonly [ProxyCounts] {
     const { counts } = this.#metrics;
     const lostLogLines = this.#lostLines + (this.#log?.lost ?? 0);
-    Object.assign(counts.vitals, readVitals(), { lostLogLines, connections: this.#engine.connections });
+    Object.assign(counts.vitals, readVitals(), {
+      lostLogLines,
+      connections: this.#engine.connections,
+      queued: this.#pool.queue.length,
+    });
     return [counts];
   }
 
@@ -116,7 +116,7 @@ export class Serving implements TrafficServer {
 
   #buildSetup(options: ServingOptions): RoutingSetup {
     const policy = makePolicy(options);
-    const affinity = makeAffinity(options, this.#issueTimes);
+    const affinity = makeAffinity(options);
     const dispatcher = new RequestDispatcher({
       pool: this.#pool,
       policy,
@@ -137,8 +137,8 @@ async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undef
   return AccessLog.open(accessLog);
 }
 
-function makeAffinity({ affinity }: ServingOptions, issueTimes: IssueTimes): Affinity | undefined {
-  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost, issueTimes);
+function makeAffinity({ affinity }: ServingOptions): Affinity | undefined {
+  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost);
 }
 
 function makePolicy({ policy, hashKey }: ServingOptions): RoutingPolicy {

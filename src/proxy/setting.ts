@@ -9,6 +9,11 @@ export type ValueFormat =
   /** `64KiB`, or a number of bytes. */
   | { readonly is: 'size'; readonly minBytes: number; readonly maxBytes: number };
 
+export const hourMs = 3_600_000;
+
+/** A time of at least a millisecond. A timer of Node fires at once when it is set to more than 24 days. */
+export const time = { is: 'duration', minMs: 1, maxMs: 24 * hourMs } as const satisfies ValueFormat;
+
 /** One setting of `holdfast proxy`: a flag on the command line, and a key of the configuration file. */
 export interface Setting {
   readonly type: 'string' | 'number' | 'boolean';

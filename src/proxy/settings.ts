@@ -1,12 +1,9 @@
 import { engines } from './engines/registry.js';
 import { routingPolicies } from './routing-policies/registry.js';
-import type { Setting, ValueFormat } from './setting.js';
-
-const hourMs = 3_600_000;
-/** A timer of Node fires at once when it is set to more than 24 days. */
-const timerMsMax = 24 * hourMs;
-
-const time = { is: 'duration', minMs: 1, maxMs: timerMsMax } as const;
+import { hourMs, type Setting, time, type ValueFormat } from './setting.js';
+import { affinitySettings } from './settings/affinity.js';
+import { healthSettings } from './settings/health.js';
+import { queueSettings } from './settings/queue.js';
 
 /** The fields that all limits share. */
 const limit = {
@@ -17,8 +14,9 @@ const limit = {
 } as const;
 
 /**
- * All settings of the proxy. The command line, `--help`, the configuration file, the rules of a reload and the flags that
- * the lab passes on are computed from this table. CONTRIBUTING.md says what else a new flag needs.
+ * All settings of the proxy; some groups have files of their own in `settings/`. The command line, `--help`, the
+ * configuration file, the rules of a reload and the flags that the lab passes on are computed from this table.
+ * CONTRIBUTING.md says what else a new flag needs.
  */
 export const settings = {
   host: {
@@ -70,7 +68,8 @@ export const settings = {
     type: 'string',
     list: true,
     group: 'Backends and load balancing:',
-    describe: 'origin of one of your backends; a name and a weight if you like: red=http://…,weight=3; repeatable',
+    describe:
+      'origin of one of your backends; if you like with a name, a weight and a maxconn: red=http://…,weight=3,maxconn=10; repeatable',
     option: 'backends',
     reload: 'special',
     chosenByLab: true,
@@ -100,113 +99,9 @@ export const settings = {
     option: 'slowStartMs',
     reload: 'live',
   },
-  mode: {
-    type: 'string',
-    default: 'sticky',
-    group: 'Affinity:',
-    describe: 'how sessions are kept',
-    chosenByLab: true,
-  },
-  affinity: {
-    type: 'string',
-    choices: ['on', 'off'],
-    group: 'Affinity:',
-    describe: 'binds each browser to one backend, or not; default: as the mode says',
-    option: 'affinity',
-    reload: 'special',
-  },
-  'on-lost-affinity': {
-    type: 'string',
-    choices: ['rebind', 'temporary', 'strict'],
-    default: 'rebind',
-    group: 'Affinity:',
-    describe: 'when the bound backend is gone: use another one for good, for now only, or answer 503',
-    option: 'affinity',
-    reload: 'special',
-  },
-  'secrets-file': {
-    type: 'string',
-    path: true,
-    group: 'Affinity:',
-    describe:
-      'key ring of the affinity cookie, id:hex,id:hex, newest first (or HOLDFAST_SECRETS); shared by all proxies',
-    option: 'affinity',
-    reload: 'special',
-  },
-  pool: {
-    type: 'string',
-    default: '',
-    group: 'Affinity:',
-    describe: 'name of this pool, part of the cookie name',
-    option: 'affinity',
-    reload: 'special',
-  },
-  'same-site': {
-    type: 'string',
-    choices: ['Lax', 'Strict', 'None'],
-    default: 'Lax',
-    group: 'Affinity:',
-    describe: 'the SameSite attribute of the affinity cookie',
-    option: 'affinity',
-    reload: 'special',
-  },
-  'health-path': {
-    type: 'string',
-    default: '/health',
-    group: 'Health and drain:',
-    describe: 'the path that health checks request',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
-  },
-  'health-interval': {
-    type: 'string',
-    format: time,
-    default: '2s',
-    group: 'Health and drain:',
-    describe: 'time between two health checks of a backend',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
-  },
-  'health-timeout': {
-    type: 'string',
-    format: time,
-    default: '2s',
-    group: 'Health and drain:',
-    describe: 'time limit of a health check',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
-  },
-  'health-fall': {
-    type: 'number',
-    format: { is: 'count', min: 1, max: 100 },
-    default: 3,
-    group: 'Health and drain:',
-    describe: 'failed checks in a row after which a backend is down',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
-  },
-  'health-rise': {
-    type: 'number',
-    format: { is: 'count', min: 1, max: 100 },
-    default: 2,
-    group: 'Health and drain:',
-    describe: 'good checks in a row after which it is up again',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
-  },
-  drain: {
-    type: 'string',
-    format: time,
-    group: 'Health and drain:',
-    describe: 'how long a drain keeps bound browsers (300s; without affinity 30s)',
-    option: 'drainMs',
-    reload: 'live',
-  },
+  ...queueSettings,
+  ...affinitySettings,
+  ...healthSettings,
   'connect-timeout': {
     type: 'string',
     format: time,

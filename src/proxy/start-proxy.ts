@@ -13,10 +13,15 @@ export const defaultProxyOptions = {
   hashKey: 'address',
   // The minimum of AWS ALB.
   slowStartMs: 30_000,
+  maxconn: 0,
+  // HAProxy's "timeout queue" is its connect time-out, for which its manual shows 5 s.
+  queue: { lengthMax: 1000, timeoutMs: 5000 },
   // HAProxy: inter 2000, fall 3, rise 2.
   health: { path: '/health', everyMs: 2000, transitionMs: 500, timeoutMs: 2000, fall: 3, rise: 2 },
   // AWS ALB uses 300 s for a sticky target.
   drainMs: 300_000,
+  // Envoy: 5 failures in a row, at most 300 s. nginx: fail_timeout=10s.
+  ejection: { after: 5, forMs: 10_000, forMsMax: 300_000 },
   trusted: [],
   limits: {
     // Linux retransmits a lost SYN after 1 s and 3 s. One lost packet must not cost a session.

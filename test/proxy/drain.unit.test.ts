@@ -9,11 +9,14 @@ const drain = (proxy: TestProxy, name: string) => proxy.admin('PUT', `/backends/
 const toldTo = (toys: readonly Toy[], name: string) =>
   toys.find(toy => toy.name === name)?.seen.at(-1)?.headers['holdfast-affinity'];
 
-/** Returns the cookie of a browser that is bound to that backend. */
+/** Returns the cookie of a browser that is bound to that backend, and was seen again. */
 async function boundTo(proxy: TestProxy, name: string): Promise<string | undefined> {
   for (let i = 0; i < 10; i += 1) {
     const answer = await proxy.ask('/');
-    if (answer.text === name) return cookieOf(answer);
+    if (answer.text !== name) continue;
+    const cookie = cookieOf(answer);
+    await proxy.as(cookie);
+    return cookie;
   }
   throw new Error(`no browser was bound to ${name} in ten tries`);
 }
@@ -57,6 +60,30 @@ describe('proxy: drain', () => {
       expect((await proxy.as(cookieOf(moved))).text)
         .to.equal(moved.text)
         .and.not.equal('backend-2');
+    }));
+
+  it('is not kept open by clients that never send their cookie, such as bots', () =>
+    withPool(three, {}, async proxy => {
+      for (let i = 0; i < 6; i += 1) await proxy.ask('/');
+      expect(await proxy.view('backend-2')).to.include({ bound: 0 });
+      await drain(proxy, 'backend-2');
+      expect(proxy.events.at(-1)).to.deep.equal({ kind: 'drained', backend: 'backend-2', reason: 'empty' });
+    }));
+
+  it('that ended early still keeps a browser whose cookie comes back within the window, and not after it', () =>
+    withPool(three, {}, async (proxy, ...toys) => {
+      let cookie: string | undefined;
+      while (cookie === undefined) {
+        const answer = await proxy.ask('/');
+        if (answer.text === 'backend-2') cookie = cookieOf(answer);
+      }
+      await drain(proxy, 'backend-2');
+      expect(await proxy.view('backend-2')).to.include({ drained: true });
+      const late = await proxy.as(cookie);
+      expect([late.text, late.headers['set-cookie']]).to.deep.equal(['backend-2', undefined]);
+      await proxy.admin('PUT', '/backends/backend-2', { state: 'drain', windowMs: 0 });
+      const moved = await proxy.as(cookie);
+      expect(toldTo(toys, moved.text)).to.equal('broken; reason=draining');
     }));
 
   it('ends at once when no browser is bound and nothing is in flight', () =>

@@ -3,6 +3,7 @@ import type { AttemptFailure, Exchange, Outcome } from '#src/proxy/exchange.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
 import { RequestDispatcher } from '#src/proxy/proxy.js';
 import { roundRobin } from '#src/proxy/routing-policies/round-robin.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { ProxyMetrics } from '#src/proxy/telemetry/metrics.js';
 
 /** An exchange whose attempts end when the test says so, so that the number in flight does not depend on speed. */
@@ -47,6 +48,7 @@ const answered: Outcome = { kind: 'answered', status: 200 };
 async function withDispatcher(exchanges: readonly Held[], use: (scene: Scene) => Promise<void>): Promise<void> {
   const pool = new BackendPool({
     drainMs: 0,
+    ejection: defaultProxyOptions.ejection,
     boundIdleMs: 0,
     slowStartMs: 0,
     now: () => 0,

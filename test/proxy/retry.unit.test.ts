@@ -16,22 +16,28 @@ const once = ['POST', 'PATCH', 'LOCK', 'CONNECT', 'PURGE', 'get', 'Put', ''];
 describe('retry', () => {
   it('tries another backend after a refusal, whatever the method', () => {
     for (const method of [...repeatable, ...once]) {
-      expect(mayRetry({ method, outcome: refused, triesMade: 1, replayable: true }), method).to.equal(true);
+      expect(mayRetry({ method, outcome: refused, triesMade: 1, replayable: true, bound: false }), method).to.equal(
+        true,
+      );
     }
   });
 
   it('tries another backend after a break only for an idempotent method', () => {
     for (const method of repeatable) {
-      expect(mayRetry({ method, outcome: brokenOff, triesMade: 1, replayable: true }), method).to.equal(true);
+      expect(mayRetry({ method, outcome: brokenOff, triesMade: 1, replayable: true, bound: false }), method).to.equal(
+        true,
+      );
     }
     for (const method of once) {
-      expect(mayRetry({ method, outcome: brokenOff, triesMade: 1, replayable: true }), method).to.equal(false);
+      expect(mayRetry({ method, outcome: brokenOff, triesMade: 1, replayable: true, bound: false }), method).to.equal(
+        false,
+      );
     }
   });
 
   it('tries at most two more backends', () => {
     const allowed = [1, 2, 3, 4].filter(triesMade =>
-      mayRetry({ method: 'GET', outcome: refused, triesMade, replayable: true }),
+      mayRetry({ method: 'GET', outcome: refused, triesMade, replayable: true, bound: false }),
     );
     expect(allowed).to.deep.equal([1, 2]);
     expect(triesMax).to.equal(3);
@@ -39,14 +45,25 @@ describe('retry', () => {
 
   it('never retries once the replay buffer has lost a part of the body', () => {
     for (const outcome of [refused, brokenOff]) {
-      expect(mayRetry({ method: 'PUT', outcome, triesMade: 1, replayable: false })).to.equal(false);
+      expect(mayRetry({ method: 'PUT', outcome, triesMade: 1, replayable: false, bound: false })).to.equal(false);
     }
   });
 
   it('never retries an answered, a cut or an abandoned request', () => {
     for (const outcome of over) {
-      expect(mayRetry({ method: 'GET', outcome, triesMade: 1, replayable: true }), outcome.kind).to.equal(false);
+      expect(mayRetry({ method: 'GET', outcome, triesMade: 1, replayable: true, bound: false }), outcome.kind).to.equal(
+        false,
+      );
     }
+  });
+
+  it('leaves the backend of a bound browser only when a connection failed or a check marked the backend down', () => {
+    const allows = (outcome: Outcome) =>
+      mayRetry({ method: 'GET', outcome, triesMade: 1, replayable: true, bound: true });
+    const reasons = ['http_response_timeout', 'marked_down', 'connection_terminated', 'http_protocol_error'] as const;
+    const lost = reasons.filter(reason => allows({ kind: 'broken-off', reason }));
+    expect(lost).to.deep.equal(['marked_down', 'connection_terminated']);
+    expect([allows(refused), ...over.map(allows)]).to.deep.equal([true, false, false, false, false]);
   });
 
   it('counts retries after a time-out against the budget, but not those after a lost server', () => {

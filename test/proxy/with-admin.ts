@@ -163,6 +163,8 @@ function view(number: number): BackendView {
     state: 'ready',
     incarnation: `boot-${number}`,
     inFlight: 0,
+    maxconn: 0,
+    queued: 0,
     bound: number,
     weight: 1,
     share: 1,

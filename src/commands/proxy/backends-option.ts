@@ -2,7 +2,7 @@ import { isWeight, weightExpected } from '../../proxy/backends.js';
 import type { ProxyOptions } from '../../proxy/options.js';
 import { UsageError } from '../lib/errors.js';
 
-/** `url` or `name=url`, with a weight or without; what a URL must be is for `parseUrl` to say. Throws for a name or an origin that comes twice. */
+/** Parses `url` or `name=url`, each with or without a weight and a limit. `parseUrl` checks the URL. Throws for a name or an origin that comes twice. */
 export function nameGivenBackends(
   texts: readonly string[],
   parseUrl: (text: string) => URL,
@@ -11,19 +11,22 @@ export function nameGivenBackends(
   const given = texts.map(text => parseBackend(text, parseUrl));
   refuseTwice(given.map(({ url }) => url.origin));
   refuseTwice(given.flatMap(({ name }) => name ?? []));
-  return nameBackends(given, known);
+  return nameBackends(given, known).map((backend, index) => ({
+    ...backend,
+    identity: given[index]?.name ?? backend.url.origin,
+  }));
 }
 
 /** The names end up in paths of the admin API and in labels of metrics. */
-function parseBackend(text: string, parseUrl: (text: string) => URL): GivenBackend & { readonly weight: number } {
+function parseBackend(text: string, parseUrl: (text: string) => URL): GivenBackend & Omit<WrittenBackend, 'address'> {
   const [, name, url = ''] = /^(?:([^=:/]*)=)?(.*)$/s.exec(text) ?? [];
   if (name !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)) {
     throw new UsageError(
       `--backend "${text}": expected a name of letters, digits, ".", "_" and "-" before the "=", as in red=http://127.0.0.1:3001.`,
     );
   }
-  const { address, weight } = withWeight(url);
-  return { name, url: parseUrl(address), weight };
+  const { address, ...rest } = parseAddress(url);
+  return { name, url: parseUrl(address), ...rest };
 }
 
 function refuseTwice(words: readonly string[]): void {
@@ -43,11 +46,11 @@ interface NamedBackend {
 }
 
 /**
- * The names by which backends are known to the operator, and by which cookies lead to them. One without a name of its
- * own is called after its place, `backend-1`, `backend-2`; so every proxy that is started with the same list says the same.
+ * Gives each backend the name by which the operator knows it. One without a name of its own is called after its place,
+ * `backend-1`, `backend-2`. Such a name is for display only: cookies know the backend by its origin.
  *
  * `known`, from origin to name, are those that had a name here before. An origin keeps its name when the list around it
- * changes, and no origin gets a name that another origin had: browsers would be bound to the wrong server.
+ * changes, and no origin gets a name that another origin had: an order of the operator would reach the wrong server.
  */
 export function nameBackends<T extends GivenBackend>(
   given: readonly T[],
@@ -72,14 +75,24 @@ function freeName(place: number, places: number, taken: ReadonlySet<string>): st
   return `backend-${next}`;
 }
 
-/** `http://127.0.0.1:3001,weight=3`: the address, which is not checked here, and the weight, 1 when absent. */
-export function withWeight(text: string): { readonly address: string; readonly weight: number } {
-  const comma = text.indexOf(',');
-  if (comma === -1) return { address: text, weight: 1 };
-  const digits = /^weight=(\d{1,4})$/.exec(text.slice(comma + 1))?.[1];
-  const weight = Number(digits);
-  if (isWeight(weight)) return { address: text.slice(0, comma), weight };
+interface WrittenBackend {
+  /** Not checked here. */
+  readonly address: string;
+  /** 1 when it is not given. */
+  readonly weight: number;
+  readonly maxconn?: number;
+}
+
+/** Parses `http://127.0.0.1:3001,weight=3,maxconn=10`. */
+export function parseAddress(text: string): WrittenBackend {
+  const [address = '', ...words] = text.split(',');
+  const given = words.map(word => /^(weight|maxconn)=(\d{1,7})$/.exec(word));
+  const values = new Map(given.map(match => [match?.[1], Number(match?.[2])]));
+  const weight = values.get('weight') ?? 1;
+  const maxconn = values.get('maxconn');
+  if (values.size === words.length && !values.has(undefined) && isWeight(weight))
+    return { address, weight, ...(maxconn !== undefined && { maxconn }) };
   throw new UsageError(
-    `--backend "${text}": expected behind the comma a weight, ${weightExpected}, such as http://127.0.0.1:3001,weight=3.`,
+    `--backend "${text}": expected behind the address ",weight=N", ${weightExpected}, and ",maxconn=N", such as http://127.0.0.1:3001,weight=3,maxconn=10.`,
   );
 }

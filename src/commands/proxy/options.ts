@@ -36,9 +36,12 @@ export function proxyOptions(
     backends: nameGivenBackends(backends, parseOrigin, known),
     engine: parseKey('engine', args.engine, engines),
     ...balanceOptions(args),
+    maxconn: readNumber('maxconn', args),
+    queue: { lengthMax: readNumber('queue', args), timeoutMs: readNumber('queue-timeout', args) },
     affinity: affinity ? affinityOptions(args, keys) : undefined,
     health: healthOptions(args),
     drainMs: drainMs(args),
+    ejection: ejectionOptions(args),
     limits: readLimits(args),
     ...tlsOptions(args),
     namesBackends: args['name-backends'],
@@ -77,6 +80,15 @@ function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
   };
 }
 
+function ejectionOptions(args: ProxyArgs): ProxyOptions['ejection'] {
+  const [forMs, forMsMax] = [readNumber('eject-time', args), readNumber('eject-time-max', args)];
+  if (forMs > forMsMax)
+    throw new UsageError(
+      `--eject-time ${args['eject-time']} is longer than --eject-time-max ${args['eject-time-max']}: raise the maximum.`,
+    );
+  return { after: readNumber('eject-after', args), forMs, forMsMax };
+}
+
 /** Bound browsers may need minutes to finish; without affinity a drain only waits for what is in flight. */
 export function drainMs(args: ProxyArgs): number {
   if (args.drain !== undefined) return readNumber('drain', args);
@@ -84,11 +96,16 @@ export function drainMs(args: ProxyArgs): number {
 }
 
 function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): AffinityOptions {
+  const [idleMs, absoluteMs] = [readNumber('affinity-idle', args), readNumber('affinity-absolute', args)];
+  if (idleMs > absoluteMs)
+    throw new UsageError(
+      `--affinity-idle ${args['affinity-idle']} is longer than --affinity-absolute ${args['affinity-absolute']}: raise the second one.`,
+    );
   return {
     pool: parsePool(args.pool),
     keys,
-    idleMs: 30 * 60_000,
-    absoluteMs: 8 * 3_600_000,
+    idleMs,
+    absoluteMs,
     sameSite: args['same-site'],
     onLost: args['on-lost-affinity'],
   };

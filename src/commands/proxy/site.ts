@@ -57,7 +57,7 @@ function renamedByRestart(options: ProxyOptions, restarted: ProxyOptions): strin
   return options.backends.flatMap(({ name, url: { origin } }, index) => {
     const other = restarted.backends[index]?.name;
     if (other === undefined || other === name) return [];
-    return `${origin} is ${name} here and would be ${other} after a restart, and at another proxy: its browsers would be bound anew. To keep them write ${name}=${origin}`;
+    return `${origin} is ${name} here and would be ${other} after a restart: the admin API and the metrics would use that name then`;
   });
 }
 

@@ -1,17 +1,20 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import { checkKeys } from '../../shared/key-ring.js';
 import type { AffinityOptions } from '../options.js';
 
 /*
- * <version> . <key id> . <backend id> . <incarnation, base64url> . <issued, ms> . <last seen, ms> . <MAC>
+ * <version> . <key id> . <backend id> . <incarnation, base64url> . <issued, ms> . <last seen, ms> . <browser id> . <MAC>
+ *
+ * Version 1 has no browser id. Its issue time stands for the browser until the cookie is renewed.
  *
  * The MAC covers everything before it, as text, and is itself compared as text. So each cookie has exactly one
  * spelling. No character can be changed, not even the two unused bits at the end of the MAC's base64url.
  */
-const version = '1';
+const version = '2';
 const shape =
-  /^1\.([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{0,172})\.(\d{1,15})\.(\d{1,15})\.([A-Za-z0-9_-]{43})$/;
-const valueCharsMax = version.length + 32 + 22 + 172 + 15 + 15 + 43 + 6;
+  /^[12]\.([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{0,172})\.(\d{1,15})\.(\d{1,15})(?:\.([A-Za-z0-9_-]{16}))?\.([A-Za-z0-9_-]{43})$/;
+const browserIdChars = 16;
+const valueCharsMax = version.length + 32 + 22 + 172 + 15 + 15 + browserIdChars + 43 + 7;
 
 /** The longest incarnation, in bytes of UTF-8; `issue` throws on a longer one. */
 export const incarnationBytesMax = 128;
@@ -31,24 +34,29 @@ export type AffinityReading =
   /** No cookie came. */
   | { readonly kind: 'none' }
   /** Genuine and in date. The caller checks whether the backend still exists in that incarnation. */
-  | {
-      readonly kind: 'bound';
-      readonly backendId: string;
-      readonly incarnation: string;
-      readonly issuedMs: number;
-      readonly seenMs: number;
-    }
+  | ({ readonly kind: 'bound' } & Claims)
+  /** Genuine, but idle or bound for too long, or dated in the future. */
+  | ({ readonly kind: 'expired' } & Claims)
   /**
-   * `forged`: malformed, or the MAC is wrong. `expired`: genuine, but idle or bound for too long, or dated in the
-   * future. `unknown`: well formed, but signed by a key outside the ring (retired, or of another installation).
+   * `forged`: malformed, or the MAC is wrong. `unknown`: well formed, but signed by a key outside the ring (retired, or
+   * of another installation).
    */
-  | { readonly kind: 'bad'; readonly reason: 'forged' | 'expired' | 'unknown' };
+  | { readonly kind: 'bad'; readonly reason: 'forged' | 'unknown' };
+
+/** The content of a genuine cookie. */
+export interface Claims {
+  readonly backendId: string;
+  readonly incarnation: string;
+  readonly issuedMs: number;
+  readonly seenMs: number;
+  /** A random id, which the cookie keeps through every renewal of the binding. */
+  readonly browser: string;
+}
 
 type Bound = Extract<AffinityReading, { kind: 'bound' }>;
 
 const none: AffinityReading = { kind: 'none' };
 const forged = { kind: 'bad', reason: 'forged' } as const;
-const expired = { kind: 'bad', reason: 'expired' } as const;
 const unknown = { kind: 'bad', reason: 'unknown' } as const;
 
 /** A key of the ring, split by purpose: the signing part never makes backend ids. */
@@ -69,7 +77,8 @@ interface Jar {
 /**
  * Signs and reads the cookie that binds a browser to one incarnation of one backend.
  *
- * A backend id is the first 128 bits of an HMAC of pool and name under the newest key. It is opaque without the secret,
+ * A backend id is the first 128 bits of an HMAC of pool and identity (`Backend.identity`) under the newest key. It is
+ * opaque without the secret,
  * and equal on every proxy with the same secret. An id made under an older key is translated when its cookie is read,
  * so a rotation moves no browser. To rotate, put the new key last in the ring of every proxy, then first. Drop the old
  * key `absoluteMs` later.
@@ -80,7 +89,7 @@ export class AffinityCookies {
   readonly #keys: ReadonlyMap<string, Key>;
   readonly #plain: Jar;
   readonly #tls: Jar;
-  readonly #idsByName = new Map<string, string>();
+  readonly #idsByIdentity = new Map<string, string>();
   /** Maps an id under any key of the ring to the id under the newest key. */
   readonly #currentIds = new Map<string, string>();
 
@@ -102,8 +111,8 @@ export class AffinityCookies {
 
   /** Returns the id of a backend. Call it when the backend joins: an id made under an older key is translated only if
    * its backend is known. */
-  backendId(name: string): string {
-    return this.#idsByName.get(name) ?? this.#register(name);
+  backendId(identity: string): string {
+    return this.#idsByIdentity.get(identity) ?? this.#register(identity);
   }
 
   read(value: string | undefined, secure: boolean, nowMs: number): AffinityReading {
@@ -112,15 +121,11 @@ export class AffinityCookies {
     const jar = this.#jar(secure);
     const known = jar.verified.get(value.slice(-keyChars));
     const reading = known?.value === value ? known.bound : this.#verify(value, jar);
-    return reading.kind === 'bound' && !this.#inDate(reading, nowMs) ? expired : reading;
+    return reading.kind === 'bound' && !this.#inDate(reading, nowMs) ? { ...reading, kind: 'expired' } : reading;
   }
 
   /** Builds the whole value of a Set-Cookie line. `nowMs` becomes the date last seen. */
-  issue(
-    claims: { readonly backendId: string; readonly incarnation: string; readonly issuedMs: number },
-    secure: boolean,
-    nowMs: number,
-  ): string {
+  issue(claims: Omit<Claims, 'seenMs'>, secure: boolean, nowMs: number): string {
     const incarnation = Buffer.from(claims.incarnation);
     if (incarnation.length > incarnationBytesMax) {
       throw new RangeError(
@@ -128,8 +133,9 @@ export class AffinityCookies {
       );
     }
     const { name, attributes } = this.#jar(secure);
-    const dates = `${Math.trunc(claims.issuedMs)}.${Math.trunc(nowMs)}`;
-    const signed = `${version}.${this.#signing.id}.${claims.backendId}.${incarnation.toString('base64url')}.${dates}`;
+    const backend = `${claims.backendId}.${incarnation.toString('base64url')}`;
+    const browser = `${Math.trunc(claims.issuedMs)}.${Math.trunc(nowMs)}.${claims.browser}`;
+    const signed = `${version}.${this.#signing.id}.${backend}.${browser}`;
     return `${name}=${signed}.${computeMac(this.#signing, name, signed)}${attributes}`;
   }
 
@@ -141,18 +147,20 @@ export class AffinityCookies {
     return secure ? this.#tls : this.#plain;
   }
 
-  #register(name: string): string {
-    const current = computeId(this.#signing, this.#options.pool, name);
-    this.#idsByName.set(name, current);
-    for (const key of this.#keys.values()) this.#currentIds.set(computeId(key, this.#options.pool, name), current);
-    // Cookies read before this name was known still hold their old ids.
+  #register(identity: string): string {
+    const { pool } = this.#options;
+    const current = computeId(this.#signing, pool, identity);
+    this.#idsByIdentity.set(identity, current);
+    for (const key of this.#keys.values()) this.#currentIds.set(computeId(key, pool, identity), current);
+    // Cookies read before this backend was known still hold their old ids.
     this.#plain.verified.clear();
     this.#tls.verified.clear();
     return current;
   }
 
   #verify(value: string, jar: Jar): AffinityReading {
-    const [, keyId = '', backendId = '', incarnation = '', issued, seen, given = ''] = shape.exec(value) ?? [];
+    const [, keyId = '', backendId = '', incarnation = '', issued = '', seen, browser, given = ''] =
+      shape.exec(value) ?? [];
     if (keyId === '') return forged;
     const key = this.#keys.get(keyId);
     if (key === undefined) return unknown;
@@ -164,6 +172,7 @@ export class AffinityCookies {
       incarnation: Buffer.from(incarnation, 'base64url').toString(),
       issuedMs: Number(issued),
       seenMs: Number(seen),
+      browser: copyText(browser ?? issued.padStart(browserIdChars, '0')),
     };
     const kept = copyText(value);
     jar.verified.set(kept.slice(-keyChars), { value: kept, bound });
@@ -204,9 +213,9 @@ function computeMac(key: Key, cookieName: string, signed: string): string {
   return createHmac('sha256', key.mac).update(`${cookieName} ${signed}`).digest('base64url');
 }
 
-function computeId(key: Key, pool: string, name: string): string {
+function computeId(key: Key, pool: string, identity: string): string {
   const digest = createHmac('sha256', key.naming)
-    .update(`${pool || defaultPool} ${name}`)
+    .update(`${pool || defaultPool} ${identity}`)
     .digest();
   return digest.subarray(0, 16).toString('base64url');
 }
@@ -214,6 +223,11 @@ function computeId(key: Key, pool: string, name: string): string {
 /** Copies a slice. A slice keeps its source text alive, so each cached cookie would hold a whole head. */
 function copyText(slice: string): string {
   return Buffer.from(slice, 'latin1').toString('latin1');
+}
+
+/** Makes the id of a browser: 96 random bits. */
+export function makeBrowserId(): string {
+  return randomBytes((browserIdChars * 3) / 4).toString('base64url');
 }
 
 /**

@@ -1,26 +1,35 @@
 import { type AddedHeader, type AnswerHead, type Exchange, nothingAdded } from '../exchange.js';
 import type { AffinityOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
-import type { AffinityCookies, AffinityReading } from './affinity-cookie.js';
-import type { IssueTimes } from './issue-times.js';
+import { chooseByKey } from '../rendezvous-hash.js';
+import { type AffinityCookies, type AffinityReading, type Claims, makeBrowserId } from './affinity-cookie.js';
 
 /** Why a browser's cookie does not lead to a backend. `forged` counts as no cookie, so the backend is not told. */
 export type BrokenReason = 'down' | 'draining' | 'expired' | 'reborn' | 'unknown' | 'forged';
 
-type Claims = Extract<AffinityReading, { kind: 'bound' }>;
-
 /** The meaning of a browser's cookie for one exchange. */
 export interface Binding {
-  /** The content of the cookie; undefined when there is no valid one. */
+  /** The content of the cookie; undefined when it is not genuine. */
   readonly claims: Claims | undefined;
   /** The backend that the cookie names, usable or not. */
   readonly owner: Member | undefined;
+  /**
+   * The backend that holds the browser's session: the request goes there. It is the owner of a binding that is in force.
+   * It is also the owner of an expired one, if that backend is ready and the same boot.
+   */
+  readonly home: Member | undefined;
   readonly broken: BrokenReason | undefined;
   /** The previous binding broke, and no backend has been told yet. */
   readonly untold: boolean;
 }
 
-export const unbound: Binding = { claims: undefined, owner: undefined, broken: undefined, untold: false };
+export const unbound: Binding = {
+  claims: undefined,
+  owner: undefined,
+  home: undefined,
+  broken: undefined,
+  untold: false,
+};
 
 /** Maximum number of browsers whose next request carries a notice. Above it, the oldest entry is forgotten. */
 const untoldMax = 4096;
@@ -34,20 +43,20 @@ export class Affinity {
   readonly #onLost: AffinityOptions['onLost'];
   readonly #ids = new WeakMap<Member, string>();
   readonly #members = new Map<string, Member>();
-  /** Issue times of bindings that were renewed because the answer revealed a new boot. */
-  readonly #untold = new Set<number>();
-  readonly #issueTimes: IssueTimes;
+  /** Browsers whose binding was renewed because the answer revealed a new boot. */
+  readonly #untold = new Set<string>();
+  readonly #makeBrowserId: () => string;
 
-  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], issueTimes: IssueTimes) {
-    this.#issueTimes = issueTimes;
+  constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], makeId = makeBrowserId) {
     this.#cookies = cookies;
     this.#onLost = onLost;
+    this.#makeBrowserId = makeId;
   }
 
   /** Adds a backend, once, before the first exchange that could be bound to it (see `AffinityCookies.backendId`). */
   join(member: Member): void {
     for (const [id, other] of this.#members) if (other.removed) this.#members.delete(id);
-    const id = this.#cookies.backendId(member.name);
+    const id = this.#cookies.backendId(member.identity);
     this.#ids.set(member, id);
     this.#members.set(id, member);
   }
@@ -56,30 +65,45 @@ export class Affinity {
     return this.#cookies.nameFor(exchange.secure);
   }
 
+  /** Reads the binding. A browser counts as bound to a backend from the first time that its cookie comes back. */
   readBinding(exchange: Exchange, nowMs: number): Binding {
     const reading = this.#read(exchange, nowMs);
     if (reading.kind === 'none') return unbound;
     if (reading.kind === 'bad') return { ...unbound, broken: reading.reason };
     const owner = this.#members.get(reading.backendId);
-    const broken = owner === undefined || owner.removed ? 'unknown' : findBrokenReason(owner, reading);
-    if (broken === undefined) owner?.bound.see(reading.issuedMs, nowMs);
-    const untold = broken === undefined && this.#untold.size > 0 && this.#untold.delete(reading.issuedMs);
-    return { claims: reading, owner, broken, untold };
+    if (reading.kind === 'expired') {
+      const home = owner !== undefined && canTakeBack(owner, reading) ? owner : undefined;
+      return { claims: reading, owner, home, broken: 'expired', untold: false };
+    }
+    const broken = findBrokenReason(owner, reading);
+    if (broken !== undefined) return { claims: reading, owner, home: undefined, broken, untold: false };
+    owner?.bound.see(reading.browser, nowMs);
+    const untold = this.#untold.size > 0 && this.#untold.delete(reading.browser);
+    return { claims: reading, owner, home: owner, broken, untold };
+  }
+
+  /** Checks a binding again, for a request that has waited. */
+  recheck(binding: Binding): Binding {
+    const { claims, owner, home, broken } = binding;
+    if (claims === undefined || home === undefined) return binding;
+    if (broken !== undefined) return canTakeBack(home, claims) ? binding : { ...binding, home: undefined };
+    const reason = findBrokenReason(owner, claims);
+    return reason === undefined ? binding : { ...binding, home: undefined, broken: reason };
   }
 
   /**
    * Reads the first valid copy. A browser sends a stray copy (longer path, other domain) with each request, and a new
-   * cookie cannot replace it. When all copies are bad, the first one counts.
+   * cookie cannot replace it. Without a valid copy, an expired one counts, or else the first one.
    */
   #read(exchange: Exchange, nowMs: number): AffinityReading {
     const name = this.cookieName(exchange);
     const { secure } = exchange;
-    const first = this.#cookies.read(exchange.cookie(name), secure, nowMs);
-    for (let nth = 1; first.kind === 'bad' && nth < copiesMax; nth += 1) {
+    let best = this.#cookies.read(exchange.cookie(name), secure, nowMs);
+    for (let nth = 1; (best.kind === 'bad' || best.kind === 'expired') && nth < copiesMax; nth += 1) {
       const other = this.#cookies.read(exchange.cookie(name, nth), secure, nowMs);
-      if (other.kind === 'bound') return other;
+      if (other.kind === 'bound' || (other.kind === 'expired' && best.kind === 'bad')) best = other;
     }
-    return first;
+    return best;
   }
 
   /**
@@ -91,34 +115,58 @@ export class Affinity {
     return this.#onLost === 'strict' && binding.broken === 'down';
   }
 
-  /** Returns a cookie for the answer of `member` when the binding changed or needs a refresh, else nothing. */
-  renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[] {
-    const { claims } = binding;
-    const same = claims !== undefined && binding.owner === member && member.isBoot(claims.incarnation, claims.issuedMs);
-    if (same && !this.#cookies.needsRefresh(claims, nowMs)) return nothingAdded;
-    if (this.#onLost === 'temporary' && binding.broken === 'down') return nothingAdded;
-    const backendId = this.#ids.get(member);
-    if (backendId === undefined) return nothingAdded;
-    if (!same && claims !== undefined) binding.owner?.bound.forget(claims.issuedMs);
-    const issuedMs = same ? claims.issuedMs : this.#issueTimes.next(nowMs);
-    member.bound.see(issuedMs, nowMs);
-    if (!same && binding.owner === member && binding.broken === undefined) this.#rememberUntold(issuedMs);
-    // Another proxy may have known a newer boot when it wrote the name into the cookie.
-    const incarnation = (same && claims.incarnation) || member.bootName;
-    const identity = { backendId, incarnation, issuedMs };
-    return [['set-cookie', this.#cookies.issue(identity, exchange.secure, nowMs)], ...markPrivate(head)];
+  /**
+   * Chooses the backend that stands in while the browser's own one is away (temporary affinity). The browser gets the
+   * same one for each request, as long as that one can be used. Undefined: the policy chooses.
+   */
+  chooseStandIn({ claims, broken }: Binding, candidates: readonly Member[]): Member | undefined {
+    if (this.#onLost !== 'temporary' || broken !== 'down' || claims === undefined) return undefined;
+    return chooseByKey(claims.browser, candidates);
   }
 
-  #rememberUntold(issuedMs: number): void {
-    this.#untold.add(issuedMs);
+  /** Returns a cookie for the answer of `member` when the binding changed or needs a refresh, else nothing. */
+  renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[] {
+    const { claims, owner, broken } = binding;
+    const same = claims !== undefined && owner === member && broken !== 'expired' && isSameBoot(member, claims);
+    if (same && !this.#cookies.needsRefresh(claims, nowMs)) return nothingAdded;
+    if (this.#onLost === 'temporary' && broken === 'down') return nothingAdded;
+    const backendId = this.#ids.get(member);
+    if (backendId === undefined) return nothingAdded;
+    if (!same && claims !== undefined) owner?.bound.forget(claims.browser);
+    const issuedMs = same ? claims.issuedMs : nowMs;
+    const browser = same ? claims.browser : this.#makeBrowserId();
+    if (!same && owner === member && broken === undefined) this.#rememberUntold(browser);
+    // Another proxy may have known a newer boot when it wrote the name into the cookie.
+    const incarnation = (same && claims.incarnation) || member.bootName;
+    const issued = this.#cookies.issue({ backendId, incarnation, issuedMs, browser }, exchange.secure, nowMs);
+    return [['set-cookie', issued], ...markPrivate(head)];
+  }
+
+  #rememberUntold(browser: string): void {
+    this.#untold.add(browser);
     if (this.#untold.size > untoldMax) for (const first of this.#untold) return void this.#untold.delete(first);
   }
 }
 
-function findBrokenReason(owner: Member, { incarnation, issuedMs }: Claims): BrokenReason | undefined {
-  if (!owner.isBoot(incarnation, issuedMs)) return 'reborn';
+/**
+ * Decides whether a binding is given up. The rule of the whole proxy: a binding is given up only when a connection to the
+ * backend failed, a check has marked it down, it was restarted, drained past its window, or removed. The first cause
+ * shows while a request is served: see `losesBackend` in `retry.ts`.
+ */
+function findBrokenReason(owner: Member | undefined, claims: Claims): BrokenReason | undefined {
+  if (owner === undefined || owner.removed) return 'unknown';
+  if (!isSameBoot(owner, claims)) return 'reborn';
   if (owner.keepsBound) return undefined;
   return owner.state === 'draining' ? 'draining' : 'down';
+}
+
+/** Whether the backend may be bound anew to a browser whose binding has expired. */
+function canTakeBack(owner: Member, claims: Claims): boolean {
+  return !owner.removed && owner.state === 'ready' && owner.weight > 0 && isSameBoot(owner, claims);
+}
+
+function isSameBoot(member: Member, { incarnation, issuedMs }: Claims): boolean {
+  return member.isBoot(incarnation, issuedMs);
 }
 
 /** Marks the answer as private. A shared cache would give one browser's binding to others (RFC 9111 §5.2.2.7). */

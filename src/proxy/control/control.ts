@@ -34,8 +34,11 @@ export class Control implements AdminControl {
     const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
     this.#pool = new BackendPool({
       drainMs: options.drainMs,
+      ejection: options.ejection,
       boundIdleMs,
       slowStartMs: options.slowStartMs,
+      maxconn: options.maxconn,
+      queue: options.queue,
       now: Date.now,
       random: Math.random,
       onEvent,
@@ -107,18 +110,27 @@ export class Control implements AdminControl {
   }
 
   /** Adds and probes the new backends before it removes the old ones. Even a full exchange leaves no gap. */
-  async #apply({ options, removed, reweighed }: ReloadPlan, wanted: ProxyOptions['backends']): Promise<void> {
+  async #apply(
+    { options, removed, reweighed, relimited }: ReloadPlan,
+    wanted: ProxyOptions['backends'],
+  ): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#options = options;
-    const { drainMs, slowStartMs, affinity } = options;
-    this.#pool.change({ drainMs, slowStartMs, boundIdleMs: affinity?.idleMs ?? 0 });
+    const { drainMs, ejection, slowStartMs, affinity, maxconn, queue } = options;
+    this.#pool.change({ drainMs, ejection, slowStartMs, maxconn, queue, boundIdleMs: affinity?.idleMs ?? 0 });
     for (const watch of this.#watches.values()) watch.change(options.health);
     // A name that moves to another address must be removed first: a name means one backend, here and in every cookie.
     const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
     for (const backend of first) this.#removeAt(backend);
     await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
     for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
+    for (const { name, maxconn } of relimited) this.#setLimit(name, maxconn);
     for (const backend of later) this.#removeAt(backend);
+  }
+
+  #setLimit(name: string, maxconn: number | undefined): void {
+    const member = this.#pool.find(name);
+    if (member !== undefined) this.#pool.limit(member, maxconn);
   }
 
   /** Removes it, unless the admin API already has. */
@@ -174,8 +186,9 @@ export class Control implements AdminControl {
 
   async metrics(): Promise<string> {
     await this.refresh();
-    const { engine } = this.#options;
-    const all = new ProxyMetrics(() => this.list(), { version: ownVersion, engine, ...this.#past });
+    const { engine, queue } = this.#options;
+    const facts = { version: ownVersion, engine, queueMax: queue.lengthMax, ...this.#past };
+    const all = new ProxyMetrics(() => this.list(), facts);
     for (const counts of this.#server.counts()) all.add(counts);
     return all.text();
   }

@@ -11,6 +11,8 @@ export interface ReloadPlan {
   readonly removed: readonly Backend[];
   /** Backends that stay and get another weight. */
   readonly reweighed: readonly Backend[];
+  /** Backends that stay and get another limit of requests at once. */
+  readonly relimited: readonly Backend[];
   /** The options in force afterwards: the new ones, except those that need a restart. */
   readonly options: ProxyOptions;
   /** The changes in words for the log. They never contain a key or a certificate. */
@@ -29,24 +31,28 @@ for (const [flag, { option, reload, reloadName = `--${flag}` }] of settingEntrie
 }
 
 /**
- * Computes the effect of a reload. A backend is identified by name and origin: if one differs, it is another backend.
+ * Computes the effect of a reload. If the name, the identity or the origin differs, it is another backend.
  */
 export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   const added = next.backends.filter(backend => !hasBackend(now.backends, backend));
   const removed = now.backends.filter(backend => !hasBackend(next.backends, backend));
-  const reweighed = next.backends.filter(
-    backend => hasBackend(now.backends, backend) && !hasTwin(now.backends, backend),
-  );
+  const staying = next.backends.filter(backend => hasBackend(now.backends, backend));
+  const isNew = (part: (backend: Backend) => unknown) => (backend: Backend) =>
+    !now.backends.some(other => hasBackend([other], backend) && part(other) === part(backend));
+  const reweighed = staying.filter(isNew(({ weight = 1 }) => weight));
+  const relimited = staying.filter(isNew(({ maxconn }) => maxconn));
   const changed = listChanged(now, next, 'live');
   return {
     added,
     removed,
     reweighed,
+    relimited,
     options: { ...next, ...keepRestartOptions(now), tls: chooseTls(now, next), onEvent: now.onEvent },
     changes: [
       ...added.map(backend => `${describeBackend(backend)} added`),
       ...removed.map(backend => `${describeBackend(backend)} removed`),
       ...reweighed.map(backend => `${describeBackend(backend)} weighs ${backend.weight ?? 1}`),
+      ...relimited.map(backend => `${describeBackend(backend)} ${describeLimit(backend)}`),
       ...listAffinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
       ...(isDeepStrictEqual(now.tls, chooseTls(now, next)) ? [] : ['the certificate changed']),
       ...changed.map(flag => `${flag} changed`),
@@ -55,13 +61,21 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   };
 }
 
-export function hasBackend(backends: readonly Backend[], { name, url }: Backend): boolean {
-  return backends.some(other => other.name === name && other.url.origin === url.origin);
+export function hasBackend(backends: readonly Backend[], backend: Backend): boolean {
+  const { name, url } = backend;
+  const identity = identityOf(backend);
+  return backends.some(
+    other => other.name === name && other.url.origin === url.origin && identityOf(other) === identity,
+  );
 }
 
-/** Whether the list has the same backend with the same weight. */
-function hasTwin(backends: readonly Backend[], backend: Backend): boolean {
-  return backends.some(other => hasBackend([other], backend) && (other.weight ?? 1) === (backend.weight ?? 1));
+function identityOf({ identity, url }: Backend): string {
+  return identity ?? url.origin;
+}
+
+function describeLimit({ maxconn }: Backend): string {
+  if (maxconn === undefined) return 'has the limit of --maxconn';
+  return maxconn === 0 ? 'has no limit of requests' : `takes ${maxconn} requests at once`;
 }
 
 function describeBackend({ name, url }: Backend): string {
@@ -99,7 +113,8 @@ function listAffinityChanges(now: ProxyOptions['affinity'], next: ProxyOptions['
     ['--pool', now.pool, next.pool],
     ['--same-site', now.sameSite, next.sameSite],
     ['--on-lost-affinity', now.onLost, next.onLost],
-    ['how long an affinity lasts', [now.idleMs, now.absoluteMs], [next.idleMs, next.absoluteMs]],
+    ['--affinity-idle', now.idleMs, next.idleMs],
+    ['--affinity-absolute', now.absoluteMs, next.absoluteMs],
   ];
   return parts.filter(([, before, after]) => !isDeepStrictEqual(before, after)).map(([part]) => part);
 }

@@ -2,15 +2,15 @@
 const browsersMax = 100_000;
 
 /**
- * The browsers bound to one backend, as far as this proxy has seen them. A browser is identified by the issue time of
- * its binding. The proxy never issues the same time twice, and the cookie keeps it through every refresh.
+ * The browsers bound to one backend, as far as this proxy has seen them: those whose cookie came back. A browser is
+ * identified by the random id in its cookie, which every refresh keeps.
  */
 export class BoundBrowsers {
-  /** Maps issue time to the time last seen; the oldest entry comes first. */
-  readonly #seen = new Map<number, number>();
+  /** Maps browser to the time last seen; the oldest entry comes first. */
+  readonly #seen = new Map<string, number>();
   readonly #idleMs: number;
   /** Changes since `takeNews` was last called: time last seen, or undefined for a forgotten browser. */
-  #news: Map<number, number | undefined> | undefined;
+  #news: Map<string, number | undefined> | undefined;
 
   /** A browser not seen for `idleMs` is no longer bound: its cookie has expired. */
   constructor(idleMs: number, keepsNews = false) {
@@ -19,18 +19,18 @@ export class BoundBrowsers {
   }
 
   /** Precise to a hundredth of the idle time, which saves work for a busy browser. */
-  see(issuedMs: number, nowMs: number): void {
-    const seenMs = this.#seen.get(issuedMs);
+  see(browser: string, nowMs: number): void {
+    const seenMs = this.#seen.get(browser);
     if (seenMs !== undefined && nowMs - seenMs < this.#idleMs / 100) return;
-    this.#seen.delete(issuedMs);
-    this.#seen.set(issuedMs, nowMs);
-    this.#news?.set(issuedMs, nowMs);
+    this.#seen.delete(browser);
+    this.#seen.set(browser, nowMs);
+    this.#news?.set(browser, nowMs);
     if (this.#seen.size > browsersMax) this.#dropFirst();
   }
 
-  forget(issuedMs: number): void {
-    this.#seen.delete(issuedMs);
-    this.#news?.set(issuedMs, undefined);
+  forget(browser: string): void {
+    this.#seen.delete(browser);
+    this.#news?.set(browser, undefined);
   }
 
   clear(): void {
@@ -39,23 +39,23 @@ export class BoundBrowsers {
   }
 
   /** Returns the changes for `add` in a process that counts for several. Empty unless `keepsNews` is set. */
-  takeNews(): ReadonlyMap<number, number | undefined> {
-    const news = this.#news ?? new Map<number, undefined>();
+  takeNews(): ReadonlyMap<string, number | undefined> {
+    const news = this.#news ?? new Map<string, undefined>();
     if (news.size > 0) this.#news = new Map();
     return news;
   }
 
-  add(news: ReadonlyMap<number, number | undefined>): void {
-    for (const [issuedMs, seenMs] of news) {
-      if (seenMs === undefined) this.forget(issuedMs);
-      else this.see(issuedMs, seenMs);
+  add(news: ReadonlyMap<string, number | undefined>): void {
+    for (const [browser, seenMs] of news) {
+      if (seenMs === undefined) this.forget(browser);
+      else this.see(browser, seenMs);
     }
   }
 
   count(nowMs: number): number {
-    for (const [issuedMs, seenMs] of this.#seen) {
+    for (const [browser, seenMs] of this.#seen) {
       if (nowMs - seenMs <= this.#idleMs) break;
-      this.#seen.delete(issuedMs);
+      this.#seen.delete(browser);
     }
     return this.#seen.size;
   }

@@ -15,7 +15,10 @@ export interface DrainSettings {
 /** A browser leaves without notice, so the bound browsers of a draining backend are counted this often. */
 const lookMs = 1000;
 
-/** Runs drains. A drain ends when no browser is bound and nothing is in flight, or when its window is over. */
+/**
+ * Runs drains. A drain ends when no browser is bound and nothing is in flight, or when its window is over. A browser that
+ * has made a single request is not known to be bound. If it comes back within the window, the backend still serves it.
+ */
 export class Drains {
   readonly #settings: DrainSettings;
   readonly #timers = new Map<Member, readonly NodeJS.Timeout[]>();
@@ -28,11 +31,11 @@ export class Drains {
   /** Starts the drain of a member. A `windowMs` of 0 ends it at once. */
   begin(member: Member, windowMs: number): void {
     member.drainEndsMs = this.#settings.now() + windowMs;
-    if (windowMs === 0) return void this.#end(member, 'window');
+    if (windowMs === 0) return void this.#endWindow(member);
     this.#settings.onChanged(member);
     this.endTunnels(member, windowMs);
     this.#timers.set(member, [
-      setTimeout(() => this.#end(member, 'window'), windowMs),
+      setTimeout(() => this.#endWindow(member), windowMs),
       setInterval(() => this.look(member), lookMs),
     ]);
     this.look(member);
@@ -42,7 +45,7 @@ export class Drains {
   look(member: Member): void {
     const { refresh } = this.#settings;
     const drain = this.#timers.get(member);
-    if (drain === undefined) return;
+    if (drain === undefined || member.drained) return;
     if (refresh === undefined) this.#endIfEmpty(member);
     else void refresh().then(() => this.#timers.get(member) === drain && this.#endIfEmpty(member));
   }
@@ -67,14 +70,21 @@ export class Drains {
     if (member.inFlightAnywhere === 0 && member.bound.count(this.#settings.now()) === 0) this.#end(member, 'empty');
   }
 
+  #endWindow(member: Member): void {
+    if (member.order !== 'drain') return;
+    member.windowOver = true;
+    this.stop(member);
+    // Ends tunnels that bound browsers opened during the drain.
+    for (const tunnel of tunnelsOf(member)) tunnel.endTunnel();
+    if (member.drained) this.#settings.onChanged(member);
+    else this.#end(member, 'window');
+  }
+
   /** Marks the member as drained. Its state stays `draining` until the operator changes it. */
   #end(member: Member, reason: DrainEnd): void {
     if (member.drained || member.order !== 'drain') return;
     member.drained = true;
-    this.stop(member);
     this.#settings.onChanged(member);
-    // Ends tunnels that bound browsers opened during the drain.
-    for (const tunnel of tunnelsOf(member)) tunnel.endTunnel();
     this.#settings.onEnd(member, reason);
   }
 }

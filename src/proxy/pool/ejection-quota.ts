@@ -1,3 +1,4 @@
+import type { EjectionOptions } from '../options.js';
 import type { Member } from './member.js';
 
 /**
@@ -14,10 +15,11 @@ export class EjectionQuota {
   }
 
   /** Ejects the member if the pool can spare it. `chance` is in [0, 1). */
-  add(member: Member, nowMs: number, chance: number): void {
+  add(member: Member, nowMs: number, chance: number, options: EjectionOptions): void {
     if (member.state !== 'ready' || !this.#hasHalf(1)) return;
-    const lastsMs = member.ejection.begin(nowMs, chance);
-    member.eject(true, `5 failures in a row: out for ${Math.round(lastsMs / 1000)} s`);
+    const lastsMs = member.ejection.begin(nowMs, chance, options);
+    const lasts = lastsMs < 1000 ? `${Math.round(lastsMs)} ms` : `${Math.round(lastsMs / 1000)} s`;
+    member.eject(true, `${options.after} failures in a row: takes nothing new for ${lasts}`);
     this.forget(member);
     this.#timers.set(
       member,

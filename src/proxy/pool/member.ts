@@ -11,6 +11,7 @@ export type Order = 'ready' | 'drain' | 'maint';
 /** All facts that determine a member's state and identity. Plain data: workers copy their members from it. */
 export interface MemberFacts extends BootFacts {
   readonly name: string;
+  readonly identity: string;
   readonly url: string;
   readonly probed: boolean;
   readonly healthy: boolean;
@@ -18,15 +19,22 @@ export interface MemberFacts extends BootFacts {
   readonly ejected: boolean;
   readonly order: Order;
   readonly drained: boolean;
+  readonly windowOver: boolean;
   readonly drainEndsMs: number;
   readonly weight: number;
+  /** The most requests that it takes at once, in all processes together; 0: no limit. */
+  readonly maxconn: number;
   readonly returnedMs: number;
 }
 
 /** Options for a backend that enters the pool. */
 export interface Joining {
+  /** See `Backend.identity`. Its origin when absent. */
+  readonly identity?: string;
   /** 1 when absent. */
   readonly weight?: number;
+  /** The limit of all backends when absent. */
+  readonly maxconn?: number;
   /** It joins a proxy that already serves. */
   readonly joins?: boolean;
 }
@@ -50,14 +58,25 @@ export interface MemberSettings {
  */
 export class Member implements Backend {
   readonly name: string;
+  readonly identity: string;
   readonly url: URL;
   readonly inFlight = new InFlight();
   readonly bound: BoundBrowsers;
   readonly ejection = new Ejection();
   /** The drain is over: nothing is left, or the window has passed. */
   drained = false;
+  /** The window of the drain has passed: it keeps no browser any more. */
+  windowOver = false;
   /** It left the pool, so its later outcomes have no effect. */
   removed = false;
+  /** Its own limit of requests at once, of all processes together; undefined: the limit of all backends. */
+  ownMaxconn: number | undefined;
+  /** The limit that holds; 0: none. */
+  maxconn = 0;
+  /** The part of the limit for this process. */
+  slotsMax = Number.POSITIVE_INFINITY;
+  /** The number of requests that wait for it in other processes. */
+  queuedElsewhere = 0;
   /** When its drain window ends, by the wall clock. */
   drainEndsMs = 0;
   /** When its slow start began, by the wall clock; 0: never. */
@@ -80,8 +99,11 @@ export class Member implements Backend {
   #order: Order = 'ready';
   readonly #settings: MemberSettings;
 
-  constructor(name: string, url: URL, settings: MemberSettings, { weight = 1, joins = false }: Joining = {}) {
+  constructor(name: string, url: URL, settings: MemberSettings, joining: Joining = {}) {
+    const { identity = url.origin, weight = 1, maxconn, joins = false } = joining;
+    this.ownMaxconn = maxconn;
     this.name = name;
+    this.identity = identity;
     this.url = url;
     this.bound = new BoundBrowsers(settings.boundIdleMs, settings.onLearnt !== undefined);
     this.#weight = weight;
@@ -93,6 +115,11 @@ export class Member implements Backend {
   /** In flight in this process and in others. */
   get inFlightAnywhere(): number {
     return this.inFlight.size + this.inFlightElsewhere;
+  }
+
+  /** Whether it can take one more request. */
+  get hasSlot(): boolean {
+    return this.inFlight.size < this.slotsMax;
   }
 
   get state(): BackendState {
@@ -160,14 +187,18 @@ export class Member implements Backend {
     return this.#order;
   }
 
-  /** Whether the browsers bound to it may go on using it. */
+  /**
+   * Whether the browsers bound to it may go on using it. An ejected backend answers, and holds their sessions: one client
+   * can cause its failures.
+   */
   get keepsBound(): boolean {
-    return this.#state === 'ready' || (this.#state === 'draining' && !this.drained);
+    return this.#state === 'ready' || this.#state === 'ejected' || (this.#state === 'draining' && !this.windowOver);
   }
 
   obey(order: Order): void {
     this.#order = order;
     this.drained = false;
+    this.windowOver = false;
     if (order === 'maint') this.#cold = true;
     this.#updateState(order === 'ready' ? 'taken back by the operator' : `${order} by the operator`);
   }
@@ -206,10 +237,11 @@ export class Member implements Backend {
   }
 
   get facts(): MemberFacts {
-    const { name, url, suspect, drained, drainEndsMs, weight, returnedMs } = this;
+    const { name, identity, url, suspect, drained, windowOver, drainEndsMs, weight, maxconn, returnedMs } = this;
     return {
       ...this.#boots.facts,
       name,
+      identity,
       url: url.origin,
       probed: this.#probed,
       healthy: this.#healthy,
@@ -217,8 +249,10 @@ export class Member implements Backend {
       ejected: this.#ejected,
       order: this.#order,
       drained,
+      windowOver,
       drainEndsMs,
       weight,
+      maxconn,
       returnedMs,
     };
   }
@@ -231,7 +265,9 @@ export class Member implements Backend {
     this.#ejected = facts.ejected;
     this.#order = facts.order;
     this.suspect = facts.suspect;
+    this.ownMaxconn = facts.maxconn;
     this.drained = facts.drained;
+    this.windowOver = facts.windowOver;
     this.drainEndsMs = facts.drainEndsMs;
     this.weight = facts.weight;
     this.returnedMs = facts.returnedMs;

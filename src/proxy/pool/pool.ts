@@ -1,15 +1,24 @@
 import type { Backend, BackendView } from '../backends.js';
 import type { Exchange, Outcome } from '../exchange.js';
+import type { EjectionOptions, QueueOptions, WorkerShare } from '../options.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
 import { EjectionQuota } from './ejection-quota.js';
 import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
+import { RequestQueue } from './request-queue.js';
 import { SlowStart } from './slow-start.js';
 
 export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'onReturn' | 'onLearnt'> {
   readonly drainMs: number;
+  readonly ejection: EjectionOptions;
   /** Duration of the slow start of a backend that joined or recovered; 0: no slow start. */
   readonly slowStartMs: number;
+  /** The limit of requests at once of a backend that has none of its own; absent or 0: no limit. */
+  readonly maxconn?: number;
+  /** Absent: no request waits for a full backend. */
+  readonly queue?: QueueOptions;
+  /** The part of every limit that this process has; absent: the whole limit. */
+  readonly share?: WorkerShare | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   /** Called when a backend should be probed at once. */
@@ -22,6 +31,8 @@ export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'on
   readonly primary?: Primary;
 }
 
+type Changeable = Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'ejection' | 'slowStartMs' | 'maxconn' | 'queue'>;
+
 export interface Primary {
   /** Reports a row of failures. The primary ejects the member if the pool can spare it. */
   failures(member: Member): void;
@@ -29,24 +40,29 @@ export interface Primary {
   learnt(member: Member, incarnation: string, asked: number): void;
 }
 
-/** Remembers names of removed backends with their boot counts. The limit is far above any pool. */
+/** Remembers removed backends with their boot counts. The limit is far above any pool. */
 const leftMax = 1024;
 
 /** All backends: which can be chosen, which drain, which are ejected. It does not probe and reads no cookie. */
 export class BackendPool {
   #settings: PoolSettings;
   readonly #members: Member[] = [];
-  readonly #left = new Map<string, number>();
+  /** By identity. */
+  readonly #left = new Map<string, { readonly name: string; readonly boot: number }>();
   readonly #drains: Drains;
   readonly #ejected = new EjectionQuota(this.#members);
   /** Cached candidates for an exchange without earlier tries; undefined: must be computed again. */
   #untried: readonly Member[] | undefined;
   readonly #slowStart: SlowStart;
+  readonly queue: RequestQueue;
+  /** Some backend has a limit of requests at once. */
+  #limited = false;
   #named = 0;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
     this.#slowStart = new SlowStart(settings.slowStartMs, settings.now);
+    this.queue = new RequestQueue(this, shareQueue(settings));
     this.#drains = new Drains({
       now: settings.now,
       refresh: settings.refresh,
@@ -59,14 +75,21 @@ export class BackendPool {
     return this.#members;
   }
 
+  /** Whether a request may have to wait for a slot of a backend. */
+  get limited(): boolean {
+    return this.#limited;
+  }
+
   find(name: string): Member | undefined {
     return this.#members.find(member => member.name === name);
   }
 
-  /** Applies to later drains and slow starts. A running drain keeps its window. */
-  change(settings: Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'slowStartMs'>): void {
+  /** Applies to later drains, ejections, slow starts and waits. A running drain or ejection keeps its time. */
+  change(settings: Changeable): void {
     this.#settings = { ...this.#settings, ...settings };
     this.#slowStart.lastsMs = settings.slowStartMs;
+    this.queue.change(shareQueue(this.#settings));
+    for (const member of this.#members) this.#applyLimit(member);
   }
 
   /** Adds a backend. Without a name it gets the next name that this pool has never used. */
@@ -78,9 +101,10 @@ export class BackendPool {
     const settings = { ...this.#settings, onStateChange, onReturn, onLearnt };
     const member: Member = new Member(name, url, settings, joining);
     // It was not watched meanwhile. Browsers bound to the last counted boot must not count as bound.
-    const boots = this.find(name)?.boot ?? this.#left.get(name);
+    const boots = this.#left.get(member.identity)?.boot;
     if (boots !== undefined) member.countFrom(boots + 1);
     this.#members.push(member);
+    this.#applyLimit(member);
     this.#ejected.keepHalf();
     return member;
   }
@@ -95,16 +119,23 @@ export class BackendPool {
     this.#slowStart.forget(removed);
     this.#stopTimers(removed);
     this.#ejected.keepHalf();
-    this.#left.set(name, removed.boot);
+    this.queue.review();
+    this.#left.set(removed.identity, { name, boot: removed.boot });
     if (this.#left.size > leftMax) this.#left.delete(this.#left.keys().next().value ?? '');
     return removed;
   }
 
   /**
-   * Returns the backends for an exchange without a usable binding. Suspect ones are used only when no other is left.
+   * Returns the backends for an exchange without a usable binding. Suspect ones are used only when no other is left, and
+   * so are full ones.
    */
   candidates(tried: readonly Backend[]): readonly Member[] {
     this.#slowStart.update();
+    if (this.#limited) return selectFree(this.#usable(tried));
+    return this.#usable(tried);
+  }
+
+  #usable(tried: readonly Backend[]): readonly Member[] {
     if (tried.length > 0) return selectUsable(this.#members.filter(member => !tried.includes(member)));
     this.#untried ??= selectUsable(this.#members);
     return this.#untried;
@@ -117,6 +148,7 @@ export class BackendPool {
 
   end(member: Member, slot: number, outcome: Outcome): void {
     member.inFlight.delete(slot);
+    if (this.queue.length > 0) this.queue.serve(member);
     // A removed backend is not ejected, probed or reported.
     if (member.removed) return;
     if (isFailure(outcome)) this.#countFailure(member);
@@ -128,6 +160,21 @@ export class BackendPool {
   weigh(member: Member, weight: number): void {
     member.weight = weight;
     this.#ejected.keepHalf();
+  }
+
+  /** Sets its own limit of requests at once. Undefined: the limit of all backends. */
+  limit(member: Member, maxconn: number | undefined): void {
+    member.ownMaxconn = maxconn;
+    this.#applyLimit(member);
+  }
+
+  #applyLimit(member: Member): void {
+    const { maxconn = 0, share } = this.#settings;
+    const before = member.maxconn;
+    member.maxconn = member.ownMaxconn ?? maxconn;
+    member.slotsMax = member.maxconn === 0 ? Number.POSITIVE_INFINITY : computeShare(member.maxconn, share);
+    this.#limited = this.#members.some(each => each.maxconn > 0);
+    if (member.maxconn !== before) this.#changed(member);
   }
 
   suspect(member: Member): void {
@@ -155,7 +202,7 @@ export class BackendPool {
     const outcome: Outcome = { kind: 'broken-off', reason: 'marked_down' };
     for (const exchange of [...member.inFlight]) {
       const { method, replayable } = exchange;
-      if (mayRetry({ method, outcome, triesMade: 1, replayable })) exchange.breakOff();
+      if (mayRetry({ method, outcome, triesMade: 1, replayable, bound: false })) exchange.breakOff();
     }
   }
 
@@ -172,30 +219,33 @@ export class BackendPool {
 
   /** In a worker: copies the primary's facts, and releases or ends what is in flight here accordingly. */
   adopt(member: Member, facts: MemberFacts): void {
-    const { healthy, drained, drainEndsMs } = member.facts;
+    const { healthy, windowOver, drainEndsMs } = member.facts;
     member.adopt(facts);
+    this.#applyLimit(member);
     this.#slowStart.track(member);
     if (healthy && !facts.healthy) this.#release(member);
     if (facts.order !== 'drain') this.#drains.stop(member);
-    else if (facts.drained && !drained) this.#drains.endTunnels(member, 0);
+    else if (facts.windowOver && !windowOver) this.#drains.endTunnels(member, 0);
     else if (facts.drainEndsMs !== drainEndsMs)
       this.#drains.endTunnels(member, facts.drainEndsMs - this.#settings.now());
   }
 
   view(member: Member): BackendView {
     this.#slowStart.update();
-    const { name, url, state, incarnation, drained, weight, share } = member;
+    const { name, url, state, incarnation, drained, weight, share, maxconn } = member;
     const bound = member.bound.count(this.#settings.now());
     const inFlight = member.inFlightAnywhere;
-    return { name, url: url.origin, state, incarnation, inFlight, bound, drained, weight, share };
+    const queued = this.queue.lengthFor(member) + member.queuedElsewhere;
+    return { name, url: url.origin, state, incarnation, inFlight, maxconn, queued, bound, drained, weight, share };
   }
 
   close(): void {
     for (const member of this.#members) this.#stopTimers(member);
+    this.queue.close();
   }
 
   #countFailure(member: Member): void {
-    if (!member.ejection.recordFailure() || member.state !== 'ready') return;
+    if (!member.ejection.recordFailure(this.#settings.ejection) || member.state !== 'ready') return;
     const { primary } = this.#settings;
     if (primary === undefined) {
       this.ejectIfSpared(member);
@@ -207,17 +257,20 @@ export class BackendPool {
   }
 
   ejectIfSpared(member: Member): void {
-    this.#ejected.add(member, this.#settings.now(), this.#settings.random());
+    const { now, random, ejection } = this.#settings;
+    this.#ejected.add(member, now(), random(), ejection);
   }
 
   #nextName(): string {
+    const names = new Set([...this.#members, ...this.#left.values()].map(({ name }) => name));
     do this.#named += 1;
-    while (this.find(`backend-${this.#named}`) !== undefined || this.#left.has(`backend-${this.#named}`));
+    while (names.has(`backend-${this.#named}`));
     return `backend-${this.#named}`;
   }
 
   #changed(member: Member): void {
     this.#untried = undefined;
+    this.queue.review();
     this.#settings.onFacts?.(member);
   }
 
@@ -231,6 +284,21 @@ function selectUsable(members: readonly Member[]): readonly Member[] {
   const ready = members.filter(({ state, weight }) => state === 'ready' && weight > 0);
   const sound = ready.filter(({ suspect }) => !suspect);
   return sound.length > 0 ? sound : ready;
+}
+
+function selectFree(members: readonly Member[]): readonly Member[] {
+  const free = members.filter(({ hasSlot }) => hasSlot);
+  return free.length > 0 ? free : members;
+}
+
+/** Computes the part of a limit for one of several processes. It is at least 1. */
+function computeShare(limit: number, { nth, of }: WorkerShare = { nth: 0, of: 1 }): number {
+  return Math.max(1, Math.floor(limit / of) + (nth < limit % of ? 1 : 0));
+}
+
+function shareQueue({ queue, share }: Pick<PoolSettings, 'queue' | 'share'>): QueueOptions {
+  const { lengthMax, timeoutMs } = queue ?? { lengthMax: 0, timeoutMs: 0 };
+  return { lengthMax: Math.ceil(lengthMax / (share?.of ?? 1)), timeoutMs };
 }
 
 function isFailure(outcome: Outcome): boolean {

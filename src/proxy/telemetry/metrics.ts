@@ -22,6 +22,8 @@ type Sample = readonly [labels: Record<string, string | number>, value: number];
 export interface ProxyFacts {
   readonly version: string;
   readonly engine: string;
+  /** The most requests that may wait for full backends. */
+  readonly queueMax: number;
   readonly startedMs: number;
   readonly reloads: Readonly<Record<'applied' | 'refused', number>>;
   /** When new options were last applied; the start time if they never were. */
@@ -39,7 +41,7 @@ export class ProxyMetrics {
 
   /** `list` and `facts` provide what is shown beside the counts. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
-    const { affinity, attempts, retries, withheld, turnedAway, answered, own } = this.counts;
+    const { affinity, attempts, retries, withheld, queued, turnedAway, answered, own } = this.counts;
     this.#counter('requests_total', 'Requests that got an answer, by status and source.', ['status', 'from'], () => [
       ...buildStatusSamples(answered, { from: 'backend' }),
       ...buildStatusSamples(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
@@ -64,6 +66,9 @@ export class ProxyMetrics {
     );
     this.#counter('retries_withheld_total', 'Retries that did not fit the budget, by their cause.', ['after'], () =>
       labelSamples(withheld, 'after'),
+    );
+    this.#counter('queued_requests_total', 'Requests that found their backends full, by outcome.', ['outcome'], () =>
+      labelSamples(queued, 'outcome'),
     );
     this.#counter(
       'connections_turned_away_total',
@@ -95,6 +100,11 @@ export class ProxyMetrics {
 
   withheldRetry(): void {
     this.counts.withheld.timeout += 1;
+  }
+
+  /** Counts how the wait of a request for a full backend ended. */
+  queued(outcome: keyof ProxyCounts['queued']): void {
+    this.counts.queued[outcome] += 1;
   }
 
   turnedAway(reason: TurnedAway): void {
@@ -174,6 +184,7 @@ export class ProxyMetrics {
     const { vitals } = this.counts;
     this.#counter('process_cpu_seconds_total', 'CPU time, user and system.', [], () => [[{}, vitals.cpuSeconds]]);
     this.#gauge('connections', 'Open client connections.', [], () => [[{}, vitals.connections]]);
+    this.#gauge('queue_length', 'Requests that wait for full backends.', [], () => [[{}, vitals.queued]]);
     this.#gauge('process_resident_memory_bytes', 'Memory in use.', [], () => [[{}, vitals.residentBytes]]);
     this.#counter(
       'event_loop_seconds_total',
@@ -186,9 +197,10 @@ export class ProxyMetrics {
     ]);
   }
 
-  #facts({ version, engine, startedMs, reloads, reloadedMs }: ProxyFacts): void {
+  #facts({ version, engine, queueMax, startedMs, reloads, reloadedMs }: ProxyFacts): void {
     const build = { version, engine, node: process.version };
     this.#gauge('build_info', 'Always 1; the labels name the build.', Object.keys(build), () => [[build, 1]]);
+    this.#gauge('queue_limit', 'The most requests that may wait for full backends.', [], () => [[{}, queueMax]]);
     this.#gauge('process_start_time_seconds', 'When the proxy started, in Unix time.', [], () => [
       [{}, startedMs / 1000],
     ]);
@@ -212,6 +224,12 @@ export class ProxyMetrics {
     );
     this.#gauge('backend_in_flight', 'Requests in flight on the backend.', ['backend'], () =>
       list().map(({ name, inFlight }): Sample => [{ backend: name }, inFlight]),
+    );
+    this.#gauge('backend_maxconn', 'The most requests that the backend takes at once; 0: no limit.', ['backend'], () =>
+      list().map(({ name, maxconn }): Sample => [{ backend: name }, maxconn]),
+    );
+    this.#gauge('backend_queue_length', 'Requests that wait for this backend and no other.', ['backend'], () =>
+      list().map(({ name, queued }): Sample => [{ backend: name }, queued]),
     );
     this.#gauge('backend_bound_browsers', 'Browsers that are bound to the backend.', ['backend'], () =>
       list().map(({ name, bound }): Sample => [{ backend: name }, bound]),

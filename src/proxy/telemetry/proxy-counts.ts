@@ -21,6 +21,7 @@ type AttemptCounts = Record<Outcome['kind'], number>;
 const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 };
 const answerZero = { answers: 0, seconds: 0 };
 const retryZero = { refused: 0, 'broken-off': 0 };
+const queuedZero = { served: 0, full: 0, timeout: 0, abandoned: 0 };
 const withheldZero = { timeout: 0 };
 const turnedAwayZero: Record<TurnedAway, number> = {
   'proxy-untrusted': 0,
@@ -38,6 +39,8 @@ export interface ProxyCounts {
   readonly answers: Map<string, typeof answerZero>;
   readonly retries: typeof retryZero;
   readonly withheld: typeof withheldZero;
+  /** How the waits for a full backend ended. */
+  readonly queued: typeof queuedZero;
   readonly turnedAway: typeof turnedAwayZero;
   /** Indexed by status. */
   readonly answered: Float64Array;
@@ -54,6 +57,7 @@ export function createCounts(durations: DurationCounts): ProxyCounts {
     answers: new Map(),
     retries: { ...retryZero },
     withheld: { ...withheldZero },
+    queued: { ...queuedZero },
     turnedAway: { ...turnedAwayZero },
     answered: new Float64Array(statusEnd),
     own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
@@ -68,6 +72,7 @@ export function addCounts(counts: ProxyCounts, others: ProxyCounts): void {
   for (const [backend, more] of others.answers) addEach(answersOf(backend, counts), more);
   addEach(counts.retries, others.retries);
   addEach(counts.withheld, others.withheld);
+  addEach(counts.queued, others.queued);
   addEach(counts.turnedAway, others.turnedAway);
   addSlots(counts.answered, others.answered);
   addSlots(counts.own['not-sent'], others.own['not-sent']);
@@ -164,6 +169,8 @@ interface Vitals {
   residentBytes: number;
   /** Open client connections. */
   connections: number;
+  /** Requests that wait for a full backend. */
+  queued: number;
 }
 
 const noVitals: Readonly<Vitals> = {
@@ -173,10 +180,11 @@ const noVitals: Readonly<Vitals> = {
   lostLogLines: 0,
   residentBytes: 0,
   connections: 0,
+  queued: 0,
 };
 
 /** Reads this process's values. It costs a few microseconds, only when asked: Node keeps them anyway. */
-export function readVitals(): Omit<Vitals, 'lostLogLines' | 'connections'> {
+export function readVitals(): Omit<Vitals, 'lostLogLines' | 'connections' | 'queued'> {
   const { user, system } = process.cpuUsage();
   const { active, idle } = performance.eventLoopUtilization();
   return {
@@ -189,5 +197,5 @@ export function readVitals(): Omit<Vitals, 'lostLogLines' | 'connections'> {
 
 /** Keeps the totals of an ended process and drops what it held. */
 export function keepTotals(vitals: Vitals): Vitals {
-  return { ...vitals, residentBytes: 0, connections: 0 };
+  return { ...vitals, residentBytes: 0, connections: 0, queued: 0 };
 }

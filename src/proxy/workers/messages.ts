@@ -45,12 +45,14 @@ export interface WorkerReport {
   readonly backends: readonly {
     readonly name: string;
     readonly inFlight: number;
+    /** Requests that wait for it and no other. */
+    readonly queued: number;
     /** The boot that `bound` belongs to. */
     readonly boot: number;
     /**
-     * Changes since the last report. Maps issue time to time last seen, or to undefined for a browser no longer bound.
+     * Changes since the last report. Maps browser to time last seen, or to undefined for a browser no longer bound.
      */
-    readonly bound: ReadonlyMap<number, number | undefined>;
+    readonly bound: ReadonlyMap<string, number | undefined>;
   }[];
   /** Counts since the worker started. */
   readonly counts: ProxyCounts;

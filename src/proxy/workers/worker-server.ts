@@ -24,6 +24,7 @@ export class WorkerServer implements Primary {
     this.#tell = tell;
     this.#pool = new BackendPool({
       ...pickPoolSettings(options),
+      share: options.share,
       now: Date.now,
       random: Math.random,
       onEvent: () => {},
@@ -59,6 +60,7 @@ export class WorkerServer implements Primary {
     const backends = this.#pool.members.map(member => ({
       name: member.name,
       inFlight: member.inFlight.size,
+      queued: this.#pool.queue.lengthFor(member),
       boot: member.boot,
       bound: member.bound.takeNews(),
     }));
@@ -91,14 +93,14 @@ export class WorkerServer implements Primary {
     this.#tell({ kind: 'suspect', backend: member.name });
   }
 
-  #join({ name, url }: MemberFacts): Member {
-    const member = this.#pool.add(new URL(url), { name });
+  #join({ name, identity, url }: MemberFacts): Member {
+    const member = this.#pool.add(new URL(url), { name, identity });
     this.#serving.join(member);
     return member;
   }
 }
 
 /** The primary starts and ends drains, so the drain time here is 0. */
-function pickPoolSettings({ affinity, slowStartMs }: ServingOptions) {
-  return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, slowStartMs };
+function pickPoolSettings({ affinity, ejection, slowStartMs, queue }: ServingOptions) {
+  return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, ejection, slowStartMs, queue };
 }

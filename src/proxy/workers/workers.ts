@@ -134,11 +134,16 @@ export class Workers implements TrafficServer {
   }
 
   #countInFlight(): void {
-    for (const member of this.#pool.members) member.inFlightElsewhere = 0;
+    for (const member of this.#pool.members) {
+      member.inFlightElsewhere = 0;
+      member.queuedElsewhere = 0;
+    }
     for (const { backends } of this.#reports.values()) {
-      for (const { name, inFlight } of backends) {
+      for (const { name, inFlight, queued } of backends) {
         const member = this.#pool.find(name);
-        if (member !== undefined) member.inFlightElsewhere += inFlight;
+        if (member === undefined) continue;
+        member.inFlightElsewhere += inFlight;
+        member.queuedElsewhere += queued;
       }
     }
   }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/errors.js';
-import { withWeight } from '#src/commands/proxy/backends-option.js';
+import { parseAddress } from '#src/commands/proxy/backends-option.js';
 import { balanceAdvice, balanceOptions } from '#src/commands/proxy/options.js';
 import type { SettingValues } from '#src/proxy/settings.js';
 
@@ -48,7 +48,12 @@ describe('--backend', () => {
     [`${url},weight=0`]: 0,
     [`${url},weight=1000`]: 1000,
   })) {
-    it(`${text} weighs ${weight}`, () => expect(withWeight(text)).to.deep.equal({ address: url, weight }));
+    it(`${text} weighs ${weight}`, () => expect(parseAddress(text)).to.deep.equal({ address: url, weight }));
+  }
+
+  for (const rest of [',maxconn=10', ',weight=1,maxconn=10', ',maxconn=10,weight=1']) {
+    it(`${url}${rest} takes 10 requests at once`, () =>
+      expect(parseAddress(url + rest)).to.deep.equal({ address: url, weight: 1, maxconn: 10 }));
   }
 
   for (const rest of [
@@ -63,8 +68,13 @@ describe('--backend', () => {
     ',weight=3,weight=4',
     ', weight=3',
     ',max=3',
+    ',maxconn=',
+    ',maxconn=3,maxconn=4',
   ]) {
     it(`${url}${rest} is refused with an example`, () =>
-      expect(() => withWeight(url + rest)).to.throw(UsageError, `"${url}${rest}": expected behind the comma a weight`));
+      expect(() => parseAddress(url + rest)).to.throw(
+        UsageError,
+        `"${url}${rest}": expected behind the address ",weight=N"`,
+      ));
   }
 });

@@ -31,6 +31,9 @@ const bad: readonly [name: string, text: string, says: string][] = [
   ['a word for a switch', 'name-backends: maybe', ':1:16: name-backends: expected true or false'],
   ['none of the choices', 'host: x\naffinity: perhaps', ':2: --affinity "perhaps": expected one of "on", "off"'],
   ['a bare number for a time', 'drain: 30', ':1: --drain "30": expected a time such as 500ms'],
+  ['a negative count', 'eject-after: -1', ':1: --eject-after: expected a whole number from 0 to 1000, not "-1"'],
+  ['a maximum below the first', 'eject-time: 10s\neject-time-max: 5s', ':1: --eject-time 10s is longer than'],
+  ['an idle time above all', 'affinity-idle: 9h', ':1: --affinity-idle 9h is longer than --affinity-absolute 8h'],
   ['trust in no address', 'trust: localhost', ':1: --trust: "localhost"'],
   ['one backend twice', 'backend: [http://a:1, "http://a:1/"]', ':1: --backend http://a:1 is given twice'],
   ['one name twice', 'backend: [x=http://a:1, x=http://b:1]', ':1: --backend x is given twice'],
@@ -63,6 +66,12 @@ describe('configuration file of the proxy', () => {
       pool: 'file',
     });
     expect(backends.map(({ url }) => url.origin)).to.deep.equal(['http://c:1']);
+  });
+
+  it('sets times of ejections and affinity', async () => {
+    const { ejection, affinity } = await optionsOf('eject-after: 0\neject-time: 1s\naffinity-idle: 1h\n');
+    expect(ejection).to.deep.equal({ after: 0, forMs: 1000, forMsMax: 300_000 });
+    expect(affinity).to.include({ idleMs: 3_600_000, absoluteMs: 8 * 3_600_000 });
   });
 
   it('a mistake that was typed is not laid to the file', async () => {

@@ -117,6 +117,8 @@ for (const engine of Object.keys(engines)) {
       withPool([undefined], {}, async (proxy, toy) => {
         const all = browsers(5);
         await inTurn(all, browser => browser.ask(proxy));
+        expect(await proxy.view('backend-1')).to.include({ bound: 0 });
+        await inTurn(all, browser => browser.ask(proxy));
         expect(await proxy.view('backend-1')).to.include({ bound: 5 });
         await toy?.stop();
         await proxy.goes('backend-1', 'down');
@@ -208,6 +210,7 @@ describe('affinity: a drain with 20 bound browsers', () => {
         const order = (name: string, state: string) => proxy.admin('PUT', `/backends/${name}`, { state });
         for (const name of ['backend-1', 'backend-3']) await order(name, 'maint');
         const all = browsers(20);
+        await Promise.all(all.map(browser => browser.ask(proxy)));
         await Promise.all(all.map(browser => browser.ask(proxy)));
         for (const name of ['backend-1', 'backend-3']) await order(name, 'ready');
         await order('backend-2', 'drain');

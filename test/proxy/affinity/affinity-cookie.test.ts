@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { AffinityCookies, type AffinityReading, incarnationBytesMax } from '#src/proxy/affinity/affinity-cookie.js';
+import {
+  AffinityCookies,
+  type AffinityReading,
+  incarnationBytesMax,
+  makeBrowserId,
+} from '#src/proxy/affinity/affinity-cookie.js';
 import type { AffinityOptions } from '#src/proxy/options.js';
 import { generateKeyRing, KeyRingError } from '#src/shared/key-ring.js';
 
@@ -9,6 +14,7 @@ const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const startMs = Date.UTC(2025, 0, 1);
 const ring = generateKeyRing();
+const browser = makeBrowserId();
 
 describe('affinity cookie', () => {
   describe('a genuine cookie', () => {
@@ -18,8 +24,15 @@ describe('affinity cookie', () => {
           const cookies = affinity();
           const backendId = cookies.backendId(name);
           const issuedMs = startMs - ageMs;
-          const value = cookieValue(cookies.issue({ backendId, incarnation, issuedMs }, secure, startMs));
-          const expected: AffinityReading = { kind: 'bound', backendId, incarnation, issuedMs, seenMs: startMs };
+          const value = cookieValue(cookies.issue({ backendId, incarnation, issuedMs, browser }, secure, startMs));
+          const expected: AffinityReading = {
+            kind: 'bound',
+            backendId,
+            incarnation,
+            issuedMs,
+            seenMs: startMs,
+            browser,
+          };
           expect(cookies.read(value, secure, startMs)).to.deep.equal(expected);
           expect(cookies.read(value, secure, startMs), 'from the cache').to.deep.equal(expected);
           expect(affinity().read(value, secure, startMs), 'on another proxy').to.deep.equal(expected);
@@ -30,7 +43,7 @@ describe('affinity cookie', () => {
     it('is short and needs no quoting', () => {
       fc.assert(
         fc.property(claims, fc.boolean(), (some, secure) => {
-          expect(cookieValue(issued(affinity(), some, secure))).to.match(/^[A-Za-z0-9._-]{90,310}$/);
+          expect(cookieValue(issued(affinity(), some, secure))).to.match(/^[A-Za-z0-9._-]{107,327}$/);
         }),
       );
     });
@@ -40,7 +53,8 @@ describe('affinity cookie', () => {
     });
 
     it('throws for an incarnation with too many bytes', () => {
-      const issue = (incarnation: string) => affinity().issue({ backendId: 'x', incarnation, issuedMs: 0 }, true, 0);
+      const issue = (incarnation: string) =>
+        affinity().issue({ backendId: 'x', incarnation, issuedMs: 0, browser }, true, 0);
       expect(() => issue('é'.repeat(incarnationBytesMax / 2))).not.to.throw();
       expect(() => issue(`${'é'.repeat(incarnationBytesMax / 2)}a`)).to.throw(RangeError, '129 bytes; at most 128');
     });
@@ -155,7 +169,7 @@ describe('affinity cookie', () => {
 
     it('is forged when combined from the parts of two genuine cookies', () => {
       fc.assert(
-        fc.property(claims, claims, fc.array(fc.boolean(), { minLength: 7, maxLength: 7 }), (one, other, fromOther) => {
+        fc.property(claims, claims, fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }), (one, other, fromOther) => {
           const cookies = affinity();
           const [a, b] = [cookieValue(issued(cookies, one)), cookieValue(issued(cookies, other))];
           const partsOfB = b.split('.');
@@ -191,8 +205,8 @@ describe('affinity cookie', () => {
         `"${genuine}"`,
         ` ${genuine}`,
         `${genuine}\n`,
-        genuine.replace('1.', '2.'),
-        genuine.replace('1.', '01.'),
+        genuine.replace('2.', '1.'),
+        genuine.replace('2.', '02.'),
       ];
       for (const text of ['', '.', '......', '__proto__', ...decorated]) expectForged(text);
     });
@@ -314,7 +328,7 @@ function affinity(changes: Partial<AffinityOptions> = {}): AffinityCookies {
 }
 
 function bindingOf(cookies: AffinityCookies, { name = 'backend-1', incarnation = '7f3a' }: Partial<Claims> = {}) {
-  return { backendId: cookies.backendId(name), incarnation };
+  return { backendId: cookies.backendId(name), incarnation, browser };
 }
 
 function issued(cookies: AffinityCookies, some: Partial<Claims> = {}, secure = true): string {

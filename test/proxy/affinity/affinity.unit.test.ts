@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import { expect } from 'chai';
 import { cookieOf } from '../ask.js';
 import { startToy, type Toy, withToys } from '../toy-backend.js';
-import { affinity, blindHealth, withPool, withProxy } from '../with-proxy.js';
+import { affinity, blindHealth, type TestProxy, withPool, withProxy } from '../with-proxy.js';
 
 const three = [undefined, undefined, undefined];
 const reasonTold = (toy: Toy | undefined): string | string[] | undefined =>
@@ -88,6 +88,48 @@ describe('proxy: affinity', () => {
       expect(answer.headers['set-cookie']).to.have.length(1);
       expect(reasonTold(named(toys, answer.text))).to.equal('broken; reason=expired');
       expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="expired"}')).to.equal(1);
+    }));
+
+  it('sends a browser whose binding has expired back to its backend, and tells that backend', () =>
+    withPool(three, { affinity: { ...affinity, idleMs: 1 } }, async (proxy, ...toys) => {
+      for (let i = 0; i < 3; i += 1) {
+        const first = await proxy.ask('/');
+        await new Promise(resolve => setTimeout(resolve, 5));
+        const again = await proxy.as(cookieOf(first));
+        expect(again.text).to.equal(first.text);
+        expect(reasonTold(named(toys, first.text))).to.equal('broken; reason=expired');
+        expect(again.headers['set-cookie']).to.have.length(1);
+      }
+    }));
+
+  const notPreferred: Record<string, (proxy: TestProxy, toy: Toy | undefined) => Promise<unknown>> = {
+    'is down': async (proxy, toy) => {
+      await toy?.stop();
+      await proxy.goes(toy?.name ?? '', 'down');
+    },
+    'is draining': (proxy, toy) => proxy.admin('PUT', `/backends/${toy?.name}`, { state: 'drain' }),
+    'has weight 0': (proxy, toy) => proxy.admin('PUT', `/backends/${toy?.name}`, { weight: 0 }),
+  };
+  for (const [how, leave] of Object.entries(notPreferred)) {
+    it(`sends an expired browser elsewhere when its backend ${how}`, () =>
+      withPool(three, { affinity: { ...affinity, idleMs: 1 } }, async (proxy, ...toys) => {
+        const first = await proxy.ask('/');
+        await leave(proxy, named(toys, first.text));
+        await new Promise(resolve => setTimeout(resolve, 5));
+        const moved = await proxy.as(cookieOf(first));
+        expect(moved.text).to.not.equal(first.text);
+        expect(reasonTold(named(toys, moved.text))).to.equal('broken; reason=expired');
+      }));
+  }
+
+  it('retries an expired browser elsewhere when its backend has just died', () =>
+    withPool(three, { health: blindHealth, affinity: { ...affinity, idleMs: 1 } }, async (proxy, ...toys) => {
+      const first = await proxy.ask('/');
+      await named(toys, first.text)?.stop();
+      await new Promise(resolve => setTimeout(resolve, 5));
+      const moved = await proxy.as(cookieOf(first));
+      expect(moved.status).to.equal(200);
+      expect(reasonTold(named(toys, moved.text))).to.equal('broken; reason=expired');
     }));
 
   it('refreshes a cookie last seen long ago, and keeps the binding', () =>

@@ -35,6 +35,30 @@ describe('proxy: a lost backend, by policy', () => {
       },
     );
 
+  it('temporary: one and the same other backend serves a browser while its own one is away', () =>
+    withPool(
+      [...three, undefined, undefined],
+      { affinity: { ...affinity, onLost: 'temporary' } },
+      async (proxy, ...toys) => {
+        const firsts: Answer[] = [];
+        while (firsts.length < 8) {
+          const first = await proxy.ask('/');
+          if (first.text === 'backend-1') firsts.push(first);
+        }
+        await toys[0]?.stop();
+        await proxy.goes('backend-1', 'down');
+        const standIns = new Set<string>();
+        for (const first of firsts) {
+          const names = new Set<string>();
+          for (let i = 0; i < 6; i += 1) names.add((await proxy.as(cookieOf(first))).text);
+          expect([...names]).to.have.length(1);
+          for (const name of names) standIns.add(name);
+        }
+        // Not all browsers share one.
+        expect(standIns.size).to.be.greaterThan(1);
+      },
+    ));
+
   for (const blind of [true, false]) {
     const when = blind ? 'found while asking' : 'known to be down';
     it(`temporary: serves elsewhere without a new cookie, and returns when the backend is back (${when})`, () =>

@@ -20,7 +20,7 @@ const onEvent = () => {};
 const now: ProxyOptions = { ...defaultProxyOptions, backends: [a, b], affinity, onEvent };
 const otherKeys = [{ id: 'k2', secret: Buffer.alloc(32, 2) }, ...affinity.keys];
 
-const balance = ['--policy', '--hash-key', '--slow-start'];
+const balance = ['--policy', '--hash-key', '--slow-start', '--maxconn', '--queue and --queue-timeout'];
 
 /** What differs, the words for live changes, and the words for changes that need a restart. */
 const rows: readonly [
@@ -41,20 +41,45 @@ const rows: readonly [
     ['b (http://c:1) added', 'b (http://b:1) removed'],
     [],
   ],
+  [
+    'a name that was a position before',
+    { backends: [{ ...a, identity: 'a' }, b] },
+    ['a (http://a:1) added', 'a (http://a:1) removed'],
+    [],
+  ],
   ['another weight', { backends: [{ ...a, weight: 3 }, b] }, ['a (http://a:1) weighs 3'], []],
+  ['another limit', { backends: [{ ...a, maxconn: 3 }, b] }, ['a (http://a:1) takes 3 requests at once'], []],
   ['the default weight given explicitly', { backends: [{ ...a, weight: 1 }, b] }, [], []],
-  ['all live ones', live(), [...balance, '--health-*', '--drain', '--trust', '--name-backends', '--access-log'], []],
+  [
+    'all live ones',
+    live(),
+    [...balance, '--health-*', '--eject-*', '--drain', '--trust', '--name-backends', '--access-log'],
+    [],
+  ],
   ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
   ['no affinity', { affinity: undefined }, ['--affinity'], []],
   ['a pool', { affinity: { ...affinity, pool: 'x', onLost: 'strict' } }, ['--pool', '--on-lost-affinity'], []],
+  [
+    'the times of affinity',
+    { affinity: { ...affinity, idleMs: 1, absoluteMs: 2 } },
+    ['--affinity-idle', '--affinity-absolute'],
+    [],
+  ],
   ['a port', { port: 1, host: '::1', drainMs: 1 }, ['--drain'], ['--host', '--port']],
   ['an engine', { engine: 'other', admin: undefined }, [], ['--admin-port', '--engine']],
 ];
 
 function live(): Partial<ProxyOptions> {
   const health = { ...now.health, fall: 9 };
-  const choice = { policy: 'random', hashKey: 'header:x', slowStartMs: 1 };
-  return { ...choice, health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+  const choice = {
+    policy: 'random',
+    hashKey: 'header:x',
+    slowStartMs: 1,
+    maxconn: 5,
+    queue: { ...now.queue, lengthMax: 1 },
+  };
+  const ejection = { ...now.ejection, after: 0 };
+  return { ...choice, health, ejection, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
 }
 
 describe('plan of a reload', () => {
@@ -145,10 +170,10 @@ describe('proxy: reload', () => {
 
   it('counts a new boot for a name that moves to another address, and keeps one backend of it', () =>
     withToys([undefined, undefined], (one, two) =>
-      withProxy([{ ...one, name: 'red' }], {}, async proxy => {
+      withProxy([one], { backends: [{ name: 'red', identity: 'red', url: one.url }] }, async proxy => {
         for (const toy of [one, two]) toy.incarnation = undefined;
         const cookie = cookieOf(await proxy.ask('/'));
-        await proxy.reload({ backends: [{ name: 'red', url: two.url }] });
+        await proxy.reload({ backends: [{ name: 'red', identity: 'red', url: two.url }] });
         expect((await proxy.as(cookie)).text).to.equal('backend-2');
         expect(two.seen.at(-1)?.headers['holdfast-affinity']).to.equal('broken; reason=reborn');
         expect(JSON.parse((await proxy.admin('GET', '/backends')).text).backends).to.have.lengthOf(1);
@@ -160,7 +185,7 @@ describe('proxy: reload', () => {
       const cookie = await boundTo(proxy, 'backend-1');
       await proxy.reload({ affinity: { ...affinity, keys: otherKeys } });
       expect((await proxy.as(cookie)).text).to.equal('backend-1');
-      expect((await proxy.ask('/')).headers['set-cookie']?.[0]).to.match(/^holdfast=1\.k2\./);
+      expect((await proxy.ask('/')).headers['set-cookie']?.[0]).to.match(/^holdfast=2\.k2\./);
       await proxy.reload({ affinity: { ...affinity, keys: otherKeys.slice(0, 1) } });
       const seen = one.seen.length;
       expect((await proxy.as(cookie)).headers['set-cookie']).to.have.length(1);

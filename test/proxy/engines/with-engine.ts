@@ -23,7 +23,15 @@ export interface RunningEngine {
 }
 
 function backendAt(url: URL): Backend {
-  return { name: 'backend-1', url, state: 'ready', share: 1, incarnation: '1', inFlight: new Set() };
+  return {
+    name: 'backend-1',
+    identity: url.origin,
+    url,
+    state: 'ready',
+    share: 1,
+    incarnation: '1',
+    inFlight: new Set(),
+  };
 }
 
 /** Tries one URL after the other while attempts are refused or broken off. Refuses with 502 after the last. */

@@ -37,7 +37,15 @@ export class Lane {
   constructor(engine: Engine, address: string, url: URL) {
     this.#engine = engine;
     this.address = address;
-    this.#backend = { name: address, url, state: 'ready', share: 1, incarnation: '1', inFlight: new Set() };
+    this.#backend = {
+      name: address,
+      identity: url.origin,
+      url,
+      state: 'ready',
+      share: 1,
+      incarnation: '1',
+      inFlight: new Set(),
+    };
   }
 
   /** From now on its connections are real sockets. */

@@ -4,6 +4,7 @@ import type { Exchange, Outcome } from '#src/proxy/exchange.js';
 import type { ProxyEvent } from '#src/proxy/options.js';
 import type { Member, MemberFacts } from '#src/proxy/pool/member.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 
 const exchange: Exchange = {
   method: 'GET',
@@ -40,6 +41,7 @@ class Scene {
   readonly open: Open[] = [];
   readonly pool = new BackendPool({
     drainMs: 60_000,
+    ejection: defaultProxyOptions.ejection,
     boundIdleMs: 1000,
     slowStartMs: 1000,
     now: () => this.nowMs,
@@ -51,6 +53,7 @@ class Scene {
   /** A pool as in a worker: it knows only the facts that it is sent. */
   readonly follower = new BackendPool({
     drainMs: 0,
+    ejection: defaultProxyOptions.ejection,
     boundIdleMs: 1000,
     slowStartMs: 1000,
     now: () => this.nowMs,
@@ -80,7 +83,7 @@ const steps: Readonly<Record<string, Step>> = {
     member.suspect = true;
   },
   reborn: ({ events }, member) => member.learn(`boot-${events.length}`),
-  bind: scene => scene.pool.members[0]?.bound.see(scene.nowMs, scene.nowMs),
+  bind: scene => scene.pool.members[0]?.bound.see(String(scene.nowMs), scene.nowMs),
   wait: scene => {
     scene.nowMs += 600;
   },
@@ -111,9 +114,10 @@ function check({ pool, follower, open }: Scene): void {
   const weighty = pool.members.filter(({ weight }) => weight > 0);
   if (someEjected) expect(ready.length).to.be.at.least(weighty.length / 2);
   for (const member of pool.members) {
-    expect(member.keepsBound).to.equal(['ready', 'draining'].includes(member.state) && !member.drained);
+    expect(member.keepsBound).to.equal(member.state !== 'down' && !(member.state === 'draining' && member.windowOver));
     expect(pool.view(member).share).to.be.within(member.weight / 10, member.weight);
     if (member.drained) expect(member.order).to.equal('drain');
+    if (member.windowOver) expect(member.drained).to.equal(true);
     if (member.state === 'draining') expect(member.order).to.equal('drain');
     const twin = follower.find(member.name);
     if (twin !== undefined) {

@@ -4,6 +4,7 @@ import type { ProxyEvent } from '#src/proxy/options.js';
 import { Ejection } from '#src/proxy/pool/failure-streak.js';
 import type { Member } from '#src/proxy/pool/member.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 
 const answered = (status: number): Outcome => ({ kind: 'answered', status });
 
@@ -34,6 +35,7 @@ function withPoolOf(size: number, use: (pool: BackendPool, members: Member[], lo
   const log: Log = { events: [], suspects: [] };
   const pool = new BackendPool({
     drainMs: 60_000,
+    ejection: defaultProxyOptions.ejection,
     boundIdleMs: 1000,
     slowStartMs: 0,
     now: () => 0,
@@ -100,7 +102,7 @@ describe('pool: failures', () => {
           backend: 'backend-1',
           from: 'ready',
           to: 'ejected',
-          reason: '5 failures in a row: out for 10 s',
+          reason: '5 failures in a row: takes nothing new for 10 s',
         },
       ]);
     }));
@@ -200,18 +202,19 @@ describe('pool: failures', () => {
 
 describe('ejection', () => {
   it('lasts 10 s times its number, at most 300 s, and resets after 300 s without one', () => {
+    const options = defaultProxyOptions.ejection;
     const ejection = new Ejection();
     let nowMs = 0;
     const lasts = Array.from({ length: 40 }, () => {
-      const ms = ejection.begin(nowMs, 0);
+      const ms = ejection.begin(nowMs, 0, options);
       nowMs += ms + 1000;
       return ms;
     });
     expect(lasts.slice(0, 3)).to.deep.equal([10_000, 20_000, 30_000]);
     expect(lasts.at(-1)).to.be.within(270_000, 300_000);
-    expect(ejection.begin(nowMs, 0.999)).to.be.within(299_900, 300_000);
-    expect(ejection.begin(nowMs + 700_000, 0)).to.equal(10_000);
-    expect(new Ejection().begin(0, 0.5)).to.equal(10_500);
+    expect(ejection.begin(nowMs, 0.999, options)).to.be.within(299_900, 300_000);
+    expect(ejection.begin(nowMs + 700_000, 0, options)).to.equal(10_000);
+    expect(new Ejection().begin(0, 0.5, options)).to.equal(10_500);
   });
 });
 
@@ -247,7 +250,7 @@ describe('member: state', () => {
       expect(one.incarnation).to.equal('abc');
       for (const useless of [undefined, '', 'a b', 'x'.repeat(129), 'é']) one.learn(useless);
       expect(one.incarnation).to.equal('abc');
-      one.bound.see(1, 0);
+      one.bound.see('1', 0);
       one.learn('def');
       expect(one.bound.count(0)).to.equal(0);
       expect(log.events.flatMap(event => (event.kind === 'incarnation' ? [event.incarnation] : []))).to.deep.equal([

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Member } from '#src/proxy/pool/member.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
 import { computePart } from '#src/proxy/pool/slow-start.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 
 describe('slow start', () => {
   const parts: readonly (readonly [what: string, nowMs: number, slowStartMs: number, part: number])[] = [
@@ -119,6 +120,7 @@ function withPool(use: (scene: Scene) => void): void {
     nowMs: 1000,
     pool: new BackendPool({
       drainMs: 60_000,
+      ejection: defaultProxyOptions.ejection,
       boundIdleMs: 1000,
       slowStartMs: 1000,
       now: () => scene.nowMs,

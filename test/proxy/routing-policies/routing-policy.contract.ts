@@ -103,6 +103,7 @@ export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {
 export function poolOf(size: number, loads: readonly number[] = [], shares: readonly number[] = []): Backend[] {
   return Array.from({ length: size }, (_, index) => ({
     name: `backend-${index + 1}`,
+    identity: `http://127.0.0.1:${3001 + index}`,
     url: new URL(`http://127.0.0.1:${3001 + index}`),
     state: 'ready' as const,
     share: shares[index] ?? 1,

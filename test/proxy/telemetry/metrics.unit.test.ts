@@ -95,7 +95,7 @@ describe('proxy metrics', () => {
   it('shows only the present backends', async () => {
     let pool = [
       view('backend-1'),
-      view('backend-2', { state: 'draining', inFlight: 3, bound: 7, weight: 4, share: 0.5 }),
+      view('backend-2', { state: 'draining', inFlight: 3, maxconn: 0, queued: 0, bound: 7, weight: 4, share: 0.5 }),
     ];
     const metrics = new ProxyMetrics(() => pool);
     expect(counted(await metrics.text())).to.deep.equal([
@@ -235,6 +235,8 @@ function view(name: string, changes: Partial<BackendView> = {}): BackendView {
     state: 'ready',
     incarnation: '1',
     inFlight: 0,
+    maxconn: 0,
+    queued: 0,
     bound: 0,
     weight: 0,
     share: 0,

@@ -40,6 +40,7 @@ export class HttpExchange implements Exchange, AttemptClient {
   readonly response: ServerResponse;
   readonly upload: HttpUpload;
   readonly tunnel: Tunnel | undefined;
+  onGone: (() => void) | undefined;
   readonly #request: IncomingMessage;
   readonly #given: IncomingHttpHeaders;
   readonly #host: string | undefined;
@@ -162,6 +163,7 @@ export class HttpExchange implements Exchange, AttemptClient {
 
   #closed(): void {
     this.#attempt?.clientDone();
+    this.onGone?.();
     this.upload.drop(this.limits.idleBodyMs);
   }
 }

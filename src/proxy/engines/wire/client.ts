@@ -329,6 +329,7 @@ export class Client implements ExchangeClient {
     this.#wire.deadlines.delete(this);
     this.#onClosed(this);
     if (!this.#tunnel) this.#exchange?.attempt?.clientGone();
+    this.#exchange?.onGone?.();
     this.#exchange = undefined;
   }
 }

@@ -21,6 +21,7 @@ export class WireExchange implements Exchange {
   readonly client: ExchangeClient;
   readonly head: RequestHead;
   readonly upload: WireUpload;
+  onGone: (() => void) | undefined;
   #attempt: WireAttempt | undefined;
 
   constructor(wire: Wire, client: ExchangeClient, head: RequestHead) {

@@ -1,0 +1,152 @@
+import type { Exchange } from '../exchange.js';
+import type { QueueOptions } from '../options.js';
+import type { Member } from './member.js';
+
+/** How a wait in the queue ended. */
+export type QueueResult =
+  /** It has taken a slot of that backend (see `BackendPool.end`). */
+  | { readonly kind: 'slot'; readonly member: Member; readonly slot: number }
+  /** Its own backend is lost, or no backend can be used any more: decide again. */
+  | { readonly kind: 'again' }
+  /** It did not wait, because too many wait already. */
+  | { readonly kind: 'full' }
+  | { readonly kind: 'timeout' }
+  /** The client has left. */
+  | { readonly kind: 'abandoned' };
+
+export interface QueuedRequest {
+  readonly exchange: Exchange;
+  /** The only backend that may serve it; undefined: any candidate may. */
+  readonly home: Member | undefined;
+  readonly tried: readonly Member[];
+  /** How long it has already waited in earlier turns. */
+  readonly waitedMs: number;
+}
+
+interface Waiter extends QueuedRequest {
+  /** The boot of its own backend when the wait began. */
+  readonly boot: number | undefined;
+  readonly resolve: (result: QueueResult) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** What the queue needs from the pool. */
+export interface QueuePool {
+  readonly members: readonly Member[];
+  candidates(tried: readonly Member[]): readonly Member[];
+  begin(member: Member, exchange: Exchange): number;
+}
+
+/**
+ * Requests that wait because their backends are full (`maxconn`). A free slot goes first to the requests that are bound
+ * to that backend, then to the others in order of arrival. No request waits while a backend that may serve it has a free
+ * slot.
+ */
+export class RequestQueue {
+  readonly #pool: QueuePool;
+  #options: QueueOptions;
+  readonly #bound = new Map<Member, Set<Waiter>>();
+  readonly #unbound = new Set<Waiter>();
+  #length = 0;
+  #reviewIsDue = false;
+
+  constructor(pool: QueuePool, options: QueueOptions) {
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The number of requests that wait for this backend and no other. */
+  lengthFor(member: Member): number {
+    return this.#bound.get(member)?.size ?? 0;
+  }
+
+  /** Applies to later requests. */
+  change(options: QueueOptions): void {
+    this.#options = options;
+  }
+
+  /** Resolves when the request has a slot, or must not wait any longer. */
+  wait(request: QueuedRequest): Promise<QueueResult> {
+    const { lengthMax, timeoutMs } = this.#options;
+    if (this.#length >= lengthMax) return Promise.resolve({ kind: 'full' });
+    return new Promise(resolve => {
+      const leftMs = Math.max(0, timeoutMs - request.waitedMs);
+      const timer = setTimeout(() => this.#settle(waiter, { kind: 'timeout' }), leftMs);
+      const waiter: Waiter = { ...request, boot: request.home?.boot, resolve, timer };
+      request.exchange.onGone = () => this.#settle(waiter, { kind: 'abandoned' });
+      this.#lineOf(request.home).add(waiter);
+      this.#length += 1;
+    });
+  }
+
+  /** Gives free slots of the backend to waiting requests. Call it when a slot has become free. */
+  serve(member: Member): void {
+    while (this.#length > 0 && member.hasSlot) {
+      const next = this.#nextFor(member);
+      if (next === undefined) return;
+      this.#settle(next, { kind: 'slot', member, slot: this.#pool.begin(member, next.exchange) });
+    }
+  }
+
+  /**
+   * Releases requests whose backend is lost, and serves those that can be served now. Call it when a fact of a backend
+   * may have changed. It acts when the present change is complete.
+   */
+  review(): void {
+    if (this.#length === 0 || this.#reviewIsDue) return;
+    this.#reviewIsDue = true;
+    queueMicrotask(() => {
+      this.#reviewIsDue = false;
+      this.#releaseLost();
+      for (const member of this.#pool.members) this.serve(member);
+    });
+  }
+
+  /** Ends all waits. */
+  close(): void {
+    for (const line of [this.#unbound, ...this.#bound.values()]) {
+      for (const waiter of line) this.#settle(waiter, { kind: 'abandoned' });
+    }
+  }
+
+  #releaseLost(): void {
+    for (const line of this.#bound.values()) {
+      for (const waiter of line) if (hasLostHome(waiter)) this.#settle(waiter, { kind: 'again' });
+    }
+    for (const waiter of this.#unbound) {
+      if (this.#pool.candidates(waiter.tried).length === 0) this.#settle(waiter, { kind: 'again' });
+    }
+  }
+
+  #nextFor(member: Member): Waiter | undefined {
+    for (const waiter of this.#bound.get(member) ?? []) return waiter;
+    for (const waiter of this.#unbound) if (this.#pool.candidates(waiter.tried).includes(member)) return waiter;
+    return undefined;
+  }
+
+  #lineOf(home: Member | undefined): Set<Waiter> {
+    if (home === undefined) return this.#unbound;
+    const line = this.#bound.get(home) ?? new Set();
+    this.#bound.set(home, line);
+    return line;
+  }
+
+  #settle(waiter: Waiter, result: QueueResult): void {
+    const { home, exchange, timer, resolve } = waiter;
+    const line = this.#lineOf(home);
+    if (!line.delete(waiter)) return;
+    if (home !== undefined && line.size === 0) this.#bound.delete(home);
+    this.#length -= 1;
+    clearTimeout(timer);
+    exchange.onGone = undefined;
+    resolve(result);
+  }
+}
+
+function hasLostHome({ home, boot }: Waiter): boolean {
+  return home !== undefined && (home.removed || !home.keepsBound || home.boot !== boot);
+}
