@@ -64,7 +64,12 @@ export interface AffinityOptions {
   readonly absoluteMs: number;
   readonly sameSite: 'Lax' | 'Strict' | 'None';
   readonly onLost: 'rebind' | 'temporary' | 'strict';
+  /** Undefined: the proxy sets a cookie of its own. */
+  readonly learnFrom?: LearnFrom | undefined;
 }
+
+/** Where the app's own session token stands, in requests and in answers. */
+export type LearnFrom = { readonly cookie: string } | { readonly header: string };
 
 export interface HealthOptions {
   readonly path: string;
