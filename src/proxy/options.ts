@@ -69,6 +69,8 @@ export interface AffinityOptions {
   readonly absoluteMs: number;
   readonly sameSite: 'Lax' | 'Strict' | 'None';
   readonly onLost: 'rebind' | 'temporary' | 'strict';
+  /** Undefined: the proxy sets a cookie of its own. */
+  readonly learnFrom?: LearnFrom | undefined;
 }
 
 /** The queue of requests whose backends are full (`maxconn`). */
@@ -76,6 +78,9 @@ export interface QueueOptions {
   readonly lengthMax: number;
   readonly timeoutMs: number;
 }
+
+/** Where the app's own session token stands, in requests and in answers. */
+export type LearnFrom = { readonly cookie: string } | { readonly header: string };
 
 export interface HealthOptions {
   readonly path: string;

@@ -1,4 +1,4 @@
-import { type Affinity, type Binding, type BrokenReason, unbound } from './affinity/affinity.js';
+import { type Affinity, type Binding, type BrokenReason, unbound } from './affinity/binding.js';
 import {
   type AddedHeader,
   type AnswerHead,

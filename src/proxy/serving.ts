@@ -1,6 +1,8 @@
 import { unknownName } from '../shared/unknown-name.js';
-import { Affinity } from './affinity/affinity.js';
 import { AffinityCookies } from './affinity/affinity-cookie.js';
+import type { Affinity } from './affinity/binding.js';
+import { CookieAffinity } from './affinity/cookie-affinity.js';
+import { LearnedAffinity, type LearnedBindings } from './affinity/learned-affinity.js';
 import { engines } from './engines/registry.js';
 import type { Engine, Exchange } from './exchange.js';
 import { Frontend } from './front/frontend.js';
@@ -28,6 +30,8 @@ export class Serving implements TrafficServer {
   readonly #options: ServingOptions;
   readonly #pool: BackendPool;
   readonly #metrics = new ProxyMetrics();
+  /** A reload keeps it. */
+  readonly #learned: LearnedBindings = new Map();
   #setup: RoutingSetup;
   #log: AccessLog | undefined;
   /** Lines lost by logs that are closed. */
@@ -116,7 +120,7 @@ export class Serving implements TrafficServer {
 
   #buildSetup(options: ServingOptions): RoutingSetup {
     const policy = makePolicy(options);
-    const affinity = makeAffinity(options);
+    const affinity = this.#makeAffinity(options);
     const dispatcher = new RequestDispatcher({
       pool: this.#pool,
       policy,
@@ -128,6 +132,11 @@ export class Serving implements TrafficServer {
     });
     return { dispatcher, affinity, isTrusted: buildTrustList(options.trusted) };
   }
+
+  #makeAffinity({ affinity }: ServingOptions): Affinity | undefined {
+    if (affinity?.learnFrom !== undefined) return new LearnedAffinity(affinity, affinity.learnFrom, this.#learned);
+    return affinity && new CookieAffinity(new AffinityCookies(affinity), affinity.onLost);
+  }
 }
 
 /** Loads the log writer only in a proxy that keeps a log. */
@@ -135,10 +144,6 @@ async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undef
   if (accessLog === undefined) return undefined;
   const { AccessLog } = await import('./telemetry/access-log.js');
   return AccessLog.open(accessLog);
-}
-
-function makeAffinity({ affinity }: ServingOptions): Affinity | undefined {
-  return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost);
 }
 
 function makePolicy({ policy, hashKey }: ServingOptions): RoutingPolicy {

@@ -108,7 +108,24 @@ function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): Affini
     absoluteMs,
     sameSite: args['same-site'],
     onLost: args['on-lost-affinity'],
+    learnFrom: learnFrom(args),
   };
+}
+
+/** A table that was learnt is in the memory of one process. */
+function learnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
+  const { 'affinity-cookie': cookie, 'affinity-header': header } = args;
+  if (cookie === undefined && header === undefined) return undefined;
+  if (cookie !== undefined && header !== undefined)
+    throw new UsageError('--affinity-cookie and --affinity-header: use one of them.');
+  const flag = cookie === undefined ? 'affinity-header' : 'affinity-cookie';
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/.test(cookie ?? header ?? ''))
+    throw new UsageError(
+      `--${flag} "${cookie ?? header}": expected a name such as ${cookie === undefined ? 'x-session-token' : 'connect.sid'}.`,
+    );
+  if (args.workers !== '1')
+    throw new UsageError(`--${flag} needs --workers 1: several workers do not share what they have learnt.`);
+  return cookie === undefined ? { header: String(header).toLowerCase() } : { cookie };
 }
 
 /** From a file or the environment, never from the command line, where every user of the machine could read it. */

@@ -113,6 +113,7 @@ function listAffinityChanges(now: ProxyOptions['affinity'], next: ProxyOptions['
     ['--pool', now.pool, next.pool],
     ['--same-site', now.sameSite, next.sameSite],
     ['--on-lost-affinity', now.onLost, next.onLost],
+    ['--affinity-cookie or --affinity-header', now.learnFrom, next.learnFrom],
     ['--affinity-idle', now.idleMs, next.idleMs],
     ['--affinity-absolute', now.absoluteMs, next.absoluteMs],
   ];

@@ -42,6 +42,20 @@ export const affinitySettings = {
     ...affinityTimes,
     describe: 'a binding ends after this long, however busy its browser is',
   },
+  'affinity-cookie': {
+    type: 'string',
+    group: 'Affinity:',
+    describe: "learn bindings from this session cookie of the app, in place of the proxy's own cookie",
+    option: 'affinity',
+    reload: 'special',
+  },
+  'affinity-header': {
+    type: 'string',
+    group: 'Affinity:',
+    describe: 'learn bindings from this header of answers and requests, for API and mobile clients',
+    option: 'affinity',
+    reload: 'special',
+  },
   'secrets-file': {
     type: 'string',
     path: true,

@@ -52,7 +52,21 @@ describe('the table of proxy settings', () => {
     });
   });
 
+  it('reads from where an affinity is learnt', async () => {
+    for (const [typed, learnFrom] of [
+      ['--affinity-cookie=connect.sid', { cookie: 'connect.sid' }],
+      ['--affinity-header=X-Token', { header: 'x-token' }],
+    ] as const) {
+      const { affinity } = proxyOptions(await parse([typed]), [], generateKeyRing(), () => {});
+      expect(affinity?.learnFrom).to.deep.equal(learnFrom);
+    }
+  });
+
   for (const [typed, message] of [
+    ['--affinity-cookie=a b', '--affinity-cookie "a b": expected a name such as connect.sid.'],
+    ['--affinity-header=x:y', '--affinity-header "x:y": expected a name such as x-session-token.'],
+    ['--affinity-cookie=a --affinity-header=b', '--affinity-cookie and --affinity-header: use one of them.'],
+    ['--affinity-cookie=a --workers=2', '--affinity-cookie needs --workers 1'],
     ['--connect-timeout=4', '--connect-timeout "4": expected a time such as 500ms, 2s or 1min, at most 24h.'],
     ['--connect-timeout=25h', '--connect-timeout "25h": expected a time such as 500ms, 2s or 1min, at most 24h.'],
     ['--header-bytes=1', '--header-bytes "1": expected a size from 1KiB to 1MiB, such as 64KiB or 65536.'],
@@ -60,7 +74,7 @@ describe('the table of proxy settings', () => {
     ['--header-fields=x', '--header-fields: expected a whole number from 8 to 10000.'],
   ] as const) {
     it(`refuses ${typed}`, async () => {
-      const args = await parse([typed]);
+      const args = await parse(typed.split(' --').map((word, at) => (at === 0 ? word : `--${word}`)));
       expect(() => proxyOptions(args, [], generateKeyRing(), () => {})).to.throw(message);
     });
   }

@@ -1,35 +1,8 @@
 import { type AddedHeader, type AnswerHead, type Exchange, nothingAdded } from '../exchange.js';
 import type { AffinityOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
-import { chooseByKey } from '../rendezvous-hash.js';
-import { type AffinityCookies, type AffinityReading, type Claims, makeBrowserId } from './affinity-cookie.js';
-
-/** Why a browser's cookie does not lead to a backend. `forged` counts as no cookie, so the backend is not told. */
-export type BrokenReason = 'down' | 'draining' | 'expired' | 'reborn' | 'unknown' | 'forged';
-
-/** The meaning of a browser's cookie for one exchange. */
-export interface Binding {
-  /** The content of the cookie; undefined when it is not genuine. */
-  readonly claims: Claims | undefined;
-  /** The backend that the cookie names, usable or not. */
-  readonly owner: Member | undefined;
-  /**
-   * The backend that holds the browser's session: the request goes there. It is the owner of a binding that is in force.
-   * It is also the owner of an expired one, if that backend is ready and the same boot.
-   */
-  readonly home: Member | undefined;
-  readonly broken: BrokenReason | undefined;
-  /** The previous binding broke, and no backend has been told yet. */
-  readonly untold: boolean;
-}
-
-export const unbound: Binding = {
-  claims: undefined,
-  owner: undefined,
-  home: undefined,
-  broken: undefined,
-  untold: false,
-};
+import { type AffinityCookies, type AffinityReading, makeBrowserId } from './affinity-cookie.js';
+import { type Affinity, type Binding, chooseStandIn, isSameBoot, judgeClaims, mustWait, unbound } from './binding.js';
 
 /** Maximum number of browsers whose next request carries a notice. Above it, the oldest entry is forgotten. */
 const untoldMax = 4096;
@@ -37,8 +10,8 @@ const untoldMax = 4096;
 /** How many copies of the cookie in one request are read. */
 const copiesMax = 3;
 
-/** Maps cookies to the backends of the pool. */
-export class Affinity {
+/** Affinity by a signed cookie of the proxy's own. It needs no memory for each browser. */
+export class CookieAffinity implements Affinity {
   readonly #cookies: AffinityCookies;
   readonly #onLost: AffinityOptions['onLost'];
   readonly #ids = new WeakMap<Member, string>();
@@ -71,15 +44,10 @@ export class Affinity {
     if (reading.kind === 'none') return unbound;
     if (reading.kind === 'bad') return { ...unbound, broken: reading.reason };
     const owner = this.#members.get(reading.backendId);
-    if (reading.kind === 'expired') {
-      const home = owner !== undefined && canTakeBack(owner, reading) ? owner : undefined;
-      return { claims: reading, owner, home, broken: 'expired', untold: false };
-    }
-    const broken = findBrokenReason(owner, reading);
-    if (broken !== undefined) return { claims: reading, owner, home: undefined, broken, untold: false };
+    const judged = judgeClaims(reading, owner, reading.kind === 'bound');
+    if (judged.broken !== undefined) return { ...judged, untold: false };
     owner?.bound.see(reading.browser, nowMs);
-    const untold = this.#untold.size > 0 && this.#untold.delete(reading.browser);
-    return { claims: reading, owner, home: owner, broken, untold };
+    return { ...judged, untold: this.#untold.size > 0 && this.#untold.delete(reading.browser) };
   }
 
   /** Checks a binding again, for a request that has waited. */
@@ -106,22 +74,12 @@ export class Affinity {
     return best;
   }
 
-  /**
-   * Whether to wait for the backend that holds the session, as strict affinity demands. Waiting helps only while that
-   * backend is down in the boot that the cookie names. A rebooted, removed or drained backend will never have the
-   * session again.
-   */
   mustWait(binding: Binding): boolean {
-    return this.#onLost === 'strict' && binding.broken === 'down';
+    return mustWait(this.#onLost, binding);
   }
 
-  /**
-   * Chooses the backend that stands in while the browser's own one is away (temporary affinity). The browser gets the
-   * same one for each request, as long as that one can be used. Undefined: the policy chooses.
-   */
-  chooseStandIn({ claims, broken }: Binding, candidates: readonly Member[]): Member | undefined {
-    if (this.#onLost !== 'temporary' || broken !== 'down' || claims === undefined) return undefined;
-    return chooseByKey(claims.browser, candidates);
+  chooseStandIn(binding: Binding, candidates: readonly Member[]): Member | undefined {
+    return chooseStandIn(this.#onLost, binding, candidates);
   }
 
   /** Returns a cookie for the answer of `member` when the binding changed or needs a refresh, else nothing. */
@@ -146,27 +104,6 @@ export class Affinity {
     this.#untold.add(browser);
     if (this.#untold.size > untoldMax) for (const first of this.#untold) return void this.#untold.delete(first);
   }
-}
-
-/**
- * Decides whether a binding is given up. The rule of the whole proxy: a binding is given up only when a connection to the
- * backend failed, a check has marked it down, it was restarted, drained past its window, or removed. The first cause
- * shows while a request is served: see `losesBackend` in `retry.ts`.
- */
-function findBrokenReason(owner: Member | undefined, claims: Claims): BrokenReason | undefined {
-  if (owner === undefined || owner.removed) return 'unknown';
-  if (!isSameBoot(owner, claims)) return 'reborn';
-  if (owner.keepsBound) return undefined;
-  return owner.state === 'draining' ? 'draining' : 'down';
-}
-
-/** Whether the backend may be bound anew to a browser whose binding has expired. */
-function canTakeBack(owner: Member, claims: Claims): boolean {
-  return !owner.removed && owner.state === 'ready' && owner.weight > 0 && isSameBoot(owner, claims);
-}
-
-function isSameBoot(member: Member, { incarnation, issuedMs }: Claims): boolean {
-  return member.isBoot(incarnation, issuedMs);
 }
 
 /** Marks the answer as private. A shared cache would give one browser's binding to others (RFC 9111 §5.2.2.7). */

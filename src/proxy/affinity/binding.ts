@@ -1,0 +1,101 @@
+import type { AddedHeader, AnswerHead, Exchange } from '../exchange.js';
+import type { AffinityOptions } from '../options.js';
+import type { Member } from '../pool/member.js';
+import { chooseByKey } from '../rendezvous-hash.js';
+import type { Claims } from './affinity-cookie.js';
+
+/** Why a browser's cookie does not lead to a backend. `forged` counts as no cookie, so the backend is not told. */
+export type BrokenReason = 'down' | 'draining' | 'expired' | 'reborn' | 'unknown' | 'forged';
+
+/** The meaning of a browser's cookie for one exchange. */
+export interface Binding {
+  /** The content of the cookie; undefined when it is not genuine. */
+  readonly claims: Claims | undefined;
+  /** The backend that the cookie names, usable or not. */
+  readonly owner: Member | undefined;
+  /**
+   * The backend that holds the browser's session: the request goes there. It is the owner of a binding that is in force.
+   * It is also the owner of an expired one, if that backend is ready and the same boot.
+   */
+  readonly home: Member | undefined;
+  readonly broken: BrokenReason | undefined;
+  /** The previous binding broke, and no backend has been told yet. */
+  readonly untold: boolean;
+}
+
+export const unbound: Binding = {
+  claims: undefined,
+  owner: undefined,
+  home: undefined,
+  broken: undefined,
+  untold: false,
+};
+
+/** Knows to which backend each browser is bound. */
+export interface Affinity {
+  /** Adds a backend, once, before the first exchange that could be bound to it. */
+  join(member: Member): void;
+  /** The proxy's own cookie for this exchange, which the app must not see. Empty: it has none. */
+  cookieName(exchange: Exchange): string;
+  /** Reads the binding. The browser then counts as bound. */
+  readBinding(exchange: Exchange, nowMs: number): Binding;
+  /**
+   * Whether to wait for the backend that holds the session, as strict affinity demands. Waiting helps only while that
+   * backend is down in the boot that was bound. A rebooted, removed or drained backend will never have the session
+   * again.
+   */
+  mustWait(binding: Binding): boolean;
+  /**
+   * Chooses the backend that stands in while the browser's own one is away (temporary affinity). The browser gets the
+   * same one for each request, as long as that one can be used. Undefined: the policy chooses.
+   */
+  chooseStandIn(binding: Binding, candidates: readonly Member[]): Member | undefined;
+  /** Binds the browser to the backend that answers, if that is new. Returns the lines to add to the answer. */
+  renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[];
+}
+
+/** Whether strict affinity waits for the backend of this binding. */
+export function mustWait(onLost: AffinityOptions['onLost'], { broken }: Binding): boolean {
+  return onLost === 'strict' && broken === 'down';
+}
+
+/** Chooses the stand-in of temporary affinity: the same one for the same browser. */
+export function chooseStandIn(
+  onLost: AffinityOptions['onLost'],
+  { claims, broken }: Binding,
+  candidates: readonly Member[],
+): Member | undefined {
+  if (onLost !== 'temporary' || broken !== 'down' || claims === undefined) return undefined;
+  return chooseByKey(claims.browser, candidates);
+}
+
+/** Reads what claims mean now. `inDate`: neither idle nor bound for too long. */
+export function judgeClaims(claims: Claims, owner: Member | undefined, inDate: boolean): Omit<Binding, 'untold'> {
+  if (!inDate) {
+    const home = owner !== undefined && canTakeBack(owner, claims) ? owner : undefined;
+    return { claims, owner, home, broken: 'expired' };
+  }
+  const broken = findBrokenReason(owner, claims);
+  return { claims, owner, home: broken === undefined ? owner : undefined, broken };
+}
+
+/**
+ * Decides whether a binding is given up. The rule of the whole proxy: a binding is given up only when a connection to the
+ * backend failed, a check has marked it down, it was restarted, drained past its window, or removed. The first cause
+ * shows while a request is served: see `losesBackend` in `retry.ts`.
+ */
+function findBrokenReason(owner: Member | undefined, claims: Claims): BrokenReason | undefined {
+  if (owner === undefined || owner.removed) return 'unknown';
+  if (!isSameBoot(owner, claims)) return 'reborn';
+  if (owner.keepsBound) return undefined;
+  return owner.state === 'draining' ? 'draining' : 'down';
+}
+
+/** Whether the backend may be bound anew to a browser whose binding has expired. */
+function canTakeBack(owner: Member, claims: Claims): boolean {
+  return !owner.removed && owner.state === 'ready' && owner.weight > 0 && isSameBoot(owner, claims);
+}
+
+export function isSameBoot(member: Member, { incarnation, issuedMs }: Claims): boolean {
+  return member.isBoot(incarnation, issuedMs);
+}

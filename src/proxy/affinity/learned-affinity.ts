@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { type AddedHeader, type AnswerHead, type Exchange, nothingAdded } from '../exchange.js';
+import type { AffinityOptions, LearnFrom } from '../options.js';
+import type { Member } from '../pool/member.js';
+import type { Claims } from './affinity-cookie.js';
+import { type Affinity, type Binding, chooseStandIn, isSameBoot, judgeClaims, mustWait, unbound } from './binding.js';
+import { findSetCookie } from './set-cookie.js';
+
+/** About 200 bytes each. Above this number the browser seen longest ago is forgotten. */
+const browsersMax = 100_000;
+/** A longer value is no session token. */
+const valueCharsMax = 4096;
+
+export interface Learned {
+  readonly owner: Member;
+  readonly claims: Claims;
+  /** It was bound to an earlier boot, and no backend has been told yet. */
+  readonly untold: boolean;
+}
+
+/** Maps the hash of a token to its backend. The entry used longest ago comes first. */
+export type LearnedBindings = Map<string, Learned>;
+
+/**
+ * Affinity without a cookie of the proxy. It learns from the session token of the app: the backend that sent a token is
+ * the one that knows it. The table is in the memory of this process, bounded, and holds hashes of the tokens only.
+ *
+ *   answer with a token    -> table: token -> backend, boot, time
+ *   request with a token   -> table -> that backend; not in the table: any backend, which is told `unknown`
+ */
+export class LearnedAffinity implements Affinity {
+  readonly #options: AffinityOptions;
+  readonly #from: LearnFrom;
+  readonly #table: LearnedBindings;
+
+  /** `table`: the one to go on with after a reload. */
+  constructor(options: AffinityOptions, from: LearnFrom, table: LearnedBindings = new Map()) {
+    this.#options = options;
+    this.#from = from;
+    this.#table = table;
+  }
+
+  join(): void {}
+
+  cookieName(): string {
+    return '';
+  }
+
+  readBinding(exchange: Exchange, nowMs: number): Binding {
+    const key = this.#keyOfRequest(exchange);
+    if (key === undefined) return unbound;
+    const learned = this.#table.get(key);
+    if (learned === undefined) return { ...unbound, broken: 'unknown' };
+    const judged = judgeClaims(learned.claims, learned.owner, this.#isInDate(learned.claims, nowMs));
+    if (judged.broken === undefined) {
+      learned.owner.bound.see(key, nowMs);
+      this.#remember(key, { ...learned, claims: { ...learned.claims, seenMs: nowMs }, untold: false });
+    }
+    return { ...judged, untold: judged.broken === undefined && learned.untold };
+  }
+
+  mustWait(binding: Binding): boolean {
+    return mustWait(this.#options.onLost, binding);
+  }
+
+  chooseStandIn(binding: Binding, candidates: readonly Member[]): Member | undefined {
+    return chooseStandIn(this.#options.onLost, binding, candidates);
+  }
+
+  /** Adds nothing to the answer. A token that the answer ends is forgotten, and a new one is learnt. */
+  renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[] {
+    const given = this.#valueOfAnswer(head);
+    if (given === undefined && isInForce(binding, member)) return nothingAdded;
+    const sent = this.#keyOfRequest(exchange);
+    if (sent !== undefined && given !== undefined) this.#forget(sent);
+    const key = given === undefined ? sent : hashToken(given);
+    if (key !== undefined && given !== '' && !this.#isStoodIn(key, binding)) this.#bind(key, member, binding, nowMs);
+    return nothingAdded;
+  }
+
+  /** Whether the answer came from a stand-in, which does not keep the browser. */
+  #isStoodIn(key: string, { broken }: Binding): boolean {
+    return this.#options.onLost === 'temporary' && broken === 'down' && this.#table.has(key);
+  }
+
+  #bind(key: string, owner: Member, binding: Binding, nowMs: number): void {
+    this.#table.get(key)?.owner.bound.forget(key);
+    const claims = { backendId: '', incarnation: owner.bootName, issuedMs: nowMs, seenMs: nowMs, browser: key };
+    // The answer was the first sign of a new boot, so its request did not tell the backend.
+    const untold = binding.owner === owner && binding.broken === undefined && binding.claims?.browser === key;
+    this.#remember(key, { owner, claims, untold });
+  }
+
+  /** Stores the entry as the one used last. */
+  #remember(key: string, learned: Learned): void {
+    this.#table.delete(key);
+    this.#table.set(key, learned);
+    if (this.#table.size > browsersMax) for (const first of this.#table.keys()) return void this.#forget(first);
+  }
+
+  #forget(key: string): void {
+    this.#table.get(key)?.owner.bound.forget(key);
+    this.#table.delete(key);
+  }
+
+  #isInDate({ issuedMs, seenMs }: Claims, nowMs: number): boolean {
+    return nowMs - seenMs <= this.#options.idleMs && nowMs - issuedMs <= this.#options.absoluteMs;
+  }
+
+  #keyOfRequest(exchange: Exchange): string | undefined {
+    const value = 'cookie' in this.#from ? exchange.cookie(this.#from.cookie) : exchange.header(this.#from.header);
+    return value === undefined || value === '' || value.length > valueCharsMax ? undefined : hashToken(value);
+  }
+
+  /** The token that the answer sets; empty: it removes the token. Undefined: it says nothing of it. */
+  #valueOfAnswer(head: AnswerHead): string | undefined {
+    const value =
+      'cookie' in this.#from
+        ? findSetCookie(head.header('set-cookie'), this.#from.cookie)
+        : head.header(this.#from.header);
+    return value !== undefined && value.length > valueCharsMax ? undefined : value;
+  }
+}
+
+/** Whether the answer of this backend confirms the binding. */
+function isInForce({ claims, owner, broken }: Binding, member: Member): boolean {
+  return claims !== undefined && owner === member && broken === undefined && isSameBoot(member, claims);
+}
+
+/** A token opens a session, so the table must not hold it. */
+function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('base64url').slice(0, 22);
+}
