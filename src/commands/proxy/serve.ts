@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { ownDescriptorPlan } from '../../proxy/front/open-files.js';
 import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
 import { startProxy } from '../../proxy/start-proxy.js';
 import { LabError } from '../../simulator/errors.js';
@@ -27,6 +28,7 @@ export async function serve(
     return { ...options, ...(await devTls(given.args)) };
   };
   const options = await next(settings);
+  for (const line of openFilesAdvice(options.workers)) process.stderr.write(`${line}\n`);
   const started = startProxy(options, signal);
   onHangUp(hangUp(started, async () => next(await read())));
   const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
@@ -35,6 +37,16 @@ export async function serve(
   await proxy?.close(graceMs);
   if (failure !== undefined) throw new LabError(failure);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
+}
+
+const fewClients = 1000;
+
+/** Warns when the limit of open files allows fewer clients than a site usually has. */
+function openFilesAdvice(workers = 1): readonly string[] {
+  const { clients, filesMax } = ownDescriptorPlan();
+  if (clients >= fewClients) return [];
+  const each = workers === 1 ? '' : ' in each worker';
+  return [`at most ${clients} connections of clients${each}: ${filesMax} files may be open; ulimit -n allows more`];
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {
