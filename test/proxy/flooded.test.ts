@@ -18,7 +18,7 @@ async function openSilent(url: string, count: number): Promise<Socket[]> {
   for (let nth = 0; nth < count; nth += 1) {
     const socket = connect(Number(port), hostname);
     socket.on('error', () => {});
-    sockets.push(socket);
+    sockets.push(socket.resume());
     await once(socket, 'connect');
   }
   return sockets;
@@ -90,6 +90,32 @@ describe('proxy: flooded with silent connections, short of file descriptors', fu
         );
       }));
   }
+
+  it('serves clients as before while silent connections fill the admin port', () =>
+    withToys([undefined], toy =>
+      withHoldfast(
+        ['proxy', '--backend', toy.url.origin, '--port=0', '--admin-port=0'],
+        async ({ sees, output }) => {
+          await sees(listening);
+          const [, url = '', admin = ''] = listening.exec(output.stderr) ?? [];
+          const silent = await openSilent(admin, silentConnections);
+          const agents = Array.from({ length: 6 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+          for (let round = 0; round < 5; round += 1) {
+            const answers = await Promise.all(agents.map(agent => ask(url, '/', { agent })));
+            expect(answers.map(({ status }) => status)).to.deep.equal(agents.map(() => 200));
+          }
+          await until(
+            () => silent.every(({ closed }) => closed),
+            15_000,
+            () => 'the silent connections are closed',
+          );
+          expect((await ask(admin, '/backends')).status).to.equal(200);
+          for (const agent of agents) agent.destroy();
+        },
+        {},
+        openFilesMax,
+      ),
+    ));
 });
 
 function fail(): never {

@@ -68,7 +68,7 @@ function say(line: string): void {
 function sentenceOf(event: ProxyEvent): string {
   switch (event.kind) {
     case 'listening':
-      return `listening on ${event.url}${event.adminUrl === undefined ? '' : `, admin API on ${event.adminUrl}`}`;
+      return listeningSentence(event);
     case 'backend':
       return `${event.backend}: ${event.from} -> ${event.to} (${event.reason})`;
     case 'absent':
@@ -86,6 +86,11 @@ function sentenceOf(event: ProxyEvent): string {
     case 'reload-refused':
       return `not reloaded, nothing has changed: ${event.reason.replaceAll(/\s*\n\s*/g, '; ')}`;
   }
+}
+
+function listeningSentence({ url, adminUrl, healthUrl }: Extract<ProxyEvent, { kind: 'listening' }>): string {
+  const admin = adminUrl === undefined ? '' : `, admin API on ${adminUrl}`;
+  return `listening on ${url}${admin}${healthUrl === undefined ? '' : `, /live and /ready on ${healthUrl}`}`;
 }
 
 function workerSentence({ pid, reason, replacedBy }: Extract<ProxyEvent, { kind: 'worker-lost' }>): string {

@@ -7,6 +7,7 @@ import { BackendPool } from '../pool/pool.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
 import { type AdminControl, startAdmin } from './admin.js';
+import { startHealthListener } from './health-listener.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
 type MakeTrafficServer = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
@@ -21,6 +22,7 @@ export class Control implements AdminControl {
   #listening = false;
   #givenUp = false;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
+  #health: { readonly url: string; close(): Promise<void> } | undefined;
   #closed: Promise<void> | undefined;
   #reloaded: Promise<void> = Promise.resolve();
   readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
@@ -53,15 +55,16 @@ export class Control implements AdminControl {
   }
 
   async start(): Promise<RunningProxy> {
-    const { backends, host, admin, tls } = this.#options;
+    const { backends, host, admin, healthListen, tls } = this.#options;
     await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
     if (this.#givenUp) throw new Error('cancelled before the port was bound');
     const bound = await this.#server.listen();
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this);
+    if (healthListen !== undefined) this.#health = await startHealthListener(healthListen, this);
     const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
     const adminUrl = this.#admin?.url;
-    this.#emit({ kind: 'listening', url, adminUrl });
+    this.#emit({ kind: 'listening', url, adminUrl, healthUrl: this.#health?.url });
     const { failed } = this.#server;
     return { url, adminUrl, failed, reload: read => this.reload(read), close: graceMs => this.close(graceMs) };
   }
@@ -81,10 +84,19 @@ export class Control implements AdminControl {
     const inFlight = this.list().reduce((sum, view) => sum + view.inFlight, 0);
     if (this.#listening) this.#emit({ kind: 'closing', inFlight });
     await this.#server.close(graceMs);
-    await this.#admin?.close();
+    await Promise.all([this.#admin?.close(), this.#health?.close()]);
     for (const watch of this.#watches.values()) watch.stop();
     this.#pool.close();
   }
+
+  readonly notReady = (): string | undefined => {
+    if (this.#closed !== undefined) return 'closing';
+    if (!this.#listening) return 'not listening yet';
+    const states = this.#pool.members.map(({ state }) => state);
+    if (states.includes('ready')) return undefined;
+    const counts = [...new Set(states)].map(state => `${states.filter(other => other === state).length} ${state}`);
+    return `no backend is ready: ${counts.join(', ') || 'none is known'}`;
+  };
 
   refresh(): Promise<void> {
     return this.#server.refresh();

@@ -48,7 +48,7 @@ const rows: readonly [
   ['no affinity', { affinity: undefined }, ['--affinity'], []],
   ['a pool', { affinity: { ...affinity, pool: 'x', onLost: 'strict' } }, ['--pool', '--on-lost-affinity'], []],
   ['a port', { port: 1, host: '::1', drainMs: 1 }, ['--drain'], ['--host', '--port']],
-  ['an engine', { engine: 'other', admin: undefined }, [], ['--admin-port', '--engine']],
+  ['an engine', { engine: 'other', admin: undefined }, [], ['--admin', '--engine']],
 ];
 
 function live(): Partial<ProxyOptions> {
