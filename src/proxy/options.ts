@@ -96,7 +96,13 @@ export type ProxyEvent =
     }
   /** The first health check of a new backend failed. It is down and was never up. */
   | { readonly kind: 'absent'; readonly backend: string; readonly asked: string; readonly reason: string }
-  | { readonly kind: 'incarnation'; readonly backend: string; readonly incarnation: string }
+  | {
+      readonly kind: 'incarnation';
+      readonly backend: string;
+      readonly incarnation: string;
+      /** How often it changed since the last report; 1 when absent. */
+      readonly changes?: number;
+    }
   | { readonly kind: 'drained'; readonly backend: string; readonly reason: 'empty' | 'window' }
   | {
       readonly kind: 'listening';

@@ -7,10 +7,14 @@ import { BackendPool } from '../pool/pool.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
 import { type AdminControl, startAdmin } from './admin.js';
+import { BootReports } from './boot-reports.js';
 import { startHealthListener } from './health-listener.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
 type MakeTrafficServer = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
+
+/** A backend that changes its boot name all the time is reported this often. */
+const bootReportsMs = 10_000;
 
 /** Decides once for the serving part: health checks, operator's orders, events, admin API. It serves no requests. */
 export class Control implements AdminControl {
@@ -25,13 +29,17 @@ export class Control implements AdminControl {
   #health: { readonly url: string; close(): Promise<void> } | undefined;
   #closed: Promise<void> | undefined;
   #reloaded: Promise<void> = Promise.resolve();
+  readonly #boots = new BootReports(bootReportsMs, (backend, incarnation, changes) =>
+    this.#emit({ kind: 'incarnation', backend, incarnation, changes }),
+  );
   readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
 
   /** Throws what `makeTrafficServer` throws. */
   constructor(options: ProxyOptions, makeTrafficServer: MakeTrafficServer) {
     this.#options = options;
     this.#listeners.add(options.onEvent);
-    const onEvent = (event: ProxyEvent) => this.#emit(event);
+    const onEvent = (event: ProxyEvent) =>
+      event.kind === 'incarnation' ? this.#boots.add(event.backend, event.incarnation) : this.#emit(event);
     const boundIdleMs = options.affinity?.idleMs ?? 0;
     const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
     this.#pool = new BackendPool({
@@ -87,6 +95,7 @@ export class Control implements AdminControl {
     await Promise.all([this.#admin?.close(), this.#health?.close()]);
     for (const watch of this.#watches.values()) watch.stop();
     this.#pool.close();
+    this.#boots.close();
   }
 
   readonly notReady = (): string | undefined => {
