@@ -10,7 +10,9 @@ export interface ProxyOptions {
   /** 0 takes a free port. */
   readonly port: number;
   /** Undefined: no admin API. */
-  readonly admin: { readonly host: string; readonly port: number; readonly token: string | undefined } | undefined;
+  readonly admin: AdminOptions | undefined;
+  /** Serves only `/live` and `/ready`, for probes from other machines. Undefined: only the admin API serves them. */
+  readonly healthListen?: TcpAddress | undefined;
   readonly backends: readonly {
     readonly name: string;
     readonly url: URL;
@@ -57,6 +59,15 @@ export interface ProxyOptions {
   readonly workers?: number;
   readonly onEvent: (event: ProxyEvent) => void;
 }
+
+export interface TcpAddress {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+}
+
+/** `path`: a Unix socket that only this user can open. `token`: every request must carry it. */
+export type AdminOptions = (TcpAddress | { readonly path: string }) & { readonly token: string | undefined };
 
 export interface AffinityOptions {
   /**
@@ -111,9 +122,21 @@ export type ProxyEvent =
     }
   /** The first health check of a new backend failed. It is down and was never up. */
   | { readonly kind: 'absent'; readonly backend: string; readonly asked: string; readonly reason: string }
-  | { readonly kind: 'incarnation'; readonly backend: string; readonly incarnation: string }
+  | {
+      readonly kind: 'incarnation';
+      readonly backend: string;
+      readonly incarnation: string;
+      /** How often it changed since the last report; 1 when absent. */
+      readonly changes?: number;
+    }
   | { readonly kind: 'drained'; readonly backend: string; readonly reason: 'empty' | 'window' }
-  | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string | undefined }
+  | {
+      readonly kind: 'listening';
+      readonly url: string;
+      readonly adminUrl: string | undefined;
+      /** Where only `/live` and `/ready` are served. */
+      readonly healthUrl: string | undefined;
+    }
   /** New options are in force, except those that need a restart. Both lists are words for the log: see `reload.ts`. */
   | { readonly kind: 'reloaded'; readonly changes: readonly string[]; readonly needsRestart: readonly string[] }
   /** The new options could not be read or used, so nothing has changed. */
@@ -151,13 +174,13 @@ export interface WorkerShare {
 
 /** The options of the serving part. Plain data, so it can be sent to another process. */
 export interface ServingOptions
-  extends Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'workers' | 'onEvent'> {
+  extends Omit<ProxyOptions, 'admin' | 'healthListen' | 'backends' | 'health' | 'drainMs' | 'workers' | 'onEvent'> {
   /** Which of several workers this process is. */
   readonly share?: WorkerShare;
 }
 
 /** Drops functions, the admin token and other options that must not reach another process. */
 export function pickServingOptions(options: ProxyOptions): ServingOptions {
-  const { admin, backends, health, drainMs, workers, onEvent, ...serving } = options;
+  const { admin, healthListen, backends, health, drainMs, workers, onEvent, ...serving } = options;
   return serving;
 }

@@ -56,6 +56,7 @@ export class Serving implements TrafficServer {
       tls: options.tls,
       proxyProtocol: options.proxyProtocol ?? false,
       proxyHeaderMs: limits.clientHeadMs,
+      countOpen: () => this.#engine.connections,
       onTurnedAway: reason => this.#metrics.turnedAway(reason),
     });
   }

@@ -1,4 +1,5 @@
 import { engines } from './engines/registry.js';
+import { adminSettings } from './operation-settings.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hourMs, type Setting, time, type ValueFormat } from './setting.js';
 import { affinitySettings } from './settings/affinity.js';
@@ -38,16 +39,7 @@ export const settings = {
     reload: 'restart',
     chosenByLab: true,
   },
-  'admin-port': {
-    type: 'number',
-    format: { is: 'count', min: 0, max: 65_535 },
-    default: 8081,
-    group: 'Where:',
-    describe: 'admin API, loopback only',
-    option: 'admin',
-    reload: 'restart',
-    chosenByLab: true,
-  },
+  ...adminSettings,
   engine: {
     type: 'string',
     default: 'wire',

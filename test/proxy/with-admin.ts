@@ -102,6 +102,7 @@ interface Pool extends AdminControl {
   readonly asked: string[];
   readonly listeners: ReadonlySet<(event: ProxyEvent) => void>;
   metrics: () => Promise<string>;
+  notReady: () => string | undefined;
   emit(event: ProxyEvent): void;
   listenersBecome(count: number): Promise<void>;
 }
@@ -116,6 +117,7 @@ export function poolOfTwo(): Pool {
     views,
     asked,
     listeners,
+    notReady: () => undefined,
     refresh: () => Promise.resolve(),
     list: () => views,
     setState(name, state, windowMs) {

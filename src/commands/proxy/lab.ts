@@ -41,6 +41,8 @@ function labSpec(args: ProxyArgs): ClusterSpec {
   // Every flag is checked here, so that a mistake is reported as one sentence. The process of the proxy gets the flags.
   const options = proxyOptions(args, [], givenKeyRing(args) ?? generateKeyRing(), () => {});
   const mode = parseMode(args.mode);
+  if (args.admin !== undefined || args['admin-token-file'] !== undefined)
+    throw new UsageError('--admin: a lab uses the admin API itself, on 127.0.0.1; choose its port with --admin-port.');
   if (args['access-log'] === '-')
     throw new UsageError('--access-log "-": the proxy of a lab has no stdout; name a file.');
   return {
@@ -48,7 +50,7 @@ function labSpec(args: ProxyArgs): ClusterSpec {
     backends: { count: parseCount('backends', args.backends ?? 3, 1, 100), env: {} },
     stores: storesOf(mode),
     storeUrls: parseStoreUrls(args),
-    proxy: { host: options.host, port: options.port, adminPort: args['admin-port'], extra: flagsForLab(args) },
+    proxy: { host: options.host, port: options.port, adminPort: args['admin-port'] ?? 8081, extra: flagsForLab(args) },
   };
 }
 

@@ -11,6 +11,7 @@ import { UsageError } from '../lib/errors.js';
 import { parseKey, parseMode } from '../lib/mode-option.js';
 import { nameGivenBackends } from './backends-option.js';
 import type { ProxyArgs } from './flags.js';
+import { listenOptions } from './listen-options.js';
 import { readLimits, readNumber } from './setting-numbers.js';
 import { tlsOptions } from './tls-options.js';
 
@@ -28,11 +29,8 @@ export function proxyOptions(
   known?: ReadonlyMap<string, string>,
 ): ProxyOptions {
   const affinity = usesAffinity(args);
-  checkPorts(args);
   return {
-    host: args.host,
-    port: readNumber('port', args),
-    admin: { host: '127.0.0.1', port: readNumber('admin-port', args), token: undefined },
+    ...listenOptions(args),
     backends: nameGivenBackends(backends, parseOrigin, known),
     engine: parseKey('engine', args.engine, engines),
     ...balanceOptions(args),
@@ -56,11 +54,6 @@ function parseWorkers(text: string): number {
   const given = /^\d{1,3}$/.test(text) ? Number(text) : 0;
   if (given >= 1 && given <= workersMax) return given;
   throw new UsageError(`--workers "${text}": expected a number from 1 to ${workersMax}, or auto for one on each core.`);
-}
-
-function checkPorts({ port, 'admin-port': adminPort }: ProxyArgs): void {
-  if (port === adminPort && port !== 0)
-    throw new UsageError(`--port and --admin-port are both ${port}: the admin API needs a port of its own.`);
 }
 
 function usesAffinity(args: ProxyArgs): boolean {

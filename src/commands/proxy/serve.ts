@@ -1,9 +1,10 @@
 import { closeSync, openSync } from 'node:fs';
+import { ownDescriptorPlan } from '../../proxy/front/open-files.js';
 import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
 import { startProxy } from '../../proxy/start-proxy.js';
 import { LabError } from '../../simulator/errors.js';
-import { UsageError } from '../lib/errors.js';
 import { exitCodes } from '../lib/exit.js';
+import { adminTokenAdvice, explainStart } from './listen-options.js';
 import { balanceAdvice, keyRingAdvice } from './options.js';
 import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
@@ -22,11 +23,12 @@ export async function serve(
   const next = async (given: ProxySettings): Promise<ProxyOptions> => {
     const options = given.checked(args => site.options(args));
     const { args } = given;
-    for (const line of [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args)])
+    for (const line of [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args), ...adminTokenAdvice(args)])
       process.stderr.write(`${line}\n`);
     return { ...options, ...(await devTls(given.args)) };
   };
   const options = await next(settings);
+  for (const line of openFilesAdvice(options.workers)) process.stderr.write(`${line}\n`);
   const started = startProxy(options, signal);
   onHangUp(hangUp(started, async () => next(await read())));
   const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
@@ -35,6 +37,16 @@ export async function serve(
   await proxy?.close(graceMs);
   if (failure !== undefined) throw new LabError(failure);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
+}
+
+const fewClients = 1000;
+
+/** Warns when the limit of open files allows fewer clients than a site usually has. */
+function openFilesAdvice(workers = 1): readonly string[] {
+  const { clients, filesMax } = ownDescriptorPlan();
+  if (clients >= fewClients) return [];
+  const each = workers === 1 ? '' : ' in each worker';
+  return [`at most ${clients} connections of clients${each}: ${filesMax} files may be open; ulimit -n allows more`];
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {
@@ -68,20 +80,4 @@ function hasTerminal(): boolean {
   } catch {
     return false;
   }
-}
-
-/** Throws the system's error again, in a sentence that names the flag. */
-function explainStart(error: unknown, { host, port, admin }: ProxyOptions): never {
-  if (!(error instanceof Error && 'code' in error)) throw error;
-  if ('syscall' in error && error.syscall === 'open') throw new UsageError(error.message);
-  const taken = 'port' in error ? error.port : port;
-  const [flag, address] = taken === port ? ['--port', host] : ['--admin-port', admin?.host];
-  if (error.code === 'EADDRINUSE')
-    throw new LabError(`port ${taken} on ${address} is in use; choose another with ${flag}, or 0 for any free one`);
-  if (error.code === 'EACCES') throw new LabError(`port ${taken} needs privileges; choose another with ${flag}`);
-  if (['ENOTFOUND', 'EAI_AGAIN', 'EADDRNOTAVAIL'].includes(String(error.code)))
-    throw new UsageError(
-      `--host "${host}" is no address of this machine; expected one such as 127.0.0.1, 0.0.0.0 or ::1.`,
-    );
-  throw error;
 }

@@ -68,13 +68,13 @@ function say(line: string): void {
 function sentenceOf(event: ProxyEvent): string {
   switch (event.kind) {
     case 'listening':
-      return `listening on ${event.url}${event.adminUrl === undefined ? '' : `, admin API on ${event.adminUrl}`}`;
+      return listeningSentence(event);
     case 'backend':
       return `${event.backend}: ${event.from} -> ${event.to} (${event.reason})`;
     case 'absent':
       return `${event.backend}: down from the start; GET ${event.asked} was not answered 2xx: ${event.reason} (is it running? --health-path names another path); it is asked again and again`;
     case 'incarnation':
-      return `${event.backend}: new incarnation ${event.incarnation}; sessions in its memory are gone`;
+      return incarnationSentence(event);
     case 'drained':
       return `${event.backend}: drained (${event.reason === 'empty' ? 'no browser left' : 'the window is over'})`;
     case 'worker-lost':
@@ -86,6 +86,16 @@ function sentenceOf(event: ProxyEvent): string {
     case 'reload-refused':
       return `not reloaded, nothing has changed: ${event.reason.replaceAll(/\s*\n\s*/g, '; ')}`;
   }
+}
+
+function incarnationSentence({ backend, incarnation, changes = 1 }: Extract<ProxyEvent, { kind: 'incarnation' }>) {
+  const often = changes === 1 ? '' : ` (${changes} changes in the last 10 s: does each answer name another boot?)`;
+  return `${backend}: new incarnation ${incarnation}; sessions in its memory are gone${often}`;
+}
+
+function listeningSentence({ url, adminUrl, healthUrl }: Extract<ProxyEvent, { kind: 'listening' }>): string {
+  const admin = adminUrl === undefined ? '' : `, admin API on ${adminUrl}`;
+  return `listening on ${url}${admin}${healthUrl === undefined ? '' : `, /live and /ready on ${healthUrl}`}`;
 }
 
 function workerSentence({ pid, reason, replacedBy }: Extract<ProxyEvent, { kind: 'worker-lost' }>): string {

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import type { AdminOptions, TcpAddress } from '../options.js';
 
 export interface AdminRefusal {
   readonly status: number;
@@ -28,22 +29,29 @@ const noToken: AdminRefusal = {
 /**
  * Decides which requests may use the admin API. On loopback every local program may, but no web page in a local
  * browser. A page reveals itself in Origin or Sec-Fetch-Site. It reveals itself in Host if its own name resolves to us.
- * On other addresses, and wherever a token is given, the token decides. Throws when a token is needed and missing.
+ * No page can open a Unix socket, and its mode decides about programs. On other addresses, and wherever a token is
+ * given, the token decides. Throws when a token is needed and missing.
  */
-export function makeAdminGuard(host: string, token: string | undefined): AdminGuard {
+export function makeAdminGuard(options: AdminOptions): AdminGuard {
+  const { token } = options;
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw new TypeError(
       'the admin token is empty or holds characters that no header can carry: expected visible ASCII',
     );
   }
-  const loopback = isLoopback(host);
-  if (token === undefined && !loopback) throw new Error(explainToken(host));
+  const loopback = 'host' in options && isLoopback(options.host);
+  if (needsToken(options)) throw new Error(explainToken(options.host));
   const isToken = token === undefined ? () => true : makeTokenCheck(token);
   return ({ headers }) => {
     if (headers.origin !== undefined || headers['sec-fetch-site'] === 'cross-site') return foreignPage;
     if (loopback && !isLocalName(headers.host)) return foreignName;
     return isToken(headers.authorization) ? undefined : noToken;
   };
+}
+
+/** Whether other machines could reach the admin API without a token. */
+export function needsToken(options: AdminOptions): options is TcpAddress & { readonly token: undefined } {
+  return 'host' in options && options.token === undefined && !isLoopback(options.host);
 }
 
 function isLoopback(host: string): boolean {

@@ -1,13 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { unknownName } from '../../shared/unknown-name.js';
 import type { BackendView } from '../backends.js';
-import type { ProxyEvent } from '../options.js';
+import type { AdminOptions, ProxyEvent } from '../options.js';
 import { type AdminRefusal, makeAdminGuard } from './admin-guard.js';
 import { type BackendChange, bodyBytesMax, parseChange, parseNewBackend, readBody } from './admin-requests.js';
 import { EventStream } from './event-stream.js';
+import { answerHealth, healthPaths, type Readiness } from './health-listener.js';
+import { createSmallServer, listenAt } from './small-server.js';
 
 /** Everything that the admin API can ask of the proxy. `unknown`: no backend has that name. */
-export interface AdminControl {
+export interface AdminControl extends Readiness {
   /** Resolves when earlier changes are in force everywhere and the counts of `list` are current. */
   refresh(): Promise<void>;
   list(): readonly BackendView[];
@@ -37,9 +39,6 @@ interface Route {
   readonly methods: Readonly<Record<string, Action>>;
 }
 
-const connectionsMax = 256;
-const requestMs = 10_000;
-
 const routes: readonly Route[] = [
   { path: '/backends', pattern: /^\/backends$/, methods: { GET: listBackends, POST: addBackend } },
   { path: '/backends/<name>', pattern: /^\/backends\/([^/]+)$/, methods: { PUT: changeState, DELETE: removeBackend } },
@@ -48,23 +47,30 @@ const routes: readonly Route[] = [
 ];
 
 /**
- * Serves the admin API. Rejects when the host needs a token and none is given. Rejects with the system's error when the
- * port cannot be bound. `close` ends every connection at once, event streams too. Idempotent.
+ * Serves the admin API, with `/live` and `/ready`. Rejects when the host needs a token and none is given. Rejects with
+ * the system's error when the address cannot be bound. `close` ends every connection at once, event streams too.
+ * Idempotent.
  */
 export async function startAdmin(
-  options: { readonly host: string; readonly port: number; readonly token: string | undefined },
+  options: AdminOptions,
   control: AdminControl,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const guard = makeAdminGuard(options.host, options.token);
+  const guard = makeAdminGuard(options);
   const events = new EventStream(listener => control.onEvent(listener));
-  const server = createServer({ requestTimeout: requestMs }, (request, response) => {
+  const server = createSmallServer((request, response) => {
+    if (answerHealth(request, response, control)) return;
     const refusal = guard(request);
     if (refusal !== undefined) refuse(response, refusal);
     else void handle({ request, response, control, events });
   });
-  server.maxConnections = connectionsMax;
-  const url = await listen(server, options.host, options.port);
-  return { url, close: () => close(server, events) };
+  const { url, close } = await listenAt(server, options);
+  return {
+    url,
+    close: () => {
+      events.close();
+      return close();
+    },
+  };
 }
 
 async function handle(call: Omit<Call, 'name'>): Promise<void> {
@@ -96,7 +102,7 @@ function route({ method = '', url = '' }: IncomingMessage): {
 
 const unknownPath: AdminRefusal = {
   status: 404,
-  error: `unknown path. Known: ${routes.map(({ path }) => path).join(', ')}.`,
+  error: `unknown path. Known: ${[...routes.map(({ path }) => path), ...healthPaths].join(', ')}.`,
 };
 
 function notAllowed(methods: Route['methods']): AdminRefusal {
@@ -188,25 +194,4 @@ function answer(
 
 function refuse(response: ServerResponse, { status, error, headers = {} }: AdminRefusal): void {
   answer(response, status, { error }, headers);
-}
-
-function listen(server: Server, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    // Never removed: a failed accept (too few file descriptors) also emits `error`, and would end the process.
-    server.on('error', reject);
-    server.listen(port, host, () => {
-      const address = server.address();
-      const bound = address === null || typeof address === 'string' ? port : address.port;
-      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`);
-    });
-  });
-}
-
-function close(server: Server, events: EventStream): Promise<void> {
-  return new Promise(resolve => {
-    // If the server is already closed, the callback still comes, with an error.
-    server.close(() => resolve());
-    events.close();
-    server.closeAllConnections();
-  });
 }

@@ -7,9 +7,14 @@ import { BackendPool } from '../pool/pool.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
 import { type AdminControl, startAdmin } from './admin.js';
+import { BootReports } from './boot-reports.js';
+import { startHealthListener } from './health-listener.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
 type MakeTrafficServer = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
+
+/** A backend that changes its boot name all the time is reported this often. */
+const bootReportsMs = 10_000;
 
 /** Decides once for the serving part: health checks, operator's orders, events, admin API. It serves no requests. */
 export class Control implements AdminControl {
@@ -21,15 +26,20 @@ export class Control implements AdminControl {
   #listening = false;
   #givenUp = false;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
+  #health: { readonly url: string; close(): Promise<void> } | undefined;
   #closed: Promise<void> | undefined;
   #reloaded: Promise<void> = Promise.resolve();
+  readonly #boots = new BootReports(bootReportsMs, (backend, incarnation, changes) =>
+    this.#emit({ kind: 'incarnation', backend, incarnation, changes }),
+  );
   readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
 
   /** Throws what `makeTrafficServer` throws. */
   constructor(options: ProxyOptions, makeTrafficServer: MakeTrafficServer) {
     this.#options = options;
     this.#listeners.add(options.onEvent);
-    const onEvent = (event: ProxyEvent) => this.#emit(event);
+    const onEvent = (event: ProxyEvent) =>
+      event.kind === 'incarnation' ? this.#boots.add(event.backend, event.incarnation) : this.#emit(event);
     const boundIdleMs = options.affinity?.idleMs ?? 0;
     const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
     this.#pool = new BackendPool({
@@ -56,15 +66,16 @@ export class Control implements AdminControl {
   }
 
   async start(): Promise<RunningProxy> {
-    const { backends, host, admin, tls } = this.#options;
+    const { backends, host, admin, healthListen, tls } = this.#options;
     await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
     if (this.#givenUp) throw new Error('cancelled before the port was bound');
     const bound = await this.#server.listen();
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this);
+    if (healthListen !== undefined) this.#health = await startHealthListener(healthListen, this);
     const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
     const adminUrl = this.#admin?.url;
-    this.#emit({ kind: 'listening', url, adminUrl });
+    this.#emit({ kind: 'listening', url, adminUrl, healthUrl: this.#health?.url });
     const { failed } = this.#server;
     return { url, adminUrl, failed, reload: read => this.reload(read), close: graceMs => this.close(graceMs) };
   }
@@ -84,10 +95,20 @@ export class Control implements AdminControl {
     const inFlight = this.list().reduce((sum, view) => sum + view.inFlight, 0);
     if (this.#listening) this.#emit({ kind: 'closing', inFlight });
     await this.#server.close(graceMs);
-    await this.#admin?.close();
+    await Promise.all([this.#admin?.close(), this.#health?.close()]);
     for (const watch of this.#watches.values()) watch.stop();
     this.#pool.close();
+    this.#boots.close();
   }
+
+  readonly notReady = (): string | undefined => {
+    if (this.#closed !== undefined) return 'closing';
+    if (!this.#listening) return 'not listening yet';
+    const states = this.#pool.members.map(({ state }) => state);
+    if (states.includes('ready')) return undefined;
+    const counts = [...new Set(states)].map(state => `${states.filter(other => other === state).length} ${state}`);
+    return `no backend is ready: ${counts.join(', ') || 'none is known'}`;
+  };
 
   refresh(): Promise<void> {
     return this.#server.refresh();

@@ -1,18 +1,19 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
 import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
+import { ownDescriptorPlan } from './open-files.js';
 import { readProxyHeader } from './proxy-header.js';
 import { TlsListener } from './tls-listener.js';
 import type { TlsPair } from './tls-pair.js';
 
-/** Limits memory in a flood of connections: any more are closed at once. */
-const connectionsMax = 65_536;
 /** The same limit as for a request head. */
 const proxyHeaderMs = 10_000;
 const tlsHandshakeMs = 10_000;
 
 /** Why a connection was closed before it was handed on. Port checks are not counted. */
 export type TurnedAway =
+  /** The limit of open files, or of memory, allows no further connection. */
+  | 'limit'
   /** A PROXY header is required, and the peer is not on the trust list. */
   | 'proxy-untrusted'
   /** The connection does not begin with a valid PROXY header, or the header is incomplete. */
@@ -31,6 +32,10 @@ export interface FrontSettings {
   /** The time limit for the PROXY header. */
   readonly proxyHeaderMs?: number;
   readonly tlsHandshakeMs?: number;
+  /** The number of connections that were handed on and are still open. */
+  readonly countOpen?: () => number;
+  /** Any more connections are closed at once; default: what the descriptors of this process allow. */
+  readonly connectionsMax?: number;
   readonly onTurnedAway?: (reason: TurnedAway) => void;
 }
 
@@ -46,6 +51,7 @@ export class Frontend {
   readonly #settings: FrontSettings;
   readonly #isTrusted: IsTrusted;
   readonly #tlsListener: TlsListener | undefined;
+  readonly #connectionsMax: number;
   /** Connections that were not handed on yet. */
   readonly #pending = new Set<Socket>();
 
@@ -56,7 +62,8 @@ export class Frontend {
     this.#isTrusted = settings.isTrusted ?? trustNone;
     this.#tlsListener = settings.tls && new TlsListener(settings.tls);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket));
-    this.#server.maxConnections = connectionsMax;
+    // Not `server.maxConnections`: with several workers the primary would offer the connection to them for ever.
+    this.#connectionsMax = settings.connectionsMax ?? ownDescriptorPlan().clients;
   }
 
   /** Resolves when the port is bound. Rejects with the system's error (`EADDRINUSE`, `EACCES`). */
@@ -65,6 +72,8 @@ export class Frontend {
       this.#server.once('error', reject);
       this.#server.listen({ port, host, backlog: 4096 }, () => {
         this.#server.removeListener('error', reject);
+        // A failed accept (too few file descriptors) must not end the process. The client sees a closed connection.
+        this.#server.on('error', () => {});
         resolve({ port: portOf(this.#server.address()) });
       });
     });
@@ -84,6 +93,7 @@ export class Frontend {
   }
 
   #accept(socket: Socket): void {
+    if (this.#isFull()) return void this.#turnAway(socket, 'limit');
     const peer = normalizeAddress(socket.remoteAddress ?? '');
     if (this.#settings.proxyProtocol !== true) return void this.#enter(socket, peer);
     if (!this.#isTrusted(peer)) return void this.#turnAway(socket, 'proxy-untrusted');
@@ -93,6 +103,10 @@ export class Frontend {
       else if (kind === 'gone') socket.destroy();
       else this.#turnAway(socket, kind === 'late' ? 'proxy-header-late' : 'proxy-header');
     });
+  }
+
+  #isFull(): boolean {
+    return this.#pending.size + (this.#settings.countOpen?.() ?? 0) >= this.#connectionsMax;
   }
 
   #enter(raw: Socket, clientAddress: string): void {

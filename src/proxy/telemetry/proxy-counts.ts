@@ -24,6 +24,7 @@ const retryZero = { refused: 0, 'broken-off': 0 };
 const queuedZero = { served: 0, full: 0, timeout: 0, abandoned: 0 };
 const withheldZero = { timeout: 0 };
 const turnedAwayZero: Record<TurnedAway, number> = {
+  limit: 0,
   'proxy-untrusted': 0,
   'proxy-header': 0,
   'proxy-header-late': 0,
@@ -191,8 +192,18 @@ export function readVitals(): Omit<Vitals, 'lostLogLines' | 'connections' | 'que
     cpuSeconds: (user + system) / 1e6,
     busySeconds: active / 1000,
     idleSeconds: idle / 1000,
-    residentBytes: process.memoryUsage.rss(),
+    residentBytes: readResidentBytes(),
   };
+}
+
+let lastResidentBytes = 0;
+
+/** Returns the last value when it cannot be read: it is a file, and no descriptor may be left. */
+function readResidentBytes(): number {
+  try {
+    lastResidentBytes = process.memoryUsage.rss();
+  } catch {}
+  return lastResidentBytes;
 }
 
 /** Keeps the totals of an ended process and drops what it held. */

@@ -351,7 +351,7 @@ describe('bad command lines', () => {
       const args = ['proxy', '--backend', 'http://127.0.0.1:1', '--port', '0', '--admin-port', port];
       const { code, stderr } = await commandLine(args);
       expect(code, stderr).to.equal(4);
-      expect(stderr).to.include(`port ${port} on 127.0.0.1 is in use; choose another with --admin-port`);
+      expect(stderr).to.include(`port ${port} on 127.0.0.1 is in use; choose another with --admin,`);
     } finally {
       server.close();
     }

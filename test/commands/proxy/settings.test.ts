@@ -59,9 +59,9 @@ describe('configuration file of the proxy', () => {
     const text = 'port: 1\nadmin-port: 2\npool: file\nname-backends: true\nbackend: [http://a:1, http://b:1]\n';
     const typed = ['--port=81', '--adminPort', '82', '--no-name-backends', '--backend', 'http://c:1'];
     const { port, admin, namesBackends, backends, affinity } = await optionsOf(text, typed);
-    expect({ port, adminPort: admin?.port, namesBackends, pool: affinity?.pool }).to.deep.equal({
+    expect({ port, admin, namesBackends, pool: affinity?.pool }).to.deep.equal({
       port: 81,
-      adminPort: 82,
+      admin: { host: '127.0.0.1', port: 82, token: undefined },
       namesBackends: false,
       pool: 'file',
     });

@@ -66,7 +66,7 @@ const rows: readonly [
     [],
   ],
   ['a port', { port: 1, host: '::1', drainMs: 1 }, ['--drain'], ['--host', '--port']],
-  ['an engine', { engine: 'other', admin: undefined }, [], ['--admin-port', '--engine']],
+  ['an engine', { engine: 'other', admin: undefined }, [], ['--admin', '--engine']],
 ];
 
 function live(): Partial<ProxyOptions> {

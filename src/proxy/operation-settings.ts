@@ -1,0 +1,41 @@
+import type { Setting } from './setting.js';
+
+/** Where the admin API and the answers for probes are. A part of `settings.ts`. */
+export const adminSettings = {
+  admin: {
+    type: 'string',
+    group: 'Where:',
+    describe: 'admin API: HOST:PORT, unix:PATH, or off (default 127.0.0.1:8081)',
+    option: 'admin',
+    reload: 'restart',
+    reloadName: '--admin',
+    chosenByLab: true,
+  },
+  'admin-port': {
+    type: 'number',
+    format: { is: 'count', min: 0, max: 65_535 },
+    group: 'Where:',
+    describe: 'short for --admin 127.0.0.1:PORT',
+    option: 'admin',
+    reload: 'restart',
+    reloadName: '--admin',
+    chosenByLab: true,
+  },
+  'admin-token-file': {
+    type: 'string',
+    path: true,
+    group: 'Where:',
+    describe: 'file of the bearer token that the admin API asks for; needed unless only this machine can reach it',
+    option: 'admin',
+    reload: 'restart',
+    reloadName: '--admin',
+    chosenByLab: true,
+  },
+  'health-listen': {
+    type: 'string',
+    group: 'Where:',
+    describe: 'HOST:PORT for GET /live and /ready alone, for probes of an orchestrator (default: none)',
+    option: 'healthListen',
+    reload: 'restart',
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
