@@ -1,4 +1,4 @@
-import { type Affinity, type Binding, type BrokenReason, unbound } from './affinity/binding.js';
+import { type Affinity, type Binding, type BrokenReason, recheckBinding, unbound } from './affinity/binding.js';
 import {
   type AddedHeader,
   type AnswerHead,
@@ -133,7 +133,7 @@ export class RequestDispatcher {
     const { affinity, metrics } = this.#parts;
     const { binding, trace } = state;
     if (affinity === undefined) return;
-    state.binding = affinity.recheck(binding);
+    state.binding = recheckBinding(binding);
     if (binding.home !== undefined && state.binding.home === undefined) countAffinity(metrics, trace, 'rebound');
   }
 

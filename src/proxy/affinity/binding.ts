@@ -79,6 +79,15 @@ export function judgeClaims(claims: Claims, owner: Member | undefined, inDate: b
   return { claims, owner, home: broken === undefined ? owner : undefined, broken };
 }
 
+/** Checks a binding again, for a request that has waited. */
+export function recheckBinding(binding: Binding): Binding {
+  const { claims, owner, home, broken } = binding;
+  if (claims === undefined || home === undefined) return binding;
+  if (broken !== undefined) return canTakeBack(home, claims) ? binding : { ...binding, home: undefined };
+  const reason = findBrokenReason(owner, claims);
+  return reason === undefined ? binding : { ...binding, home: undefined, broken: reason };
+}
+
 /**
  * Decides whether a binding is given up. The rule of the whole proxy: a binding is given up only when a connection to the
  * backend failed, a check has marked it down, it was restarted, drained past its window, or removed. The first cause

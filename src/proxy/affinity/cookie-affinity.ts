@@ -50,15 +50,6 @@ export class CookieAffinity implements Affinity {
     return { ...judged, untold: this.#untold.size > 0 && this.#untold.delete(reading.browser) };
   }
 
-  /** Checks a binding again, for a request that has waited. */
-  recheck(binding: Binding): Binding {
-    const { claims, owner, home, broken } = binding;
-    if (claims === undefined || home === undefined) return binding;
-    if (broken !== undefined) return canTakeBack(home, claims) ? binding : { ...binding, home: undefined };
-    const reason = findBrokenReason(owner, claims);
-    return reason === undefined ? binding : { ...binding, home: undefined, broken: reason };
-  }
-
   /**
    * Reads the first valid copy. A browser sends a stray copy (longer path, other domain) with each request, and a new
    * cookie cannot replace it. Without a valid copy, an expired one counts, or else the first one.
