@@ -48,6 +48,7 @@ const rows: readonly [
   ['no affinity', { affinity: undefined }, ['--affinity'], []],
   ['a pool', { affinity: { ...affinity, pool: 'x', onLost: 'strict' } }, ['--pool', '--on-lost-affinity'], []],
   ['a port', { port: 1, host: '::1', drainMs: 1 }, ['--drain'], ['--host', '--port']],
+  ['HTTP/2', { http2: false }, [], ['--http2']],
   ['an engine', { engine: 'other', admin: undefined }, [], ['--admin-port', '--engine']],
 ];
 
