@@ -19,6 +19,8 @@ export interface Exchange {
   readonly secure: boolean;
   /** A protocol upgrade (WebSocket). After a 101 the engine tunnels, and the attempt ends with the tunnel. */
   readonly upgrade: boolean;
+  /** The protocol between the client and this proxy. Undefined: HTTP/1.1 or HTTP/1.0. */
+  readonly protocol?: 'h2' | undefined;
   /** Whether the replay buffer still holds the whole request body. A request without a body is replayable. */
   readonly replayable: boolean;
   /** The raw value of the named request cookie, or of its copy number `nth` from 0. Undefined: there is none. */
@@ -100,7 +102,29 @@ export interface ClientConnection {
   readonly secure: boolean;
   /** The client is on the trust list, so its X-Forwarded-For, -Proto and Forwarded are believed. */
   readonly trusted: boolean;
+  /** The protocol that the TLS handshake agreed on. Undefined: HTTP/1.1. */
+  readonly protocol?: 'h2' | undefined;
 }
+
+/** Why the proxy refused an HTTP/2 stream, or closed a whole HTTP/2 connection. */
+export type Http2Refusal =
+  /** A request violates RFC 9113 §8 and was answered 400. */
+  | 'malformed'
+  /** A request head is over the limits and was answered 414 or 431. */
+  | 'head-too-large'
+  /** Node refused a stream before it became a request: malformed, far over the limits, or one stream too many. */
+  | 'rejected'
+  /** The client did not read an answer in time; its stream was reset. */
+  | 'slow-reader'
+  /** All others closed the connection. */
+  | 'reset-flood'
+  | 'continuation-flood'
+  | 'settings-flood'
+  | 'ping-flood'
+  | 'priority-flood'
+  | 'unread-replies'
+  | 'invalid-frames'
+  | 'protocol-error';
 
 /** Speaks HTTP for the proxy. An engine decides nothing: it offers exchanges and does what the dispatcher decides. */
 export interface Engine {
@@ -135,6 +159,7 @@ export interface EngineParts {
   readonly backendTls: BackendTls | undefined;
   /** Backends also get a `Forwarded` field (RFC 7239). */
   readonly forwarded: boolean;
+  readonly onHttp2Refused?: ((reason: Http2Refusal) => void) | undefined;
 }
 
 export type EngineFactory = (parts: EngineParts) => Engine;

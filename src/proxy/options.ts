@@ -43,6 +43,8 @@ export interface ProxyOptions {
   readonly limits: EngineLimits;
   /** Only TLS is spoken on the port; undefined: plain HTTP. Read by `readTlsPair` or made by `devCertificate`. */
   readonly tls?: TlsPair | undefined;
+  /** TLS clients may choose HTTP/2, if the engine speaks it. True when absent. */
+  readonly http2?: boolean | undefined;
   /** Every connection begins with a PROXY header. Only peers in `trusted` may connect. */
   readonly proxyProtocol?: boolean;
   /** Addresses and networks of the proxies in front whose X-Forwarded-For, -Proto and Forwarded are believed. */

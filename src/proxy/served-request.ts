@@ -8,6 +8,8 @@ export interface ServedRequest {
   readonly path: string;
   readonly clientAddress: string;
   readonly secure: boolean;
+  /** The protocol of the client. Undefined: HTTP/1.1 or HTTP/1.0. */
+  readonly protocol: Exchange['protocol'];
   /** The status that the client got; undefined: the client left first. */
   readonly status: number | undefined;
   /** `answered` by a backend, the proxy's `own` answer, `cut` off in the middle, or `abandoned` by the client. */
@@ -61,13 +63,14 @@ export class RequestTrace {
   }
 
   toServedRequest(nowMs: number): ServedRequest {
-    const { method, path, clientAddress, secure } = this.#exchange;
+    const { method, path, clientAddress, secure, protocol } = this.#exchange;
     const last = this.#tries.at(-1);
     return {
       method,
       path: maskPath(path),
       clientAddress,
       secure,
+      protocol,
       status: this.own?.status ?? this.#headStatus,
       ended: this.#ended(last),
       backend: last?.backend,

@@ -4,7 +4,7 @@ import type { Affinity } from './affinity/binding.js';
 import { CookieAffinity } from './affinity/cookie-affinity.js';
 import { LearnedAffinity, type LearnedBindings } from './affinity/learned-affinity.js';
 import { engines } from './engines/registry.js';
-import type { Engine, Exchange } from './exchange.js';
+import type { Engine, Exchange, Http2Refusal } from './exchange.js';
 import { Frontend } from './front/frontend.js';
 import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
 import type { ServingOptions } from './options.js';
@@ -47,13 +47,15 @@ export class Serving implements TrafficServer {
     this.#options = options;
     this.#pool = pool;
     this.#setup = this.#buildSetup(options);
-    const { make } = findEntry('engine', options.engine, engines);
+    const { make, http2 } = findEntry('engine', options.engine, engines);
     const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
-    this.#engine = make({ onExchange, limits, backendTls, forwarded });
+    const onHttp2Refused = (reason: Http2Refusal) => this.#metrics.http2Refused(reason);
+    this.#engine = make({ onExchange, limits, backendTls, forwarded, onHttp2Refused });
     this.#front = new Frontend(connection => this.#engine.take(connection), {
       isTrusted: address => this.#setup.isTrusted(address),
       tls: options.tls,
+      http2: http2 && (options.http2 ?? true),
       proxyProtocol: options.proxyProtocol ?? false,
       proxyHeaderMs: limits.clientHeadMs,
       countOpen: () => this.#engine.connections,

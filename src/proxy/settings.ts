@@ -14,6 +14,15 @@ const limit = {
   reloadName: 'timeouts and limits',
 } as const;
 
+/** The fields that all settings of TLS to backends share. */
+const backendTls = {
+  group: 'TLS to backends:',
+  option: 'backendTls',
+  reload: 'restart',
+  reloadName: 'TLS to the backends',
+  chosenByLab: true,
+} as const;
+
 /**
  * All settings of the proxy; some groups have files of their own in `settings/`. The command line, `--help`, the
  * configuration file, the rules of a reload and the flags that the lab passes on are computed from this table.
@@ -182,6 +191,14 @@ export const settings = {
     option: 'tls',
     reload: 'special',
   },
+  http2: {
+    type: 'string',
+    choices: ['on', 'off'],
+    group: 'TLS, and proxies in front:',
+    describe: 'offer HTTP/2 to TLS clients, or not; default: on with TLS and engine wire',
+    option: 'http2',
+    reload: 'restart',
+  },
   trust: {
     type: 'string',
     list: true,
@@ -218,31 +235,19 @@ export const settings = {
   'backend-ca': {
     type: 'string',
     path: true,
-    group: 'TLS to backends:',
+    ...backendTls,
     describe: 'PEM file of the authorities that https:// backends are verified against (else those of Node)',
-    option: 'backendTls',
-    reload: 'restart',
-    reloadName: 'TLS to the backends',
-    chosenByLab: true,
   },
   'backend-server-name': {
     type: 'string',
-    group: 'TLS to backends:',
+    ...backendTls,
     describe: 'the name that certificates of https:// backends must be for (else the host of --backend)',
-    option: 'backendTls',
-    reload: 'restart',
-    reloadName: 'TLS to the backends',
-    chosenByLab: true,
   },
   'backend-insecure': {
     type: 'boolean',
     default: false,
-    group: 'TLS to backends:',
+    ...backendTls,
     describe: 'take any certificate of https:// backends: anyone on the way can read and change everything',
-    option: 'backendTls',
-    reload: 'restart',
-    reloadName: 'TLS to the backends',
-    chosenByLab: true,
   },
   config: {
     type: 'string',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { BackendTls } from '../../proxy/backend-tls.js';
+import { engines } from '../../proxy/engines/registry.js';
 import { makeDevCertificate } from '../../proxy/front/dev-certificate.js';
 import { readTlsPair, type TlsFiles, TlsPairError } from '../../proxy/front/tls-pair.js';
 import { buildTrustList } from '../../proxy/headers/trusted-peers.js';
@@ -13,6 +14,8 @@ type TlsArgs = Pick<
   | 'tls'
   | 'tls-cert'
   | 'tls-key'
+  | 'http2'
+  | 'engine'
   | 'backend-ca'
   | 'backend-server-name'
   | 'backend-insecure'
@@ -24,15 +27,26 @@ type TlsArgs = Pick<
 /** Checks the flags and reads the certificates and the key. `devTls` makes the certificate of `--tls dev`. */
 export function tlsOptions(
   args: TlsArgs,
-): Pick<ProxyOptions, 'tls' | 'backendTls' | 'proxyProtocol' | 'trusted' | 'forwarded'> {
+): Pick<ProxyOptions, 'tls' | 'http2' | 'backendTls' | 'proxyProtocol' | 'trusted' | 'forwarded'> {
   const source = tlsSource(args);
   return {
     tls: source === undefined || source === 'dev' ? undefined : readPair(source).pair,
+    http2: usesHttp2(args),
     backendTls: backendTls(args),
     proxyProtocol: args['proxy-protocol'],
     trusted: trustedAddresses(args),
     forwarded: args.forwarded,
   };
+}
+
+/** Returns undefined without the flag: HTTP/2 is then offered wherever it can be spoken. */
+function usesHttp2(args: TlsArgs): boolean | undefined {
+  const { http2, engine } = args;
+  if (http2 !== 'on') return http2 === undefined ? undefined : false;
+  if (engines[engine]?.http2 === false)
+    throw new UsageError(`--http2 on: engine "${engine}" speaks only HTTP/1.1; leave out --engine, or --http2.`);
+  if (speaksTls(args)) return true;
+  throw new UsageError('--http2 on needs TLS: add --tls-cert FILE and --tls-key FILE, or --tls dev to try it out.');
 }
 
 export async function devTls({ tls }: TlsArgs): Promise<Pick<ProxyOptions, 'tls'>> {

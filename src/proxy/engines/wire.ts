@@ -1,4 +1,12 @@
-import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
+import type {
+  ClientConnection,
+  Engine,
+  EngineFactory,
+  EngineLimits,
+  EngineParts,
+  Exchange,
+  Http2Refusal,
+} from '../exchange.js';
 import { Client } from './wire/client.js';
 import { Deadlines } from './wire/deadlines.js';
 import { Reads } from './wire/reads.js';
@@ -7,6 +15,13 @@ import { type Wire, Writes } from './wire/wire.js';
 
 /** Limits memory in a flood of connections: any more are closed at once. */
 const connectionsMax = 65_536;
+
+/** A client connection of either protocol. */
+interface ServedConnection {
+  /** The engine is closing: ends as soon as its requests are answered. */
+  closing(): void;
+  destroy(): void;
+}
 
 export const wireEngine: EngineFactory = parts => new WireEngine(parts);
 
@@ -25,19 +40,21 @@ class WireEngine implements Engine, Wire {
   readonly upstreams: Upstreams;
   readonly reads = new Reads();
   readonly writes = new Writes();
-  readonly #clients = new Set<Client>();
+  readonly onHttp2Refused: (reason: Http2Refusal) => void;
+  readonly #clients = new Set<ServedConnection>();
   #closing = false;
   #onEmpty = (): void => {};
-  readonly #forget = (client: Client): void => {
+  readonly #forget = (client: ServedConnection): void => {
     this.#clients.delete(client);
     if (this.#clients.size === 0) this.#onEmpty();
   };
 
-  constructor({ onExchange, limits, backendTls, forwarded }: EngineParts) {
+  constructor({ onExchange, limits, backendTls, forwarded, onHttp2Refused = () => {} }: EngineParts) {
     const { connectMs, responseHeadMs, idleBodyMs, clientHeadMs } = limits;
     this.onExchange = onExchange;
     this.limits = limits;
     this.forwarded = forwarded;
+    this.onHttp2Refused = onHttp2Refused;
     this.deadlines = new Deadlines(Math.min(connectMs, responseHeadMs, idleBodyMs, clientHeadMs));
     this.upstreams = new Upstreams(this.deadlines, this.reads, connectMs, backendTls);
   }
@@ -52,7 +69,15 @@ class WireEngine implements Engine, Wire {
 
   take(connection: ClientConnection): void {
     if (this.#closing || this.#clients.size >= connectionsMax) return void connection.socket.destroy();
-    this.#clients.add(new Client(this, connection, this.#forget));
+    if (connection.protocol === 'h2') void this.#takeHttp2(connection);
+    else this.#clients.add(new Client(this, connection, this.#forget));
+  }
+
+  /** Loads HTTP/2 with its first connection: it takes 4 MB and some milliseconds. */
+  async #takeHttp2(connection: ClientConnection): Promise<void> {
+    const { Http2Connection } = await import('./wire/h2/session.js');
+    if (connection.socket.destroyed || this.#closing) return void connection.socket.destroy();
+    this.#clients.add(new Http2Connection(this, connection, this.#forget));
   }
 
   async close(graceMs: number): Promise<void> {

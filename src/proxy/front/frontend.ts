@@ -27,6 +27,8 @@ export interface FrontSettings {
   readonly isTrusted?: IsTrusted;
   /** Only TLS is spoken on the port. */
   readonly tls?: TlsPair | undefined;
+  /** TLS clients may choose HTTP/2. */
+  readonly http2?: boolean;
   /** Every connection begins with a PROXY header and comes from a trusted peer. */
   readonly proxyProtocol?: boolean;
   /** The time limit for the PROXY header. */
@@ -60,7 +62,7 @@ export class Frontend {
     this.#onConnection = onConnection;
     this.#settings = settings;
     this.#isTrusted = settings.isTrusted ?? trustNone;
-    this.#tlsListener = settings.tls && new TlsListener(settings.tls);
+    this.#tlsListener = settings.tls && new TlsListener(settings.tls, settings.http2);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket));
     // Not `server.maxConnections`: with several workers the primary would offer the connection to them for ever.
     this.#connectionsMax = settings.connectionsMax ?? ownDescriptorPlan().clients;
@@ -113,15 +115,16 @@ export class Frontend {
     if (this.#tlsListener === undefined) return void this.#handOn(raw, raw, clientAddress);
     this.#hold(raw);
     this.#tlsListener.take(raw, this.#settings.tlsHandshakeMs ?? tlsHandshakeMs, ({ kind, socket }) => {
-      if (kind === 'secure') this.#handOn(raw, socket, clientAddress);
+      if (kind === 'secure') this.#handOn(raw, socket, clientAddress, socket.alpnProtocol === 'h2' ? 'h2' : undefined);
       else if (kind !== 'gone') this.#turnAway(raw, kind === 'late' ? 'tls-handshake-late' : 'tls-handshake');
     });
   }
 
   /** Hands the connection to the engine. Trust is decided once per connection, not per request. */
-  #handOn(raw: Socket, socket: Socket, clientAddress: string): void {
+  #handOn(raw: Socket, socket: Socket, clientAddress: string, protocol?: 'h2'): void {
     this.#pending.delete(raw);
-    this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted: this.#isTrusted(clientAddress) });
+    const trusted = this.#isTrusted(clientAddress);
+    this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted, protocol });
   }
 
   #hold(socket: Socket): void {

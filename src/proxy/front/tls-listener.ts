@@ -18,6 +18,8 @@ const ciphers = [
 
 /** `curl --http1.0` offers only the second. */
 const protocols = ['http/1.1', 'http/1.0'];
+/** In order of preference. */
+const protocolsWithHttp2 = ['h2', ...protocols];
 
 /** `gone`: closed before a byte came, as port checks do. */
 export type Handshake =
@@ -27,10 +29,12 @@ export type Handshake =
 /** Turns accepted connections into TLS connections. Handshakes run in parallel: no slow client blocks another. */
 export class TlsListener {
   #context: SecureContext;
+  readonly #protocols: string[];
 
-  /** Throws OpenSSL's error for an unusable pair. */
-  constructor(pair: TlsPair) {
+  /** Throws OpenSSL's error for an unusable pair. `http2`: clients may choose HTTP/2. */
+  constructor(pair: TlsPair, http2 = false) {
     this.#context = makeContext(pair);
+    this.#protocols = http2 ? protocolsWithHttp2 : protocols;
   }
 
   /**
@@ -44,13 +48,21 @@ export class TlsListener {
   /** Calls `done` once. A connection that did not become secure is already closed then, unless it is `late`. */
   take(raw: Socket, withinMs: number, done: (handshake: Handshake) => void): void {
     const before = raw.bytesRead - raw.readableLength;
-    const socket = new SecureSocket(raw, { isServer: true, secureContext: this.#context, ALPNProtocols: protocols });
+    const socket = new SecureSocket(raw, {
+      isServer: true,
+      secureContext: this.#context,
+      ALPNProtocols: this.#protocols,
+    });
     const finish = (handshake: Handshake): void => {
       clearTimeout(timer);
       socket.removeListener('secure', onSecure).removeListener('close', onClose).removeListener('end', onEnd);
       done(handshake);
     };
-    const onSecure = (): void => finish({ kind: 'secure', socket });
+    const onSecure = (): void => {
+      // `tls.Server` does this for its own sockets. HTTP/2 of Node does not begin before.
+      if (socket.alpnProtocol === 'h2') Reflect.set(socket, 'secureConnecting', false);
+      finish({ kind: 'secure', socket });
+    };
     const onClose = (): void => finish({ kind: raw.bytesRead === before ? 'gone' : 'failed' });
     // A half-closed connection cannot finish its handshake.
     const onEnd = (): void => void socket.destroy();

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { BackendState, BackendView } from '../backends.js';
-import type { Outcome } from '../exchange.js';
+import type { Http2Refusal, Outcome } from '../exchange.js';
 import type { TurnedAway } from '../front/frontend.js';
 import {
   addCounts,
@@ -41,7 +41,7 @@ export class ProxyMetrics {
 
   /** `list` and `facts` provide what is shown beside the counts. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
-    const { affinity, attempts, retries, withheld, queued, turnedAway, answered, own } = this.counts;
+    const { affinity, attempts, retries, withheld, queued, turnedAway, http2Refused, answered, own } = this.counts;
     this.#counter('requests_total', 'Requests that got an answer, by status and source.', ['status', 'from'], () => [
       ...buildStatusSamples(answered, { from: 'backend' }),
       ...buildStatusSamples(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
@@ -76,6 +76,12 @@ export class ProxyMetrics {
       ['reason'],
       () => labelSamples(turnedAway, 'reason'),
     );
+    this.#counter(
+      'http2_refused_total',
+      'HTTP/2 streams that were refused, and HTTP/2 connections that were closed, by reason.',
+      ['reason'],
+      () => labelSamples(http2Refused, 'reason'),
+    );
     this.#counter('attempts_total', 'Attempts on a backend, by outcome.', ['backend', 'outcome'], () =>
       [...attempts].flatMap(([backend, counts]) => labelSamples(counts, 'outcome', { backend })),
     );
@@ -109,6 +115,10 @@ export class ProxyMetrics {
 
   turnedAway(reason: TurnedAway): void {
     this.counts.turnedAway[reason] += 1;
+  }
+
+  http2Refused(reason: Http2Refusal): void {
+    this.counts.http2Refused[reason] += 1;
   }
 
   /** Counts a backend's answer; the time is from the request's arrival to the answer's end. */

@@ -1,4 +1,4 @@
-import type { Outcome } from '../exchange.js';
+import type { Http2Refusal, Outcome } from '../exchange.js';
 import type { TurnedAway } from '../front/frontend.js';
 
 /** Statuses are three digits (RFC 9110 §15); anything else is counted as 0. */
@@ -31,6 +31,20 @@ const turnedAwayZero: Record<TurnedAway, number> = {
   'tls-handshake': 0,
   'tls-handshake-late': 0,
 };
+const http2RefusedZero: Record<Http2Refusal, number> = {
+  malformed: 0,
+  'head-too-large': 0,
+  rejected: 0,
+  'slow-reader': 0,
+  'reset-flood': 0,
+  'continuation-flood': 0,
+  'settings-flood': 0,
+  'ping-flood': 0,
+  'priority-flood': 0,
+  'unread-replies': 0,
+  'invalid-frames': 0,
+  'protocol-error': 0,
+};
 
 /** All counts, as plain data that can be sent to another process. */
 export interface ProxyCounts {
@@ -43,6 +57,7 @@ export interface ProxyCounts {
   /** How the waits for a full backend ended. */
   readonly queued: typeof queuedZero;
   readonly turnedAway: typeof turnedAwayZero;
+  readonly http2Refused: typeof http2RefusedZero;
   /** Indexed by status. */
   readonly answered: Float64Array;
   readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
@@ -60,6 +75,7 @@ export function createCounts(durations: DurationCounts): ProxyCounts {
     withheld: { ...withheldZero },
     queued: { ...queuedZero },
     turnedAway: { ...turnedAwayZero },
+    http2Refused: { ...http2RefusedZero },
     answered: new Float64Array(statusEnd),
     own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
     durations,
@@ -75,6 +91,7 @@ export function addCounts(counts: ProxyCounts, others: ProxyCounts): void {
   addEach(counts.withheld, others.withheld);
   addEach(counts.queued, others.queued);
   addEach(counts.turnedAway, others.turnedAway);
+  addEach(counts.http2Refused, others.http2Refused);
   addSlots(counts.answered, others.answered);
   addSlots(counts.own['not-sent'], others.own['not-sent']);
   addSlots(counts.own.unknown, others.own.unknown);

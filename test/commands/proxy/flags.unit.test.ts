@@ -13,6 +13,7 @@ const otherValues: Partial<Record<SettingName, string>> = {
   affinity: 'off',
   'on-lost-affinity': 'strict',
   'same-site': 'Strict',
+  http2: 'off',
   tls: 'dev',
 };
 

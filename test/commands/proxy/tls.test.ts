@@ -17,6 +17,8 @@ const defaults: TlsArgs = {
   tls: undefined,
   'tls-cert': undefined,
   'tls-key': undefined,
+  http2: undefined,
+  engine: 'wire',
   'backend-ca': undefined,
   'backend-server-name': undefined,
   'backend-insecure': false,
@@ -29,6 +31,7 @@ describe('flags about TLS and proxies in front', () => {
   it('ask for nothing by themselves', () => {
     expect(tlsOptions(defaults)).to.deep.equal({
       tls: undefined,
+      http2: undefined,
       backendTls: undefined,
       proxyProtocol: false,
       trusted: [],
@@ -50,6 +53,7 @@ describe('flags about TLS and proxies in front', () => {
       };
       expect(tlsOptions({ ...given, 'proxy-protocol': true, forwarded: true })).to.deep.equal({
         tls: undefined,
+        http2: undefined,
         backendTls: { ca: ca.cert, rejectUnauthorized: true, servername: 'backend.internal' },
         proxyProtocol: true,
         trusted: ['::1', '10.0.0.0/8'],
@@ -73,7 +77,15 @@ describe('flags about TLS and proxies in front', () => {
     expect(tlsAdvice({ ...defaults, tls: 'dev', 'backend-insecure': true })).to.have.length(2);
   });
 
+  it('HTTP/2 can be asked for and turned off', () => {
+    expect(tlsOptions({ ...defaults, http2: 'on', tls: 'dev' }).http2).to.equal(true);
+    expect(tlsOptions({ ...defaults, http2: 'off' }).http2).to.equal(false);
+    expect(tlsOptions({ ...defaults, http2: 'off', engine: 'http-proxy' }).http2).to.equal(false);
+  });
+
   const wrong: readonly (readonly [args: Partial<TlsArgs>, says: string])[] = [
+    [{ http2: 'on' }, '--http2 on needs TLS: add --tls-cert FILE and --tls-key FILE, or --tls dev to try it out.'],
+    [{ http2: 'on', tls: 'dev', engine: 'http-proxy' }, '--http2 on: engine "http-proxy" speaks only HTTP/1.1'],
     [{ 'tls-cert': 'x' }, '--tls-cert needs the private key: add --tls-key FILE.'],
     [{ 'tls-key': 'x' }, '--tls-key needs the certificate: add --tls-cert FILE.'],
     [{ tls: 'dev', 'tls-key': 'x' }, 'leave it out, or --tls-cert and --tls-key.'],

@@ -67,6 +67,7 @@ const rows: readonly [
   ],
   ['a port', { port: 1, host: '::1', drainMs: 1 }, ['--drain'], ['--host', '--port']],
   ['an engine', { engine: 'other', admin: undefined }, [], ['--admin', '--engine']],
+  ['HTTP/2', { http2: false }, [], ['--http2']],
 ];
 
 function live(): Partial<ProxyOptions> {

@@ -175,7 +175,7 @@ export class WireAttempt implements UpstreamUser {
   #begin(head: WireAnswerHead, bytes: Buffer, at: number): void {
     const { client, head: request } = this.#parts;
     const bodyless = this.#hasNoBody(head);
-    const how = request.minor === 1 ? 'chunks' : 'closing';
+    const how = request.minor === 1 && !client.framesAnswers ? 'chunks' : 'closing';
     this.#body = bodyless ? noBody : makeAnswerBody(head, how);
     this.#framed = bodyless || head.length !== -1 || how === 'chunks';
     const out: Buffer[] = [];

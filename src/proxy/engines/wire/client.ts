@@ -25,6 +25,7 @@ const badRequest = (outcome: 'not-sent' | 'unknown') => ({
  */
 export class Client implements ExchangeClient {
   readonly way: ForwardedWay;
+  readonly framesAnswers = false;
   deadlineMs: number;
   readonly #wire: Wire;
   readonly #onClosed: (client: Client) => void;

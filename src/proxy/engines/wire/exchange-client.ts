@@ -7,6 +7,8 @@ import type { RequestHead } from './request-head.js';
 /** A client's connection, as the request served on it sees it. */
 export interface ExchangeClient extends Timed {
   readonly way: ForwardedWay;
+  /** The client's protocol marks the end of an answer by itself (HTTP/2), so bodies are written without chunks. */
+  readonly framesAnswers: boolean;
   /** The client has disconnected or is leaving. */
   readonly gone: boolean;
   /** Back-pressure: the client takes no more of an answer for now. */
@@ -42,18 +44,21 @@ export interface ExchangeClient extends Timed {
 /** The origin of a connection's requests, and the fields that report it to a backend. */
 export class ForwardedWay {
   readonly address: string;
+  readonly protocol: ClientConnection['protocol'];
   readonly #secure: boolean;
   readonly #trusted: boolean;
   readonly #tellsForwarded: boolean;
   /** Lines for requests without a trusted peer, by minor version. Built once per connection. */
   readonly #lines: readonly [string, string];
 
-  constructor({ clientAddress, secure, trusted }: Omit<ClientConnection, 'socket'>, tellsForwarded: boolean) {
+  constructor(connection: Omit<ClientConnection, 'socket'>, tellsForwarded: boolean) {
+    const { clientAddress, secure, trusted, protocol } = connection;
     this.address = clientAddress;
+    this.protocol = protocol;
     this.#secure = secure;
     this.#trusted = trusted;
     this.#tellsForwarded = tellsForwarded;
-    this.#lines = [buildLines(0, clientAddress, secure), buildLines(1, clientAddress, secure)];
+    this.#lines = [this.#buildLines(0, clientAddress, secure), this.#buildLines(1, clientAddress, secure)];
   }
 
   isSecure(head: RequestHead): boolean {
@@ -65,13 +70,16 @@ export class ForwardedWay {
     const plain = this.#lines[head.minor === 1 ? 1 : 0];
     if (!this.#trusted && !this.#tellsForwarded) return plain;
     const secure = this.isSecure(head);
-    const lines = this.#trusted ? buildLines(head.minor, appendEntry(head.forwardedFor, this.address), secure) : plain;
+    const lines = this.#trusted
+      ? this.#buildLines(head.minor, appendEntry(head.forwardedFor, this.address), secure)
+      : plain;
     if (!this.#tellsForwarded) return lines;
     const own = buildForwardedElement(this.address, head.host, secure);
     return `${lines}forwarded: ${appendEntry(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
   }
-}
 
-function buildLines(minor: number, forwardedFor: string, secure: boolean): string {
-  return `via: 1.${minor} holdfast\r\nx-forwarded-for: ${forwardedFor}\r\nx-forwarded-proto: ${secure ? 'https' : 'http'}\r\n`;
+  #buildLines(minor: number, forwardedFor: string, secure: boolean): string {
+    const version = this.protocol === 'h2' ? '2.0' : `1.${minor}`;
+    return `via: ${version} holdfast\r\nx-forwarded-for: ${forwardedFor}\r\nx-forwarded-proto: ${secure ? 'https' : 'http'}\r\n`;
+  }
 }

@@ -3,9 +3,9 @@ import { headEnd, invalidHeadStart } from './grammar.js';
 import { type HeadFlaw, malformed, parseRequestHead, type RequestHead } from './request-head.js';
 
 /** Over the limit a head gets 414 instead of 431 if its first line alone is longer than this. */
-const targetBytesMax = 8 * 1024;
-const headTooLong: HeadFlaw = { status: 431, reason: 'The request head is too long.' };
-const targetTooLong: HeadFlaw = { status: 414, reason: 'The request target is too long.' };
+export const targetBytesMax = 8 * 1024;
+export const headTooLong: HeadFlaw = { status: 431, reason: 'The request head is too long.' };
+export const targetTooLong: HeadFlaw = { status: 414, reason: 'The request target is too long.' };
 
 const cr = 13;
 const lf = 10;

@@ -42,7 +42,7 @@ const plainConnections: ReadonlySet<string> = new Set(['keep-alive', 'close', 'u
 const fieldBytesMin = 4;
 
 export const malformed: HeadFlaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
-const unknownMethod: HeadFlaw = { status: 501, reason: 'This method is not known here.' };
+export const unknownMethod: HeadFlaw = { status: 501, reason: 'This method is not known here.' };
 const badTarget: HeadFlaw = { status: 400, reason: 'This request target is not served here.' };
 const badHost: HeadFlaw = { status: 400, reason: 'Exactly one Host field with the name of a host is expected.' };
 const badLength: HeadFlaw = { status: 400, reason: 'One Content-Length, of digits alone, is expected.' };

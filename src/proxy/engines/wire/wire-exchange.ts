@@ -40,6 +40,10 @@ export class WireExchange implements Exchange {
     return this.#attempt;
   }
 
+  get protocol(): Exchange['protocol'] {
+    return this.client.way.protocol;
+  }
+
   get replayable(): boolean {
     return this.upload.replayable;
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { EngineLimits, Exchange } from '../../exchange.js';
+import type { EngineLimits, Exchange, Http2Refusal } from '../../exchange.js';
 import type { Deadlines } from './deadlines.js';
 import type { Reads } from './reads.js';
 import type { Upstreams } from './upstream.js';
@@ -14,6 +14,7 @@ export interface Wire {
   readonly upstreams: Upstreams;
   readonly reads: Reads;
   readonly writes: Writes;
+  readonly onHttp2Refused: (reason: Http2Refusal) => void;
   /** The engine is closing: clients are told to reconnect. */
   readonly closing: boolean;
 }

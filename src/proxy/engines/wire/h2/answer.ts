@@ -1,0 +1,53 @@
+import type { OutgoingHttpHeaders } from 'node:http2';
+import { trimBlankEnd } from '../grammar.js';
+
+/** Fields that HTTP/2 forbids in an answer (RFC 9113 §8.2.2), and `trailer`: trailers are not passed on. */
+const dropped: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'te',
+  'trailer',
+]);
+
+/** Joining two of these would change their meaning: RFC 9110 §5.3, and commas within a challenge. */
+const repeatable: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate']);
+
+/** HTTP/2 clients of today reject a status above this, as Node does. */
+const statusMax = 599;
+/** Clients read an invalid status as a server error (RFC 9110 §15). */
+const statusInstead = 502;
+
+export interface Http2Answer {
+  readonly status: number;
+  /** With `:status`. */
+  readonly headers: OutgoingHttpHeaders;
+}
+
+/** Translates the head of a valid HTTP/1.1 answer. `text` ends with the line end of its last field. */
+export function toHttp2Answer(text: string): Http2Answer {
+  // "HTTP/1.1 200"
+  const given = Number(text.slice(9, 12));
+  const status = given > statusMax ? statusInstead : given;
+  const headers: OutgoingHttpHeaders = Object.create(null);
+  headers[':status'] = status;
+  let at = text.indexOf('\r\n') + 2;
+  while (at < text.length) {
+    const end = text.indexOf('\r\n', at);
+    const colon = text.indexOf(':', at);
+    addField(headers, text.slice(at, colon).toLowerCase(), trimBlankEnd(text.slice(colon + 1, end)).trimStart());
+    at = end + 2;
+  }
+  return { status, headers };
+}
+
+function addField(headers: OutgoingHttpHeaders, name: string, value: string): void {
+  if (dropped.has(name)) return;
+  const before = headers[name];
+  if (before === undefined) headers[name] = value;
+  else if (!repeatable.has(name)) headers[name] = `${before}, ${value}`;
+  else headers[name] = Array.isArray(before) ? [...before, value] : [`${before}`, value];
+}

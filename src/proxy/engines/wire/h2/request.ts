@@ -1,0 +1,131 @@
+import type { EngineLimits } from '../../../exchange.js';
+import { headTooLong, targetBytesMax, targetTooLong } from '../incoming.js';
+import { type HeadFlaw, parseRequestHead, type RequestHead, unknownMethod } from '../request-head.js';
+
+export const malformedRequest: HeadFlaw = { status: 400, reason: 'This is not well-formed HTTP/2.' };
+const badPath: HeadFlaw = { status: 400, reason: 'This request target is not served here.' };
+const twoHosts: HeadFlaw = { status: 400, reason: 'The fields :authority and Host name different hosts.' };
+
+/** RFC 9113 §8.2.2. Their place is a connection of HTTP/1.1. In a request of HTTP/2 they would frame it in a second way. */
+const connectionFields: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
+/** RFC 9113 §8.2: a token (RFC 9110 §5.6.2) without upper-case letters. */
+const nameShape = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** RFC 9110 §5.5. A control character would end the line or the value. */
+const valueShape = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Visible ASCII without "#". White space would end the target in the first line of the backend's request. */
+const targetShape = /^[\x21\x22\x24-\x7e]+$/;
+
+/** The pseudo-header fields of RFC 9113 §8.3.1. `:protocol` (RFC 8441) is not offered, so it is malformed. */
+interface PseudoFields {
+  ':method'?: string;
+  ':scheme'?: string;
+  ':path'?: string;
+  ':authority'?: string;
+}
+
+function isPseudo(name: string): name is keyof PseudoFields {
+  return name === ':method' || name === ':scheme' || name === ':path' || name === ':authority';
+}
+
+/**
+ * Translates the field section of one HTTP/2 request into the head of an HTTP/1.1 request, and parses that as if it had
+ * arrived so. Every rule for HTTP/1.1 then holds for HTTP/2 too. The checks here come first: they keep one field from
+ * becoming two lines. Node's nghttp2 makes most of them as well; a proxy that translates must not rely on that.
+ *
+ * `fields`: name and value alternately, as received. `ended`: no body follows.
+ */
+export function readHttp2Request(
+  fields: readonly string[],
+  ended: boolean,
+  limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>,
+): RequestHead | HeadFlaw {
+  const section = new FieldSection();
+  for (let at = 0; at < fields.length; at += 2) {
+    if (!section.add(fields[at] ?? '', fields[at + 1] ?? '')) return malformedRequest;
+  }
+  const text = section.toHeadText(ended);
+  if (typeof text !== 'string') return text;
+  if (text.length > limits.headerBytesMax) return section.hasLongTarget ? targetTooLong : headTooLong;
+  const head = parseRequestHead(text, limits.headerFieldsMax);
+  // A length that no data can fill. The backend would wait for it.
+  return 'status' in head || !ended || head.length <= 0 ? head : malformedRequest;
+}
+
+/** Collects the fields of one request. */
+class FieldSection {
+  readonly #pseudo: PseudoFields = {};
+  #host: string | undefined;
+  #cookie: string | undefined;
+  #framed = false;
+  #lines = '';
+  #regular = false;
+
+  get hasLongTarget(): boolean {
+    return (this.#pseudo[':path']?.length ?? 0) > targetBytesMax;
+  }
+
+  /** Returns false if the field makes the request malformed. */
+  add(name: string, value: string): boolean {
+    if (!valueShape.test(value) || hasOuterBlank(value)) return false;
+    if (name.startsWith(':')) return this.#addPseudo(name, value);
+    this.#regular = true;
+    return nameShape.test(name) && !connectionFields.has(name) && this.#addRegular(name, value);
+  }
+
+  /** Pseudo-header fields come first, and each comes once. */
+  #addPseudo(name: string, value: string): boolean {
+    if (this.#regular || !isPseudo(name) || this.#pseudo[name] !== undefined) return false;
+    this.#pseudo[name] = value;
+    return true;
+  }
+
+  #addRegular(name: string, value: string): boolean {
+    switch (name) {
+      case 'host':
+        if (this.#host !== undefined) return false;
+        this.#host = value;
+        return true;
+      case 'cookie':
+        // RFC 9113 §8.2.3. Browsers send each cookie in a field of its own.
+        this.#cookie = this.#cookie === undefined ? value : `${this.#cookie}; ${value}`;
+        return true;
+      case 'te':
+        return value === 'trailers';
+      case 'content-length':
+        this.#framed = true;
+        break;
+    }
+    this.#lines += `${name}: ${value}\r\n`;
+    return true;
+  }
+
+  toHeadText(ended: boolean): string | HeadFlaw {
+    const { ':method': method, ':scheme': scheme, ':path': path, ':authority': authority = this.#host } = this.#pseudo;
+    // Answered like CONNECT over HTTP/1.1.
+    if (method === 'CONNECT') return unknownMethod;
+    if (method === undefined || scheme === undefined || path === undefined) return malformedRequest;
+    if ((scheme !== 'https' && scheme !== 'http') || !/^\S+$/.test(method)) return malformedRequest;
+    if (!targetShape.test(path) || !(path.startsWith('/') || (path === '*' && method === 'OPTIONS'))) return badPath;
+    if (authority === undefined) return malformedRequest;
+    if (this.#host !== undefined && this.#host.toLowerCase() !== authority.toLowerCase()) return twoHosts;
+    const cookie = this.#cookie === undefined ? '' : `cookie: ${this.#cookie}\r\n`;
+    const framing = ended || this.#framed ? '' : 'transfer-encoding: chunked\r\n';
+    return `${method} ${path} HTTP/1.1\r\nhost: ${authority}\r\n${this.#lines}${cookie}${framing}`;
+  }
+}
+
+function hasOuterBlank(value: string): boolean {
+  return isBlankCode(value.charCodeAt(0)) || isBlankCode(value.charCodeAt(value.length - 1));
+}
+
+function isBlankCode(code: number): boolean {
+  return code === 32 || code === 9;
+}
