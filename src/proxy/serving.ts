@@ -50,9 +50,10 @@ export class Serving implements TrafficServer {
     const { make } = findEntry('engine', options.engine, engines);
     const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
-    this.#engine = make({ onExchange, limits, backendTls, forwarded });
+    const isTrusted: IsTrusted = address => this.#setup.isTrusted(address);
+    this.#engine = make({ onExchange, limits, backendTls, forwarded, isTrusted });
     this.#front = new Frontend(connection => this.#engine.take(connection), {
-      isTrusted: address => this.#setup.isTrusted(address),
+      isTrusted,
       tls: options.tls,
       proxyProtocol: options.proxyProtocol ?? false,
       proxyHeaderMs: limits.clientHeadMs,

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { hostOf } from '../backend-tls.js';
 import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
+import type { IsTrusted } from '../headers/trusted-peers.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
 import { findFlaw, hasBody, parseDestination, type RequestFlaw } from './http-proxy/request-head.js';
@@ -32,6 +33,7 @@ export const httpProxyEngine: EngineFactory = parts => new HttpProxyEngine(parts
 class HttpProxyEngine implements Engine, Wiring {
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
+  readonly isTrusted: IsTrusted | undefined;
   readonly #onExchange: (exchange: Exchange) => void;
   readonly #agents: BackendAgents;
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
@@ -44,9 +46,10 @@ class HttpProxyEngine implements Engine, Wiring {
   #closing = false;
   #onEmpty = (): void => {};
 
-  constructor({ onExchange, limits, backendTls, forwarded }: EngineParts) {
+  constructor({ onExchange, limits, backendTls, forwarded, isTrusted }: EngineParts) {
     this.limits = limits;
     this.forwarded = forwarded;
+    this.isTrusted = isTrusted;
     this.#onExchange = onExchange;
     this.#agents = new BackendAgents(limits.connectMs, backendTls);
     this.#server = createServer({

@@ -1,4 +1,5 @@
 import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
+import type { IsTrusted } from '../headers/trusted-peers.js';
 import { Client } from './wire/client.js';
 import { Deadlines } from './wire/deadlines.js';
 import { Reads } from './wire/reads.js';
@@ -21,6 +22,7 @@ class WireEngine implements Engine, Wire {
   readonly onExchange: (exchange: Exchange) => void;
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
+  readonly isTrusted: IsTrusted | undefined;
   readonly deadlines: Deadlines;
   readonly upstreams: Upstreams;
   readonly reads = new Reads();
@@ -33,11 +35,12 @@ class WireEngine implements Engine, Wire {
     if (this.#clients.size === 0) this.#onEmpty();
   };
 
-  constructor({ onExchange, limits, backendTls, forwarded }: EngineParts) {
+  constructor({ onExchange, limits, backendTls, forwarded, isTrusted }: EngineParts) {
     const { connectMs, responseHeadMs, idleBodyMs, clientHeadMs } = limits;
     this.onExchange = onExchange;
     this.limits = limits;
     this.forwarded = forwarded;
+    this.isTrusted = isTrusted;
     this.deadlines = new Deadlines(Math.min(connectMs, responseHeadMs, idleBodyMs, clientHeadMs));
     this.upstreams = new Upstreams(this.deadlines, this.reads, connectMs, backendTls);
   }
