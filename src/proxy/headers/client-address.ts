@@ -5,7 +5,7 @@ import { type IsTrusted, normalizeAddress, normalizeIpv6 } from './trusted-peers
 /** The hops that are read from the right. A longer chain ends here. */
 const hopsMax = 64;
 
-/** What a trusted peer says about the hops before it: the values of its `X-Forwarded-For` and `Forwarded` fields. */
+/** A trusted peer's report on the hops before it: the values of its `X-Forwarded-For` and `Forwarded` fields. */
 export interface ReportedHops {
   readonly forwardedFor: string | undefined;
   readonly forwarded: string | undefined;
