@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { BackendTls } from './backend-tls.js';
 import type { Backend } from './backends.js';
+import type { IsTrusted } from './headers/trusted-peers.js';
 
 /**
  * One request as an engine offers it to the dispatcher (`proxy.ts`). It has the head only: bodies stream inside the
@@ -13,7 +14,10 @@ export interface Exchange {
   readonly method: string;
   /** Request target as received: path and query. */
   readonly path: string;
-  /** The peer's IP address, without the port. */
+  /**
+   * The client's IP address, without the port: the peer's own, or the one that trusted proxies report (see
+   * `deriveClientAddress`). Computed when it is read.
+   */
   readonly clientAddress: string;
   /** The client uses TLS to this proxy, or a trusted proxy in front says so (X-Forwarded-Proto). */
   readonly secure: boolean;
@@ -160,6 +164,8 @@ export interface EngineParts {
   /** Backends also get a `Forwarded` field (RFC 7239). */
   readonly forwarded: boolean;
   readonly onHttp2Refused?: ((reason: Http2Refusal) => void) | undefined;
+  /** Which reported hops are proxies and not clients. Absent: none is. */
+  readonly isTrusted?: IsTrusted;
 }
 
 export type EngineFactory = (parts: EngineParts) => Engine;

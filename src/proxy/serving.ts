@@ -50,10 +50,11 @@ export class Serving implements TrafficServer {
     const { make, http2 } = findEntry('engine', options.engine, engines);
     const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
+    const isTrusted: IsTrusted = address => this.#setup.isTrusted(address);
     const onHttp2Refused = (reason: Http2Refusal) => this.#metrics.http2Refused(reason);
-    this.#engine = make({ onExchange, limits, backendTls, forwarded, onHttp2Refused });
+    this.#engine = make({ onExchange, limits, backendTls, forwarded, isTrusted, onHttp2Refused });
     this.#front = new Frontend(connection => this.#engine.take(connection), {
-      isTrusted: address => this.#setup.isTrusted(address),
+      isTrusted,
       tls: options.tls,
       http2: http2 && (options.http2 ?? true),
       proxyProtocol: options.proxyProtocol ?? false,

@@ -4,7 +4,9 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { hostOf } from '../backend-tls.js';
 import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
+import type { IsTrusted } from '../headers/trusted-peers.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
+import { ClientSocket } from './http-proxy/client-socket.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
 import { findFlaw, hasBody, parseDestination, type RequestFlaw } from './http-proxy/request-head.js';
 import { Tunnel } from './http-proxy/tunnel.js';
@@ -32,28 +34,28 @@ export const httpProxyEngine: EngineFactory = parts => new HttpProxyEngine(parts
 class HttpProxyEngine implements Engine, Wiring {
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
+  readonly isTrusted: IsTrusted | undefined;
   readonly #onExchange: (exchange: Exchange) => void;
   readonly #agents: BackendAgents;
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
   readonly #server: Server;
-  readonly #connections = new Map<Socket, ClientConnection>();
-  /**
-   * For each connection: requests that arrived minus answers that are finished. A tunnel stays counted until it ends.
-   */
-  readonly #underWay = new WeakMap<Socket, number>();
+  readonly #clients = new Map<Socket, ClientSocket>();
+  readonly #sweep: NodeJS.Timeout;
   #closing = false;
   #onEmpty = (): void => {};
 
-  constructor({ onExchange, limits, backendTls, forwarded }: EngineParts) {
+  constructor({ onExchange, limits, backendTls, forwarded, isTrusted }: EngineParts) {
     this.limits = limits;
     this.forwarded = forwarded;
+    this.isTrusted = isTrusted;
     this.#onExchange = onExchange;
     this.#agents = new BackendAgents(limits.connectMs, backendTls);
+    const checkMs = Math.min(1000, limits.clientHeadMs / 4);
     this.#server = createServer({
       headersTimeout: limits.clientHeadMs,
       // A long upload is allowed. A stalled one is not, and the exchange watches for that.
       requestTimeout: 0,
-      connectionsCheckingInterval: Math.min(1000, limits.clientHeadMs / 4),
+      connectionsCheckingInterval: checkMs,
       keepAliveTimeout: limits.clientIdleMs,
       maxHeaderSize: limits.headerBytesMax,
       insecureHTTPParser: false,
@@ -69,10 +71,12 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#server.on('clientError', answerBadHead);
     // The server never listens itself, and it checks for late heads only after this event.
     this.#server.emit('listening');
+    // The server answers a late head with 408 first.
+    this.#sweep = setInterval(() => this.#closeLate(limits.clientHeadMs + 2 * checkMs), checkMs).unref();
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return this.#clients.size;
   }
 
   get closing(): boolean {
@@ -82,28 +86,29 @@ class HttpProxyEngine implements Engine, Wiring {
   take(connection: ClientConnection): void {
     const { socket } = connection;
     if (this.#closing) return void socket.destroy();
-    this.#connections.set(socket, connection);
     socket.on('close', () => {
-      this.#connections.delete(socket);
-      if (this.#connections.size === 0) this.#onEmpty();
+      this.#clients.delete(socket);
+      if (this.#clients.size === 0) this.#onEmpty();
     });
     this.#server.emit('connection', socket);
+    this.#clients.set(socket, new ClientSocket(connection, () => refuse(socket, malformed, 'not-sent')));
   }
 
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'> {
-    return this.#connections.get(socket) ?? closedConnection;
+    return this.#clients.get(socket)?.connection ?? closedConnection;
   }
 
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     // Closes idle connections; the error "not listening" is expected. Connections that wait for a head are closed next.
     this.#server.close(() => {});
-    for (const socket of this.#connections.keys()) if (!this.#underWay.get(socket)) socket.destroy();
+    for (const [socket, client] of this.#clients) if (client.isIdle) socket.destroy();
     const timer = setTimeout(() => {
-      for (const socket of this.#connections.keys()) socket.destroy();
+      for (const socket of this.#clients.keys()) socket.destroy();
     }, graceMs);
-    if (this.#connections.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve));
+    if (this.#clients.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve));
     clearTimeout(timer);
+    clearInterval(this.#sweep);
     this.#agents.close();
   }
 
@@ -116,8 +121,9 @@ class HttpProxyEngine implements Engine, Wiring {
     // This request arrived in one packet with a refused one. It is unknown where that one ends and this one begins.
     if (request.socket.writableEnded) return;
     const { socket } = request;
-    this.#count(socket, 1);
-    if (tunnel === undefined) response.on('close', () => this.#count(socket, -1));
+    const client = this.#clients.get(socket);
+    client?.begin();
+    if (tunnel === undefined) response.on('close', () => client?.finish());
     const to = parseDestination(request);
     const flaw = headFlaw ?? (to === undefined ? badTarget : undefined);
     const exchange = new HttpExchange(this, request, response, to ?? nowhere, tunnel);
@@ -130,13 +136,15 @@ class HttpProxyEngine implements Engine, Wiring {
     else response.once('socket', () => this.#onExchange(exchange));
   }
 
-  #count(socket: Socket, more: number): void {
-    this.#underWay.set(socket, (this.#underWay.get(socket) ?? 0) + more);
+  #closeLate(headMs: number): void {
+    const nowMs = performance.now();
+    for (const [socket, client] of this.#clients) if (client.isLate(nowMs, headMs)) socket.destroy();
   }
 
   /** Handles an upgrade. Node's server has released the connection, so a response of our own answers on it. */
   #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, refused?: RequestFlaw): void {
     if (!(socket instanceof Socket)) return void socket.destroy();
+    this.#clients.get(socket)?.release();
     socket.on('error', () => socket.destroy());
     // It is pipelined behind an unanswered request: that answer and the tunnel would share the connection.
     if (responseOn(socket) !== undefined) return void socket.destroy();

@@ -7,6 +7,7 @@ import type {
   Exchange,
   Http2Refusal,
 } from '../exchange.js';
+import type { IsTrusted } from '../headers/trusted-peers.js';
 import { Client } from './wire/client.js';
 import { Deadlines } from './wire/deadlines.js';
 import { Reads } from './wire/reads.js';
@@ -36,6 +37,7 @@ class WireEngine implements Engine, Wire {
   readonly onExchange: (exchange: Exchange) => void;
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
+  readonly isTrusted: IsTrusted | undefined;
   readonly deadlines: Deadlines;
   readonly upstreams: Upstreams;
   readonly reads = new Reads();
@@ -49,12 +51,13 @@ class WireEngine implements Engine, Wire {
     if (this.#clients.size === 0) this.#onEmpty();
   };
 
-  constructor({ onExchange, limits, backendTls, forwarded, onHttp2Refused = () => {} }: EngineParts) {
+  constructor({ onExchange, limits, backendTls, forwarded, isTrusted, onHttp2Refused = () => {} }: EngineParts) {
     const { connectMs, responseHeadMs, idleBodyMs, clientHeadMs } = limits;
     this.onExchange = onExchange;
     this.limits = limits;
     this.forwarded = forwarded;
     this.onHttp2Refused = onHttp2Refused;
+    this.isTrusted = isTrusted;
     this.deadlines = new Deadlines(Math.min(connectMs, responseHeadMs, idleBodyMs, clientHeadMs));
     this.upstreams = new Upstreams(this.deadlines, this.reads, connectMs, backendTls);
   }

@@ -15,7 +15,36 @@ export const proxyOnlyFields = [
   'x-forwarded-port',
   'x-forwarded-server',
   'x-forwarded-prefix',
+  'x-real-ip',
 ] as const;
+
+/** Names with a hyphen that a proxy reads or sets. `x-forwarded-*` and `holdfast-*` stand in the pattern below. */
+const guardedNames = [
+  'content-length',
+  'transfer-encoding',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
+  'http2-settings',
+  'x-real-ip',
+];
+
+/**
+ * Matches the names that CGI, WSGI, Rack and PHP read as one that the proxy reads or sets, because they turn `-` into
+ * `_`. No request keeps them. The guarded names themselves match too, so test for those first.
+ */
+export const lookalikePattern = [
+  ...guardedNames.map(name => name.replaceAll('-', '[-_]')),
+  'x_forwarded[-_][^:\\r]*',
+  '(?:x-forwarded|holdfast)(?=[^:\\r]*_)[-_][^:\\r]*',
+].join('|');
+
+const lookalike = new RegExp(`^(?:${lookalikePattern})$`);
+
+/** Whether a backend may take this field for one that the proxy reads or sets. The name is in lower case. */
+export function isLookalike(name: string): boolean {
+  return name.includes('_') && lookalike.test(name);
+}
 
 /** Appends our entry to `X-Forwarded-For` or `Forwarded`, which have one entry per hop. */
 export function appendEntry(before: string | undefined, own: string): string {

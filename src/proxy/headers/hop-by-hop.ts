@@ -13,4 +13,4 @@ export function listConnectionFields(connection: string | undefined): ReadonlySe
  * sender, or are set by the proxy alone. Several lines may be tested at once.
  */
 export const forbiddenInTrailers =
-  /^(?:content-length|transfer-encoding|host|trailer|te|connection|upgrade|keep-alive|http2-settings|cookie|set-cookie|authorization|content-encoding|content-type|content-range|holdfast-[^:]*|x-forwarded-[^:]*|forwarded|via|proxy-[^:]*):/im;
+  /^(?:content[-_]length|transfer[-_]encoding|host|trailer|te|connection|upgrade|keep-alive|http2-settings|cookie|set-cookie|authorization|content-encoding|content-type|content-range|holdfast[-_][^:]*|x[-_]forwarded[-_][^:]*|x[-_]real[-_]ip|forwarded|via|proxy-[^:]*):/im;

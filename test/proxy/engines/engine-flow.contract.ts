@@ -61,6 +61,23 @@ export function itAppliesBackPressure(make: EngineFactory): void {
         );
       });
     }
+
+    it('does not read further requests of a client while many wait for their turn', async () => {
+      await withTcp(
+        () => {},
+        url =>
+          withEngine(make, [url], async ({ url, arrived }) => {
+            const client = connectTo(url);
+            const filler = 'x'.repeat(8_000);
+            const requests = Buffer.from(`GET / HTTP/1.1\r\nHost: x\r\nX: ${filler}\r\n\r\n`.repeat(32));
+            const sent = pour(client, requests);
+            await arrived(1);
+            await standsStill(sent);
+            expect(sent.bytes).to.be.lessThan(heldBytesMax);
+            client.destroy();
+          }),
+      );
+    });
   });
 }
 
@@ -83,12 +100,12 @@ async function behindHead(socket: Socket): Promise<number> {
 }
 
 /** Writes as much as the socket takes, up to the total. */
-function pour(socket: Socket): { readonly bytes: number } {
+function pour(socket: Socket, piece = part): { readonly bytes: number } {
   const sent = { bytes: 0 };
   const go = (): void => {
     while (sent.bytes < totalBytes) {
-      sent.bytes += part.length;
-      if (!socket.write(part)) return void socket.once('drain', go);
+      sent.bytes += piece.length;
+      if (!socket.write(piece)) return void socket.once('drain', go);
     }
   };
   go();

@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { Agent, type RequestListener } from 'node:http';
 import { expect } from 'chai';
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import { ask, raw } from '../ask.js';
+import { withTcp } from '../toy-backend.js';
+import { connectTo } from './engine-patience.contract.js';
 import { throughWith, withEngine } from './with-engine.js';
 
 /** Tests the limits that an engine enforces, and how it closes. */
@@ -80,6 +83,30 @@ export function itKeepsLimits(make: EngineFactory): void {
           expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
         },
         { limits: { idleBodyMs: 50 } },
+      ));
+
+    it('cuts off an answer whose chunk size never ends', () =>
+      withTcp(
+        socket => {
+          const zeros = Buffer.alloc(65_536, '0');
+          const flood = (): void => {
+            if (socket.write(zeros)) setImmediate(flood);
+            else socket.once('drain', flood);
+          };
+          socket.once('data', () => {
+            socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+            socket.once('data', flood);
+          });
+        },
+        backend =>
+          withEngine(make, [backend], async ({ url, settled }) => {
+            const client = connectTo(url);
+            client.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1');
+            await once(client, 'data');
+            client.write('2');
+            expect(await settled(1)).to.deep.equal([{ kind: 'cut', reason: 'http_protocol_error' }]);
+            client.destroy();
+          }),
       ));
 
     it('is refused with connection_timeout when no peer accepts', async () => {

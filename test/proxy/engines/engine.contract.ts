@@ -1,6 +1,7 @@
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import type { Shortfalls } from '../shortfalls.js';
 import { itCarriesBodies } from './engine-bodies.contract.js';
+import { itTellsOfClients } from './engine-clients.contract.js';
 import { itKeepsAnswersApart } from './engine-desync.contract.js';
 import { itAppliesBackPressure } from './engine-flow.contract.js';
 import { itCarriesHeads } from './engine-heads.contract.js';
@@ -13,6 +14,7 @@ import { itForwardsNothingAmbiguous } from './engine-smuggling.contract.js';
 /** Tests what every engine promises to the dispatcher, to clients and to backends. */
 export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void {
   itCarriesHeads(make, shortfalls);
+  itTellsOfClients(make);
   itCarriesBodies(make);
   itAppliesBackPressure(make);
   itReportsOutcomes(make);

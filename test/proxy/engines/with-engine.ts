@@ -69,6 +69,7 @@ export async function withEngine(
     limits: { ...defaultProxyOptions.limits, ...limits },
     backendTls,
     forwarded,
+    isTrusted: buildTrustList(trusted),
   });
   const front = new Frontend(connection => engine.take(connection), {
     isTrusted: buildTrustList(trusted),

@@ -37,7 +37,7 @@ export interface Allowances {
 
 /** Fields that are not forwarded unchanged: hop-by-hop, rewritten, or set by the proxy alone. */
 const ours =
-  /^(?:host|connection|keep-alive|proxy-connection|proxy-authorization|proxy-authenticate|te|transfer-encoding|content-length|upgrade|expect|http2-settings|forwarded|x-forwarded-.*|via|holdfast-affinity|date|cookie|proxy-status|trailer)$/;
+  /^(?:host|connection|keep-alive|proxy-connection|proxy-authorization|proxy-authenticate|te|transfer-encoding|content-length|upgrade|expect|http2-settings|forwarded|x-forwarded-.*|x-real-ip|via|holdfast-affinity|date|cookie|proxy-status|trailer)$/;
 /** Fields of which Node keeps the first (`IncomingMessage.headers`). */
 const singles =
   /^(?:age|authorization|content-type|etag|expires|from|if-modified-since|if-unmodified-since|last-modified|location|max-forwards|referer|retry-after|server|user-agent)$/;

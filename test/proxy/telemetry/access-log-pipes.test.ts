@@ -47,7 +47,7 @@ class Reader {
 function request(nth: number) {
   const clientAddress = '127.0.0.1';
   const rest = { secure: false, tries: [], ended: 'answered', status: 200, headMs: 1, totalMs: 1 } as const;
-  const absent = { backend: undefined, affinity: undefined, reason: undefined };
+  const absent = { protocol: undefined, backend: undefined, affinity: undefined, reason: undefined };
   return { method: 'GET', path: `/${nth}/`.padEnd(1024, 'x'), clientAddress, ...rest, ...absent };
 }
 

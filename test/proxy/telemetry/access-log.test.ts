@@ -64,6 +64,14 @@ describe('access log', () => {
       expect(totalMs).to.be.a('number').least(Number(headMs));
     }));
 
+  it('names the client that a trusted proxy reports', () =>
+    withToys([undefined], async one => {
+      const headers = { 'x-forwarded-for': '6.6.6.6, 192.0.2.7, 10.0.0.2' };
+      const trusted = ['127.0.0.1', '10.0.0.0/8'];
+      const lines = await logged([one], async proxy => void (await proxy.ask('/', { headers })), { trusted });
+      expect(lines.map(line => line.clientAddress)).to.deep.equal(['192.0.2.7']);
+    }));
+
   it('records how each try ended and the affinity outcome', () =>
     withToys([undefined, undefined], async (one, two) => {
       const lines = await logged(

@@ -5,6 +5,7 @@ import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
+import { watchFraming } from './framing-guard.js';
 import type { Tunnel } from './tunnel.js';
 import type { HttpUpload, UploadListener } from './upload.js';
 
@@ -33,6 +34,7 @@ export type Dial = (connection: 'pooled' | 'fresh', onError: (error: Error) => v
 
 const abandoned: Outcome = { kind: 'abandoned' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
+const malformedBody: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
 const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
 /** Limit for 1xx answers to one request; a backend that exceeds it counts as failed. */
 const interimsMax = 32;
@@ -55,6 +57,7 @@ export class HttpAttempt implements UploadListener {
   /** The first connection was stale; this is the only retry on a fresh one. */
   #redialled = false;
   #interims = 0;
+  #unwatch = (): void => {};
   #over = false;
 
   constructor(client: AttemptClient, edits: HeaderEdits, dial: Dial, resolve: (outcome: Outcome) => void) {
@@ -161,6 +164,7 @@ export class HttpAttempt implements UploadListener {
     if (this.#over) return;
     if (isReadable(answer) && this.#writeHead(answer)) {
       this.#answer = answer;
+      this.#unwatch = watchFraming(answer, () => this.#cut(malformedBody));
       this.#arm(this.#client.limits.idleBodyMs);
       this.#pump(answer, this.#client.response);
     } else {
@@ -264,6 +268,7 @@ export class HttpAttempt implements UploadListener {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
+    this.#unwatch();
     this.#client.upload.detach();
     if (outcome.kind !== 'answered' || this.#request?.writableFinished === false) this.#request?.destroy();
     this.#resolve(outcome);

@@ -2,9 +2,17 @@ import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, ST
 import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
 import type { ClientConnection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
+import { deriveClientAddress } from '../../headers/client-address.js';
 import { isClientSecure, readCookieValue } from '../../headers/forwarding.js';
+import { type IsTrusted, trustNone } from '../../headers/trusted-peers.js';
 import { type AttemptClient, HttpAttempt } from './attempt.js';
-import { buildForwardedHeaders, type Forwarding, hasBody, readForwardedProto } from './request-head.js';
+import {
+  buildForwardedHeaders,
+  type Forwarding,
+  hasBody,
+  readForwardedProto,
+  readReportedHops,
+} from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import { HttpUpload } from './upload.js';
 
@@ -13,6 +21,7 @@ export interface Wiring {
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
   readonly closing: boolean;
+  readonly isTrusted: IsTrusted | undefined;
   /** Returns what the frontend knows about a connection. */
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'>;
   /** Sends the request with its present headers and the upload as its body. */
@@ -32,7 +41,6 @@ const abandoned: Outcome = { kind: 'abandoned' };
 export class HttpExchange implements Exchange, AttemptClient {
   readonly method: string;
   readonly path: string;
-  readonly clientAddress: string;
   readonly secure: boolean;
   readonly upgrade: boolean;
   readonly target: string;
@@ -46,6 +54,7 @@ export class HttpExchange implements Exchange, AttemptClient {
   readonly #host: string | undefined;
   readonly #wiring: Wiring;
   readonly #trusted: boolean;
+  readonly #peer: string;
   #attempt: HttpAttempt | undefined;
 
   constructor(
@@ -65,7 +74,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.method = request.method ?? 'GET';
     this.path = request.url ?? '/';
     const { clientAddress, secure, trusted } = wiring.of(socket);
-    this.clientAddress = clientAddress;
+    this.#peer = clientAddress;
     this.#trusted = trusted;
     this.secure = isClientSecure(secure, trusted ? readForwardedProto(headers) : undefined);
     this.tunnel = tunnel;
@@ -73,6 +82,11 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.chunked = headers['transfer-encoding'] !== undefined;
     this.upload = new HttpUpload(request, hasBody(request), wiring.limits.replayBytesMax);
     response.on('close', () => this.#closed());
+  }
+
+  get clientAddress(): string {
+    if (!this.#trusted) return this.#peer;
+    return deriveClientAddress(this.#peer, readReportedHops(this.#given), this.#wiring.isTrusted ?? trustNone);
   }
 
   get replayable(): boolean {
@@ -153,6 +167,7 @@ export class HttpExchange implements Exchange, AttemptClient {
       given: this.#given,
       httpVersion: this.#request.httpVersion,
       host: this.#host,
+      peer: this.#peer,
       trusted: this.#trusted,
       forwarded: this.#wiring.forwarded,
       clientAddress: this.clientAddress,

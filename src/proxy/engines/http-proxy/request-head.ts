@@ -1,6 +1,13 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { HeaderEdits } from '../../exchange.js';
-import { appendEntry, buildForwardedElement, proxyOnlyFields, removeCookie } from '../../headers/forwarding.js';
+import type { ReportedHops } from '../../headers/client-address.js';
+import {
+  appendEntry,
+  buildForwardedElement,
+  isLookalike,
+  proxyOnlyFields,
+  removeCookie,
+} from '../../headers/forwarding.js';
 import { listConnectionFields } from '../../headers/hop-by-hop.js';
 
 /** The parts of a backend's request head, apart from the dispatcher's edits. */
@@ -9,6 +16,8 @@ export interface Forwarding {
   readonly given: IncomingHttpHeaders;
   readonly httpVersion: string;
   readonly host: string | undefined;
+  /** The address of the peer. */
+  readonly peer: string;
   /** The peer's statements about earlier hops are believed. */
   readonly trusted: boolean;
   /** Whether to add a `Forwarded` field. */
@@ -41,7 +50,7 @@ export function buildForwardedHeaders(forwarding: Forwarding, edits: HeaderEdits
   const named = listConnectionFields(given.connection);
   const headers: IncomingHttpHeaders = {};
   for (const name in given) {
-    if (!dropped.has(name) && !named?.has(name)) headers[name] = given[name];
+    if (!dropped.has(name) && !named?.has(name) && !isLookalike(name)) headers[name] = given[name];
   }
   if (edits.ownCookie !== '' && headers.cookie !== undefined) {
     headers.cookie = removeCookie(headers.cookie, edits.ownCookie);
@@ -57,15 +66,13 @@ export function buildForwardedHeaders(forwarding: Forwarding, edits: HeaderEdits
 }
 
 function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
-  const { given, httpVersion, host, trusted, clientAddress, secure, upgrade } = forwarding;
+  const { given, httpVersion, host, peer, trusted, clientAddress, secure, upgrade } = forwarding;
   const via = `${httpVersion} holdfast`;
   headers.via = headers.via === undefined ? via : `${headers.via}, ${via}`;
-  headers['x-forwarded-for'] = appendEntry(trusted ? joinLines(given['x-forwarded-for']) : undefined, clientAddress);
+  headers['x-forwarded-for'] = appendEntry(trusted ? joinLines(given['x-forwarded-for']) : undefined, peer);
+  headers['x-real-ip'] = clientAddress;
   if (forwarding.forwarded) {
-    headers.forwarded = appendEntry(
-      trusted ? given.forwarded : undefined,
-      buildForwardedElement(clientAddress, host, secure),
-    );
+    headers.forwarded = appendEntry(trusted ? given.forwarded : undefined, buildForwardedElement(peer, host, secure));
   }
   headers['x-forwarded-proto'] = secure ? 'https' : 'http';
   if (host !== undefined) {
@@ -79,6 +86,11 @@ function addOurs(headers: IncomingHttpHeaders, forwarding: Forwarding): void {
   } else if (given['transfer-encoding'] !== undefined) {
     headers['transfer-encoding'] = 'chunked';
   }
+}
+
+/** Returns what the peer says about the hops before it. */
+export function readReportedHops(given: IncomingHttpHeaders): ReportedHops {
+  return { forwardedFor: joinLines(given['x-forwarded-for']), forwarded: given.forwarded };
 }
 
 export function readForwardedProto(given: IncomingHttpHeaders): string | undefined {

@@ -2,6 +2,11 @@ import { ClientRequest, type IncomingMessage } from 'node:http';
 import { Stream } from 'node:stream';
 import { wasEstablished } from './backend-agent.js';
 
+/** Pieces from this size on are forwarded as they come. */
+const wholeBytesMin = 4 * 1024;
+/** At this number smaller pieces are forwarded together, before the end of the turn. */
+const joinedMax = 1024;
+
 /** Gets reports about the request while it is sent. */
 export interface UploadListener {
   /** The request to the backend was created; nothing of it was written yet. */
@@ -17,6 +22,9 @@ export interface UploadListener {
  * refused connection loses nothing of it. Bytes already read are kept up to a limit and written again for the next
  * backend.
  *
+ * Small pieces that arrive in one turn of the event loop are joined. Node's server emits one piece per chunk, and a chunk
+ * can be one byte. Each write costs several times as much as the byte, and each kept piece more than 100 bytes.
+ *
  * http-proxy gets it as its `buffer`: the stream that is piped into the request to the backend.
  */
 export class HttpUpload extends Stream {
@@ -24,6 +32,9 @@ export class HttpUpload extends Stream {
   readonly #keepBytesMax: number;
   #kept: Buffer[] | undefined = [];
   #keptBytes = 0;
+  /** Pieces that are joined at the end of this turn. */
+  #small: Buffer[] = [];
+  #dropped = false;
   #complete: boolean;
   #listener: UploadListener | undefined;
   #target: ClientRequest | undefined;
@@ -63,6 +74,7 @@ export class HttpUpload extends Stream {
   detach(): void {
     this.#target = undefined;
     this.#listener = undefined;
+    this.#join();
     if (!this.#complete) this.#source.pause();
   }
 
@@ -72,6 +84,8 @@ export class HttpUpload extends Stream {
    */
   drop(withinMs: number): void {
     if (this.#complete) return;
+    this.#dropped = true;
+    this.#small = [];
     const source = this.#source;
     const timer = setTimeout(() => source.destroy(), withinMs);
     source.once('close', () => clearTimeout(timer));
@@ -107,10 +121,29 @@ export class HttpUpload extends Stream {
   }
 
   #pass(chunk: Buffer): void {
-    this.#keep(chunk);
+    if (this.#dropped) return;
+    if (this.#small.length === 0 && chunk.length >= wholeBytesMin) this.#forward(chunk);
+    else this.#joinLater(chunk);
+  }
+
+  /** Waits for the end of the turn. A `nextTick` would come too early: Node's parser runs those after each chunk. */
+  #joinLater(piece: Buffer): void {
+    const count = this.#small.push(piece);
+    if (count === joinedMax) this.#join();
+    else if (count === 1) setImmediate(() => this.#join());
+  }
+
+  #join(): void {
+    const small = this.#small;
+    if (small.length === 0) return;
+    this.#small = [];
+    this.#forward(Buffer.concat(small));
+  }
+
+  #forward(piece: Buffer): void {
+    this.#keep(piece);
     this.#listener?.progressed();
-    // After the attempt ended, the rest of the body is read and dropped.
-    if (this.#target?.write(chunk) === false) this.#source.pause();
+    if (this.#target?.write(piece) === false) this.#source.pause();
   }
 
   #keep(chunk: Buffer): void {
@@ -120,6 +153,7 @@ export class HttpUpload extends Stream {
   }
 
   #finish(): void {
+    this.#join();
     this.#complete = true;
     if (this.#target !== undefined) this.#end(this.#target);
   }

@@ -46,7 +46,7 @@ export class Client implements ExchangeClient {
   constructor(wire: Wire, connection: ClientConnection, onClosed: (client: Client) => void) {
     this.#wire = wire;
     this.#onClosed = onClosed;
-    this.way = new ForwardedWay(connection, wire.forwarded);
+    this.way = new ForwardedWay(connection, wire.forwarded, wire.isTrusted);
     this.#incoming = new Incoming(wire.limits);
     this.#socket = this.#reader(connection.socket);
     this.deadlineMs = wire.deadlines.in(wire.limits.clientHeadMs);

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection } from '../../exchange.js';
+import { deriveClientAddress } from '../../headers/client-address.js';
 import { appendEntry, buildForwardedElement, isClientSecure } from '../../headers/forwarding.js';
+import { type IsTrusted, trustNone } from '../../headers/trusted-peers.js';
 import type { Timed } from './deadlines.js';
 import type { RequestHead } from './request-head.js';
 
@@ -43,26 +45,38 @@ export interface ExchangeClient extends Timed {
 
 /** The origin of a connection's requests, and the fields that report it to a backend. */
 export class ForwardedWay {
-  readonly address: string;
   readonly protocol: ClientConnection['protocol'];
+  readonly #peer: string;
+  readonly #isTrusted: IsTrusted;
   readonly #secure: boolean;
   readonly #trusted: boolean;
   readonly #tellsForwarded: boolean;
   /** Lines for requests without a trusted peer, by minor version. Built once per connection. */
   readonly #lines: readonly [string, string];
 
-  constructor(connection: Omit<ClientConnection, 'socket'>, tellsForwarded: boolean) {
-    const { clientAddress, secure, trusted, protocol } = connection;
-    this.address = clientAddress;
+  constructor(
+    { clientAddress, secure, trusted, protocol }: Omit<ClientConnection, 'socket'>,
+    tellsForwarded: boolean,
+    isTrusted: IsTrusted = trustNone,
+  ) {
+    this.#peer = clientAddress;
+    this.#isTrusted = isTrusted;
     this.protocol = protocol;
     this.#secure = secure;
     this.#trusted = trusted;
     this.#tellsForwarded = tellsForwarded;
-    this.#lines = [this.#buildLines(0, clientAddress, secure), this.#buildLines(1, clientAddress, secure)];
+    this.#lines = [
+      this.#buildLines(0, clientAddress, clientAddress, secure),
+      this.#buildLines(1, clientAddress, clientAddress, secure),
+    ];
   }
 
   isSecure(head: RequestHead): boolean {
     return this.#trusted ? isClientSecure(this.#secure, head.forwardedProto) : this.#secure;
+  }
+
+  addressOf(head: RequestHead): string {
+    return this.#trusted ? deriveClientAddress(this.#peer, head, this.#isTrusted) : this.#peer;
   }
 
   /** Builds the field lines for the backend, each with its line end. */
@@ -71,15 +85,16 @@ export class ForwardedWay {
     if (!this.#trusted && !this.#tellsForwarded) return plain;
     const secure = this.isSecure(head);
     const lines = this.#trusted
-      ? this.#buildLines(head.minor, appendEntry(head.forwardedFor, this.address), secure)
+      ? this.#buildLines(head.minor, appendEntry(head.forwardedFor, this.#peer), this.addressOf(head), secure)
       : plain;
     if (!this.#tellsForwarded) return lines;
-    const own = buildForwardedElement(this.address, head.host, secure);
+    const own = buildForwardedElement(this.#peer, head.host, secure);
     return `${lines}forwarded: ${appendEntry(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
   }
 
-  #buildLines(minor: number, forwardedFor: string, secure: boolean): string {
+  #buildLines(minor: number, forwardedFor: string, clientAddress: string, secure: boolean): string {
     const version = this.protocol === 'h2' ? '2.0' : `1.${minor}`;
-    return `via: ${version} holdfast\r\nx-forwarded-for: ${forwardedFor}\r\nx-forwarded-proto: ${secure ? 'https' : 'http'}\r\n`;
+    const addresses = `x-forwarded-for: ${forwardedFor}\r\nx-real-ip: ${clientAddress}\r\n`;
+    return `via: ${version} holdfast\r\n${addresses}x-forwarded-proto: ${secure ? 'https' : 'http'}\r\n`;
   }
 }

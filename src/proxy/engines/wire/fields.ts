@@ -46,9 +46,14 @@ export function removeFields(lines: string, names: ReadonlySet<string> | undefin
   return rest;
 }
 
-/** Returns an expression that matches each line of these fields, with the line end before it. */
-export function buildFieldPattern(names: readonly string[]): RegExp {
-  return new RegExp(`\\r\\n(${names.join('|')}):[ \\t]*([^\\r]*)`, 'gi');
+/**
+ * Returns an expression that matches each line of these fields, with the line end before it. It also matches the names of
+ * the pattern `unnamed`, and captures no name then.
+ */
+export function buildFieldPattern(names: readonly string[], unnamed?: string): RegExp {
+  const known = `(${names.join('|')})`;
+  const name = unnamed === undefined ? known : `(?:${known}|${unnamed})`;
+  return new RegExp(`\\r\\n${name}:[ \\t]*([^\\r]*)`, 'gi');
 }
 
 /**

@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import { proxyOnlyFields } from '../../headers/forwarding.js';
+import { lookalikePattern, proxyOnlyFields } from '../../headers/forwarding.js';
 import { listConnectionFields } from '../../headers/hop-by-hop.js';
 import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeFields } from './fields.js';
 import { isPersistent, lowerCase, requestShape, trimBlankEnd } from './grammar.js';
@@ -29,7 +29,7 @@ export const watchedInRequests = [
   'http2-settings',
   'holdfast-affinity',
 ] as const;
-const watched = buildFieldPattern(watchedInRequests);
+const watched = buildFieldPattern(watchedInRequests, lookalikePattern);
 const is = computeFieldCodes(watchedInRequests);
 /** Fields that `watched` removes, whatever the dispatcher's edits. */
 export const alwaysDropped: ReadonlySet<string> = new Set(['holdfast-affinity']);

@@ -14,7 +14,6 @@ const abandoned: Outcome = { kind: 'abandoned' };
 export class WireExchange implements Exchange {
   readonly method: string;
   readonly path: string;
-  readonly clientAddress: string;
   readonly secure: boolean;
   readonly upgrade: boolean;
   readonly wire: Wire;
@@ -30,10 +29,13 @@ export class WireExchange implements Exchange {
     this.head = head;
     this.method = head.method;
     this.path = head.target;
-    this.clientAddress = client.way.address;
     this.secure = client.way.isSecure(head);
     this.upgrade = head.upgrade;
     this.upload = head.hasBody ? new WireUpload(false, wire.limits.replayBytesMax) : WireUpload.none;
+  }
+
+  get clientAddress(): string {
+    return this.client.way.addressOf(this.head);
   }
 
   get attempt(): WireAttempt | undefined {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { EngineLimits, Exchange, Http2Refusal } from '../../exchange.js';
+import type { IsTrusted } from '../../headers/trusted-peers.js';
 import type { Deadlines } from './deadlines.js';
 import type { Reads } from './reads.js';
 import type { Upstreams } from './upstream.js';
@@ -10,6 +11,8 @@ export interface Wire {
   readonly limits: EngineLimits;
   /** Backends also get a `Forwarded` field. */
   readonly forwarded: boolean;
+  /** See `EngineParts`. */
+  readonly isTrusted: IsTrusted | undefined;
   readonly deadlines: Deadlines;
   readonly upstreams: Upstreams;
   readonly reads: Reads;

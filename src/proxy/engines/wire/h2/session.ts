@@ -45,7 +45,7 @@ export class Http2Connection implements Timed, StreamOwner {
   constructor(wire: Wire, connection: ClientConnection, onClosed: (connection: Http2Connection) => void) {
     const { clientHeadMs, clientIdleMs } = wire.limits;
     this.wire = wire;
-    this.way = new ForwardedWay(connection, wire.forwarded);
+    this.way = new ForwardedWay(connection, wire.forwarded, wire.isTrusted);
     this.#socket = connection.socket;
     this.#onClosed = onClosed;
     this.#lookMs = Math.min(lookMs, clientHeadMs, clientIdleMs);
