@@ -195,7 +195,10 @@ for (const engine of Object.keys(engines)) {
         withProxy(toys, { engine, health: blindHealth, maxconn: 1 }, async proxy => {
           toys[0]?.server.on('upgrade', (_, socket) => {
             socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-            socket.on('error', () => {}).on('end', () => socket.end()).resume();
+            socket
+              .on('error', () => {})
+              .on('end', () => socket.end())
+              .resume();
           });
           const headers = { connection: 'Upgrade', upgrade: 'websocket' };
           const upgrade = request(proxy.url, { agent: false, headers }).end();
