@@ -27,6 +27,8 @@ export interface Environment {
   readonly limits: Partial<SessionLimits>;
   /** Bytes of padding in every session, because other applications keep more data than the shop. */
   readonly ballastBytes: number;
+  /** How long each request of a user takes at least. */
+  readonly workMs: number;
   readonly defects: readonly DefectName[];
   /** True if the failover simulator may inject faults at run time: `lab-switches.ts`. */
   readonly lab: boolean;
@@ -62,6 +64,7 @@ export function readEnvironment(variables: Variables): Environment {
       ...readLimit('SHOP_ABSOLUTE', 'absoluteMs', variables, report),
     },
     ballastBytes: readBallast(variables.SHOP_BALLAST_BYTES ?? '0', report),
+    workMs: readWork(variables.SHOP_WORK ?? '0ms', report),
     defects: readDefects(variables.SHOP_DEFECT ?? '', report),
     lab: readLab(variables.SHOP_LAB ?? '0', variables.HOST ?? '127.0.0.1', report),
   };
@@ -76,6 +79,7 @@ function readHost(text: string, report: Note): string {
   return text;
 }
 
+const workMsMax = 30_000;
 const loopback = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
 
 function readLab(text: string, host: string, report: Note): boolean {
@@ -140,6 +144,13 @@ function readLimit(
 function readBallast(text: string, report: Note): number {
   if (/^\d{1,7}$/.test(text)) return Number(text);
   report(`SHOP_BALLAST_BYTES is "${text}": expected a whole number of bytes, such as 24000.`);
+  return 0;
+}
+
+function readWork(text: string, report: Note): number {
+  const workMs = parseDuration(text);
+  if (workMs !== undefined && workMs <= workMsMax) return workMs;
+  report(`SHOP_WORK is "${text}": expected a duration such as 200ms, at most ${workMsMax / 1000}s.`);
   return 0;
 }
 

@@ -7,6 +7,8 @@ export interface RequestReport {
   readonly uniqueTokens: number;
   /** Skus that were added more than once in this process, by any user. */
   readonly duplicateTokens: readonly string[];
+  /** The most requests of users that were here at once. */
+  readonly atOnceMax: number;
   /** False if more skus were seen than are remembered. Then a duplicate may be missing. */
   readonly complete: boolean;
 }
@@ -17,11 +19,23 @@ export class RequestCounts {
   readonly #tokens = new Set<string>();
   readonly #duplicates = new Set<string>();
   #requests = 0;
+  #atOnce = 0;
+  #atOnceMax = 0;
   #writes = 0;
   #complete = true;
 
   countRequest(): void {
     this.#requests++;
+  }
+
+  /** Counts a request of a user as here until `leave` is called. */
+  enter(): void {
+    this.#atOnce++;
+    this.#atOnceMax = Math.max(this.#atOnceMax, this.#atOnce);
+  }
+
+  leave(): void {
+    this.#atOnce--;
   }
 
   countWrite(sku: string): void {
@@ -37,6 +51,7 @@ export class RequestCounts {
       writes: this.#writes,
       uniqueTokens: this.#tokens.size,
       duplicateTokens: [...this.#duplicates],
+      atOnceMax: this.#atOnceMax,
       complete: this.#complete,
     };
   }

@@ -98,7 +98,7 @@ function serve(
   sessions: Sessions,
 ): Server {
   const requestCounts = new RequestCounts();
-  const { password, administratorPassword, keys, ballastBytes } = environment;
+  const { password, administratorPassword, keys, ballastBytes, workMs } = environment;
   const passwords = new Passwords(password, administratorPassword);
   const shop: Shop = {
     self,
@@ -120,7 +120,12 @@ function serve(
   const listener = defects.listener((request, response) => {
     stamp(self, state, response);
     requestCounts.countRequest();
-    void answer(routes, sessions, request, response);
+    const start = () => void answer(routes, sessions, request, response);
+    if (isOfLab(request)) return start();
+    requestCounts.enter();
+    response.on('close', () => requestCounts.leave());
+    if (workMs === 0) start();
+    else setTimeout(start, workMs);
   }, keys.ring);
   const server = createServer({ requireHostHeader: false, keepAliveTimeout: keepAliveMs }, listener);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
@@ -129,6 +134,11 @@ function serve(
   });
   server.on('clientError', (error, socket) => refuseBytes(self, error, socket));
   return server;
+}
+
+/** Requests of the proxy and the simulator, not of a user. */
+function isOfLab({ url = '' }: IncomingMessage): boolean {
+  return url === '/health' || url === '/stats' || url.startsWith('/lab');
 }
 
 /** Longer than any proxy keeps an idle connection. So the proxy closes first, and never uses a connection that was

@@ -103,6 +103,11 @@ describe('shop: the process', () => {
       /unknown defect "drop-write"\. Did you mean "drop-writes"\?/,
     ],
     ['a weight that is no number', { SHOP_BALLAST_BYTES: '16KB' }, /^SHOP_BALLAST_BYTES is "16KB": expected a whole/],
+    [
+      'a work that is no duration',
+      { SHOP_WORK: '200' },
+      /^SHOP_WORK is "200": expected a duration such as 200ms, at most 30s\./,
+    ],
     ['a limit without a unit', { SHOP_IDLE: '30' }, /^SHOP_IDLE is "30": expected a duration such as 30min or 12h\./],
     ['a limit of nothing', { SHOP_ABSOLUTE: '0s' }, /^SHOP_ABSOLUTE is "0s"/],
     [

@@ -34,6 +34,7 @@ export const findings: Findings = {
   latencyMs: { p50: 3.1, p90: 6, p99: 14.2, max: 80.5 },
   serviceMs: { p50: 3, p90: 5.9, p99: 14, max: 80 },
   noSession: { absent: 70, malformed: 0, unknown: 40, expired: 0, forged: 2, revoked: 0 },
+  backends: { atOnceMax: 9 },
   stores: { evictions: 12 },
   recoveryMs: 312,
   recovery: 'recovered',

@@ -30,7 +30,7 @@ interface Waiter extends QueuedRequest {
   readonly timer: NodeJS.Timeout;
 }
 
-/** What the queue needs from the pool. */
+/** The part of the pool that the queue uses. */
 export interface QueuePool {
   readonly members: readonly Member[];
   candidates(tried: readonly Member[]): readonly Member[];

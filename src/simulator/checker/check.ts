@@ -132,12 +132,16 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
+/** Counts that are no reasons for a missing session. */
+const otherCounts = new Set(['evictions', 'atOnceMax']);
+
 /** Adds up what the members of the lab counted themselves, each since its last boot. */
-export function countsOf({ lab }: Pick<RunRecord, 'lab'>): Pick<Findings, 'noSession' | 'stores'> {
+export function countsOf({ lab }: Pick<RunRecord, 'lab'>): Pick<Findings, 'noSession' | 'stores' | 'backends'> {
   const counted = Object.values(lab.counts ?? {});
   const total = (name: string): number => counted.reduce((sum, counts) => sum + (counts[name] ?? 0), 0);
   // A store counts evictions, but no reasons. If no backend sent counts, "forged 0 times" would have no evidence.
-  const hasReasons = counted.some(counts => Object.keys(counts).some(name => name !== 'evictions'));
+  const hasReasons = counted.some(counts => Object.keys(counts).some(name => !otherCounts.has(name)));
+  const atOnce = counted.flatMap(({ atOnceMax }) => atOnceMax ?? []);
   const times = (name: string): number | null => (hasReasons ? total(name) : null);
   return {
     noSession: {
@@ -148,6 +152,7 @@ export function countsOf({ lab }: Pick<RunRecord, 'lab'>): Pick<Findings, 'noSes
       forged: times('forged'),
       revoked: times('revoked'),
     },
+    backends: { atOnceMax: atOnce.length === 0 ? null : Math.max(...atOnce) },
     stores: { evictions: counted.some(counts => 'evictions' in counts) ? total('evictions') : null },
   };
 }

@@ -69,7 +69,7 @@ function watchExposure(fault: FaultRecord, run: RunRecord): (operations: readonl
       if (operation.sentMs > healingMs) break;
       if (!wasAnswered(operation)) continue;
       const through = isThrough(operation);
-      if (operation.doneMs <= requestedMs) wasThrough = through;
+      if (operation.doneMs < requestedMs) wasThrough = through;
       else if (through && operation.doneMs <= healingMs) return true;
     }
     return wasThrough;

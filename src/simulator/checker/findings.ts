@@ -59,6 +59,11 @@ export interface Findings {
   readonly serviceMs: Percentiles;
   /** Why requests had no session, as each backend counted it since its last boot. Null: no backend counted it. */
   readonly noSession: Readonly<Record<NoSessionReason, number | null>>;
+  readonly backends: {
+    /** The most requests of users that one backend had at once, as each backend counted it since its last boot. Null: no
+     * backend counted it. */
+    readonly atOnceMax: number | null;
+  };
   readonly stores: {
     /** Entries that the store servers evicted to free memory. Null: no store server counts them. */
     readonly evictions: number | null;

@@ -50,7 +50,9 @@ const countsWithinMs = 1_000;
 
 async function readSessionCounts(port: number): Promise<ShopCounts> {
   const { json } = await ask('GET', `http://127.0.0.1:${port}/stats`, countsWithinMs);
-  return numbersIn(isObject(json) ? json.sessions : undefined);
+  if (!isObject(json)) return {};
+  const { sessions, atOnceMax } = json;
+  return { ...numbersIn(sessions), ...numbersIn({ atOnceMax }) };
 }
 
 function numbersIn(value: unknown): ShopCounts {

@@ -20,6 +20,9 @@ export interface ProxySpec {
   readonly hashKey?: string;
   readonly slowStartMs?: number;
   readonly drainMs?: number;
+  readonly maxconn?: number;
+  readonly queue?: number;
+  readonly queueTimeoutMs?: number;
   /** `temporary`: a browser returns to its backend when that backend answers again. */
   readonly affinity?: 'on' | 'off' | 'temporary';
   /** Default: 127.0.0.1. A port that is absent or 0 is chosen by the lab. */
@@ -62,7 +65,7 @@ export function proxyNames({ count = 1 }: Pick<ProxySpec, 'count'>): readonly st
 }
 
 function buildFlags(
-  { health, policy, hashKey, slowStartMs, drainMs, affinity, host, engine, extra = [] }: ProxySpec,
+  { health, policy, hashKey, slowStartMs, drainMs, affinity, host, engine, extra = [], ...limits }: ProxySpec,
   place: ProxyPlace,
 ): string[] {
   const options: Record<string, string | number | undefined> = {
@@ -74,6 +77,9 @@ function buildFlags(
     'hash-key': hashKey,
     'slow-start': formatMs(slowStartMs),
     drain: formatMs(drainMs),
+    maxconn: limits.maxconn,
+    queue: limits.queue,
+    'queue-timeout': formatMs(limits.queueTimeoutMs),
     'health-path': health?.path,
     'health-interval': formatMs(health?.everyMs),
     'health-timeout': formatMs(health?.timeoutMs),

@@ -102,7 +102,8 @@ function toBackends(
 /** Converts the parsed file. `written`: the same file before its values were parsed. `folder`: its folder. */
 function toScenario(file: ScenarioFile, written: unknown, folder: string): Scenario {
   const { name, why, seed, modes, system, users, phases } = file;
-  const { health, policy, 'hash-key': hashKey, affinity, drain } = system.proxy;
+  const { health, policy, 'hash-key': hashKey, affinity, maxconn, queue, drain } = system.proxy;
+  const queueTimeoutMs = system.proxy['queue-timeout'];
   const { rate, for: forMs, process, 'max-active': maxActive } = users.arrivals;
   return {
     name,
@@ -118,6 +119,9 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
         policy,
         ...(hashKey === undefined ? {} : { hashKey }),
         ...(affinity === undefined ? {} : { affinity }),
+        ...(maxconn === undefined ? {} : { maxconn }),
+        ...(queue === undefined ? {} : { queue }),
+        ...(queueTimeoutMs === undefined ? {} : { queueTimeoutMs }),
         drainMs: drain,
       },
       ...specsFrom(system),

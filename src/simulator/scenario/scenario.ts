@@ -37,6 +37,11 @@ export interface Scenario {
       readonly hashKey?: string;
       /** Whether a browser is bound to one backend. `temporary`: it returns there later. Undefined: by mode. */
       readonly affinity?: 'on' | 'off' | 'temporary';
+      /** The most requests that a backend gets at once; further requests wait. Undefined: no limit. */
+      readonly maxconn?: number;
+      /** The most requests that wait for such a backend. Undefined: as the proxy says. */
+      readonly queue?: number;
+      readonly queueTimeoutMs?: number;
       /** Time for which a draining backend keeps its bound browsers. */
       readonly drainMs: number;
     };

@@ -98,6 +98,15 @@ const system = map('system', {
       .describe(
         'Whether a browser is bound to one backend. Default: as the mode says. "temporary": bound, and the browser returns to its backend when that backend answers again.',
       ),
+    maxconn: wholeNumber(1, 100_000)
+      .optional()
+      .describe('The most requests that a backend gets at once. Further requests wait. Default: no limit.'),
+    queue: wholeNumber(0, 100_000)
+      .optional()
+      .describe('The most requests that wait for a backend with "maxconn". Default: as the proxy says, 1000.'),
+    'queue-timeout': duration()
+      .optional()
+      .describe('How long a request waits for a backend with "maxconn". Default: as the proxy says, 5s.'),
     drain: duration(0).prefault('1s').describe('How long a draining backend keeps its bound browsers.'),
   }).prefault({}),
   ...storeSchemas,

@@ -31,15 +31,21 @@ function exchange(method: string, replayable = true): Exchange & { readonly brok
   };
 }
 
+const settings = {
+  drainMs: 60_000,
+  ejection: defaultProxyOptions.ejection,
+  boundIdleMs: 1000,
+  slowStartMs: 0,
+  now: () => 0,
+  random: () => 0,
+  onEvent: () => {},
+  onSuspect: () => {},
+};
+
 function withPoolOf(size: number, use: (pool: BackendPool, members: Member[], log: Log) => void): void {
   const log: Log = { events: [], suspects: [] };
   const pool = new BackendPool({
-    drainMs: 60_000,
-    ejection: defaultProxyOptions.ejection,
-    boundIdleMs: 1000,
-    slowStartMs: 0,
-    now: () => 0,
-    random: () => 0,
+    ...settings,
     onEvent: event => log.events.push(event),
     onSuspect: member => log.suspects.push(member.name),
   });
@@ -85,6 +91,36 @@ describe('pool: candidates', () => {
       pool.remove('backend-2');
       expect(pool.add(new URL('http://127.0.0.1:1')).name).to.equal('backend-3');
       expect(pool.find('backend-2')).to.equal(undefined);
+    }));
+});
+
+describe('pool: limits of requests at once', () => {
+  for (const [maxconn, parts] of [
+    [10, [3, 3, 2, 2]],
+    [4, [1, 1, 1, 1]],
+    [1, [1, 1, 1, 1]],
+  ] as const) {
+    it(`divide ${maxconn} among four workers, at least 1 for each`, () => {
+      const taken = parts.map((_, nth) => {
+        const pool = new BackendPool({ ...settings, maxconn, share: { nth, of: 4 } });
+        const member = pool.add(new URL('http://127.0.0.1:3000'));
+        let count = 0;
+        for (; member.hasSlot; count += 1) pool.begin(member, exchange('GET'));
+        pool.close();
+        return count;
+      });
+      expect(taken).to.deep.equal(parts);
+    });
+  }
+
+  it('do nothing while they are off', () =>
+    withPoolOf(2, (pool, members) => {
+      expect(pool.limited).to.equal(false);
+      expect(pool.candidates([])).to.equal(pool.candidates([]));
+      expect(members.map(({ slotsMax }) => slotsMax)).to.deep.equal([
+        Number.POSITIVE_INFINITY,
+        Number.POSITIVE_INFINITY,
+      ]);
     }));
 });
 

@@ -16,9 +16,15 @@ describe('counts of the members', () => {
     expect(stores).to.deep.equal({ evictions: 7 });
   });
 
+  it('give the most requests that one backend had at once, and no reason for a missing session', () => {
+    const { backends, noSession } = counted({ 'backend-1': { atOnceMax: 7 }, 'backend-2': { atOnceMax: 9 } });
+    expect([backends.atOnceMax, noSession.forged]).to.deep.equal([9, null]);
+  });
+
   it('are null instead of 0 for a count that no member reported', () => {
     expect(counted(undefined).noSession.forged).to.equal(null);
     expect(counted({ memcached: { evictions: 7 } }).noSession.forged).to.equal(null);
     expect(counted({ 'backend-1': { absent: 3 } }).stores.evictions).to.equal(null);
+    expect(counted({ 'backend-1': { absent: 3 } }).backends.atOnceMax).to.equal(null);
   });
 });

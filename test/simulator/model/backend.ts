@@ -39,6 +39,8 @@ export class ModelBackend implements Process {
   keys: readonly string[] = [];
   clockMs = 0;
   errorPercent = 0;
+  /** How long each request takes at least. */
+  workMs = 0;
   /** Since `sinceMs`, it stalls for `stallMs` every `everyMs`. */
   block: { readonly stallMs: number; readonly everyMs: number; readonly sinceMs: number } | undefined;
   counts: Record<string, number> = {};
@@ -61,7 +63,7 @@ export class ModelBackend implements Process {
 
   receive(waiting: Waiting): void {
     if (this.state === 'hung') this.#waiting.push(waiting);
-    else this.#time.after(this.#stallLeftMs(), () => this.#take(waiting));
+    else this.#time.after(this.#stallLeftMs() + this.workMs, () => this.#take(waiting));
   }
 
   kill(): void {

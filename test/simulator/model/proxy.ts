@@ -12,6 +12,8 @@ export interface Candidate {
 }
 
 export interface Routing {
+  /** The most requests that a backend gets at once. */
+  readonly maxconn?: number | undefined;
   readonly candidates: readonly Candidate[];
   readonly affinity: boolean;
 }
@@ -40,6 +42,8 @@ export class ModelProxy {
   readonly #inFlight = new Set<(reply: AppReply) => void>();
   /** Requests that a backend has and has not answered. */
   readonly #atBackend = new Map<ModelBackend, Set<Exchange>>();
+  /** Requests that wait because their backend has its limit, in order of arrival. */
+  readonly #queues = new Map<ModelBackend, Exchange[]>();
   readonly #cookieBytes: (cookie: string) => number;
   readonly #deadlines: Deadlines;
   #turn = 0;
@@ -115,7 +119,12 @@ export class ModelProxy {
   #hand(exchange: Exchange, backend: ModelBackend, link: ModelLink): void {
     const at = this.#atBackend.get(backend) ?? new Set();
     this.#atBackend.set(backend, at);
+    if (at.size >= (this.#routing.maxconn ?? Number.POSITIVE_INFINITY)) {
+      this.#queues.set(backend, [...(this.#queues.get(backend) ?? []), exchange]);
+      return;
+    }
     at.add(exchange);
+    backend.counts.atOnceMax = Math.max(backend.counts.atOnceMax ?? 0, at.size);
     backend.receive({
       request: exchange.request,
       cookie: exchange.cookies.get('session'),
@@ -128,7 +137,18 @@ export class ModelProxy {
   abortRequests(backend: ModelBackend): void {
     const at = this.#atBackend.get(backend) ?? new Set();
     this.#atBackend.delete(backend);
+    const waiting = this.#queues.get(backend) ?? [];
+    this.#queues.delete(backend);
     for (const exchange of at) this.#retryOrFail(exchange);
+    for (const exchange of waiting) if (!exchange.isOver()) this.#forward(exchange);
+  }
+
+  /** Sends a backend the request that has waited longest for it. */
+  #handNext(backend: ModelBackend, link: ModelLink): void {
+    const waiting = this.#queues.get(backend)?.filter(exchange => !exchange.isOver()) ?? [];
+    const next = waiting.shift();
+    this.#queues.set(backend, waiting);
+    if (next !== undefined) this.#hand(next, backend, link);
   }
 
   /** Retries a read on another backend. Any other request may have been executed, so it is never sent again. */
@@ -142,6 +162,7 @@ export class ModelProxy {
     const tookMs = 0.5 + this.#latency() + link.delayMs(this.#latency) / 2;
     this.#time.after(tookMs, () => {
       const isThere = this.#atBackend.get(backend)?.delete(exchange) ?? false;
+      if (isThere) this.#handNext(backend, link);
       if (!isThere || exchange.isOver()) return;
       if (link.isCut('back')) link.lose(headBytes, () => this.#retryOrFail(exchange));
       else this.#deliver(answer, backend, link, exchange);

@@ -49,11 +49,15 @@ export class ModelSystem {
       const name = `backend-${index + 1}`;
       return new ModelBackend(name, index < count, keeping, time, randomStream(seed, `${name}/errors`));
     });
-    for (const backend of this.backends) backend.keys = [firstKey];
+    for (const backend of this.backends) {
+      backend.keys = [firstKey];
+      backend.workMs = parseDuration(system.backends.env.SHOP_WORK ?? '') ?? 0;
+    }
     this.store?.useFor(this.backends.map(({ name }) => name));
     this.candidates = this.backends.map(backend => ({ backend, state: backend.state === 'up' ? 'ready' : 'out' }));
-    const { affinity } = system.proxy;
+    const { affinity, maxconn } = system.proxy;
     const routing = {
+      maxconn,
       candidates: this.candidates,
       affinity: affinity === undefined ? modes[mode].affinity : affinity === 'on',
     };

@@ -19,6 +19,7 @@ const groups = {
   latencyMs: percentiles,
   serviceMs: percentiles,
   noSession: ['absent', 'malformed', 'unknown', 'expired', 'forged', 'revoked'],
+  backends: ['atOnceMax'],
   stores: ['evictions'],
   members: ['ejectedAtEnd', 'idleAfterHealing', 'notBack'],
 } as const satisfies { readonly [G in keyof Findings]?: readonly (keyof Findings[G])[] };
@@ -54,7 +55,7 @@ export function isWindowMetric(name: string): boolean {
 
 /** Whether every run counts it, from 0 on. Any other metric can lack a value. */
 export function isPlainCount(metric: string): boolean {
-  const canLackValue = /^(?:latencyMs|serviceMs|noSession|stores)\.|^recoveryMs$|^users\.exposed$/;
+  const canLackValue = /^(?:latencyMs|serviceMs|noSession|backends|stores)\.|^recoveryMs$|^users\.exposed$/;
   return !canLackValue.test(metric);
 }
 
