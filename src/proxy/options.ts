@@ -143,6 +143,8 @@ export type ProxyEvent =
   | { readonly kind: 'reloaded'; readonly changes: readonly string[]; readonly needsRestart: readonly string[] }
   /** The new options could not be read or used, so nothing has changed. */
   | { readonly kind: 'reload-refused'; readonly reason: string }
+  /** A worker is stopped or hangs. It gets no new connections, and is killed and replaced unless it reports again. */
+  | { readonly kind: 'worker-silent'; readonly pid: number; readonly silentS: number; readonly killedInS: number }
   | {
       readonly kind: 'worker-lost';
       readonly pid: number;

@@ -77,6 +77,8 @@ function sentenceOf(event: ProxyEvent): string {
       return incarnationSentence(event);
     case 'drained':
       return `${event.backend}: drained (${event.reason === 'empty' ? 'no browser left' : 'the window is over'})`;
+    case 'worker-silent':
+      return `worker ${event.pid} has not reported for ${event.silentS} s: it gets no new connections, and is killed in ${event.killedInS} s unless it reports`;
     case 'worker-lost':
       return workerSentence(event);
     case 'closing':

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { packageFile } from '../../shared/package-file.js';
 import type { ServingOptions } from '../options.js';
+import { HandedConnections } from './handed-connections.js';
 import { type ToPrimary, type ToWorker, toError } from './messages.js';
 
 /** A worker that does not report in this time keeps its last counts. */
@@ -9,6 +10,10 @@ const reportMs = 2000;
 const reloadMs = 10_000;
 /** Extra time after the grace period; then a hung worker is killed. */
 const lateMs = 2000;
+/** A worker reports once per second. After so many missed reports it is out of service, and then it is killed. */
+export const silentTurns = 3;
+export const killTurns = 10;
+export const watchEveryMs = 1000;
 
 /** A worker process, as the primary sees it. */
 export class WorkerProcess {
@@ -16,23 +21,32 @@ export class WorkerProcess {
   readonly listening: Promise<number>;
   /** Resolves with the signal or exit code. */
   readonly ended: Promise<string>;
+  readonly handed: HandedConnections;
   readonly #worker: Worker;
   readonly #answers = new Map<number, (answer: ToPrimary | undefined) => void>();
   /** Messages to send when the worker is ready; undefined from then on. */
   #waiting: ToWorker[] | undefined;
   #asked = 0;
   #reasonOfEnd: string | undefined;
+  /** Turns of the primary's watch since its last message. Undefined until it listens. */
+  #quietTurns: number | undefined;
+  /** Why the primary has killed it. */
+  #whyKilled = '';
 
   /** `onMessage` is called for each message of the worker; reports are processed before requests for them resolve. */
   constructor(serve: Extract<ToWorker, { kind: 'serve' }>, onMessage: (message: ToPrimary) => void) {
     const worker = cluster.fork(maskSecretVariables());
     this.#worker = worker;
+    this.handed = new HandedConnections(worker.process);
     this.ended = new Promise(resolve => {
       worker.once('error', error => resolve(error.message));
-      worker.once('exit', (code: number | null, signal: string | null) => resolve(signal ?? `exit code ${code}`));
+      worker.once('exit', (code: number | null, signal: string | null) =>
+        resolve(`${signal ?? `exit code ${code}`}${this.#whyKilled}`),
+      );
     });
     this.listening = new Promise((resolve, reject) => {
       worker.on('message', (message: ToPrimary) => {
+        if (this.#quietTurns !== undefined || message.kind === 'listening') this.#quietTurns = 0;
         if (message.kind === 'ready') this.#sendWaiting();
         else if (message.kind === 'listening') resolve(message.port);
         else if (message.kind === 'failed') reject(toError(message.error));
@@ -54,6 +68,46 @@ export class WorkerProcess {
   /** The signal or exit code; undefined while it runs. */
   get reasonOfEnd(): string | undefined {
     return this.#reasonOfEnd;
+  }
+
+  /** It is stopped or hangs. It gets no new connections: node:cluster waits until it has taken the last one. */
+  get isSilent(): boolean {
+    return (this.#quietTurns ?? 0) >= silentTurns;
+  }
+
+  /** It listens and reports. */
+  get isServing(): boolean {
+    return this.isSettled && !this.isSilent;
+  }
+
+  /** It listens, and is not about to end. */
+  get isSettled(): boolean {
+    return this.#quietTurns !== undefined && this.#reasonOfEnd === undefined && this.#whyKilled === '';
+  }
+
+  /** It has been silent for so long that it should be replaced. */
+  get isOverdue(): boolean {
+    return (this.#quietTurns ?? 0) >= killTurns && this.isSettled;
+  }
+
+  /**
+   * Notices a worker that does not report. Called once per second. Turns are counted, not time: after the whole machine
+   * has slept, no worker is silent. Returns whether it has just become silent.
+   */
+  watch(): boolean {
+    if (!this.isSettled) return false;
+    this.#quietTurns = (this.#quietTurns ?? 0) + 1;
+    return this.#quietTurns === silentTurns;
+  }
+
+  /** Ends a silent worker; `ended` resolves soon after. */
+  replace(): void {
+    this.#kill(`, it did not report for ${this.#quietTurns} s`);
+  }
+
+  #kill(why: string): void {
+    this.#whyKilled = why;
+    this.#worker.process.kill('SIGKILL');
   }
 
   send(message: ToWorker): void {
@@ -100,7 +154,7 @@ export class WorkerProcess {
   /** Resolves when it has ended. */
   async close(graceMs: number): Promise<void> {
     this.send({ kind: 'close', graceMs });
-    const timer = setTimeout(() => this.#worker.process.kill('SIGKILL'), graceMs + lateMs);
+    const timer = setTimeout(() => this.#kill(', it did not end in time'), graceMs + lateMs);
     await this.ended;
     clearTimeout(timer);
   }

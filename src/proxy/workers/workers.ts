@@ -5,8 +5,9 @@ import type { BackendPool } from '../pool/pool.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import { keepTotals, type ProxyCounts } from '../telemetry/proxy-counts.js';
 import type { TrafficServer } from '../traffic-server.js';
+import { DescriptorReserve } from './descriptor-reserve.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
-import { prepareWorkers, WorkerProcess } from './worker-process.js';
+import { killTurns, prepareWorkers, silentTurns, WorkerProcess, watchEveryMs } from './worker-process.js';
 
 /*
  * primary:  health checks, orders, admin API -> pool -- facts of a member ------------------------> pool
@@ -30,8 +31,10 @@ export class Workers implements TrafficServer {
   /** Counts of dead workers are kept, so that counters never go back. */
   readonly #dead = new ProxyMetrics();
   readonly #restarts = new Restarts();
+  readonly #reserve = new DescriptorReserve();
   readonly #size: number;
   #fail = (_reason: string): void => {};
+  #watch: NodeJS.Timeout | undefined;
   #phase: 'starting' | 'serving' | 'closing' = 'starting';
 
   constructor(options: ServingOptions, size: number, pool: BackendPool, onEvent: (event: ProxyEvent) => void) {
@@ -47,6 +50,7 @@ export class Workers implements TrafficServer {
     for (let slot = 0; slot < this.#size; slot += 1) this.#start(slot);
     const [port = 0] = await Promise.all(this.#processes.map(each => each.listening));
     this.#phase = 'serving';
+    this.#watch = setInterval(() => this.#watchAll(), watchEveryMs).unref();
     for (const [slot, worker] of this.#processes.entries()) {
       if (worker.reasonOfEnd !== undefined) this.#replace(slot, worker);
     }
@@ -66,7 +70,7 @@ export class Workers implements TrafficServer {
   }
 
   async refresh(): Promise<void> {
-    await Promise.all(this.#processes.map(each => each.report()));
+    await Promise.all(this.#processes.filter(({ isSilent }) => !isSilent).map(each => each.report()));
   }
 
   counts(): readonly ProxyCounts[] {
@@ -90,6 +94,19 @@ export class Workers implements TrafficServer {
   async close(graceMs: number): Promise<void> {
     this.#phase = 'closing';
     await Promise.all(this.#processes.map(each => each.close(graceMs)));
+    clearInterval(this.#watch);
+    this.#reserve.release();
+  }
+
+  /** Replaces silent workers one after the other: node:cluster closes the port when the last worker is gone. */
+  #watchAll(): void {
+    for (const worker of this.#processes) {
+      if (!worker.watch()) continue;
+      const { pid } = worker;
+      this.#onEvent({ kind: 'worker-silent', pid, silentS: silentTurns, killedInS: killTurns - silentTurns });
+    }
+    if (this.#processes.every(({ isSettled }) => isSettled))
+      this.#processes.find(({ isOverdue }) => isOverdue)?.replace();
   }
 
   #sendAll(message: ToWorker): void {
@@ -99,7 +116,10 @@ export class Workers implements TrafficServer {
   #start(slot: number): WorkerProcess {
     const members = this.#pool.members.map(({ facts }) => facts);
     const options = { ...this.#options, share: { nth: slot, of: this.#size } };
-    const worker = new WorkerProcess({ kind: 'serve', options, members }, message => this.#onMessage(worker, message));
+    const onMessage = (message: ToPrimary) => this.#onMessage(worker, message);
+    const worker: WorkerProcess = this.#reserve.lend(
+      () => new WorkerProcess({ kind: 'serve', options, members }, onMessage),
+    );
     this.#processes[slot] = worker;
     void worker.ended.then(() => this.#lost(slot, worker));
     return worker;
@@ -155,6 +175,19 @@ export class Workers implements TrafficServer {
     this.#countInFlight();
     // While workers are starting, a lost worker makes the whole start fail, so it is not replaced.
     if (this.#phase === 'serving') this.#replace(slot, worker);
+    this.#passOnConnections(worker);
+  }
+
+  /** Gives what the dead worker had not taken to a worker that serves, or to the first that begins to. */
+  #passOnConnections({ handed }: WorkerProcess): void {
+    const alive = this.#processes.filter(({ reasonOfEnd }) => reasonOfEnd === undefined);
+    const heir = alive.find(({ isServing }) => isServing) ?? alive[0];
+    if (heir === undefined || this.#phase !== 'serving') handed.close();
+    else
+      heir.listening.then(
+        () => handed.passOn(heir.handed),
+        () => handed.close(),
+      );
   }
 
   #replace(slot: number, { pid, reasonOfEnd: reason = '' }: WorkerProcess): void {

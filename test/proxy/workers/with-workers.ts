@@ -13,6 +13,7 @@ export async function withWorkers(
   use: (proxy: Team) => Promise<void>,
   flags: readonly string[] = [],
   env: NodeJS.ProcessEnv = {},
+  openFilesMax?: number,
 ): Promise<void> {
   const given = backends.flatMap(url => ['--backend', url]);
   const where = ['--workers', '2', '--port', '0', '--admin-port', '0', '--health-interval', '200ms'];
@@ -25,6 +26,7 @@ export async function withWorkers(
       await use({ holdfast, url, admin });
     },
     env,
+    openFilesMax,
   );
 }
 
