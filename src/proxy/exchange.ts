@@ -66,6 +66,8 @@ export type Outcome =
   | { readonly kind: 'answered'; readonly status: number }
   /** The backend received no byte of the request. Any method may be retried on another backend. */
   | { readonly kind: 'refused'; readonly reason: AttemptFailure }
+  /** The proxy could not connect (see `isOwnFailure`). That says nothing about the backend, so it is not retried. */
+  | { readonly kind: 'own-failure'; readonly reason: 'proxy_internal_error' }
   /** Bytes were sent and no answer began. Only a safe or idempotent method may be retried. */
   | { readonly kind: 'broken-off'; readonly reason: AttemptFailure }
   /** The answer began and did not end. It cannot be retried; the client's connection was closed to show that. */
@@ -83,6 +85,8 @@ export type AttemptFailure =
   /** Found before a byte of the request was sent, so the outcome is always `refused`. */
   | 'tls_certificate_error'
   | 'tls_protocol_error'
+  /** Always with the outcome `own-failure`. */
+  | 'proxy_internal_error'
   | 'marked_down';
 
 /** An accepted client connection as the frontend (`front/frontend.ts`) hands it over, with any TLS removed. */

@@ -18,7 +18,14 @@ const affinityZero = {
   draining: 0,
 };
 type AttemptCounts = Record<Outcome['kind'], number>;
-const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 };
+const attemptZero: AttemptCounts = {
+  answered: 0,
+  refused: 0,
+  'own-failure': 0,
+  'broken-off': 0,
+  cut: 0,
+  abandoned: 0,
+};
 const answerZero = { answers: 0, seconds: 0 };
 const retryZero = { refused: 0, 'broken-off': 0 };
 const withheldZero = { timeout: 0 };

@@ -1,9 +1,10 @@
-import type { RequestListener } from 'node:http';
+import { Agent, type RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import type { EngineFactory, Outcome } from '#src/proxy/exchange.js';
 import { ask, raw } from '../ask.js';
 import { deadUrl, startToy, withTcp, withToys } from '../toy-backend.js';
+import { withoutDescriptors } from '../without-descriptors.js';
 import { throughWith, withEngine } from './with-engine.js';
 
 /** Tests how attempts end, and what may be sent again. */
@@ -38,6 +39,23 @@ export function itReportsOutcomes(make: EngineFactory): void {
         await alive.stop();
       }
     });
+
+    it('own-failure: this machine has no descriptor for a connection, and another backend is not tried', () =>
+      withToys([(_, response) => response.setHeader('connection', 'close').end('ok')], async ({ url: backend }) => {
+        await withEngine(make, [backend], async ({ url, settled }) => {
+          const agent = new Agent({ keepAlive: true });
+          expect((await ask(url, '/', { agent })).text).to.equal('ok');
+          await withoutDescriptors(async () => {
+            await ask(url, '/', { agent });
+            await ask(url, '/', { agent, method: 'POST', body: 'x' });
+          });
+          expect((await ask(url, '/', { agent })).text).to.equal('ok');
+          const failed: Outcome = { kind: 'own-failure', reason: 'proxy_internal_error' };
+          const answered: Outcome = { kind: 'answered', status: 200 };
+          expect(await settled(4)).to.deep.equal([answered, failed, failed, answered]);
+          agent.destroy();
+        });
+      }));
 
     it('refused by all: the proxy sends its own answer with its headers', async () => {
       await withEngine(make, [await deadUrl()], async ({ url }) => {

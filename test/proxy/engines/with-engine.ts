@@ -52,6 +52,7 @@ export async function withEngine(
       const outcome = await exchange.send(backendAt(url), edits);
       outcomes.push(outcome);
       told();
+      if (outcome.kind === 'own-failure') break;
       if (outcome.kind !== 'refused' && outcome.kind !== 'broken-off') return;
     }
     exchange.refuse(502, 'no backend answered', { 'x-own': 'yes' });

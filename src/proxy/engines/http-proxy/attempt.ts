@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse }
 import type { Socket } from 'node:net';
 import { classifyTlsFailure } from '../../backend-tls.js';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
+import { isOwnFailure } from '../../own-failure.js';
 import { isIdempotent } from '../../retry.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
@@ -115,11 +116,15 @@ export class HttpAttempt implements UploadListener {
     // An answer that ends with its connection counts as complete in Node, even after a reset.
     else if (this.#answer !== undefined) this.#cut(cutOff);
     else if (this.#wasStale()) this.#redial();
-    else this.#settle(this.#outcomeOf('code' in error ? error.code : undefined));
+    else this.#settle(this.#outcomeOf(error));
   }
 
-  #outcomeOf(code: unknown): Outcome {
-    if (!this.#redialled && !wasEstablished(this.#request?.socket ?? null)) {
+  #outcomeOf(error: Error): Outcome {
+    const code = 'code' in error ? error.code : undefined;
+    const connecting = !wasEstablished(this.#request?.socket ?? null);
+    // Only an idempotent request is dialled again, so it may be sent again in this case too.
+    if (connecting && isOwnFailure(error)) return { kind: 'own-failure', reason: 'proxy_internal_error' };
+    if (!this.#redialled && connecting) {
       const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : (classifyTlsFailure(code) ?? 'connection_refused');
       return { kind: 'refused', reason };
     }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { classifyTlsFailure } from '../../backend-tls.js';
 import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
+import { isOwnFailure } from '../../own-failure.js';
 import { isIdempotent } from '../../retry.js';
 import { AwaitedHead, buildAnswerHead, buildInterimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
 import { makeAnswerBody, noBody, type WireBody } from './body.js';
@@ -14,6 +15,7 @@ import type { Upstream, UpstreamUser } from './upstream.js';
 import type { Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
+const ownFailure: Outcome = { kind: 'own-failure', reason: 'proxy_internal_error' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
 const malformedBody: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
 const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
@@ -258,7 +260,10 @@ export class WireAttempt implements UpstreamUser {
   }
 
   #outcomeOf(error: Error | undefined): Outcome {
-    if (!this.#redialled && this.#upstream?.established === false) {
+    const connecting = this.#upstream?.established === false;
+    // Only an idempotent request is dialled again, so it may be sent again in this case too.
+    if (connecting && isOwnFailure(error)) return ownFailure;
+    if (!this.#redialled && connecting) {
       const code = error !== undefined && 'code' in error ? error.code : undefined;
       const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : 'connection_refused';
       return { kind: 'refused', reason: classifyTlsFailure(code) ?? reason };
