@@ -27,8 +27,12 @@ export interface Exchange {
   header(name: string): string | undefined;
   /** Makes one attempt. Resolves when the answer is complete, or once it is certain that no answer will come. */
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome>;
-  /** Ends an attempt that waits for the answer's head as `broken-off`. No effect once the answer has begun. */
-  breakOff(): void;
+  /**
+   * Ends an attempt whose backend was marked down. While it waits for its connection, it ends as `refused`. While it
+   * waits for the answer's head, it ends as `broken-off`, but only if the request `mayRepeat`. No effect once the
+   * answer has begun.
+   */
+  breakOff(mayRepeat: boolean): void;
   /** Closes both sides of an upgrade's tunnel in order. No effect while there is no tunnel. */
   endTunnel(): void;
   /**

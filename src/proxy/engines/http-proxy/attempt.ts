@@ -99,8 +99,10 @@ export class HttpAttempt implements UploadListener {
     if (this.#answer === undefined) this.#arm(this.#client.limits.responseHeadMs);
   }
 
-  breakOff(): void {
-    if (this.#answer === undefined) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
+  breakOff(mayRepeat: boolean): void {
+    if (this.#answer !== undefined) return;
+    if (!this.#redialled && this.#connecting) this.#settle({ kind: 'refused', reason: 'marked_down' });
+    else if (mayRepeat) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
   }
 
   /** The response to the client is over: fully written, or its connection is gone. */
@@ -119,12 +121,16 @@ export class HttpAttempt implements UploadListener {
     else this.#settle(this.#outcomeOf(error));
   }
 
+  /** Nothing was sent on this connection yet. */
+  get #connecting(): boolean {
+    return !wasEstablished(this.#request?.socket ?? null);
+  }
+
   #outcomeOf(error: Error): Outcome {
     const code = 'code' in error ? error.code : undefined;
-    const connecting = !wasEstablished(this.#request?.socket ?? null);
     // Only an idempotent request is dialled again, so it may be sent again in this case too.
-    if (connecting && isOwnFailure(error)) return { kind: 'own-failure', reason: 'proxy_internal_error' };
-    if (!this.#redialled && connecting) {
+    if (this.#connecting && isOwnFailure(error)) return { kind: 'own-failure', reason: 'proxy_internal_error' };
+    if (!this.#redialled && this.#connecting) {
       const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : (classifyTlsFailure(code) ?? 'connection_refused');
       return { kind: 'refused', reason };
     }

@@ -118,8 +118,8 @@ export class HttpExchange implements Exchange, AttemptClient {
     });
   }
 
-  breakOff(): void {
-    this.#attempt?.breakOff();
+  breakOff(mayRepeat: boolean): void {
+    this.#attempt?.breakOff(mayRepeat);
   }
 
   endTunnel(): void {

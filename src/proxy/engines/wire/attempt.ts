@@ -16,6 +16,7 @@ import type { Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
 const ownFailure: Outcome = { kind: 'own-failure', reason: 'proxy_internal_error' };
+const foundDown: Outcome = { kind: 'refused', reason: 'marked_down' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
 const malformedBody: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
 const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
@@ -304,8 +305,10 @@ export class WireAttempt implements UpstreamUser {
     }
   }
 
-  breakOff(): void {
-    if (this.#answer === undefined) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
+  breakOff(mayRepeat: boolean): void {
+    if (this.#answer !== undefined) return;
+    if (!this.#redialled && this.#upstream?.established === false) this.#settle(foundDown);
+    else if (mayRepeat) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
   }
 
   clientGone(): void {
