@@ -76,8 +76,8 @@ export type Outcome =
   | { readonly kind: 'broken-off'; readonly reason: AttemptFailure }
   /** The answer began and did not end. It cannot be retried; the client's connection was closed to show that. */
   | { readonly kind: 'cut'; readonly reason: AttemptFailure }
-  /** The client disconnected first, so no answer is needed. */
-  | { readonly kind: 'abandoned' };
+  /** The client disconnected first, or its body was refused with the engine's `own` answer. No answer is needed. */
+  | { readonly kind: 'abandoned'; readonly own?: Pick<EngineAnswer, 'status' | 'text'> };
 
 /** Names from RFC 9209 §2.3 (Proxy-Status error types) where one fits. `marked_down` is ours (see `breakOff`). */
 export type AttemptFailure =
@@ -92,6 +92,42 @@ export type AttemptFailure =
   /** Always with the outcome `own-failure`. */
   | 'proxy_internal_error'
   | 'marked_down';
+
+/** An answer that an engine gave by itself, or a connection that it closed without one. */
+export interface EngineAnswer {
+  /** Undefined: the connection was closed without an answer. */
+  readonly status: number | undefined;
+  readonly cause: EngineAnswerCause;
+  /** Text for people, as the client got it. */
+  readonly text: string;
+  readonly clientAddress: string;
+  readonly secure: boolean;
+  /** Undefined: the method was not received, or not whole. */
+  readonly method: string | undefined;
+  /** The target as received, perhaps incomplete. Undefined: nothing of it was received. */
+  readonly path: string | undefined;
+  /** It ends an exchange, whose outcome reports it too. */
+  readonly inExchange: boolean;
+}
+
+export type EngineAnswerCause =
+  | 'malformed'
+  | 'host'
+  | 'target'
+  | 'framing'
+  | 'method'
+  | 'expectation'
+  | 'target-bytes'
+  | 'header-bytes'
+  | 'header-fields'
+  | 'header-timeout'
+  | 'body-malformed'
+  | 'body-timeout'
+  | 'body-bytes'
+  /** Without an answer: the client closed in the middle of a request head. */
+  | 'client-closed'
+  /** Without an answer: too many connections are open. */
+  | 'connection-limit';
 
 /** An accepted client connection as the frontend (`front/frontend.ts`) hands it over, with any TLS removed. */
 export interface ClientConnection {
@@ -138,6 +174,8 @@ export interface EngineParts {
   readonly backendTls: BackendTls | undefined;
   /** Backends also get a `Forwarded` field (RFC 7239). */
   readonly forwarded: boolean;
+  /** Called for each answer that the engine gives by itself, and each connection that it closes without one. */
+  readonly onEngineAnswer?: ((answer: EngineAnswer) => void) | undefined;
 }
 
 export type EngineFactory = (parts: EngineParts) => Engine;

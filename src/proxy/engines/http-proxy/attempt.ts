@@ -6,6 +6,7 @@ import { isOwnFailure } from '../../own-failure.js';
 import { isIdempotent } from '../../retry.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
+import { lateBody, type RequestFlaw } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import type { HttpUpload, UploadListener } from './upload.js';
 
@@ -25,8 +26,8 @@ export interface AttemptClient {
   readonly closing: boolean;
   /** The client has disconnected. */
   readonly gone: boolean;
-  /** Answers 408, because the client stalled in the middle of its body. */
-  giveUpOnClient(): void;
+  /** Answers a client whose body is late or too long. */
+  giveUpOnClient(flaw: RequestFlaw): void;
 }
 
 /** Sends the request on a pooled or a fresh connection, and reports a failure of the connection. */
@@ -110,6 +111,11 @@ export class HttpAttempt implements UploadListener {
     const status = this.#answer?.statusCode;
     if (this.#client.response.writableFinished && status !== undefined) this.#settle({ kind: 'answered', status });
     else this.#settle(abandoned);
+  }
+
+  /** Ends it because of its request body. The client gets this answer from the engine. */
+  refuseBody({ status, reason }: RequestFlaw): void {
+    this.#settle({ kind: 'abandoned', own: { status, text: reason } });
   }
 
   #failed(error: Error): void {
@@ -266,8 +272,8 @@ export class HttpAttempt implements UploadListener {
     } else if (upload.complete || upload.blocked) {
       this.#settle({ kind: 'broken-off', reason: 'http_response_timeout' });
     } else {
-      this.#settle(abandoned);
-      this.#client.giveUpOnClient();
+      this.refuseBody(lateBody);
+      this.#client.giveUpOnClient(lateBody);
     }
   }
 

@@ -4,7 +4,13 @@ import type { Backend } from '../../backends.js';
 import type { ClientConnection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
 import { isClientSecure, readCookieValue } from '../../headers/forwarding.js';
 import { type AttemptClient, HttpAttempt } from './attempt.js';
-import { buildForwardedHeaders, type Forwarding, hasBody, readForwardedProto } from './request-head.js';
+import {
+  buildForwardedHeaders,
+  type Forwarding,
+  hasBody,
+  type RequestFlaw,
+  readForwardedProto,
+} from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import { HttpUpload } from './upload.js';
 
@@ -13,6 +19,8 @@ export interface Wiring {
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
   readonly closing: boolean;
+  /** Reports an answer of the engine itself. */
+  report(flaw: RequestFlaw, request: IncomingMessage, inExchange: boolean): void;
   /** Returns what the frontend knows about a connection. */
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'>;
   /** Sends the request with its present headers and the upload as its body. */
@@ -140,11 +148,17 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.response.end(this.method === 'HEAD' ? undefined : body);
   }
 
-  giveUpOnClient(): void {
-    this.refuse(408, 'The request body did not arrive in time.', {
+  giveUpOnClient(flaw: RequestFlaw): void {
+    this.#wiring.report(flaw, this.#request, true);
+    this.refuse(flaw.status, flaw.reason, {
       connection: 'close',
       'proxy-status': 'holdfast; error=http_request_error; outcome=unknown',
     });
+  }
+
+  /** The engine answers a malformed body. */
+  bodyRefused(flaw: RequestFlaw): void {
+    this.#attempt?.refuseBody(flaw);
   }
 
   #forwarding(): Forwarding {

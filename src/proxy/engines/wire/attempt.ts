@@ -9,7 +9,7 @@ import { makeAnswerBody, noBody, type WireBody } from './body.js';
 import type { ExchangeClient } from './exchange-client.js';
 import { headEnd, toShortText } from './grammar.js';
 import { firstOf, quickBytesMax } from './reads.js';
-import type { RequestHead } from './request-head.js';
+import { lateBody, type RequestHead } from './request-head.js';
 import type { WireUpload } from './upload.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 import type { Wire } from './wire.js';
@@ -300,7 +300,7 @@ export class WireAttempt implements UpstreamUser {
     } else if (upload.complete || this.#upstream?.socket.writableNeedDrain) {
       this.#settle({ kind: 'broken-off', reason: 'http_response_timeout' });
     } else {
-      this.#settle(abandoned);
+      this.#settle({ kind: 'abandoned', own: { status: lateBody.status, text: lateBody.reason } });
       client.bodyIsLate();
     }
   }
@@ -311,8 +311,9 @@ export class WireAttempt implements UpstreamUser {
     else if (mayRepeat) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
   }
 
-  clientGone(): void {
-    this.#settle(abandoned);
+  /** `own`: the client got this answer from the engine. */
+  clientGone(own?: Extract<Outcome, { kind: 'abandoned' }>['own']): void {
+    this.#settle(own === undefined ? abandoned : { kind: 'abandoned', own });
   }
 
   /** Whether a part of the answer may have reached the client. */

@@ -42,7 +42,8 @@ export interface ExchangeClient extends Timed {
 /** The origin of a connection's requests, and the fields that report it to a backend. */
 export class ForwardedWay {
   readonly address: string;
-  readonly #secure: boolean;
+  /** The connection to this proxy uses TLS. */
+  readonly secure: boolean;
   readonly #trusted: boolean;
   readonly #tellsForwarded: boolean;
   /** Lines for requests without a trusted peer, by minor version. Built once per connection. */
@@ -50,14 +51,14 @@ export class ForwardedWay {
 
   constructor({ clientAddress, secure, trusted }: Omit<ClientConnection, 'socket'>, tellsForwarded: boolean) {
     this.address = clientAddress;
-    this.#secure = secure;
+    this.secure = secure;
     this.#trusted = trusted;
     this.#tellsForwarded = tellsForwarded;
     this.#lines = [buildLines(0, clientAddress, secure), buildLines(1, clientAddress, secure)];
   }
 
   isSecure(head: RequestHead): boolean {
-    return this.#trusted ? isClientSecure(this.#secure, head.forwardedProto) : this.#secure;
+    return this.#trusted ? isClientSecure(this.secure, head.forwardedProto) : this.secure;
   }
 
   /** Builds the field lines for the backend, each with its line end. */
