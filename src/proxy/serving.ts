@@ -4,7 +4,7 @@ import type { Affinity } from './affinity/binding.js';
 import { CookieAffinity } from './affinity/cookie-affinity.js';
 import { LearnedAffinity, type LearnedBindings } from './affinity/learned-affinity.js';
 import { engines } from './engines/registry.js';
-import type { Engine, Exchange, Http2Refusal } from './exchange.js';
+import type { Engine, EngineAnswer, Exchange, Http2Refusal } from './exchange.js';
 import { Frontend } from './front/frontend.js';
 import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
 import type { ServingOptions } from './options.js';
@@ -13,6 +13,7 @@ import type { BackendPool } from './pool/pool.js';
 import { RequestDispatcher } from './proxy.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey, type RoutingPolicy } from './routing-policy.js';
+import { describeEngineAnswer } from './served-request.js';
 import type { AccessLog } from './telemetry/access-log.js';
 import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
@@ -51,8 +52,9 @@ export class Serving implements TrafficServer {
     const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
     const isTrusted: IsTrusted = address => this.#setup.isTrusted(address);
+    const onEngineAnswer = (answer: EngineAnswer) => this.#recordEngineAnswer(answer);
     const onHttp2Refused = (reason: Http2Refusal) => this.#metrics.http2Refused(reason);
-    this.#engine = make({ onExchange, limits, backendTls, forwarded, isTrusted, onHttp2Refused });
+    this.#engine = make({ onExchange, onEngineAnswer, limits, backendTls, forwarded, isTrusted, onHttp2Refused });
     this.#front = new Frontend(connection => this.#engine.take(connection), {
       isTrusted,
       tls: options.tls,
@@ -120,6 +122,12 @@ export class Serving implements TrafficServer {
     this.#front.close();
     await this.#engine.close(graceMs);
     await this.#log?.close();
+  }
+
+  /** The line of an exchange is written when the exchange is over. */
+  #recordEngineAnswer(answer: EngineAnswer): void {
+    this.#metrics.engineAnswer(answer);
+    if (!answer.inExchange) this.#log?.write(describeEngineAnswer(answer));
   }
 
   #buildSetup(options: ServingOptions): RoutingSetup {

@@ -14,9 +14,6 @@ import { Reads } from './wire/reads.js';
 import { Upstreams } from './wire/upstream.js';
 import { type Wire, Writes } from './wire/wire.js';
 
-/** Limits memory in a flood of connections: any more are closed at once. */
-const connectionsMax = 65_536;
-
 /** A client connection of either protocol. */
 interface ServedConnection {
   /** The engine is closing: ends as soon as its requests are answered. */
@@ -35,6 +32,7 @@ export const wireEngine: EngineFactory = parts => new WireEngine(parts);
  */
 class WireEngine implements Engine, Wire {
   readonly onExchange: (exchange: Exchange) => void;
+  readonly onEngineAnswer: EngineParts['onEngineAnswer'];
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
   readonly isTrusted: IsTrusted | undefined;
@@ -51,9 +49,11 @@ class WireEngine implements Engine, Wire {
     if (this.#clients.size === 0) this.#onEmpty();
   };
 
-  constructor({ onExchange, limits, backendTls, forwarded, isTrusted, onHttp2Refused = () => {} }: EngineParts) {
+  constructor(parts: EngineParts) {
+    const { onExchange, onEngineAnswer, limits, backendTls, forwarded, isTrusted, onHttp2Refused = () => {} } = parts;
     const { connectMs, responseHeadMs, idleBodyMs, clientHeadMs } = limits;
     this.onExchange = onExchange;
+    this.onEngineAnswer = onEngineAnswer;
     this.limits = limits;
     this.forwarded = forwarded;
     this.onHttp2Refused = onHttp2Refused;
@@ -71,7 +71,7 @@ class WireEngine implements Engine, Wire {
   }
 
   take(connection: ClientConnection): void {
-    if (this.#closing || this.#clients.size >= connectionsMax) return void connection.socket.destroy();
+    if (this.#closing) return void connection.socket.destroy();
     if (connection.protocol === 'h2') void this.#takeHttp2(connection);
     else this.#clients.add(new Client(this, connection, this.#forget));
   }

@@ -50,7 +50,7 @@ export function itKeepsLimits(make: EngineFactory): void {
         async ({ url, settled }) => {
           const head = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n';
           expect(await raw(url, `${head}no size\r\n`)).to.match(/^HTTP\/1\.1 400 [\s\S]*outcome=unknown/);
-          expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+          expect((await settled(1))[0]).to.include({ kind: 'abandoned' });
         },
       ));
 
@@ -80,7 +80,7 @@ export function itKeepsLimits(make: EngineFactory): void {
         async ({ url, settled }) => {
           const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf';
           expect(await raw(url, head)).to.match(/^HTTP\/1\.1 408 /);
-          expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+          expect((await settled(1))[0]).to.include({ kind: 'abandoned' });
         },
         { limits: { idleBodyMs: 50 } },
       ));

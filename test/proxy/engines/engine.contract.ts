@@ -1,5 +1,6 @@
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import type { Shortfalls } from '../shortfalls.js';
+import { itReportsItsAnswers } from './engine-answers.contract.js';
 import { itCarriesBodies } from './engine-bodies.contract.js';
 import { itTellsOfClients } from './engine-clients.contract.js';
 import { itKeepsAnswersApart } from './engine-desync.contract.js';
@@ -18,6 +19,7 @@ export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void 
   itCarriesBodies(make);
   itAppliesBackPressure(make);
   itReportsOutcomes(make);
+  itReportsItsAnswers(make);
   itKeepsLimits(make);
   itEnforcesWaits(make);
   itReleasesMemory(make);

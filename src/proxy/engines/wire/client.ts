@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
-import type { ClientConnection } from '../../exchange.js';
+import type { ClientConnection, EngineAnswerCause } from '../../exchange.js';
 import { joinTunnel } from '../../tunnel.js';
 import { buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
 import { firstOf, moveToBuffer, quickBytesMax } from './reads.js';
-import { type HeadFlaw, RequestHead } from './request-head.js';
+import { type HeadFlaw, lateBody, lateHead, malformedBody, RequestHead, readRequestLine } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
@@ -130,7 +130,7 @@ export class Client implements ExchangeClient {
   }
 
   bodyIsLate(): void {
-    this.#reject(408, 'The request body did not arrive in time.', 'unknown');
+    this.#reject(lateBody, 'unknown');
   }
 
   becomeTunnel(head: string, backend: Socket, early: Buffer, ended: (whole: boolean) => void): void {
@@ -168,7 +168,7 @@ export class Client implements ExchangeClient {
 
   late(): void {
     if (this.#exchange === undefined && !this.#leaving && !this.#dropping && this.#incoming.length > 0) {
-      this.#reject(408, 'The request head did not arrive in time.', 'not-sent');
+      this.#reject(lateHead, 'not-sent');
     } else this.destroy();
   }
 
@@ -207,7 +207,7 @@ export class Client implements ExchangeClient {
 
   #begin(head: RequestHead | HeadFlaw): boolean {
     if (head instanceof RequestHead) this.#serve(head);
-    else this.#reject(head.status, head.reason, 'not-sent');
+    else this.#reject(head, 'not-sent');
     return true;
   }
 
@@ -229,12 +229,13 @@ export class Client implements ExchangeClient {
     }
     this.#taking = false;
     // Empty lines do not begin a head, so the connection stays idle.
-    if (first && this.#awaitsMore) this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
+    if (first && this.#isInHead && !this.#gone)
+      this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
   }
 
   /** Whether a part of a head has arrived. */
-  get #awaitsMore(): boolean {
-    return this.#exchange === undefined && this.#incoming.length > 0 && !this.gone && !this.#dropping;
+  get #isInHead(): boolean {
+    return this.#exchange === undefined && this.#incoming.length > 0 && !this.#leaving && !this.#dropping;
   }
 
   #serve(head: RequestHead): void {
@@ -258,11 +259,17 @@ export class Client implements ExchangeClient {
 
   /** Handles a malformed body. Its request may have been forwarded in part. */
   #badBody(): void {
-    const begun = this.#exchange?.attempt?.begun ?? false;
-    this.#exchange?.attempt?.clientGone();
+    this.#refuseBody(malformedBody);
+  }
+
+  /** Ends the exchange because of its body. */
+  #refuseBody(flaw: HeadFlaw): void {
+    const attempt = this.#exchange?.attempt;
+    const begun = attempt?.begun ?? false;
+    attempt?.clientGone(begun ? undefined : { status: flaw.status, text: flaw.reason });
     // A second head must not be written into the middle of an answer.
     if (begun) this.destroy();
-    else this.#reject(400, 'The request body is not well-formed.', 'unknown');
+    else this.#reject(flaw, 'unknown');
   }
 
   /**
@@ -295,12 +302,22 @@ export class Client implements ExchangeClient {
   }
 
   /** Answers a malformed head or body and closes: the next request's beginning is unknown. */
-  #reject(status: number, reason: string, outcome: 'not-sent' | 'unknown'): void {
+  #reject({ status, reason, cause = 'malformed' }: HeadFlaw, outcome: 'not-sent' | 'unknown'): void {
+    this.#report(status, cause, reason);
     this.#exchange = undefined;
     this.write(
       buildOwnAnswerText(status, reason, badRequest(outcome), { bodyless: false, connection: 'connection: close\r\n' }),
     );
     this.#leave();
+  }
+
+  #report(status: number | undefined, cause: EngineAnswerCause, text: string): void {
+    if (this.#wire.onEngineAnswer === undefined) return;
+    const { peer: clientAddress, secure } = this.way;
+    const exchange = this.#exchange;
+    const { method, path } = exchange ?? readRequestLine(this.#incoming.beginning);
+    const inExchange = exchange !== undefined;
+    this.#wire.onEngineAnswer({ status, cause, text, clientAddress, secure, method, path, inExchange });
   }
 
   /** Closes the connection in order. The answer still arrives; further bytes from the client are ignored. */
@@ -326,6 +343,7 @@ export class Client implements ExchangeClient {
   }
 
   #closed(): void {
+    if (this.#isInHead) this.#report(undefined, 'client-closed', 'The client closed in the middle of a request head.');
     this.#gone = true;
     this.#wire.deadlines.delete(this);
     this.#onClosed(this);

@@ -1,11 +1,18 @@
 import type { EngineLimits } from '../../exchange.js';
 import { headEnd, invalidHeadStart } from './grammar.js';
-import { type HeadFlaw, malformed, parseRequestHead, type RequestHead } from './request-head.js';
+import { type HeadFlaw, malformed, parseRequestHead, RequestHead } from './request-head.js';
 
 /** Over the limit a head gets 414 instead of 431 if its first line alone is longer than this. */
 export const targetBytesMax = 8 * 1024;
-export const headTooLong: HeadFlaw = { status: 431, reason: 'The request head is too long.' };
-export const targetTooLong: HeadFlaw = { status: 414, reason: 'The request target is too long.' };
+export const headTooLong: HeadFlaw = { status: 431, cause: 'header-bytes', reason: 'The request head is too long.' };
+export const targetTooLong: HeadFlaw = {
+  status: 414,
+  cause: 'target-bytes',
+  reason: 'The request target is too long.',
+};
+
+/** Enough for the log. */
+const beginningBytes = 2048;
 
 const cr = 13;
 const lf = 10;
@@ -16,6 +23,8 @@ export class Incoming {
   #rest: Buffer | undefined;
   /** No head ends before this position. */
   #searchedTo = 0;
+  /** A head that is not valid. */
+  #flawed: string | undefined;
 
   constructor(limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>) {
     this.#limits = limits;
@@ -54,7 +63,18 @@ export class Incoming {
     const end = text.length - headEnd.length;
     if (end < 0 || end > this.#limits.headerBytesMax) return undefined;
     if (text.indexOf(headEnd) !== end || text.charCodeAt(0) === cr) return undefined;
-    return parseRequestHead(text.slice(0, end + 2), this.#limits.headerFieldsMax);
+    return this.#parse(text.slice(0, end + 2));
+  }
+
+  #parse(text: string): RequestHead | HeadFlaw {
+    const head = parseRequestHead(text, this.#limits.headerFieldsMax);
+    if (!(head instanceof RequestHead)) this.#flawed = text;
+    return head;
+  }
+
+  /** The beginning of the head that is incomplete or not valid. */
+  get beginning(): string {
+    return this.#flawed ?? this.#rest?.toString('latin1', 0, beginningBytes) ?? '';
   }
 
   /** Returns the next head; undefined if it is incomplete. After a flaw nothing more can be read. */
@@ -70,7 +90,7 @@ export class Incoming {
     const next = end + headEnd.length;
     this.#searchedTo = 0;
     this.#rest = next === bytes.length ? undefined : bytes.subarray(next);
-    return parseRequestHead(bytes.toString('latin1', start, end + 2), this.#limits.headerFieldsMax);
+    return this.#parse(bytes.toString('latin1', start, end + 2));
   }
 
   #waitOn(bytes: Buffer, start: number): HeadFlaw | undefined {
