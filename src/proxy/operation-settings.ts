@@ -39,3 +39,16 @@ export const adminSettings = {
     reload: 'restart',
   },
 } as const satisfies Readonly<Record<string, Setting>>;
+
+/** How the proxy is run. A part of `settings.ts`. */
+export const operationSettings = {
+  grace: {
+    type: 'string',
+    format: { is: 'duration', minMs: 0, maxMs: 3_600_000 },
+    default: '25s',
+    group: 'Operation:',
+    describe: 'at SIGTERM: how long requests in flight may take, and over what time WebSockets are closed',
+    option: 'graceMs',
+    reload: 'live',
+  },
+} as const satisfies Readonly<Record<string, Setting>>;

@@ -1,5 +1,5 @@
 import { engines } from './engines/registry.js';
-import { adminSettings } from './operation-settings.js';
+import { adminSettings, operationSettings } from './operation-settings.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import type { Setting, ValueFormat } from './setting.js';
 
@@ -364,6 +364,7 @@ export const settings = {
     option: 'accessLog',
     reload: 'live',
   },
+  ...operationSettings,
   backends: {
     type: 'number',
     group: 'A lab to play with:',

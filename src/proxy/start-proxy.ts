@@ -17,6 +17,8 @@ export const defaultProxyOptions = {
   health: { path: '/health', everyMs: 2000, transitionMs: 500, timeoutMs: 2000, fall: 3, rise: 2 },
   // AWS ALB uses 300 s for a sticky target.
   drainMs: 300_000,
+  // Kubernetes sends SIGKILL after 30 s.
+  graceMs: 25_000,
   trusted: [],
   limits: {
     // Linux retransmits a lost SYN after 1 s and 3 s. One lost packet must not cost a session.

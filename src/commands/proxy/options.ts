@@ -37,6 +37,7 @@ export function proxyOptions(
     affinity: affinity ? affinityOptions(args, keys) : undefined,
     health: healthOptions(args),
     drainMs: drainMs(args),
+    graceMs: readNumber('grace', args),
     limits: readLimits(args),
     ...tlsOptions(args),
     namesBackends: args['name-backends'],

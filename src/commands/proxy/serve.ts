@@ -10,8 +10,6 @@ import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
 import { devTls, tlsAdvice } from './tls-options.js';
 
-const graceMs = 30_000;
-
 /** Runs the proxy in this process before the given backends until it is told to stop. SIGHUP: see `hangUp`. */
 export async function serve(
   settings: ProxySettings,
@@ -34,7 +32,7 @@ export async function serve(
   const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
   site.begin();
   const failure = proxy && (await Promise.race([aborted(signal), proxy.failed]));
-  await proxy?.close(graceMs);
+  await proxy?.close();
   if (failure !== undefined) throw new LabError(failure);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
 }
