@@ -52,3 +52,16 @@ export const operationSettings = {
     reload: 'live',
   },
 } as const satisfies Readonly<Record<string, Setting>>;
+
+/** Further sources of backends. A part of `settings.ts`. */
+export const discoverySettings = {
+  'backends-file': {
+    type: 'string',
+    path: true,
+    group: 'Backends and load balancing:',
+    describe: 'a YAML list of backends, each as for --backend; a change of the file reloads it',
+    option: 'backends',
+    reload: 'special',
+    chosenByLab: true,
+  },
+} as const satisfies Readonly<Record<string, Setting>>;

@@ -1,5 +1,5 @@
 import { engines } from './engines/registry.js';
-import { adminSettings, operationSettings } from './operation-settings.js';
+import { adminSettings, discoverySettings, operationSettings } from './operation-settings.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import type { Setting, ValueFormat } from './setting.js';
 
@@ -67,6 +67,7 @@ export const settings = {
     reload: 'special',
     chosenByLab: true,
   },
+  ...discoverySettings,
   policy: {
     type: 'string',
     default: 'round-robin',

@@ -113,6 +113,11 @@ function usage<T>(parse: () => T, what: string): T {
   }
 }
 
+/** Throws for a text that is no backend. */
+export function checkBackend(text: string): void {
+  nameGivenBackends([text], parseOrigin);
+}
+
 function parseOrigin(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const known = url !== undefined && (url.protocol === 'http:' || url.protocol === 'https:');
