@@ -27,7 +27,7 @@ async function serveOrLab(
 ): Promise<number> {
   const read = () => settingsOf(typed);
   const settings = await read();
-  if (settings.args.backend === undefined) {
+  if (!namesBackends(settings.args)) {
     return (await import('./proxy/lab.js')).runLab(settings, signal);
   }
   return (await import('./proxy/serve.js')).serve(settings, read, signal, onHangUp);
@@ -37,12 +37,18 @@ async function serveOrLab(
 async function settingsOf(typed: ProxyArgs): Promise<ProxySettings> {
   const settings = typed.config === undefined ? plain(typed) : await fromFile(typed.config);
   return settings.checked(args => {
-    if (args.backend !== undefined && args.backends !== undefined) {
-      throw new UsageError('--backends starts toy backends, --backend names yours: give one of the two.');
+    if (namesBackends(args) && args.backends !== undefined) {
+      throw new UsageError(
+        '--backends starts toy backends, --backend and --backends-file name yours: give one of the two.',
+      );
     }
-    if (args.backend !== undefined) refuseStoreUrls(args);
+    if (namesBackends(args)) refuseStoreUrls(args);
     return settings;
   });
+}
+
+function namesBackends(args: ProxyArgs): boolean {
+  return args.backend !== undefined || args['backends-file'] !== undefined;
 }
 
 function plain(args: ProxyArgs): ProxySettings {

@@ -39,3 +39,29 @@ export const adminSettings = {
     reload: 'restart',
   },
 } as const satisfies Readonly<Record<string, Setting>>;
+
+/** How the proxy is run. A part of `settings.ts`. */
+export const operationSettings = {
+  grace: {
+    type: 'string',
+    format: { is: 'duration', minMs: 0, maxMs: 3_600_000 },
+    default: '25s',
+    group: 'Operation:',
+    describe: 'at SIGTERM: how long requests in flight may take, and over what time WebSockets are closed',
+    option: 'graceMs',
+    reload: 'live',
+  },
+} as const satisfies Readonly<Record<string, Setting>>;
+
+/** Further sources of backends. A part of `settings.ts`. */
+export const discoverySettings = {
+  'backends-file': {
+    type: 'string',
+    path: true,
+    group: 'Backends and load balancing:',
+    describe: 'a YAML list of backends, each as for --backend; a change of the file reloads it',
+    option: 'backends',
+    reload: 'special',
+    chosenByLab: true,
+  },
+} as const satisfies Readonly<Record<string, Setting>>;

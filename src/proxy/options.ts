@@ -40,6 +40,8 @@ export interface ProxyOptions {
   /** How long a draining backend keeps its bound browsers (sticky: 300 s, others: 30 s). */
   readonly drainMs: number;
   readonly ejection: EjectionOptions;
+  /** How long `close` waits for requests in flight, unless its caller says otherwise. */
+  readonly graceMs: number;
   readonly limits: EngineLimits;
   /** Only TLS is spoken on the port; undefined: plain HTTP. Read by `readTlsPair` or made by `devCertificate`. */
   readonly tls?: TlsPair | undefined;
@@ -166,8 +168,11 @@ export interface RunningProxy {
   reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void>;
   /** Resolves with a sentence when the proxy cannot go on. The parts that still serve do so until `close`. */
   readonly failed: Promise<string>;
-  /** Stops accepting and probing, and waits at most `graceMs` for requests in flight. Idempotent. */
-  close(graceMs: number): Promise<void>;
+  /**
+   * Stops accepting and probing. Waits at most `graceMs` for requests in flight (the option when absent), and ends
+   * WebSockets one by one over this time. Idempotent.
+   */
+  close(graceMs?: number): Promise<void>;
 }
 
 /** One of the processes that serve side by side: number `nth`, counted from 0, of `of`. */
@@ -178,13 +183,16 @@ export interface WorkerShare {
 
 /** The options of the serving part. Plain data, so it can be sent to another process. */
 export interface ServingOptions
-  extends Omit<ProxyOptions, 'admin' | 'healthListen' | 'backends' | 'health' | 'drainMs' | 'workers' | 'onEvent'> {
+  extends Omit<
+    ProxyOptions,
+    'admin' | 'healthListen' | 'backends' | 'health' | 'drainMs' | 'graceMs' | 'workers' | 'onEvent'
+  > {
   /** Which of several workers this process is. */
   readonly share?: WorkerShare;
 }
 
 /** Drops functions, the admin token and other options that must not reach another process. */
 export function pickServingOptions(options: ProxyOptions): ServingOptions {
-  const { admin, healthListen, backends, health, drainMs, workers, onEvent, ...serving } = options;
+  const { admin, healthListen, backends, health, drainMs, graceMs, workers, onEvent, ...serving } = options;
   return serving;
 }

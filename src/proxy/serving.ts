@@ -8,6 +8,7 @@ import type { Engine, EngineAnswer, Exchange, Http2Refusal } from './exchange.js
 import { Frontend } from './front/frontend.js';
 import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
 import type { ServingOptions } from './options.js';
+import { endAllTunnels } from './pool/drains.js';
 import type { Member } from './pool/member.js';
 import type { BackendPool } from './pool/pool.js';
 import { RequestDispatcher } from './proxy.js';
@@ -120,6 +121,8 @@ export class Serving implements TrafficServer {
   async close(graceMs: number): Promise<void> {
     if (!this.#listening) return;
     this.#front.close();
+    // Their clients must not all connect again at the same moment, when the grace period ends.
+    endAllTunnels(this.#pool.members, graceMs);
     await this.#engine.close(graceMs);
     await this.#log?.close();
   }

@@ -1,5 +1,5 @@
 import { engines } from './engines/registry.js';
-import { adminSettings } from './operation-settings.js';
+import { adminSettings, discoverySettings, operationSettings } from './operation-settings.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hourMs, type Setting, time, type ValueFormat } from './setting.js';
 import { affinitySettings } from './settings/affinity.js';
@@ -75,6 +75,7 @@ export const settings = {
     reload: 'special',
     chosenByLab: true,
   },
+  ...discoverySettings,
   policy: {
     type: 'string',
     default: 'round-robin',
@@ -264,6 +265,7 @@ export const settings = {
     option: 'accessLog',
     reload: 'live',
   },
+  ...operationSettings,
   backends: {
     type: 'number',
     group: 'A lab to play with:',

@@ -22,6 +22,8 @@ export const defaultProxyOptions = {
   drainMs: 300_000,
   // Envoy: 5 failures in a row, at most 300 s. nginx: fail_timeout=10s.
   ejection: { after: 5, forMs: 10_000, forMsMax: 300_000 },
+  // Kubernetes sends SIGKILL after 30 s.
+  graceMs: 25_000,
   trusted: [],
   limits: {
     // Linux retransmits a lost SYN after 1 s and 3 s. One lost packet must not cost a session.

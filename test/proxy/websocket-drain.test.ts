@@ -87,4 +87,20 @@ for (const engine of Object.keys(engines)) {
         kept.socket.close();
       }),
     ));
+
+  it(`proxy: closes WebSockets one by one over the grace period when it ends, engine ${engine}`, () =>
+    withEchoes((...toys) =>
+      withProxy(toys, { engine, affinity }, async proxy => {
+        const sockets = [];
+        for (let nth = 0; nth < closings; nth += 1) sockets.push((await open(proxy.url, undefined)).socket);
+        const beganMs = performance.now();
+        const gone = sockets.map(socket => once(socket, 'close').then(() => performance.now() - beganMs));
+        const closed = proxy.close(windowMs);
+        const apartMs = windowMs / (closings + 1);
+        const times = (await Promise.all(gone)).sort((a, b) => a - b);
+        for (const [at, ms] of times.entries()) expect(ms).to.be.at.least(apartMs * (at + 1) - 5);
+        expect(times[0]).to.be.lessThan(windowMs - apartMs);
+        await closed;
+      }),
+    ));
 }

@@ -40,6 +40,7 @@ export function proxyOptions(
     health: healthOptions(args),
     drainMs: drainMs(args),
     ejection: ejectionOptions(args),
+    graceMs: readNumber('grace', args),
     limits: readLimits(args),
     ...tlsOptions(args),
     namesBackends: args['name-backends'],
@@ -144,6 +145,11 @@ function usage<T>(parse: () => T, what: string): T {
   } catch (error) {
     throw new UsageError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Throws for a text that is no backend. */
+export function checkBackend(text: string): void {
+  nameGivenBackends([text], parseOrigin);
 }
 
 function parseOrigin(text: string): URL {

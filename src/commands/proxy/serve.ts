@@ -4,15 +4,15 @@ import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
 import { startProxy } from '../../proxy/start-proxy.js';
 import { LabError } from '../../simulator/errors.js';
 import { exitCodes } from '../lib/exit.js';
+import { FileWatch } from './backends-file.js';
 import { adminTokenAdvice, explainStart } from './listen-options.js';
 import { balanceAdvice, keyRingAdvice } from './options.js';
 import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
 import { devTls, tlsAdvice } from './tls-options.js';
 
-const graceMs = 30_000;
-
-/** Runs the proxy in this process before the given backends until it is told to stop. SIGHUP: see `hangUp`. */
+/** Runs the proxy in this process before the given backends until it is told to stop. SIGHUP, and a change of
+ * `--backends-file`, reload it. */
 export async function serve(
   settings: ProxySettings,
   read: () => Promise<ProxySettings>,
@@ -20,9 +20,11 @@ export async function serve(
   onHangUp: (own: () => void) => void,
 ): Promise<number> {
   const site = new ProxySite();
+  const watch = new FileWatch(() => reload());
   const next = async (given: ProxySettings): Promise<ProxyOptions> => {
     const options = given.checked(args => site.options(args));
     const { args } = given;
+    watch.follow(args['backends-file']);
     for (const line of [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args), ...adminTokenAdvice(args)])
       process.stderr.write(`${line}\n`);
     return { ...options, ...(await devTls(given.args)) };
@@ -30,11 +32,13 @@ export async function serve(
   const options = await next(settings);
   for (const line of openFilesAdvice(options.workers)) process.stderr.write(`${line}\n`);
   const started = startProxy(options, signal);
-  onHangUp(hangUp(started, async () => next(await read())));
+  const reload = makeReload(started, async () => next(await read()));
+  onHangUp(hangUp(reload));
   const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
   site.begin();
   const failure = proxy && (await Promise.race([aborted(signal), proxy.failed]));
-  await proxy?.close(graceMs);
+  watch.stop();
+  await proxy?.close();
   if (failure !== undefined) throw new LabError(failure);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
 }
@@ -54,22 +58,29 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise(resolve => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
 }
 
-/**
- * Returns the handler of SIGHUP: it reads the file, the key ring and the certificates again. Signals that arrive during
- * a reload cause one more. A closed terminal sends SIGHUP too: the proxy then stops, because no user could stop it.
- */
-function hangUp(started: Promise<RunningProxy>, read: () => Promise<ProxyOptions>): () => void {
-  const atTerminal = hasTerminal();
+/** Returns a function that reads all settings again. Calls that come before it has read them cause one reload. */
+function makeReload(started: Promise<RunningProxy>, read: () => Promise<ProxyOptions>): () => void {
   let waiting = false;
   const readOnce = () => {
     waiting = false;
     return read();
   };
   return () => {
-    if (atTerminal && !hasTerminal()) return void process.kill(process.pid, 'SIGTERM');
     if (waiting) return;
     waiting = true;
     void started.then(proxy => proxy.reload(readOnce)).catch(() => {});
+  };
+}
+
+/**
+ * Returns the handler of SIGHUP: it reads the file, the key ring and the certificates again. A closed terminal sends
+ * SIGHUP too: the proxy then stops, because no user could stop it.
+ */
+function hangUp(reload: () => void): () => void {
+  const atTerminal = hasTerminal();
+  return () => {
+    if (atTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM');
+    else reload();
   };
 }
 

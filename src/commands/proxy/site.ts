@@ -2,8 +2,9 @@ import type { ProxyEvent, ProxyOptions } from '../../proxy/options.js';
 import { generateKeyRing, type KeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { errorColours } from '../lib/streams.js';
+import { readBackendsFile } from './backends-file.js';
 import type { ProxyArgs } from './flags.js';
-import { givenKeyRing, proxyOptions } from './options.js';
+import { checkBackend, givenKeyRing, proxyOptions } from './options.js';
 
 const ownRing =
   'no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; ' +
@@ -20,7 +21,8 @@ export class ProxySite {
   options(args: ProxyArgs): ProxyOptions {
     const given = givenKeyRing(args);
     const keys = given ?? this.#keys ?? generateKeyRing();
-    const { backend: texts = [] } = args;
+    const file = args['backends-file'];
+    const texts = [...(args.backend ?? []), ...(file === undefined ? [] : readBackendsFile(file, checkBackend))];
     if (texts.length === 0) throw new UsageError('there is no --backend any more: expected at least one.');
     const options = proxyOptions(args, texts, keys, event => this.#onEvent(event), this.#names);
     if (options.affinity !== undefined && given === undefined && this.#keys === undefined) say(ownRing);

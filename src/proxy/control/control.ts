@@ -85,7 +85,7 @@ export class Control implements AdminControl {
     return this.#reloaded;
   }
 
-  close(graceMs: number): Promise<void> {
+  close(graceMs = this.#options.graceMs): Promise<void> {
     this.#closed ??= this.#close(graceMs);
     return this.#closed;
   }

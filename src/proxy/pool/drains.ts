@@ -52,11 +52,8 @@ export class Drains {
 
   /** Ends the tunnels one by one over the window, so that their clients do not all reconnect at once. */
   endTunnels(member: Member, windowMs: number): void {
-    const tunnels = tunnelsOf(member);
-    const apartMs = windowMs / (tunnels.length + 1);
     for (const timer of this.#tunnelsEnding.get(member) ?? []) clearTimeout(timer);
-    const timers = tunnels.map((tunnel, at) => setTimeout(() => tunnel.endTunnel(), apartMs * (at + 1)));
-    this.#tunnelsEnding.set(member, timers);
+    this.#tunnelsEnding.set(member, endSpread(tunnelsOf(member), windowMs));
   }
 
   stop(member: Member): void {
@@ -87,6 +84,16 @@ export class Drains {
     this.#settings.onChanged(member);
     this.#settings.onEnd(member, reason);
   }
+}
+
+/** Ends the tunnels of all members one by one over the window. */
+export function endAllTunnels(members: readonly Member[], windowMs: number): void {
+  for (const timer of endSpread(members.flatMap(tunnelsOf), windowMs)) timer.unref();
+}
+
+function endSpread(tunnels: readonly Exchange[], windowMs: number): NodeJS.Timeout[] {
+  const apartMs = windowMs / (tunnels.length + 1);
+  return tunnels.map((tunnel, at) => setTimeout(() => tunnel.endTunnel(), apartMs * (at + 1)));
 }
 
 function tunnelsOf(member: Member): readonly Exchange[] {

@@ -1,12 +1,18 @@
-import type { ChildProcess, SendHandle } from 'node:child_process';
-
 /** A message of node:cluster that hands a connection to a worker. */
 interface Handed {
   readonly message: object;
   readonly handle: Handle;
 }
 
-type Handle = NonNullable<SendHandle> & { close(): void };
+interface Handle {
+  close(): void;
+}
+
+/** The process of a worker, as far as it is needed here. */
+interface Channel {
+  send(...words: readonly unknown[]): boolean;
+  on(event: string, listener: (message: unknown) => void): unknown;
+}
 
 /**
  * Knows the connections that node:cluster has sent to a worker and that the worker has not taken yet. When the worker
@@ -15,17 +21,17 @@ type Handle = NonNullable<SendHandle> & { close(): void };
  */
 export class HandedConnections {
   readonly #handed = new Map<number, Handed>();
-  readonly #process: ChildProcess;
+  readonly #process: Channel;
 
-  constructor(process: ChildProcess) {
+  constructor(process: Channel) {
     this.#process = process;
-    const send: (...words: Parameters<ChildProcess['send']>) => boolean = process.send.bind(process);
-    process.send = (...words: unknown[]) => {
+    const send = process.send.bind(process);
+    process.send = (...words) => {
       const [message, handle] = words;
       const seq = readNumber(message, 'seq');
       if (seq !== undefined && isObject(message) && message.act === 'newconn' && isHandle(handle))
         this.#handed.set(seq, { message, handle });
-      return Reflect.apply(send, process, words);
+      return send(...words);
     };
     process.on('internalMessage', (message: unknown) => this.#handed.delete(readNumber(message, 'ack') ?? -1));
   }

@@ -41,7 +41,8 @@ describe('proxy: a worker that is stopped', function () {
         await backendsAnswerWithin(proxy, 1500);
         await holdfast.sees(`worker ${stopped} ended (SIGKILL, it did not report for 10 s)`);
         // One of them waited in the channel of the stopped worker, and the other worker got it then.
-        expect(await hanging).to.deep.equal({ served: 4, closed: 4 });
+        const { served, closed } = await hanging;
+        expect([served + closed, served > 0, closed > 0]).to.deep.equal([8, true, true]);
         expect(await answers).to.deep.equal({ served: 30, closed: 0 });
         const again = await workersOf(proxy);
         expect(again).to.have.length(2).and.include(other).and.not.include(stopped);
