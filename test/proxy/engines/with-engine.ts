@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { BackendTls } from '#src/proxy/backend-tls.js';
 import type { Backend } from '#src/proxy/backends.js';
-import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
+import type { EngineFactory, EngineLimits, EngineParts, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
 import { Frontend, type FrontSettings } from '#src/proxy/front/frontend.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 import { buildTrustList } from '#src/proxy/headers/trusted-peers.js';
@@ -19,6 +19,8 @@ export interface RunningEngine {
   readonly exchanges: Exchange[];
   arrived(count: number): Promise<Exchange[]>;
   reloadTls(pair: TlsPair): void;
+  /** Returns the number of open client connections. */
+  connections(): number;
   close(graceMs: number): Promise<void>;
 }
 
@@ -31,8 +33,9 @@ export async function withEngine(
   make: EngineFactory,
   urls: readonly URL[],
   use: (engine: RunningEngine) => Promise<void>,
-  { edits = noEdits, limits = {}, trusted = [], backendTls, forwarded = false, front: settings = {} }: EngineTest = {},
+  options: EngineTest = {},
 ): Promise<void> {
+  const { edits = noEdits, limits = {}, trusted = [], backendTls, forwarded = false, front: settings = {} } = options;
   const outcomes: Outcome[] = [];
   const exchanges: Exchange[] = [];
   const waiting: (() => void)[] = [];
@@ -61,6 +64,7 @@ export async function withEngine(
     limits: { ...defaultProxyOptions.limits, ...limits },
     backendTls,
     forwarded,
+    onHttp2Refused: options.onHttp2Refused,
   });
   const front = new Frontend(connection => engine.take(connection), {
     isTrusted: buildTrustList(trusted),
@@ -74,6 +78,7 @@ export async function withEngine(
   try {
     await use({
       url: `${settings.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+      connections: () => engine.connections,
       reloadTls: pair => front.reloadTls(pair),
       outcomes,
       exchanges,
@@ -93,6 +98,7 @@ export interface EngineTest {
   readonly trusted?: readonly string[];
   readonly edits?: HeaderEdits;
   readonly limits?: Partial<EngineLimits>;
+  readonly onHttp2Refused?: EngineParts['onHttp2Refused'];
 }
 
 /** Runs the engine in front of one backend, which behaves as `handle` says. */

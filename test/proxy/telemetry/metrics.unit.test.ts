@@ -130,7 +130,7 @@ describe('proxy metrics', () => {
       if (line.startsWith('# HELP ')) current = line.split(' ')[2] ?? '';
       else if (line.startsWith('# TYPE ')) expect(line.split(' ')[2]).to.equal(current);
       else expect(line).to.match(new RegExp(`^${current}(_bucket|_sum|_count)?(\\{.*\\})? [0-9.e+-]+$`));
-      expect(current).to.match(/^(holdfast_proxy|process)_[a-z_]+$/);
+      expect(current).to.match(/^(holdfast_proxy|process)_[a-z0-9_]+$/);
     }
     expect(text).to.match(/\n$/).and.include('{backend="a\\"b\\\\c\\nd"}');
   });
