@@ -6,6 +6,7 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2';
+import { connect as connectPlain } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { engines } from '#src/proxy/engines/registry.js';
 import type { Http2Refusal } from '#src/proxy/exchange.js';
@@ -131,8 +132,8 @@ export interface Http2Front extends RunningEngine {
   refusals(count: number): Promise<readonly Http2Refusal[]>;
   /** Opens a connection with Node's client. */
   connect(): ClientHttp2Session;
-  /** Opens a connection for raw frames. */
-  connectRaw(): Promise<FrameClient>;
+  /** Opens a connection for raw frames. With `allowHalfOpen` it stays open when the proxy closes its side. */
+  connectRaw(allowHalfOpen?: boolean): Promise<FrameClient>;
 }
 
 /** Runs engine wire behind TLS with HTTP/2, in front of these backends. Connections of the test end with it. */
@@ -168,7 +169,7 @@ export async function withHttp2(
           refused,
           refusals,
           connect: () => keep(opened, connectTo(engine.url)),
-          connectRaw: async () => keep(opened, await connectRawTo(engine.url)),
+          connectRaw: async allowHalfOpen => keep(opened, await connectRawTo(engine.url, allowHalfOpen)),
         }),
       test,
     );
@@ -181,14 +182,10 @@ export function connectTo(url: string): ClientHttp2Session {
   return connect(url, { rejectUnauthorized: false }).on('error', () => {});
 }
 
-export async function connectRawTo(url: string): Promise<FrameClient> {
+async function connectRawTo(url: string, allowHalfOpen = false): Promise<FrameClient> {
   const { port } = new URL(url);
-  const socket = connectTls({
-    host: '127.0.0.1',
-    port: Number(port),
-    ALPNProtocols: ['h2'],
-    rejectUnauthorized: false,
-  });
+  const plain = connectPlain({ host: '127.0.0.1', port: Number(port), allowHalfOpen });
+  const socket = connectTls({ socket: plain, ALPNProtocols: ['h2'], rejectUnauthorized: false });
   await once(socket, 'secureConnect');
   return new FrameClient(socket);
 }
