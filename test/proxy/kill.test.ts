@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { engines } from '#src/proxy/engines/registry.js';
-import { type Answer, ask } from './ask.js';
+import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
+import { ask } from './ask.js';
+import { askHttp2, connectTo } from './http2/with-http2.js';
 import { quickHealth, type TestProxy, withProxy } from './with-proxy.js';
 
 const connections = 64;
@@ -47,8 +49,39 @@ async function child(name: string, folder: string): Promise<Child> {
 
 interface Shot {
   readonly id: string;
-  readonly answer: Answer;
+  readonly answer: { readonly status: number; readonly headers: NodeJS.Dict<string | string[]> };
   readonly endedMs: number;
+}
+
+type Client = (method: string, id: string) => Promise<Shot['answer']>;
+
+/** Each client has a connection of its own. Over HTTP/2 each has one stream at a time of a connection that all share. */
+function makeClients(proxy: TestProxy): { readonly clients: readonly Client[]; close(): void } {
+  const body = (method: string, id: string) => (method === 'POST' ? id : undefined);
+  if (proxy.url.startsWith('https:')) {
+    const session = connectTo(proxy.url);
+    const client: Client = (method, id) => askHttp2(session, { ':method': method, 'x-id': id }, body(method, id));
+    return { clients: Array<Client>(connections).fill(client), close: () => session.destroy() };
+  }
+  const agents = Array.from({ length: connections }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+  const clients = agents.map(
+    (agent): Client =>
+      (method, id) => {
+        const sent = body(method, id);
+        return ask(proxy.url, '/', {
+          method,
+          agent,
+          headers: { 'x-id': id },
+          ...(sent === undefined ? {} : { body: sent }),
+        });
+      },
+  );
+  return {
+    clients,
+    close() {
+      for (const agent of agents) agent.destroy();
+    },
+  };
 }
 
 /** Runs `connections` clients. Each sends its next request after an answer, until `stop` resolves. */
@@ -58,32 +91,33 @@ async function load(proxy: TestProxy, method: string, stop: Promise<unknown>): P
   void stop.then(() => {
     stopped = true;
   });
-  const client = async (name: number): Promise<void> => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const { clients, close } = makeClients(proxy);
+  const run = async (client: Client, name: number): Promise<void> => {
     for (let i = 0; !stopped; i += 1) {
       const id = `${name}-${i}`;
-      const body = method === 'POST' ? { body: id } : {};
-      const answer = await ask(proxy.url, '/', { method, agent, headers: { 'x-id': id }, ...body });
+      const answer = await client(method, id);
       shots.push({ id, answer, endedMs: performance.now() });
     }
-    agent.destroy();
   };
-  await Promise.all(Array.from({ length: connections }, (_, name) => client(name)));
+  await Promise.all(clients.map(run));
+  close();
   return shots;
 }
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
 
 describe('proxy: a backend process dies under load', () => {
-  for (const [engine, affinity] of [
-    ['wire', 'on'],
-    ['http-proxy', 'off'],
+  for (const [engine, affinity, clients] of [
+    ['wire', 'on', 'connections'],
+    ['http-proxy', 'off', 'connections'],
+    ['wire', 'on', 'HTTP/2 streams'],
   ] as const) {
     const mode = affinity === 'off' ? { affinity: undefined } : {};
 
-    it(`SIGKILL, 64 connections of GET, affinity ${affinity}, engine ${engine}: every answer is 200`, () =>
-      withChildren((children, victim) =>
-        withProxy(children, { engine, health, ...mode }, async proxy => {
+    it(`SIGKILL, 64 ${clients} of GET, affinity ${affinity}, engine ${engine}: every answer is 200`, async () => {
+      const tls = clients === 'HTTP/2 streams' ? await makeDevCertificate() : undefined;
+      await withChildren((children, victim) =>
+        withProxy(children, { engine, health, tls, ...mode }, async proxy => {
           const story = async (): Promise<void> => {
             await pause(400);
             victim.process.kill('SIGKILL');
@@ -99,13 +133,18 @@ describe('proxy: a backend process dies under load', () => {
             (await proxy.metric('holdfast_proxy_retries_total{kind="refused"}'));
           expect(retried).to.be.greaterThan(0);
         }),
-      ));
+      );
+    });
   }
 
-  for (const engine of Object.keys(engines)) {
-    it(`SIGKILL, 64 connections of POST, engine ${engine}: 502 for requests in flight, and none carried out twice`, () =>
-      withChildren((children, victim) =>
-        withProxy(children, { engine, health, affinity: undefined }, async proxy => {
+  for (const [engine, clients] of [
+    ...Object.keys(engines).map(name => [name, 'connections'] as const),
+    ['wire', 'HTTP/2 streams'] as const,
+  ]) {
+    it(`SIGKILL, 64 ${clients} of POST, engine ${engine}: 502 for requests in flight, none carried out twice`, async () => {
+      const tls = clients === 'HTTP/2 streams' ? await makeDevCertificate() : undefined;
+      await withChildren((children, victim) =>
+        withProxy(children, { engine, health, tls, affinity: undefined }, async proxy => {
           let killedMs = 0;
           let inFlight = 0;
           const story = async (): Promise<void> => {
@@ -139,7 +178,8 @@ describe('proxy: a backend process dies under load', () => {
           const acknowledged = shots.filter(({ answer }) => answer.status === 200);
           expect(acknowledged.filter(({ id }) => !executed.includes(id))).to.deep.equal([]);
         }),
-      ));
+      );
+    });
   }
 
   it('SIGSTOP: GETs move to other backends as soon as the hang is detected', () =>

@@ -1,7 +1,15 @@
 import type { RequestListener } from 'node:http';
 import type { BackendTls } from '#src/proxy/backend-tls.js';
 import type { Backend } from '#src/proxy/backends.js';
-import type { EngineAnswer, EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
+import type {
+  EngineAnswer,
+  EngineFactory,
+  EngineLimits,
+  EngineParts,
+  Exchange,
+  HeaderEdits,
+  Outcome,
+} from '#src/proxy/exchange.js';
 import { Frontend, type FrontSettings } from '#src/proxy/front/frontend.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 import { buildTrustList } from '#src/proxy/headers/trusted-peers.js';
@@ -21,6 +29,8 @@ export interface RunningEngine {
   readonly exchanges: Exchange[];
   arrived(count: number): Promise<Exchange[]>;
   reloadTls(pair: TlsPair): void;
+  /** Returns the number of open client connections. */
+  connections(): number;
   close(graceMs: number): Promise<void>;
 }
 
@@ -41,8 +51,9 @@ export async function withEngine(
   make: EngineFactory,
   urls: readonly URL[],
   use: (engine: RunningEngine) => Promise<void>,
-  { edits = noEdits, limits = {}, trusted = [], backendTls, forwarded = false, front: settings = {} }: EngineTest = {},
+  options: EngineTest = {},
 ): Promise<void> {
+  const { edits = noEdits, limits = {}, trusted = [], backendTls, forwarded = false, front: settings = {} } = options;
   const outcomes: Outcome[] = [];
   const exchanges: Exchange[] = [];
   const engineAnswers: EngineAnswer[] = [];
@@ -75,6 +86,7 @@ export async function withEngine(
     backendTls,
     forwarded,
     isTrusted: buildTrustList(trusted),
+    onHttp2Refused: options.onHttp2Refused,
   });
   const front = new Frontend(connection => engine.take(connection), {
     isTrusted: buildTrustList(trusted),
@@ -88,6 +100,7 @@ export async function withEngine(
   try {
     await use({
       url: `${settings.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+      connections: () => engine.connections,
       reloadTls: pair => front.reloadTls(pair),
       outcomes,
       exchanges,
@@ -108,6 +121,7 @@ export interface EngineTest {
   readonly trusted?: readonly string[];
   readonly edits?: HeaderEdits;
   readonly limits?: Partial<EngineLimits>;
+  readonly onHttp2Refused?: EngineParts['onHttp2Refused'];
 }
 
 /** Runs the engine in front of one backend, which behaves as `handle` says. */

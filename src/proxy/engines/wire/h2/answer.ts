@@ -41,6 +41,8 @@ export function toHttp2Answer(text: string): Http2Answer {
     addField(headers, text.slice(at, colon).toLowerCase(), trimBlankEnd(text.slice(colon + 1, end)).trimStart());
     at = end + 2;
   }
+  // It has no body here, whatever the backend sends.
+  if (status === 205) delete headers['content-length'];
   return { status, headers };
 }
 

@@ -41,6 +41,8 @@ export class Http2Connection implements Timed, StreamOwner {
   /** Streams that were handed over as requests, or counted as rejected. */
   #accounted = 0;
   #bytesRead = 0;
+  /** A flood was found. */
+  #abused = false;
 
   constructor(wire: Wire, connection: ClientConnection, onClosed: (connection: Http2Connection) => void) {
     const { clientHeadMs, clientIdleMs } = wire.limits;
@@ -65,8 +67,8 @@ export class Http2Connection implements Timed, StreamOwner {
     session.on('remoteSettings', () => this.#allow('settings-flood'));
     session.on('ping', () => this.#allow('ping-flood'));
     session.on('priority', this.#onPriority);
-    // A half-closed client can send no further request. Those that it sent are answered.
-    this.#socket.on('end', () => this.#finish());
+    // A client that closes its side is gone: without its WINDOW_UPDATE frames an answer could not be sent.
+    this.#socket.on('end', () => this.destroy());
     this.#socket.on('close', () => this.#closed());
   }
 
@@ -77,7 +79,7 @@ export class Http2Connection implements Timed, StreamOwner {
     // Some clients do not begin with 1.
     if (this.#accounted > 0) this.#countRejected(nth - 1);
     this.#accounted = Math.max(this.#accounted, nth);
-    if (this.#session.destroyed) return;
+    if (this.#abused || this.#session.destroyed) return;
     const client = new StreamClient(this, stream);
     stream.on('priority', this.#onPriority);
     this.#streams.add(client);
@@ -116,8 +118,11 @@ export class Http2Connection implements Timed, StreamOwner {
   }
 
   #allow(flood: Flood, count = 1): void {
-    if (this.#session.destroyed || this.#floods.allow(flood, count)) return;
-    this.#end(flood);
+    if (this.#abused || this.#session.destroyed || this.#floods.allow(flood, count)) return;
+    this.#abused = true;
+    this.wire.onHttp2Refused(flood);
+    // Within the call of nghttp2 that reports the frame, GOAWAY would not be sent.
+    setImmediate(() => this.#end(flood));
   }
 
   #failed(error: Error): void {
@@ -127,10 +132,9 @@ export class Http2Connection implements Timed, StreamOwner {
 
   /** Tells the client why it is closed (RFC 9113 §7), and closes it. */
   #end(reason: Http2Refusal): void {
-    this.wire.onHttp2Refused(reason);
     this.#state = 'closing';
     this.#untilMs = performance.now() + lingerMs;
-    this.#session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#session.destroy(new Error(reason), NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   /**

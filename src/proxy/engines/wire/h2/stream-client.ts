@@ -8,7 +8,7 @@ import type { Wire } from '../wire.js';
 import { WireExchange } from '../wire-exchange.js';
 import { toHttp2Answer } from './answer.js';
 
-const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = constants;
+const { NGHTTP2_NO_ERROR } = constants;
 
 const lineEnd = Buffer.from('\r\n');
 const lastChunk = Buffer.from('0\r\n\r\n');
@@ -151,9 +151,8 @@ export class StreamClient implements ExchangeClient {
 
   /** Resets the stream: its answer is not complete. */
   destroy(): void {
-    const slow = this.blocked;
-    if (slow) this.#owner.wire.onHttp2Refused('slow-reader');
-    this.#reset(slow ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
+    if (this.blocked) this.#owner.wire.onHttp2Refused('slow-reader');
+    this.#reset();
   }
 
   reset(): void {
@@ -164,14 +163,13 @@ export class StreamClient implements ExchangeClient {
   late(): void {
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.#owner.wire.onHttp2Refused('slow-reader');
-    this.#reset(NGHTTP2_CANCEL);
+    this.#reset();
   }
 
-  #reset(code: number): void {
+  /** Sends RST_STREAM with INTERNAL_ERROR. Node's `close` would send END_STREAM first, as if the answer were complete. */
+  #reset(): void {
     this.#exchange = undefined;
-    if (this.#stream.destroyed) return;
-    this.#stream.close(code);
-    this.#stream.destroy();
+    this.#stream.destroy(new Error('the stream is reset'));
   }
 
   #reject(status: number, reason: string, outcome: 'not-sent' | 'unknown'): void {
@@ -214,7 +212,7 @@ export class StreamClient implements ExchangeClient {
   #badBody(): void {
     this.#owner.wire.onHttp2Refused('malformed');
     this.#exchange?.attempt?.clientGone();
-    this.#reset(NGHTTP2_PROTOCOL_ERROR);
+    this.#reset();
   }
 
   #closed(): void {
