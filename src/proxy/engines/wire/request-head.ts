@@ -91,6 +91,12 @@ export const malformedBody: HeadFlaw = {
   reason: 'The request body is not well-formed.',
 };
 
+export const cutBody: HeadFlaw = {
+  status: 400,
+  cause: 'body-malformed',
+  reason: 'The request body is not complete.',
+};
+
 /** One valid request head. */
 export class RequestHead {
   /** The original text, for fields that are read later. */
