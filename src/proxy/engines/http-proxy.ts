@@ -74,6 +74,8 @@ class HttpProxyEngine implements Engine, Wiring {
     });
     const fieldsMax = limits.headerFieldsMax;
     this.#server.maxHeadersCount = 0;
+    // A client that closes its side after its request gets its answer. Node has no type for this property.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, fieldsMax)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
     // CONNECT is refused with 501: a gateway tunnels to no other host. Node by itself would close without an answer.

@@ -252,7 +252,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
             const client = connect(Number(port), hostname);
             client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
             await engine.arrived(1);
-            client.destroy();
+            client.resetAndDestroy();
             expect(await engine.settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
             await gone;
           }),

@@ -5,6 +5,7 @@ import { itCarriesBodies } from './engine-bodies.contract.js';
 import { itTellsOfClients } from './engine-clients.contract.js';
 import { itKeepsAnswersApart } from './engine-desync.contract.js';
 import { itAppliesBackPressure } from './engine-flow.contract.js';
+import { itAnswersHalfClosedClients } from './engine-half-close.contract.js';
 import { itCarriesHeads } from './engine-heads.contract.js';
 import { itKeepsLimits } from './engine-limits.contract.js';
 import { itReportsOutcomes } from './engine-outcomes.contract.js';
@@ -20,6 +21,7 @@ export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void 
   itAppliesBackPressure(make);
   itReportsOutcomes(make);
   itReportsItsAnswers(make);
+  itAnswersHalfClosedClients(make);
   itKeepsLimits(make);
   itEnforcesWaits(make);
   itReleasesMemory(make);

@@ -74,6 +74,23 @@ describe('engine wire: patience', () => {
       },
     ));
 
+  it('keeps a reserve of idle connections for long, and those of a burst for a short time', () =>
+    withTcp(
+      () => {},
+      async url => {
+        const deadlines = new Deadlines(1_000);
+        const upstreams = new Upstreams(deadlines, new Reads(), 1_000, undefined);
+        const burst = Array.from({ length: 40 }, () => upstreams.dial(url));
+        await Promise.all(burst.map(({ socket }) => once(socket, 'connect')));
+        for (const upstream of burst) upstreams.putBack(url, upstream, undefined);
+        const keptMs = burst.map(({ deadlineMs }) => deadlineMs - performance.now());
+        expect(Math.min(...keptMs.slice(0, 32))).to.be.within(50_000, 60_000);
+        expect(Math.max(...keptMs.slice(32))).to.be.within(4_000, 6_000);
+        upstreams.close();
+        deadlines.close();
+      },
+    ));
+
   it('closes a connection on shutdown while it drops the rest of a body', () =>
     withTcp(
       socket => socket.once('data', () => socket.write(tooLarge)),

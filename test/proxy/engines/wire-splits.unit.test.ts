@@ -59,6 +59,13 @@ describe('wire: bytes split anywhere', () => {
     });
   }
 
+  it('are a chunk size below 2^31, and no larger one', () => {
+    const read = (size: string) =>
+      makeRequestBody({ chunked: true, length: -1 }).read(Buffer.from(`${size}\r\nab`), 0, []);
+    for (const size of ['7fffffff', '00007fffffff', '7FFFFFFF']) expect(read(size), size).to.equal(size.length + 4);
+    for (const size of ['80000000', 'ffffffff', '100000000', 'fffffffff']) expect(read(size), size).to.equal(-1);
+  });
+
   it('mean the same in the fast path as in the general one', () => {
     let heads = 0;
     for (const [what, bytes] of Object.entries(requests)) {

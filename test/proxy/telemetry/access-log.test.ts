@@ -121,7 +121,7 @@ describe('access log', () => {
       const [left] = await logged([silent], async proxy => {
         const asked = get(`${proxy.url}/left`).on('error', () => {});
         while (silent.seen.length === 0) await proxy.admin('GET', '/backends');
-        asked.destroy();
+        asked.socket?.resetAndDestroy();
         while (!(await proxy.admin('GET', '/metrics')).text.includes('outcome="abandoned"} 1'));
       });
       expect(left).to.include({ ended: 'abandoned', path: '/left' });

@@ -6,7 +6,15 @@ import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
 import { firstOf, moveToBuffer, quickBytesMax } from './reads.js';
-import { type HeadFlaw, lateBody, lateHead, malformedBody, RequestHead, readRequestLine } from './request-head.js';
+import {
+  cutBody,
+  type HeadFlaw,
+  lateBody,
+  lateHead,
+  malformedBody,
+  RequestHead,
+  readRequestLine,
+} from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
@@ -39,6 +47,8 @@ export class Client implements ExchangeClient {
   #taking = false;
   #tunnel = false;
   #gone = false;
+  /** The client closed its side. It still gets the answers to what it has sent whole. */
+  #halfClosed = false;
   #owes100 = false;
   /** The proxy's own answer is not fully written yet. */
   #refused: { readonly keep: boolean } | undefined;
@@ -72,6 +82,7 @@ export class Client implements ExchangeClient {
   }
 
   get mayStay(): boolean {
+    if (this.#halfClosed && this.#incoming.length === 0) return false;
     return !this.#wire.closing && (this.#exchange?.head.persistent ?? false) && !this.#exchange?.upgrade;
   }
 
@@ -95,11 +106,13 @@ export class Client implements ExchangeClient {
 
   readBody(): void {
     this.#reading = true;
-    if (this.#owes100 && this.#incoming.length === 0) this.write('HTTP/1.1 100 Continue\r\n\r\n');
+    if (this.#owes100 && this.#incoming.length === 0 && !this.#halfClosed) this.write('HTTP/1.1 100 Continue\r\n\r\n');
     this.#owes100 = false;
     const rest = this.#incoming.take();
     if (rest !== undefined) this.#readBody(rest);
-    if (this.#reading) this.#socket.resume();
+    if (!this.#reading) return;
+    if (this.#halfClosed) this.#refuseBody(cutBody);
+    else this.#socket.resume();
   }
 
   pauseBody(): void {
@@ -228,6 +241,7 @@ export class Client implements ExchangeClient {
       this.#begin(head);
     }
     this.#taking = false;
+    if (this.#halfClosed && this.#exchange === undefined && !this.gone && !this.#dropping) return void this.#endIdle();
     // Empty lines do not begin a head, so the connection stays idle.
     if (first && this.#isInHead && !this.#gone)
       this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
@@ -282,6 +296,7 @@ export class Client implements ExchangeClient {
     const rest = this.#incoming.take();
     this.#socket.resume();
     if (rest !== undefined) this.#dropBody(rest);
+    if (this.#halfClosed && this.#dropping) this.#leave();
   }
 
   #dropBody(bytes: Buffer): void {
@@ -299,6 +314,7 @@ export class Client implements ExchangeClient {
     this.deadlineMs = deadlines.in(this.#incoming.length === 0 ? limits.clientIdleMs : limits.clientHeadMs);
     if (this.#socket.isPaused()) this.#socket.resume();
     if (this.#incoming.length > 0) this.#takeHeads(true);
+    else if (this.#halfClosed) this.#endIdle();
   }
 
   /** Answers a malformed head or body and closes: the next request's beginning is unknown. */
@@ -333,17 +349,29 @@ export class Client implements ExchangeClient {
     this.#socket.resume();
   }
 
-  /** The client closed its side. A client that does so before its answer is treated as gone. */
+  /**
+   * The client closed its side. A client that has closed both sides looks the same until a write fails. An answer is
+   * still due if its request is whole. Bytes that wait for their turn may complete the body.
+   */
   #ended(): void {
     if (this.#leaving) return;
-    this.#exchange?.attempt?.clientGone();
-    this.#gone = true;
-    this.#socket.end();
-    if (this.#exchange !== undefined) this.#socket.destroy();
+    this.#halfClosed = true;
+    if (this.#exchange === undefined) this.#endIdle();
+    else if (this.#reading) this.#refuseBody(cutBody);
+  }
+
+  /** Leaves a client that will send nothing more and waits for no answer. */
+  #endIdle(): void {
+    this.#reportCutHead();
+    this.#leave();
+  }
+
+  #reportCutHead(): void {
+    if (this.#isInHead) this.#report(undefined, 'client-closed', 'The client closed in the middle of a request head.');
   }
 
   #closed(): void {
-    if (this.#isInHead) this.#report(undefined, 'client-closed', 'The client closed in the middle of a request head.');
+    this.#reportCutHead();
     this.#gone = true;
     this.#wire.deadlines.delete(this);
     this.#onClosed(this);

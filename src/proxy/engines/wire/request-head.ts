@@ -3,7 +3,7 @@ import type { EngineAnswerCause } from '../../exchange.js';
 import { lookalikePattern, proxyOnlyFields } from '../../headers/forwarding.js';
 import { listConnectionFields } from '../../headers/hop-by-hop.js';
 import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeFields } from './fields.js';
-import { isPersistent, lowerCase, requestShape, trimBlankEnd } from './grammar.js';
+import { chunkedShape, isPersistent, lowerCase, requestShape, trimBlankEnd } from './grammar.js';
 
 export interface HeadFlaw {
   readonly status: 400 | 408 | 413 | 414 | 417 | 431 | 501;
@@ -89,6 +89,12 @@ export const malformedBody: HeadFlaw = {
   status: 400,
   cause: 'body-malformed',
   reason: 'The request body is not well-formed.',
+};
+
+export const cutBody: HeadFlaw = {
+  status: 400,
+  cause: 'body-malformed',
+  reason: 'The request body is not complete.',
 };
 
 /** One valid request head. */
@@ -198,7 +204,7 @@ function readField(head: RequestHead, code: number, given: string): HeadFlaw | u
       return undefined;
     case is['transfer-encoding']:
       // RFC 9112 §6.1: HTTP/1.0 has no chunks, so a proxy in front may have read the body differently.
-      if (head.chunked || head.minor === 0 || given.toLowerCase() !== 'chunked') return badCoding;
+      if (head.chunked || head.minor === 0 || !chunkedShape.test(given)) return badCoding;
       head.chunked = true;
       return undefined;
     default:
