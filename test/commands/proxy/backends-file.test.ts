@@ -73,9 +73,7 @@ describe('--backends-file', () => {
               expect(await names()).to.deep.equal(['one', 'three']);
               expect((await ask(url, '/', { headers: { cookie } })).text).to.equal('backend-1');
               await change('- one=nonsense\n');
-              await sees(
-                /not reloaded, nothing has changed: \S+backends\.yaml:1:3: --backend "nonsense": expected/,
-              );
+              await sees(/not reloaded, nothing has changed: \S+backends\.yaml:1:3: --backend "nonsense": expected/);
               expect(await names()).to.deep.equal(['one', 'three']);
               child.kill('SIGTERM');
               expect(await ended(), output.stderr).to.equal(0);
