@@ -64,4 +64,22 @@ export const discoverySettings = {
     reload: 'special',
     chosenByLab: true,
   },
+  resolve: {
+    type: 'string',
+    format: { is: 'duration', minMs: 0, maxMs: 3_600_000 },
+    default: '0',
+    group: 'Backends and load balancing:',
+    describe: 'ask DNS this often for the addresses of http:// backends, each a backend; also srv:NAME; 0: never',
+    option: 'backends',
+    reload: 'special',
+    chosenByLab: true,
+  },
+  resolver: {
+    type: 'string',
+    group: 'Backends and load balancing:',
+    describe: 'HOST:PORT of the DNS server for --resolve (default: those of this machine)',
+    option: 'backends',
+    reload: 'special',
+    chosenByLab: true,
+  },
 } as const satisfies Readonly<Record<string, Setting>>;

@@ -36,11 +36,16 @@ describe('proxy: flooded with silent connections, short of file descriptors', fu
     if (process.platform !== 'linux') this.skip();
   });
 
-  for (const workers of ['1', '2']) {
-    it(`serves established clients, refuses new ones, and is as before afterwards (${workers} processes)`, () =>
+  for (const [workers, engine] of [
+    ['1', 'wire'],
+    ['2', 'wire'],
+    ['1', 'http-proxy'],
+    ['2', 'http-proxy'],
+  ]) {
+    it(`serves established clients, refuses new ones, and is as before afterwards (${workers} processes, ${engine})`, () =>
       withToys([undefined, undefined], async (...toys) => {
         const given = toys.flatMap(({ url }) => ['--backend', url.origin]);
-        const args = ['proxy', ...given, '--port=0', '--admin-port=0', `--workers=${workers}`];
+        const args = ['proxy', ...given, '--port=0', '--admin-port=0', `--workers=${workers}`, `--engine=${engine}`];
         await withHoldfast(
           args,
           async ({ sees, output, child, ended }) => {

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { needsToken } from '../../proxy/control/admin-guard.js';
 import type { AdminOptions, ProxyOptions, TcpAddress } from '../../proxy/options.js';
@@ -73,6 +74,14 @@ function parseAddress(flag: string, text: string, expected: string): TcpAddress 
   const port = Number(digits);
   if (host !== undefined && port <= 65_535) return { host, port };
   throw new UsageError(`--${flag} "${text}": expected ${expected}, such as 127.0.0.1:8081 or [::1]:8081.`);
+}
+
+/** Reads the address of the DNS server as Node wants it. Throws `UsageError`. */
+export function parseServer({ resolver }: Pick<SettingValues, 'resolver'>): string | undefined {
+  if (resolver === undefined) return undefined;
+  const { host, port } = parseAddress('resolver', resolver, 'HOST:PORT');
+  if (isIP(host) !== 0) return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  throw new UsageError(`--resolver "${resolver}": expected an IP address and a port, such as 10.0.0.2:53.`);
 }
 
 function readToken(file: string): string {

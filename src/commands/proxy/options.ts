@@ -10,6 +10,7 @@ import { parseKeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { parseKey, parseMode } from '../lib/mode-option.js';
 import { nameGivenBackends } from './backends-option.js';
+import { isService } from './discovery.js';
 import type { ProxyArgs } from './flags.js';
 import { listenOptions } from './listen-options.js';
 import { readLimits, readNumber } from './setting-numbers.js';
@@ -149,7 +150,7 @@ function usage<T>(parse: () => T, what: string): T {
 
 /** Throws for a text that is no backend. */
 export function checkBackend(text: string): void {
-  nameGivenBackends([text], parseOrigin);
+  if (!isService(text)) nameGivenBackends([text], parseOrigin);
 }
 
 function parseOrigin(text: string): URL {

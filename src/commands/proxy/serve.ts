@@ -4,9 +4,12 @@ import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
 import { startProxy } from '../../proxy/start-proxy.js';
 import { LabError } from '../../simulator/errors.js';
 import { exitCodes } from '../lib/exit.js';
-import { FileWatch } from './backends-file.js';
-import { adminTokenAdvice, explainStart } from './listen-options.js';
-import { balanceAdvice, keyRingAdvice } from './options.js';
+import { FileWatch, readBackendsFile } from './backends-file.js';
+import { Discovery } from './discovery.js';
+import type { ProxyArgs } from './flags.js';
+import { adminTokenAdvice, explainStart, parseServer } from './listen-options.js';
+import { balanceAdvice, checkBackend, keyRingAdvice } from './options.js';
+import { readNumber } from './setting-numbers.js';
 import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
 import { devTls, tlsAdvice } from './tls-options.js';
@@ -21,10 +24,14 @@ export async function serve(
 ): Promise<number> {
   const site = new ProxySite();
   const watch = new FileWatch(() => reload());
+  const discovery = new Discovery(() => reload());
   const next = async (given: ProxySettings): Promise<ProxyOptions> => {
-    const options = given.checked(args => site.options(args));
     const { args } = given;
+    const texts = given.checked(readBackends);
     watch.follow(args['backends-file']);
+    const [everyMs, server] = given.checked(args => [readNumber('resolve', args), parseServer(args)] as const);
+    const found = await discovery.expand(texts, everyMs, server);
+    const options = given.checked(args => site.options(args, found));
     for (const line of [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args), ...adminTokenAdvice(args)])
       process.stderr.write(`${line}\n`);
     return { ...options, ...(await devTls(given.args)) };
@@ -38,9 +45,15 @@ export async function serve(
   site.begin();
   const failure = proxy && (await Promise.race([aborted(signal), proxy.failed]));
   watch.stop();
+  discovery.stop();
   await proxy?.close();
   if (failure !== undefined) throw new LabError(failure);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
+}
+
+/** Returns the backends of the command line and of the file, each as for `--backend`. */
+function readBackends({ backend = [], 'backends-file': file }: ProxyArgs): readonly string[] {
+  return [...backend, ...(file === undefined ? [] : readBackendsFile(file, checkBackend))];
 }
 
 const fewClients = 1000;

@@ -2,9 +2,8 @@ import type { ProxyEvent, ProxyOptions } from '../../proxy/options.js';
 import { generateKeyRing, type KeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { errorColours } from '../lib/streams.js';
-import { readBackendsFile } from './backends-file.js';
 import type { ProxyArgs } from './flags.js';
-import { checkBackend, givenKeyRing, proxyOptions } from './options.js';
+import { givenKeyRing, proxyOptions } from './options.js';
 
 const ownRing =
   'no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; ' +
@@ -17,12 +16,10 @@ export class ProxySite {
   #keys: KeyRing | undefined;
   #next: { readonly options: ProxyOptions; readonly renamed: readonly string[] } | undefined;
 
-  /** Returns the options that the flags ask for. They hold once `begin` is called or the proxy reports the reload. */
-  options(args: ProxyArgs): ProxyOptions {
+  /** Returns the options that the flags ask for, with these backends. They hold once `begin` is called or the proxy reports the reload. */
+  options(args: ProxyArgs, texts: readonly string[]): ProxyOptions {
     const given = givenKeyRing(args);
     const keys = given ?? this.#keys ?? generateKeyRing();
-    const file = args['backends-file'];
-    const texts = [...(args.backend ?? []), ...(file === undefined ? [] : readBackendsFile(file, checkBackend))];
     if (texts.length === 0) throw new UsageError('there is no --backend any more: expected at least one.');
     const options = proxyOptions(args, texts, keys, event => this.#onEvent(event), this.#names);
     if (options.affinity !== undefined && given === undefined && this.#keys === undefined) say(ownRing);
