@@ -1,9 +1,9 @@
 import { engines } from './engines/registry.js';
-import { adminSettings, discoverySettings, operationSettings } from './operation-settings.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hourMs, type Setting, time, type ValueFormat } from './setting.js';
 import { affinitySettings } from './settings/affinity.js';
 import { healthSettings } from './settings/health.js';
+import { adminSettings, discoverySettings, operationSettings } from './settings/operation.js';
 import { queueSettings } from './settings/queue.js';
 
 /** The fields that all limits share. */
