@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { OutgoingHttpHeaders } from 'node:http';
+import { connect } from 'node:http2';
 import { expect } from 'chai';
 import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
 import { ask } from '../ask.js';
@@ -111,6 +112,7 @@ describe('HTTP/2', () => {
     ],
     ['HTTP/1.0 200 OK\r\n\r\nuntil the end', { status: 200, text: 'until the end' }],
     ['HTTP/1.1 200 OK\r\nTE: x\r\nHTTP2-Settings: x\r\nContent-Length: 2\r\n\r\nok', { status: 200, text: 'ok' }],
+    ['HTTP/1.1 200 OK\r\n1: x\r\n__proto__: y\r\n%: \xff\r\nContent-Length: 2\r\n\r\nok', { status: 200, text: 'ok' }],
     ['HTTP/1.1 799 Odd\r\nContent-Length: 2\r\n\r\nok', { status: 502, text: 'ok' }],
   ] as const) {
     it(`passes on ${answer.slice(0, 60).replaceAll('\r\n', ' | ')}`, () =>
@@ -232,6 +234,20 @@ describe('HTTP/2', () => {
           expect(front.refused).to.deep.equal(['head-too-large']);
         },
         { limits: { headerBytesMax: 4096 } },
+      ),
+    ));
+
+  it('passes on a head of an answer as long as the limit allows', () =>
+    withToys([(_, response) => response.setHeader('x-long', 'a'.repeat(100_000)).end('ok')], toy =>
+      withHttp2(
+        [toy.url],
+        async front => {
+          const session = connect(front.url, { rejectUnauthorized: false, settings: { maxHeaderListSize: 500_000 } });
+          const answer = await askHttp2(session);
+          expect(answer.headers['x-long']).to.have.length(100_000);
+          session.destroy();
+        },
+        { limits: { headerBytesMax: 200_000 } },
       ),
     ));
 

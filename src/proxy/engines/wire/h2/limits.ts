@@ -11,6 +11,8 @@ const sessionMemoryMax = 10;
 const invalidFramesMax = 100;
 /** Entries in one SETTINGS frame. */
 const settingsMax = 32;
+/** What the proxy and the coding may add to the head of a backend's answer. A longer head would end the session. */
+const addedBytesMax = 64 * 1024;
 /** RFC 9113 §6.5.2: each field counts 32 bytes more than its text. */
 const fieldOverheadBytes = 32;
 /** Node refuses a stream only at several times the limits, so that a head slightly over them gets its 431. */
@@ -26,6 +28,7 @@ export function buildSessionOptions({ headerBytesMax, headerFieldsMax }: EngineL
     maxSessionRejectedStreams: invalidFramesMax,
     maxSettings: settingsMax,
     maxHeaderListPairs: fieldsMax,
+    maxSendHeaderBlockLength: headerBytesMax + addedBytesMax,
     settings: {
       maxConcurrentStreams: streamsMax,
       initialWindowSize: windowBytes,

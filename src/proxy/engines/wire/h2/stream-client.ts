@@ -101,6 +101,7 @@ export class StreamClient implements ExchangeClient {
   }
 
   readBody(): void {
+    if (this.gone) return;
     this.#reading = true;
     if (this.#owes100 && this.#stream.readableLength === 0) this.#stream.additionalHeaders({ ':status': 100 });
     this.#owes100 = false;
