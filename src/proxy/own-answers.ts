@@ -1,8 +1,8 @@
 import type { AttemptFailure, Outcome } from './exchange.js';
 
-/** The proxy's own answer when no backend answered. */
+/** The proxy's own answer when no backend answered, or none was asked (200, 405). */
 export interface OwnAnswer {
-  readonly status: 502 | 503 | 504;
+  readonly status: 200 | 405 | 502 | 503 | 504;
   readonly outcome: 'not-sent' | 'unknown';
   readonly reason: string;
   readonly headers: Readonly<Record<string, string>>;

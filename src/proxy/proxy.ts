@@ -7,6 +7,7 @@ import {
   nothingAdded,
   type Outcome,
 } from './exchange.js';
+import { buildLastHopAnswer, countHop } from './max-forwards.js';
 import { buildOverloaded, buildOwnAnswer, type OwnAnswer } from './own-answers.js';
 import type { Member } from './pool/member.js';
 import type { BackendPool } from './pool/pool.js';
@@ -59,6 +60,8 @@ export class RequestDispatcher {
   async serve(exchange: Exchange): Promise<void> {
     const { pool, metrics, onServed } = this.#parts;
     const state = new RequestState(exchange, onServed !== undefined);
+    const lastHop = buildLastHopAnswer(exchange);
+    if (lastHop !== undefined) return this.#answerAsLastHop(state, lastHop);
     state.binding = this.#readBinding(state);
     if (!exchange.upgrade) this.#inFlight.requests += 1;
     const entering = this.#enter(state);
@@ -187,6 +190,11 @@ export class RequestDispatcher {
       this.#parts.metrics.answered(last.status, performance.now() - arrivedMs, tried.at(-1)?.name ?? '');
   }
 
+  #answerAsLastHop(state: RequestState, answer: OwnAnswer): void {
+    this.#refuse(state, answer);
+    if (state.trace !== undefined) this.#parts.onServed?.(state.trace.toServedRequest(performance.now()));
+  }
+
   #refuse({ exchange, trace }: RequestState, answer: OwnAnswer | undefined): void {
     if (answer === undefined) return;
     if (trace !== undefined) trace.own = answer;
@@ -239,7 +247,7 @@ class AttemptEdits implements HeaderEdits {
   constructor(parts: ProxyParts, state: RequestState, member: Member) {
     const { exchange, binding } = state;
     const reason = binding.broken ?? (binding.untold ? 'reborn' : undefined);
-    this.request = reason === undefined ? noAffinityHeader : affinityHeaders[reason];
+    this.request = countHop(exchange, reason === undefined ? noAffinityHeader : affinityHeaders[reason]);
     this.ownCookie = parts.affinity?.cookieName(exchange) ?? '';
     this.#parts = parts;
     this.#state = state;

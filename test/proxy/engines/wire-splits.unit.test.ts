@@ -15,6 +15,8 @@ const next = 'GET /next HTTP/1.1\r\nHost: x\r\n\r\n';
 /** Messages whose meaning depends on a few bytes that a split can separate. */
 const tornRequests: Readonly<Record<string, string>> = {
   'empty lines before and between requests': `\r\n\r\n${next}\r\n\r\n\r\n${next}`,
+  'as many empty lines as are ignored': `${'\r\n'.repeat(4)}${next}${'\r\n'.repeat(4)}${next}`,
+  'one empty line too many': `${next}${'\r\n'.repeat(5)}${next}`,
   'a CR alone before a request': `\r${next}`,
   'a head in two spellings of its fields':
     'POST / HTTP/1.1\r\nHOST:x\r\ncontent-LENGTH:\t2 \r\nCookie:a=1\r\ncookie:b\r\n\r\nok',

@@ -45,6 +45,8 @@ export class Client implements ExchangeClient {
   #dropping = false;
   #leaving = false;
   #taking = false;
+  /** The time of the next head runs. */
+  #headTimed = false;
   #tunnel = false;
   #gone = false;
   /** The client closed its side. It still gets the answers to what it has sent whole. */
@@ -225,14 +227,13 @@ export class Client implements ExchangeClient {
   }
 
   #hold(bytes: Buffer): void {
-    const first = this.#incoming.length === 0;
     this.#incoming.add(bytes);
-    if (this.#exchange === undefined) this.#takeHeads(first);
+    if (this.#exchange === undefined) this.#takeHeads();
     else if (this.#incoming.length > aheadBytesMax) this.#socket.pause();
   }
 
   /** Serves requests one after the other: they must not run in parallel (RFC 9112 §9.3.2). */
-  #takeHeads(first: boolean): void {
+  #takeHeads(): void {
     if (this.#taking) return;
     this.#taking = true;
     while (this.#exchange === undefined && !this.gone && !this.#dropping) {
@@ -242,9 +243,10 @@ export class Client implements ExchangeClient {
     }
     this.#taking = false;
     if (this.#halfClosed && this.#exchange === undefined && !this.gone && !this.#dropping) return void this.#endIdle();
-    // Empty lines do not begin a head, so the connection stays idle.
-    if (first && this.#isInHead && !this.#gone)
-      this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
+    // Empty lines do not begin a head, so the connection stays idle. Half of one does, but only once per head.
+    if (this.#headTimed || !this.#isInHead || this.#gone) return;
+    this.#headTimed = true;
+    this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
   }
 
   /** Whether a part of a head has arrived. */
@@ -311,9 +313,10 @@ export class Client implements ExchangeClient {
 
   #next(): void {
     const { deadlines, limits } = this.#wire;
-    this.deadlineMs = deadlines.in(this.#incoming.length === 0 ? limits.clientIdleMs : limits.clientHeadMs);
+    this.deadlineMs = deadlines.in(limits.clientIdleMs);
+    this.#headTimed = false;
     if (this.#socket.isPaused()) this.#socket.resume();
-    if (this.#incoming.length > 0) this.#takeHeads(true);
+    if (this.#incoming.length > 0) this.#takeHeads();
     else if (this.#halfClosed) this.#endIdle();
   }
 

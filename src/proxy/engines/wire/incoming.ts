@@ -11,6 +11,9 @@ export const targetTooLong: HeadFlaw = {
   reason: 'The request target is too long.',
 };
 
+/** Four empty lines before a request are ignored; more are malformed. */
+const emptyBytesMax = 4 * 2;
+const tooManyEmptyLines: HeadFlaw = { status: 400, reason: 'Too many empty lines before a request.' };
 /** Enough for the log. */
 const beginningBytes = 2048;
 
@@ -23,6 +26,8 @@ export class Incoming {
   #rest: Buffer | undefined;
   /** No head ends before this position. */
   #searchedTo = 0;
+  /** Bytes of the empty lines before the next head that are not kept. */
+  #emptyBytes = 0;
   /** A head that is not valid. */
   #flawed: string | undefined;
 
@@ -61,7 +66,7 @@ export class Incoming {
    */
   headIn(text: string): RequestHead | HeadFlaw | undefined {
     const end = text.length - headEnd.length;
-    if (end < 0 || end > this.#limits.headerBytesMax) return undefined;
+    if (end < 0 || end > this.#limits.headerBytesMax || this.#emptyBytes > 0) return undefined;
     if (text.indexOf(headEnd) !== end || text.charCodeAt(0) === cr) return undefined;
     return this.#parse(text.slice(0, end + 2));
   }
@@ -84,18 +89,24 @@ export class Incoming {
     // RFC 9112 §2.2: empty lines before a request are ignored; some clients send one after a body.
     let start = 0;
     while (bytes[start] === cr && bytes[start + 1] === lf) start += 2;
+    const emptyBytes = this.#emptyBytes + start;
+    if (emptyBytes > emptyBytesMax) return tooManyEmptyLines;
     const end = bytes.indexOf(headEnd, Math.max(start, this.#searchedTo - headEnd.length));
-    if ((end === -1 ? bytes.length : end) - start > this.#limits.headerBytesMax) return tooLong(bytes, start);
+    const headBytes = (end === -1 ? bytes.length : end) - start;
+    if (emptyBytes + headBytes > this.#limits.headerBytesMax) return tooLong(bytes, start);
     if (end === -1) return this.#waitOn(bytes, start);
     const next = end + headEnd.length;
     this.#searchedTo = 0;
+    this.#emptyBytes = 0;
     this.#rest = next === bytes.length ? undefined : bytes.subarray(next);
     return this.#parse(bytes.toString('latin1', start, end + 2));
   }
 
   #waitOn(bytes: Buffer, start: number): HeadFlaw | undefined {
-    if (start === bytes.length) this.clear();
-    else this.#searchedTo = bytes.length;
+    if (start === bytes.length) {
+      this.clear();
+      this.#emptyBytes += start;
+    } else this.#searchedTo = bytes.length;
     return invalidHeadStart.test(bytes.toString('latin1', start)) ? malformed : undefined;
   }
 }
