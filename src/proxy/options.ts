@@ -5,6 +5,17 @@ import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 import type { TlsPair } from './front/tls-pair.js';
 
+/** How the proxy closes. */
+export interface CloseOptions {
+  /**
+   * Before it stops accepting, the proxy says for so long that it closes (`Control.closing`), and closes each connection
+   * after its answer. Load balancers in front can then take it out.
+   */
+  readonly delayMs?: number;
+  /** A successor has the sockets and serves. */
+  readonly isSucceeded?: boolean;
+}
+
 /** All options of `startProxy`. Durations are milliseconds. Defaults: `defaultProxyOptions`. */
 export interface ProxyOptions {
   readonly host: string;
@@ -114,7 +125,7 @@ export interface RunningProxy {
   /** Resolves with a sentence when the proxy cannot go on. The parts that still serve do so until `close`. */
   readonly failed: Promise<string>;
   /** Stops accepting and probing, and waits at most `graceMs` for requests in flight. Idempotent. */
-  close(graceMs: number): Promise<void>;
+  close(graceMs: number, how?: CloseOptions): Promise<void>;
 }
 
 /** The options of the serving part. Plain data, so it can be sent to another process. */

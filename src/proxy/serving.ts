@@ -1,3 +1,4 @@
+import type { Server, Socket } from 'node:net';
 import { unknownName } from '../shared/unknown-name.js';
 import { Affinity } from './affinity/affinity.js';
 import { AffinityCookies } from './affinity/affinity-cookie.js';
@@ -5,6 +6,7 @@ import { IssueTimes } from './affinity/issue-times.js';
 import { engines } from './engines/registry.js';
 import type { Engine, Exchange } from './exchange.js';
 import { Frontend } from './front/frontend.js';
+import type { BoundAddress, OpenSocket } from './front/open-socket.js';
 import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
 import type { ServingOptions } from './options.js';
 import type { Member } from './pool/member.js';
@@ -39,7 +41,7 @@ export class Serving implements TrafficServer {
   readonly #front: Frontend;
   /** Never resolves: a failure here ends this process. */
   readonly failed = new Promise<never>(() => {});
-  #listening = false;
+  #open = false;
 
   /** Throws for an unknown engine or policy, an unusable key ring, and an invalid TLS pair. */
   constructor(options: ServingOptions, pool: BackendPool) {
@@ -60,11 +62,25 @@ export class Serving implements TrafficServer {
     });
   }
 
-  async listen(): Promise<{ readonly port: number }> {
+  get server(): Server {
+    return this.#front.server;
+  }
+
+  async listen(socket?: OpenSocket): Promise<BoundAddress> {
     this.#log = await openLog(this.#options);
-    const bound = await this.#front.listen(this.#options.host, this.#options.port);
-    this.#listening = true;
+    const bound = await this.#front.listen(this.#options.host, this.#options.port, socket);
+    this.#open = true;
     return bound;
+  }
+
+  /** In a worker: opens the log. The primary listens, and its connections come to `take`. */
+  async open(): Promise<void> {
+    this.#log = await openLog(this.#options);
+    this.#open = true;
+  }
+
+  take(socket: Socket): void {
+    this.#front.take(socket);
   }
 
   join(member: Member): void {
@@ -107,10 +123,17 @@ export class Serving implements TrafficServer {
     return [counts];
   }
 
-  async close(graceMs: number): Promise<void> {
-    if (!this.#listening) return;
+  retire(): void {
+    this.#engine.retire();
+  }
+
+  async close(graceMs: number, isSucceeded = false): Promise<void> {
+    if (!this.#open) return;
+    const endsMs = performance.now() + graceMs;
+    this.#engine.retire();
+    if (isSucceeded) await this.#front.stopAccepting(graceMs);
     this.#front.close();
-    await this.#engine.close(graceMs);
+    await this.#engine.close(Math.max(0, endsMs - performance.now()), isSucceeded);
     await this.#log?.close();
   }
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { unknownName } from '../../shared/unknown-name.js';
 import type { BackendView } from '../backends.js';
+import { formatOrigin, listenOn, type OpenSocket } from '../front/open-socket.js';
 import type { ProxyEvent } from '../options.js';
 import { type AdminRefusal, makeAdminGuard } from './admin-guard.js';
 import { type BackendChange, bodyBytesMax, parseChange, parseNewBackend, readBody } from './admin-requests.js';
@@ -54,7 +55,8 @@ const routes: readonly Route[] = [
 export async function startAdmin(
   options: { readonly host: string; readonly port: number; readonly token: string | undefined },
   control: AdminControl,
-): Promise<{ readonly url: string; close(): Promise<void> }> {
+  socket?: OpenSocket,
+): Promise<{ readonly url: string; readonly server: Server; close(): Promise<void> }> {
   const guard = makeAdminGuard(options.host, options.token);
   const events = new EventStream(listener => control.onEvent(listener));
   const server = createServer({ requestTimeout: requestMs }, (request, response) => {
@@ -63,8 +65,8 @@ export async function startAdmin(
     else void handle({ request, response, control, events });
   });
   server.maxConnections = connectionsMax;
-  const url = await listen(server, options.host, options.port);
-  return { url, close: () => close(server, events) };
+  const url = formatOrigin('http', await listenOn(server, options, socket));
+  return { url, server, close: () => close(server, events) };
 }
 
 async function handle(call: Omit<Call, 'name'>): Promise<void> {
@@ -188,18 +190,6 @@ function answer(
 
 function refuse(response: ServerResponse, { status, error, headers = {} }: AdminRefusal): void {
   answer(response, status, { error }, headers);
-}
-
-function listen(server: Server, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    // Never removed: a failed accept (too few file descriptors) also emits `error`, and would end the process.
-    server.on('error', reject);
-    server.listen(port, host, () => {
-      const address = server.address();
-      const bound = address === null || typeof address === 'string' ? port : address.port;
-      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`);
-    });
-  });
 }
 
 function close(server: Server, events: EventStream): Promise<void> {

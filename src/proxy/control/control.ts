@@ -1,15 +1,31 @@
+import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ownVersion } from '../../shared/package-file.js';
 import type { BackendView } from '../backends.js';
-import { type ProxyEvent, type ProxyOptions, pickServingOptions, type RunningProxy } from '../options.js';
+import { formatOrigin } from '../front/open-socket.js';
+import {
+  type CloseOptions,
+  type ProxyEvent,
+  type ProxyOptions,
+  pickServingOptions,
+  type ServingOptions,
+} from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
-import type { Member } from '../pool/member.js';
+import type { Member, MemberPast } from '../pool/member.js';
 import { BackendPool } from '../pool/pool.js';
+import { type BackendAtStart, keepTickets, listLeft, type ProxyPast, planBackends } from '../restart/past.js';
+import { noTakeover, type ReplaceableProxy, type SocketName, type Takeover } from '../restart/takeover.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
 import { type AdminControl, startAdmin } from './admin.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
-type MakeTrafficServer = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
+type MakeTrafficServer = (
+  options: ServingOptions,
+  pool: BackendPool,
+  onEvent: (event: ProxyEvent) => void,
+) => TrafficServer;
 
 /** Decides once for the serving part: health checks, operator's orders, events, admin API. It serves no requests. */
 export class Control implements AdminControl {
@@ -20,14 +36,19 @@ export class Control implements AdminControl {
   readonly #server: TrafficServer;
   #listening = false;
   #givenUp = false;
-  #admin: { readonly url: string; close(): Promise<void> } | undefined;
+  #admin: { readonly url: string; readonly server: Server; close(): Promise<void> } | undefined;
   #closed: Promise<void> | undefined;
+  readonly #takeover: Takeover;
+  /** As given to the serving part, with the ticket keys. */
+  #serving: ServingOptions;
   #reloaded: Promise<void> = Promise.resolve();
   readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
 
   /** Throws what `makeTrafficServer` throws. */
-  constructor(options: ProxyOptions, makeTrafficServer: MakeTrafficServer) {
+  constructor(options: ProxyOptions, makeTrafficServer: MakeTrafficServer, takeover = noTakeover) {
     this.#options = options;
+    this.#takeover = takeover;
+    this.#serving = buildServingOptions(options, takeover.past);
     this.#listeners.add(options.onEvent);
     const onEvent = (event: ProxyEvent) => this.#emit(event);
     const boundIdleMs = options.affinity?.idleMs ?? 0;
@@ -43,7 +64,7 @@ export class Control implements AdminControl {
       onFacts: member => this.#server.update(member),
       refresh: () => this.refresh(),
     });
-    this.#server = makeTrafficServer(this.#pool, onEvent);
+    this.#server = makeTrafficServer(this.#serving, this.#pool, onEvent);
   }
 
   /** Stops waiting for the first health checks: `start` rejects, unless it already listens. */
@@ -52,18 +73,61 @@ export class Control implements AdminControl {
     for (const watch of this.#watches.values()) watch.stop();
   }
 
-  async start(): Promise<RunningProxy> {
-    const { backends, host, admin, tls } = this.#options;
-    await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
+  async start(): Promise<ReplaceableProxy> {
+    const { admin, tls } = this.#options;
+    const { sockets } = this.#takeover;
+    await this.#joinFirst();
     if (this.#givenUp) throw new Error('cancelled before the port was bound');
-    const bound = await this.#server.listen();
+    const bound = await this.#server.listen(await sockets.take('traffic', this.#options));
     this.#listening = true;
-    if (admin !== undefined) this.#admin = await startAdmin(admin, this);
-    const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
+    if (admin !== undefined) this.#admin = await startAdmin(admin, this, await sockets.take('admin', admin));
+    const url = formatOrigin(tls === undefined ? 'http' : 'https', bound);
     const adminUrl = this.#admin?.url;
     this.#emit({ kind: 'listening', url, adminUrl });
-    const { failed } = this.#server;
-    return { url, adminUrl, failed, reload: read => this.reload(read), close: graceMs => this.close(graceMs) };
+    return {
+      url,
+      adminUrl,
+      failed: this.#server.failed,
+      reload: read => this.reload(read),
+      past: () => this.past(),
+      socketOf: name => this.#socketOf(name),
+      close: (graceMs, how) => this.close(graceMs, how),
+    };
+  }
+
+  /** Adds the first backends, and resolves when each was probed once. */
+  async #joinFirst(): Promise<void> {
+    const { past } = this.#takeover;
+    const { backends } = this.#options;
+    const first: readonly BackendAtStart[] = past === undefined ? backends : planBackends(past, backends);
+    if (past !== undefined) this.#pool.restoreLeft(listLeft(past, first));
+    await Promise.all(first.map(({ url, past, ...rest }) => this.#join(this.#pool.add(url, rest), past)));
+  }
+
+  /** Returns what a successor must know, as it is now. It holds keys. */
+  past(): ProxyPast {
+    const { tls } = this.#serving;
+    const keys = tls?.ticketKeys;
+    return {
+      listed: this.#options.backends.map(({ name, url, weight = 1 }) => ({ name, url: url.origin, weight })),
+      members: this.#pool.members.map(({ facts, bound }) => ({ facts, bound: bound.all })),
+      left: this.#pool.left,
+      tickets: tls === undefined || keys === undefined ? undefined : { cert: tls.cert, keys },
+    };
+  }
+
+  /** Returns the server to hand over, with its configured address. */
+  #socketOf(name: SocketName): ReturnType<ReplaceableProxy['socketOf']> {
+    const { host, port, admin } = this.#options;
+    if (name === 'traffic') return { server: this.#server.server, address: { host, port } };
+    return admin !== undefined && this.#admin !== undefined
+      ? { server: this.#admin.server, address: admin }
+      : undefined;
+  }
+
+  /** The proxy has begun to close, so load balancers in front should send nothing new. */
+  get closing(): boolean {
+    return this.#closed !== undefined;
   }
 
   reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
@@ -71,16 +135,21 @@ export class Control implements AdminControl {
     return this.#reloaded;
   }
 
-  close(graceMs: number): Promise<void> {
-    this.#closed ??= this.#close(graceMs);
+  close(graceMs: number, how: CloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#close(graceMs, how);
     return this.#closed;
   }
 
-  async #close(graceMs: number): Promise<void> {
+  async #close(graceMs: number, { delayMs = 0, isSucceeded = false }: CloseOptions): Promise<void> {
     await this.refresh();
     const inFlight = this.list().reduce((sum, view) => sum + view.inFlight, 0);
     if (this.#listening) this.#emit({ kind: 'closing', inFlight });
-    await this.#server.close(graceMs);
+    if (isSucceeded) await this.#admin?.close();
+    if (this.#listening && delayMs > 0) {
+      this.#server.retire();
+      await sleep(delayMs);
+    }
+    await this.#server.close(graceMs, isSucceeded);
     await this.#admin?.close();
     for (const watch of this.#watches.values()) watch.stop();
     this.#pool.close();
@@ -95,7 +164,9 @@ export class Control implements AdminControl {
       const plan = planReload(this.#options, await read());
       const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
       if (this.#closed !== undefined) return;
-      await this.#server.reload(pickServingOptions(plan.options));
+      const serving = buildServingOptions(plan.options);
+      await this.#server.reload(serving);
+      this.#serving = serving;
       await this.#apply(plan, wanted);
       this.#past.reloads.applied += 1;
       this.#past.reloadedMs = Date.now();
@@ -190,9 +261,11 @@ export class Control implements AdminControl {
   }
 
   /** Resolves after the first probe; until then the member is down. */
-  #join(member: Member): Promise<void> {
+  #join(member: Member, past?: MemberPast): Promise<void> {
     this.#server.join(member);
-    let isFirst = true;
+    if (past !== undefined) this.#pool.restore(member, past);
+    const wasProbed = past?.facts.probed ?? false;
+    let isFirst = !wasProbed;
     const onProbe: OnProbe = ({ ok, reason, incarnation }, health, edge) => {
       if (isFirst && !ok) this.#reportAbsent(member, reason);
       isFirst = false;
@@ -201,7 +274,8 @@ export class Control implements AdminControl {
       if (edge && health.up) this.#pool.up(member, reason);
       else if (edge) this.#pool.down(member, reason);
     };
-    const watch = new HealthWatch(member.url, this.#options.health, onProbe, this.#options.backendTls);
+    const known = wasProbed ? { up: past?.facts.healthy ?? false, contrary: 0 } : undefined;
+    const watch = new HealthWatch(member.url, this.#options.health, onProbe, this.#options.backendTls, known);
     this.#watches.set(member, watch);
     return watch.start();
   }
@@ -210,6 +284,17 @@ export class Control implements AdminControl {
   #reportAbsent({ name, url }: Member, reason: string): void {
     this.#emit({ kind: 'absent', backend: name, asked: new URL(this.#options.health.path, url).href, reason });
   }
+}
+
+/**
+ * Adds keys for session tickets. Workers and a successor need the same: a client that returns to another process would
+ * need a full handshake there.
+ */
+function buildServingOptions(options: ProxyOptions, past?: ProxyPast): ServingOptions {
+  const serving = pickServingOptions(options);
+  if (serving.tls === undefined) return serving;
+  const pair = { ...serving.tls, ticketKeys: randomBytes(48) };
+  return { ...serving, tls: past === undefined ? pair : keepTickets(pair, past) };
 }
 
 function split<T>(all: readonly T[], isFirst: (each: T) => boolean): [first: T[], later: T[]] {

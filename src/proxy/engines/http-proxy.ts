@@ -41,6 +41,7 @@ class HttpProxyEngine implements Engine, Wiring {
    * For each connection: requests that arrived minus answers that are finished. A tunnel stays counted until it ends.
    */
   readonly #underWay = new WeakMap<Socket, number>();
+  #retiring = false;
   #closing = false;
   #onEmpty = (): void => {};
 
@@ -76,7 +77,7 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   get closing(): boolean {
-    return this.#closing;
+    return this.#retiring;
   }
 
   take(connection: ClientConnection): void {
@@ -94,17 +95,27 @@ class HttpProxyEngine implements Engine, Wiring {
     return this.#connections.get(socket) ?? closedConnection;
   }
 
-  async close(graceMs: number): Promise<void> {
-    this.#closing = true;
-    // Closes idle connections; the error "not listening" is expected. Connections that wait for a head are closed next.
-    this.#server.close(() => {});
-    for (const socket of this.#connections.keys()) if (!this.#underWay.get(socket)) socket.destroy();
+  retire(): void {
+    this.#retiring = true;
+  }
+
+  async close(graceMs: number, keepIdle = false): Promise<void> {
+    this.#retiring = true;
+    if (!keepIdle) this.#closeIdle();
     const timer = setTimeout(() => {
       for (const socket of this.#connections.keys()) socket.destroy();
     }, graceMs);
     if (this.#connections.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve));
     clearTimeout(timer);
+    this.#closeIdle();
     this.#agents.close();
+  }
+
+  #closeIdle(): void {
+    this.#closing = true;
+    // Closes idle connections; the error "not listening" is expected. Connections that wait for a head are closed next.
+    this.#server.close(() => {});
+    for (const socket of this.#connections.keys()) if (!this.#underWay.get(socket)) socket.destroy();
   }
 
   forward({ request, response, upload, url, connection, onError }: Parameters<Wiring['forward']>[0]): void {

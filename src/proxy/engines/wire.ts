@@ -26,6 +26,7 @@ class WireEngine implements Engine, Wire {
   readonly reads = new Reads();
   readonly writes = new Writes();
   readonly #clients = new Set<Client>();
+  #retiring = false;
   #closing = false;
   #onEmpty = (): void => {};
   readonly #forget = (client: Client): void => {
@@ -46,6 +47,10 @@ class WireEngine implements Engine, Wire {
     return this.#clients.size;
   }
 
+  get retiring(): boolean {
+    return this.#retiring;
+  }
+
   get closing(): boolean {
     return this.#closing;
   }
@@ -55,9 +60,14 @@ class WireEngine implements Engine, Wire {
     this.#clients.add(new Client(this, connection, this.#forget));
   }
 
-  async close(graceMs: number): Promise<void> {
-    this.#closing = true;
-    for (const client of this.#clients) client.closing();
+  retire(): void {
+    this.#retiring = true;
+  }
+
+  async close(graceMs: number, keepIdle = false): Promise<void> {
+    this.#retiring = true;
+    this.#closing = !keepIdle;
+    if (!keepIdle) for (const client of this.#clients) client.closing();
     const timer = setTimeout(() => {
       for (const client of this.#clients) client.destroy();
     }, graceMs);

@@ -1,6 +1,7 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
 import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
+import { type BoundAddress, listenOn, type OpenSocket } from './open-socket.js';
 import { readProxyHeader } from './proxy-header.js';
 import { TlsListener } from './tls-listener.js';
 import type { TlsPair } from './tls-pair.js';
@@ -48,6 +49,7 @@ export class Frontend {
   readonly #tlsListener: TlsListener | undefined;
   /** Connections that were not handed on yet. */
   readonly #pending = new Set<Socket>();
+  #onSettled = (): void => {};
 
   /** Throws OpenSSL's error for an unusable TLS pair; `readTlsPair` explains it in words. */
   constructor(onConnection: (connection: ClientConnection) => void, settings: FrontSettings = {}) {
@@ -59,15 +61,21 @@ export class Frontend {
     this.#server.maxConnections = connectionsMax;
   }
 
-  /** Resolves when the port is bound. Rejects with the system's error (`EADDRINUSE`, `EACCES`). */
-  listen(host: string, port: number): Promise<{ readonly port: number }> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ port, host, backlog: 4096 }, () => {
-        this.#server.removeListener('error', reject);
-        resolve({ port: portOf(this.#server.address()) });
-      });
-    });
+  /** The server to hand over to a successor. */
+  get server(): Server {
+    return this.#server;
+  }
+
+  /** See `listenOn`. */
+  listen(host: string, port: number, open?: OpenSocket): Promise<BoundAddress> {
+    return listenOn(this.#server, { host, port }, open);
+  }
+
+  /** Takes a connection that another process accepted. */
+  take(socket: Socket): void {
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    this.#accept(socket);
   }
 
   /** Applies to new connections only. Throws as the constructor does, and then keeps the old pair. */
@@ -75,6 +83,19 @@ export class Frontend {
     if (this.#tlsListener === undefined)
       throw new TypeError('this port speaks no TLS; that cannot be changed while it is open');
     this.#tlsListener.reload(pair);
+  }
+
+  /** Stops accepting. Resolves when each accepted connection was handed on or closed, at most `withinMs` later. */
+  async stopAccepting(withinMs: number): Promise<void> {
+    this.#server.close();
+    if (this.#pending.size === 0) return;
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#onSettled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Stops accepting. Closes the connections that were not handed on; the others belong to the engine. */
@@ -106,7 +127,7 @@ export class Frontend {
 
   /** Hands the connection to the engine. Trust is decided once per connection, not per request. */
   #handOn(raw: Socket, socket: Socket, clientAddress: string): void {
-    this.#pending.delete(raw);
+    this.#settle(raw);
     this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted: this.#isTrusted(clientAddress) });
   }
 
@@ -115,16 +136,15 @@ export class Frontend {
     this.#pending.add(socket);
     // The socket closes by itself after an error; later owners add their own listener.
     socket.on('error', () => {});
-    socket.once('close', () => this.#pending.delete(socket));
+    socket.once('close', () => this.#settle(socket));
+  }
+
+  #settle(socket: Socket): void {
+    if (this.#pending.delete(socket) && this.#pending.size === 0) this.#onSettled();
   }
 
   #turnAway(socket: Socket, reason: TurnedAway): void {
     socket.destroy();
     this.#settings.onTurnedAway?.(reason);
   }
-}
-
-function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === 'string') throw new TypeError(`listening on ${address}, not on a port`);
-  return address.port;
 }

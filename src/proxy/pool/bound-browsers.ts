@@ -45,6 +45,11 @@ export class BoundBrowsers {
     return news;
   }
 
+  /** Returns all browsers, for the process that takes over: time of issue to time last seen. */
+  get all(): ReadonlyMap<number, number> {
+    return this.#seen;
+  }
+
   add(news: ReadonlyMap<number, number | undefined>): void {
     for (const [issuedMs, seenMs] of news) {
       if (seenMs === undefined) this.forget(issuedMs);

@@ -21,6 +21,14 @@ export interface MemberFacts extends BootFacts {
   readonly drainEndsMs: number;
   readonly weight: number;
   readonly returnedMs: number;
+  /** When it was last found down. */
+  readonly downMs: number;
+}
+
+/** What a member knows, for the process that takes over. Plain data. */
+export interface MemberPast {
+  readonly facts: MemberFacts;
+  readonly bound: ReadonlyMap<number, number>;
 }
 
 /** Options for a backend that enters the pool. */
@@ -220,11 +228,13 @@ export class Member implements Backend {
       drainEndsMs,
       weight,
       returnedMs,
+      downMs: this.#downMs,
     };
   }
 
   /** Takes over another process's facts. */
-  adopt(facts: MemberFacts): void {
+  adopt(facts: MemberFacts, reason = 'as the primary says'): void {
+    this.#downMs = facts.downMs;
     if (this.#boots.adopt(facts)) this.bound.clear();
     this.#probed = facts.probed;
     this.#healthy = facts.healthy;
@@ -239,7 +249,7 @@ export class Member implements Backend {
     this.#cold = false;
     // Failures from before the ejection do not count after it.
     if (facts.ejected) this.ejection.recordSuccess();
-    this.#updateState('as the primary says');
+    this.#updateState(reason);
   }
 
   #startBoot(): void {

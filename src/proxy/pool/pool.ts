@@ -3,7 +3,7 @@ import type { Exchange, Outcome } from '../exchange.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
 import { EjectionQuota } from './ejection-quota.js';
-import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
+import { type Joining, Member, type MemberFacts, type MemberPast, type MemberSettings, type Order } from './member.js';
 import { SlowStart } from './slow-start.js';
 
 export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'onReturn' | 'onLearnt'> {
@@ -180,6 +180,26 @@ export class BackendPool {
     else if (facts.drained && !drained) this.#drains.endTunnels(member, 0);
     else if (facts.drainEndsMs !== drainEndsMs)
       this.#drains.endTunnels(member, facts.drainEndsMs - this.#settings.now());
+  }
+
+  /** Returns the numbers of boots of the backends that left, by name. */
+  get left(): ReadonlyMap<string, number> {
+    return this.#left;
+  }
+
+  /** Takes over what another process knew of backends that left. Called before the first backend is added. */
+  restoreLeft(left: ReadonlyMap<string, number>): void {
+    for (const [name, boot] of left) this.#left.set(name, boot);
+  }
+
+  /** Goes on where another process stops. A running drain ends when it would have ended there. */
+  restore(member: Member, { facts, bound }: MemberPast): void {
+    member.adopt(facts, 'as before the restart');
+    member.bound.add(bound);
+    this.#slowStart.track(member);
+    if (facts.ejected) this.ejectIfSpared(member);
+    const leftMs = Math.max(0, facts.drainEndsMs - this.#settings.now());
+    if (facts.order === 'drain' && !facts.drained) this.#drains.begin(member, leftMs);
   }
 
   view(member: Member): BackendView {

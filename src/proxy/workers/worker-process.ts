@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import type { Socket } from 'node:net';
 import { packageFile } from '../../shared/package-file.js';
 import type { ServingOptions } from '../options.js';
 import { type ToPrimary, type ToWorker, toError } from './messages.js';
@@ -12,14 +13,17 @@ const lateMs = 2000;
 
 /** A worker process, as the primary sees it. */
 export class WorkerProcess {
-  /** Resolves with the port. Rejects when the worker cannot listen, or ended before it did. */
-  readonly listening: Promise<number>;
+  /** Resolves when it takes connections. Rejects when the worker cannot serve, or ended before it did. */
+  readonly serving: Promise<void>;
   /** Resolves with the signal or exit code. */
   readonly ended: Promise<string>;
   readonly #worker: Worker;
   readonly #answers = new Map<number, (answer: ToPrimary | undefined) => void>();
   /** Messages to send when the worker is ready; undefined from then on. */
   #waiting: ToWorker[] | undefined;
+  /** Connections that are not on their way to it yet. */
+  readonly #undelivered = new Set<Socket>();
+  #isServing = false;
   #asked = 0;
   #reasonOfEnd: string | undefined;
 
@@ -31,18 +35,18 @@ export class WorkerProcess {
       worker.once('error', error => resolve(error.message));
       worker.once('exit', (code: number | null, signal: string | null) => resolve(signal ?? `exit code ${code}`));
     });
-    this.listening = new Promise((resolve, reject) => {
+    this.serving = new Promise((resolve, reject) => {
       worker.on('message', (message: ToPrimary) => {
         if (message.kind === 'ready') this.#sendWaiting();
-        else if (message.kind === 'listening') resolve(message.port);
+        else if (message.kind === 'serving') resolve(this.#takeConnections());
         else if (message.kind === 'failed') reject(toError(message.error));
         else onMessage(message);
         if ('number' in message) this.#answers.get(message.number)?.(message);
       });
-      void this.ended.then(how => reject(new Error(`a worker ended before it could listen (${how})`)));
+      void this.ended.then(how => reject(new Error(`a worker ended before it could serve (${how})`)));
     });
-    // A replacement worker's `listening` has no handler; its end is handled instead.
-    this.listening.catch(() => {});
+    // A replacement worker's `serving` has no handler that knows errors; its end is handled instead.
+    this.serving.catch(() => {});
     void this.ended.then(how => this.#onEnded(how));
     this.#waiting = [serve];
   }
@@ -54,6 +58,38 @@ export class WorkerProcess {
   /** The signal or exit code; undefined while it runs. */
   get reasonOfEnd(): string | undefined {
     return this.#reasonOfEnd;
+  }
+
+  /** The number of connections that wait to be sent to it. A worker that does not run takes none. */
+  get waiting(): number {
+    return this.#undelivered.size;
+  }
+
+  /** Whether it takes connections. */
+  get isServing(): boolean {
+    return this.#isServing && this.#reasonOfEnd === undefined;
+  }
+
+  /**
+   * Passes on a connection. `onLost` gets it back if the worker ends before that. Messages and connections arrive in the
+   * order in which they were sent.
+   */
+  take(socket: Socket, onLost: (socket: Socket) => void): void {
+    this.#undelivered.add(socket);
+    // This process keeps its copy until the other one is on its way: a dead worker would lose the connection.
+    this.#worker.process.send({ kind: 'connection' } satisfies ToWorker, socket, { keepOpen: true }, error => {
+      if (!this.#undelivered.delete(socket)) return;
+      if (error === null) socket.destroy();
+      else onLost(socket);
+    });
+    socket.once('close', () => this.#undelivered.delete(socket));
+  }
+
+  /** Returns the connections that were never sent to it. */
+  takeBack(): readonly Socket[] {
+    const sockets = [...this.#undelivered];
+    this.#undelivered.clear();
+    return sockets;
   }
 
   send(message: ToWorker): void {
@@ -98,11 +134,15 @@ export class WorkerProcess {
   }
 
   /** Resolves when it has ended. */
-  async close(graceMs: number): Promise<void> {
-    this.send({ kind: 'close', graceMs });
+  async close(graceMs: number, isSucceeded: boolean): Promise<void> {
+    this.send({ kind: 'close', graceMs, isSucceeded });
     const timer = setTimeout(() => this.#worker.process.kill('SIGKILL'), graceMs + lateMs);
     await this.ended;
     clearTimeout(timer);
+  }
+
+  #takeConnections(): void {
+    this.#isServing = true;
   }
 
   #onEnded(how: string): void {
@@ -111,12 +151,8 @@ export class WorkerProcess {
   }
 }
 
-/**
- * Must be called before the first worker starts. Connections are dealt out in turn: see the measurements in
- * `docs/proxy.md`.
- */
+/** Must be called before the first worker starts. */
 export function prepareWorkers(): void {
-  cluster.schedulingPolicy = cluster.SCHED_RR;
   // Structured clones keep the bytes of keys and undefined fields.
   cluster.setupPrimary({ exec: packageFile('dist/proxy/workers/worker.js'), args: [], serialization: 'advanced' });
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { ServingOptions } from '../options.js';
 import type { Member, MemberFacts } from '../pool/member.js';
 import { BackendPool, type Primary } from '../pool/pool.js';
@@ -35,10 +36,14 @@ export class WorkerServer implements Primary {
   }
 
   /** Rejects with the system's error. */
-  async listen(): Promise<void> {
-    const { port } = await this.#serving.listen();
-    this.#tell({ kind: 'listening', port });
+  async open(): Promise<void> {
+    await this.#serving.open();
+    this.#tell({ kind: 'serving' });
     setInterval(() => this.report(0), reportEveryMs).unref();
+  }
+
+  take(socket: Socket): void {
+    this.#serving.take(socket);
   }
 
   adopt(facts: MemberFacts): void {
@@ -72,8 +77,12 @@ export class WorkerServer implements Primary {
     this.#tell({ kind: 'reloaded', number, error });
   }
 
-  async close(graceMs: number): Promise<void> {
-    await this.#serving.close(graceMs);
+  retire(): void {
+    this.#serving.retire();
+  }
+
+  async close(graceMs: number, isSucceeded: boolean): Promise<void> {
+    await this.#serving.close(graceMs, isSucceeded);
     this.report(0);
   }
 

@@ -1,10 +1,12 @@
-import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:net';
+import type { BoundAddress, OpenSocket } from '../front/open-socket.js';
 import type { ProxyEvent, ServingOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { BackendPool } from '../pool/pool.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import { keepTotals, type ProxyCounts } from '../telemetry/proxy-counts.js';
 import type { TrafficServer } from '../traffic-server.js';
+import { Dealer } from './dealer.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
 import { prepareWorkers, WorkerProcess } from './worker-process.js';
 
@@ -26,6 +28,7 @@ export class Workers implements TrafficServer {
   readonly #onEvent: (event: ProxyEvent) => void;
   /** By slot, from 0 to `size` - 1. */
   readonly #processes: WorkerProcess[] = [];
+  readonly #dealer = new Dealer(this.#processes);
   readonly #reports = new Map<WorkerProcess, WorkerReport>();
   /** Counts of dead workers are kept, so that counters never go back. */
   readonly #dead = new ProxyMetrics();
@@ -35,22 +38,27 @@ export class Workers implements TrafficServer {
   #phase: 'starting' | 'serving' | 'closing' = 'starting';
 
   constructor(options: ServingOptions, size: number, pool: BackendPool, onEvent: (event: ProxyEvent) => void) {
-    this.#options = addTicketKeys(options);
+    this.#options = options;
     this.#size = size;
     this.#pool = pool;
     this.#onEvent = onEvent;
     this.failed = new Promise(resolve => (this.#fail = resolve));
   }
 
-  async listen(): Promise<{ readonly port: number }> {
+  get server(): Server {
+    return this.#dealer.server;
+  }
+
+  async listen(socket?: OpenSocket): Promise<BoundAddress> {
     prepareWorkers();
     for (let slot = 0; slot < this.#size; slot += 1) this.#start(slot);
-    const [port = 0] = await Promise.all(this.#processes.map(each => each.listening));
+    await Promise.all(this.#processes.map(each => each.serving));
+    const bound = await this.#dealer.listen(this.#options, socket);
     this.#phase = 'serving';
     for (const [slot, worker] of this.#processes.entries()) {
       if (worker.reasonOfEnd !== undefined) this.#replace(slot, worker);
     }
-    return { port };
+    return bound;
   }
 
   join(member: Member): void {
@@ -74,9 +82,8 @@ export class Workers implements TrafficServer {
   }
 
   /** Applies the options in all workers or in none. Workers with different options would contradict each other. */
-  async reload(next: ServingOptions): Promise<void> {
+  async reload(options: ServingOptions): Promise<void> {
     const before = this.#options;
-    const options = addTicketKeys(next);
     this.#options = options;
     try {
       await Promise.all(this.#processes.map(each => each.reload(options)));
@@ -87,9 +94,14 @@ export class Workers implements TrafficServer {
     }
   }
 
-  async close(graceMs: number): Promise<void> {
+  retire(): void {
+    this.#sendAll({ kind: 'retire' });
+  }
+
+  async close(graceMs: number, isSucceeded = false): Promise<void> {
     this.#phase = 'closing';
-    await Promise.all(this.#processes.map(each => each.close(graceMs)));
+    this.#dealer.close();
+    await Promise.all(this.#processes.map(each => each.close(graceMs, isSucceeded)));
   }
 
   #sendAll(message: ToWorker): void {
@@ -102,6 +114,10 @@ export class Workers implements TrafficServer {
     const worker = new WorkerProcess({ kind: 'serve', options, members }, message => this.#onMessage(worker, message));
     this.#processes[slot] = worker;
     void worker.ended.then(() => this.#lost(slot, worker));
+    void worker.serving.then(
+      () => this.#dealer.dealAgain(),
+      () => {},
+    );
     return worker;
   }
 
@@ -148,6 +164,7 @@ export class Workers implements TrafficServer {
     if (report !== undefined) this.#dead.add({ ...report.counts, vitals: keepTotals(report.counts.vitals) });
     this.#reports.delete(worker);
     this.#countInFlight();
+    this.#dealer.dealAgain(worker.takeBack());
     // While workers are starting, a lost worker makes the whole start fail, so it is not replaced.
     if (this.#phase === 'serving') this.#replace(slot, worker);
   }
@@ -157,11 +174,6 @@ export class Workers implements TrafficServer {
     this.#onEvent({ kind: 'worker-lost', pid, reason, replacedBy });
     if (replacedBy === undefined) this.#fail(tooManyLost);
   }
-}
-
-/** Adds shared ticket keys. A returning client may reach another worker, and would need a full handshake there. */
-function addTicketKeys({ tls, ...options }: ServingOptions): ServingOptions {
-  return tls === undefined ? options : { ...options, tls: { ...tls, ticketKeys: randomBytes(48) } };
 }
 
 const lossesMax = 5;

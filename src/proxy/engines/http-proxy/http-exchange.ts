@@ -12,6 +12,7 @@ import { HttpUpload } from './upload.js';
 export interface Wiring {
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
+  /** Clients are told to reconnect. */
   readonly closing: boolean;
   /** Returns what the frontend knows about a connection. */
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'>;

@@ -71,7 +71,7 @@ export class Client implements ExchangeClient {
   }
 
   get mayStay(): boolean {
-    return !this.#wire.closing && (this.#exchange?.head.persistent ?? false) && !this.#exchange?.upgrade;
+    return !this.#wire.retiring && (this.#exchange?.head.persistent ?? false) && !this.#exchange?.upgrade;
   }
 
   connectionLine(keep: boolean): string {

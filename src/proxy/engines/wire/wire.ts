@@ -14,7 +14,9 @@ export interface Wire {
   readonly upstreams: Upstreams;
   readonly reads: Reads;
   readonly writes: Writes;
-  /** The engine is closing: clients are told to reconnect. */
+  /** Clients are told to reconnect. */
+  readonly retiring: boolean;
+  /** The engine is closing: a connection without a request ends. */
   readonly closing: boolean;
 }
 

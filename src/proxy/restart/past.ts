@@ -1,0 +1,61 @@
+import { hasBackend } from '../control/reload.js';
+import type { TlsPair } from '../front/tls-pair.js';
+import type { ProxyOptions } from '../options.js';
+import type { MemberFacts, MemberPast } from '../pool/member.js';
+
+/** What a proxy must know of its predecessor so that no session moves. Plain data; it holds keys. */
+export interface ProxyPast {
+  /** The backends of its settings, without the orders of the admin API. */
+  readonly listed: readonly { readonly name: string; readonly url: string; readonly weight: number }[];
+  readonly members: readonly MemberPast[];
+  /** Numbers of boots of the backends that left, by name. */
+  readonly left: ReadonlyMap<string, number>;
+  /** The keys of its TLS session tickets, and the certificate that they belong to. */
+  readonly tickets: { readonly cert: string; readonly keys: Buffer } | undefined;
+}
+
+type Backend = ProxyOptions['backends'][number];
+
+/** A backend with which a successor begins. */
+export interface BackendAtStart extends Backend {
+  readonly past?: MemberPast;
+}
+
+/**
+ * Computes the backends with which a successor begins. What the admin API has added, removed or weighed stays so, as at
+ * a reload: only the difference between the old settings and the new settings is applied.
+ */
+export function planBackends(past: ProxyPast, next: readonly Backend[]): readonly BackendAtStart[] {
+  const listed = past.listed.map(toBackend);
+  const isRemoved = (backend: Backend) => hasBackend(listed, backend) && !hasBackend(next, backend);
+  const taken = new Set(next.map(({ name }) => name));
+  const stays = past.members.flatMap(member => {
+    const backend = toBackend(member.facts);
+    const given = next.find(other => hasBackend([other], backend));
+    if (isRemoved(backend) || (given === undefined && taken.has(backend.name))) return [];
+    return [{ ...backend, weight: chooseWeight(member.facts, listed, given), past: member }];
+  });
+  return [...stays, ...next.filter(backend => !hasBackend(listed, backend) && !hasBackend(stays, backend))];
+}
+
+/** Returns the numbers of boots of all backends that are not there any more. */
+export function listLeft(past: ProxyPast, start: readonly BackendAtStart[]): ReadonlyMap<string, number> {
+  const gone = past.members.filter(member => !start.some(backend => backend.past === member));
+  return new Map([...past.left, ...gone.map(({ facts }) => [facts.name, facts.boot] as const)]);
+}
+
+/** Returns the pair with the old ticket keys. A new certificate gets new keys, so that every client sees it. */
+export function keepTickets(pair: TlsPair, { tickets }: Pick<ProxyPast, 'tickets'>): TlsPair {
+  return tickets?.cert === pair.cert ? { ...pair, ticketKeys: tickets.keys } : pair;
+}
+
+/** A weight that the settings have changed wins over one that the admin API gave. */
+function chooseWeight(facts: MemberFacts, listed: readonly Backend[], given: Backend | undefined): number {
+  const before = listed.find(({ name }) => name === facts.name)?.weight ?? 1;
+  const now = given?.weight ?? 1;
+  return given !== undefined && now !== before ? now : facts.weight;
+}
+
+function toBackend({ name, url, weight }: ProxyPast['listed'][number]): Backend {
+  return { name, url: new URL(url), weight };
+}
