@@ -5,17 +5,6 @@ import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 import type { TlsPair } from './front/tls-pair.js';
 
-/** How the proxy closes. */
-export interface CloseOptions {
-  /**
-   * Before it stops accepting, the proxy says for so long that it closes (`Control.closing`), and closes each connection
-   * after its answer. Load balancers in front can then take it out.
-   */
-  readonly delayMs?: number;
-  /** A successor has the sockets and serves. */
-  readonly isSucceeded?: boolean;
-}
-
 /** All options of `startProxy`. Durations are milliseconds. Defaults: `defaultProxyOptions`. */
 export interface ProxyOptions {
   readonly host: string;
@@ -43,6 +32,11 @@ export interface ProxyOptions {
   /** How long a draining backend keeps its bound browsers (sticky: 300 s, others: 30 s). */
   readonly drainMs: number;
   readonly limits: EngineLimits;
+  /**
+   * Before it stops accepting, the proxy says for so long that it closes (`Control.closing`), and closes each connection
+   * after its answer. Load balancers in front can then take it out. 0 when absent.
+   */
+  readonly shutdownDelayMs?: number;
   /** Only TLS is spoken on the port; undefined: plain HTTP. Read by `readTlsPair` or made by `devCertificate`. */
   readonly tls?: TlsPair | undefined;
   /** Every connection begins with a PROXY header. Only peers in `trusted` may connect. */
@@ -124,19 +118,22 @@ export interface RunningProxy {
   reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void>;
   /** Resolves with a sentence when the proxy cannot go on. The parts that still serve do so until `close`. */
   readonly failed: Promise<string>;
-  /** Stops accepting and probing, and waits at most `graceMs` for requests in flight. Idempotent. */
-  close(graceMs: number, how?: CloseOptions): Promise<void>;
+  /**
+   * Stops accepting and probing, and waits at most `graceMs` for requests in flight. Idempotent. `isSucceeded`: a
+   * successor has the sockets and serves.
+   */
+  close(graceMs: number, isSucceeded?: boolean): Promise<void>;
 }
 
 /** The options of the serving part. Plain data, so it can be sent to another process. */
 export interface ServingOptions
-  extends Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'workers' | 'onEvent'> {
+  extends Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'shutdownDelayMs' | 'workers' | 'onEvent'> {
   /** Which of several workers this process is. */
   readonly share?: WorkerShare;
 }
 
 /** Drops functions, the admin token and other options that must not reach another process. */
 export function pickServingOptions(options: ProxyOptions): ServingOptions {
-  const { admin, backends, health, drainMs, workers, onEvent, ...serving } = options;
+  const { admin, backends, health, drainMs, shutdownDelayMs, workers, onEvent, ...serving } = options;
   return serving;
 }

@@ -1,6 +1,7 @@
 import { engines } from './engines/registry.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import type { Setting, ValueFormat } from './setting.js';
+import { listenerSettings } from './settings/listeners.js';
 
 const hourMs = 3_600_000;
 /** A timer of Node fires at once when it is set to more than 24 days. */
@@ -207,6 +208,7 @@ export const settings = {
     option: 'drainMs',
     reload: 'live',
   },
+  ...listenerSettings,
   'connect-timeout': {
     type: 'string',
     format: time,

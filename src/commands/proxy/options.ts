@@ -40,6 +40,7 @@ export function proxyOptions(
     health: healthOptions(args),
     drainMs: drainMs(args),
     limits: readLimits(args),
+    shutdownDelayMs: readNumber('shutdown-delay', args),
     ...tlsOptions(args),
     namesBackends: args['name-backends'],
     accessLog: args['access-log'],

@@ -1,5 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
+import type { Predecessor } from '../../proxy/restart/predecessor.js';
+import { notifyServiceManager, readyWords, reloadingWords } from '../../proxy/restart/service-manager.js';
+import { readActivation } from '../../proxy/restart/socket-activation.js';
+import type { OpenSockets } from '../../proxy/restart/takeover.js';
 import { startProxy } from '../../proxy/start-proxy.js';
 import { LabError } from '../../simulator/errors.js';
 import { UsageError } from '../lib/errors.js';
@@ -7,18 +11,26 @@ import { exitCodes } from '../lib/exit.js';
 import { balanceAdvice, keyRingAdvice } from './options.js';
 import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
+import { messageOf, Succession, succeeded } from './succession.js';
 import { devTls, tlsAdvice } from './tls-options.js';
 
 const graceMs = 30_000;
 
+/** How the command line is connected to the process. */
+export interface ServeContext {
+  readonly signal: AbortSignal;
+  /** Reads the settings again. */
+  readonly read: () => Promise<ProxySettings>;
+  readonly onSignal: (name: 'SIGHUP' | 'SIGUSR2', own: () => void) => void;
+  /** The proxy that this process replaces. */
+  readonly predecessor: Predecessor | undefined;
+}
+
 /** Runs the proxy in this process before the given backends until it is told to stop. SIGHUP: see `hangUp`. */
-export async function serve(
-  settings: ProxySettings,
-  read: () => Promise<ProxySettings>,
-  signal: AbortSignal,
-  onHangUp: (own: () => void) => void,
-): Promise<number> {
-  const site = new ProxySite();
+export async function serve(settings: ProxySettings, context: ServeContext): Promise<number> {
+  const { signal, read, onSignal, predecessor } = context;
+  const past = await predecessor?.askPast();
+  const site = new ProxySite(past?.site);
   const next = async (given: ProxySettings): Promise<ProxyOptions> => {
     const options = given.checked(args => site.options(args));
     const { args } = given;
@@ -27,14 +39,36 @@ export async function serve(
     return { ...options, ...(await devTls(given.args)) };
   };
   const options = await next(settings);
-  const started = startProxy(options, signal);
-  onHangUp(hangUp(started, async () => next(await read())));
+  const sockets = predecessor ?? activatedSockets();
+  const started = startProxy(options, signal, sockets && { past: past?.proxy, sockets });
+  onSignal(
+    'SIGHUP',
+    hangUp(started, async () => next(await read())),
+  );
+  const succession = new Succession(started, site, signal);
+  onSignal('SIGUSR2', () => succession.start());
   const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
   site.begin();
-  const failure = proxy && (await Promise.race([aborted(signal), proxy.failed]));
-  await proxy?.close(graceMs);
-  if (failure !== undefined) throw new LabError(failure);
+  if (proxy !== undefined) await tell(...readyWords(process.pid));
+  predecessor?.finish();
+  const end = proxy && (await Promise.race([aborted(signal), proxy.failed, succession.done]));
+  if (end !== succeeded) await tell('STOPPING=1');
+  await proxy?.close(graceMs, end === succeeded);
+  if (typeof end === 'string') throw new LabError(end);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
+}
+
+function activatedSockets(): OpenSockets | undefined {
+  try {
+    return readActivation(process.env, process.pid);
+  } catch (error) {
+    throw new UsageError(`${messageOf(error)}.`);
+  }
+}
+
+async function tell(...words: readonly string[]): Promise<void> {
+  const problem = await notifyServiceManager(...words);
+  if (problem !== undefined) process.stderr.write(`${problem}\n`);
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {
@@ -57,8 +91,14 @@ function hangUp(started: Promise<RunningProxy>, read: () => Promise<ProxyOptions
     if (atTerminal && !hasTerminal()) return void process.kill(process.pid, 'SIGTERM');
     if (waiting) return;
     waiting = true;
-    void started.then(proxy => proxy.reload(readOnce)).catch(() => {});
+    void started.then(proxy => reload(proxy, readOnce)).catch(() => {});
   };
+}
+
+async function reload(proxy: RunningProxy, read: () => Promise<ProxyOptions>): Promise<void> {
+  await tell(...reloadingWords(process.hrtime.bigint()));
+  await proxy.reload(read);
+  await tell('READY=1');
 }
 
 function hasTerminal(): boolean {

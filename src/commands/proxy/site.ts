@@ -1,4 +1,5 @@
 import type { ProxyEvent, ProxyOptions } from '../../proxy/options.js';
+import type { SitePast } from '../../proxy/restart/messages.js';
 import { generateKeyRing, type KeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { errorColours } from '../lib/streams.js';
@@ -11,10 +12,21 @@ const ownRing =
 
 /** Keeps what outlasts a reload: the names of the backends, a generated key ring, and which backends were ever ready. */
 export class ProxySite {
-  readonly #names = new Map<string, string>();
+  readonly #names: Map<string, string>;
   readonly #ready = new Set<string>();
   #keys: KeyRing | undefined;
   #next: { readonly options: ProxyOptions; readonly renamed: readonly string[] } | undefined;
+
+  /** `past`: what the process before this one kept. */
+  constructor(past?: SitePast) {
+    this.#names = new Map(past?.names);
+    this.#keys = past?.keys;
+  }
+
+  /** Returns what a successor must keep. It holds keys. */
+  get past(): SitePast {
+    return { keys: this.#keys, names: this.#names };
+  }
 
   /** Returns the options that the flags ask for. They hold once `begin` is called or the proxy reports the reload. */
   options(args: ProxyArgs): ProxyOptions {

@@ -4,13 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ownVersion } from '../../shared/package-file.js';
 import type { BackendView } from '../backends.js';
 import { formatOrigin } from '../front/open-socket.js';
-import {
-  type CloseOptions,
-  type ProxyEvent,
-  type ProxyOptions,
-  pickServingOptions,
-  type ServingOptions,
-} from '../options.js';
+import { type ProxyEvent, type ProxyOptions, pickServingOptions, type ServingOptions } from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
 import type { Member, MemberPast } from '../pool/member.js';
 import { BackendPool } from '../pool/pool.js';
@@ -91,7 +85,7 @@ export class Control implements AdminControl {
       reload: read => this.reload(read),
       past: () => this.past(),
       socketOf: name => this.#socketOf(name),
-      close: (graceMs, how) => this.close(graceMs, how),
+      close: (graceMs, isSucceeded) => this.close(graceMs, isSucceeded),
     };
   }
 
@@ -135,19 +129,20 @@ export class Control implements AdminControl {
     return this.#reloaded;
   }
 
-  close(graceMs: number, how: CloseOptions = {}): Promise<void> {
-    this.#closed ??= this.#close(graceMs, how);
+  close(graceMs: number, isSucceeded = false): Promise<void> {
+    this.#closed ??= this.#close(graceMs, isSucceeded);
     return this.#closed;
   }
 
-  async #close(graceMs: number, { delayMs = 0, isSucceeded = false }: CloseOptions): Promise<void> {
+  async #close(graceMs: number, isSucceeded: boolean): Promise<void> {
+    const { shutdownDelayMs = 0 } = this.#options;
     await this.refresh();
     const inFlight = this.list().reduce((sum, view) => sum + view.inFlight, 0);
     if (this.#listening) this.#emit({ kind: 'closing', inFlight });
     if (isSucceeded) await this.#admin?.close();
-    if (this.#listening && delayMs > 0) {
+    else if (this.#listening && shutdownDelayMs > 0) {
       this.#server.retire();
-      await sleep(delayMs);
+      await sleep(shutdownDelayMs);
     }
     await this.#server.close(graceMs, isSucceeded);
     await this.#admin?.close();

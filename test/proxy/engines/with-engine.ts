@@ -19,7 +19,8 @@ export interface RunningEngine {
   readonly exchanges: Exchange[];
   arrived(count: number): Promise<Exchange[]>;
   reloadTls(pair: TlsPair): void;
-  close(graceMs: number): Promise<void>;
+  retire(): void;
+  close(graceMs: number, keepIdle?: boolean): Promise<void>;
 }
 
 function backendAt(url: URL): Backend {
@@ -67,9 +68,9 @@ export async function withEngine(
     ...settings,
   });
   const { port } = await front.listen('127.0.0.1', 0);
-  const close = (graceMs: number): Promise<void> => {
+  const close = (graceMs: number, keepIdle?: boolean): Promise<void> => {
     front.close();
-    return engine.close(graceMs);
+    return engine.close(graceMs, keepIdle);
   };
   try {
     await use({
@@ -79,6 +80,7 @@ export async function withEngine(
       exchanges,
       settled: count => until(outcomes, count),
       arrived: count => until(exchanges, count),
+      retire: () => engine.retire(),
       close,
     });
   } finally {
