@@ -45,6 +45,8 @@ export class Dealer {
   #accept(socket: Socket): void {
     // The socket closes by itself after an error.
     socket.on('error', () => {});
+    // Otherwise Node makes the worker report the end of each connection to this server: a tenth more for each.
+    Reflect.set(socket, 'server', null);
     this.#deal(socket);
   }
 

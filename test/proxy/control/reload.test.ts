@@ -43,7 +43,12 @@ const rows: readonly [
   ],
   ['another weight', { backends: [{ ...a, weight: 3 }, b] }, ['a (http://a:1) weighs 3'], []],
   ['the default weight given explicitly', { backends: [{ ...a, weight: 1 }, b] }, [], []],
-  ['all live ones', live(), [...balance, '--health-*', '--drain', '--trust', '--name-backends', '--access-log'], []],
+  [
+    'all live ones',
+    live(),
+    [...balance, '--health-*', '--drain', '--trust', '--name-backends', '--access-log', '--shutdown-delay'],
+    [],
+  ],
   ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
   ['no affinity', { affinity: undefined }, ['--affinity'], []],
   ['a pool', { affinity: { ...affinity, pool: 'x', onLost: 'strict' } }, ['--pool', '--on-lost-affinity'], []],
@@ -54,7 +59,7 @@ const rows: readonly [
 function live(): Partial<ProxyOptions> {
   const health = { ...now.health, fall: 9 };
   const choice = { policy: 'random', hashKey: 'header:x', slowStartMs: 1 };
-  return { ...choice, health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+  return { ...choice, health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-', shutdownDelayMs: 1 };
 }
 
 describe('plan of a reload', () => {
