@@ -13,6 +13,8 @@ export interface Exchange {
   readonly method: string;
   /** Request target as received: path and query. */
   readonly path: string;
+  /** The host that the request is for, as the client wrote it: of the target if that is absolute, else of `Host`. */
+  readonly host: string | undefined;
   /** The peer's IP address, without the port. */
   readonly clientAddress: string;
   /** The client uses TLS to this proxy, or a trusted proxy in front says so (X-Forwarded-Proto). */

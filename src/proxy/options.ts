@@ -18,6 +18,10 @@ export interface ProxyOptions {
     /** 1 when absent. */
     readonly weight?: number;
   }[];
+  /** Further pools, each with hosts of its own. Everything else goes to `backends`; if that is empty, it gets a 421. */
+  readonly hosts?: readonly HostOptions[] | undefined;
+  /** Answers on this port lead to the same URL with `https:`, whose port is `publicPort`. Undefined: no such port. */
+  readonly redirect?: { readonly port: number; readonly publicPort: number } | undefined;
   /** A key of `engines/registry.ts`. */
   readonly engine: string;
   /** A key of `routing-policies/registry.ts`. */
@@ -54,6 +58,20 @@ export interface ProxyOptions {
   /** Number of processes that serve; 1, the default, is this process itself. */
   readonly workers?: number;
   readonly onEvent: (event: ProxyEvent) => void;
+}
+
+/** The options that each pool has for itself. */
+export type PoolOptions = Pick<
+  ProxyOptions,
+  'backends' | 'policy' | 'hashKey' | 'slowStartMs' | 'affinity' | 'health' | 'drainMs'
+>;
+
+/** A pool for one host, or for all hosts below a name. The names of its backends begin with the host and a colon. */
+export interface HostOptions extends PoolOptions {
+  /** In lower case: `shop.example.com`, or `*.example.com` for all names below it. */
+  readonly host: string;
+  /** Undefined: the pair at the top of the options. */
+  readonly tls?: TlsPair | undefined;
 }
 
 export interface AffinityOptions {
@@ -125,15 +143,34 @@ export interface RunningProxy {
   close(graceMs: number, isSucceeded?: boolean): Promise<void>;
 }
 
+/** The options of a pool that the serving part needs. */
+export type PoolServingOptions = Omit<PoolOptions, 'backends' | 'health' | 'drainMs'>;
+
 /** The options of the serving part. Plain data, so it can be sent to another process. */
 export interface ServingOptions
-  extends Omit<ProxyOptions, 'admin' | 'backends' | 'health' | 'drainMs' | 'shutdownDelayMs' | 'workers' | 'onEvent'> {
+  extends PoolServingOptions,
+    Omit<ProxyOptions, keyof PoolOptions | 'hosts' | 'admin' | 'redirect' | 'shutdownDelayMs' | 'workers' | 'onEvent'> {
+  readonly hosts: readonly (PoolServingOptions & Pick<HostOptions, 'host' | 'tls'>)[];
+  /** Hosts without a pool of their own are served. */
+  readonly hasDefaultPool: boolean;
   /** Which of several workers this process is. */
   readonly share?: WorkerShare;
 }
 
 /** Drops functions, the admin token and other options that must not reach another process. */
 export function pickServingOptions(options: ProxyOptions): ServingOptions {
-  const { admin, backends, health, drainMs, shutdownDelayMs, workers, onEvent, ...serving } = options;
-  return serving;
+  const {
+    admin,
+    redirect,
+    backends,
+    health,
+    drainMs,
+    shutdownDelayMs,
+    workers,
+    onEvent,
+    hosts = [],
+    ...serving
+  } = options;
+  const plain = hosts.map(({ backends, health, drainMs, ...host }) => host);
+  return { ...serving, hosts: plain, hasDefaultPool: backends.length > 0 || hosts.length === 0 };
 }

@@ -6,14 +6,18 @@ import { IssueTimes } from './affinity/issue-times.js';
 import { engines } from './engines/registry.js';
 import type { Engine, Exchange } from './exchange.js';
 import { Frontend } from './front/frontend.js';
-import type { BoundAddress, OpenSocket } from './front/open-socket.js';
+import type { TlsPairs } from './front/tls-listener.js';
 import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
-import type { ServingOptions } from './options.js';
+import { defaultHost, HostMap, poolsToServe } from './hosts.js';
+import type { PoolServingOptions, ServingOptions } from './options.js';
 import type { Member } from './pool/member.js';
-import type { BackendPool } from './pool/pool.js';
+import type { Pools } from './pool/pools.js';
 import { RequestDispatcher } from './proxy.js';
+import { RequestRefuser } from './request-refuser.js';
+import type { BoundAddress, OpenSocket } from './restart/open-socket.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey, type RoutingPolicy } from './routing-policy.js';
+import type { ServedRequest } from './served-request.js';
 import type { AccessLog } from './telemetry/access-log.js';
 import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
@@ -21,15 +25,17 @@ import type { TrafficServer } from './traffic-server.js';
 
 /** Everything that decides about a request. A reload replaces it as a whole. */
 interface RoutingSetup {
-  readonly dispatcher: RequestDispatcher;
-  readonly affinity: Affinity | undefined;
+  /** Gets each request. With one pool it is the dispatcher itself; with several it finds the pool first. */
+  readonly serve: (exchange: Exchange) => void;
+  /** By the host of the pool. */
+  readonly affinities: ReadonlyMap<string, Affinity>;
   readonly isTrusted: IsTrusted;
 }
 
 /** Serves requests with frontend, engine, dispatcher and affinity. It does not probe; it reads the pool's states. */
 export class Serving implements TrafficServer {
   readonly #options: ServingOptions;
-  readonly #pool: BackendPool;
+  readonly #pool: Pools;
   readonly #metrics = new ProxyMetrics();
   /** Kept when a reload replaces the affinity. */
   readonly #issueTimes: IssueTimes;
@@ -44,18 +50,18 @@ export class Serving implements TrafficServer {
   #open = false;
 
   /** Throws for an unknown engine or policy, an unusable key ring, and an invalid TLS pair. */
-  constructor(options: ServingOptions, pool: BackendPool) {
+  constructor(options: ServingOptions, pool: Pools) {
     this.#options = options;
     this.#pool = pool;
     this.#issueTimes = new IssueTimes(options.share);
     this.#setup = this.#buildSetup(options);
     const { make } = findEntry('engine', options.engine, engines);
-    const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
+    const onExchange = (exchange: Exchange) => this.#setup.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
     this.#engine = make({ onExchange, limits, backendTls, forwarded });
     this.#front = new Frontend(connection => this.#engine.take(connection), {
       isTrusted: address => this.#setup.isTrusted(address),
-      tls: options.tls,
+      tls: pickPairs(options),
       proxyProtocol: options.proxyProtocol ?? false,
       proxyHeaderMs: limits.clientHeadMs,
       onTurnedAway: reason => this.#metrics.turnedAway(reason),
@@ -84,7 +90,7 @@ export class Serving implements TrafficServer {
   }
 
   join(member: Member): void {
-    this.#setup.affinity?.join(member);
+    joinAffinity(this.#setup, member);
   }
 
   /** Requests in flight finish under the rules that were in force when they arrived. */
@@ -96,15 +102,16 @@ export class Serving implements TrafficServer {
       throw error;
     });
     const before = this.#log;
-    for (const member of this.#pool.members) setup.affinity?.join(member);
+    for (const member of this.#pool.members) joinAffinity(setup, member);
     this.#setup = setup;
     this.#log = log;
     await before?.close();
     this.#lostLines += before?.lost ?? 0;
   }
 
-  async #reloadTls({ tls }: ServingOptions): Promise<void> {
-    if (tls !== undefined) this.#front.reloadTls(tls);
+  async #reloadTls(options: ServingOptions): Promise<void> {
+    const pairs = pickPairs(options);
+    if (pairs !== undefined) this.#front.reloadTls(pairs);
   }
 
   /** No-op: the control shares the members with this process. */
@@ -138,19 +145,52 @@ export class Serving implements TrafficServer {
   }
 
   #buildSetup(options: ServingOptions): RoutingSetup {
-    const policy = makePolicy(options);
-    const affinity = makeAffinity(options, this.#issueTimes);
-    const dispatcher = new RequestDispatcher({
-      pool: this.#pool,
+    const affinities = new Map<string, Affinity>();
+    const dispatchers = new Map<string, RequestDispatcher>();
+    for (const [host, own] of poolsToServe(options)) {
+      const affinity = makeAffinity(own, this.#issueTimes);
+      if (affinity !== undefined) affinities.set(host, affinity);
+      dispatchers.set(host, this.#makeDispatcher(options, host, makePolicy(own), affinity));
+    }
+    const isTrusted = buildTrustList(options.trusted);
+    const fallback = dispatchers.get(defaultHost);
+    if (fallback !== undefined && dispatchers.size === 1)
+      return { serve: exchange => void fallback.serve(exchange), affinities, isTrusted };
+    const byHost = new HostMap(dispatchers, fallback ?? new RequestRefuser(this.#metrics, this.#onServed(options)));
+    return { serve: exchange => void byHost.find(exchange.host)?.serve(exchange), affinities, isTrusted };
+  }
+
+  #makeDispatcher(
+    options: ServingOptions,
+    host: string,
+    policy: RoutingPolicy,
+    affinity: Affinity | undefined,
+  ): RequestDispatcher {
+    return new RequestDispatcher({
+      pool: this.#pool.of(host),
       policy,
       affinity,
       metrics: this.#metrics,
       namesBackends: options.namesBackends ?? false,
       now: Date.now,
-      onServed: options.accessLog === undefined ? undefined : request => this.#log?.write(request),
+      onServed: this.#onServed(options),
     });
-    return { dispatcher, affinity, isTrusted: buildTrustList(options.trusted) };
   }
+
+  #onServed({ accessLog }: ServingOptions): ((request: ServedRequest) => void) | undefined {
+    return accessLog === undefined ? undefined : request => this.#log?.write(request);
+  }
+}
+
+function joinAffinity({ affinities }: RoutingSetup, member: Member): void {
+  affinities.get(member.host)?.join(member);
+}
+
+/** Returns the certificates of all hosts. The first one is for clients that name no host, or an unknown one. */
+function pickPairs({ tls, hosts }: ServingOptions): TlsPairs | undefined {
+  const own = hosts.flatMap(host => (host.tls === undefined ? [] : [[host.host, host.tls] as const]));
+  const fallback = tls ?? own[0]?.[1];
+  return fallback && { fallback, byHost: new Map(own) };
 }
 
 /** Loads the log writer only in a proxy that keeps a log. */
@@ -160,11 +200,11 @@ async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undef
   return AccessLog.open(accessLog);
 }
 
-function makeAffinity({ affinity }: ServingOptions, issueTimes: IssueTimes): Affinity | undefined {
+function makeAffinity({ affinity }: PoolServingOptions, issueTimes: IssueTimes): Affinity | undefined {
   return affinity && new Affinity(new AffinityCookies(affinity), affinity.onLost, issueTimes);
 }
 
-function makePolicy({ policy, hashKey }: ServingOptions): RoutingPolicy {
+function makePolicy({ policy, hashKey }: PoolServingOptions): RoutingPolicy {
   const keyOf = parseHashKey(hashKey);
   if (keyOf === undefined) throw new TypeError(`hash key "${hashKey}": expected ${hashKeyExpected}`);
   return findEntry('routing policy', policy, routingPolicies).make(Math.random, keyOf);

@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
-import type { BoundAddress, OpenSocket } from './front/open-socket.js';
 import type { ServingOptions } from './options.js';
 import type { Member } from './pool/member.js';
+import type { BoundAddress, OpenSocket } from './restart/open-socket.js';
 import type { ProxyCounts } from './telemetry/proxy-counts.js';
 
 /**

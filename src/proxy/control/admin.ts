@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { unknownName } from '../../shared/unknown-name.js';
 import type { BackendView } from '../backends.js';
-import { formatOrigin, listenOn, type OpenSocket } from '../front/open-socket.js';
 import type { ProxyEvent } from '../options.js';
+import { formatOrigin, listenOn, type OpenSocket } from '../restart/open-socket.js';
 import { type AdminRefusal, makeAdminGuard } from './admin-guard.js';
 import { type BackendChange, bodyBytesMax, parseChange, parseNewBackend, readBody } from './admin-requests.js';
 import { EventStream } from './event-stream.js';
@@ -14,7 +14,8 @@ export interface AdminControl {
   list(): readonly BackendView[];
   setState(name: string, state: 'drain' | 'maint' | 'ready', windowMs?: number): 'done' | 'unknown';
   setWeight(name: string, weight: number): 'done' | 'unknown';
-  add(url: URL, weight: number): BackendView;
+  /** `host`: that of the pool; absent: the pool of all other hosts. */
+  add(url: URL, weight: number, host?: string): BackendView | 'unknown';
   remove(name: string): 'done' | 'unknown';
   metrics(): Promise<string>;
   /** Returns a function that stops listening. */
@@ -125,10 +126,11 @@ async function addBackend({ request, response, control }: Call): Promise<void> {
   if (body === 'too-large') return refuse(response, tooLarge);
   const parsed = parseNewBackend(body);
   if (!parsed.ok) return refuse(response, { status: 400, error: parsed.error });
-  const { url: wanted, weight } = parsed.value;
-  const twin = control.list().find(({ url }) => new URL(url).origin === wanted.origin);
+  const { url: wanted, weight, host } = parsed.value;
+  const twin = control.list().find(view => view.host === host && new URL(view.url).origin === wanted.origin);
   if (twin !== undefined) return refuse(response, { status: 409, error: `${twin.name} has this url already` });
-  const added = control.add(wanted, weight);
+  const added = control.add(wanted, weight, host);
+  if (added === 'unknown') return refuse(response, unknownHost(control, host));
   answer(response, 201, added, { location: `/backends/${encodeURIComponent(added.name)}` });
 }
 
@@ -176,6 +178,11 @@ const tooLarge: AdminRefusal = { status: 413, error: `the body is larger than ${
 function unknownBackend(control: AdminControl, name: string): AdminRefusal {
   const known = control.list().map(view => view.name);
   return { status: 404, error: unknownName('backend', name, known) };
+}
+
+function unknownHost(control: AdminControl, host = ''): AdminRefusal {
+  const known = [...new Set(control.list().flatMap(view => view.host ?? []))];
+  return { status: 404, error: `${unknownName('host', host, known)} Say which in "host".` };
 }
 
 function answer(

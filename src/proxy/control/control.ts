@@ -3,11 +3,18 @@ import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ownVersion } from '../../shared/package-file.js';
 import type { BackendView } from '../backends.js';
-import { formatOrigin } from '../front/open-socket.js';
-import { type ProxyEvent, type ProxyOptions, pickServingOptions, type ServingOptions } from '../options.js';
+import { defaultHost, type HostedBackend, listBackends, listPools, speaksTls } from '../hosts.js';
+import {
+  type PoolOptions,
+  type ProxyEvent,
+  type ProxyOptions,
+  pickServingOptions,
+  type ServingOptions,
+} from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
 import type { Member, MemberPast } from '../pool/member.js';
-import { BackendPool } from '../pool/pool.js';
+import { Pools } from '../pool/pools.js';
+import { formatOrigin } from '../restart/open-socket.js';
 import { type BackendAtStart, keepTickets, listLeft, type ProxyPast, planBackends } from '../restart/past.js';
 import { noTakeover, type ReplaceableProxy, type SocketName, type Takeover } from '../restart/takeover.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
@@ -15,25 +22,21 @@ import type { TrafficServer } from '../traffic-server.js';
 import { type AdminControl, startAdmin } from './admin.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
-type MakeTrafficServer = (
-  options: ServingOptions,
-  pool: BackendPool,
-  onEvent: (event: ProxyEvent) => void,
-) => TrafficServer;
+type MakeTrafficServer = (options: ServingOptions, pool: Pools, onEvent: (event: ProxyEvent) => void) => TrafficServer;
 
 /** Decides once for the serving part: health checks, operator's orders, events, admin API. It serves no requests. */
 export class Control implements AdminControl {
   #options: ProxyOptions;
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
   readonly #watches = new Map<Member, HealthWatch>();
-  readonly #pool: BackendPool;
+  readonly #pool: Pools;
   readonly #server: TrafficServer;
   #listening = false;
   #givenUp = false;
   #admin: { readonly url: string; readonly server: Server; close(): Promise<void> } | undefined;
   #closed: Promise<void> | undefined;
   readonly #takeover: Takeover;
-  /** As given to the serving part, with the ticket keys. */
+  /** The options that the serving part has, with the ticket keys. */
   #serving: ServingOptions;
   #reloaded: Promise<void> = Promise.resolve();
   readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
@@ -45,12 +48,8 @@ export class Control implements AdminControl {
     this.#serving = buildServingOptions(options, takeover.past);
     this.#listeners.add(options.onEvent);
     const onEvent = (event: ProxyEvent) => this.#emit(event);
-    const boundIdleMs = options.affinity?.idleMs ?? 0;
     const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
-    this.#pool = new BackendPool({
-      drainMs: options.drainMs,
-      boundIdleMs,
-      slowStartMs: options.slowStartMs,
+    this.#pool = new Pools({
       now: Date.now,
       random: Math.random,
       onEvent,
@@ -58,6 +57,7 @@ export class Control implements AdminControl {
       onFacts: member => this.#server.update(member),
       refresh: () => this.refresh(),
     });
+    this.#pool.prepare(listPools(options));
     this.#server = makeTrafficServer(this.#serving, this.#pool, onEvent);
   }
 
@@ -68,14 +68,14 @@ export class Control implements AdminControl {
   }
 
   async start(): Promise<ReplaceableProxy> {
-    const { admin, tls } = this.#options;
+    const { admin } = this.#options;
     const { sockets } = this.#takeover;
     await this.#joinFirst();
     if (this.#givenUp) throw new Error('cancelled before the port was bound');
     const bound = await this.#server.listen(await sockets.take('traffic', this.#options));
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this, await sockets.take('admin', admin));
-    const url = formatOrigin(tls === undefined ? 'http' : 'https', bound);
+    const url = formatOrigin(speaksTls(this.#options) ? 'https' : 'http', bound);
     const adminUrl = this.#admin?.url;
     this.#emit({ kind: 'listening', url, adminUrl });
     return {
@@ -92,21 +92,27 @@ export class Control implements AdminControl {
   /** Adds the first backends, and resolves when each was probed once. */
   async #joinFirst(): Promise<void> {
     const { past } = this.#takeover;
-    const { backends } = this.#options;
-    const first: readonly BackendAtStart[] = past === undefined ? backends : planBackends(past, backends);
+    const listed = listBackends(this.#options);
+    const planned: readonly BackendAtStart[] = past === undefined ? listed : planBackends(past, listed);
+    const first = planned.filter(({ host }) => this.#pool.has(host));
     if (past !== undefined) this.#pool.restoreLeft(listLeft(past, first));
     await Promise.all(first.map(({ url, past, ...rest }) => this.#join(this.#pool.add(url, rest), past)));
   }
 
   /** Returns what a successor must know, as it is now. It holds keys. */
   past(): ProxyPast {
-    const { tls } = this.#serving;
-    const keys = tls?.ticketKeys;
+    const { tls, hosts } = this.#serving;
+    const pairs = [tls, ...hosts.map(host => host.tls)].filter(pair => pair !== undefined);
     return {
-      listed: this.#options.backends.map(({ name, url, weight = 1 }) => ({ name, url: url.origin, weight })),
+      listed: listBackends(this.#options).map(({ name, url, host, weight = 1 }) => ({
+        name,
+        url: url.origin,
+        host,
+        weight,
+      })),
       members: this.#pool.members.map(({ facts, bound }) => ({ facts, bound: bound.all })),
       left: this.#pool.left,
-      tickets: tls === undefined || keys === undefined ? undefined : { cert: tls.cert, keys },
+      tickets: new Map(pairs.flatMap(({ cert, ticketKeys }) => (ticketKeys ? [[cert, ticketKeys] as const] : []))),
     };
   }
 
@@ -159,6 +165,7 @@ export class Control implements AdminControl {
       const plan = planReload(this.#options, await read());
       const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
       if (this.#closed !== undefined) return;
+      this.#pool.prepare(listPools(plan.options));
       const serving = buildServingOptions(plan.options);
       await this.#server.reload(serving);
       this.#serving = serving;
@@ -173,29 +180,32 @@ export class Control implements AdminControl {
   }
 
   /** Adds and probes the new backends before it removes the old ones. Even a full exchange leaves no gap. */
-  async #apply({ options, removed, reweighed }: ReloadPlan, wanted: ProxyOptions['backends']): Promise<void> {
+  async #apply({ options, removed, reweighed }: ReloadPlan, wanted: readonly HostedBackend[]): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#options = options;
-    const { drainMs, slowStartMs, affinity } = options;
-    this.#pool.change({ drainMs, slowStartMs, boundIdleMs: affinity?.idleMs ?? 0 });
-    for (const watch of this.#watches.values()) watch.change(options.health);
+    const pools = listPools(options);
+    this.#pool.change(pools);
+    for (const [{ host }, watch] of this.#watches) watch.change(pools.get(host)?.health ?? options.health);
     // A name that moves to another address must be removed first: a name means one backend, here and in every cookie.
     const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
     for (const backend of first) this.#removeAt(backend);
     await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
     for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
     for (const backend of later) this.#removeAt(backend);
+    // The admin API may have added backends to a pool that is gone.
+    for (const { name, host } of this.#pool.members) if (!pools.has(host)) this.remove(name);
+    this.#pool.change(pools);
   }
 
   /** Removes it, unless the admin API already has. */
-  #removeAt({ name, url }: ProxyOptions['backends'][number]): void {
+  #removeAt({ name, url }: HostedBackend): void {
     if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
   }
 
   /** Whether the admin API has already added it to the pool. Throws when another backend has its name. */
-  #isHere({ name, url }: ProxyOptions['backends'][number], { removed }: ReloadPlan): boolean {
+  #isHere({ name, url, host }: HostedBackend, { removed }: ReloadPlan): boolean {
     const staying = this.#pool.members.filter(member => !hasBackend(removed, member));
-    const twin = staying.find(other => other.url.origin === url.origin);
+    const twin = staying.find(other => other.host === host && other.url.origin === url.origin);
     const namesake = staying.find(other => other.name === name);
     if (namesake !== undefined && namesake !== twin) {
       throw new TypeError(
@@ -223,8 +233,9 @@ export class Control implements AdminControl {
     return 'done';
   }
 
-  add(url: URL, weight: number): BackendView {
-    const member = this.#pool.add(url, { weight, joins: true });
+  add(url: URL, weight: number, host = defaultHost): BackendView | 'unknown' {
+    if (!this.#pool.has(host)) return 'unknown';
+    const member = this.#pool.add(url, { weight, joins: true, host });
     void this.#join(member);
     return this.#pool.view(member);
   }
@@ -270,14 +281,20 @@ export class Control implements AdminControl {
       else if (edge) this.#pool.down(member, reason);
     };
     const known = wasProbed ? { up: past?.facts.healthy ?? false, contrary: 0 } : undefined;
-    const watch = new HealthWatch(member.url, this.#options.health, onProbe, this.#options.backendTls, known);
+    const { health } = this.#poolOptions(member);
+    const watch = new HealthWatch(member.url, health, onProbe, this.#options.backendTls, known);
     this.#watches.set(member, watch);
     return watch.start();
   }
 
   /** Reports a backend that was never up. It makes no edge, so a wrong address would go unnoticed. */
-  #reportAbsent({ name, url }: Member, reason: string): void {
-    this.#emit({ kind: 'absent', backend: name, asked: new URL(this.#options.health.path, url).href, reason });
+  #reportAbsent(member: Member, reason: string): void {
+    const asked = new URL(this.#poolOptions(member).health.path, member.url).href;
+    this.#emit({ kind: 'absent', backend: member.name, asked, reason });
+  }
+
+  #poolOptions({ host }: Member): Pick<PoolOptions, 'health'> {
+    return listPools(this.#options).get(host) ?? this.#options;
   }
 }
 
@@ -287,9 +304,13 @@ export class Control implements AdminControl {
  */
 function buildServingOptions(options: ProxyOptions, past?: ProxyPast): ServingOptions {
   const serving = pickServingOptions(options);
-  if (serving.tls === undefined) return serving;
-  const pair = { ...serving.tls, ticketKeys: randomBytes(48) };
-  return { ...serving, tls: past === undefined ? pair : keepTickets(pair, past) };
+  const ticketKeys = randomBytes(48);
+  const add = (pair: ServingOptions['tls']) => {
+    if (pair === undefined) return undefined;
+    const own = { ...pair, ticketKeys };
+    return past === undefined ? own : keepTickets(own, past);
+  };
+  return { ...serving, tls: add(serving.tls), hosts: serving.hosts.map(host => ({ ...host, tls: add(host.tls) })) };
 }
 
 function split<T>(all: readonly T[], isFirst: (each: T) => boolean): [first: T[], later: T[]] {

@@ -1,10 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
 import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
-import { type BoundAddress, listenOn, type OpenSocket } from './open-socket.js';
+import { type BoundAddress, listenOn, type OpenSocket } from '../restart/open-socket.js';
 import { readProxyHeader } from './proxy-header.js';
-import { TlsListener } from './tls-listener.js';
-import type { TlsPair } from './tls-pair.js';
+import { TlsListener, type TlsPairs } from './tls-listener.js';
 
 /** Limits memory in a flood of connections: any more are closed at once. */
 const connectionsMax = 65_536;
@@ -26,7 +25,7 @@ export interface FrontSettings {
   /** Which peers' statements about their clients are believed; the default is none. */
   readonly isTrusted?: IsTrusted;
   /** Only TLS is spoken on the port. */
-  readonly tls?: TlsPair | undefined;
+  readonly tls?: TlsPairs | undefined;
   /** Every connection begins with a PROXY header and comes from a trusted peer. */
   readonly proxyProtocol?: boolean;
   /** The time limit for the PROXY header. */
@@ -79,10 +78,10 @@ export class Frontend {
   }
 
   /** Applies to new connections only. Throws as the constructor does, and then keeps the old pair. */
-  reloadTls(pair: TlsPair): void {
+  reloadTls(pairs: TlsPairs): void {
     if (this.#tlsListener === undefined)
       throw new TypeError('this port speaks no TLS; that cannot be changed while it is open');
-    this.#tlsListener.reload(pair);
+    this.#tlsListener.reload(pairs);
   }
 
   /** Stops accepting. Resolves when each accepted connection was handed on or closed, at most `withinMs` later. */

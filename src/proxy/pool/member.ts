@@ -12,6 +12,8 @@ export type Order = 'ready' | 'drain' | 'maint';
 export interface MemberFacts extends BootFacts {
   readonly name: string;
   readonly url: string;
+  /** The host of its pool; empty: the pool of all other hosts. */
+  readonly host: string;
   readonly probed: boolean;
   readonly healthy: boolean;
   readonly suspect: boolean;
@@ -25,7 +27,7 @@ export interface MemberFacts extends BootFacts {
   readonly downMs: number;
 }
 
-/** What a member knows, for the process that takes over. Plain data. */
+/** Everything that the process that takes over must know of a member. Plain data. */
 export interface MemberPast {
   readonly facts: MemberFacts;
   readonly bound: ReadonlyMap<number, number>;
@@ -37,6 +39,8 @@ export interface Joining {
   readonly weight?: number;
   /** It joins a proxy that already serves. */
   readonly joins?: boolean;
+  /** The host of its pool; absent: the pool of all other hosts. */
+  readonly host?: string;
 }
 
 export interface MemberSettings {
@@ -59,6 +63,7 @@ export interface MemberSettings {
 export class Member implements Backend {
   readonly name: string;
   readonly url: URL;
+  readonly host: string;
   readonly inFlight = new InFlight();
   readonly bound: BoundBrowsers;
   readonly ejection = new Ejection();
@@ -88,7 +93,13 @@ export class Member implements Backend {
   #order: Order = 'ready';
   readonly #settings: MemberSettings;
 
-  constructor(name: string, url: URL, settings: MemberSettings, { weight = 1, joins = false }: Joining = {}) {
+  constructor(
+    name: string,
+    url: URL,
+    settings: MemberSettings,
+    { weight = 1, joins = false, host = '' }: Joining = {},
+  ) {
+    this.host = host;
     this.name = name;
     this.url = url;
     this.bound = new BoundBrowsers(settings.boundIdleMs, settings.onLearnt !== undefined);
@@ -214,11 +225,12 @@ export class Member implements Backend {
   }
 
   get facts(): MemberFacts {
-    const { name, url, suspect, drained, drainEndsMs, weight, returnedMs } = this;
+    const { name, url, host, suspect, drained, drainEndsMs, weight, returnedMs } = this;
     return {
       ...this.#boots.facts,
       name,
       url: url.origin,
+      host,
       probed: this.#probed,
       healthy: this.#healthy,
       suspect,

@@ -18,6 +18,8 @@ export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'on
   readonly onFacts?: (member: Member) => void;
   /** When other processes serve: updates `inFlightElsewhere` and the bound browsers of every member. */
   readonly refresh?: () => Promise<void>;
+  /** The names that this pool gives begin with this. */
+  readonly prefix?: string;
   /** Set in a worker: decisions that must be made once for all workers go to the primary. */
   readonly primary?: Primary;
 }
@@ -204,10 +206,11 @@ export class BackendPool {
 
   view(member: Member): BackendView {
     this.#slowStart.update();
-    const { name, url, state, incarnation, drained, weight, share } = member;
+    const { name, url, host, state, incarnation, drained, weight, share } = member;
     const bound = member.bound.count(this.#settings.now());
     const inFlight = member.inFlightAnywhere;
-    return { name, url: url.origin, state, incarnation, inFlight, bound, drained, weight, share };
+    const pool = host === '' ? {} : { host };
+    return { name, ...pool, url: url.origin, state, incarnation, inFlight, bound, drained, weight, share };
   }
 
   close(): void {
@@ -231,9 +234,12 @@ export class BackendPool {
   }
 
   #nextName(): string {
-    do this.#named += 1;
-    while (this.find(`backend-${this.#named}`) !== undefined || this.#left.has(`backend-${this.#named}`));
-    return `backend-${this.#named}`;
+    let name = '';
+    do {
+      this.#named += 1;
+      name = `${this.#settings.prefix ?? ''}backend-${this.#named}`;
+    } while (this.find(name) !== undefined || this.#left.has(name));
+    return name;
   }
 
   #changed(member: Member): void {

@@ -1,5 +1,5 @@
 import type { KeyRing } from '../../shared/key-ring.js';
-import type { BoundAddress } from '../front/open-socket.js';
+import type { BoundAddress } from './open-socket.js';
 import type { ProxyPast } from './past.js';
 import type { SocketName } from './takeover.js';
 
@@ -17,7 +17,7 @@ export const protocolVersion = 1;
 /** This variable in the environment tells a process that its parent is the proxy to replace. */
 export const successorVariable = 'HOLDFAST_SUCCESSOR';
 
-/** What the command line of the proxy keeps over a reload. */
+/** The values that the command line of the proxy keeps over a reload. */
 export interface SitePast {
   /** A generated key ring. Undefined: the ring was given. */
   readonly keys: KeyRing | undefined;

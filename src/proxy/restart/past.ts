@@ -1,23 +1,21 @@
 import { hasBackend } from '../control/reload.js';
 import type { TlsPair } from '../front/tls-pair.js';
-import type { ProxyOptions } from '../options.js';
+import type { HostedBackend } from '../hosts.js';
 import type { MemberFacts, MemberPast } from '../pool/member.js';
 
-/** What a proxy must know of its predecessor so that no session moves. Plain data; it holds keys. */
+/** Everything that a proxy must know of its predecessor so that no session moves. Plain data; it holds keys. */
 export interface ProxyPast {
   /** The backends of its settings, without the orders of the admin API. */
-  readonly listed: readonly { readonly name: string; readonly url: string; readonly weight: number }[];
+  readonly listed: readonly Pick<MemberFacts, 'name' | 'url' | 'host' | 'weight'>[];
   readonly members: readonly MemberPast[];
   /** Numbers of boots of the backends that left, by name. */
   readonly left: ReadonlyMap<string, number>;
-  /** The keys of its TLS session tickets, and the certificate that they belong to. */
-  readonly tickets: { readonly cert: string; readonly keys: Buffer } | undefined;
+  /** The keys of its TLS session tickets by their certificate. */
+  readonly tickets: ReadonlyMap<string, Buffer>;
 }
 
-type Backend = ProxyOptions['backends'][number];
-
 /** A backend with which a successor begins. */
-export interface BackendAtStart extends Backend {
+export interface BackendAtStart extends HostedBackend {
   readonly past?: MemberPast;
 }
 
@@ -25,9 +23,9 @@ export interface BackendAtStart extends Backend {
  * Computes the backends with which a successor begins. What the admin API has added, removed or weighed stays so, as at
  * a reload: only the difference between the old settings and the new settings is applied.
  */
-export function planBackends(past: ProxyPast, next: readonly Backend[]): readonly BackendAtStart[] {
+export function planBackends(past: ProxyPast, next: readonly HostedBackend[]): readonly BackendAtStart[] {
   const listed = past.listed.map(toBackend);
-  const isRemoved = (backend: Backend) => hasBackend(listed, backend) && !hasBackend(next, backend);
+  const isRemoved = (backend: HostedBackend) => hasBackend(listed, backend) && !hasBackend(next, backend);
   const taken = new Set(next.map(({ name }) => name));
   const stays = past.members.flatMap(member => {
     const backend = toBackend(member.facts);
@@ -46,16 +44,17 @@ export function listLeft(past: ProxyPast, start: readonly BackendAtStart[]): Rea
 
 /** Returns the pair with the old ticket keys. A new certificate gets new keys, so that every client sees it. */
 export function keepTickets(pair: TlsPair, { tickets }: Pick<ProxyPast, 'tickets'>): TlsPair {
-  return tickets?.cert === pair.cert ? { ...pair, ticketKeys: tickets.keys } : pair;
+  const ticketKeys = tickets.get(pair.cert);
+  return ticketKeys === undefined ? pair : { ...pair, ticketKeys };
 }
 
 /** A weight that the settings have changed wins over one that the admin API gave. */
-function chooseWeight(facts: MemberFacts, listed: readonly Backend[], given: Backend | undefined): number {
+function chooseWeight(facts: MemberFacts, listed: readonly HostedBackend[], given: HostedBackend | undefined): number {
   const before = listed.find(({ name }) => name === facts.name)?.weight ?? 1;
   const now = given?.weight ?? 1;
   return given !== undefined && now !== before ? now : facts.weight;
 }
 
-function toBackend({ name, url, weight }: ProxyPast['listed'][number]): Backend {
-  return { name, url: new URL(url), weight };
+function toBackend({ name, url, host, weight }: ProxyPast['listed'][number]): HostedBackend {
+  return { name, url: new URL(url), host, weight };
 }

@@ -1,5 +1,4 @@
 import { Server } from 'node:net';
-import type { BoundAddress, OpenSocket } from '../front/open-socket.js';
 import {
   protocolVersion,
   successorVariable,
@@ -7,6 +6,7 @@ import {
   type ToSuccessor,
   type WholePast,
 } from './messages.js';
+import type { BoundAddress, OpenSocket } from './open-socket.js';
 import type { OpenSockets, SocketName } from './takeover.js';
 
 /** A predecessor that does not answer in this time is not waited for. */

@@ -25,12 +25,12 @@ export async function notifyServiceManager(...words: readonly string[]): Promise
   }
 }
 
-/** What a process tells when it serves. `MAINPID` makes a successor the main process of its service. */
+/** The message of a process that serves. `MAINPID` makes a successor the main process of its service. */
 export function readyWords(pid: number): readonly string[] {
   return ['READY=1', `MAINPID=${pid}`];
 }
 
-/** What a process tells when it begins to reload. `nowNs`: nanoseconds of the monotonic clock. */
+/** The message of a process that begins to reload. `nowNs`: nanoseconds of the monotonic clock. */
 export function reloadingWords(nowNs: bigint): readonly string[] {
   return ['RELOADING=1', `MONOTONIC_USEC=${nowNs / 1000n}`];
 }

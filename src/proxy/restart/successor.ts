@@ -11,7 +11,7 @@ import type { ReplaceableProxy } from './takeover.js';
 /** A successor must serve in this time: it probes each backend first. */
 const startMs = 60_000;
 
-/** What the running proxy gives to its successor. */
+/** The things that the running proxy gives to its successor. */
 export interface HandedOver {
   past(): WholePast;
   readonly socketOf: ReplaceableProxy['socketOf'];

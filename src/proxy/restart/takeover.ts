@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
-import type { BoundAddress, OpenSocket } from '../front/open-socket.js';
 import type { RunningProxy } from '../options.js';
+import type { BoundAddress, OpenSocket } from './open-socket.js';
 import type { ProxyPast } from './past.js';
 
 /** The sockets of a proxy, by their purpose. */
@@ -12,7 +12,7 @@ export interface OpenSockets {
   take(name: SocketName, address: BoundAddress): Promise<OpenSocket | undefined>;
 }
 
-/** What a proxy gets from the process before it. */
+/** The things that a proxy gets from the process before it. */
 export interface Takeover {
   /** Undefined: no proxy was there before. */
   readonly past: ProxyPast | undefined;

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { type BoundAddress, listenOn, type OpenSocket } from '../front/open-socket.js';
+import { type BoundAddress, listenOn, type OpenSocket } from '../restart/open-socket.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /** Connections that wait for a worker. Any more are closed at once. */

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
+import { poolsToServe } from '../hosts.js';
 import type { ServingOptions } from '../options.js';
 import type { Member, MemberFacts } from '../pool/member.js';
-import { BackendPool, type Primary } from '../pool/pool.js';
+import type { Primary } from '../pool/pool.js';
+import { Pools } from '../pool/pools.js';
 import { Serving } from '../serving.js';
 import { type ToPrimary, type ToWorker, toErrorFacts, type WorkerReport } from './messages.js';
 
@@ -16,21 +18,21 @@ const reportEveryMs = 1000;
  */
 export class WorkerServer implements Primary {
   readonly #tell: (message: ToPrimary) => void;
-  readonly #pool: BackendPool;
+  readonly #pool: Pools;
   readonly #serving: Serving;
   /** Suspects reported to the primary without an update since. While all backends are down, each request finds some. */
   readonly #told = new Set<Member>();
 
   constructor({ options, members }: Serve, tell: (message: ToPrimary) => void) {
     this.#tell = tell;
-    this.#pool = new BackendPool({
-      ...pickPoolSettings(options),
+    this.#pool = new Pools({
       now: Date.now,
       random: Math.random,
       onEvent: () => {},
       onSuspect: member => this.#suspect(member),
       primary: this,
     });
+    this.#pool.prepare(poolsToServe(options));
     this.#serving = new Serving(options, this.#pool);
     for (const facts of members) this.adopt(facts);
   }
@@ -72,8 +74,9 @@ export class WorkerServer implements Primary {
   }
 
   async reload(number: number, options: ServingOptions): Promise<void> {
+    this.#pool.prepare(poolsToServe(options));
     const error = await this.#serving.reload(options).then(() => undefined, toErrorFacts);
-    if (error === undefined) this.#pool.change(pickPoolSettings(options));
+    if (error === undefined) this.#pool.change(poolsToServe(options));
     this.#tell({ kind: 'reloaded', number, error });
   }
 
@@ -100,14 +103,9 @@ export class WorkerServer implements Primary {
     this.#tell({ kind: 'suspect', backend: member.name });
   }
 
-  #join({ name, url }: MemberFacts): Member {
-    const member = this.#pool.add(new URL(url), { name });
+  #join({ name, url, host }: MemberFacts): Member {
+    const member = this.#pool.add(new URL(url), { name, host });
     this.#serving.join(member);
     return member;
   }
-}
-
-/** The primary starts and ends drains, so the drain time here is 0. */
-function pickPoolSettings({ affinity, slowStartMs }: ServingOptions) {
-  return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, slowStartMs };
 }

@@ -1,8 +1,8 @@
 import type { Server } from 'node:net';
-import type { BoundAddress, OpenSocket } from '../front/open-socket.js';
 import type { ProxyEvent, ServingOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
-import type { BackendPool } from '../pool/pool.js';
+import type { Pools } from '../pool/pools.js';
+import type { BoundAddress, OpenSocket } from '../restart/open-socket.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import { keepTotals, type ProxyCounts } from '../telemetry/proxy-counts.js';
 import type { TrafficServer } from '../traffic-server.js';
@@ -24,7 +24,7 @@ import { prepareWorkers, WorkerProcess } from './worker-process.js';
 export class Workers implements TrafficServer {
   readonly failed: Promise<string>;
   #options: ServingOptions;
-  readonly #pool: BackendPool;
+  readonly #pool: Pools;
   readonly #onEvent: (event: ProxyEvent) => void;
   /** By slot, from 0 to `size` - 1. */
   readonly #processes: WorkerProcess[] = [];
@@ -37,7 +37,7 @@ export class Workers implements TrafficServer {
   #fail = (_reason: string): void => {};
   #phase: 'starting' | 'serving' | 'closing' = 'starting';
 
-  constructor(options: ServingOptions, size: number, pool: BackendPool, onEvent: (event: ProxyEvent) => void) {
+  constructor(options: ServingOptions, size: number, pool: Pools, onEvent: (event: ProxyEvent) => void) {
     this.#options = options;
     this.#size = size;
     this.#pool = pool;

@@ -75,7 +75,7 @@ export async function withEngine(
   try {
     await use({
       url: `${settings.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
-      reloadTls: pair => front.reloadTls(pair),
+      reloadTls: pair => front.reloadTls({ fallback: pair, byHost: new Map() }),
       outcomes,
       exchanges,
       settled: count => until(outcomes, count),

@@ -13,6 +13,7 @@ function exchange(method: string, replayable = true): Exchange & { readonly brok
     method,
     path: '/',
     clientAddress: '127.0.0.1',
+    host: undefined,
     secure: false,
     upgrade: false,
     replayable,

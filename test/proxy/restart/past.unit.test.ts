@@ -1,18 +1,19 @@
 import { expect } from 'chai';
-import type { ProxyOptions } from '#src/proxy/options.js';
+import type { HostedBackend } from '#src/proxy/hosts.js';
 import type { MemberFacts } from '#src/proxy/pool/member.js';
 import { keepTickets, listLeft, type ProxyPast, planBackends } from '#src/proxy/restart/past.js';
 
-type Backend = ProxyOptions['backends'][number];
+type Backend = HostedBackend;
 
 function backend(name: string, weight = 1, url = `http://${name}:1`): Backend {
-  return { name, url: new URL(url), weight };
+  return { name, url: new URL(url), host: '', weight };
 }
 
 function facts({ name, url, weight = 1 }: Backend): MemberFacts {
   return {
     name,
     url: url.origin,
+    host: '',
     weight,
     incarnation: '3',
     boot: 3,
@@ -33,10 +34,10 @@ function facts({ name, url, weight = 1 }: Backend): MemberFacts {
 
 function past(listed: readonly Backend[], members: readonly Backend[]): ProxyPast {
   return {
-    listed: listed.map(({ name, url, weight = 1 }) => ({ name, url: url.origin, weight })),
+    listed: listed.map(({ name, url, weight = 1 }) => ({ name, url: url.origin, host: '', weight })),
     members: members.map(member => ({ facts: facts(member), bound: new Map() })),
     left: new Map([['gone', 2]]),
-    tickets: undefined,
+    tickets: new Map(),
   };
 }
 
@@ -88,8 +89,8 @@ describe('ticket keys of a successor', () => {
 
   it('are those of its predecessor for the same certificate, and its own for another one', () => {
     const pair = { cert: 'one', key: 'k', ticketKeys: own };
-    expect(keepTickets(pair, { tickets: { cert: 'one', keys } }).ticketKeys).to.equal(keys);
-    expect(keepTickets(pair, { tickets: { cert: 'other', keys } }).ticketKeys).to.equal(own);
-    expect(keepTickets(pair, { tickets: undefined }).ticketKeys).to.equal(own);
+    expect(keepTickets(pair, { tickets: new Map([['one', keys]]) }).ticketKeys).to.equal(keys);
+    expect(keepTickets(pair, { tickets: new Map([['other', keys]]) }).ticketKeys).to.equal(own);
+    expect(keepTickets(pair, { tickets: new Map() }).ticketKeys).to.equal(own);
   });
 });

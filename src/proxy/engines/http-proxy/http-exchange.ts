@@ -43,7 +43,7 @@ export class HttpExchange implements Exchange, AttemptClient {
   readonly tunnel: Tunnel | undefined;
   readonly #request: IncomingMessage;
   readonly #given: IncomingHttpHeaders;
-  readonly #host: string | undefined;
+  readonly host: string | undefined;
   readonly #wiring: Wiring;
   readonly #trusted: boolean;
   #attempt: HttpAttempt | undefined;
@@ -59,7 +59,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.#wiring = wiring;
     this.#request = request;
     this.#given = headers;
-    this.#host = destination.host;
+    this.host = destination.host;
     this.response = response;
     this.target = destination.target;
     this.method = request.method ?? 'GET';
@@ -152,7 +152,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     return {
       given: this.#given,
       httpVersion: this.#request.httpVersion,
-      host: this.#host,
+      host: this.host,
       trusted: this.#trusted,
       forwarded: this.#wiring.forwarded,
       clientAddress: this.clientAddress,

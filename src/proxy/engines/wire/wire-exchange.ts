@@ -35,6 +35,10 @@ export class WireExchange implements Exchange {
     this.upload = head.hasBody ? new WireUpload(false, wire.limits.replayBytesMax) : WireUpload.none;
   }
 
+  get host(): string | undefined {
+    return this.head.host;
+  }
+
   get attempt(): WireAttempt | undefined {
     return this.#attempt;
   }
