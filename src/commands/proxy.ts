@@ -27,7 +27,7 @@ async function serveOrLab(typed: ProxyArgs, signal: AbortSignal, onSignal: Serve
   const read = () => settingsOf(typed);
   try {
     const settings = await read();
-    if (settings.args.backend === undefined) {
+    if (settings.args.backend === undefined && settings.hosts.length === 0) {
       return await (await import('./proxy/lab.js')).runLab(settings, signal);
     }
     return await (await import('./proxy/serve.js')).serve(settings, { signal, read, onSignal, predecessor });
@@ -50,7 +50,7 @@ async function settingsOf(typed: ProxyArgs): Promise<ProxySettings> {
 }
 
 function plain(args: ProxyArgs): ProxySettings {
-  return { args, checked: use => use(args) };
+  return { args, hosts: [], checked: use => use(args) };
 }
 
 async function fromFile(file: string): Promise<ProxySettings> {

@@ -62,6 +62,12 @@ export function hasDefaultPool({ backends, hosts = [] }: Pick<ProxyOptions, 'bac
   return backends.length > 0 || hosts.length === 0;
 }
 
+/** Returns the hosts that are served; all others are undefined. */
+export function mapServedHosts(options: ProxyOptions): HostMap<true> {
+  const hosts = (options.hosts ?? []).map(({ host }) => [host, true] as const);
+  return new HostMap<true>(new Map(hosts), hasDefaultPool(options) ? true : undefined);
+}
+
 export function listPools(options: ProxyOptions): ReadonlyMap<string, PoolOptions> {
   return poolsByHost<PoolOptions>(options, hasDefaultPool(options));
 }

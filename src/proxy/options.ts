@@ -111,6 +111,8 @@ export type ProxyEvent =
   | { readonly kind: 'incarnation'; readonly backend: string; readonly incarnation: string }
   | { readonly kind: 'drained'; readonly backend: string; readonly reason: 'empty' | 'window' }
   | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string | undefined }
+  /** Requests on this URL are redirected to `https:`. */
+  | { readonly kind: 'redirecting'; readonly url: string }
   /** New options are in force, except those that need a restart. Both lists are words for the log: see `reload.ts`. */
   | { readonly kind: 'reloaded'; readonly changes: readonly string[]; readonly needsRestart: readonly string[] }
   /** The new options could not be read or used, so nothing has changed. */

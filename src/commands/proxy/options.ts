@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { modes } from '../../modes.js';
 import { engines } from '../../proxy/engines/registry.js';
-import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../../proxy/options.js';
+import type { AffinityOptions, HostOptions, PoolOptions, ProxyEvent, ProxyOptions } from '../../proxy/options.js';
 import { routingPolicies } from '../../proxy/routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey } from '../../proxy/routing-policy.js';
 import type { SettingValues } from '../../proxy/settings.js';
@@ -12,7 +12,7 @@ import { parseKey, parseMode } from '../lib/mode-option.js';
 import { nameGivenBackends } from './backends-option.js';
 import type { ProxyArgs } from './flags.js';
 import { readLimits, readNumber } from './setting-numbers.js';
-import { tlsOptions } from './tls-options.js';
+import { speaksTls, tlsOptions } from './tls-options.js';
 
 const workersMax = 256;
 
@@ -26,19 +26,17 @@ export function proxyOptions(
   keys: AffinityOptions['keys'],
   onEvent: (event: ProxyEvent) => void,
   known?: ReadonlyMap<string, string>,
+  hosts: readonly HostOptions[] = [],
 ): ProxyOptions {
-  const affinity = usesAffinity(args);
   checkPorts(args);
   return {
     host: args.host,
     port: readNumber('port', args),
     admin: { host: '127.0.0.1', port: readNumber('admin-port', args), token: undefined },
-    backends: nameGivenBackends(backends, parseOrigin, known),
     engine: parseKey('engine', args.engine, engines),
-    ...balanceOptions(args),
-    affinity: affinity ? affinityOptions(args, keys) : undefined,
-    health: healthOptions(args),
-    drainMs: drainMs(args),
+    ...poolOptions(args, backends, keys, known),
+    hosts,
+    redirect: redirectOptions(args, hosts),
     limits: readLimits(args),
     shutdownDelayMs: readNumber('shutdown-delay', args),
     ...tlsOptions(args),
@@ -49,11 +47,59 @@ export function proxyOptions(
   };
 }
 
+/** Checks the flags that each pool has for itself. */
+function poolOptions(
+  args: ProxyArgs,
+  backends: readonly string[],
+  keys: AffinityOptions['keys'],
+  known?: ReadonlyMap<string, string>,
+): PoolOptions {
+  return {
+    backends: nameGivenBackends(backends, parseOrigin, known),
+    ...balanceOptions(args),
+    affinity: usesAffinity(args) ? affinityOptions(args, keys) : undefined,
+    health: healthOptions(args),
+    drainMs: drainMs(args),
+  };
+}
+
+/** Checks the settings of a pool of one host. The names of its backends begin with the host. */
+export function hostOptions(
+  host: string,
+  args: ProxyArgs,
+  keys: AffinityOptions['keys'],
+  known?: ReadonlyMap<string, string>,
+): HostOptions {
+  const pool = poolOptions(args, args.backend ?? [], keys, known);
+  const backends = pool.backends.map(backend => ({ ...backend, name: `${host}:${backend.name}` }));
+  return { ...pool, host, backends, tls: tlsOptions(args).tls };
+}
+
 function parseWorkers(text: string): number {
   if (text === 'auto') return Math.min(availableParallelism(), workersMax);
   const given = /^\d{1,3}$/.test(text) ? Number(text) : 0;
   if (given >= 1 && given <= workersMax) return given;
   throw new UsageError(`--workers "${text}": expected a number from 1 to ${workersMax}, or auto for one on each core.`);
+}
+
+/** `80`, or `8080:443` where clients reach the TLS port as 443. */
+function redirectOptions(args: ProxyArgs, hosts: readonly HostOptions[]): ProxyOptions['redirect'] {
+  const text = args['redirect-https'];
+  if (text === undefined) return undefined;
+  const [, port, publicPort = args.port] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const ports = { port: Number(port), publicPort: Number(publicPort) };
+  const isRight = port !== undefined && Object.values(ports).every(each => each <= 65_535) && ports.publicPort > 0;
+  if (!isRight)
+    throw new UsageError(
+      `--redirect-https "${text}": expected a port such as 80, or 8080:443 if clients see the TLS port as 443.`,
+    );
+  if (ports.port !== 0 && (ports.port === args.port || ports.port === args['admin-port']))
+    throw new UsageError(`--redirect-https ${text}: that port is taken by --port or --admin-port: choose another one.`);
+  if (!speaksTls(args) && !hosts.some(({ tls }) => tls !== undefined))
+    throw new UsageError(
+      '--redirect-https leads to https, which this proxy does not speak: add --tls-cert and --tls-key.',
+    );
+  return ports;
 }
 
 function checkPorts({ port, 'admin-port': adminPort }: ProxyArgs): void {

@@ -12,7 +12,7 @@ import { balanceAdvice, keyRingAdvice } from './options.js';
 import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
 import { messageOf, Succession, succeeded } from './succession.js';
-import { devTls, tlsAdvice } from './tls-options.js';
+import { checkCertificates, devTls, tlsAdvice } from './tls-options.js';
 
 const graceMs = 30_000;
 
@@ -32,11 +32,12 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
   const past = await predecessor?.askPast();
   const site = new ProxySite(past?.site);
   const next = async (given: ProxySettings): Promise<ProxyOptions> => {
-    const options = given.checked(args => site.options(args));
+    const options = given.checked(args => site.options(args, given.hosts));
+    const pools = given.hosts.flatMap(({ args }) => [...tlsAdvice(args), ...balanceAdvice(args)]);
     const { args } = given;
-    for (const line of [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args)])
+    for (const line of [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args), ...pools])
       process.stderr.write(`${line}\n`);
-    return { ...options, ...(await devTls(given.args)) };
+    return checkCertificates({ ...options, ...(await devTls(given.args)) });
   };
   const options = await next(settings);
   const sockets = predecessor ?? activatedSockets();

@@ -51,6 +51,17 @@ const devAdvice =
 const insecureAdvice =
   '--backend-insecure: certificates of backends are not verified; name their authority with --backend-ca FILE instead';
 
+/** Returns the options. Throws when the port speaks TLS and a host has no certificate. */
+export function checkCertificates(options: ProxyOptions): ProxyOptions {
+  const { tls, hosts = [] } = options;
+  const bare = hosts.find(host => host.tls === undefined);
+  if (tls === undefined && bare !== undefined && hosts.some(host => host.tls !== undefined))
+    throw new UsageError(
+      `hosts: ${bare.host} has no certificate: give it tls-cert and tls-key, or give them for all hosts at the top.`,
+    );
+  return options;
+}
+
 export function speaksTls(args: TlsArgs): boolean {
   return tlsSource(args) !== undefined;
 }

@@ -3,7 +3,7 @@ import type { Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ownVersion } from '../../shared/package-file.js';
 import type { BackendView } from '../backends.js';
-import { defaultHost, type HostedBackend, listBackends, listPools, speaksTls } from '../hosts.js';
+import { defaultHost, type HostedBackend, listBackends, listPools, mapServedHosts, speaksTls } from '../hosts.js';
 import {
   type PoolOptions,
   type ProxyEvent,
@@ -20,6 +20,7 @@ import { noTakeover, type ReplaceableProxy, type SocketName, type Takeover } fro
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
 import { type AdminControl, startAdmin } from './admin.js';
+import { type RunningRedirect, startRedirect } from './redirect.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
 
 type MakeTrafficServer = (options: ServingOptions, pool: Pools, onEvent: (event: ProxyEvent) => void) => TrafficServer;
@@ -34,6 +35,7 @@ export class Control implements AdminControl {
   #listening = false;
   #givenUp = false;
   #admin: { readonly url: string; readonly server: Server; close(): Promise<void> } | undefined;
+  #redirect: RunningRedirect | undefined;
   #closed: Promise<void> | undefined;
   readonly #takeover: Takeover;
   /** The options that the serving part has, with the ticket keys. */
@@ -75,6 +77,7 @@ export class Control implements AdminControl {
     const bound = await this.#server.listen(await sockets.take('traffic', this.#options));
     this.#listening = true;
     if (admin !== undefined) this.#admin = await startAdmin(admin, this, await sockets.take('admin', admin));
+    await this.#startRedirect();
     const url = formatOrigin(speaksTls(this.#options) ? 'https' : 'http', bound);
     const adminUrl = this.#admin?.url;
     this.#emit({ kind: 'listening', url, adminUrl });
@@ -87,6 +90,15 @@ export class Control implements AdminControl {
       socketOf: name => this.#socketOf(name),
       close: (graceMs, isSucceeded) => this.close(graceMs, isSucceeded),
     };
+  }
+
+  async #startRedirect(): Promise<void> {
+    const { redirect, host } = this.#options;
+    if (redirect === undefined) return;
+    const options = { ...redirect, host };
+    const socket = await this.#takeover.sockets.take('redirect', options);
+    this.#redirect = await startRedirect(options, () => mapServedHosts(this.#options), socket);
+    this.#emit({ kind: 'redirecting', url: formatOrigin('http', { host, port: this.#redirect.port }) });
   }
 
   /** Adds the first backends, and resolves when each was probed once. */
@@ -118,8 +130,10 @@ export class Control implements AdminControl {
 
   /** Returns the server to hand over, with its configured address. */
   #socketOf(name: SocketName): ReturnType<ReplaceableProxy['socketOf']> {
-    const { host, port, admin } = this.#options;
+    const { host, port, admin, redirect } = this.#options;
     if (name === 'traffic') return { server: this.#server.server, address: { host, port } };
+    if (name === 'redirect')
+      return redirect && this.#redirect && { server: this.#redirect.server, address: { host, port: redirect.port } };
     return admin !== undefined && this.#admin !== undefined
       ? { server: this.#admin.server, address: admin }
       : undefined;
@@ -150,7 +164,7 @@ export class Control implements AdminControl {
       this.#server.retire();
       await sleep(shutdownDelayMs);
     }
-    await this.#server.close(graceMs, isSucceeded);
+    await Promise.all([this.#server.close(graceMs, isSucceeded), this.#redirect?.close(graceMs)]);
     await this.#admin?.close();
     for (const watch of this.#watches.values()) watch.stop();
     this.#pool.close();

@@ -21,7 +21,7 @@ export const successorVariable = 'HOLDFAST_SUCCESSOR';
 export interface SitePast {
   /** A generated key ring. Undefined: the ring was given. */
   readonly keys: KeyRing | undefined;
-  /** The names of the backends by their origins. */
+  /** The names of the backends by the host of their pool, a space, and their origin. */
   readonly names: ReadonlyMap<string, string>;
 }
 
