@@ -3,6 +3,7 @@ import { routingPolicies } from './routing-policies/registry.js';
 import { hourMs, type Setting, time, type ValueFormat } from './setting.js';
 import { affinitySettings } from './settings/affinity.js';
 import { healthSettings } from './settings/health.js';
+import { listenerSettings } from './settings/listeners.js';
 import { adminSettings, discoverySettings, operationSettings } from './settings/operation.js';
 import { queueSettings } from './settings/queue.js';
 
@@ -104,6 +105,7 @@ export const settings = {
   ...queueSettings,
   ...affinitySettings,
   ...healthSettings,
+  ...listenerSettings,
   'connect-timeout': {
     type: 'string',
     format: time,

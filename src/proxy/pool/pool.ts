@@ -4,7 +4,7 @@ import type { EjectionOptions, QueueOptions, WorkerShare } from '../options.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
 import { EjectionQuota } from './ejection-quota.js';
-import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
+import { type Joining, Member, type MemberFacts, type MemberPast, type MemberSettings, type Order } from './member.js';
 import { RequestQueue } from './request-queue.js';
 import { SlowStart } from './slow-start.js';
 
@@ -27,6 +27,8 @@ export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'on
   readonly onFacts?: (member: Member) => void;
   /** When other processes serve: updates `inFlightElsewhere` and the bound browsers of every member. */
   readonly refresh?: () => Promise<void>;
+  /** The names that this pool gives begin with this. */
+  readonly prefix?: string;
   /** Set in a worker: decisions that must be made once for all workers go to the primary. */
   readonly primary?: Primary;
 }
@@ -40,6 +42,12 @@ export interface Primary {
   learnt(member: Member, incarnation: string, asked: number): void;
 }
 
+/** A backend that left, with the number of its last boot. */
+export interface LeftBackend {
+  readonly name: string;
+  readonly boot: number;
+}
+
 /** Remembers removed backends with their boot counts. The limit is far above any pool. */
 const leftMax = 1024;
 
@@ -48,7 +56,7 @@ export class BackendPool {
   #settings: PoolSettings;
   readonly #members: Member[] = [];
   /** By identity. */
-  readonly #left = new Map<string, { readonly name: string; readonly boot: number }>();
+  readonly #left = new Map<string, LeftBackend>();
   readonly #drains: Drains;
   readonly #ejected = new EjectionQuota(this.#members);
   /** Cached candidates for an exchange without earlier tries; undefined: must be computed again. */
@@ -230,13 +238,40 @@ export class BackendPool {
       this.#drains.endTunnels(member, facts.drainEndsMs - this.#settings.now());
   }
 
+  /** Returns the backends that left, by their identity. */
+  get left(): ReadonlyMap<string, LeftBackend> {
+    return this.#left;
+  }
+
+  /** Takes over what another process knew of backends that left. Called before the first backend is added. */
+  restoreLeft(left: ReadonlyMap<string, LeftBackend>): void {
+    for (const [identity, backend] of left) this.#left.set(identity, backend);
+  }
+
+  /**
+   * Goes on where another process stops. A running drain ends when it would have ended there. Weight and limit are those
+   * that the member was added with.
+   */
+  restore(member: Member, { facts, bound }: MemberPast): void {
+    const { weight, ownMaxconn } = member;
+    member.adopt({ ...facts, weight }, 'as before the restart');
+    this.limit(member, ownMaxconn);
+    member.bound.add(bound);
+    this.#slowStart.track(member);
+    if (facts.ejected) this.ejectIfSpared(member);
+    const leftMs = Math.max(0, facts.drainEndsMs - this.#settings.now());
+    if (facts.order === 'drain' && !facts.drained) this.#drains.begin(member, leftMs);
+  }
+
   view(member: Member): BackendView {
     this.#slowStart.update();
-    const { name, url, state, incarnation, drained, weight, share, maxconn } = member;
+    const { name, url, host, state, incarnation, drained, weight, share, maxconn } = member;
     const bound = member.bound.count(this.#settings.now());
     const inFlight = member.inFlightAnywhere;
     const queued = this.queue.lengthFor(member) + member.queuedElsewhere;
-    return { name, url: url.origin, state, incarnation, inFlight, maxconn, queued, bound, drained, weight, share };
+    const pool = host === '' ? {} : { host };
+    const limits = { inFlight, maxconn, queued };
+    return { name, ...pool, url: url.origin, state, incarnation, ...limits, bound, drained, weight, share };
   }
 
   close(): void {
@@ -263,9 +298,12 @@ export class BackendPool {
 
   #nextName(): string {
     const names = new Set([...this.#members, ...this.#left.values()].map(({ name }) => name));
-    do this.#named += 1;
-    while (names.has(`backend-${this.#named}`));
-    return `backend-${this.#named}`;
+    let name = '';
+    do {
+      this.#named += 1;
+      name = `${this.#settings.prefix ?? ''}backend-${this.#named}`;
+    } while (names.has(name));
+    return name;
   }
 
   #changed(member: Member): void {

@@ -53,7 +53,17 @@ const rows: readonly [
   [
     'all live ones',
     live(),
-    [...balance, '--health-*', '--eject-*', '--drain', '--grace', '--trust', '--name-backends', '--access-log'],
+    [
+      ...balance,
+      '--health-*',
+      '--eject-*',
+      '--drain',
+      '--grace',
+      '--trust',
+      '--name-backends',
+      '--access-log',
+      '--shutdown-delay',
+    ],
     [],
   ],
   ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
@@ -80,7 +90,8 @@ function live(): Partial<ProxyOptions> {
     queue: { ...now.queue, lengthMax: 1 },
   };
   const ejection = { ...now.ejection, after: 0 };
-  return { ...choice, health, ejection, drainMs: 1, graceMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+  const end = { drainMs: 1, graceMs: 1, shutdownDelayMs: 1 };
+  return { ...choice, ...end, health, ejection, trusted: ['::1'], namesBackends: true, accessLog: '-' };
 }
 
 describe('plan of a reload', () => {
