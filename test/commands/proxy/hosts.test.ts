@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,7 +12,7 @@ import { generateKeyRing } from '#src/shared/key-ring.js';
 import { ask } from '../../proxy/ask.js';
 import { authority, issue } from '../../proxy/certificates.js';
 import { withToys } from '../../proxy/toy-backend.js';
-import { until, withHoldfast } from '../holdfast.js';
+import { root, until, withHoldfast } from '../holdfast.js';
 import { commandLine } from '../in-process.js';
 
 /** A list of hosts that does not fit, and what is said of it behind the name of the file. */
@@ -84,6 +84,19 @@ hosts:
     const options = await optionsOf('hosts: [{ host: a.test, backend: http://a:1 }]');
     expect(options.backends).to.deep.equal([]);
     expect(options.hosts).to.have.lengthOf(1);
+  });
+
+  it('are in the manual in a form that works', async () => {
+    const manual = await readFile(path.join(root, 'docs/proxy.md'), 'utf8');
+    const text =
+      [...manual.matchAll(/```yaml\n(# proxy\.yaml\n[^`]*)```/g)].find(([block]) => block.includes('hosts:'))?.[1] ??
+      '';
+    // The certificates are not there.
+    const { hosts = [] } = await optionsOf(text.replaceAll(/^.*(?:tls-|redirect-).*$/gm, ''));
+    expect(hosts.map(({ host, drainMs }) => [host, drainMs])).to.deep.equal([
+      ['shop.example.com', 60_000],
+      ['*.example.com', 60_000],
+    ]);
   });
 
   for (const [name, text, says] of bad) {
