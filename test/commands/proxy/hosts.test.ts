@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { connect } from 'node:tls';
 import { expect } from 'chai';
 import yargs from 'yargs';
 import { proxyFlags } from '#src/commands/proxy/flags.js';
@@ -165,6 +167,7 @@ describe('holdfast proxy with several hosts', () => {
             expect((await site('two.localhost')).text).to.equal('backend-2');
             expect((await ask(redirect, '/', { headers: { host: 'two.localhost' } })).status).to.equal(308);
 
+            const { session } = await shakeHands(portOf());
             child.kill('SIGUSR2');
             await sees(/restart: process \d+ serves/);
             expect(said(/redirecting (http:\S+) to https/g)).to.equal(redirect);
@@ -173,6 +176,7 @@ describe('holdfast proxy with several hosts', () => {
               10_000,
               () => 'the end of the first process',
             );
+            expect((await shakeHands(portOf(), session)).resumed).to.equal(true);
             expect((await site('one.localhost')).text).to.equal('backend-1');
             expect((await site('two.localhost')).text).to.equal('backend-2');
             expect((await ask(redirect, '/', { headers: { host: 'one.localhost' } })).status).to.equal(308);
@@ -181,6 +185,28 @@ describe('holdfast proxy with several hosts', () => {
       }));
   }
 });
+
+/** Makes one request over TLS; the session ticket comes before its answer. */
+async function shakeHands(port: string, session?: Buffer): Promise<{ session: Buffer | undefined; resumed: boolean }> {
+  const host = 'one.localhost';
+  const given = session === undefined ? {} : { session };
+  const socket = connect({
+    port: Number(port),
+    host: '127.0.0.1',
+    servername: host,
+    rejectUnauthorized: false,
+    ...given,
+  });
+  let ticket: Buffer | undefined;
+  socket.on('session', bytes => {
+    ticket = bytes;
+  });
+  socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+  await once(socket, 'data');
+  const resumed = socket.isSessionReused();
+  socket.destroy();
+  return { session: ticket, resumed };
+}
 
 async function optionsOf(text: string): Promise<ProxyOptions> {
   return inFolder(async folder => {
