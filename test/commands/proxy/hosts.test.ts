@@ -1,7 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { connect } from 'node:tls';
 import { expect } from 'chai';
 import yargs from 'yargs';
 import { proxyFlags } from '#src/commands/proxy/flags.js';
@@ -12,7 +14,7 @@ import { generateKeyRing } from '#src/shared/key-ring.js';
 import { ask } from '../../proxy/ask.js';
 import { authority, issue } from '../../proxy/certificates.js';
 import { withToys } from '../../proxy/toy-backend.js';
-import { until, withHoldfast } from '../holdfast.js';
+import { root, until, withHoldfast } from '../holdfast.js';
 import { commandLine } from '../in-process.js';
 
 /** A list of hosts that does not fit, and what is said of it behind the name of the file. */
@@ -86,6 +88,19 @@ hosts:
     expect(options.hosts).to.have.lengthOf(1);
   });
 
+  it('are in the manual in a form that works', async () => {
+    const manual = await readFile(path.join(root, 'docs/proxy.md'), 'utf8');
+    const text =
+      [...manual.matchAll(/```yaml\n(# proxy\.yaml\n[^`]*)```/g)].find(([block]) => block.includes('hosts:'))?.[1] ??
+      '';
+    // The certificates are not there.
+    const { hosts = [] } = await optionsOf(text.replaceAll(/^.*(?:tls-|redirect-).*$/gm, ''));
+    expect(hosts.map(({ host, drainMs }) => [host, drainMs])).to.deep.equal([
+      ['shop.example.com', 60_000],
+      ['*.example.com', 60_000],
+    ]);
+  });
+
   for (const [name, text, says] of bad) {
     it(`refuses ${name}, with the place`, async () => {
       const error = await optionsOf(text).then(() => '', String);
@@ -152,6 +167,7 @@ describe('holdfast proxy with several hosts', () => {
             expect((await site('two.localhost')).text).to.equal('backend-2');
             expect((await ask(redirect, '/', { headers: { host: 'two.localhost' } })).status).to.equal(308);
 
+            const { session } = await shakeHands(portOf());
             child.kill('SIGUSR2');
             await sees(/restart: process \d+ serves/);
             expect(said(/redirecting (http:\S+) to https/g)).to.equal(redirect);
@@ -160,6 +176,7 @@ describe('holdfast proxy with several hosts', () => {
               10_000,
               () => 'the end of the first process',
             );
+            expect((await shakeHands(portOf(), session)).resumed).to.equal(true);
             expect((await site('one.localhost')).text).to.equal('backend-1');
             expect((await site('two.localhost')).text).to.equal('backend-2');
             expect((await ask(redirect, '/', { headers: { host: 'one.localhost' } })).status).to.equal(308);
@@ -168,6 +185,28 @@ describe('holdfast proxy with several hosts', () => {
       }));
   }
 });
+
+/** Makes one request over TLS; the session ticket comes before its answer. */
+async function shakeHands(port: string, session?: Buffer): Promise<{ session: Buffer | undefined; resumed: boolean }> {
+  const host = 'one.localhost';
+  const given = session === undefined ? {} : { session };
+  const socket = connect({
+    port: Number(port),
+    host: '127.0.0.1',
+    servername: host,
+    rejectUnauthorized: false,
+    ...given,
+  });
+  let ticket: Buffer | undefined;
+  socket.on('session', bytes => {
+    ticket = bytes;
+  });
+  socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+  await once(socket, 'data');
+  const resumed = socket.isSessionReused();
+  socket.destroy();
+  return { session: ticket, resumed };
+}
 
 async function optionsOf(text: string): Promise<ProxyOptions> {
   return inFolder(async folder => {
