@@ -23,7 +23,7 @@ export function createSmallServer(onRequest: RequestListener): Server {
   return server;
 }
 
-/** What the process before this one has of an address. */
+/** Says what can be taken over from the process before this one. */
 export interface TakenSocket {
   /** The open socket of a port. */
   readonly open?: OpenSocket | undefined;

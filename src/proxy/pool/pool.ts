@@ -260,7 +260,7 @@ export class BackendPool {
     this.#slowStart.track(member);
     if (facts.ejected) this.ejectIfSpared(member);
     const leftMs = Math.max(0, facts.drainEndsMs - this.#settings.now());
-    if (facts.order === 'drain' && !facts.drained) this.#drains.begin(member, leftMs);
+    if (facts.order === 'drain' && !facts.windowOver) this.#drains.begin(member, leftMs);
   }
 
   view(member: Member): BackendView {

@@ -12,7 +12,7 @@ export interface ProxyPast {
   readonly listed: readonly Pick<MemberFacts, 'name' | 'identity' | 'url' | 'host' | 'weight'>[];
   readonly members: readonly MemberPast[];
   readonly left: LeftByHost;
-  /** What `LearnedAffinity` knows. */
+  /** The bindings of every `LearnedAffinity`. */
   readonly bindings: readonly HandedBinding[];
   /** The keys of its TLS session tickets by their certificate. */
   readonly tickets: ReadonlyMap<string, Buffer>;

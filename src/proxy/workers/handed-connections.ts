@@ -1,9 +1,11 @@
-import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { ToWorker } from './messages.js';
 
 /** The process of a worker, as far as it is needed here. */
-type Channel = Pick<ChildProcess, 'send' | 'on'>;
+interface Channel {
+  send(message: ToWorker, socket: Socket, options: { keepOpen: true }, sent: (error: Error | null) => void): boolean;
+  on(event: string, listener: (message: unknown) => void): unknown;
+}
 
 /** Node's answers to a connection: the other process has it, or has not got it. */
 const answers: ReadonlySet<unknown> = new Set(['NODE_HANDLE_ACK', 'NODE_HANDLE_NACK']);
@@ -37,7 +39,7 @@ export class HandedConnections {
   send(socket: Socket, onLost: (socket: Socket) => void): void {
     this.#all.add(socket);
     socket.once('close', () => this.#all.delete(socket));
-    this.#process.send({ kind: 'connection' } satisfies ToWorker, socket, { keepOpen: true }, error => {
+    this.#process.send({ kind: 'connection' }, socket, { keepOpen: true }, error => {
       if (!this.#all.has(socket)) return;
       if (error === null) return void this.#onSent(socket);
       this.#all.delete(socket);

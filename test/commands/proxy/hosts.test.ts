@@ -113,7 +113,7 @@ describe('flag --redirect-https', () => {
   for (const [words, says] of [
     [['--redirect-https', '80'], '--redirect-https leads to https, which this proxy does not speak'],
     [['--tls', 'dev', '--redirect-https', 'x'], '--redirect-https "x": expected a port such as 80, or 8080:443'],
-    [['--tls', 'dev', '--redirect-https', '8081'], '--redirect-https 8081: that port is taken'],
+    [['--tls', 'dev', '--redirect-https', '8081'], '--admin-port and --redirect-https are both 8081'],
   ] as const) {
     it(`refuses ${words.join(' ')}`, async () => {
       const { code, stderr } = await commandLine(['proxy', '--backend', 'http://127.0.0.1:1', ...words]);

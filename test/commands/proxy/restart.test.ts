@@ -150,6 +150,8 @@ describe('holdfast proxy at SIGUSR2', function () {
           for (let nth = 0; nth < 4; nth += 1) {
             const browser = new Browser(url);
             seen[(await browser.get()).text] = browser;
+            // A browser counts as bound when its cookie has come back.
+            await browser.get();
           }
           const order = (method: string, where: string, body: object) =>
             ask(adminOf(holdfast), where, {
