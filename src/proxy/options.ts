@@ -22,6 +22,8 @@ export interface ProxyOptions {
     readonly weight?: number;
     /** The most requests that it takes at once; 0: no limit. Absent: `ProxyOptions.maxconn`. */
     readonly maxconn?: number;
+    /** Its own time from the end of a request to the head of the answer. Absent: `EngineLimits.responseHeadMs`. */
+    readonly responseMs?: number | undefined;
   }[];
   /** A key of `engines/registry.ts`. */
   readonly engine: string;

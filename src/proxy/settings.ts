@@ -70,7 +70,7 @@ export const settings = {
     list: true,
     group: 'Backends and load balancing:',
     describe:
-      'origin of one of your backends; if you like with a name, a weight and a maxconn: red=http://…,weight=3,maxconn=10; repeatable',
+      'origin of one of your backends; if you like with a name, weight, maxconn and response-timeout: red=http://…,weight=3,maxconn=10; repeatable',
     option: 'backends',
     reload: 'special',
     chosenByLab: true,

@@ -162,10 +162,12 @@ export class BackendPool {
     this.#ejected.keepHalf();
   }
 
-  /** Sets its own limit of requests at once. Undefined: the limit of all backends. */
-  limit(member: Member, maxconn: number | undefined): void {
+  /** Sets its own limits. Undefined: the limit of all backends. */
+  limit(member: Member, { maxconn, responseMs }: Pick<Joining, 'maxconn' | 'responseMs'>): void {
     member.ownMaxconn = maxconn;
+    member.responseMs = responseMs;
     this.#applyLimit(member);
+    this.#changed(member);
   }
 
   #applyLimit(member: Member): void {

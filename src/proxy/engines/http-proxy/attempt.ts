@@ -57,13 +57,22 @@ export class HttpAttempt implements UploadListener {
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
   /** The first connection was stale; this is the only retry on a fresh one. */
+  /** The time from the end of the request to the head of the answer. */
+  readonly #responseMs: number;
   #redialled = false;
   #interims = 0;
   #unwatch = (): void => {};
   #over = false;
 
-  constructor(client: AttemptClient, edits: HeaderEdits, dial: Dial, resolve: (outcome: Outcome) => void) {
+  constructor(
+    client: AttemptClient,
+    edits: HeaderEdits,
+    dial: Dial,
+    responseMs: number | undefined,
+    resolve: (outcome: Outcome) => void,
+  ) {
     this.#client = client;
+    this.#responseMs = responseMs ?? client.limits.responseHeadMs;
     this.#edits = edits;
     this.#dial = dial;
     this.#resolve = resolve;
@@ -71,7 +80,7 @@ export class HttpAttempt implements UploadListener {
 
   start(): void {
     this.#client.upload.listen(this);
-    this.#arm(this.#client.upload.complete ? this.#client.limits.responseHeadMs : this.#client.limits.idleBodyMs);
+    this.#arm(this.#client.upload.complete ? this.#responseMs : this.#client.limits.idleBodyMs);
     this.#dial('pooled', error => this.#failed(error));
   }
 
@@ -100,7 +109,7 @@ export class HttpAttempt implements UploadListener {
   }
 
   sent(): void {
-    if (this.#answer === undefined) this.#arm(this.#client.limits.responseHeadMs);
+    if (this.#answer === undefined) this.#arm(this.#responseMs);
   }
 
   breakOff(mayRepeat: boolean): void {

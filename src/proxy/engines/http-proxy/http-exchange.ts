@@ -130,6 +130,7 @@ export class HttpExchange implements Exchange, AttemptClient {
         edits,
         (connection, onError) =>
           this.#wiring.forward({ request, response, upload, url: backend.url, connection, onError }),
+        backend.responseMs,
         resolve,
       );
       this.#attempt.start();

@@ -346,7 +346,8 @@ export class WireAttempt implements UpstreamUser {
     const { wire, upload } = this.#parts;
     const headAwaited = this.#answer === undefined && upload.complete;
     const { responseHeadMs, idleBodyMs } = wire.limits;
-    this.#upstream.deadlineMs = wire.deadlines.in(headAwaited ? responseHeadMs : idleBodyMs);
+    const { responseMs = responseHeadMs } = this.#backend;
+    this.#upstream.deadlineMs = wire.deadlines.in(headAwaited ? responseMs : idleBodyMs);
   }
 
   #settle(outcome: Outcome): void {
