@@ -23,6 +23,10 @@ export interface Exchange {
   readonly secure: boolean;
   /** A protocol upgrade (WebSocket). After a 101 the engine tunnels, and the attempt ends with the tunnel. */
   readonly upgrade: boolean;
+  /** Bytes of the request body that were read so far. Of a tunnel: bytes from the client. */
+  readonly bytesIn: number;
+  /** Bytes of the backend's answer body that were sent so far. Of a tunnel: bytes to the client. */
+  readonly bytesOut: number;
   /** Whether the replay buffer still holds the whole request body. A request without a body is replayable. */
   readonly replayable: boolean;
   /** The raw value of the named request cookie, or of its copy number `nth` from 0. Undefined: there is none. */
@@ -99,6 +103,8 @@ export interface ClientConnection {
   readonly secure: boolean;
   /** The client is on the trust list, so its X-Forwarded-For, -Proto and Forwarded are believed. */
   readonly trusted: boolean;
+  /** The engine calls it once when the connection is closed, if it is there. */
+  readonly onClosed?: (() => void) | undefined;
 }
 
 /** Speaks HTTP for the proxy. An engine decides nothing: it offers exchanges and does what the dispatcher decides. */

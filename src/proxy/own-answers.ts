@@ -2,7 +2,7 @@ import type { AttemptFailure, Outcome } from './exchange.js';
 
 /** The proxy's own answer when no backend answered. */
 export interface OwnAnswer {
-  readonly status: 502 | 503 | 504;
+  readonly status: 429 | 502 | 503 | 504;
   readonly outcome: 'not-sent' | 'unknown';
   readonly reason: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -26,6 +26,16 @@ function buildUnavailable(sent: boolean): OwnAnswer {
   return { status: 503, outcome: sent ? 'unknown' : 'not-sent', reason, headers };
 }
 
+/** The client's address has sent too many requests. */
+export function buildTooMany(waitMs: number): OwnAnswer {
+  return {
+    status: 429,
+    outcome: 'not-sent',
+    reason: 'Too many requests came from this address; try again later.',
+    headers: { ...buildProxyStatus('http_request_denied', false), 'retry-after': String(Math.ceil(waitMs / 1000)) },
+  };
+}
+
 /** A backend received the request, and its answer never began. */
 function buildBrokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): OwnAnswer {
   const late = reason === 'http_response_timeout';
@@ -39,6 +49,9 @@ function buildBrokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): O
 }
 
 /** Builds the field of RFC 9209. `outcome` is an extension parameter (§2.2): whether resending is safe. */
-function buildProxyStatus(error: AttemptFailure | 'destination_unavailable', sent: boolean): Record<string, string> {
+function buildProxyStatus(
+  error: AttemptFailure | 'destination_unavailable' | 'http_request_denied',
+  sent: boolean,
+): Record<string, string> {
   return { 'proxy-status': `holdfast; error=${error}; outcome=${sent ? 'unknown' : 'not-sent'}` };
 }

@@ -1,3 +1,4 @@
+import { addressSettings, requestSettings } from './client-settings.js';
 import { engines } from './engines/registry.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import type { Setting, ValueFormat } from './setting.js';
@@ -271,6 +272,7 @@ export const settings = {
     describe: 'longest request body that can be sent again to another backend',
     limit: 'replayBytesMax',
   },
+  ...addressSettings,
   tls: {
     type: 'string',
     choices: ['dev'],
@@ -364,6 +366,7 @@ export const settings = {
     describe: 'a YAML file whose keys are these flags; SIGHUP reads it again. What is typed wins',
     chosenByLab: true,
   },
+  ...requestSettings,
   'access-log': {
     type: 'string',
     path: true,

@@ -10,6 +10,7 @@ import { parseKeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { parseKey, parseMode } from '../lib/mode-option.js';
 import { nameGivenBackends } from './backends-option.js';
+import { clientOptions } from './client-options.js';
 import type { ProxyArgs } from './flags.js';
 import { readLimits, readNumber } from './setting-numbers.js';
 import { tlsOptions } from './tls-options.js';
@@ -40,6 +41,7 @@ export function proxyOptions(
     health: healthOptions(args),
     drainMs: drainMs(args),
     limits: readLimits(args),
+    ...clientOptions(args),
     ...tlsOptions(args),
     namesBackends: args['name-backends'],
     accessLog: args['access-log'],

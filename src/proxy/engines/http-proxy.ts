@@ -88,6 +88,7 @@ class HttpProxyEngine implements Engine, Wiring {
     if (this.#closing) return void socket.destroy();
     socket.on('close', () => {
       this.#clients.delete(socket);
+      connection.onClosed?.();
       if (this.#clients.size === 0) this.#onEmpty();
     });
     this.#server.emit('connection', socket);

@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
 import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
+import { ConnectionCounts } from '../limits/address-limits.js';
 import { readProxyHeader } from './proxy-header.js';
 import { TlsListener } from './tls-listener.js';
 import type { TlsPair } from './tls-pair.js';
@@ -13,6 +14,8 @@ const tlsHandshakeMs = 10_000;
 
 /** Why a connection was closed before it was handed on. Port checks are not counted. */
 export type TurnedAway =
+  /** The client's address has too many open connections. */
+  | 'address-limit'
   /** A PROXY header is required, and the peer is not on the trust list. */
   | 'proxy-untrusted'
   /** The connection does not begin with a valid PROXY header, or the header is incomplete. */
@@ -31,6 +34,8 @@ export interface FrontSettings {
   /** The time limit for the PROXY header. */
   readonly proxyHeaderMs?: number;
   readonly tlsHandshakeMs?: number;
+  /** The open connections of one client address that is not trusted; 0: no limit. */
+  readonly connectionsPerAddressMax?: () => number;
   readonly onTurnedAway?: (reason: TurnedAway) => void;
 }
 
@@ -46,6 +51,7 @@ export class Frontend {
   readonly #settings: FrontSettings;
   readonly #isTrusted: IsTrusted;
   readonly #tlsListener: TlsListener | undefined;
+  readonly #perAddress = new ConnectionCounts();
   /** Connections that were not handed on yet. */
   readonly #pending = new Set<Socket>();
 
@@ -96,7 +102,13 @@ export class Frontend {
   }
 
   #enter(raw: Socket, clientAddress: string): void {
-    if (this.#tlsListener === undefined) return void this.#handOn(raw, raw, clientAddress);
+    const max = this.#settings.connectionsPerAddressMax?.() ?? 0;
+    const isLimited = max > 0 && !this.#isTrusted(clientAddress);
+    const onClosed = isLimited ? this.#perAddress.open(clientAddress, max) : undefined;
+    if (isLimited && onClosed === undefined) return void this.#turnAway(raw, 'address-limit');
+    if (this.#tlsListener === undefined) return void this.#handOn(raw, raw, clientAddress, onClosed);
+    // An engine may move a plain connection to another socket; TLS stays on this one.
+    if (onClosed !== undefined) raw.once('close', onClosed);
     this.#hold(raw);
     this.#tlsListener.take(raw, this.#settings.tlsHandshakeMs ?? tlsHandshakeMs, ({ kind, socket }) => {
       if (kind === 'secure') this.#handOn(raw, socket, clientAddress);
@@ -105,9 +117,10 @@ export class Frontend {
   }
 
   /** Hands the connection to the engine. Trust is decided once per connection, not per request. */
-  #handOn(raw: Socket, socket: Socket, clientAddress: string): void {
+  #handOn(raw: Socket, socket: Socket, clientAddress: string, onClosed?: () => void): void {
     this.#pending.delete(raw);
-    this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted: this.#isTrusted(clientAddress) });
+    const trusted = this.#isTrusted(clientAddress);
+    this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted, onClosed });
   }
 
   #hold(socket: Socket): void {

@@ -39,7 +39,7 @@ export class ProxyMetrics {
 
   /** `list` and `facts` provide what is shown beside the counts. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
-    const { affinity, attempts, retries, withheld, turnedAway, answered, own } = this.counts;
+    const { affinity, attempts, retries, withheld, turnedAway, overLimit, answered, own } = this.counts;
     this.#counter('requests_total', 'Requests that got an answer, by status and source.', ['status', 'from'], () => [
       ...buildStatusSamples(answered, { from: 'backend' }),
       ...buildStatusSamples(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
@@ -67,9 +67,12 @@ export class ProxyMetrics {
     );
     this.#counter(
       'connections_turned_away_total',
-      'Connections closed before their first request: no or a wrong PROXY header, no TLS handshake.',
+      'Connections closed before their first request: one too many, a wrong PROXY header, no TLS handshake.',
       ['reason'],
       () => labelSamples(turnedAway, 'reason'),
+    );
+    this.#counter('requests_over_limit_total', 'Requests that exceeded a limit of their client.', ['reason'], () =>
+      labelSamples(overLimit, 'reason'),
     );
     this.#counter('attempts_total', 'Attempts on a backend, by outcome.', ['backend', 'outcome'], () =>
       [...attempts].flatMap(([backend, counts]) => labelSamples(counts, 'outcome', { backend })),
@@ -99,6 +102,10 @@ export class ProxyMetrics {
 
   turnedAway(reason: TurnedAway): void {
     this.counts.turnedAway[reason] += 1;
+  }
+
+  overLimit(reason: keyof ProxyCounts['overLimit']): void {
+    this.counts.overLimit[reason] += 1;
   }
 
   /** Counts a backend's answer; the time is from the request's arrival to the answer's end. */

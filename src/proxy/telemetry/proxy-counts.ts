@@ -22,7 +22,9 @@ const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, c
 const answerZero = { answers: 0, seconds: 0 };
 const retryZero = { refused: 0, 'broken-off': 0 };
 const withheldZero = { timeout: 0 };
+const overLimitZero = { 'address-rate': 0 };
 const turnedAwayZero: Record<TurnedAway, number> = {
+  'address-limit': 0,
   'proxy-untrusted': 0,
   'proxy-header': 0,
   'proxy-header-late': 0,
@@ -39,6 +41,7 @@ export interface ProxyCounts {
   readonly retries: typeof retryZero;
   readonly withheld: typeof withheldZero;
   readonly turnedAway: typeof turnedAwayZero;
+  readonly overLimit: typeof overLimitZero;
   /** Indexed by status. */
   readonly answered: Float64Array;
   readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
@@ -55,6 +58,7 @@ export function createCounts(durations: DurationCounts): ProxyCounts {
     retries: { ...retryZero },
     withheld: { ...withheldZero },
     turnedAway: { ...turnedAwayZero },
+    overLimit: { ...overLimitZero },
     answered: new Float64Array(statusEnd),
     own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
     durations,
@@ -69,6 +73,7 @@ export function addCounts(counts: ProxyCounts, others: ProxyCounts): void {
   addEach(counts.retries, others.retries);
   addEach(counts.withheld, others.withheld);
   addEach(counts.turnedAway, others.turnedAway);
+  addEach(counts.overLimit, others.overLimit);
   addSlots(counts.answered, others.answered);
   addSlots(counts.own['not-sent'], others.own['not-sent']);
   addSlots(counts.own.unknown, others.own.unknown);

@@ -14,6 +14,7 @@ const otherValues: Partial<Record<SettingName, string>> = {
   'on-lost-affinity': 'strict',
   'same-site': 'Strict',
   tls: 'dev',
+  'request-id': 'set',
 };
 
 describe('the table of proxy settings', () => {
@@ -52,11 +53,29 @@ describe('the table of proxy settings', () => {
     });
   });
 
+  it('reads the limits of each client address', async () => {
+    const typed = ['--max-requests-per-address=100/s', '--max-connections-per-address=20', '--request-id=trust'];
+    const options = proxyOptions(await parse(typed), [], generateKeyRing(), () => {});
+    expect(options).to.include({ requestsPerAddressMax: 100, connectionsPerAddressMax: 20, requestId: 'trust' });
+  });
+
   for (const [typed, message] of [
     ['--connect-timeout=4', '--connect-timeout "4": expected a time such as 500ms, 2s or 1min, at most 24h.'],
     ['--connect-timeout=25h', '--connect-timeout "25h": expected a time such as 500ms, 2s or 1min, at most 24h.'],
     ['--header-bytes=1', '--header-bytes "1": expected a size from 1KiB to 1MiB, such as 64KiB or 65536.'],
     ['--header-bytes=64kb', '--header-bytes "64kb": expected a size from 1KiB to 1MiB, such as 64KiB or 65536.'],
+    [
+      '--max-requests-per-address=100',
+      '--max-requests-per-address "100": expected a rate such as 100/s, at most 1000000/s, or 0 for no limit.',
+    ],
+    [
+      '--max-requests-per-address=0/s',
+      '--max-requests-per-address "0/s": expected a rate such as 100/s, at most 1000000/s, or 0 for no limit.',
+    ],
+    [
+      '--max-connections-per-address=-1',
+      '--max-connections-per-address: expected a whole number from 0 to 65536, not "-1".',
+    ],
     ['--header-fields=x', '--header-fields: expected a whole number from 8 to 10000.'],
   ] as const) {
     it(`refuses ${typed}`, async () => {

@@ -20,6 +20,7 @@ const onEvent = () => {};
 const now: ProxyOptions = { ...defaultProxyOptions, backends: [a, b], affinity, onEvent };
 const otherKeys = [{ id: 'k2', secret: Buffer.alloc(32, 2) }, ...affinity.keys];
 
+const clients = ['--request-id', '--max-connections-per-address', '--max-requests-per-address'];
 const balance = ['--policy', '--hash-key', '--slow-start'];
 
 /** What differs, the words for live changes, and the words for changes that need a restart. */
@@ -43,7 +44,12 @@ const rows: readonly [
   ],
   ['another weight', { backends: [{ ...a, weight: 3 }, b] }, ['a (http://a:1) weighs 3'], []],
   ['the default weight given explicitly', { backends: [{ ...a, weight: 1 }, b] }, [], []],
-  ['all live ones', live(), [...balance, '--health-*', '--drain', '--trust', '--name-backends', '--access-log'], []],
+  [
+    'all live ones',
+    live(),
+    [...balance, ...clients, '--health-*', '--drain', '--trust', '--name-backends', '--access-log'],
+    [],
+  ],
   ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
   ['no affinity', { affinity: undefined }, ['--affinity'], []],
   ['a pool', { affinity: { ...affinity, pool: 'x', onLost: 'strict' } }, ['--pool', '--on-lost-affinity'], []],
@@ -54,7 +60,8 @@ const rows: readonly [
 function live(): Partial<ProxyOptions> {
   const health = { ...now.health, fall: 9 };
   const choice = { policy: 'random', hashKey: 'header:x', slowStartMs: 1 };
-  return { ...choice, health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+  const clients = { requestId: 'set', connectionsPerAddressMax: 1, requestsPerAddressMax: 1 } as const;
+  return { ...choice, ...clients, health, drainMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
 }
 
 describe('plan of a reload', () => {

@@ -13,6 +13,8 @@ function exchange(method: string, replayable = true): Exchange & { readonly brok
     method,
     path: '/',
     clientAddress: '127.0.0.1',
+    bytesIn: 0,
+    bytesOut: 0,
     secure: false,
     upgrade: false,
     replayable,

@@ -57,6 +57,10 @@ export class HttpAttempt implements UploadListener {
   /** The first connection was stale; this is the only retry on a fresh one. */
   #redialled = false;
   #interims = 0;
+  /** Bytes of the answer's body, or of a tunnel. */
+  bytesOut = 0;
+  /** Bytes from the client through a tunnel. */
+  tunnelBytesIn = 0;
   #unwatch = (): void => {};
   #over = false;
 
@@ -191,6 +195,7 @@ export class HttpAttempt implements UploadListener {
     let begun = false;
     answer.on('data', chunk => {
       begun = true;
+      this.bytesOut += chunk.length;
       this.#timer?.refresh();
       if (!response.write(chunk)) answer.pause();
     });
@@ -220,7 +225,11 @@ export class HttpAttempt implements UploadListener {
     }
     this.#answer = answer;
     clearTimeout(this.#timer);
-    tunnel.open(response, socket, head, whole => this.#settle(whole ? switched : cutOff));
+    tunnel.open(response, socket, head, (whole, bytesIn, bytesOut) => {
+      this.tunnelBytesIn = bytesIn;
+      this.bytesOut = bytesOut;
+      this.#settle(whole ? switched : cutOff);
+    });
   }
 
   #cut(outcome: Outcome): void {

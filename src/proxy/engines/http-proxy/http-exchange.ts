@@ -92,6 +92,14 @@ export class HttpExchange implements Exchange, AttemptClient {
     return this.upload.replayable;
   }
 
+  get bytesIn(): number {
+    return this.upload.bytes + (this.#attempt?.tunnelBytesIn ?? 0);
+  }
+
+  get bytesOut(): number {
+    return this.#attempt?.bytesOut ?? 0;
+  }
+
   get limits(): EngineLimits {
     return this.#wiring.limits;
   }

@@ -55,6 +55,11 @@ export class HttpUpload extends Stream {
     return this.#kept !== undefined;
   }
 
+  /** The bytes that were read for a backend. */
+  get bytes(): number {
+    return this.#keptBytes;
+  }
+
   /** The client has sent the whole body. */
   get complete(): boolean {
     return this.#complete;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection } from '../../exchange.js';
-import { joinTunnel } from '../../tunnel.js';
+import { joinTunnel, type TunnelEnded } from '../../tunnel.js';
 import { buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
@@ -28,6 +28,7 @@ export class Client implements ExchangeClient {
   deadlineMs: number;
   readonly #wire: Wire;
   readonly #onClosed: (client: Client) => void;
+  readonly #onConnectionClosed: ClientConnection['onClosed'];
   readonly #socket: Socket;
   readonly #incoming: Incoming;
   #exchange: WireExchange | undefined;
@@ -45,6 +46,7 @@ export class Client implements ExchangeClient {
   constructor(wire: Wire, connection: ClientConnection, onClosed: (client: Client) => void) {
     this.#wire = wire;
     this.#onClosed = onClosed;
+    this.#onConnectionClosed = connection.onClosed;
     this.way = new ForwardedWay(connection, wire.forwarded, wire.isTrusted);
     this.#incoming = new Incoming(wire.limits);
     this.#socket = this.#reader(connection.socket);
@@ -132,7 +134,7 @@ export class Client implements ExchangeClient {
     this.#reject(408, 'The request body did not arrive in time.', 'unknown');
   }
 
-  becomeTunnel(head: string, backend: Socket, early: Buffer, ended: (whole: boolean) => void): void {
+  becomeTunnel(head: string, backend: Socket, early: Buffer, ended: TunnelEnded): void {
     const client = this.#socket;
     this.#tunnel = true;
     this.deadlineMs = Number.POSITIVE_INFINITY;
@@ -328,6 +330,7 @@ export class Client implements ExchangeClient {
     this.#gone = true;
     this.#wire.deadlines.delete(this);
     this.#onClosed(this);
+    this.#onConnectionClosed?.();
     if (!this.#tunnel) this.#exchange?.attempt?.clientGone();
     this.#exchange = undefined;
   }
