@@ -35,8 +35,12 @@ export interface Exchange {
   header(name: string): string | undefined;
   /** Makes one attempt. Resolves when the answer is complete, or once it is certain that no answer will come. */
   send(backend: Backend, edits: HeaderEdits): Promise<Outcome>;
-  /** Ends an attempt that waits for the answer's head as `broken-off`. No effect once the answer has begun. */
-  breakOff(): void;
+  /**
+   * Ends an attempt whose backend was marked down. While it waits for its connection, it ends as `refused`. While it
+   * waits for the answer's head, it ends as `broken-off`, but only if the request `mayRepeat`. No effect once the
+   * answer has begun.
+   */
+  breakOff(mayRepeat: boolean): void;
   /** Closes both sides of an upgrade's tunnel in order. No effect while there is no tunnel. */
   endTunnel(): void;
   /**
@@ -74,12 +78,14 @@ export type Outcome =
   | { readonly kind: 'answered'; readonly status: number }
   /** The backend received no byte of the request. Any method may be retried on another backend. */
   | { readonly kind: 'refused'; readonly reason: AttemptFailure }
+  /** The proxy could not connect (see `isOwnFailure`). That says nothing about the backend, so it is not retried. */
+  | { readonly kind: 'own-failure'; readonly reason: 'proxy_internal_error' }
   /** Bytes were sent and no answer began. Only a safe or idempotent method may be retried. */
   | { readonly kind: 'broken-off'; readonly reason: AttemptFailure }
   /** The answer began and did not end. It cannot be retried; the client's connection was closed to show that. */
   | { readonly kind: 'cut'; readonly reason: AttemptFailure }
-  /** The client disconnected first, so no answer is needed. */
-  | { readonly kind: 'abandoned' };
+  /** The client disconnected first, or its body was refused with the engine's `own` answer. No answer is needed. */
+  | { readonly kind: 'abandoned'; readonly own?: Pick<EngineAnswer, 'status' | 'text'> };
 
 /** Names from RFC 9209 §2.3 (Proxy-Status error types) where one fits. `marked_down` is ours (see `breakOff`). */
 export type AttemptFailure =
@@ -91,7 +97,45 @@ export type AttemptFailure =
   /** Found before a byte of the request was sent, so the outcome is always `refused`. */
   | 'tls_certificate_error'
   | 'tls_protocol_error'
+  /** Always with the outcome `own-failure`. */
+  | 'proxy_internal_error'
   | 'marked_down';
+
+/** An answer that an engine gave by itself, or a connection that it closed without one. */
+export interface EngineAnswer {
+  /** Undefined: the connection was closed without an answer. */
+  readonly status: number | undefined;
+  readonly cause: EngineAnswerCause;
+  /** Text for people, as the client got it. */
+  readonly text: string;
+  readonly clientAddress: string;
+  readonly secure: boolean;
+  /** Undefined: the method was not received, or not whole. */
+  readonly method: string | undefined;
+  /** The target as received, perhaps incomplete. Undefined: nothing of it was received. */
+  readonly path: string | undefined;
+  /** It ends an exchange, whose outcome reports it too. */
+  readonly inExchange: boolean;
+}
+
+export type EngineAnswerCause =
+  | 'malformed'
+  | 'host'
+  | 'target'
+  | 'framing'
+  | 'method'
+  | 'expectation'
+  | 'target-bytes'
+  | 'header-bytes'
+  | 'header-fields'
+  | 'header-timeout'
+  | 'body-malformed'
+  | 'body-timeout'
+  | 'body-bytes'
+  /** Without an answer: the client closed in the middle of a request head. */
+  | 'client-closed'
+  /** Without an answer: too many connections are open. */
+  | 'connection-limit';
 
 /** An accepted client connection as the frontend (`front/frontend.ts`) hands it over, with any TLS removed. */
 export interface ClientConnection {
@@ -142,6 +186,8 @@ export interface EngineParts {
   readonly forwarded: boolean;
   /** Which reported hops are proxies and not clients. Absent: none is. */
   readonly isTrusted?: IsTrusted;
+  /** Called for each answer that the engine gives by itself, and each connection that it closes without one. */
+  readonly onEngineAnswer?: ((answer: EngineAnswer) => void) | undefined;
 }
 
 export type EngineFactory = (parts: EngineParts) => Engine;

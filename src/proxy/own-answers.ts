@@ -1,8 +1,8 @@
 import type { AttemptFailure, Outcome } from './exchange.js';
 
-/** The proxy's own answer when no backend answered. */
+/** The proxy's own answer when no backend answered, or none was asked (200, 405). */
 export interface OwnAnswer {
-  readonly status: 429 | 502 | 503 | 504;
+  readonly status: 200 | 405 | 429 | 502 | 503 | 504;
   readonly outcome: 'not-sent' | 'unknown';
   readonly reason: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -15,14 +15,17 @@ const retryAfterS = '1';
  * undefined when no backend could be asked. `sent`: a backend may have carried out the request.
  */
 export function buildOwnAnswer(last: Outcome | undefined, sent: boolean): OwnAnswer | undefined {
-  if (last === undefined || last.kind === 'refused') return buildUnavailable(sent);
+  if (last === undefined || last.kind === 'refused') return buildUnavailable('destination_unavailable', sent);
+  if (last.kind === 'own-failure') return buildUnavailable(last.reason, sent);
   return last.kind === 'broken-off' ? buildBrokenOff(last) : undefined;
 }
 
 /** No backend could be asked, or the last one received nothing. `sent`: an earlier one may have received it. */
-function buildUnavailable(sent: boolean): OwnAnswer {
-  const headers = { ...buildProxyStatus('destination_unavailable', sent), 'retry-after': retryAfterS };
-  const reason = 'No server can take this request now; try again in a second.';
+function buildUnavailable(error: 'destination_unavailable' | 'proxy_internal_error', sent: boolean): OwnAnswer {
+  const headers = { ...buildProxyStatus(error, sent), 'retry-after': retryAfterS };
+  const own = error === 'proxy_internal_error';
+  const what = own ? 'This proxy cannot open a connection now' : 'No server can take this request now';
+  const reason = `${what}; try again in a second.`;
   return { status: 503, outcome: sent ? 'unknown' : 'not-sent', reason, headers };
 }
 

@@ -7,6 +7,7 @@ import {
   nothingAdded,
   type Outcome,
 } from './exchange.js';
+import { buildLastHopAnswer, countHop } from './max-forwards.js';
 import { buildOwnAnswer, type OwnAnswer } from './own-answers.js';
 import type { Member } from './pool/member.js';
 import type { BackendPool } from './pool/pool.js';
@@ -62,8 +63,8 @@ export class RequestDispatcher {
   async serve(exchange: Exchange): Promise<void> {
     const { pool, metrics, onServed, nameRequest, refuseOverLimit } = this.#parts;
     const state = new RequestState(exchange, onServed !== undefined, nameRequest?.(exchange));
-    const overLimit = refuseOverLimit?.(exchange);
-    if (overLimit !== undefined) return void this.#refuseAtOnce(state, overLimit);
+    const atOnce = refuseOverLimit?.(exchange) ?? buildLastHopAnswer(exchange);
+    if (atOnce !== undefined) return this.#answerAtOnce(state, atOnce);
     state.binding = this.#readBinding(state);
     if (!exchange.upgrade) this.#inFlight.requests += 1;
     let member = this.#choose(state);
@@ -139,7 +140,8 @@ export class RequestDispatcher {
       this.#parts.metrics.answered(last.status, performance.now() - arrivedMs, tried.at(-1)?.name ?? '');
   }
 
-  #refuseAtOnce(state: RequestState, answer: OwnAnswer): void {
+  /** Answers without a backend. */
+  #answerAtOnce(state: RequestState, answer: OwnAnswer): void {
     this.#refuse(state, answer);
     if (state.trace !== undefined) this.#parts.onServed?.(state.trace.toServedRequest(performance.now()));
   }
@@ -195,7 +197,7 @@ class AttemptEdits implements HeaderEdits {
   constructor(parts: ProxyParts, state: RequestState, member: Member) {
     const { exchange, binding } = state;
     const reason = binding.broken ?? (binding.untold ? 'reborn' : undefined);
-    const request = reason === undefined ? noAffinityHeader : affinityHeaders[reason];
+    const request = countHop(exchange, reason === undefined ? noAffinityHeader : affinityHeaders[reason]);
     this.request = state.requestId === undefined ? request : { ...request, 'x-request-id': state.requestId };
     this.ownCookie = parts.affinity?.cookieName(exchange) ?? '';
     this.#parts = parts;

@@ -1,12 +1,13 @@
-import type { AttemptFailure, Exchange, Outcome } from './exchange.js';
+import type { AttemptFailure, EngineAnswer, Exchange, Outcome } from './exchange.js';
 import type { OwnAnswer } from './own-answers.js';
 import { parseTraceId } from './telemetry/request-id.js';
 
 /** One request from arrival to reply, as the access log gets it. Durations are milliseconds. */
 export interface ServedRequest {
-  readonly method: string;
-  /** The path without the query. All characters but visible ASCII are percent-encoded. */
-  readonly path: string;
+  /** Undefined: it was not received whole. */
+  readonly method: string | undefined;
+  /** The path without the query. All characters but visible ASCII are percent-encoded. Undefined: none was received. */
+  readonly path: string | undefined;
   readonly clientAddress: string;
   readonly secure: boolean;
   /** The status that the client got; undefined: the client left first. */
@@ -27,13 +28,14 @@ export interface ServedRequest {
   readonly traceId: string | undefined;
   readonly host: string | undefined;
   readonly userAgent: string | undefined;
-  /** Body bytes: received from the client, and sent to it. */
-  readonly bytesIn: number;
-  readonly bytesOut: number;
+  /** Body bytes, received from the client and sent to it. Undefined: the request was never whole. */
+  readonly bytesIn: number | undefined;
+  readonly bytesOut: number | undefined;
   /** From arrival to the head of the answer; undefined: no head came. */
   readonly headMs: number | undefined;
   /** From arrival to the end; for an upgrade, to the end of its tunnel. */
-  readonly totalMs: number;
+  /** Undefined: the request was never whole, so its arrival is not known. */
+  readonly totalMs: number | undefined;
 }
 
 export interface Try {
@@ -57,6 +59,8 @@ export class RequestTrace {
   readonly #tries: Try[] = [];
   #headMs: number | undefined;
   #headStatus: number | undefined;
+  /** The engine refused the body. */
+  #engineAnswer: Extract<Outcome, { kind: 'abandoned' }>['own'];
 
   constructor(exchange: Exchange, arrivedMs: number, requestId?: string) {
     this.#exchange = exchange;
@@ -71,6 +75,7 @@ export class RequestTrace {
 
   recordTry(backend: string, outcome: Outcome): void {
     const { kind: ended } = outcome;
+    if (outcome.kind === 'abandoned') this.#engineAnswer = outcome.own;
     this.#tries.push('reason' in outcome ? { backend, ended, reason: outcome.reason } : { backend, ended });
   }
 
@@ -82,12 +87,12 @@ export class RequestTrace {
       path: maskPath(path),
       clientAddress,
       secure,
-      status: this.own?.status ?? this.#headStatus,
+      status: this.own?.status ?? this.#engineAnswer?.status ?? this.#headStatus,
       ended: this.#ended(last),
       backend: last?.backend,
       affinity: this.affinity,
       tries: this.#tries,
-      reason: this.own?.reason,
+      reason: this.own?.reason ?? this.#engineAnswer?.text,
       requestId: this.#requestId,
       traceId: parseTraceId(this.#exchange.header('traceparent')),
       host: maskField(this.#exchange.header('host')),
@@ -100,9 +105,34 @@ export class RequestTrace {
   }
 
   #ended(last: Try | undefined): ServedRequest['ended'] {
-    if (this.own !== undefined) return 'own';
+    if (this.own !== undefined || this.#engineAnswer !== undefined) return 'own';
     return last?.ended === 'answered' || last?.ended === 'cut' ? last.ended : 'abandoned';
   }
+}
+
+/** Describes a request that never became an exchange. */
+export function describeEngineAnswer(answer: EngineAnswer): ServedRequest {
+  const { status, text, clientAddress, secure, method, path } = answer;
+  return {
+    method,
+    path: path === undefined ? undefined : maskPath(path),
+    clientAddress,
+    secure,
+    status,
+    ended: 'own',
+    backend: undefined,
+    affinity: undefined,
+    tries: [],
+    reason: text,
+    requestId: undefined,
+    traceId: undefined,
+    host: undefined,
+    userAgent: undefined,
+    bytesIn: undefined,
+    bytesOut: undefined,
+    headMs: undefined,
+    totalMs: undefined,
+  };
 }
 
 /**

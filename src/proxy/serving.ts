@@ -3,7 +3,7 @@ import { Affinity } from './affinity/affinity.js';
 import { AffinityCookies } from './affinity/affinity-cookie.js';
 import { IssueTimes } from './affinity/issue-times.js';
 import { engines } from './engines/registry.js';
-import type { Engine, Exchange } from './exchange.js';
+import type { Engine, EngineAnswer, Exchange } from './exchange.js';
 import { Frontend } from './front/frontend.js';
 import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
 import { RequestRates } from './limits/address-limits.js';
@@ -14,6 +14,7 @@ import type { BackendPool } from './pool/pool.js';
 import { RequestDispatcher } from './proxy.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey, type RoutingPolicy } from './routing-policy.js';
+import { describeEngineAnswer } from './served-request.js';
 import type { AccessLog } from './telemetry/access-log.js';
 import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
@@ -55,7 +56,8 @@ export class Serving implements TrafficServer {
     const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
     const isTrusted: IsTrusted = address => this.#setup.isTrusted(address);
-    this.#engine = make({ onExchange, limits, backendTls, forwarded, isTrusted });
+    const onEngineAnswer = (answer: EngineAnswer) => this.#recordEngineAnswer(answer);
+    this.#engine = make({ onExchange, onEngineAnswer, limits, backendTls, forwarded, isTrusted });
     this.#front = new Frontend(connection => this.#engine.take(connection), {
       isTrusted,
       tls: options.tls,
@@ -118,6 +120,12 @@ export class Serving implements TrafficServer {
     this.#front.close();
     await this.#engine.close(graceMs);
     await this.#log?.close();
+  }
+
+  /** The line of an exchange is written when the exchange is over. */
+  #recordEngineAnswer(answer: EngineAnswer): void {
+    this.#metrics.engineAnswer(answer);
+    if (!answer.inExchange) this.#log?.write(describeEngineAnswer(answer));
   }
 
   #buildSetup(options: ServingOptions): RoutingSetup {

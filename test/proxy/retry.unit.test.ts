@@ -9,6 +9,7 @@ const over: readonly Outcome[] = [
   { kind: 'answered', status: 503 },
   { kind: 'cut', reason: 'connection_terminated' },
   { kind: 'abandoned' },
+  { kind: 'own-failure', reason: 'proxy_internal_error' },
 ];
 const repeatable = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'];
 const once = ['POST', 'PATCH', 'LOCK', 'CONNECT', 'PURGE', 'get', 'Put', ''];

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
@@ -12,14 +12,22 @@ import { findFlaw, hasBody, parseDestination, type RequestFlaw } from './http-pr
 import { Tunnel } from './http-proxy/tunnel.js';
 
 const nowhere = { target: '/', host: undefined };
-const badTarget: RequestFlaw = { status: 400, reason: 'This request target is not served here.' };
+const badTarget: RequestFlaw = { status: 400, cause: 'target', reason: 'This request target is not served here.' };
 /** Node reads no body after an upgrade, so bytes after the head would be neither body nor tunnel. */
-const bodyOnUpgrade: RequestFlaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
+const bodyOnUpgrade: RequestFlaw = {
+  status: 400,
+  cause: 'framing',
+  reason: 'A request for an upgrade has no body here.',
+};
 /** Stands for a closed connection. */
 const closedConnection = { clientAddress: '', secure: false, trusted: false };
-const noTunnels: RequestFlaw = { status: 501, reason: 'This method is not known here.' };
+const noTunnels: RequestFlaw = { status: 501, cause: 'method', reason: 'This method is not known here.' };
 /** RFC 9110 §10.1.1 */
-const badExpectation: RequestFlaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
+const badExpectation: RequestFlaw = {
+  status: 417,
+  cause: 'expectation',
+  reason: 'The only expectation that is understood is 100-continue.',
+};
 const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_request_error; outcome=not-sent' };
 
 export const httpProxyEngine: EngineFactory = parts => new HttpProxyEngine(parts);
@@ -36,6 +44,8 @@ class HttpProxyEngine implements Engine, Wiring {
   readonly forwarded: boolean;
   readonly isTrusted: IsTrusted | undefined;
   readonly #onExchange: (exchange: Exchange) => void;
+  readonly #onEngineAnswer: EngineParts['onEngineAnswer'];
+  readonly #exchanges = new WeakMap<ServerResponse, HttpExchange>();
   readonly #agents: BackendAgents;
   readonly #proxy = httpProxy.createProxyServer({ selfHandleResponse: true, ignorePath: true, toProxy: true });
   readonly #server: Server;
@@ -44,11 +54,12 @@ class HttpProxyEngine implements Engine, Wiring {
   #closing = false;
   #onEmpty = (): void => {};
 
-  constructor({ onExchange, limits, backendTls, forwarded, isTrusted }: EngineParts) {
+  constructor({ onExchange, onEngineAnswer, limits, backendTls, forwarded, isTrusted }: EngineParts) {
     this.limits = limits;
     this.forwarded = forwarded;
     this.isTrusted = isTrusted;
     this.#onExchange = onExchange;
+    this.#onEngineAnswer = onEngineAnswer;
     this.#agents = new BackendAgents(limits.connectMs, backendTls);
     const checkMs = Math.min(1000, limits.clientHeadMs / 4);
     this.#server = createServer({
@@ -63,12 +74,14 @@ class HttpProxyEngine implements Engine, Wiring {
     });
     const fieldsMax = limits.headerFieldsMax;
     this.#server.maxHeadersCount = 0;
+    // A client that closes its side after its request gets its answer. Node has no type for this property.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, fieldsMax)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
     // CONNECT is refused with 501: a gateway tunnels to no other host. Node by itself would close without an answer.
     this.#server.on('connect', (request, socket, head) => this.#takeUpgrade(request, socket, head, noTunnels));
     this.#server.on('checkExpectation', (request, response) => this.#take(request, response, badExpectation));
-    this.#server.on('clientError', answerBadHead);
+    this.#server.on('clientError', (error, socket) => this.#answerBadBytes(error, socket));
     // The server never listens itself, and it checks for late heads only after this event.
     this.#server.emit('listening');
     // The server answers a late head with 408 first.
@@ -92,7 +105,7 @@ class HttpProxyEngine implements Engine, Wiring {
       if (this.#clients.size === 0) this.#onEmpty();
     });
     this.#server.emit('connection', socket);
-    this.#clients.set(socket, new ClientSocket(connection, () => refuse(socket, malformed, 'not-sent')));
+    this.#clients.set(socket, new ClientSocket(connection, () => this.#refuseEmptyLines(socket)));
   }
 
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'> {
@@ -130,11 +143,34 @@ class HttpProxyEngine implements Engine, Wiring {
     const exchange = new HttpExchange(this, request, response, to ?? nowhere, tunnel);
     // `closeIdleConnections` ran only once, at `close`. A connection that becomes idle later is closed here.
     response.on('close', () => this.#closing && setImmediate(() => this.#server.closeIdleConnections()));
-    if (flaw !== undefined) exchange.refuse(flaw.status, flaw.reason, badRequest);
-    else if (response.socket !== null) this.#onExchange(exchange);
+    this.#exchanges.set(response, exchange);
+    if (flaw !== undefined) {
+      this.report(flaw, request, false);
+      exchange.refuse(flaw.status, flaw.reason, badRequest);
+    } else if (response.socket !== null) this.#onExchange(exchange);
     // A pipelined request is served after the answer before it. The two must not run in parallel (RFC 9112 §9.3.2). If
     // the client leaves, a request that never began needs no clean-up.
     else response.once('socket', () => this.#onExchange(exchange));
+  }
+
+  report(flaw: RequestFlaw, request: Pick<IncomingMessage, 'method' | 'url' | 'socket'>, inExchange: boolean): void {
+    const { status, cause = 'malformed', reason: text } = flaw;
+    const { clientAddress, secure } = this.of(request.socket);
+    const { method, url: path } = request;
+    this.#onEngineAnswer?.({ status, cause, text, clientAddress, secure, method, path, inExchange });
+  }
+
+  /** Reports the answer to bytes that never became a request, or that break a body. */
+  #answerBadBytes(error: Error, socket: Duplex): void {
+    const before = responseOn(socket);
+    const flaw = answerBadHead(error, socket);
+    if (flaw === undefined || !(socket instanceof Socket)) return;
+    if (before !== undefined) this.#exchanges.get(before)?.bodyRefused(flaw);
+    this.report(flaw, before?.req ?? { method: undefined, url: undefined, socket }, before !== undefined);
+  }
+
+  #refuseEmptyLines(socket: Socket): void {
+    this.report(refuse(socket, malformed, 'not-sent'), { method: undefined, url: undefined, socket }, false);
   }
 
   #closeLate(headMs: number): void {
@@ -172,15 +208,23 @@ function targetOf(url: URL): { protocol: string; host: string; port: number } {
   return target;
 }
 
-const answers: Record<string, { readonly line: string; readonly reason: string }> = {
-  HPE_HEADER_OVERFLOW: { line: '431 Request Header Fields Too Large', reason: 'The request head is too long.' },
-  ERR_HTTP_REQUEST_TIMEOUT: { line: '408 Request Timeout', reason: 'The request head did not arrive in time.' },
+const malformed: RequestFlaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
+const malformedBody: RequestFlaw = { ...malformed, cause: 'body-malformed' };
+const targetTooLong: RequestFlaw = { status: 414, cause: 'target-bytes', reason: 'The request target is too long.' };
+const answers: Record<string, RequestFlaw> = {
+  HPE_HEADER_OVERFLOW: { status: 431, cause: 'header-bytes', reason: 'The request head is too long.' },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    cause: 'header-timeout',
+    reason: 'The request head did not arrive in time.',
+  },
 };
-const targetTooLong = { line: '414 URI Too Long', reason: 'The request target is too long.' };
-const malformed = { line: '400 Bad Request', reason: 'This is not well-formed HTTP/1.1.' };
 
-/** Answers bytes that never became a request, and closes: the next request's beginning is unknown. */
-function answerBadHead(error: Error, socket: Duplex): void {
+/**
+ * Answers bytes that never became a request, and closes: the next request's beginning is unknown. Returns the answer;
+ * undefined: there is none.
+ */
+function answerBadHead(error: Error, socket: Duplex): RequestFlaw | undefined {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const before = responseOn(socket);
   // After a reset no answer can be sent.
@@ -189,8 +233,9 @@ function answerBadHead(error: Error, socket: Duplex): void {
   // A second head must not be written into the middle of an answer.
   else if (before?.headersSent) socket.destroy();
   // The body is malformed, and the request may have been forwarded in part.
-  else if (before !== undefined) refuse(socket, malformed, 'unknown');
-  else refuse(socket, isInTarget(code, error) ? targetTooLong : (answers[code] ?? malformed), 'not-sent');
+  else if (before !== undefined) return refuse(socket, malformedBody, 'unknown');
+  else return refuse(socket, isInTarget(code, error) ? targetTooLong : (answers[code] ?? malformed), 'not-sent');
+  return undefined;
 }
 
 /** Returns the response that is being written on a connection; Node keeps it on the socket. */
@@ -206,15 +251,17 @@ function endAfter(response: ServerResponse, socket: Duplex): void {
   response.once('finish', () => socket.end(() => socket.destroy()));
 }
 
-function refuse(socket: Duplex, { line, reason }: typeof malformed, outcome: 'not-sent' | 'unknown'): void {
+function refuse(socket: Duplex, flaw: RequestFlaw, outcome: 'not-sent' | 'unknown'): RequestFlaw {
+  const { status, reason } = flaw;
   const head = [
-    `HTTP/1.1 ${line}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'content-type: text/plain; charset=utf-8',
     `content-length: ${reason.length + 1}`,
     `proxy-status: holdfast; error=http_request_error; outcome=${outcome}`,
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${reason}\n`, () => socket.destroy());
+  return flaw;
 }
 
 /** Whether the head is too long and its first line alone takes half of it. */

@@ -8,6 +8,7 @@ import { type Wire, Writes } from './wire/wire.js';
 
 /** Limits memory in a flood of connections: any more are closed at once. */
 const connectionsMax = 65_536;
+const tooManyConnections = { status: undefined, cause: 'connection-limit', text: 'Too many connections.' } as const;
 
 export const wireEngine: EngineFactory = parts => new WireEngine(parts);
 
@@ -20,6 +21,7 @@ export const wireEngine: EngineFactory = parts => new WireEngine(parts);
  */
 class WireEngine implements Engine, Wire {
   readonly onExchange: (exchange: Exchange) => void;
+  readonly onEngineAnswer: EngineParts['onEngineAnswer'];
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
   readonly isTrusted: IsTrusted | undefined;
@@ -35,9 +37,10 @@ class WireEngine implements Engine, Wire {
     if (this.#clients.size === 0) this.#onEmpty();
   };
 
-  constructor({ onExchange, limits, backendTls, forwarded, isTrusted }: EngineParts) {
+  constructor({ onExchange, onEngineAnswer, limits, backendTls, forwarded, isTrusted }: EngineParts) {
     const { connectMs, responseHeadMs, idleBodyMs, clientHeadMs } = limits;
     this.onExchange = onExchange;
+    this.onEngineAnswer = onEngineAnswer;
     this.limits = limits;
     this.forwarded = forwarded;
     this.isTrusted = isTrusted;
@@ -54,8 +57,15 @@ class WireEngine implements Engine, Wire {
   }
 
   take(connection: ClientConnection): void {
-    if (this.#closing || this.#clients.size >= connectionsMax) return void connection.socket.destroy();
+    if (this.#closing) return void connection.socket.destroy();
+    if (this.#clients.size >= connectionsMax) return void this.#turnAway(connection);
     this.#clients.add(new Client(this, connection, this.#forget));
+  }
+
+  #turnAway({ socket, clientAddress, secure }: ClientConnection): void {
+    socket.destroy();
+    const unread = { method: undefined, path: undefined, inExchange: false };
+    this.onEngineAnswer?.({ ...tooManyConnections, clientAddress, secure, ...unread });
   }
 
   async close(graceMs: number): Promise<void> {

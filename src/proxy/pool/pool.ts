@@ -141,9 +141,9 @@ export class BackendPool {
 
   /**
    * Marks a backend as down. It is unknown how long a server that stopped answering will stay so. Exchanges that wait
-   * for an answer's head are released if they may be retried. A hung server then costs its users the time of detection,
-   * not the 30 s of the head time-out. A POST goes on waiting: it may still be answered, and no other backend may carry
-   * it out.
+   * for a connection are released, because nothing was sent. Those that wait for an answer's head are released if they
+   * may be retried. A hung server then costs its users the time of detection, not the 30 s of the head time-out. A POST
+   * that was sent goes on waiting: it may still be answered, and no other backend may carry it out.
    */
   down(member: Member, reason: string): void {
     member.down(reason);
@@ -155,7 +155,7 @@ export class BackendPool {
     const outcome: Outcome = { kind: 'broken-off', reason: 'marked_down' };
     for (const exchange of [...member.inFlight]) {
       const { method, replayable } = exchange;
-      if (mayRetry({ method, outcome, triesMade: 1, replayable })) exchange.breakOff();
+      exchange.breakOff(mayRetry({ method, outcome, triesMade: 1, replayable }));
     }
   }
 
@@ -240,5 +240,6 @@ function isFailure(outcome: Outcome): boolean {
 
 /** Whether the outcome looks like a process that has just died. */
 function isConnectionLost(outcome: Outcome): boolean {
-  return outcome.kind === 'refused' || (outcome.kind === 'broken-off' && outcome.reason === 'connection_terminated');
+  if (outcome.kind === 'refused') return outcome.reason !== 'marked_down';
+  return outcome.kind === 'broken-off' && outcome.reason === 'connection_terminated';
 }

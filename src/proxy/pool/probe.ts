@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { type BackendTls, buildBackendTlsOptions, classifyTlsFailure, hostOf } from '../backend-tls.js';
 import type { HealthOptions } from '../options.js';
+import { isShortage } from '../own-failure.js';
 
 export interface ProbeResult {
   readonly ok: boolean;
@@ -12,9 +13,6 @@ export interface ProbeResult {
   /** This machine could not send the probe. That says nothing about the backend. */
   readonly unasked?: true;
 }
-
-/** Errors for too few file descriptors, ports or too little memory. */
-const shortageCodes: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 
 /** The limit for reading a health check's body. */
 const bodyBytesMax = 16 * 1024;
@@ -39,7 +37,7 @@ export async function probe(
     return await ask(new URL(path, url), abort.signal, backendTls);
   } catch (error) {
     const reason = late ? `no answer within ${timeoutMs} ms` : reasonOf(error);
-    return { ok: false, reason, incarnation: undefined, ...(shortageCodes.has(reason) ? { unasked: true } : {}) };
+    return { ok: false, reason, incarnation: undefined, ...(isShortage(error) ? { unasked: true } : {}) };
   } finally {
     clearTimeout(timer);
   }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { BackendState, BackendView } from '../backends.js';
-import type { Outcome } from '../exchange.js';
+import type { EngineAnswer, EngineAnswerCause, Outcome } from '../exchange.js';
 import type { TurnedAway } from '../front/frontend.js';
 import {
   addCounts,
@@ -9,6 +9,7 @@ import {
   count,
   createCounts,
   DurationHistogram,
+  engineAnswerStatuses,
   type ProxyCounts,
   sum,
 } from './proxy-counts.js';
@@ -74,6 +75,12 @@ export class ProxyMetrics {
     this.#counter('requests_over_limit_total', 'Requests that exceeded a limit of their client.', ['reason'], () =>
       labelSamples(overLimit, 'reason'),
     );
+    this.#counter(
+      'engine_answers_total',
+      'Requests that were malformed, late or too large, answered before a backend; status "none": closed without an answer.',
+      ['status', 'reason'],
+      () => listEngineAnswers(this.counts),
+    );
     this.#counter('attempts_total', 'Attempts on a backend, by outcome.', ['backend', 'outcome'], () =>
       [...attempts].flatMap(([backend, counts]) => labelSamples(counts, 'outcome', { backend })),
     );
@@ -106,6 +113,12 @@ export class ProxyMetrics {
 
   overLimit(reason: keyof ProxyCounts['overLimit']): void {
     this.counts.overLimit[reason] += 1;
+  }
+
+  /** Counts it as an own answer too. */
+  engineAnswer({ status, cause, inExchange }: EngineAnswer): void {
+    this.counts.engineAnswers[cause] += 1;
+    if (status !== undefined) this.refusedAnswer(status, inExchange ? 'unknown' : 'not-sent');
   }
 
   /** Counts a backend's answer; the time is from the request's arrival to the answer's end. */
@@ -235,6 +248,14 @@ function buildStatusSamples(counts: Float64Array, labels: Record<string, string>
   return [...counts.entries()]
     .filter(([, value]) => value > 0)
     .map(([status, value]) => [{ status, ...labels }, value]);
+}
+
+function listEngineAnswers({ engineAnswers }: ProxyCounts): Sample[] {
+  const samples: Sample[] = [];
+  let cause: EngineAnswerCause;
+  for (cause in engineAnswers)
+    samples.push([{ status: engineAnswerStatuses[cause], reason: cause }, engineAnswers[cause]]);
+  return samples;
 }
 
 function labelSamples(counts: Record<string, number>, label: string, labels: Record<string, string> = {}): Sample[] {

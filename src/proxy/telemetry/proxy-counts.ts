@@ -1,4 +1,4 @@
-import type { Outcome } from '../exchange.js';
+import type { EngineAnswerCause, Outcome } from '../exchange.js';
 import type { TurnedAway } from '../front/frontend.js';
 
 /** Statuses are three digits (RFC 9110 §15); anything else is counted as 0. */
@@ -18,7 +18,14 @@ const affinityZero = {
   draining: 0,
 };
 type AttemptCounts = Record<Outcome['kind'], number>;
-const attemptZero: AttemptCounts = { answered: 0, refused: 0, 'broken-off': 0, cut: 0, abandoned: 0 };
+const attemptZero: AttemptCounts = {
+  answered: 0,
+  refused: 0,
+  'own-failure': 0,
+  'broken-off': 0,
+  cut: 0,
+  abandoned: 0,
+};
 const answerZero = { answers: 0, seconds: 0 };
 const retryZero = { refused: 0, 'broken-off': 0 };
 const withheldZero = { timeout: 0 };
@@ -32,6 +39,25 @@ const turnedAwayZero: Record<TurnedAway, number> = {
   'tls-handshake-late': 0,
 };
 
+/** Each cause has one status; `none`: the connection is closed without an answer. */
+export const engineAnswerStatuses: Readonly<Record<EngineAnswerCause, string>> = {
+  malformed: '400',
+  host: '400',
+  target: '400',
+  framing: '400',
+  'body-malformed': '400',
+  'header-timeout': '408',
+  'body-timeout': '408',
+  'body-bytes': '413',
+  'target-bytes': '414',
+  expectation: '417',
+  'header-bytes': '431',
+  'header-fields': '431',
+  method: '501',
+  'client-closed': 'none',
+  'connection-limit': 'none',
+};
+
 /** All counts, as plain data that can be sent to another process. */
 export interface ProxyCounts {
   readonly affinity: typeof affinityZero;
@@ -42,6 +68,7 @@ export interface ProxyCounts {
   readonly withheld: typeof withheldZero;
   readonly turnedAway: typeof turnedAwayZero;
   readonly overLimit: typeof overLimitZero;
+  readonly engineAnswers: Record<EngineAnswerCause, number>;
   /** Indexed by status. */
   readonly answered: Float64Array;
   readonly own: Readonly<Record<'not-sent' | 'unknown', Float64Array>>;
@@ -59,11 +86,18 @@ export function createCounts(durations: DurationCounts): ProxyCounts {
     withheld: { ...withheldZero },
     turnedAway: { ...turnedAwayZero },
     overLimit: { ...overLimitZero },
+    engineAnswers: setToZero(engineAnswerStatuses),
     answered: new Float64Array(statusEnd),
     own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
     durations,
     vitals: { ...noVitals },
   };
+}
+
+function setToZero<Name extends string>(names: Readonly<Record<Name, unknown>>): Record<Name, number> {
+  const counts = {} as Record<Name, number>;
+  for (const name in names) counts[name] = 0;
+  return counts;
 }
 
 export function addCounts(counts: ProxyCounts, others: ProxyCounts): void {
@@ -74,6 +108,7 @@ export function addCounts(counts: ProxyCounts, others: ProxyCounts): void {
   addEach(counts.withheld, others.withheld);
   addEach(counts.turnedAway, others.turnedAway);
   addEach(counts.overLimit, others.overLimit);
+  addEach(counts.engineAnswers, others.engineAnswers);
   addSlots(counts.answered, others.answered);
   addSlots(counts.own['not-sent'], others.own['not-sent']);
   addSlots(counts.own.unknown, others.own.unknown);

@@ -112,7 +112,7 @@ export function itCarriesBodies(make: EngineFactory): void {
           const socket = connect(Number(port), hostname);
           socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
           await arrived(1);
-          socket.destroy();
+          socket.resetAndDestroy();
           expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
           expect(exchanges).to.have.length(1);
         },

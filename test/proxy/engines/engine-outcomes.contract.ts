@@ -1,9 +1,12 @@
-import type { RequestListener } from 'node:http';
+import { Agent, type RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import type { EngineFactory, Outcome } from '#src/proxy/exchange.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { ask, raw } from '../ask.js';
+import { countConnecting, withSilentListener } from '../silent-listener.js';
 import { deadUrl, startToy, withTcp, withToys } from '../toy-backend.js';
+import { withoutDescriptors } from '../without-descriptors.js';
 import { throughWith, withEngine } from './with-engine.js';
 
 /** Tests how attempts end, and what may be sent again. */
@@ -38,6 +41,23 @@ export function itReportsOutcomes(make: EngineFactory): void {
         await alive.stop();
       }
     });
+
+    it('own-failure: this machine has no descriptor for a connection, and another backend is not tried', () =>
+      withToys([(_, response) => response.setHeader('connection', 'close').end('ok')], async ({ url: backend }) => {
+        await withEngine(make, [backend], async ({ url, settled }) => {
+          const agent = new Agent({ keepAlive: true });
+          expect((await ask(url, '/', { agent })).text).to.equal('ok');
+          await withoutDescriptors(async () => {
+            await ask(url, '/', { agent });
+            await ask(url, '/', { agent, method: 'POST', body: 'x' });
+          });
+          expect((await ask(url, '/', { agent })).text).to.equal('ok');
+          const failed: Outcome = { kind: 'own-failure', reason: 'proxy_internal_error' };
+          const answered: Outcome = { kind: 'answered', status: 200 };
+          expect(await settled(4)).to.deep.equal([answered, failed, failed, answered]);
+          agent.destroy();
+        });
+      }));
 
     it('refused by all: the proxy sends its own answer with its headers', async () => {
       await withEngine(make, [await deadUrl()], async ({ url }) => {
@@ -96,28 +116,65 @@ export function itReportsOutcomes(make: EngineFactory): void {
           }),
       ));
 
-    it('broken-off: breakOff works only while the head is awaited', () =>
-      withTcp(
+    it('broken-off: breakOff works only while the head is awaited', () => {
+      let sent = false;
+      return withTcp(
         (socket, nth) =>
           socket.once('data', () => {
+            sent = true;
             if (nth === 2) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab');
           }),
         url =>
           withEngine(make, [url, url], async engine => {
             const answer = ask(engine.url, '/');
             const [exchange] = await engine.arrived(1);
-            exchange?.breakOff();
+            expect(await waitUntil(async () => sent, 1000)).to.equal(true);
+            exchange?.breakOff(false);
+            expect(engine.outcomes).to.deep.equal([]);
+            exchange?.breakOff(true);
             expect(await engine.settled(1)).to.deep.equal([{ kind: 'broken-off', reason: 'marked_down' }]);
             const failed = answer.then(
               () => 'whole',
               () => 'cut',
             );
             await new Promise(resolve => setTimeout(resolve, 50));
-            exchange?.breakOff();
+            exchange?.breakOff(true);
             expect(engine.outcomes).to.have.length(1);
             await engine.close(0);
             expect(await failed).to.equal('cut');
           }),
+      );
+    });
+
+    it('refused: breakOff releases any method while the connection is not established', () =>
+      withSilentListener(silent =>
+        withToys([(request, response) => request.pipe(response)], async alive => {
+          await withEngine(make, [silent, alive.url], async engine => {
+            const answer = ask(engine.url, '/', { method: 'POST', body: 'all of it' });
+            const [exchange] = await engine.arrived(1);
+            exchange?.breakOff(false);
+            expect((await answer).text).to.equal('all of it');
+            expect(await engine.settled(2)).to.deep.equal([
+              { kind: 'refused', reason: 'marked_down' },
+              { kind: 'answered', status: 200 },
+            ]);
+            expect(await waitUntil(async () => countConnecting() === 0, 1000)).to.equal(true);
+          });
+        }),
+      ));
+
+    it('abandoned: the client left, and the connection to the backend is given up', () =>
+      withSilentListener(silent =>
+        withEngine(make, [silent], async engine => {
+          const { hostname, port } = new URL(engine.url);
+          const client = connect(Number(port), hostname);
+          client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+          await engine.arrived(1);
+          expect(await waitUntil(async () => countConnecting() === 1, 1000)).to.equal(true);
+          client.resetAndDestroy();
+          expect(await engine.settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+          expect(await waitUntil(async () => countConnecting() === 0, 1000)).to.equal(true);
+        }),
       ));
 
     it('cut: the answer began and broke, and the client sees it', () =>
@@ -195,7 +252,7 @@ export function itReportsOutcomes(make: EngineFactory): void {
             const client = connect(Number(port), hostname);
             client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
             await engine.arrived(1);
-            client.destroy();
+            client.resetAndDestroy();
             expect(await engine.settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
             await gone;
           }),

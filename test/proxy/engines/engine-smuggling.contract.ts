@@ -1,8 +1,10 @@
+import { connect } from 'node:net';
 import { expect } from 'chai';
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import { raw } from '../ask.js';
 import { answerOk, type Recorder, withRecorder } from '../recording-backend.js';
 import { copies, type Shortfalls } from '../shortfalls.js';
+import { withTcp } from '../toy-backend.js';
 import { badBodies, badHeads, oddRequests, type Row, type Seen } from './smuggling-rows.js';
 import { type SeenRequest, valuesOf } from './strict-requests.js';
 import { type RunningEngine, withEngine } from './with-engine.js';
@@ -66,12 +68,51 @@ export function itForwardsNothingAmbiguous(make: EngineFactory, shortfalls: Shor
       const { seen } = await bench.send('GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\nUser-Agent: b\r\n\r\n');
       expect(valuesOf(seen[0]?.fields ?? [], 'user-agent').join(', ')).to.equal('a, b');
     });
+    for (const size of ['80000000', 'ffffffff', '100000005'])
+      it(`forwards no chunk size of 0x${size}: the data is put into smaller chunks, or refused`, () =>
+        forwardsNoLargeChunk(make, size));
     for (const [what, [bytes, seen]] of Object.entries(oddRequests)) {
       shortfalls.it(what, `${seen.mayRefuse ? 'refused, or ' : ''}read in its only meaning: ${what}`, () =>
         readsInOneWay(bench, bytes, seen),
       );
     }
   });
+}
+
+/** A backend or a client that counts in 32 bits would read another size. */
+async function forwardsNoLargeChunk(make: EngineFactory, size: string): Promise<void> {
+  const chunked = `Transfer-Encoding: chunked\r\n\r\n${size}\r\nabcde`;
+  let byBackend = '';
+  await withTcp(
+    socket =>
+      socket.on('data', data => {
+        byBackend += data.toString('latin1');
+        if (/^GET/.test(byBackend) || byBackend.endsWith('abcde\r\n')) socket.write(`HTTP/1.1 200 OK\r\n${chunked}`);
+      }),
+    backend =>
+      withEngine(make, [backend], async ({ url }) => {
+        const asks = ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', `POST / HTTP/1.1\r\nHost: x\r\n${chunked}`];
+        for (const bytes of asks) {
+          byBackend = '';
+          const byClient = await firstPart(url, bytes);
+          expect(byClient).to.match(/^HTTP\/1\.1 (?:200|400|502) /);
+          for (const seen of [byBackend, byClient]) expect(seen).to.not.match(new RegExp(`\\r\\n0*${size}\\r\\n`, 'i'));
+        }
+      }),
+  );
+}
+
+/** Returns what comes back up to the data of the test, or up to the end. */
+async function firstPart(url: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.write(bytes);
+  let received = '';
+  for await (const data of socket) {
+    received += data;
+    if (received.includes('abcde') || received.includes('no backend answered')) break;
+  }
+  return received;
 }
 
 async function send(recorder: Recorder, engine: RunningEngine, bytes: string): ReturnType<Bench['send']> {

@@ -1,9 +1,11 @@
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import type { Shortfalls } from '../shortfalls.js';
+import { itReportsItsAnswers } from './engine-answers.contract.js';
 import { itCarriesBodies } from './engine-bodies.contract.js';
 import { itTellsOfClients } from './engine-clients.contract.js';
 import { itKeepsAnswersApart } from './engine-desync.contract.js';
 import { itAppliesBackPressure } from './engine-flow.contract.js';
+import { itAnswersHalfClosedClients } from './engine-half-close.contract.js';
 import { itCarriesHeads } from './engine-heads.contract.js';
 import { itKeepsLimits } from './engine-limits.contract.js';
 import { itReportsOutcomes } from './engine-outcomes.contract.js';
@@ -18,6 +20,8 @@ export function itIsAnEngine(make: EngineFactory, shortfalls: Shortfalls): void 
   itCarriesBodies(make);
   itAppliesBackPressure(make);
   itReportsOutcomes(make);
+  itReportsItsAnswers(make);
+  itAnswersHalfClosedClients(make);
   itKeepsLimits(make);
   itEnforcesWaits(make);
   itReleasesMemory(make);

@@ -243,6 +243,8 @@ export const oddRequests: Readonly<Record<string, readonly [bytes: string, seen:
   'chunked with a capital': [coding('Transfer-Encoding: Chunked'), { line: 'POST /', body: '' }],
   'chunked in capitals': [coding('TRANSFER-ENCODING: CHUNKED'), { line: 'POST /', body: '' }],
   'a tab before chunked': [coding('Transfer-Encoding:\tchunked'), { line: 'POST /', body: '' }],
+  'a space behind chunked': [coding('Transfer-Encoding: chunked '), { line: 'POST /', body: '' }],
+  'spaces around chunked': [coding('Transfer-Encoding:   chunked   '), { line: 'POST /', body: '' }],
   'a space and a tab behind chunked': [
     coding('Transfer-Encoding: chunked \t'),
     { line: 'POST /', body: '', mayRefuse: true },

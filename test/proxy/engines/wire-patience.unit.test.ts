@@ -1,5 +1,6 @@
 /** Cases that Node's own client and server cannot handle reliably, so the http-proxy engine is not tested for them. */
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
 import { expect } from 'chai';
@@ -8,6 +9,7 @@ import { Reads } from '#src/proxy/engines/wire/reads.js';
 import { Upstreams } from '#src/proxy/engines/wire/upstream.js';
 import { wireEngine as make } from '#src/proxy/engines/wire.js';
 import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
+import { raw } from '../ask.js';
 import { urlOf, withTcp } from '../toy-backend.js';
 import { connectTo, post } from './engine-patience.contract.js';
 import { withEngine } from './with-engine.js';
@@ -69,6 +71,74 @@ describe('engine wire: patience', () => {
         keep();
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
         expect(upstreams.take(url, false)).to.not.equal(kept);
+        upstreams.close();
+        deadlines.close();
+      },
+    ));
+
+  it('returns 400 for more than four empty lines before a request, however they arrive', () =>
+    withEngine(make, [], async ({ url, exchanges, engineAnswers }) => {
+      const get = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+      expect(await raw(url, '\r\n'.repeat(4) + get)).to.match(/^HTTP\/1\.1 502 /);
+      expect(exchanges).to.have.length(1);
+      expect(await raw(url, '\r\n'.repeat(5) + get)).to.match(/^HTTP\/1\.1 400 /);
+      const client = connectTo(url);
+      client.setNoDelay(true);
+      const answer = text(client);
+      for (const byte of '\r\n'.repeat(5)) await new Promise(resolve => client.write(byte, resolve));
+      expect(await answer).to.match(/^HTTP\/1\.1 400 [\s\S]*Too many empty lines/);
+      client.destroy();
+      expect(exchanges).to.have.length(1);
+      expect(engineAnswers.map(({ cause }) => cause)).to.deep.equal(['malformed', 'malformed']);
+    }));
+
+  it('does not extend the time of a head for empty lines', () =>
+    withEngine(
+      make,
+      [],
+      async ({ url }) => {
+        const client = connectTo(url);
+        const closed = text(client);
+        const began = performance.now();
+        const halves = setInterval(() => client.write(client.bytesWritten % 2 === 0 ? '\r' : '\n'), 90);
+        await closed;
+        clearInterval(halves);
+        client.destroy();
+        // Without the rule each half that comes in time would begin the time anew: 7 × 90 ms.
+        expect(performance.now() - began).to.be.lessThan(500);
+      },
+      { limits: { clientHeadMs: 200 } },
+    ));
+
+  it('keeps an idle connection after the empty line that follows a body', () =>
+    withEngine(
+      make,
+      [],
+      async ({ url, arrived }) => {
+        const client = connectTo(url);
+        client.write(`${post(4)}body\r\n`);
+        await once(client, 'data');
+        await sleep(300);
+        client.write('GET /next HTTP/1.1\r\nHost: x\r\n\r\n');
+        const [, second] = await arrived(2);
+        expect(second?.path).to.equal('/next');
+        client.destroy();
+      },
+      { limits: { clientHeadMs: 100 } },
+    ));
+
+  it('keeps a reserve of idle connections for long, and those of a burst for a short time', () =>
+    withTcp(
+      () => {},
+      async url => {
+        const deadlines = new Deadlines(1_000);
+        const upstreams = new Upstreams(deadlines, new Reads(), 1_000, undefined);
+        const burst = Array.from({ length: 40 }, () => upstreams.dial(url));
+        await Promise.all(burst.map(({ socket }) => once(socket, 'connect')));
+        for (const upstream of burst) upstreams.putBack(url, upstream, undefined);
+        const keptMs = burst.map(({ deadlineMs }) => deadlineMs - performance.now());
+        expect(Math.min(...keptMs.slice(0, 32))).to.be.within(50_000, 60_000);
+        expect(Math.max(...keptMs.slice(32))).to.be.within(4_000, 6_000);
         upstreams.close();
         deadlines.close();
       },

@@ -15,6 +15,8 @@ const next = 'GET /next HTTP/1.1\r\nHost: x\r\n\r\n';
 /** Messages whose meaning depends on a few bytes that a split can separate. */
 const tornRequests: Readonly<Record<string, string>> = {
   'empty lines before and between requests': `\r\n\r\n${next}\r\n\r\n\r\n${next}`,
+  'as many empty lines as are ignored': `${'\r\n'.repeat(4)}${next}${'\r\n'.repeat(4)}${next}`,
+  'one empty line too many': `${next}${'\r\n'.repeat(5)}${next}`,
   'a CR alone before a request': `\r${next}`,
   'a head in two spellings of its fields':
     'POST / HTTP/1.1\r\nHOST:x\r\ncontent-LENGTH:\t2 \r\nCookie:a=1\r\ncookie:b\r\n\r\nok',
@@ -58,6 +60,13 @@ describe('wire: bytes split anywhere', () => {
       for (const [what, bytes] of Object.entries(answers)) meansTheSame(readAnswer(how), what, bytes);
     });
   }
+
+  it('are a chunk size below 2^31, and no larger one', () => {
+    const read = (size: string) =>
+      makeRequestBody({ chunked: true, length: -1 }).read(Buffer.from(`${size}\r\nab`), 0, []);
+    for (const size of ['7fffffff', '00007fffffff', '7FFFFFFF']) expect(read(size), size).to.equal(size.length + 4);
+    for (const size of ['80000000', 'ffffffff', '100000000', 'fffffffff']) expect(read(size), size).to.equal(-1);
+  });
 
   it('mean the same in the fast path as in the general one', () => {
     let heads = 0;

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { BackendTls } from '#src/proxy/backend-tls.js';
 import type { Backend } from '#src/proxy/backends.js';
-import type { EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
+import type { EngineAnswer, EngineFactory, EngineLimits, Exchange, HeaderEdits, Outcome } from '#src/proxy/exchange.js';
 import { Frontend, type FrontSettings } from '#src/proxy/front/frontend.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 import { buildTrustList } from '#src/proxy/headers/trusted-peers.js';
@@ -13,6 +13,8 @@ export const noEdits: HeaderEdits = { request: {}, ownCookie: '', onAnswer: () =
 export interface RunningEngine {
   readonly url: string;
   readonly outcomes: Outcome[];
+  /** The answers of the engine itself. */
+  readonly engineAnswers: EngineAnswer[];
   /** Resolves when `count` attempts are over. */
   settled(count: number): Promise<Outcome[]>;
   /** The exchanges in order of arrival. */
@@ -35,6 +37,7 @@ export async function withEngine(
 ): Promise<void> {
   const outcomes: Outcome[] = [];
   const exchanges: Exchange[] = [];
+  const engineAnswers: EngineAnswer[] = [];
   const waiting: (() => void)[] = [];
   const told = (): void => {
     for (const look of waiting) look();
@@ -52,12 +55,14 @@ export async function withEngine(
       const outcome = await exchange.send(backendAt(url), edits);
       outcomes.push(outcome);
       told();
+      if (outcome.kind === 'own-failure') break;
       if (outcome.kind !== 'refused' && outcome.kind !== 'broken-off') return;
     }
     exchange.refuse(502, 'no backend answered', { 'x-own': 'yes' });
   };
   const engine = make({
     onExchange: exchange => void serve(exchange),
+    onEngineAnswer: answer => engineAnswers.push(answer),
     limits: { ...defaultProxyOptions.limits, ...limits },
     backendTls,
     forwarded,
@@ -78,6 +83,7 @@ export async function withEngine(
       reloadTls: pair => front.reloadTls(pair),
       outcomes,
       exchanges,
+      engineAnswers,
       settled: count => until(outcomes, count),
       arrived: count => until(exchanges, count),
       close,

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { ProxyOptions } from '#src/proxy/options.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { cookieOf, raw } from '../ask.js';
 import { connectTo } from '../engines/engine-patience.contract.js';
 import { deadUrl, type Toy, withToys } from '../toy-backend.js';
@@ -126,7 +127,7 @@ describe('access log', () => {
       const [left] = await logged([silent], async proxy => {
         const asked = get(`${proxy.url}/left`).on('error', () => {});
         while (silent.seen.length === 0) await proxy.admin('GET', '/backends');
-        asked.destroy();
+        asked.socket?.resetAndDestroy();
         while (!(await proxy.admin('GET', '/metrics')).text.includes('outcome="abandoned"} 1'));
       });
       expect(left).to.include({ ended: 'abandoned', path: '/left' });
@@ -152,7 +153,47 @@ describe('access log', () => {
         const passed = targets.filter((_, index) => answers[index] === '200');
         expect(passed.length).to.be.least(4);
         const told = passed.map(target => target.replace(/[\u0080-\u00ff]/g, c => `%${c.charCodeAt(0).toString(16)}`));
-        expect(lines.map(line => String(line.path).toLowerCase())).to.deep.equal(told.map(text => text.toLowerCase()));
+        expect(lines).to.have.lengthOf(targets.length);
+        const served = lines.filter(({ ended }) => ended === 'answered');
+        expect(served.map(line => String(line.path).toLowerCase())).to.deep.equal(told.map(text => text.toLowerCase()));
+      }));
+  }
+
+  for (const engine of ['wire', 'http-proxy']) {
+    it(`records the answers that the engine gives by itself, and counts them (${engine})`, () =>
+      withToys([() => {}], async silent => {
+        const limits = { ...defaultProxyOptions.limits, idleBodyMs: 100 };
+        const lines = await logged(
+          [silent],
+          async proxy => {
+            const post = (fields: string, body = '') => `POST /up?hush HTTP/1.1\r\nHost: x\r\n${fields}\r\n${body}`;
+            expect(await raw(proxy.url, post('Transfer-Encoding: gzip\r\n'))).to.match(/^HTTP\/1.1 400 /);
+            expect(await raw(proxy.url, post('Content-Length: 9\r\n', 'half'))).to.match(/^HTTP\/1.1 408 /);
+            const counted = (labels: string) => proxy.metric(`holdfast_proxy_engine_answers_total{${labels}}`);
+            expect(await counted('status="400",reason="framing"')).to.equal(1);
+            expect(await counted('status="408",reason="body-timeout"')).to.equal(1);
+            expect(await counted('status="none",reason="client-closed"')).to.equal(0);
+            for (const status of [400, 408])
+              expect(await proxy.metric(`holdfast_proxy_requests_total{status="${status}",from="proxy"}`)).to.equal(1);
+          },
+          { engine, limits },
+        );
+        expect(lines).to.have.length(2);
+        const [{ time: _, ...bad } = {}, late] = lines;
+        expect(bad).to.deep.equal({
+          log: 'access',
+          method: 'POST',
+          path: '/up',
+          clientAddress: '127.0.0.1',
+          status: 400,
+          ended: 'own',
+          tries: [],
+          reason: 'The only transfer coding that is understood is chunked.',
+          tls: false,
+        });
+        expect(late).to.include({ method: 'POST', path: '/up', status: 408, ended: 'own', affinity: 'none' });
+        expect(late).to.include({ reason: 'The request body did not arrive in time.' });
+        expect(late?.tries).to.deep.equal([{ backend: 'backend-1', ended: 'abandoned' }]);
       }));
   }
 

@@ -23,6 +23,10 @@ describe('proxy metrics', () => {
     metrics.refusedAnswer(502, 'unknown');
     metrics.refusedAnswer(502, 'not-sent');
     metrics.refusedAnswer(503, 'not-sent');
+    const request = { text: '', clientAddress: '', secure: false, method: undefined, path: undefined };
+    metrics.engineAnswer({ ...request, status: 431, cause: 'header-bytes', inExchange: false });
+    metrics.engineAnswer({ ...request, status: 408, cause: 'body-timeout', inExchange: true });
+    metrics.engineAnswer({ ...request, status: undefined, cause: 'client-closed', inExchange: false });
     expect(counted(await metrics.text())).to.deep.equal([
       'affinity_total{outcome="bound"} 2',
       'affinity_total{outcome="reborn"} 1',
@@ -31,11 +35,18 @@ describe('proxy metrics', () => {
       'attempts_total{backend="backend-2",outcome="broken-off"} 1',
       'backend_answer_seconds_total{backend="backend-1"} 0.008',
       'backend_answers_total{backend="backend-1"} 2',
+      'engine_answers_total{status="408",reason="body-timeout"} 1',
+      'engine_answers_total{status="431",reason="header-bytes"} 1',
+      'engine_answers_total{status="none",reason="client-closed"} 1',
+      'own_answers_total{status="408",outcome="unknown"} 1',
+      'own_answers_total{status="431",outcome="not-sent"} 1',
       'own_answers_total{status="502",outcome="not-sent"} 1',
       'own_answers_total{status="502",outcome="unknown"} 1',
       'own_answers_total{status="503",outcome="not-sent"} 1',
       'requests_total{status="200",from="backend"} 1',
       'requests_total{status="404",from="backend"} 1',
+      'requests_total{status="408",from="proxy"} 1',
+      'requests_total{status="431",from="proxy"} 1',
       'requests_total{status="502",from="proxy"} 2',
       'requests_total{status="503",from="proxy"} 1',
       'retries_total{kind="refused"} 1',

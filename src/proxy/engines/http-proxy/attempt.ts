@@ -2,10 +2,12 @@ import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse }
 import type { Socket } from 'node:net';
 import { classifyTlsFailure } from '../../backend-tls.js';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
+import { isOwnFailure } from '../../own-failure.js';
 import { isIdempotent } from '../../retry.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import { watchFraming } from './framing-guard.js';
+import { lateBody, type RequestFlaw } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import type { HttpUpload, UploadListener } from './upload.js';
 
@@ -25,8 +27,8 @@ export interface AttemptClient {
   readonly closing: boolean;
   /** The client has disconnected. */
   readonly gone: boolean;
-  /** Answers 408, because the client stalled in the middle of its body. */
-  giveUpOnClient(): void;
+  /** Answers a client whose body is late or too long. */
+  giveUpOnClient(flaw: RequestFlaw): void;
 }
 
 /** Sends the request on a pooled or a fresh connection, and reports a failure of the connection. */
@@ -105,8 +107,10 @@ export class HttpAttempt implements UploadListener {
     if (this.#answer === undefined) this.#arm(this.#client.limits.responseHeadMs);
   }
 
-  breakOff(): void {
-    if (this.#answer === undefined) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
+  breakOff(mayRepeat: boolean): void {
+    if (this.#answer !== undefined) return;
+    if (!this.#redialled && this.#connecting) this.#settle({ kind: 'refused', reason: 'marked_down' });
+    else if (mayRepeat) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
   }
 
   /** The response to the client is over: fully written, or its connection is gone. */
@@ -116,17 +120,30 @@ export class HttpAttempt implements UploadListener {
     else this.#settle(abandoned);
   }
 
+  /** Ends it because of its request body. The client gets this answer from the engine. */
+  refuseBody({ status, reason }: RequestFlaw): void {
+    this.#settle({ kind: 'abandoned', own: { status, text: reason } });
+  }
+
   #failed(error: Error): void {
     if (this.#over || this.#answer?.complete) return;
     if (this.#client.gone) this.#settle(abandoned);
     // An answer that ends with its connection counts as complete in Node, even after a reset.
     else if (this.#answer !== undefined) this.#cut(cutOff);
     else if (this.#wasStale()) this.#redial();
-    else this.#settle(this.#outcomeOf('code' in error ? error.code : undefined));
+    else this.#settle(this.#outcomeOf(error));
   }
 
-  #outcomeOf(code: unknown): Outcome {
-    if (!this.#redialled && !wasEstablished(this.#request?.socket ?? null)) {
+  /** Nothing was sent on this connection yet. */
+  get #connecting(): boolean {
+    return !wasEstablished(this.#request?.socket ?? null);
+  }
+
+  #outcomeOf(error: Error): Outcome {
+    const code = 'code' in error ? error.code : undefined;
+    // Only an idempotent request is dialled again, so it may be sent again in this case too.
+    if (this.#connecting && isOwnFailure(error)) return { kind: 'own-failure', reason: 'proxy_internal_error' };
+    if (!this.#redialled && this.#connecting) {
       const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : (classifyTlsFailure(code) ?? 'connection_refused');
       return { kind: 'refused', reason };
     }
@@ -268,8 +285,8 @@ export class HttpAttempt implements UploadListener {
     } else if (upload.complete || upload.blocked) {
       this.#settle({ kind: 'broken-off', reason: 'http_response_timeout' });
     } else {
-      this.#settle(abandoned);
-      this.#client.giveUpOnClient();
+      this.refuseBody(lateBody);
+      this.#client.giveUpOnClient(lateBody);
     }
   }
 

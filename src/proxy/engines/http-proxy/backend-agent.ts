@@ -11,6 +11,8 @@ const established = new WeakSet<Duplex>();
  * shorter `Keep-Alive: timeout=…` from the backend. It would then reuse connections that are about to close.
  */
 const idleMs = 55_000;
+/** Idle connections to one backend. Any more are closed at once. */
+const idleMax = 256;
 
 /** The agents for one protocol, http: or https:. */
 export interface Agents {
@@ -30,7 +32,7 @@ export class BackendAgents {
 
   /** A connection not established within `connectMs` fails with the code `ETIMEDOUT`. */
   constructor(connectMs: number, backendTls: BackendTls | undefined) {
-    const pooled = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, timeout: idleMs };
+    const pooled = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: idleMax, timeout: idleMs };
     this.#plain = { pooled: new PlainAgent(pooled, connectMs), fresh: new PlainAgent({}, connectMs) };
     this.#tls = {
       pooled: new TlsAgent(pooled, connectMs, backendTls),

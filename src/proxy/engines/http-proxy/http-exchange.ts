@@ -10,6 +10,7 @@ import {
   buildForwardedHeaders,
   type Forwarding,
   hasBody,
+  type RequestFlaw,
   readForwardedProto,
   readReportedHops,
 } from './request-head.js';
@@ -22,6 +23,8 @@ export interface Wiring {
   readonly forwarded: boolean;
   readonly closing: boolean;
   readonly isTrusted: IsTrusted | undefined;
+  /** Reports an answer of the engine itself. */
+  report(flaw: RequestFlaw, request: IncomingMessage, inExchange: boolean): void;
   /** Returns what the frontend knows about a connection. */
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'>;
   /** Sends the request with its present headers and the upload as its body. */
@@ -140,8 +143,8 @@ export class HttpExchange implements Exchange, AttemptClient {
     });
   }
 
-  breakOff(): void {
-    this.#attempt?.breakOff();
+  breakOff(mayRepeat: boolean): void {
+    this.#attempt?.breakOff(mayRepeat);
   }
 
   endTunnel(): void {
@@ -162,11 +165,17 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.response.end(this.method === 'HEAD' ? undefined : body);
   }
 
-  giveUpOnClient(): void {
-    this.refuse(408, 'The request body did not arrive in time.', {
+  giveUpOnClient(flaw: RequestFlaw): void {
+    this.#wiring.report(flaw, this.#request, true);
+    this.refuse(flaw.status, flaw.reason, {
       connection: 'close',
       'proxy-status': 'holdfast; error=http_request_error; outcome=unknown',
     });
+  }
+
+  /** The engine answers a malformed body. */
+  bodyRefused(flaw: RequestFlaw): void {
+    this.#attempt?.refuseBody(flaw);
   }
 
   #forwarding(): Forwarding {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { HeaderEdits } from '../../exchange.js';
+import type { EngineAnswerCause, HeaderEdits } from '../../exchange.js';
 import type { ReportedHops } from '../../headers/client-address.js';
 import {
   appendEntry,
@@ -103,9 +103,17 @@ function joinLines(value: string | string[] | undefined): string | undefined {
 }
 
 export interface RequestFlaw {
-  readonly status: 400 | 417 | 431 | 501;
+  readonly status: 400 | 408 | 413 | 414 | 417 | 431 | 501;
   readonly reason: string;
+  /** Undefined: `malformed`. */
+  readonly cause?: EngineAnswerCause;
 }
+
+export const lateBody: RequestFlaw = {
+  status: 408,
+  cause: 'body-timeout',
+  reason: 'The request body did not arrive in time.',
+};
 
 /** RFC 9112 §6.3: a request has a body only if its head frames one. */
 export function hasBody({ headers }: IncomingMessage): boolean {
@@ -125,19 +133,20 @@ export const lengthDigitsMax = 15;
 export function findFlaw(request: IncomingMessage, fieldsMax: number): RequestFlaw | undefined {
   const { rawHeaders, headers } = request;
   // Node would silently drop fields above its own limit, so that limit is off and this one applies.
-  if (rawHeaders.length > 2 * fieldsMax) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
+  if (rawHeaders.length > 2 * fieldsMax)
+    return { status: 431, cause: 'header-fields', reason: `More than ${fieldsMax} header fields.` };
   if (!versions.has(request.httpVersion)) return { status: 400, reason: 'Only HTTP/1.0 and HTTP/1.1 are spoken here.' };
-  if (countHosts(rawHeaders) > 1) return { status: 400, reason: 'More than one Host field.' };
+  if (countHosts(rawHeaders) > 1) return { status: 400, cause: 'host', reason: 'More than one Host field.' };
   if (headers.host !== undefined && !hostShape.test(headers.host)) {
-    return { status: 400, reason: 'The Host field names no host.' };
+    return { status: 400, cause: 'host', reason: 'The Host field names no host.' };
   }
   if ((headers['content-length']?.length ?? 0) > lengthDigitsMax) {
-    return { status: 400, reason: 'The Content-Length is too large.' };
+    return { status: 400, cause: 'framing', reason: 'The Content-Length is too large.' };
   }
   const coding = headers['transfer-encoding'];
   // RFC 9112 §6.1: HTTP/1.0 has no chunks, so a proxy in front may have read the body differently.
   if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || request.httpVersion === '1.0')) {
-    return { status: 400, reason: 'The only transfer coding that is understood is chunked.' };
+    return { status: 400, cause: 'framing', reason: 'The only transfer coding that is understood is chunked.' };
   }
   return undefined;
 }

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
 import { listConnectionFields } from '../../headers/hop-by-hop.js';
 import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeField, removeFields } from './fields.js';
-import { answerShape, headEnd, invalidHeadStart, isPersistent, trimBlankEnd } from './grammar.js';
+import { answerShape, chunkedShape, headEnd, invalidHeadStart, isPersistent, trimBlankEnd } from './grammar.js';
 
 /** The answer fields that a proxy must read. */
 export const watchedInAnswers = [
@@ -100,7 +100,7 @@ function readField(head: WireAnswerHead, code: number, given: string, ownCookie:
       // RFC 9110 §8.6: a client that believed the length would wait for a body that does not come.
       return head.status === 204 || head.status < 200 ? 'drop' : 'keep';
     case is['transfer-encoding']:
-      if (head.chunked || head.minor === 0 || given.toLowerCase() !== 'chunked') return 'flaw';
+      if (head.chunked || head.minor === 0 || !chunkedShape.test(given)) return 'flaw';
       head.chunked = true;
       return 'drop';
     case is['holdfast-incarnation']:

@@ -2,18 +2,21 @@ import type { Socket } from 'node:net';
 import { classifyTlsFailure } from '../../backend-tls.js';
 import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
+import { isOwnFailure } from '../../own-failure.js';
 import { isIdempotent } from '../../retry.js';
 import { AwaitedHead, buildAnswerHead, buildInterimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
 import { makeAnswerBody, noBody, type WireBody } from './body.js';
 import type { ExchangeClient } from './exchange-client.js';
 import { headEnd, toShortText } from './grammar.js';
 import { firstOf, quickBytesMax } from './reads.js';
-import type { RequestHead } from './request-head.js';
+import { lateBody, type RequestHead } from './request-head.js';
 import type { WireUpload } from './upload.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 import type { Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
+const ownFailure: Outcome = { kind: 'own-failure', reason: 'proxy_internal_error' };
+const foundDown: Outcome = { kind: 'refused', reason: 'marked_down' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
 const malformedBody: Outcome = { kind: 'cut', reason: 'http_protocol_error' };
 const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
@@ -271,7 +274,10 @@ export class WireAttempt implements UpstreamUser {
   }
 
   #outcomeOf(error: Error | undefined): Outcome {
-    if (!this.#redialled && this.#upstream?.established === false) {
+    const connecting = this.#upstream?.established === false;
+    // Only an idempotent request is dialled again, so it may be sent again in this case too.
+    if (connecting && isOwnFailure(error)) return ownFailure;
+    if (!this.#redialled && connecting) {
       const code = error !== undefined && 'code' in error ? error.code : undefined;
       const reason = code === 'ETIMEDOUT' ? 'connection_timeout' : 'connection_refused';
       return { kind: 'refused', reason: classifyTlsFailure(code) ?? reason };
@@ -307,17 +313,20 @@ export class WireAttempt implements UpstreamUser {
     } else if (upload.complete || this.#upstream?.socket.writableNeedDrain) {
       this.#settle({ kind: 'broken-off', reason: 'http_response_timeout' });
     } else {
-      this.#settle(abandoned);
+      this.#settle({ kind: 'abandoned', own: { status: lateBody.status, text: lateBody.reason } });
       client.bodyIsLate();
     }
   }
 
-  breakOff(): void {
-    if (this.#answer === undefined) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
+  breakOff(mayRepeat: boolean): void {
+    if (this.#answer !== undefined) return;
+    if (!this.#redialled && this.#upstream?.established === false) this.#settle(foundDown);
+    else if (mayRepeat) this.#settle({ kind: 'broken-off', reason: 'marked_down' });
   }
 
-  clientGone(): void {
-    this.#settle(abandoned);
+  /** `own`: the client got this answer from the engine. */
+  clientGone(own?: Extract<Outcome, { kind: 'abandoned' }>['own']): void {
+    this.#settle(own === undefined ? abandoned : { kind: 'abandoned', own });
   }
 
   /** Whether a part of the answer may have reached the client. */

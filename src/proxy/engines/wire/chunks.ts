@@ -3,7 +3,9 @@ import { extensionShape, trailerShape } from './grammar.js';
 
 const cr = 13;
 const lf = 10;
-/** Up to 2^48 bytes in one chunk; a longer size would attack some reader's arithmetic. */
+/** The largest chunk. A reader that counts in 32 bits would read a larger size as another number. */
+const chunkBytesMax = 2 ** 31 - 1;
+/** With leading zeros. */
 const digitsMax = 12;
 /** Limit for the extensions and trailers of one body together. */
 const extraBytesMax = 16 * 1024;
@@ -106,7 +108,7 @@ export class Chunks {
     if (digit !== -1) {
       this.#digits += 1;
       this.#size = this.#size * 16 + digit;
-      return this.#digits <= digitsMax;
+      return this.#digits <= digitsMax && this.#size <= chunkBytesMax;
     }
     if (this.#digits === 0) return false;
     if (byte === cr) this.#state = 'size end';

@@ -1,12 +1,20 @@
 import type { Socket } from 'node:net';
-import type { ClientConnection } from '../../exchange.js';
+import type { ClientConnection, EngineAnswerCause } from '../../exchange.js';
 import { joinTunnel, type TunnelEnded } from '../../tunnel.js';
 import { buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
 import { firstOf, moveToBuffer, quickBytesMax } from './reads.js';
-import { type HeadFlaw, RequestHead } from './request-head.js';
+import {
+  cutBody,
+  type HeadFlaw,
+  lateBody,
+  lateHead,
+  malformedBody,
+  RequestHead,
+  readRequestLine,
+} from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
@@ -37,8 +45,12 @@ export class Client implements ExchangeClient {
   #dropping = false;
   #leaving = false;
   #taking = false;
+  /** The time of the next head runs. */
+  #headTimed = false;
   #tunnel = false;
   #gone = false;
+  /** The client closed its side. It still gets the answers to what it has sent whole. */
+  #halfClosed = false;
   #owes100 = false;
   /** The proxy's own answer is not fully written yet. */
   #refused: { readonly keep: boolean } | undefined;
@@ -73,6 +85,7 @@ export class Client implements ExchangeClient {
   }
 
   get mayStay(): boolean {
+    if (this.#halfClosed && this.#incoming.length === 0) return false;
     return !this.#wire.closing && (this.#exchange?.head.persistent ?? false) && !this.#exchange?.upgrade;
   }
 
@@ -96,11 +109,13 @@ export class Client implements ExchangeClient {
 
   readBody(): void {
     this.#reading = true;
-    if (this.#owes100 && this.#incoming.length === 0) this.write('HTTP/1.1 100 Continue\r\n\r\n');
+    if (this.#owes100 && this.#incoming.length === 0 && !this.#halfClosed) this.write('HTTP/1.1 100 Continue\r\n\r\n');
     this.#owes100 = false;
     const rest = this.#incoming.take();
     if (rest !== undefined) this.#readBody(rest);
-    if (this.#reading) this.#socket.resume();
+    if (!this.#reading) return;
+    if (this.#halfClosed) this.#refuseBody(cutBody);
+    else this.#socket.resume();
   }
 
   pauseBody(): void {
@@ -131,7 +146,7 @@ export class Client implements ExchangeClient {
   }
 
   bodyIsLate(): void {
-    this.#reject(408, 'The request body did not arrive in time.', 'unknown');
+    this.#reject(lateBody, 'unknown');
   }
 
   becomeTunnel(head: string, backend: Socket, early: Buffer, ended: TunnelEnded): void {
@@ -169,7 +184,7 @@ export class Client implements ExchangeClient {
 
   late(): void {
     if (this.#exchange === undefined && !this.#leaving && !this.#dropping && this.#incoming.length > 0) {
-      this.#reject(408, 'The request head did not arrive in time.', 'not-sent');
+      this.#reject(lateHead, 'not-sent');
     } else this.destroy();
   }
 
@@ -208,19 +223,18 @@ export class Client implements ExchangeClient {
 
   #begin(head: RequestHead | HeadFlaw): boolean {
     if (head instanceof RequestHead) this.#serve(head);
-    else this.#reject(head.status, head.reason, 'not-sent');
+    else this.#reject(head, 'not-sent');
     return true;
   }
 
   #hold(bytes: Buffer): void {
-    const first = this.#incoming.length === 0;
     this.#incoming.add(bytes);
-    if (this.#exchange === undefined) this.#takeHeads(first);
+    if (this.#exchange === undefined) this.#takeHeads();
     else if (this.#incoming.length > aheadBytesMax) this.#socket.pause();
   }
 
   /** Serves requests one after the other: they must not run in parallel (RFC 9112 §9.3.2). */
-  #takeHeads(first: boolean): void {
+  #takeHeads(): void {
     if (this.#taking) return;
     this.#taking = true;
     while (this.#exchange === undefined && !this.gone && !this.#dropping) {
@@ -229,13 +243,16 @@ export class Client implements ExchangeClient {
       this.#begin(head);
     }
     this.#taking = false;
-    // Empty lines do not begin a head, so the connection stays idle.
-    if (first && this.#awaitsMore) this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
+    if (this.#halfClosed && this.#exchange === undefined && !this.gone && !this.#dropping) return void this.#endIdle();
+    // Empty lines do not begin a head, so the connection stays idle. Half of one does, but only once per head.
+    if (this.#headTimed || !this.#isInHead || this.#gone) return;
+    this.#headTimed = true;
+    this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.clientHeadMs);
   }
 
   /** Whether a part of a head has arrived. */
-  get #awaitsMore(): boolean {
-    return this.#exchange === undefined && this.#incoming.length > 0 && !this.gone && !this.#dropping;
+  get #isInHead(): boolean {
+    return this.#exchange === undefined && this.#incoming.length > 0 && !this.#leaving && !this.#dropping;
   }
 
   #serve(head: RequestHead): void {
@@ -259,11 +276,17 @@ export class Client implements ExchangeClient {
 
   /** Handles a malformed body. Its request may have been forwarded in part. */
   #badBody(): void {
-    const begun = this.#exchange?.attempt?.begun ?? false;
-    this.#exchange?.attempt?.clientGone();
+    this.#refuseBody(malformedBody);
+  }
+
+  /** Ends the exchange because of its body. */
+  #refuseBody(flaw: HeadFlaw): void {
+    const attempt = this.#exchange?.attempt;
+    const begun = attempt?.begun ?? false;
+    attempt?.clientGone(begun ? undefined : { status: flaw.status, text: flaw.reason });
     // A second head must not be written into the middle of an answer.
     if (begun) this.destroy();
-    else this.#reject(400, 'The request body is not well-formed.', 'unknown');
+    else this.#reject(flaw, 'unknown');
   }
 
   /**
@@ -276,6 +299,7 @@ export class Client implements ExchangeClient {
     const rest = this.#incoming.take();
     this.#socket.resume();
     if (rest !== undefined) this.#dropBody(rest);
+    if (this.#halfClosed && this.#dropping) this.#leave();
   }
 
   #dropBody(bytes: Buffer): void {
@@ -290,18 +314,30 @@ export class Client implements ExchangeClient {
 
   #next(): void {
     const { deadlines, limits } = this.#wire;
-    this.deadlineMs = deadlines.in(this.#incoming.length === 0 ? limits.clientIdleMs : limits.clientHeadMs);
+    this.deadlineMs = deadlines.in(limits.clientIdleMs);
+    this.#headTimed = false;
     if (this.#socket.isPaused()) this.#socket.resume();
-    if (this.#incoming.length > 0) this.#takeHeads(true);
+    if (this.#incoming.length > 0) this.#takeHeads();
+    else if (this.#halfClosed) this.#endIdle();
   }
 
   /** Answers a malformed head or body and closes: the next request's beginning is unknown. */
-  #reject(status: number, reason: string, outcome: 'not-sent' | 'unknown'): void {
+  #reject({ status, reason, cause = 'malformed' }: HeadFlaw, outcome: 'not-sent' | 'unknown'): void {
+    this.#report(status, cause, reason);
     this.#exchange = undefined;
     this.write(
       buildOwnAnswerText(status, reason, badRequest(outcome), { bodyless: false, connection: 'connection: close\r\n' }),
     );
     this.#leave();
+  }
+
+  #report(status: number | undefined, cause: EngineAnswerCause, text: string): void {
+    if (this.#wire.onEngineAnswer === undefined) return;
+    const { address: clientAddress, secure } = this.way;
+    const exchange = this.#exchange;
+    const { method, path } = exchange ?? readRequestLine(this.#incoming.beginning);
+    const inExchange = exchange !== undefined;
+    this.#wire.onEngineAnswer({ status, cause, text, clientAddress, secure, method, path, inExchange });
   }
 
   /** Closes the connection in order. The answer still arrives; further bytes from the client are ignored. */
@@ -317,16 +353,29 @@ export class Client implements ExchangeClient {
     this.#socket.resume();
   }
 
-  /** The client closed its side. A client that does so before its answer is treated as gone. */
+  /**
+   * The client closed its side. A client that has closed both sides looks the same until a write fails. An answer is
+   * still due if its request is whole. Bytes that wait for their turn may complete the body.
+   */
   #ended(): void {
     if (this.#leaving) return;
-    this.#exchange?.attempt?.clientGone();
-    this.#gone = true;
-    this.#socket.end();
-    if (this.#exchange !== undefined) this.#socket.destroy();
+    this.#halfClosed = true;
+    if (this.#exchange === undefined) this.#endIdle();
+    else if (this.#reading) this.#refuseBody(cutBody);
+  }
+
+  /** Leaves a client that will send nothing more and waits for no answer. */
+  #endIdle(): void {
+    this.#reportCutHead();
+    this.#leave();
+  }
+
+  #reportCutHead(): void {
+    if (this.#isInHead) this.#report(undefined, 'client-closed', 'The client closed in the middle of a request head.');
   }
 
   #closed(): void {
+    this.#reportCutHead();
     this.#gone = true;
     this.#wire.deadlines.delete(this);
     this.#onClosed(this);

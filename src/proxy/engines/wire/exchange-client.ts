@@ -44,9 +44,11 @@ export interface ExchangeClient extends Timed {
 
 /** The origin of a connection's requests, and the fields that report it to a backend. */
 export class ForwardedWay {
-  readonly #peer: string;
+  /** The peer's address. */
+  readonly address: string;
   readonly #isTrusted: IsTrusted;
-  readonly #secure: boolean;
+  /** The connection to this proxy uses TLS. */
+  readonly secure: boolean;
   readonly #trusted: boolean;
   readonly #tellsForwarded: boolean;
   /** Lines for requests without a trusted peer, by minor version. Built once per connection. */
@@ -57,9 +59,9 @@ export class ForwardedWay {
     tellsForwarded: boolean,
     isTrusted: IsTrusted = trustNone,
   ) {
-    this.#peer = clientAddress;
+    this.address = clientAddress;
     this.#isTrusted = isTrusted;
-    this.#secure = secure;
+    this.secure = secure;
     this.#trusted = trusted;
     this.#tellsForwarded = tellsForwarded;
     this.#lines = [
@@ -69,11 +71,11 @@ export class ForwardedWay {
   }
 
   isSecure(head: RequestHead): boolean {
-    return this.#trusted ? isClientSecure(this.#secure, head.forwardedProto) : this.#secure;
+    return this.#trusted ? isClientSecure(this.secure, head.forwardedProto) : this.secure;
   }
 
   addressOf(head: RequestHead): string {
-    return this.#trusted ? deriveClientAddress(this.#peer, head, this.#isTrusted) : this.#peer;
+    return this.#trusted ? deriveClientAddress(this.address, head, this.#isTrusted) : this.address;
   }
 
   /** Builds the field lines for the backend, each with its line end. */
@@ -82,10 +84,10 @@ export class ForwardedWay {
     if (!this.#trusted && !this.#tellsForwarded) return plain;
     const secure = this.isSecure(head);
     const lines = this.#trusted
-      ? buildLines(head.minor, appendEntry(head.forwardedFor, this.#peer), this.addressOf(head), secure)
+      ? buildLines(head.minor, appendEntry(head.forwardedFor, this.address), this.addressOf(head), secure)
       : plain;
     if (!this.#tellsForwarded) return lines;
-    const own = buildForwardedElement(this.#peer, head.host, secure);
+    const own = buildForwardedElement(this.address, head.host, secure);
     return `${lines}forwarded: ${appendEntry(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
   }
 }

@@ -25,6 +25,11 @@ export const extensionShape = new RegExp(
 );
 /** RFC 9112 §7.1.2: the fields after the last chunk, and the empty line that ends them. */
 export const trailerShape = new RegExp(`^(?:${fieldLine})*\\r\\n$`);
+/**
+ * The value of a Transfer-Encoding field with the white space after it. Spaces are allowed (RFC 9110 §5.6.3). So is a
+ * tab, but some parsers do not remove it, and then read the field as another coding.
+ */
+export const chunkedShape = /^chunked *$/i;
 const controls = '\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f';
 /** Matches the beginning of an incomplete head that can no longer become valid. */
 export const invalidHeadStart = new RegExp(`^\\n|[^\\r]\\n|\\r[^\\n]|[${controls}]`);

@@ -1,11 +1,17 @@
 import type { EngineLimits } from '../../exchange.js';
 import { headEnd, invalidHeadStart } from './grammar.js';
-import { type HeadFlaw, malformed, parseRequestHead, type RequestHead } from './request-head.js';
+import { type HeadFlaw, malformed, parseRequestHead, RequestHead } from './request-head.js';
 
 /** Over the limit a head gets 414 instead of 431 if its first line alone is longer than this. */
 const targetBytesMax = 8 * 1024;
-const headTooLong: HeadFlaw = { status: 431, reason: 'The request head is too long.' };
-const targetTooLong: HeadFlaw = { status: 414, reason: 'The request target is too long.' };
+const headTooLong: HeadFlaw = { status: 431, cause: 'header-bytes', reason: 'The request head is too long.' };
+const targetTooLong: HeadFlaw = { status: 414, cause: 'target-bytes', reason: 'The request target is too long.' };
+
+/** Four empty lines before a request are ignored; more are malformed. */
+const emptyBytesMax = 4 * 2;
+const tooManyEmptyLines: HeadFlaw = { status: 400, reason: 'Too many empty lines before a request.' };
+/** Enough for the log. */
+const beginningBytes = 2048;
 
 const cr = 13;
 const lf = 10;
@@ -16,6 +22,10 @@ export class Incoming {
   #rest: Buffer | undefined;
   /** No head ends before this position. */
   #searchedTo = 0;
+  /** Bytes of the empty lines before the next head that are not kept. */
+  #emptyBytes = 0;
+  /** A head that is not valid. */
+  #flawed: string | undefined;
 
   constructor(limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>) {
     this.#limits = limits;
@@ -52,9 +62,20 @@ export class Incoming {
    */
   headIn(text: string): RequestHead | HeadFlaw | undefined {
     const end = text.length - headEnd.length;
-    if (end < 0 || end > this.#limits.headerBytesMax) return undefined;
+    if (end < 0 || end > this.#limits.headerBytesMax || this.#emptyBytes > 0) return undefined;
     if (text.indexOf(headEnd) !== end || text.charCodeAt(0) === cr) return undefined;
-    return parseRequestHead(text.slice(0, end + 2), this.#limits.headerFieldsMax);
+    return this.#parse(text.slice(0, end + 2));
+  }
+
+  #parse(text: string): RequestHead | HeadFlaw {
+    const head = parseRequestHead(text, this.#limits.headerFieldsMax);
+    if (!(head instanceof RequestHead)) this.#flawed = text;
+    return head;
+  }
+
+  /** The beginning of the head that is incomplete or not valid. */
+  get beginning(): string {
+    return this.#flawed ?? this.#rest?.toString('latin1', 0, beginningBytes) ?? '';
   }
 
   /** Returns the next head; undefined if it is incomplete. After a flaw nothing more can be read. */
@@ -64,18 +85,24 @@ export class Incoming {
     // RFC 9112 §2.2: empty lines before a request are ignored; some clients send one after a body.
     let start = 0;
     while (bytes[start] === cr && bytes[start + 1] === lf) start += 2;
+    const emptyBytes = this.#emptyBytes + start;
+    if (emptyBytes > emptyBytesMax) return tooManyEmptyLines;
     const end = bytes.indexOf(headEnd, Math.max(start, this.#searchedTo - headEnd.length));
-    if ((end === -1 ? bytes.length : end) - start > this.#limits.headerBytesMax) return tooLong(bytes, start);
+    const headBytes = (end === -1 ? bytes.length : end) - start;
+    if (emptyBytes + headBytes > this.#limits.headerBytesMax) return tooLong(bytes, start);
     if (end === -1) return this.#waitOn(bytes, start);
     const next = end + headEnd.length;
     this.#searchedTo = 0;
+    this.#emptyBytes = 0;
     this.#rest = next === bytes.length ? undefined : bytes.subarray(next);
-    return parseRequestHead(bytes.toString('latin1', start, end + 2), this.#limits.headerFieldsMax);
+    return this.#parse(bytes.toString('latin1', start, end + 2));
   }
 
   #waitOn(bytes: Buffer, start: number): HeadFlaw | undefined {
-    if (start === bytes.length) this.clear();
-    else this.#searchedTo = bytes.length;
+    if (start === bytes.length) {
+      this.clear();
+      this.#emptyBytes += start;
+    } else this.#searchedTo = bytes.length;
     return invalidHeadStart.test(bytes.toString('latin1', start)) ? malformed : undefined;
   }
 }

@@ -1,12 +1,15 @@
 import { METHODS } from 'node:http';
+import type { EngineAnswerCause } from '../../exchange.js';
 import { lookalikePattern, proxyOnlyFields } from '../../headers/forwarding.js';
 import { listConnectionFields } from '../../headers/hop-by-hop.js';
 import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeFields } from './fields.js';
-import { isPersistent, lowerCase, requestShape, trimBlankEnd } from './grammar.js';
+import { chunkedShape, isPersistent, lowerCase, requestShape, trimBlankEnd } from './grammar.js';
 
 export interface HeadFlaw {
-  readonly status: 400 | 414 | 417 | 431 | 501;
+  readonly status: 400 | 408 | 413 | 414 | 417 | 431 | 501;
   readonly reason: string;
+  /** Undefined: `malformed`. */
+  readonly cause?: EngineAnswerCause;
 }
 
 /**
@@ -42,15 +45,57 @@ const plainConnections: ReadonlySet<string> = new Set(['keep-alive', 'close', 'u
 const fieldBytesMin = 4;
 
 export const malformed: HeadFlaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
-const unknownMethod: HeadFlaw = { status: 501, reason: 'This method is not known here.' };
-const badTarget: HeadFlaw = { status: 400, reason: 'This request target is not served here.' };
-const badHost: HeadFlaw = { status: 400, reason: 'Exactly one Host field with the name of a host is expected.' };
-const badLength: HeadFlaw = { status: 400, reason: 'One Content-Length, of digits alone, is expected.' };
-const badCoding: HeadFlaw = { status: 400, reason: 'The only transfer coding that is understood is chunked.' };
-const bothFramings: HeadFlaw = { status: 400, reason: 'Content-Length and Transfer-Encoding exclude each other.' };
-const badExpectation: HeadFlaw = { status: 417, reason: 'The only expectation that is understood is 100-continue.' };
+const unknownMethod: HeadFlaw = { status: 501, cause: 'method', reason: 'This method is not known here.' };
+const badTarget: HeadFlaw = { status: 400, cause: 'target', reason: 'This request target is not served here.' };
+const badHost: HeadFlaw = {
+  status: 400,
+  cause: 'host',
+  reason: 'Exactly one Host field with the name of a host is expected.',
+};
+const badLength: HeadFlaw = {
+  status: 400,
+  cause: 'framing',
+  reason: 'One Content-Length, of digits alone, is expected.',
+};
+const badCoding: HeadFlaw = {
+  status: 400,
+  cause: 'framing',
+  reason: 'The only transfer coding that is understood is chunked.',
+};
+const bothFramings: HeadFlaw = {
+  status: 400,
+  cause: 'framing',
+  reason: 'Content-Length and Transfer-Encoding exclude each other.',
+};
+const badExpectation: HeadFlaw = {
+  status: 417,
+  cause: 'expectation',
+  reason: 'The only expectation that is understood is 100-continue.',
+};
 /** Bytes after the head would be neither body nor tunnel. */
-const bodyOnUpgrade: HeadFlaw = { status: 400, reason: 'A request for an upgrade has no body here.' };
+const bodyOnUpgrade: HeadFlaw = { status: 400, cause: 'framing', reason: 'A request for an upgrade has no body here.' };
+
+export const lateHead: HeadFlaw = {
+  status: 408,
+  cause: 'header-timeout',
+  reason: 'The request head did not arrive in time.',
+};
+export const lateBody: HeadFlaw = {
+  status: 408,
+  cause: 'body-timeout',
+  reason: 'The request body did not arrive in time.',
+};
+export const malformedBody: HeadFlaw = {
+  status: 400,
+  cause: 'body-malformed',
+  reason: 'The request body is not well-formed.',
+};
+
+export const cutBody: HeadFlaw = {
+  status: 400,
+  cause: 'body-malformed',
+  reason: 'The request body is not complete.',
+};
 
 /** One valid request head. */
 export class RequestHead {
@@ -109,7 +154,8 @@ export class RequestHead {
 export function parseRequestHead(text: string, fieldsMax: number): RequestHead | HeadFlaw {
   const line = requestShape.exec(text);
   if (line === null) return malformed;
-  if (hasTooMany(text, fieldsMax)) return { status: 431, reason: `More than ${fieldsMax} header fields.` };
+  if (hasTooMany(text, fieldsMax))
+    return { status: 431, cause: 'header-fields', reason: `More than ${fieldsMax} header fields.` };
   const [, method = '', target = '', minor = ''] = line;
   if (method !== 'GET' && !methods.has(method)) return unknownMethod;
   const head = new RequestHead(text, method, target, minor === '1' ? 1 : 0);
@@ -158,7 +204,7 @@ function readField(head: RequestHead, code: number, given: string): HeadFlaw | u
       return undefined;
     case is['transfer-encoding']:
       // RFC 9112 §6.1: HTTP/1.0 has no chunks, so a proxy in front may have read the body differently.
-      if (head.chunked || head.minor === 0 || given.toLowerCase() !== 'chunked') return badCoding;
+      if (head.chunked || head.minor === 0 || !chunkedShape.test(given)) return badCoding;
       head.chunked = true;
       return undefined;
     default:
@@ -215,4 +261,10 @@ function readOtherTarget(head: RequestHead): boolean {
   if (rest === undefined && head.method === 'OPTIONS') head.path = '*';
   else head.path = rest?.startsWith('/') ? rest : `/${rest ?? ''}`;
   return true;
+}
+
+/** Reads method and target from the beginning of a head that is not valid, for the log. */
+export function readRequestLine(beginning: string): { method: string | undefined; path: string | undefined } {
+  const [, method, path] = /^(?:\r\n)*([\w!#$%&'*+.^`|~-]{1,32}) ([^ \r\n]*)/.exec(beginning) ?? [];
+  return { method, path: path === '' ? undefined : path };
 }

@@ -7,6 +7,11 @@ import { firstOf, type Reads, type Received } from './reads.js';
 
 /** How long an idle connection is kept: slightly less than servers in a data centre usually keep theirs. */
 const idleMs = 55_000;
+/** Idle connections to one backend. Any more are closed at once. */
+const idleMax = 256;
+/** Idle connections to one backend that are kept for long. After a burst the others are not needed. */
+const reserve = 32;
+const surplusIdleMs = 5_000;
 /** Subtracted from the backend's `Keep-Alive: timeout=…`, because its close and a request may cross on the way. */
 const idleMarginMs = 1000;
 
@@ -64,12 +69,12 @@ export class Upstream implements Timed {
     this.#user = user;
   }
 
-  /** Marks it as idle. `promisedMs`: how long the backend promises to keep it open. */
-  markIdle(promisedMs: number | undefined): void {
+  /** Marks it as idle for `mostMs`. `promisedMs`: how long the backend promises to keep it open. */
+  markIdle(promisedMs: number | undefined, mostMs: number): void {
     this.#user = undefined;
     this.reused = true;
     if (promisedMs !== undefined) this.#idleMs = Math.min(idleMs, promisedMs - idleMarginMs);
-    this.deadlineMs = this.#deadlines.in(this.#idleMs);
+    this.deadlineMs = this.#deadlines.in(Math.min(this.#idleMs, mostMs));
   }
 
   /** Lets an answer be read after a failed write (see the function below). Not under TLS: Node then stops reading. */
@@ -216,11 +221,13 @@ export class Upstreams {
     return upstream;
   }
 
-  /** Returns a connection to the pool for the next exchange. */
+  /** Returns a connection to the pool for the next exchange, or closes it if enough are idle. */
   putBack(url: URL, upstream: Upstream, keepAlive: string | undefined): void {
     if (upstream.socket.destroyed) return;
-    upstream.markIdle(parsePromisedMs(keepAlive));
-    this.#address(url).idle.push(upstream);
+    const { idle } = this.#address(url);
+    if (idle.length >= idleMax) return void upstream.destroy();
+    upstream.markIdle(parsePromisedMs(keepAlive), idle.length < reserve ? idleMs : surplusIdleMs);
+    idle.push(upstream);
   }
 
   close(): void {

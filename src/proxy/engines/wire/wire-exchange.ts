@@ -70,8 +70,8 @@ export class WireExchange implements Exchange {
     });
   }
 
-  breakOff(): void {
-    this.#attempt?.breakOff();
+  breakOff(mayRepeat: boolean): void {
+    this.#attempt?.breakOff(mayRepeat);
   }
 
   endTunnel(): void {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { EngineLimits, Exchange } from '../../exchange.js';
+import type { EngineAnswer, EngineLimits, Exchange } from '../../exchange.js';
 import type { IsTrusted } from '../../headers/trusted-peers.js';
 import type { Deadlines } from './deadlines.js';
 import type { Reads } from './reads.js';
@@ -8,6 +8,7 @@ import type { Upstreams } from './upstream.js';
 /** Shared parts of one engine's connections. */
 export interface Wire {
   readonly onExchange: (exchange: Exchange) => void;
+  readonly onEngineAnswer: ((answer: EngineAnswer) => void) | undefined;
   readonly limits: EngineLimits;
   /** Backends also get a `Forwarded` field. */
   readonly forwarded: boolean;
