@@ -170,7 +170,7 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   #refuseEmptyLines(socket: Socket): void {
-    this.report(refuse(socket, malformed, 'not-sent'), { method: undefined, url: undefined, socket }, false);
+    this.report(refuse(socket, tooManyEmptyLines, 'not-sent'), { method: undefined, url: undefined, socket }, false);
   }
 
   #closeLate(headMs: number): void {
@@ -209,6 +209,7 @@ function targetOf(url: URL): { protocol: string; host: string; port: number } {
 }
 
 const malformed: RequestFlaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
+const tooManyEmptyLines: RequestFlaw = { status: 400, reason: 'Too many empty lines before a request.' };
 const malformedBody: RequestFlaw = { ...malformed, cause: 'body-malformed' };
 const targetTooLong: RequestFlaw = { status: 414, cause: 'target-bytes', reason: 'The request target is too long.' };
 const answers: Record<string, RequestFlaw> = {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Agent, type RequestListener, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
@@ -101,6 +102,22 @@ export function itKeepsLimits(make: EngineFactory): void {
         },
         { limits: { idleBodyMs: 50 } },
       ));
+
+    it('returns 400 for more than four empty lines before a request, however they arrive', () =>
+      withEngine(make, [], async ({ url, exchanges, engineAnswers }) => {
+        const get = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+        expect(await raw(url, '\r\n'.repeat(4) + get)).to.match(/^HTTP\/1\.1 502 /);
+        expect(exchanges).to.have.length(1);
+        expect(await raw(url, '\r\n'.repeat(5) + get)).to.match(/^HTTP\/1\.1 400 /);
+        const client = connectTo(url);
+        client.setNoDelay(true);
+        const answer = text(client);
+        for (const byte of '\r\n'.repeat(5)) await new Promise(resolve => client.write(byte, resolve));
+        expect(await answer).to.match(/^HTTP\/1\.1 400 [\s\S]*Too many empty lines/);
+        client.destroy();
+        expect(exchanges).to.have.length(1);
+        expect(engineAnswers.map(({ cause }) => cause)).to.deep.equal(['malformed', 'malformed']);
+      }));
 
     it('cuts off an answer whose chunk size never ends', () =>
       withTcp(

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { httpProxyEngine as make } from '#src/proxy/engines/http-proxy.js';
-import { raw } from '../ask.js';
 import { answerOk, withRecorder } from '../recording-backend.js';
 import { connectTo } from './engine-patience.contract.js';
 import { withEngine } from './with-engine.js';
@@ -20,21 +19,6 @@ describe('engine http-proxy: bounds', () => {
         await engine.settled(1);
         expect(requests[0]?.body).to.equal('x'.repeat(20_000));
         expect(connections[0]?.bytes.match(/\r\n/g)?.length).to.be.lessThan(200);
-        client.destroy();
-      }),
-    ));
-
-  it('returns 400 for more than four empty lines before a request', () =>
-    withRecorder(answerOk, ({ url }) =>
-      withEngine(make, [url], async engine => {
-        const last = get.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
-        expect(await raw(engine.url, '\r\n'.repeat(4) + last)).to.match(/^HTTP\/1\.1 200 /);
-        expect(await raw(engine.url, '\r\n'.repeat(5) + last)).to.match(/^HTTP\/1\.1 400 /);
-        const client = connectTo(engine.url);
-        client.setNoDelay(true);
-        const answer = text(client);
-        for (const byte of '\r\n'.repeat(5)) await new Promise(resolve => client.write(byte, resolve));
-        expect(await answer).to.match(/^HTTP\/1\.1 400 /);
         client.destroy();
       }),
     ));
