@@ -1,6 +1,7 @@
 import { engines } from './engines/registry.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import type { Setting, ValueFormat } from './setting.js';
+import { bodySettings } from './settings/bodies.js';
 
 const hourMs = 3_600_000;
 /** A timer of Node fires at once when it is set to more than 24 days. */
@@ -271,6 +272,7 @@ export const settings = {
     describe: 'longest request body that can be sent again to another backend',
     limit: 'replayBytesMax',
   },
+  ...bodySettings,
   tls: {
     type: 'string',
     choices: ['dev'],

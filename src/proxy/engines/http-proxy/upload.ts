@@ -1,5 +1,6 @@
 import { ClientRequest, type IncomingMessage } from 'node:http';
 import { Stream } from 'node:stream';
+import type { EngineLimits } from '../../exchange.js';
 import { wasEstablished } from './backend-agent.js';
 
 /** Gets reports about the request while it is sent. */
@@ -10,7 +11,11 @@ export interface UploadListener {
   progressed(): void;
   /** The whole body was written. */
   sent(): void;
+  /** The client has sent more than is allowed. */
+  overflowed(): void;
 }
+
+type UploadLimits = Pick<EngineLimits, 'replayBytesMax' | 'bodyBytesMax'>;
 
 /**
  * The body of one request, sent to one backend after the other. It is read only when a backend is connected, so a
@@ -21,17 +26,17 @@ export interface UploadListener {
  */
 export class HttpUpload extends Stream {
   readonly #source: IncomingMessage;
-  readonly #keepBytesMax: number;
+  readonly #limits: UploadLimits;
   #kept: Buffer[] | undefined = [];
   #keptBytes = 0;
   #complete: boolean;
   #listener: UploadListener | undefined;
   #target: ClientRequest | undefined;
 
-  constructor(source: IncomingMessage, hasBody: boolean, keepBytesMax: number) {
+  constructor(source: IncomingMessage, hasBody: boolean, limits: UploadLimits) {
     super();
     this.#source = source;
-    this.#keepBytesMax = keepBytesMax;
+    this.#limits = limits;
     this.#complete = !hasBody;
     if (!hasBody) return;
     source.on('data', chunk => this.#pass(chunk));
@@ -108,6 +113,8 @@ export class HttpUpload extends Stream {
 
   #pass(chunk: Buffer): void {
     this.#keep(chunk);
+    const { bodyBytesMax } = this.#limits;
+    if (bodyBytesMax > 0 && this.#keptBytes > bodyBytesMax) return void this.#listener?.overflowed();
     this.#listener?.progressed();
     // After the attempt ended, the rest of the body is read and dropped.
     if (this.#target?.write(chunk) === false) this.#source.pause();
@@ -115,7 +122,7 @@ export class HttpUpload extends Stream {
 
   #keep(chunk: Buffer): void {
     this.#keptBytes += chunk.length;
-    if (this.#keptBytes > this.#keepBytesMax) this.#kept = undefined;
+    if (this.#keptBytes > this.#limits.replayBytesMax) this.#kept = undefined;
     else this.#kept?.push(chunk);
   }
 
