@@ -173,6 +173,8 @@ export interface EngineLimits {
   readonly headerFieldsMax: number;
   /** Request bodies up to this size are kept, to be replayed on another backend. */
   readonly replayBytesMax: number;
+  /** A longer request body is answered with 413; 0: no limit. */
+  readonly bodyBytesMax: number;
 }
 
 /** Everything that an engine is built from. */

@@ -2,6 +2,7 @@ import { addressSettings, requestSettings } from './client-settings.js';
 import { engines } from './engines/registry.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import type { Setting, ValueFormat } from './setting.js';
+import { bodySettings } from './settings/bodies.js';
 
 const hourMs = 3_600_000;
 /** A timer of Node fires at once when it is set to more than 24 days. */
@@ -273,6 +274,7 @@ export const settings = {
     limit: 'replayBytesMax',
   },
   ...addressSettings,
+  ...bodySettings,
   tls: {
     type: 'string',
     choices: ['dev'],

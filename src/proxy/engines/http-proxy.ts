@@ -72,14 +72,18 @@ class HttpProxyEngine implements Engine, Wiring {
       insecureHTTPParser: false,
       requireHostHeader: true,
     });
-    const fieldsMax = limits.headerFieldsMax;
     this.#server.maxHeadersCount = 0;
     // A client that closes its side after its request gets its answer. Node has no type for this property.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
-    this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, fieldsMax)));
+    this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, limits)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
     // CONNECT is refused with 501: a gateway tunnels to no other host. Node by itself would close without an answer.
     this.#server.on('connect', (request, socket, head) => this.#takeUpgrade(request, socket, head, noTunnels));
+    this.#server.on('checkContinue', (request, response) => {
+      const flaw = findFlaw(request, limits);
+      if (flaw === undefined) response.writeContinue();
+      this.#take(request, response, flaw);
+    });
     this.#server.on('checkExpectation', (request, response) => this.#take(request, response, badExpectation));
     this.#server.on('clientError', (error, socket) => this.#answerBadBytes(error, socket));
     // The server never listens itself, and it checks for late heads only after this event.
@@ -191,8 +195,7 @@ class HttpProxyEngine implements Engine, Wiring {
     response.on('finish', () => socket.destroySoon());
     // Other protocols are declined by not forwarding the offer (RFC 9110 §7.8): `h2c` would bypass the proxy.
     const websocket = request.headers.upgrade?.toLowerCase() === 'websocket';
-    const flaw =
-      refused ?? findFlaw(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
+    const flaw = refused ?? findFlaw(request, this.limits) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
     this.#take(request, response, flaw, websocket ? new Tunnel(socket, head, this.limits.idleBodyMs) : undefined);
   }
 }

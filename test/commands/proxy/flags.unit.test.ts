@@ -42,13 +42,20 @@ describe('the table of proxy settings', () => {
   });
 
   it('reads limits with their units', async () => {
-    const typed = ['--connect-timeout=1500ms', '--response-timeout=5min', '--header-bytes=32KiB', '--replay-bytes=0'];
+    const typed = [
+      '--connect-timeout=1500ms',
+      '--response-timeout=5min',
+      '--header-bytes=32KiB',
+      '--replay-bytes=0',
+      '--max-body-size=1GiB',
+    ];
     const { limits } = proxyOptions(await parse(typed), [], generateKeyRing(), () => {});
     expect(limits).to.include({
       connectMs: 1500,
       responseHeadMs: 300_000,
       headerBytesMax: 32_768,
       replayBytesMax: 0,
+      bodyBytesMax: 1024 ** 3,
       headerFieldsMax: 100,
     });
   });

@@ -7,7 +7,7 @@ import { isIdempotent } from '../../retry.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import { watchFraming } from './framing-guard.js';
-import { lateBody, type RequestFlaw } from './request-head.js';
+import { lateBody, longBody, type RequestFlaw } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import type { HttpUpload, UploadListener } from './upload.js';
 
@@ -105,6 +105,12 @@ export class HttpAttempt implements UploadListener {
 
   sent(): void {
     if (this.#answer === undefined) this.#arm(this.#client.limits.responseHeadMs);
+  }
+
+  overflowed(): void {
+    if (this.#answer !== undefined) return void this.#cut(abandoned);
+    this.refuseBody(longBody);
+    this.#client.giveUpOnClient(longBody);
   }
 
   breakOff(mayRepeat: boolean): void {

@@ -82,7 +82,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
     this.chunked = headers['transfer-encoding'] !== undefined;
-    this.upload = new HttpUpload(request, hasBody(request), wiring.limits.replayBytesMax);
+    this.upload = new HttpUpload(request, hasBody(request), wiring.limits);
     response.on('close', () => this.#closed());
   }
 

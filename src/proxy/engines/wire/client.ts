@@ -11,6 +11,7 @@ import {
   type HeadFlaw,
   lateBody,
   lateHead,
+  longBody,
   malformedBody,
   RequestHead,
   readRequestLine,
@@ -256,7 +257,7 @@ export class Client implements ExchangeClient {
   }
 
   #serve(head: RequestHead): void {
-    this.#body = makeRequestBody(head);
+    this.#body = makeRequestBody(head, this.#wire.limits.bodyBytesMax);
     this.#owes100 = head.expectsContinue && head.hasBody;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     const exchange = new WireExchange(this.#wire, this, head);
@@ -274,9 +275,9 @@ export class Client implements ExchangeClient {
     this.#exchange?.upload.pass(out, done);
   }
 
-  /** Handles a malformed body. Its request may have been forwarded in part. */
+  /** Handles a malformed or too long body. Its request may have been forwarded in part. */
   #badBody(): void {
-    this.#refuseBody(malformedBody);
+    this.#refuseBody(this.#body.tooLong ? longBody : malformedBody);
   }
 
   /** Ends the exchange because of its body. */
