@@ -3,6 +3,7 @@ import type { BackendTls } from './backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 import type { TlsPair } from './front/tls-pair.js';
+import type { RequestIdMode } from './telemetry/request-id.js';
 
 /** All options of `startProxy`. Durations are milliseconds. Defaults: `defaultProxyOptions`. */
 export interface ProxyOptions {
@@ -61,6 +62,12 @@ export interface ProxyOptions {
   readonly namesBackends?: boolean;
   /** A file that gets one line of JSON per request (`access-log.ts`); `-` is stdout. Undefined: no log. */
   readonly accessLog?: string | undefined;
+  /** Whether requests get an id, in `X-Request-Id` and in the log; absent: off. */
+  readonly requestId?: RequestIdMode;
+  /** The open connections of one client address; 0 or absent: no limit. Peers in `trusted` are not limited. */
+  readonly connectionsPerAddressMax?: number;
+  /** The requests per second of one client address, and their burst; 0 or absent: no limit. */
+  readonly requestsPerAddressMax?: number;
   /** Number of processes that serve; 1, the default, is this process itself. */
   readonly workers?: number;
   readonly onEvent: (event: ProxyEvent) => void;

@@ -7,7 +7,9 @@ import { engines } from './engines/registry.js';
 import type { Engine, EngineAnswer, Exchange, Http2Refusal } from './exchange.js';
 import { Frontend } from './front/frontend.js';
 import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
+import { RequestRates } from './limits/address-limits.js';
 import type { ServingOptions } from './options.js';
+import { buildTooMany, type OwnAnswer } from './own-answers.js';
 import { endAllTunnels } from './pool/drains.js';
 import type { Member } from './pool/member.js';
 import type { BackendPool } from './pool/pool.js';
@@ -18,6 +20,7 @@ import { describeEngineAnswer } from './served-request.js';
 import type { AccessLog } from './telemetry/access-log.js';
 import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
+import { buildRequestNamer } from './telemetry/request-id.js';
 import type { TrafficServer } from './traffic-server.js';
 
 /** Everything that decides about a request. A reload replaces it as a whole. */
@@ -25,6 +28,7 @@ interface RoutingSetup {
   readonly dispatcher: RequestDispatcher;
   readonly affinity: Affinity | undefined;
   readonly isTrusted: IsTrusted;
+  readonly connectionsPerAddressMax: number;
 }
 
 /** Serves requests with frontend, engine, dispatcher and affinity. It does not probe; it reads the pool's states. */
@@ -63,6 +67,7 @@ export class Serving implements TrafficServer {
       proxyProtocol: options.proxyProtocol ?? false,
       proxyHeaderMs: limits.clientHeadMs,
       countOpen: () => this.#engine.connections,
+      connectionsPerAddressMax: () => this.#setup.connectionsPerAddressMax,
       onTurnedAway: reason => this.#metrics.turnedAway(reason),
     });
   }
@@ -143,9 +148,23 @@ export class Serving implements TrafficServer {
       metrics: this.#metrics,
       namesBackends: options.namesBackends ?? false,
       now: Date.now,
+      refuseOverLimit: this.#limitRequests(options),
+      nameRequest: buildRequestNamer(options.requestId ?? 'off'),
       onServed: options.accessLog === undefined ? undefined : request => this.#log?.write(request),
     });
-    return { dispatcher, affinity, isTrusted: buildTrustList(options.trusted) };
+    const { connectionsPerAddressMax = 0 } = options;
+    return { dispatcher, affinity, isTrusted: buildTrustList(options.trusted), connectionsPerAddressMax };
+  }
+
+  #limitRequests({ requestsPerAddressMax = 0 }: ServingOptions) {
+    if (requestsPerAddressMax === 0) return undefined;
+    const rates = new RequestRates(requestsPerAddressMax);
+    return ({ clientAddress }: Exchange): OwnAnswer | undefined => {
+      const waitMs = rates.admit(clientAddress, performance.now());
+      if (waitMs === 0) return undefined;
+      this.#metrics.overLimit('address-rate');
+      return buildTooMany(waitMs);
+    };
   }
 
   #makeAffinity({ affinity }: ServingOptions): Affinity | undefined {

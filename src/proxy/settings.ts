@@ -2,6 +2,8 @@ import { engines } from './engines/registry.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hourMs, type Setting, time, type ValueFormat } from './setting.js';
 import { affinitySettings } from './settings/affinity.js';
+import { bodySettings } from './settings/bodies.js';
+import { addressSettings, requestSettings } from './settings/client.js';
 import { healthSettings } from './settings/health.js';
 import { adminSettings, discoverySettings, operationSettings } from './settings/operation.js';
 import { queueSettings } from './settings/queue.js';
@@ -168,6 +170,8 @@ export const settings = {
     describe: 'longest request body that can be sent again to another backend',
     limit: 'replayBytesMax',
   },
+  ...addressSettings,
+  ...bodySettings,
   tls: {
     type: 'string',
     choices: ['dev'],
@@ -257,6 +261,7 @@ export const settings = {
     describe: 'a YAML file whose keys are these flags; SIGHUP reads it again. What is typed wins',
     chosenByLab: true,
   },
+  ...requestSettings,
   'access-log': {
     type: 'string',
     path: true,

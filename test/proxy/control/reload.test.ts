@@ -20,6 +20,7 @@ const onEvent = () => {};
 const now: ProxyOptions = { ...defaultProxyOptions, backends: [a, b], affinity, onEvent };
 const otherKeys = [{ id: 'k2', secret: Buffer.alloc(32, 2) }, ...affinity.keys];
 
+const clients = ['--request-id', '--max-connections-per-address', '--max-requests-per-address'];
 const balance = ['--policy', '--hash-key', '--slow-start', '--maxconn', '--queue and --queue-timeout'];
 
 /** What differs, the words for live changes, and the words for changes that need a restart. */
@@ -53,7 +54,17 @@ const rows: readonly [
   [
     'all live ones',
     live(),
-    [...balance, '--health-*', '--eject-*', '--drain', '--grace', '--trust', '--name-backends', '--access-log'],
+    [
+      ...balance,
+      ...clients,
+      '--health-*',
+      '--eject-*',
+      '--drain',
+      '--grace',
+      '--trust',
+      '--name-backends',
+      '--access-log',
+    ],
     [],
   ],
   ['the key ring', { affinity: { ...affinity, keys: otherKeys } }, ['the key ring'], []],
@@ -79,8 +90,10 @@ function live(): Partial<ProxyOptions> {
     maxconn: 5,
     queue: { ...now.queue, lengthMax: 1 },
   };
+  const clients = { requestId: 'set', connectionsPerAddressMax: 1, requestsPerAddressMax: 1 } as const;
   const ejection = { ...now.ejection, after: 0 };
-  return { ...choice, health, ejection, drainMs: 1, graceMs: 1, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+  const times = { drainMs: 1, graceMs: 1 };
+  return { ...choice, ...clients, ...times, health, ejection, trusted: ['::1'], namesBackends: true, accessLog: '-' };
 }
 
 describe('plan of a reload', () => {

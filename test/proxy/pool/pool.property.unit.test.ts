@@ -10,6 +10,8 @@ const exchange: Exchange = {
   method: 'GET',
   path: '/',
   clientAddress: '127.0.0.1',
+  bytesIn: 0,
+  bytesOut: 0,
   secure: false,
   upgrade: false,
   replayable: true,

@@ -17,6 +17,8 @@ function exchange(
     method,
     path: '/',
     clientAddress: '127.0.0.1',
+    bytesIn: 0,
+    bytesOut: 0,
     secure: false,
     upgrade: false,
     replayable,

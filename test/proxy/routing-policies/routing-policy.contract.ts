@@ -120,6 +120,8 @@ export function anExchange(changes: Partial<Exchange> = {}): Exchange {
   return {
     method: 'GET',
     path: '/',
+    bytesIn: 0,
+    bytesOut: 0,
     clientAddress: `10.${clients >> 16}.${(clients >> 8) & 255}.${clients & 255}`,
     secure: false,
     upgrade: false,

@@ -7,7 +7,7 @@ import { isIdempotent } from '../../retry.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import { watchFraming } from './framing-guard.js';
-import { lateBody, type RequestFlaw } from './request-head.js';
+import { lateBody, longBody, type RequestFlaw } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import type { HttpUpload, UploadListener } from './upload.js';
 
@@ -61,6 +61,10 @@ export class HttpAttempt implements UploadListener {
   readonly #responseMs: number;
   #redialled = false;
   #interims = 0;
+  /** Bytes of the answer's body, or of a tunnel. */
+  bytesOut = 0;
+  /** Bytes from the client through a tunnel. */
+  tunnelBytesIn = 0;
   #unwatch = (): void => {};
   #over = false;
 
@@ -110,6 +114,12 @@ export class HttpAttempt implements UploadListener {
 
   sent(): void {
     if (this.#answer === undefined) this.#arm(this.#responseMs);
+  }
+
+  overflowed(): void {
+    if (this.#answer !== undefined) return void this.#cut(abandoned);
+    this.refuseBody(longBody);
+    this.#client.giveUpOnClient(longBody);
   }
 
   breakOff(mayRepeat: boolean): void {
@@ -217,6 +227,7 @@ export class HttpAttempt implements UploadListener {
     let begun = false;
     answer.on('data', chunk => {
       begun = true;
+      this.bytesOut += chunk.length;
       this.#timer?.refresh();
       if (!response.write(chunk)) answer.pause();
     });
@@ -246,7 +257,11 @@ export class HttpAttempt implements UploadListener {
     }
     this.#answer = answer;
     clearTimeout(this.#timer);
-    tunnel.open(response, socket, head, whole => this.#settle(whole ? switched : cutOff));
+    tunnel.open(response, socket, head, (whole, bytesIn, bytesOut) => {
+      this.tunnelBytesIn = bytesIn;
+      this.bytesOut = bytesOut;
+      this.#settle(whole ? switched : cutOff);
+    });
   }
 
   #cut(outcome: Outcome): void {

@@ -83,7 +83,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
     this.chunked = headers['transfer-encoding'] !== undefined;
-    this.upload = new HttpUpload(request, hasBody(request), wiring.limits.replayBytesMax);
+    this.upload = new HttpUpload(request, hasBody(request), wiring.limits);
     response.on('close', () => this.#closed());
   }
 
@@ -94,6 +94,14 @@ export class HttpExchange implements Exchange, AttemptClient {
 
   get replayable(): boolean {
     return this.upload.replayable;
+  }
+
+  get bytesIn(): number {
+    return this.upload.bytes + (this.#attempt?.tunnelBytesIn ?? 0);
+  }
+
+  get bytesOut(): number {
+    return this.#attempt?.bytesOut ?? 0;
   }
 
   get limits(): EngineLimits {
