@@ -108,7 +108,7 @@ export function parseAddress(text: string): WrittenBackend {
   };
 }
 
-/** What may stand behind an address, with the parser of its value: undefined for a wrong one. */
+/** Parsers of the settings behind an address. They return undefined for a wrong value. */
 const suffixes: Readonly<Record<string, (text: string) => number | undefined>> = {
   weight: text => parseWhole(text, weightMax),
   maxconn: text => parseWhole(text, 9_999_999),

@@ -11,7 +11,7 @@ import type { TlsPair } from './tls-pair.js';
 const proxyHeaderMs = 10_000;
 const tlsHandshakeMs = 10_000;
 
-/** What the engine is told beside the connection itself. */
+/** Facts that the engine needs beside the connection itself. */
 type Arrival = Pick<ClientConnection, 'protocol' | 'onClosed'>;
 
 /** Why a connection was closed before it was handed on. Port checks are not counted. */
