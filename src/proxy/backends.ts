@@ -30,6 +30,8 @@ export interface Backend {
    * Otherwise the proxy counts the backend's down-to-up edges. A new incarnation has lost its in-memory sessions.
    */
   readonly incarnation: string;
+  /** Its own time from the end of a request to the head of the answer. Undefined: that of the engine's limits. */
+  readonly responseMs?: number | undefined;
   /** Exchanges that wait for this backend or receive its answer. */
   readonly inFlight: { readonly size: number };
 }

@@ -27,6 +27,10 @@ export interface Exchange {
   readonly upgrade: boolean;
   /** The protocol between the client and this proxy. Undefined: HTTP/1.1 or HTTP/1.0. */
   readonly protocol?: 'h2' | undefined;
+  /** Bytes of the request body that were read so far. Of a tunnel: bytes from the client. */
+  readonly bytesIn: number;
+  /** Bytes of the backend's answer body that were sent so far. Of a tunnel: bytes to the client. */
+  readonly bytesOut: number;
   /** Whether the replay buffer still holds the whole request body. A request without a body is replayable. */
   readonly replayable: boolean;
   /** The raw value of the named request cookie, or of its copy number `nth` from 0. Undefined: there is none. */
@@ -152,6 +156,8 @@ export interface ClientConnection {
   readonly trusted: boolean;
   /** The protocol that the TLS handshake agreed on. Undefined: HTTP/1.1. */
   readonly protocol?: 'h2' | undefined;
+  /** The engine calls it once when the connection is closed, if it is there. */
+  readonly onClosed?: (() => void) | undefined;
 }
 
 /** Why the proxy refused an HTTP/2 stream, or closed a whole HTTP/2 connection. */
@@ -201,6 +207,8 @@ export interface EngineLimits {
   readonly headerFieldsMax: number;
   /** Request bodies up to this size are kept, to be replayed on another backend. */
   readonly replayBytesMax: number;
+  /** A longer request body is answered with 413; 0: no limit. */
+  readonly bodyBytesMax: number;
 }
 
 /** Everything that an engine is built from. */

@@ -3,6 +3,7 @@ import type { BackendTls } from './backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 import type { TlsPair } from './front/tls-pair.js';
+import type { RequestIdMode } from './telemetry/request-id.js';
 
 /** All options of `startProxy`. Durations are milliseconds. Defaults: `defaultProxyOptions`. */
 export interface ProxyOptions {
@@ -22,6 +23,8 @@ export interface ProxyOptions {
     readonly weight?: number;
     /** The most requests that it takes at once; 0: no limit. Absent: `ProxyOptions.maxconn`. */
     readonly maxconn?: number;
+    /** Its own time from the end of a request to the head of the answer. Absent: `EngineLimits.responseHeadMs`. */
+    readonly responseMs?: number | undefined;
   }[];
   /** Further pools, each with hosts of its own. Everything else goes to `backends`; if that is empty, it gets a 421. */
   readonly hosts?: readonly HostOptions[] | undefined;
@@ -68,6 +71,12 @@ export interface ProxyOptions {
   readonly namesBackends?: boolean;
   /** A file that gets one line of JSON per request (`access-log.ts`); `-` is stdout. Undefined: no log. */
   readonly accessLog?: string | undefined;
+  /** Whether requests get an id, in `X-Request-Id` and in the log; absent: off. */
+  readonly requestId?: RequestIdMode;
+  /** The open connections of one client address; 0 or absent: no limit. Peers in `trusted` are not limited. */
+  readonly connectionsPerAddressMax?: number;
+  /** The requests per second of one client address, and their burst; 0 or absent: no limit. */
+  readonly requestsPerAddressMax?: number;
   /** Number of processes that serve; 1, the default, is this process itself. */
   readonly workers?: number;
   readonly onEvent: (event: ProxyEvent) => void;

@@ -2,7 +2,7 @@ import type { AttemptFailure, Outcome } from './exchange.js';
 
 /** The proxy's own answer when no backend answered, or none was asked (200, 405). */
 export interface OwnAnswer {
-  readonly status: 200 | 405 | 421 | 502 | 503 | 504;
+  readonly status: 200 | 405 | 421 | 429 | 502 | 503 | 504;
   readonly outcome: 'not-sent' | 'unknown';
   readonly reason: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -48,6 +48,16 @@ export function buildOverloaded(end: 'full' | 'timeout', sent: boolean): OwnAnsw
   return { status: 503, outcome: sent ? 'unknown' : 'not-sent', reason, headers };
 }
 
+/** The client's address has sent too many requests. */
+export function buildTooMany(waitMs: number): OwnAnswer {
+  return {
+    status: 429,
+    outcome: 'not-sent',
+    reason: 'Too many requests came from this address; try again later.',
+    headers: { ...buildProxyStatus('http_request_denied', false), 'retry-after': String(Math.ceil(waitMs / 1000)) },
+  };
+}
+
 /** A backend received the request, and its answer never began. */
 function buildBrokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): OwnAnswer {
   const late = reason === 'http_response_timeout';
@@ -63,6 +73,7 @@ function buildBrokenOff({ reason }: Extract<Outcome, { kind: 'broken-off' }>): O
 type ProxyError =
   | AttemptFailure
   | 'destination_unavailable'
+  | 'http_request_denied'
   | `connection_limit_reached; details="${'queue full' | 'queue timeout'}"`;
 
 /** Builds the field of RFC 9209. `outcome` is an extension parameter (§2.2): whether resending is safe. */

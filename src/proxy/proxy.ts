@@ -25,6 +25,10 @@ export interface ProxyParts {
   /** Whether each answer names the backend that gave it. */
   readonly namesBackends: boolean;
   readonly now: () => number;
+  /** Returns the answer to a request that exceeds a limit of its client. Absent: there is no limit. */
+  readonly refuseOverLimit?: ((exchange: Exchange) => OwnAnswer | undefined) | undefined;
+  /** Returns the id of a request. Absent: requests have none. */
+  readonly nameRequest?: ((exchange: Exchange) => string) | undefined;
   /** Called once per request, after its last byte. If it is undefined, nothing is recorded. */
   readonly onServed?: ((request: ServedRequest) => void) | undefined;
 }
@@ -58,10 +62,10 @@ export class RequestDispatcher {
 
   /** Serves one exchange from arrival to reply. Never rejects. */
   async serve(exchange: Exchange): Promise<void> {
-    const { pool, metrics, onServed } = this.#parts;
-    const state = new RequestState(exchange, onServed !== undefined);
-    const lastHop = buildLastHopAnswer(exchange);
-    if (lastHop !== undefined) return this.#answerAsLastHop(state, lastHop);
+    const { pool, metrics, onServed, nameRequest, refuseOverLimit } = this.#parts;
+    const state = new RequestState(exchange, onServed !== undefined, nameRequest?.(exchange));
+    const atOnce = refuseOverLimit?.(exchange) ?? buildLastHopAnswer(exchange);
+    if (atOnce !== undefined) return this.#answerAtOnce(state, atOnce);
     state.binding = this.#readBinding(state);
     if (!exchange.upgrade) this.#inFlight.requests += 1;
     const entering = this.#enter(state);
@@ -190,16 +194,18 @@ export class RequestDispatcher {
       this.#parts.metrics.answered(last.status, performance.now() - arrivedMs, tried.at(-1)?.name ?? '');
   }
 
-  #answerAsLastHop(state: RequestState, answer: OwnAnswer): void {
+  /** Answers without a backend. */
+  #answerAtOnce(state: RequestState, answer: OwnAnswer): void {
     this.#refuse(state, answer);
     if (state.trace !== undefined) this.#parts.onServed?.(state.trace.toServedRequest(performance.now()));
   }
 
-  #refuse({ exchange, trace }: RequestState, answer: OwnAnswer | undefined): void {
+  #refuse({ exchange, trace, requestId }: RequestState, answer: OwnAnswer | undefined): void {
     if (answer === undefined) return;
     if (trace !== undefined) trace.own = answer;
     this.#parts.metrics.refusedAnswer(answer.status, answer.outcome);
-    exchange.refuse(answer.status, answer.reason, answer.headers);
+    const headers = requestId === undefined ? answer.headers : { ...answer.headers, 'x-request-id': requestId };
+    exchange.refuse(answer.status, answer.reason, headers);
   }
 }
 
@@ -209,6 +215,7 @@ class RequestState {
   readonly arrivedMs = performance.now();
   readonly tried: Member[] = [];
   readonly trace: RequestTrace | undefined;
+  readonly requestId: string | undefined;
   binding = unbound;
   last: Outcome | undefined = undefined;
   /** Its slot at the present backend. */
@@ -220,9 +227,10 @@ class RequestState {
   /** One retry of this exchange counts against the retry budget. */
   usesBudget = false;
 
-  constructor(exchange: Exchange, traced: boolean) {
+  constructor(exchange: Exchange, traced: boolean, requestId: string | undefined) {
     this.exchange = exchange;
-    this.trace = traced ? new RequestTrace(exchange, this.arrivedMs) : undefined;
+    this.requestId = requestId;
+    this.trace = traced ? new RequestTrace(exchange, this.arrivedMs, requestId) : undefined;
   }
 
   recordAttempt(member: Member, outcome: Outcome): void {
@@ -247,7 +255,8 @@ class AttemptEdits implements HeaderEdits {
   constructor(parts: ProxyParts, state: RequestState, member: Member) {
     const { exchange, binding } = state;
     const reason = binding.broken ?? (binding.untold ? 'reborn' : undefined);
-    this.request = countHop(exchange, reason === undefined ? noAffinityHeader : affinityHeaders[reason]);
+    const request = countHop(exchange, reason === undefined ? noAffinityHeader : affinityHeaders[reason]);
+    this.request = state.requestId === undefined ? request : { ...request, 'x-request-id': state.requestId };
     this.ownCookie = parts.affinity?.cookieName(exchange) ?? '';
     this.#parts = parts;
     this.#state = state;
@@ -261,7 +270,9 @@ class AttemptEdits implements HeaderEdits {
     const member = this.#member;
     member.learn(head.header('holdfast-incarnation'), this.#boot);
     this.#state.trace?.recordHead(head.status, performance.now());
-    const added = this.#renew(head);
+    const { requestId } = this.#state;
+    let added = this.#renew(head);
+    if (requestId !== undefined) added = [...added, ['x-request-id', requestId]];
     return this.#parts.namesBackends ? [...added, ...buildBackendHeaders(member)] : added;
   }
 

@@ -1,26 +1,29 @@
 import type { Exchange } from './exchange.js';
 import { misdirected } from './own-answers.js';
-import { RequestTrace, type ServedRequest } from './served-request.js';
-import type { ProxyMetrics } from './telemetry/metrics.js';
+import type { ProxyParts } from './proxy.js';
+import { RequestTrace } from './served-request.js';
+
+type RefuserParts = Pick<ProxyParts, 'metrics' | 'refuseOverLimit' | 'nameRequest' | 'onServed'>;
 
 /** Answers 421 to each request. It stands where a host has no pool. */
 export class RequestRefuser {
-  readonly #metrics: ProxyMetrics;
-  readonly #onServed: ((request: ServedRequest) => void) | undefined;
+  readonly #parts: RefuserParts;
 
-  constructor(metrics: ProxyMetrics, onServed: ((request: ServedRequest) => void) | undefined) {
-    this.#metrics = metrics;
-    this.#onServed = onServed;
+  constructor(parts: RefuserParts) {
+    this.#parts = parts;
   }
 
   serve(exchange: Exchange): void {
-    const { status, outcome, reason, headers } = misdirected;
-    this.#metrics.refusedAnswer(status, outcome);
-    exchange.refuse(status, reason, headers);
-    if (this.#onServed === undefined) return;
+    const { metrics, refuseOverLimit, nameRequest, onServed } = this.#parts;
+    const requestId = nameRequest?.(exchange);
+    const answer = refuseOverLimit?.(exchange) ?? misdirected;
+    const { status, outcome, reason, headers } = answer;
+    metrics.refusedAnswer(status, outcome);
+    exchange.refuse(status, reason, requestId === undefined ? headers : { ...headers, 'x-request-id': requestId });
+    if (onServed === undefined) return;
     const nowMs = performance.now();
-    const trace = new RequestTrace(exchange, nowMs);
-    trace.own = misdirected;
-    this.#onServed(trace.toServedRequest(nowMs));
+    const trace = new RequestTrace(exchange, nowMs, requestId);
+    trace.own = answer;
+    onServed(trace.toServedRequest(nowMs));
   }
 }

@@ -1,5 +1,6 @@
 import type { AttemptFailure, EngineAnswer, Exchange, Outcome } from './exchange.js';
 import type { OwnAnswer } from './own-answers.js';
+import { parseTraceId } from './telemetry/request-id.js';
 
 /** One request from arrival to reply, as the access log gets it. Durations are milliseconds. */
 export interface ServedRequest {
@@ -23,6 +24,15 @@ export interface ServedRequest {
   readonly tries: readonly Try[];
   /** Why the proxy sent its own answer. */
   readonly reason: string | undefined;
+  /** The id that the proxy gave the request or kept; undefined: ids are off. */
+  readonly requestId: string | undefined;
+  /** From a valid `traceparent` (W3C Trace Context). */
+  readonly traceId: string | undefined;
+  readonly host: string | undefined;
+  readonly userAgent: string | undefined;
+  /** Body bytes, received from the client and sent to it. Undefined: the request was never whole. */
+  readonly bytesIn: number | undefined;
+  readonly bytesOut: number | undefined;
   /** From arrival to the head of the answer; undefined: no head came. */
   readonly headMs: number | undefined;
   /** From arrival to the end; for an upgrade, to the end of its tunnel. */
@@ -38,6 +48,8 @@ export interface Try {
 
 /** Longer paths are cut here. */
 const pathCharsMax = 1024;
+/** Longer fields are cut here. */
+const fieldCharsMax = 256;
 
 /** Records one request while it is served. Created only when there is a log. */
 export class RequestTrace {
@@ -45,15 +57,17 @@ export class RequestTrace {
   own: OwnAnswer | undefined;
   readonly #exchange: Exchange;
   readonly #arrivedMs: number;
+  readonly #requestId: string | undefined;
   readonly #tries: Try[] = [];
   #headMs: number | undefined;
   #headStatus: number | undefined;
   /** The engine refused the body. */
   #engineAnswer: Extract<Outcome, { kind: 'abandoned' }>['own'];
 
-  constructor(exchange: Exchange, arrivedMs: number) {
+  constructor(exchange: Exchange, arrivedMs: number, requestId?: string) {
     this.#exchange = exchange;
     this.#arrivedMs = arrivedMs;
+    this.#requestId = requestId;
   }
 
   recordHead(status: number, nowMs: number): void {
@@ -82,6 +96,12 @@ export class RequestTrace {
       affinity: this.affinity,
       tries: this.#tries,
       reason: this.own?.reason ?? this.#engineAnswer?.text,
+      requestId: this.#requestId,
+      traceId: parseTraceId(this.#exchange.header('traceparent')),
+      host: maskField(this.#exchange.header('host')),
+      userAgent: maskField(this.#exchange.header('user-agent')),
+      bytesIn: this.#exchange.bytesIn,
+      bytesOut: this.own === undefined || method === 'HEAD' ? this.#exchange.bytesOut : countOwnBytes(this.own),
       headMs: this.#headMs,
       totalMs: nowMs - this.#arrivedMs,
     };
@@ -108,6 +128,12 @@ export function describeEngineAnswer(answer: EngineAnswer): ServedRequest {
     affinity: undefined,
     tries: [],
     reason: text,
+    requestId: undefined,
+    traceId: undefined,
+    host: undefined,
+    userAgent: undefined,
+    bytesIn: undefined,
+    bytesOut: undefined,
     headMs: undefined,
     totalMs: undefined,
   };
@@ -122,6 +148,19 @@ export function maskPath(target: string): string {
   const path = target.replace(/[?#].*$/s, '').replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1');
   const plain = path.replace(/[^\x21-\x7e]/g, encodeByte);
   return plain.length > pathCharsMax ? `${plain.slice(0, pathCharsMax)}...` : plain;
+}
+
+/** Escapes like `maskPath`, and keeps spaces. */
+function maskField(value: string | undefined): string | undefined {
+  return value
+    ?.slice(0, fieldCharsMax)
+    .replace(/[^\x20-\x7e]/g, encodeByte)
+    .slice(0, fieldCharsMax);
+}
+
+/** An own answer is its reason and a line break. */
+function countOwnBytes({ reason }: OwnAnswer): number {
+  return Buffer.byteLength(reason) + 1;
 }
 
 /** Engines read targets as Latin-1, so one character is one byte. */

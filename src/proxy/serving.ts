@@ -15,19 +15,22 @@ import { Frontend } from './front/frontend.js';
 import type { TlsPairs } from './front/tls-listener.js';
 import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
 import { defaultHost, HostMap, poolsToServe } from './hosts.js';
+import { RequestRates } from './limits/address-limits.js';
 import type { PoolServingOptions, ServingOptions } from './options.js';
+import { buildTooMany, type OwnAnswer } from './own-answers.js';
 import { endAllTunnels } from './pool/drains.js';
 import type { Member } from './pool/member.js';
 import type { Pools } from './pool/pools.js';
-import { RequestDispatcher } from './proxy.js';
+import { type ProxyParts, RequestDispatcher } from './proxy.js';
 import { RequestRefuser } from './request-refuser.js';
 import type { BoundAddress, OpenSocket } from './restart/open-socket.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey, type RoutingPolicy } from './routing-policy.js';
-import { describeEngineAnswer, type ServedRequest } from './served-request.js';
+import { describeEngineAnswer } from './served-request.js';
 import type { AccessLog } from './telemetry/access-log.js';
 import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
+import { buildRequestNamer } from './telemetry/request-id.js';
 import type { TrafficServer } from './traffic-server.js';
 
 /** Everything that decides about a request. A reload replaces it as a whole. */
@@ -37,6 +40,7 @@ interface RoutingSetup {
   /** By the host of the pool. */
   readonly affinities: ReadonlyMap<string, Affinity>;
   readonly isTrusted: IsTrusted;
+  readonly connectionsPerAddressMax: number;
 }
 
 /** Serves requests with frontend, engine, dispatcher and affinity. It does not probe; it reads the pool's states. */
@@ -76,6 +80,7 @@ export class Serving implements TrafficServer {
       proxyProtocol: options.proxyProtocol ?? false,
       proxyHeaderMs: limits.clientHeadMs,
       countOpen: () => this.#engine.connections,
+      connectionsPerAddressMax: () => this.#setup.connectionsPerAddressMax,
       onTurnedAway: reason => this.#metrics.turnedAway(reason),
     });
   }
@@ -167,10 +172,10 @@ export class Serving implements TrafficServer {
     if (!this.#open) return;
     const endsMs = performance.now() + graceMs;
     this.#engine.retire();
-    if (isSucceeded) await this.#front.stopAccepting(graceMs);
-    this.#front.close();
     // Their clients must not all connect again at the same moment, when the grace period ends.
     endAllTunnels(this.#pool.members, graceMs);
+    if (isSucceeded) await this.#front.stopAccepting(graceMs);
+    this.#front.close();
     await this.#engine.close(Math.max(0, endsMs - performance.now()), isSucceeded);
     await this.#log?.close();
   }
@@ -184,34 +189,43 @@ export class Serving implements TrafficServer {
   #buildSetup(options: ServingOptions): RoutingSetup {
     const affinities = new Map<string, Affinity>();
     const dispatchers = new Map<string, RequestDispatcher>();
+    const shared = this.#buildSharedParts(options);
     for (const [host, own] of poolsToServe(options)) {
       const affinity = this.#makeAffinity(host, own);
       if (affinity !== undefined) affinities.set(host, affinity);
-      dispatchers.set(host, this.#makeDispatcher(options, host, makePolicy(own), affinity));
+      const parts = { ...shared, pool: this.#pool.of(host), policy: makePolicy(own), affinity };
+      dispatchers.set(host, new RequestDispatcher(parts));
     }
-    const isTrusted = buildTrustList(options.trusted);
+    const { connectionsPerAddressMax = 0, trusted } = options;
+    const rules = { affinities, isTrusted: buildTrustList(trusted), connectionsPerAddressMax };
     const fallback = dispatchers.get(defaultHost);
     if (fallback !== undefined && dispatchers.size === 1)
-      return { serve: exchange => void fallback.serve(exchange), affinities, isTrusted };
-    const byHost = new HostMap(dispatchers, fallback ?? new RequestRefuser(this.#metrics, this.#onServed(options)));
-    return { serve: exchange => void byHost.find(exchange.host)?.serve(exchange), affinities, isTrusted };
+      return { ...rules, serve: exchange => void fallback.serve(exchange) };
+    const byHost = new HostMap(dispatchers, fallback ?? new RequestRefuser(shared));
+    return { ...rules, serve: exchange => void byHost.find(exchange.host)?.serve(exchange) };
   }
 
-  #makeDispatcher(
-    options: ServingOptions,
-    host: string,
-    policy: RoutingPolicy,
-    affinity: Affinity | undefined,
-  ): RequestDispatcher {
-    return new RequestDispatcher({
-      pool: this.#pool.of(host),
-      policy,
-      affinity,
+  /** Builds what the dispatchers of all pools share: a client is limited over all pools together. */
+  #buildSharedParts(options: ServingOptions): Omit<ProxyParts, 'pool' | 'policy' | 'affinity'> {
+    return {
       metrics: this.#metrics,
       namesBackends: options.namesBackends ?? false,
       now: Date.now,
-      onServed: this.#onServed(options),
-    });
+      refuseOverLimit: this.#limitRequests(options),
+      nameRequest: buildRequestNamer(options.requestId ?? 'off'),
+      onServed: options.accessLog === undefined ? undefined : request => this.#log?.write(request),
+    };
+  }
+
+  #limitRequests({ requestsPerAddressMax = 0 }: ServingOptions) {
+    if (requestsPerAddressMax === 0) return undefined;
+    const rates = new RequestRates(requestsPerAddressMax);
+    return ({ clientAddress }: Exchange): OwnAnswer | undefined => {
+      const waitMs = rates.admit(clientAddress, performance.now());
+      if (waitMs === 0) return undefined;
+      this.#metrics.overLimit('address-rate');
+      return buildTooMany(waitMs);
+    };
   }
 
   #makeAffinity(host: string, { affinity }: PoolServingOptions): Affinity | undefined {
@@ -223,10 +237,6 @@ export class Serving implements TrafficServer {
     const onBound = (key: string, { owner, claims, untold }: Learned) =>
       this.onBinding?.({ host, key, owner: owner.name, claims, untold });
     return new LearnedAffinity(affinity, from, table, onBound);
-  }
-
-  #onServed({ accessLog }: ServingOptions): ((request: ServedRequest) => void) | undefined {
-    return accessLog === undefined ? undefined : request => this.#log?.write(request);
   }
 }
 

@@ -2,6 +2,8 @@ import { engines } from './engines/registry.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hourMs, type Setting, time, type ValueFormat } from './setting.js';
 import { affinitySettings } from './settings/affinity.js';
+import { bodySettings } from './settings/bodies.js';
+import { addressSettings, requestSettings } from './settings/client.js';
 import { healthSettings } from './settings/health.js';
 import { listenerSettings } from './settings/listeners.js';
 import { adminSettings, discoverySettings, operationSettings } from './settings/operation.js';
@@ -71,7 +73,7 @@ export const settings = {
     list: true,
     group: 'Backends and load balancing:',
     describe:
-      'origin of one of your backends; if you like with a name, a weight and a maxconn: red=http://…,weight=3,maxconn=10; repeatable',
+      'origin of one of your backends; if you like with a name, weight, maxconn and response-timeout: red=http://…,weight=3,maxconn=10; repeatable',
     option: 'backends',
     reload: 'special',
     chosenByLab: true,
@@ -170,6 +172,8 @@ export const settings = {
     describe: 'longest request body that can be sent again to another backend',
     limit: 'replayBytesMax',
   },
+  ...addressSettings,
+  ...bodySettings,
   tls: {
     type: 'string',
     choices: ['dev'],
@@ -259,6 +263,7 @@ export const settings = {
     describe: 'a YAML file whose keys are these flags; SIGHUP reads it again. What is typed wins',
     chosenByLab: true,
   },
+  ...requestSettings,
   'access-log': {
     type: 'string',
     path: true,

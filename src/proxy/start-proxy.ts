@@ -36,6 +36,7 @@ export const defaultProxyOptions = {
     headerBytesMax: 16 * 1024,
     headerFieldsMax: 100,
     replayBytesMax: 64 * 1024,
+    bodyBytesMax: 0,
   },
 } as const satisfies Partial<ProxyOptions>;
 

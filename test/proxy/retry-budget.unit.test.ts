@@ -12,6 +12,8 @@ class Held implements Exchange {
   readonly path = '/';
   readonly clientAddress = '127.0.0.1';
   readonly host = undefined;
+  readonly bytesIn = 0;
+  readonly bytesOut = 0;
   readonly secure = false;
   readonly upgrade: boolean;
   readonly replayable = true;

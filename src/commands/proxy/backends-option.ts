@@ -1,8 +1,13 @@
-import { isWeight, weightExpected } from '../../proxy/backends.js';
+import { weightExpected, weightMax } from '../../proxy/backends.js';
 import type { ProxyOptions } from '../../proxy/options.js';
+import { settings } from '../../proxy/settings.js';
 import { UsageError } from '../lib/errors.js';
+import { readDurationWithin } from './setting-numbers.js';
 
-/** Parses `url` or `name=url`, each with or without a weight and a limit. `parseUrl` checks the URL. Throws for a name or an origin that comes twice. */
+/**
+ * Parses `url` or `name=url`, each with or without a weight and limits. `parseUrl` checks the URL. Throws for a name or an
+ * origin that comes twice.
+ */
 export function nameGivenBackends(
   texts: readonly string[],
   parseUrl: (text: string) => URL,
@@ -81,18 +86,41 @@ interface WrittenBackend {
   /** 1 when it is not given. */
   readonly weight: number;
   readonly maxconn?: number;
+  readonly responseMs?: number;
 }
 
-/** Parses `http://127.0.0.1:3001,weight=3,maxconn=10`. */
+/** Parses `http://127.0.0.1:3001,weight=3,maxconn=10,response-timeout=5min`. */
 export function parseAddress(text: string): WrittenBackend {
   const [address = '', ...words] = text.split(',');
-  const given = words.map(word => /^(weight|maxconn)=(\d{1,7})$/.exec(word));
-  const values = new Map(given.map(match => [match?.[1], Number(match?.[2])]));
-  const weight = values.get('weight') ?? 1;
-  const maxconn = values.get('maxconn');
-  if (values.size === words.length && !values.has(undefined) && isWeight(weight))
-    return { address, weight, ...(maxconn !== undefined && { maxconn }) };
-  throw new UsageError(
-    `--backend "${text}": expected behind the address ",weight=N", ${weightExpected}, and ",maxconn=N", such as http://127.0.0.1:3001,weight=3,maxconn=10.`,
+  const values: Record<string, number> = {};
+  for (const word of words) {
+    const [key = '', value = ''] = word.split('=');
+    const parsed = Object.hasOwn(values, key) ? undefined : suffixes[key]?.(value);
+    if (parsed === undefined || word !== `${key}=${value}`) throw newSuffixError(text);
+    values[key] = parsed;
+  }
+  const { weight = 1, maxconn, 'response-timeout': responseMs } = values;
+  return {
+    address,
+    weight,
+    ...(maxconn !== undefined && { maxconn }),
+    ...(responseMs !== undefined && { responseMs }),
+  };
+}
+
+/** Parsers of the settings behind an address. They return undefined for a wrong value. */
+const suffixes: Readonly<Record<string, (text: string) => number | undefined>> = {
+  weight: text => parseWhole(text, weightMax),
+  maxconn: text => parseWhole(text, 9_999_999),
+  'response-timeout': text => readDurationWithin(text, settings['response-timeout'].format),
+};
+
+function parseWhole(text: string, most: number): number | undefined {
+  return /^\d{1,7}$/.test(text) && Number(text) <= most ? Number(text) : undefined;
+}
+
+function newSuffixError(text: string): UsageError {
+  return new UsageError(
+    `--backend "${text}": expected behind the address ",weight=N", ${weightExpected}, ",maxconn=N", and ",response-timeout=TIME", such as http://127.0.0.1:3001,weight=3,maxconn=10,response-timeout=5min.`,
   );
 }

@@ -10,6 +10,7 @@ import { parseKeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { parseKey, parseMode } from '../lib/mode-option.js';
 import { nameGivenBackends } from './backends-option.js';
+import { clientOptions } from './client-options.js';
 import { isService } from './discovery.js';
 import type { ProxyArgs } from './flags.js';
 import { listenOptions } from './listen-options.js';
@@ -38,6 +39,7 @@ export function proxyOptions(
     graceMs: readNumber('grace', args),
     limits: readLimits(args),
     shutdownDelayMs: readNumber('shutdown-delay', args),
+    ...clientOptions(args),
     ...tlsOptions(args),
     namesBackends: args['name-backends'],
     accessLog: args['access-log'],

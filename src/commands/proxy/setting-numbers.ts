@@ -21,12 +21,21 @@ export function readLimits(args: Partial<SettingValues>): EngineLimits {
   return Object.fromEntries(limits);
 }
 
+/** Parses a duration to milliseconds. Undefined for other text, and outside the bounds. */
+export function readDurationWithin(
+  text: string,
+  { minMs, maxMs }: Extract<ValueFormat, { is: 'duration' }>,
+): number | undefined {
+  const ms = text === '0' ? 0 : parseDuration(text);
+  return ms !== undefined && ms >= minMs && ms <= maxMs ? ms : undefined;
+}
+
 function parseAs(format: ValueFormat, flag: string, value: Value): number {
   if (format.is === 'count') return parseCount(flag, Number(value), format.min, format.max);
   const text = String(value);
   if (format.is === 'duration') {
-    const ms = text === '0' ? 0 : parseDuration(text);
-    if (ms !== undefined && ms >= format.minMs && ms <= format.maxMs) return ms;
+    const ms = readDurationWithin(text, format);
+    if (ms !== undefined) return ms;
     const zero = format.minMs === 0 ? ', or 0' : '';
     throw new UsageError(
       `--${flag} "${text}": expected a time such as 500ms, 2s or 1min, at most ${format.maxMs / 3_600_000}h${zero}.`,

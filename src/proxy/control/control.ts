@@ -218,16 +218,16 @@ export class Control implements AdminControl {
     for (const backend of first) this.#removeAt(backend);
     await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
     for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
-    for (const { name, maxconn } of relimited) this.#setLimit(name, maxconn);
+    for (const backend of relimited) this.#setLimits(backend);
     for (const backend of later) this.#removeAt(backend);
     // The admin API may have added backends to a pool that is gone.
     for (const { name, host } of this.#pool.members) if (!pools.has(host)) this.remove(name);
     this.#pool.change(pools);
   }
 
-  #setLimit(name: string, maxconn: number | undefined): void {
-    const member = this.#pool.find(name);
-    if (member !== undefined) this.#pool.limit(member, maxconn);
+  #setLimits(backend: ProxyOptions['backends'][number]): void {
+    const member = this.#pool.find(backend.name);
+    if (member !== undefined) this.#pool.limit(member, backend);
   }
 
   /** Removes it, unless the admin API already has. */

@@ -42,7 +42,8 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   const isNew = (part: (backend: Backend) => unknown) => (backend: Backend) =>
     !before.some(other => hasBackend([other], backend) && part(other) === part(backend));
   const reweighed = staying.filter(isNew(({ weight = 1 }) => weight));
-  const relimited = staying.filter(isNew(({ maxconn }) => maxconn));
+  const [slotted, timed] = [isNew(({ maxconn }) => maxconn), isNew(({ responseMs }) => responseMs)];
+  const relimited = staying.filter(backend => slotted(backend) || timed(backend));
   const changed = listChanged(now, next, 'live');
   return {
     added,
@@ -60,7 +61,8 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
       ...added.map(backend => `${describeBackend(backend)} added`),
       ...removed.map(backend => `${describeBackend(backend)} removed`),
       ...reweighed.map(backend => `${describeBackend(backend)} weighs ${backend.weight ?? 1}`),
-      ...relimited.map(backend => `${describeBackend(backend)} ${describeLimit(backend)}`),
+      ...staying.filter(slotted).map(backend => `${describeBackend(backend)} ${describeLimit(backend)}`),
+      ...staying.filter(timed).map(backend => `${describeBackend(backend)} ${describeTimeout(backend)}`),
       ...listAffinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
       ...(isDeepStrictEqual(now.tls, chooseTls(now, next)) ? [] : ['the certificate changed']),
       ...listHostChanges(now.hosts, chooseHosts(now, next)),
@@ -87,6 +89,10 @@ function identityOf({ identity, url }: NamedUrl): string {
 function describeLimit({ maxconn }: Backend): string {
   if (maxconn === undefined) return 'has the limit of --maxconn';
   return maxconn === 0 ? 'has no limit of requests' : `takes ${maxconn} requests at once`;
+}
+
+function describeTimeout({ responseMs }: Backend): string {
+  return responseMs === undefined ? 'has the time of --response-timeout' : `has ${responseMs} ms to answer`;
 }
 
 function describeBackend({ name, url }: Backend): string {

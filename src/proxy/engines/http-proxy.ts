@@ -73,14 +73,18 @@ class HttpProxyEngine implements Engine, Wiring {
       insecureHTTPParser: false,
       requireHostHeader: true,
     });
-    const fieldsMax = limits.headerFieldsMax;
     this.#server.maxHeadersCount = 0;
     // A client that closes its side after its request gets its answer. Node has no type for this property.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
-    this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, fieldsMax)));
+    this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, limits)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
     // CONNECT is refused with 501: a gateway tunnels to no other host. Node by itself would close without an answer.
     this.#server.on('connect', (request, socket, head) => this.#takeUpgrade(request, socket, head, noTunnels));
+    this.#server.on('checkContinue', (request, response) => {
+      const flaw = findFlaw(request, limits);
+      if (flaw === undefined) response.writeContinue();
+      this.#take(request, response, flaw);
+    });
     this.#server.on('checkExpectation', (request, response) => this.#take(request, response, badExpectation));
     this.#server.on('clientError', (error, socket) => this.#answerBadBytes(error, socket));
     // The server never listens itself, and it checks for late heads only after this event.
@@ -102,10 +106,11 @@ class HttpProxyEngine implements Engine, Wiring {
     if (this.#closing) return void socket.destroy();
     socket.on('close', () => {
       this.#clients.delete(socket);
+      connection.onClosed?.();
       if (this.#clients.size === 0) this.#onEmpty();
     });
     this.#server.emit('connection', socket);
-    this.#clients.set(socket, new ClientSocket(connection, () => refuse(socket, malformed, 'not-sent')));
+    this.#clients.set(socket, new ClientSocket(connection, () => this.#refuseEmptyLines(socket)));
   }
 
   of(socket: Socket): Pick<ClientConnection, 'clientAddress' | 'secure' | 'trusted'> {
@@ -163,11 +168,6 @@ class HttpProxyEngine implements Engine, Wiring {
     else response.once('socket', () => this.#onExchange(exchange));
   }
 
-  #closeLate(headMs: number): void {
-    const nowMs = performance.now();
-    for (const [socket, client] of this.#clients) if (client.isLate(nowMs, headMs)) socket.destroy();
-  }
-
   report(flaw: RequestFlaw, request: Pick<IncomingMessage, 'method' | 'url' | 'socket'>, inExchange: boolean): void {
     const { status, cause = 'malformed', reason: text } = flaw;
     const { clientAddress, secure } = this.of(request.socket);
@@ -184,6 +184,15 @@ class HttpProxyEngine implements Engine, Wiring {
     this.report(flaw, before?.req ?? { method: undefined, url: undefined, socket }, before !== undefined);
   }
 
+  #refuseEmptyLines(socket: Socket): void {
+    this.report(refuse(socket, tooManyEmptyLines, 'not-sent'), { method: undefined, url: undefined, socket }, false);
+  }
+
+  #closeLate(headMs: number): void {
+    const nowMs = performance.now();
+    for (const [socket, client] of this.#clients) if (client.isLate(nowMs, headMs)) socket.destroy();
+  }
+
   /** Handles an upgrade. Node's server has released the connection, so a response of our own answers on it. */
   #takeUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, refused?: RequestFlaw): void {
     if (!(socket instanceof Socket)) return void socket.destroy();
@@ -197,8 +206,7 @@ class HttpProxyEngine implements Engine, Wiring {
     response.on('finish', () => socket.destroySoon());
     // Other protocols are declined by not forwarding the offer (RFC 9110 §7.8): `h2c` would bypass the proxy.
     const websocket = request.headers.upgrade?.toLowerCase() === 'websocket';
-    const flaw =
-      refused ?? findFlaw(request, this.limits.headerFieldsMax) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
+    const flaw = refused ?? findFlaw(request, this.limits) ?? (hasBody(request) ? bodyOnUpgrade : undefined);
     this.#take(request, response, flaw, websocket ? new Tunnel(socket, head, this.limits.idleBodyMs) : undefined);
   }
 }
@@ -215,6 +223,7 @@ function targetOf(url: URL): { protocol: string; host: string; port: number } {
 }
 
 const malformed: RequestFlaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
+const tooManyEmptyLines: RequestFlaw = { status: 400, reason: 'Too many empty lines before a request.' };
 const malformedBody: RequestFlaw = { ...malformed, cause: 'body-malformed' };
 const targetTooLong: RequestFlaw = { status: 414, cause: 'target-bytes', reason: 'The request target is too long.' };
 const answers: Record<string, RequestFlaw> = {

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
 import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
+import { ConnectionCounts } from '../limits/address-limits.js';
 import { type BoundAddress, listenOn, type OpenSocket } from '../restart/open-socket.js';
 import { ownDescriptorPlan } from './open-files.js';
 import { readProxyHeader } from './proxy-header.js';
@@ -10,10 +11,15 @@ import { TlsListener, type TlsPairs } from './tls-listener.js';
 const proxyHeaderMs = 10_000;
 const tlsHandshakeMs = 10_000;
 
+/** Facts that the engine needs beside the connection itself. */
+type Arrival = Pick<ClientConnection, 'protocol' | 'onClosed'>;
+
 /** Why a connection was closed before it was handed on. Port checks are not counted. */
 export type TurnedAway =
   /** The limit of open files, or of memory, allows no further connection. */
   | 'limit'
+  /** The client's address has too many open connections. */
+  | 'address-limit'
   /** A PROXY header is required, and the peer is not on the trust list. */
   | 'proxy-untrusted'
   /** The connection does not begin with a valid PROXY header, or the header is incomplete. */
@@ -38,6 +44,8 @@ export interface FrontSettings {
   readonly countOpen?: () => number;
   /** Any more connections are closed at once; default: what the descriptors of this process allow. */
   readonly connectionsMax?: number;
+  /** The open connections of one client address that is not trusted; 0: no limit. */
+  readonly connectionsPerAddressMax?: () => number;
   readonly onTurnedAway?: (reason: TurnedAway) => void;
 }
 
@@ -54,6 +62,7 @@ export class Frontend {
   readonly #isTrusted: IsTrusted;
   readonly #tlsListener: TlsListener | undefined;
   readonly #connectionsMax: number;
+  readonly #perAddress = new ConnectionCounts();
   /** Connections that were not handed on yet. */
   readonly #pending = new Set<Socket>();
   #onSettled = (): void => {};
@@ -130,19 +139,26 @@ export class Frontend {
   }
 
   #enter(raw: Socket, clientAddress: string): void {
-    if (this.#tlsListener === undefined) return void this.#handOn(raw, raw, clientAddress);
+    const max = this.#settings.connectionsPerAddressMax?.() ?? 0;
+    const isLimited = max > 0 && !this.#isTrusted(clientAddress);
+    const onClosed = isLimited ? this.#perAddress.open(clientAddress, max) : undefined;
+    if (isLimited && onClosed === undefined) return void this.#turnAway(raw, 'address-limit');
+    if (this.#tlsListener === undefined) return void this.#handOn(raw, raw, clientAddress, { onClosed });
+    // An engine may move a plain connection to another socket; TLS stays on this one.
+    if (onClosed !== undefined) raw.once('close', onClosed);
     this.#hold(raw);
     this.#tlsListener.take(raw, this.#settings.tlsHandshakeMs ?? tlsHandshakeMs, ({ kind, socket }) => {
-      if (kind === 'secure') this.#handOn(raw, socket, clientAddress, socket.alpnProtocol === 'h2' ? 'h2' : undefined);
+      if (kind === 'secure')
+        this.#handOn(raw, socket, clientAddress, { protocol: socket.alpnProtocol === 'h2' ? 'h2' : undefined });
       else if (kind !== 'gone') this.#turnAway(raw, kind === 'late' ? 'tls-handshake-late' : 'tls-handshake');
     });
   }
 
   /** Hands the connection to the engine. Trust is decided once per connection, not per request. */
-  #handOn(raw: Socket, socket: Socket, clientAddress: string, protocol?: 'h2'): void {
+  #handOn(raw: Socket, socket: Socket, clientAddress: string, { protocol, onClosed }: Arrival = {}): void {
     const trusted = this.#isTrusted(clientAddress);
     this.#settle(raw);
-    this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted, protocol });
+    this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted, protocol, onClosed });
   }
 
   #hold(socket: Socket): void {

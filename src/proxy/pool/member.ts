@@ -26,6 +26,7 @@ export interface MemberFacts extends BootFacts {
   readonly weight: number;
   /** The most requests that it takes at once, in all processes together; 0: no limit. */
   readonly maxconn: number;
+  readonly responseMs: number | undefined;
   readonly returnedMs: number;
   /** When it was last found down. */
   readonly downMs: number;
@@ -45,6 +46,8 @@ export interface Joining {
   readonly weight?: number;
   /** The limit of all backends when absent. */
   readonly maxconn?: number;
+  /** See `Backend.responseMs`. */
+  readonly responseMs?: number | undefined;
   /** It joins a proxy that already serves. */
   readonly joins?: boolean;
   /** The host of its pool; absent: the pool of all other hosts. */
@@ -86,6 +89,7 @@ export class Member implements Backend {
   ownMaxconn: number | undefined;
   /** The limit that holds; 0: none. */
   maxconn = 0;
+  responseMs: number | undefined;
   /** The part of the limit for this process. */
   slotsMax = Number.POSITIVE_INFINITY;
   /** The number of requests that wait for it in other processes. */
@@ -113,9 +117,10 @@ export class Member implements Backend {
   readonly #settings: MemberSettings;
 
   constructor(name: string, url: URL, settings: MemberSettings, joining: Joining = {}) {
-    const { identity = url.origin, weight = 1, maxconn, joins = false, host = '' } = joining;
+    const { identity = url.origin, weight = 1, maxconn, responseMs, joins = false, host = '' } = joining;
     this.ownMaxconn = maxconn;
     this.host = host;
+    this.responseMs = responseMs;
     this.name = name;
     this.identity = identity;
     this.url = url;
@@ -252,6 +257,7 @@ export class Member implements Backend {
 
   get facts(): MemberFacts {
     const { name, identity, url, host, suspect, drained, windowOver, drainEndsMs, weight, maxconn, returnedMs } = this;
+    const { responseMs } = this;
     return {
       ...this.#boots.facts,
       name,
@@ -268,6 +274,7 @@ export class Member implements Backend {
       drainEndsMs,
       weight,
       maxconn,
+      responseMs,
       returnedMs,
       downMs: this.#downMs,
     };
@@ -283,6 +290,7 @@ export class Member implements Backend {
     this.#order = facts.order;
     this.suspect = facts.suspect;
     this.ownMaxconn = facts.maxconn;
+    this.responseMs = facts.responseMs;
     this.drained = facts.drained;
     this.windowOver = facts.windowOver;
     this.drainEndsMs = facts.drainEndsMs;

@@ -42,6 +42,12 @@ export interface Primary {
   learnt(member: Member, incarnation: string, asked: number): void;
 }
 
+/** The limits that a backend has for itself. */
+export interface OwnLimits {
+  readonly maxconn?: number | undefined;
+  readonly responseMs?: number | undefined;
+}
+
 /** A backend that left, with the number of its last boot. */
 export interface LeftBackend {
   readonly name: string;
@@ -170,10 +176,12 @@ export class BackendPool {
     this.#ejected.keepHalf();
   }
 
-  /** Sets its own limit of requests at once. Undefined: the limit of all backends. */
-  limit(member: Member, maxconn: number | undefined): void {
+  /** Sets its own limits. Undefined: the limit of all backends. */
+  limit(member: Member, { maxconn, responseMs }: OwnLimits): void {
     member.ownMaxconn = maxconn;
+    member.responseMs = responseMs;
     this.#applyLimit(member);
+    this.#changed(member);
   }
 
   #applyLimit(member: Member): void {
@@ -249,13 +257,13 @@ export class BackendPool {
   }
 
   /**
-   * Goes on where another process stops. A running drain ends when it would have ended there. Weight and limit are those
+   * Goes on where another process stops. A running drain ends when it would have ended there. Weight and limits are those
    * that the member was added with.
    */
   restore(member: Member, { facts, bound }: MemberPast): void {
-    const { weight, ownMaxconn } = member;
+    const { weight, ownMaxconn: maxconn, responseMs } = member;
     member.adopt({ ...facts, weight }, 'as before the restart');
-    this.limit(member, ownMaxconn);
+    this.limit(member, { maxconn, responseMs });
     member.bound.add(bound);
     this.#slowStart.track(member);
     if (facts.ejected) this.ejectIfSpared(member);

@@ -2,7 +2,7 @@ import type { BackendView } from '../backends.js';
 import { defaultHost } from '../hosts.js';
 import type { AffinityOptions, EjectionOptions, QueueOptions } from '../options.js';
 import type { Joining, Member, MemberFacts, MemberPast, Order } from './member.js';
-import { BackendPool, type LeftBackend, type PoolSettings } from './pool.js';
+import { BackendPool, type LeftBackend, type OwnLimits, type PoolSettings } from './pool.js';
 
 /** The settings in which pools of one proxy differ. */
 type OwnSettings = Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'slowStartMs' | 'ejection' | 'maxconn' | 'queue'>;
@@ -94,8 +94,8 @@ export class Pools {
     this.of(member.host).weigh(member, weight);
   }
 
-  limit(member: Member, maxconn: number | undefined): void {
-    this.of(member.host).limit(member, maxconn);
+  limit(member: Member, limits: OwnLimits): void {
+    this.of(member.host).limit(member, limits);
   }
 
   /** The number of requests that wait for a full backend. */

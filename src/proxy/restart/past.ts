@@ -35,8 +35,7 @@ export function planBackends(past: ProxyPast, next: readonly HostedBackend[]): r
     const backend = toBackend(member.facts);
     const given = next.find(other => hasBackend([other], backend));
     if (isRemoved(backend) || (given === undefined && taken.has(backend.name))) return [];
-    const limit = given?.maxconn === undefined ? {} : { maxconn: given.maxconn };
-    return [{ ...backend, ...limit, weight: chooseWeight(member.facts, listed, given), past: member }];
+    return [{ ...(given ?? backend), weight: chooseWeight(member.facts, listed, given), past: member }];
   });
   return [...stays, ...next.filter(backend => !hasBackend(listed, backend) && !hasBackend(stays, backend))];
 }

@@ -42,7 +42,8 @@ export class ProxyMetrics {
 
   /** `list` and `facts` provide what is shown beside the counts. */
   constructor(list: () => readonly BackendView[] = () => [], facts?: ProxyFacts) {
-    const { affinity, attempts, retries, withheld, queued, turnedAway, http2Refused, answered, own } = this.counts;
+    const { affinity, attempts, retries, withheld, queued, turnedAway, overLimit, http2Refused, answered, own } =
+      this.counts;
     this.#counter('requests_total', 'Requests that got an answer, by status and source.', ['status', 'from'], () => [
       ...buildStatusSamples(answered, { from: 'backend' }),
       ...buildStatusSamples(sum(own['not-sent'], own.unknown), { from: 'proxy' }),
@@ -73,9 +74,12 @@ export class ProxyMetrics {
     );
     this.#counter(
       'connections_turned_away_total',
-      'Connections closed before their first request: no or a wrong PROXY header, no TLS handshake.',
+      'Connections closed before their first request: one too many, a wrong PROXY header, no TLS handshake.',
       ['reason'],
       () => labelSamples(turnedAway, 'reason'),
+    );
+    this.#counter('requests_over_limit_total', 'Requests that exceeded a limit of their client.', ['reason'], () =>
+      labelSamples(overLimit, 'reason'),
     );
     this.#counter(
       'http2_refused_total',
@@ -126,6 +130,10 @@ export class ProxyMetrics {
 
   http2Refused(reason: Http2Refusal): void {
     this.counts.http2Refused[reason] += 1;
+  }
+
+  overLimit(reason: keyof ProxyCounts['overLimit']): void {
+    this.counts.overLimit[reason] += 1;
   }
 
   /** Counts it as an own answer too. */

@@ -30,8 +30,10 @@ const answerZero = { answers: 0, seconds: 0 };
 const retryZero = { refused: 0, 'broken-off': 0 };
 const queuedZero = { served: 0, full: 0, timeout: 0, abandoned: 0 };
 const withheldZero = { timeout: 0 };
+const overLimitZero = { 'address-rate': 0 };
 const turnedAwayZero: Record<TurnedAway, number> = {
   limit: 0,
+  'address-limit': 0,
   'proxy-untrusted': 0,
   'proxy-header': 0,
   'proxy-header-late': 0,
@@ -83,6 +85,7 @@ export interface ProxyCounts {
   readonly queued: typeof queuedZero;
   readonly turnedAway: typeof turnedAwayZero;
   readonly http2Refused: typeof http2RefusedZero;
+  readonly overLimit: typeof overLimitZero;
   readonly engineAnswers: Record<EngineAnswerCause, number>;
   /** Indexed by status. */
   readonly answered: Float64Array;
@@ -102,6 +105,7 @@ export function createCounts(durations: DurationCounts): ProxyCounts {
     queued: { ...queuedZero },
     turnedAway: { ...turnedAwayZero },
     http2Refused: { ...http2RefusedZero },
+    overLimit: { ...overLimitZero },
     engineAnswers: setToZero(engineAnswerStatuses),
     answered: new Float64Array(statusEnd),
     own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
@@ -125,6 +129,7 @@ export function addCounts(counts: ProxyCounts, others: ProxyCounts): void {
   addEach(counts.queued, others.queued);
   addEach(counts.turnedAway, others.turnedAway);
   addEach(counts.http2Refused, others.http2Refused);
+  addEach(counts.overLimit, others.overLimit);
   addEach(counts.engineAnswers, others.engineAnswers);
   addSlots(counts.answered, others.answered);
   addSlots(counts.own['not-sent'], others.own['not-sent']);

@@ -56,7 +56,12 @@ describe('--backend', () => {
       expect(parseAddress(url + rest)).to.deep.equal({ address: url, weight: 1, maxconn: 10 }));
   }
 
+  it('has its own time to answer', () =>
+    expect(parseAddress(`${url},response-timeout=5min`)).to.deep.include({ weight: 1, responseMs: 300_000 }));
+
   for (const rest of [
+    ',response-timeout=5',
+    ',response-timeout=25h',
     ',',
     ',weight',
     ',weight=',

@@ -15,6 +15,7 @@ const otherValues: Partial<Record<SettingName, string>> = {
   'same-site': 'Strict',
   http2: 'off',
   tls: 'dev',
+  'request-id': 'set',
 };
 
 describe('the table of proxy settings', () => {
@@ -42,13 +43,20 @@ describe('the table of proxy settings', () => {
   });
 
   it('reads limits with their units', async () => {
-    const typed = ['--connect-timeout=1500ms', '--response-timeout=5min', '--header-bytes=32KiB', '--replay-bytes=0'];
+    const typed = [
+      '--connect-timeout=1500ms',
+      '--response-timeout=5min',
+      '--header-bytes=32KiB',
+      '--replay-bytes=0',
+      '--max-body-size=1GiB',
+    ];
     const { limits } = proxyOptions(await parse(typed), [], generateKeyRing(), () => {});
     expect(limits).to.include({
       connectMs: 1500,
       responseHeadMs: 300_000,
       headerBytesMax: 32_768,
       replayBytesMax: 0,
+      bodyBytesMax: 1024 ** 3,
       headerFieldsMax: 100,
     });
   });
@@ -63,6 +71,12 @@ describe('the table of proxy settings', () => {
     }
   });
 
+  it('reads the limits of each client address', async () => {
+    const typed = ['--max-requests-per-address=100/s', '--max-connections-per-address=20', '--request-id=trust'];
+    const options = proxyOptions(await parse(typed), [], generateKeyRing(), () => {});
+    expect(options).to.include({ requestsPerAddressMax: 100, connectionsPerAddressMax: 20, requestId: 'trust' });
+  });
+
   for (const [typed, message] of [
     ['--affinity-cookie=a b', '--affinity-cookie "a b": expected a name such as connect.sid.'],
     ['--affinity-header=x:y', '--affinity-header "x:y": expected a name such as x-session-token.'],
@@ -72,6 +86,18 @@ describe('the table of proxy settings', () => {
     ['--connect-timeout=25h', '--connect-timeout "25h": expected a time such as 500ms, 2s or 1min, at most 24h.'],
     ['--header-bytes=1', '--header-bytes "1": expected a size from 1KiB to 1MiB, such as 64KiB or 65536.'],
     ['--header-bytes=64kb', '--header-bytes "64kb": expected a size from 1KiB to 1MiB, such as 64KiB or 65536.'],
+    [
+      '--max-requests-per-address=100',
+      '--max-requests-per-address "100": expected a rate such as 100/s, at most 1000000/s, or 0 for no limit.',
+    ],
+    [
+      '--max-requests-per-address=0/s',
+      '--max-requests-per-address "0/s": expected a rate such as 100/s, at most 1000000/s, or 0 for no limit.',
+    ],
+    [
+      '--max-connections-per-address=-1',
+      '--max-connections-per-address: expected a whole number from 0 to 65536, not "-1".',
+    ],
     ['--header-fields=x', '--header-fields: expected a whole number from 8 to 10000.'],
   ] as const) {
     it(`refuses ${typed}`, async () => {

@@ -44,6 +44,22 @@ for (const engine of Object.keys(engines)) {
       }
     }
 
+    it('ends a slow answer by the time of its own backend, from the start and after a reload', () =>
+      withThree({}, async (proxy, ...toys) => {
+        const patient = toys.map(({ name, url }) => ({ name, url, responseMs: 60_000 }));
+        await proxy.reload({ backends: patient });
+        const waits = proxy.ask('/slow');
+        const first = await Promise.race([
+          waits,
+          proxy.ask('/').then(() => new Promise(next => setTimeout(next, 600))),
+        ]);
+        expect(first).to.equal(undefined);
+        await proxy.reload({ backends: toys.map(({ name, url }) => ({ name, url, responseMs: 20 })) });
+        expect((await proxy.ask('/slow')).status).to.equal(504);
+        for (const toy of toys) toy.server.closeAllConnections();
+        await waits;
+      }));
+
     it('is given up when the connection breaks before the answer', () => {
       let broken = '';
       const breaksOnce: RequestListener = (request, response) => {

@@ -20,6 +20,7 @@ const onEvent = () => {};
 const now: ProxyOptions = { ...defaultProxyOptions, backends: [a, b], affinity, onEvent };
 const otherKeys = [{ id: 'k2', secret: Buffer.alloc(32, 2) }, ...affinity.keys];
 
+const clients = ['--request-id', '--max-connections-per-address', '--max-requests-per-address'];
 const balance = ['--policy', '--hash-key', '--slow-start', '--maxconn', '--queue and --queue-timeout'];
 
 /** What differs, the words for live changes, and the words for changes that need a restart. */
@@ -55,6 +56,7 @@ const rows: readonly [
     live(),
     [
       ...balance,
+      ...clients,
       '--health-*',
       '--eject-*',
       '--drain',
@@ -89,9 +91,10 @@ function live(): Partial<ProxyOptions> {
     maxconn: 5,
     queue: { ...now.queue, lengthMax: 1 },
   };
+  const clients = { requestId: 'set', connectionsPerAddressMax: 1, requestsPerAddressMax: 1 } as const;
   const ejection = { ...now.ejection, after: 0 };
   const end = { drainMs: 1, graceMs: 1, shutdownDelayMs: 1 };
-  return { ...choice, ...end, health, ejection, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+  return { ...choice, ...clients, ...end, health, ejection, trusted: ['::1'], namesBackends: true, accessLog: '-' };
 }
 
 describe('plan of a reload', () => {

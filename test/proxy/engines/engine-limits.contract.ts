@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import { Agent, type RequestListener, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { ask, raw } from '../ask.js';
+import { withRecorder } from '../recording-backend.js';
 import { withTcp, withToys } from '../toy-backend.js';
 import { connectTo } from './engine-patience.contract.js';
 import { throughWith, withEngine } from './with-engine.js';
@@ -66,6 +69,72 @@ export function itKeepsLimits(make: EngineFactory): void {
         { limits: { idleBodyMs: 50 } },
       ));
 
+    describe('of the request body', () => {
+      const limits = { bodyBytesMax: 10 };
+      const head = (framing: string) => `POST / HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`;
+      const chunked = head('Transfer-Encoding: chunked');
+      const echo: RequestListener = (request, response) => request.pipe(response);
+
+      it('accepts a body of exactly the limit, with a length and in chunks', () =>
+        through(
+          echo,
+          async ({ url }) => {
+            for (const headers of [{ 'content-length': 10 }, { 'transfer-encoding': 'chunked' }]) {
+              const body = [Buffer.from('01234'), Buffer.from('56789')];
+              expect((await ask(url, '/', { method: 'POST', headers, body })).text).to.equal('0123456789');
+            }
+          },
+          { limits },
+        ));
+
+      it('returns 413 for a longer length before anything is sent, and asks for no body', () =>
+        through(
+          echo,
+          async ({ url, exchanges, engineAnswers }) => {
+            const answer = await raw(url, head('Content-Length: 11\r\nExpect: 100-continue'));
+            expect(answer).to.match(/^HTTP\/1\.1 413 [\s\S]*connection: close[\s\S]*The request body is too long/i);
+            expect(exchanges).to.deep.equal([]);
+            expect(engineAnswers).to.have.length(1);
+            expect(engineAnswers[0]).to.include({ status: 413, cause: 'body-bytes', method: 'POST', path: '/' });
+          },
+          { limits },
+        ));
+
+      it('returns 413 as soon as chunks are longer together, and the request never becomes whole', () =>
+        withRecorder(
+          () => {},
+          ({ url: backend, requests }) =>
+            withEngine(
+              make,
+              [backend],
+              async ({ url, settled, engineAnswers }) => {
+                const answer = await raw(url, `${chunked}5\r\n01234\r\n6\r\n56789X\r\n0\r\n\r\n`);
+                expect(answer).to.match(/^HTTP\/1\.1 413 [\s\S]*outcome=unknown/);
+                const own = { status: 413, text: 'The request body is too long.' };
+                expect(await settled(1)).to.deep.equal([{ kind: 'abandoned', own }]);
+                expect(engineAnswers.map(({ cause }) => cause)).to.deep.equal(['body-bytes']);
+                expect(requests).to.deep.equal([]);
+              },
+              { limits },
+            ),
+        ));
+
+      it('closes when the answer has begun already', () =>
+        through(
+          (_, response) => response.write('begun'),
+          async ({ url, settled }) => {
+            const { hostname, port } = new URL(url);
+            const client = connect(Number(port), hostname);
+            client.write(`${chunked}5\r\n01234\r\n`);
+            await once(client, 'data');
+            client.write('6\r\n56789X\r\n');
+            await new Promise(resolve => client.on('error', () => {}).once('close', resolve));
+            expect(await settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+          },
+          { limits },
+        ));
+    });
+
     it('keeps at most 256 idle connections to a backend', () => {
       const waiting: ServerResponse[] = [];
       let open = 0;
@@ -101,6 +170,22 @@ export function itKeepsLimits(make: EngineFactory): void {
         },
         { limits: { idleBodyMs: 50 } },
       ));
+
+    it('returns 400 for more than four empty lines before a request, however they arrive', () =>
+      withEngine(make, [], async ({ url, exchanges, engineAnswers }) => {
+        const get = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+        expect(await raw(url, '\r\n'.repeat(4) + get)).to.match(/^HTTP\/1\.1 502 /);
+        expect(exchanges).to.have.length(1);
+        expect(await raw(url, '\r\n'.repeat(5) + get)).to.match(/^HTTP\/1\.1 400 /);
+        const client = connectTo(url);
+        client.setNoDelay(true);
+        const answer = text(client);
+        for (const byte of '\r\n'.repeat(5)) await new Promise(resolve => client.write(byte, resolve));
+        expect(await answer).to.match(/^HTTP\/1\.1 400 [\s\S]*Too many empty lines/);
+        client.destroy();
+        expect(exchanges).to.have.length(1);
+        expect(engineAnswers.map(({ cause }) => cause)).to.deep.equal(['malformed', 'malformed']);
+      }));
 
     it('cuts off an answer whose chunk size never ends', () =>
       withTcp(

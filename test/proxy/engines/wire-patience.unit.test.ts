@@ -9,7 +9,6 @@ import { Reads } from '#src/proxy/engines/wire/reads.js';
 import { Upstreams } from '#src/proxy/engines/wire/upstream.js';
 import { wireEngine as make } from '#src/proxy/engines/wire.js';
 import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
-import { raw } from '../ask.js';
 import { urlOf, withTcp } from '../toy-backend.js';
 import { connectTo, post } from './engine-patience.contract.js';
 import { withEngine } from './with-engine.js';
@@ -75,22 +74,6 @@ describe('engine wire: patience', () => {
         deadlines.close();
       },
     ));
-
-  it('returns 400 for more than four empty lines before a request, however they arrive', () =>
-    withEngine(make, [], async ({ url, exchanges, engineAnswers }) => {
-      const get = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
-      expect(await raw(url, '\r\n'.repeat(4) + get)).to.match(/^HTTP\/1\.1 502 /);
-      expect(exchanges).to.have.length(1);
-      expect(await raw(url, '\r\n'.repeat(5) + get)).to.match(/^HTTP\/1\.1 400 /);
-      const client = connectTo(url);
-      client.setNoDelay(true);
-      const answer = text(client);
-      for (const byte of '\r\n'.repeat(5)) await new Promise(resolve => client.write(byte, resolve));
-      expect(await answer).to.match(/^HTTP\/1\.1 400 [\s\S]*Too many empty lines/);
-      client.destroy();
-      expect(exchanges).to.have.length(1);
-      expect(engineAnswers.map(({ cause }) => cause)).to.deep.equal(['malformed', 'malformed']);
-    }));
 
   it('does not extend the time of a head for empty lines', () =>
     withEngine(

@@ -9,7 +9,7 @@ import { badBodies, badHeads, oddRequests } from './smuggling-rows.js';
 /** Longer messages are split only at this many places. */
 const everywhereBytesMax = 600;
 const placesOfLong = 20;
-const limits = { headerBytesMax: 16 * 1024, headerFieldsMax: 100 };
+const limits = { headerBytesMax: 16 * 1024, headerFieldsMax: 100, bodyBytesMax: 0 };
 const next = 'GET /next HTTP/1.1\r\nHost: x\r\n\r\n';
 
 /** Messages whose meaning depends on a few bytes that a split can separate. */

@@ -11,6 +11,8 @@ const exchange: Exchange = {
   path: '/',
   clientAddress: '127.0.0.1',
   host: undefined,
+  bytesIn: 0,
+  bytesOut: 0,
   secure: false,
   upgrade: false,
   replayable: true,

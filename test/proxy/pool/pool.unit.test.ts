@@ -18,6 +18,8 @@ function exchange(
     path: '/',
     clientAddress: '127.0.0.1',
     host: undefined,
+    bytesIn: 0,
+    bytesOut: 0,
     secure: false,
     upgrade: false,
     replayable,

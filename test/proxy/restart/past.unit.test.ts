@@ -17,6 +17,7 @@ function facts({ name, url, weight = 1 }: Backend): MemberFacts {
     host: '',
     weight,
     maxconn: 0,
+    responseMs: undefined,
     incarnation: '3',
     boot: 3,
     selfNamed: false,

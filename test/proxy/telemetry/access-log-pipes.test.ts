@@ -47,7 +47,18 @@ class Reader {
 function request(nth: number) {
   const clientAddress = '127.0.0.1';
   const rest = { secure: false, tries: [], ended: 'answered', status: 200, headMs: 1, totalMs: 1 } as const;
-  const absent = { protocol: undefined, backend: undefined, affinity: undefined, reason: undefined };
+  const absent = {
+    protocol: undefined,
+    backend: undefined,
+    affinity: undefined,
+    reason: undefined,
+    requestId: undefined,
+    traceId: undefined,
+    host: undefined,
+    userAgent: undefined,
+    bytesIn: undefined,
+    bytesOut: undefined,
+  };
   return { method: 'GET', path: `/${nth}/`.padEnd(1024, 'x'), clientAddress, ...rest, ...absent };
 }
 

@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { get, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import type { ProxyOptions } from '#src/proxy/options.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { cookieOf, raw } from '../ask.js';
+import { connectTo } from '../engines/engine-patience.contract.js';
 import { deadUrl, type Toy, withToys } from '../toy-backend.js';
 import { blindHealth, type TestProxy, withPool, withProxy } from '../with-proxy.js';
 
@@ -47,7 +50,8 @@ describe('access log', () => {
         await proxy.ask('/cart?token=hush', { method: 'POST', headers, body: 'hush' });
       });
       expect(more).to.deep.equal([]);
-      const { time, headMs, totalMs, ...rest } = line;
+      const { time, headMs, totalMs, host, ...rest } = line;
+      expect(host).to.match(/^127\.0\.0\.1:\d+$/);
       expect(rest).to.deep.equal({
         log: 'access',
         method: 'POST',
@@ -59,6 +63,8 @@ describe('access log', () => {
         affinity: 'none',
         tries: [answered('backend-1')],
         tls: false,
+        bytesIn: 4,
+        bytesOut: 9,
       });
       expect(Date.parse(String(time))).to.be.closeTo(Date.now(), 10_000);
       expect(headMs).to.be.a('number').above(0);
@@ -188,6 +194,66 @@ describe('access log', () => {
         expect(late).to.include({ method: 'POST', path: '/up', status: 408, ended: 'own', affinity: 'none' });
         expect(late).to.include({ reason: 'The request body did not arrive in time.' });
         expect(late?.tries).to.deep.equal([{ backend: 'backend-1', ended: 'abandoned' }]);
+      }));
+  }
+
+  for (const engine of ['wire', 'http-proxy']) {
+    it(`records trace, request id, host, user agent and body bytes (${engine})`, () =>
+      withToys(
+        [(request, response) => request.on('end', () => response.end('x'.repeat(100_000))).resume()],
+        async one => {
+          const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+          const agent = 'caf\u00e9 "\\';
+          const headers = {
+            'user-agent': agent,
+            traceparent: `00-${trace}-00f067aa0ba902b7-01`,
+            'x-request-id': 'a/1',
+          };
+          const [long, bad, refused] = await logged(
+            [one],
+            async ({ ask, url }) => {
+              const answer = await ask('/', { method: 'PUT', body: Buffer.alloc(70_000), headers });
+              expect(answer.headers['x-request-id']).to.equal('a/1');
+              expect(one.seen[0]?.headers).to.include({ 'x-request-id': 'a/1', traceparent: headers.traceparent });
+              const others = `traceparent: 00-1\r\ntracestate: a=1\r\nuser-agent: ${'x'.repeat(300)}\r\nx-request-id: <b>`;
+              await raw(url, `GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n${others}\r\n\r\n`);
+              expect(one.seen[1]?.headers).to.include({ traceparent: '00-1', tracestate: 'a=1' });
+              await one.stop();
+              const own = await ask('/');
+              expect(own.headers['x-request-id']).to.match(/^[\da-f-]{36}$/);
+              expect(own.status).to.equal(503);
+            },
+            { engine, requestId: 'trust', health: blindHealth },
+          );
+          const said = { requestId: 'a/1', traceId: trace, userAgent: 'caf%E9 "\\', bytesIn: 70_000 };
+          expect(long).to.include(said);
+          expect(long?.bytesOut).to.be.within(100_000, 100_100);
+          expect(bad).to.include({ host: 'shop.example', userAgent: 'x'.repeat(256), bytesIn: 0 });
+          expect(bad).not.to.have.property('traceId');
+          expect(bad?.requestId).to.match(/^[\da-f-]{36}$/);
+          expect(refused).to.include({ status: 503, bytesIn: 0, bytesOut: String(refused?.reason).length + 1 });
+        },
+      ));
+
+    it(`records the bytes of a WebSocket (${engine})`, () =>
+      withToys([undefined], async one => {
+        one.server.on('upgrade', (_, socket) => {
+          socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+          socket.on('data', (data: Buffer) => socket.end(Buffer.concat([data, data])));
+        });
+        const [line] = await logged(
+          [one],
+          async ({ url }) => {
+            const client = connectTo(url);
+            client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+            await once(client, 'data');
+            client.write('hello');
+            expect(await text(client)).to.equal('hellohello');
+            client.end();
+          },
+          { engine },
+        );
+        expect(line).to.include({ status: 101, bytesIn: 5, bytesOut: 10 });
       }));
   }
 

@@ -7,7 +7,7 @@ import { isIdempotent } from '../../retry.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import { watchFraming } from './framing-guard.js';
-import { lateBody, type RequestFlaw } from './request-head.js';
+import { lateBody, longBody, type RequestFlaw } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import type { HttpUpload, UploadListener } from './upload.js';
 
@@ -57,13 +57,26 @@ export class HttpAttempt implements UploadListener {
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
   /** The first connection was stale; this is the only retry on a fresh one. */
+  /** The time from the end of the request to the head of the answer. */
+  readonly #responseMs: number;
   #redialled = false;
   #interims = 0;
+  /** Bytes of the answer's body, or of a tunnel. */
+  bytesOut = 0;
+  /** Bytes from the client through a tunnel. */
+  tunnelBytesIn = 0;
   #unwatch = (): void => {};
   #over = false;
 
-  constructor(client: AttemptClient, edits: HeaderEdits, dial: Dial, resolve: (outcome: Outcome) => void) {
+  constructor(
+    client: AttemptClient,
+    edits: HeaderEdits,
+    dial: Dial,
+    responseMs: number | undefined,
+    resolve: (outcome: Outcome) => void,
+  ) {
     this.#client = client;
+    this.#responseMs = responseMs ?? client.limits.responseHeadMs;
     this.#edits = edits;
     this.#dial = dial;
     this.#resolve = resolve;
@@ -71,7 +84,7 @@ export class HttpAttempt implements UploadListener {
 
   start(): void {
     this.#client.upload.listen(this);
-    this.#arm(this.#client.upload.complete ? this.#client.limits.responseHeadMs : this.#client.limits.idleBodyMs);
+    this.#arm(this.#client.upload.complete ? this.#responseMs : this.#client.limits.idleBodyMs);
     this.#dial('pooled', error => this.#failed(error));
   }
 
@@ -100,7 +113,13 @@ export class HttpAttempt implements UploadListener {
   }
 
   sent(): void {
-    if (this.#answer === undefined) this.#arm(this.#client.limits.responseHeadMs);
+    if (this.#answer === undefined) this.#arm(this.#responseMs);
+  }
+
+  overflowed(): void {
+    if (this.#answer !== undefined) return void this.#cut(abandoned);
+    this.refuseBody(longBody);
+    this.#client.giveUpOnClient(longBody);
   }
 
   breakOff(mayRepeat: boolean): void {
@@ -208,6 +227,7 @@ export class HttpAttempt implements UploadListener {
     let begun = false;
     answer.on('data', chunk => {
       begun = true;
+      this.bytesOut += chunk.length;
       this.#timer?.refresh();
       if (!response.write(chunk)) answer.pause();
     });
@@ -237,7 +257,11 @@ export class HttpAttempt implements UploadListener {
     }
     this.#answer = answer;
     clearTimeout(this.#timer);
-    tunnel.open(response, socket, head, whole => this.#settle(whole ? switched : cutOff));
+    tunnel.open(response, socket, head, (whole, bytesIn, bytesOut) => {
+      this.tunnelBytesIn = bytesIn;
+      this.bytesOut = bytesOut;
+      this.#settle(whole ? switched : cutOff);
+    });
   }
 
   #cut(outcome: Outcome): void {

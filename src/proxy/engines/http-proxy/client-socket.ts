@@ -3,8 +3,8 @@ import type { ClientConnection } from '../../exchange.js';
 
 /** Nothing more is read while this number of requests waits on one connection. */
 const requestsMax = 16;
-/** Empty lines before a request are ignored (RFC 9112 §2.2); more than this are malformed. */
-const emptyBytesMax = 16;
+/** Four empty lines before a request are ignored (RFC 9112 §2.2); more are malformed. */
+const emptyBytesMax = 4 * 2;
 const headEnd = '\r\n\r\n';
 const cr = 13;
 const lf = 10;

@@ -84,7 +84,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.tunnel = tunnel;
     this.upgrade = tunnel !== undefined;
     this.chunked = headers['transfer-encoding'] !== undefined;
-    this.upload = new HttpUpload(request, hasBody(request), wiring.limits.replayBytesMax);
+    this.upload = new HttpUpload(request, hasBody(request), wiring.limits);
     response.on('close', () => this.#closed());
   }
 
@@ -95,6 +95,14 @@ export class HttpExchange implements Exchange, AttemptClient {
 
   get replayable(): boolean {
     return this.upload.replayable;
+  }
+
+  get bytesIn(): number {
+    return this.upload.bytes + (this.#attempt?.tunnelBytesIn ?? 0);
+  }
+
+  get bytesOut(): number {
+    return this.#attempt?.bytesOut ?? 0;
   }
 
   get limits(): EngineLimits {
@@ -131,6 +139,7 @@ export class HttpExchange implements Exchange, AttemptClient {
         edits,
         (connection, onError) =>
           this.#wiring.forward({ request, response, upload, url: backend.url, connection, onError }),
+        backend.responseMs,
         resolve,
       );
       this.#attempt.start();

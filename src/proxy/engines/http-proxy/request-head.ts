@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { EngineAnswerCause, HeaderEdits } from '../../exchange.js';
+import type { EngineAnswerCause, EngineLimits, HeaderEdits } from '../../exchange.js';
 import type { ReportedHops } from '../../headers/client-address.js';
 import {
   appendEntry,
@@ -109,6 +109,7 @@ export interface RequestFlaw {
   readonly cause?: EngineAnswerCause;
 }
 
+export const longBody: RequestFlaw = { status: 413, cause: 'body-bytes', reason: 'The request body is too long.' };
 export const lateBody: RequestFlaw = {
   status: 408,
   cause: 'body-timeout',
@@ -130,7 +131,10 @@ const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 export const lengthDigitsMax = 15;
 
 /** Finds what Node's parser accepts and a proxy must not. Undefined: the head is valid. */
-export function findFlaw(request: IncomingMessage, fieldsMax: number): RequestFlaw | undefined {
+export function findFlaw(
+  request: IncomingMessage,
+  { headerFieldsMax: fieldsMax, bodyBytesMax }: Pick<EngineLimits, 'headerFieldsMax' | 'bodyBytesMax'>,
+): RequestFlaw | undefined {
   const { rawHeaders, headers } = request;
   // Node would silently drop fields above its own limit, so that limit is off and this one applies.
   if (rawHeaders.length > 2 * fieldsMax)
@@ -143,6 +147,7 @@ export function findFlaw(request: IncomingMessage, fieldsMax: number): RequestFl
   if ((headers['content-length']?.length ?? 0) > lengthDigitsMax) {
     return { status: 400, cause: 'framing', reason: 'The Content-Length is too large.' };
   }
+  if (bodyBytesMax > 0 && Number(headers['content-length']) > bodyBytesMax) return longBody;
   const coding = headers['transfer-encoding'];
   // RFC 9112 §6.1: HTTP/1.0 has no chunks, so a proxy in front may have read the body differently.
   if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || request.httpVersion === '1.0')) {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { joinTunnel } from '../../tunnel.js';
+import { joinTunnel, type TunnelEnded } from '../../tunnel.js';
 
 /** The client's side of a possible tunnel. */
 export class Tunnel {
@@ -20,7 +20,7 @@ export class Tunnel {
    * Opens the tunnel. `response` holds the head of the 101 and releases the connection. `early`: bytes from the backend
    * after its head. Calls `ended` once when both sides are closed; `whole` says whether the backend closed in order.
    */
-  open(response: ServerResponse, backend: Socket, early: Buffer, ended: (whole: boolean) => void): void {
+  open(response: ServerResponse, backend: Socket, early: Buffer, ended: TunnelEnded): void {
     this.#open = true;
     response.flushHeaders();
     response.detachSocket(this.#client);

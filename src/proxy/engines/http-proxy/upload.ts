@@ -1,5 +1,6 @@
 import { ClientRequest, type IncomingMessage } from 'node:http';
 import { Stream } from 'node:stream';
+import type { EngineLimits } from '../../exchange.js';
 import { wasEstablished } from './backend-agent.js';
 
 /** Pieces from this size on are forwarded as they come. */
@@ -15,7 +16,11 @@ export interface UploadListener {
   progressed(): void;
   /** The whole body was written. */
   sent(): void;
+  /** The client has sent more than is allowed. */
+  overflowed(): void;
 }
+
+type UploadLimits = Pick<EngineLimits, 'replayBytesMax' | 'bodyBytesMax'>;
 
 /**
  * The body of one request, sent to one backend after the other. It is read only when a backend is connected, so a
@@ -29,7 +34,7 @@ export interface UploadListener {
  */
 export class HttpUpload extends Stream {
   readonly #source: IncomingMessage;
-  readonly #keepBytesMax: number;
+  readonly #limits: UploadLimits;
   #kept: Buffer[] | undefined = [];
   #keptBytes = 0;
   /** Pieces that are joined at the end of this turn. */
@@ -39,10 +44,10 @@ export class HttpUpload extends Stream {
   #listener: UploadListener | undefined;
   #target: ClientRequest | undefined;
 
-  constructor(source: IncomingMessage, hasBody: boolean, keepBytesMax: number) {
+  constructor(source: IncomingMessage, hasBody: boolean, limits: UploadLimits) {
     super();
     this.#source = source;
-    this.#keepBytesMax = keepBytesMax;
+    this.#limits = limits;
     this.#complete = !hasBody;
     if (!hasBody) return;
     source.on('data', chunk => this.#pass(chunk));
@@ -53,6 +58,11 @@ export class HttpUpload extends Stream {
   /** Everything sent so far can be sent again. */
   get replayable(): boolean {
     return this.#kept !== undefined;
+  }
+
+  /** The bytes that were read for a backend. */
+  get bytes(): number {
+    return this.#keptBytes;
   }
 
   /** The client has sent the whole body. */
@@ -142,13 +152,15 @@ export class HttpUpload extends Stream {
 
   #forward(piece: Buffer): void {
     this.#keep(piece);
+    const { bodyBytesMax } = this.#limits;
+    if (bodyBytesMax > 0 && this.#keptBytes > bodyBytesMax) return void this.#listener?.overflowed();
     this.#listener?.progressed();
     if (this.#target?.write(piece) === false) this.#source.pause();
   }
 
   #keep(chunk: Buffer): void {
     this.#keptBytes += chunk.length;
-    if (this.#keptBytes > this.#keepBytesMax) this.#kept = undefined;
+    if (this.#keptBytes > this.#limits.replayBytesMax) this.#kept = undefined;
     else this.#kept?.push(chunk);
   }
 

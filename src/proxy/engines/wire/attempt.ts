@@ -56,6 +56,10 @@ export class WireAttempt implements UpstreamUser {
   /** The first connection was stale; this is the only retry on a fresh one. */
   #redialled = false;
   #over = false;
+  /** Bytes of a longer answer body as it was sent, or of a tunnel. */
+  #sentBytes = 0;
+  /** Bytes from the client through a tunnel. */
+  tunnelBytesIn = 0;
 
   constructor(
     parts: AttemptParts,
@@ -69,6 +73,13 @@ export class WireAttempt implements UpstreamUser {
     this.#edits = edits;
     this.#text = text;
     this.#resolve = resolve;
+  }
+
+  /** Bytes of the answer's body, with the lines of chunks. A short body that came with its head is not counted apart. */
+  get bytesOut(): number {
+    const answer = this.#answer;
+    if (answer === undefined || this.#sentBytes > 0 || this.#body !== noBody) return this.#sentBytes;
+    return this.#hasNoBody(answer) ? 0 : Math.max(0, answer.length);
   }
 
   start(): void {
@@ -199,6 +210,7 @@ export class WireAttempt implements UpstreamUser {
 
   #write(head: string, body: readonly Buffer[]): void {
     const { client } = this.#parts;
+    for (const part of body) this.#sentBytes += part.length;
     const text = toShortText(body);
     if (text === undefined) client.writeAll(head, body);
     else client.write(head + text);
@@ -208,6 +220,7 @@ export class WireAttempt implements UpstreamUser {
     const out: Buffer[] = [];
     const next = this.#body.read(bytes, 0, out);
     if (next === -1) return void this.#cut(malformedBody);
+    for (const part of out) this.#sentBytes += part.length;
     const [first] = out;
     if (out.length === 1 && first !== undefined) this.#parts.client.write(first);
     else if (out.length > 1) this.#parts.client.writeAll('', out);
@@ -329,7 +342,11 @@ export class WireAttempt implements UpstreamUser {
     this.#upstream = undefined;
     const text = buildAnswerHead(head, this.#edits.onAnswer(head));
     const line = `${text}Connection: Upgrade\r\nUpgrade: ${head.upgrade ?? 'websocket'}\r\n\r\n`;
-    client.becomeTunnel(line, upstream.release(), early, whole => this.#settle(whole ? switched : cutOff));
+    client.becomeTunnel(line, upstream.release(), early, (whole, bytesIn, bytesOut) => {
+      this.tunnelBytesIn = bytesIn;
+      this.#sentBytes = bytesOut;
+      this.#settle(whole ? switched : cutOff);
+    });
   }
 
   #cut(outcome: Outcome): void {
@@ -346,7 +363,8 @@ export class WireAttempt implements UpstreamUser {
     const { wire, upload } = this.#parts;
     const headAwaited = this.#answer === undefined && upload.complete;
     const { responseHeadMs, idleBodyMs } = wire.limits;
-    this.#upstream.deadlineMs = wire.deadlines.in(headAwaited ? responseHeadMs : idleBodyMs);
+    const { responseMs = responseHeadMs } = this.#backend;
+    this.#upstream.deadlineMs = wire.deadlines.in(headAwaited ? responseMs : idleBodyMs);
   }
 
   #settle(outcome: Outcome): void {

@@ -3,6 +3,8 @@ import { Chunks } from './chunks.js';
 /** Tracks how many bytes of a connection belong to the body of one message (RFC 9112 §6.3). */
 export interface WireBody {
   readonly done: boolean;
+  /** It was longer than allowed, so `read` returned -1. */
+  readonly tooLong?: boolean;
   /**
    * Reads from `at` on and adds the bytes to forward to `out`. Returns where the body or the bytes end, or -1 for
    * malformed bytes.
@@ -51,8 +53,12 @@ class UntilClose implements WireBody {
 
 const lineEnd = Buffer.from('\r\n');
 
-export function makeRequestBody({ chunked, length }: { readonly chunked: boolean; readonly length: number }): WireBody {
-  if (chunked) return new Chunks(false);
+/** `bytesMax`: the longest chunked body; 0: no limit. */
+export function makeRequestBody(
+  { chunked, length }: { readonly chunked: boolean; readonly length: number },
+  bytesMax = 0,
+): WireBody {
+  if (chunked) return new Chunks(false, bytesMax);
   return length > 0 ? new Counted(length) : noBody;
 }
 

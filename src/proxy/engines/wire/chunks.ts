@@ -25,9 +25,16 @@ export class Chunks {
   #extension = '';
   #extraBytes = 0;
   #trailer = '';
+  #bytesLeft: number;
 
-  constructor(plain: boolean) {
+  /** `bytesMax`: the longest body, without its framing; 0: no limit. */
+  constructor(plain: boolean, bytesMax = 0) {
     this.#plain = plain;
+    this.#bytesLeft = bytesMax === 0 ? Number.POSITIVE_INFINITY : bytesMax;
+  }
+
+  get tooLong(): boolean {
+    return this.#bytesLeft < 0;
   }
 
   get done(): boolean {
@@ -93,7 +100,8 @@ export class Chunks {
       case 'size end':
         this.#state = this.#size === 0 ? 'trailer' : 'data';
         this.#digits = 0;
-        return byte === lf;
+        this.#bytesLeft -= this.#size;
+        return byte === lf && this.#bytesLeft >= 0;
       case 'data cr':
         this.#state = 'data lf';
         return byte === cr;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection, EngineAnswerCause } from '../../exchange.js';
-import { joinTunnel } from '../../tunnel.js';
+import { joinTunnel, type TunnelEnded } from '../../tunnel.js';
 import { buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
@@ -11,6 +11,7 @@ import {
   type HeadFlaw,
   lateBody,
   lateHead,
+  longBody,
   malformedBody,
   RequestHead,
   readRequestLine,
@@ -37,6 +38,7 @@ export class Client implements ExchangeClient {
   deadlineMs: number;
   readonly #wire: Wire;
   readonly #onClosed: (client: Client) => void;
+  readonly #onConnectionClosed: ClientConnection['onClosed'];
   readonly #socket: Socket;
   readonly #incoming: Incoming;
   #exchange: WireExchange | undefined;
@@ -58,6 +60,7 @@ export class Client implements ExchangeClient {
   constructor(wire: Wire, connection: ClientConnection, onClosed: (client: Client) => void) {
     this.#wire = wire;
     this.#onClosed = onClosed;
+    this.#onConnectionClosed = connection.onClosed;
     this.way = new ForwardedWay(connection, wire.forwarded, wire.isTrusted);
     this.#incoming = new Incoming(wire.limits);
     this.#socket = this.#reader(connection.socket);
@@ -148,7 +151,7 @@ export class Client implements ExchangeClient {
     this.#reject(lateBody, 'unknown');
   }
 
-  becomeTunnel(head: string, backend: Socket, early: Buffer, ended: (whole: boolean) => void): void {
+  becomeTunnel(head: string, backend: Socket, early: Buffer, ended: TunnelEnded): void {
     const client = this.#socket;
     this.#tunnel = true;
     this.deadlineMs = Number.POSITIVE_INFINITY;
@@ -255,7 +258,7 @@ export class Client implements ExchangeClient {
   }
 
   #serve(head: RequestHead): void {
-    this.#body = makeRequestBody(head);
+    this.#body = makeRequestBody(head, this.#wire.limits.bodyBytesMax);
     this.#owes100 = head.expectsContinue && head.hasBody;
     this.deadlineMs = Number.POSITIVE_INFINITY;
     const exchange = new WireExchange(this.#wire, this, head);
@@ -273,9 +276,9 @@ export class Client implements ExchangeClient {
     this.#exchange?.upload.pass(out, done);
   }
 
-  /** Handles a malformed body. Its request may have been forwarded in part. */
+  /** Handles a malformed or too long body. Its request may have been forwarded in part. */
   #badBody(): void {
-    this.#refuseBody(malformedBody);
+    this.#refuseBody(this.#body.tooLong ? longBody : malformedBody);
   }
 
   /** Ends the exchange because of its body. */
@@ -378,6 +381,7 @@ export class Client implements ExchangeClient {
     this.#gone = true;
     this.#wire.deadlines.delete(this);
     this.#onClosed(this);
+    this.#onConnectionClosed?.();
     if (!this.#tunnel) this.#exchange?.attempt?.clientGone();
     this.#exchange?.onGone?.();
     this.#exchange = undefined;

@@ -3,6 +3,7 @@ import type { ClientConnection } from '../../exchange.js';
 import { deriveClientAddress } from '../../headers/client-address.js';
 import { appendEntry, buildForwardedElement, isClientSecure } from '../../headers/forwarding.js';
 import { type IsTrusted, trustNone } from '../../headers/trusted-peers.js';
+import type { TunnelEnded } from '../../tunnel.js';
 import type { Timed } from './deadlines.js';
 import type { RequestHead } from './request-head.js';
 
@@ -35,7 +36,7 @@ export interface ExchangeClient extends Timed {
   /** Answers 408: the body did not arrive in time. */
   bodyIsLate(): void;
   /** Becomes a tunnel after writing `head`. `early`: bytes from the backend after its head. See `joinTunnel`. */
-  becomeTunnel(head: string, backend: Socket, early: Buffer, ended: (whole: boolean) => void): void;
+  becomeTunnel(head: string, backend: Socket, early: Buffer, ended: TunnelEnded): void;
   /** Closes the client's side after the bytes already written; the backend's side follows. */
   endTunnel(): void;
   destroy(): void;

@@ -1,6 +1,6 @@
 import type { EngineLimits } from '../../exchange.js';
 import { headEnd, invalidHeadStart } from './grammar.js';
-import { type HeadFlaw, malformed, parseRequestHead, RequestHead } from './request-head.js';
+import { type HeadFlaw, longBody, malformed, parseRequestHead, RequestHead } from './request-head.js';
 
 /** Over the limit a head gets 414 instead of 431 if its first line alone is longer than this. */
 export const targetBytesMax = 8 * 1024;
@@ -20,9 +20,11 @@ const beginningBytes = 2048;
 const cr = 13;
 const lf = 10;
 
+type HeadLimits = Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax' | 'bodyBytesMax'>;
+
 /** The unread bytes of a client. Finds heads in them, wherever the network split them. */
 export class Incoming {
-  readonly #limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>;
+  readonly #limits: HeadLimits;
   #rest: Buffer | undefined;
   /** No head ends before this position. */
   #searchedTo = 0;
@@ -31,7 +33,7 @@ export class Incoming {
   /** A head that is not valid. */
   #flawed: string | undefined;
 
-  constructor(limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>) {
+  constructor(limits: HeadLimits) {
     this.#limits = limits;
   }
 
@@ -73,8 +75,14 @@ export class Incoming {
 
   #parse(text: string): RequestHead | HeadFlaw {
     const head = parseRequestHead(text, this.#limits.headerFieldsMax);
-    if (!(head instanceof RequestHead)) this.#flawed = text;
-    return head;
+    if (head instanceof RequestHead && !this.#isTooLong(head)) return head;
+    this.#flawed = text;
+    return head instanceof RequestHead ? longBody : head;
+  }
+
+  #isTooLong({ length }: RequestHead): boolean {
+    const { bodyBytesMax } = this.#limits;
+    return bodyBytesMax > 0 && length > bodyBytesMax;
   }
 
   /** The beginning of the head that is incomplete or not valid. */

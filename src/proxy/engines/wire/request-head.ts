@@ -91,6 +91,7 @@ export const malformedBody: HeadFlaw = {
   reason: 'The request body is not well-formed.',
 };
 
+export const longBody: HeadFlaw = { status: 413, cause: 'body-bytes', reason: 'The request body is too long.' };
 export const cutBody: HeadFlaw = {
   status: 400,
   cause: 'body-malformed',

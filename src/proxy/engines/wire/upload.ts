@@ -19,6 +19,11 @@ export class WireUpload {
     this.#keepBytesMax = keepBytesMax;
   }
 
+  /** The bytes that were read for a backend, with the lines of chunks. */
+  get bytes(): number {
+    return this.#keptBytes;
+  }
+
   /** The client has sent the whole body. */
   get complete(): boolean {
     return this.#complete;

@@ -42,6 +42,14 @@ export class WireExchange implements Exchange {
     return this.client.way.addressOf(this.head);
   }
 
+  get bytesIn(): number {
+    return this.upload.bytes + (this.#attempt?.tunnelBytesIn ?? 0);
+  }
+
+  get bytesOut(): number {
+    return this.#attempt?.bytesOut ?? 0;
+  }
+
   get attempt(): WireAttempt | undefined {
     return this.#attempt;
   }

@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { TunnelEnded } from '../../../tunnel.js';
 import { buildOwnAnswerText } from '../answer-head.js';
 import type { ExchangeClient, ForwardedWay } from '../exchange-client.js';
 import { headEnd } from '../grammar.js';
@@ -142,9 +143,9 @@ export class StreamClient implements ExchangeClient {
   }
 
   /** Never called: a request for an upgrade is malformed in HTTP/2. */
-  becomeTunnel(_head: string, backend: Socket, _early: Buffer, ended: (whole: boolean) => void): void {
+  becomeTunnel(_head: string, backend: Socket, _early: Buffer, ended: TunnelEnded): void {
     backend.destroy();
-    ended(false);
+    ended(false, 0, 0);
     this.destroy();
   }
 

@@ -1,0 +1,90 @@
+import { isIPv6 } from 'node:net';
+
+/** Limits memory in a flood from many addresses. The addresses that came first are forgotten then. */
+const addressesMax = 65_536;
+
+/** A bucket refills within this time, so an older one is full, which is the same as none. */
+const refillMs = 1000;
+
+/**
+ * Takes a token from a bucket that holds `perSecond` tokens and refills at that rate. A bucket is one number: the time
+ * at which it is full. Returns that time, later by one token, and the time to wait until there is a token; 0: now.
+ */
+export function takeToken(fullAtMs: number, nowMs: number, perSecond: number): { fullAtMs: number; waitMs: number } {
+  const nextMs = Math.max(fullAtMs, nowMs) + refillMs / perSecond;
+  // A rounding error must not cost the last token of the burst.
+  const waitMs = nextMs - nowMs - refillMs;
+  return waitMs > 1e-6 ? { fullAtMs, waitMs } : { fullAtMs: nextMs, waitMs: 0 };
+}
+
+/** Limits the requests of each client address, with one token bucket for each. */
+export class RequestRates {
+  readonly #perSecond: number;
+  readonly #tableMax: number;
+  /** The buckets by address: those that were used since `#sinceMs`, and those of the time before. */
+  #young = new Map<string, number>();
+  #old = new Map<string, number>();
+  #sinceMs = Number.NEGATIVE_INFINITY;
+
+  constructor(perSecond: number, tableMax = addressesMax) {
+    this.#perSecond = perSecond;
+    this.#tableMax = tableMax;
+  }
+
+  /** The number of addresses that are remembered. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  /** Returns how long this client must wait before it may send another request; 0: it may now. */
+  admit(address: string, nowMs: number): number {
+    if (nowMs - this.#sinceMs >= refillMs || this.#young.size >= this.#tableMax / 2) this.#turn(nowMs);
+    const key = buildAddressKey(address);
+    const { fullAtMs, waitMs } = takeToken(this.#young.get(key) ?? this.#old.get(key) ?? 0, nowMs, this.#perSecond);
+    this.#young.set(key, fullAtMs);
+    return waitMs;
+  }
+
+  #turn(nowMs: number): void {
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#sinceMs = nowMs;
+  }
+}
+
+/** Counts the open connections of each client address. */
+export class ConnectionCounts {
+  readonly #counts = new Map<string, number>();
+
+  /** The number of addresses with open connections. */
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  /** Counts one connection, and returns the function that ends it. Undefined: `max` are open already. */
+  open(address: string, max: number): (() => void) | undefined {
+    const key = buildAddressKey(address);
+    const count = this.#counts.get(key) ?? 0;
+    if (count >= max) return undefined;
+    this.#counts.set(key, count + 1);
+    return () => this.#close(key);
+  }
+
+  #close(key: string): void {
+    const count = this.#counts.get(key) ?? 0;
+    if (count > 1) this.#counts.set(key, count - 1);
+    else this.#counts.delete(key);
+  }
+}
+
+/** Returns the address, or the /64 network of an IPv6 address: one client usually has all addresses of its network. */
+export function buildAddressKey(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [left = '', right] = address.split('::');
+  const groups = left === '' ? [] : left.split(':');
+  const tail = right === undefined || right === '' ? [] : right.split(':');
+  // An address that ends in IPv4 notation has one group less.
+  const missing = 8 - groups.length - tail.length - (address.includes('.') ? 1 : 0);
+  const all = right === undefined ? groups : [...groups, ...Array.from({ length: missing }, () => '0'), ...tail];
+  return `${all.slice(0, 4).join(':')}::/64`;
+}
