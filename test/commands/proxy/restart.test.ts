@@ -7,9 +7,8 @@ import { expect } from 'chai';
 import { type Answer, ask, cookieOf } from '../../proxy/ask.js';
 import { type Toy, withToys } from '../../proxy/toy-backend.js';
 import { type Holdfast, until, withHoldfast } from '../holdfast.js';
+import { adminOf, exitCodeOf, restart, urlOf } from './restarting.js';
 
-const listens = /listening on (https?:\S+:\d+), admin API on (http:\S+:\d+)/g;
-const takes = /restart: process (\d+) serves/g;
 const browsers = 64;
 
 interface Shot {
@@ -42,36 +41,6 @@ class Browser {
     while (!isOver()) await this.get().catch(error => this.problems.push(String(error)));
     this.#agent.destroy();
   }
-}
-
-/** Sends SIGUSR2 to the process that serves now, and returns the one that took over. */
-async function restart(holdfast: Holdfast, pid: number): Promise<number> {
-  const before = [...holdfast.output.stderr.matchAll(takes)].length;
-  process.kill(pid, 'SIGUSR2');
-  await until(
-    () => [...holdfast.output.stderr.matchAll(takes)].length > before,
-    15_000,
-    () => `a successor in:\n${holdfast.output.stderr}`,
-  );
-  return Number([...holdfast.output.stderr.matchAll(takes)].at(-1)?.[1]);
-}
-
-/** Its successor has the same output, so the end of the output says nothing. */
-async function exitCodeOf({ child }: Holdfast): Promise<number | null> {
-  await until(
-    () => child.exitCode !== null,
-    40_000,
-    () => 'the end of the process that was replaced',
-  );
-  return child.exitCode;
-}
-
-function adminOf({ output }: Holdfast): string {
-  return [...output.stderr.matchAll(listens)].at(-1)?.[2] ?? '';
-}
-
-function urlOf({ output }: Holdfast): string {
-  return [...output.stderr.matchAll(listens)].at(-1)?.[1] ?? '';
 }
 
 async function withProxy(
