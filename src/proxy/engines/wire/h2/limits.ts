@@ -11,7 +11,7 @@ const sessionMemoryMax = 10;
 const invalidFramesMax = 100;
 /** Entries in one SETTINGS frame. */
 const settingsMax = 32;
-/** What the proxy and the coding may add to the head of a backend's answer. A longer head would end the session. */
+/** Room for what the proxy and the coding add to the head of an answer. A longer head would end the session. */
 const addedBytesMax = 64 * 1024;
 /** RFC 9113 §6.5.2: each field counts 32 bytes more than its text. */
 const fieldOverheadBytes = 32;
