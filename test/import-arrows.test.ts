@@ -30,7 +30,7 @@ const homes: Record<string, RegExp> = {
   pg: /^src\/sessions\/stores\/postgres(\.ts|\/)/,
   // Whatever else starts processes: workers of the proxy, and nothing in the proxy but what starts them.
   'node:cluster': /^src\/proxy\/workers\/worker-process\.ts$/,
-  'node:child_process': /^src\/simulator\/cluster\//,
+  'node:child_process': /^src\/(simulator\/cluster\/|proxy\/restart\/(successor|service-manager)\.ts$)/,
   autocannon: /^src\/load\//,
   undici: /^src\/(simulator|proxy\/pool\/health)/,
   'tough-cookie': /^src\/simulator\/users\//,

@@ -21,6 +21,7 @@ const files = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'examples/express/README.md',
+  'examples/operate/README.md',
   ...pages.map(file => `docs/${file}`),
 ];
 const texts = new Map(files.map(file => [file, readFileSync(path.join(root, file), 'utf8')]));

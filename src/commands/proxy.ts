@@ -1,10 +1,12 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { Predecessor } from '../proxy/restart/predecessor.js';
 import { UsageError } from './lib/errors.js';
 import { toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { refuseStoreUrls } from './lib/store-options.js';
 import { type ProxyArgs, proxyFlags } from './proxy/flags.js';
+import type { ServeContext } from './proxy/serve.js';
 import type { ProxySettings } from './proxy/settings.js';
 
 export const proxy: CommandModule<object, ProxyArgs> = {
@@ -13,24 +15,26 @@ export const proxy: CommandModule<object, ProxyArgs> = {
   builder: proxyFlags,
   handler: toHandler(args =>
     runInterruptibly(
-      (signal, takeOver) => serveOrLab(args, signal, own => takeOver('SIGHUP', own)),
+      (signal, takeOver) => serveOrLab(args, signal, takeOver),
       'stopping: finishing what is in flight (Ctrl-C again: at once)',
     ),
   ),
 };
 
 /** Runs a lab or serves the given backends. Each is loaded when needed: a serving proxy loads no simulator. */
-async function serveOrLab(
-  typed: ProxyArgs,
-  signal: AbortSignal,
-  onHangUp: (reload: () => void) => void,
-): Promise<number> {
+async function serveOrLab(typed: ProxyArgs, signal: AbortSignal, onSignal: ServeContext['onSignal']): Promise<number> {
+  const predecessor = Predecessor.find();
   const read = () => settingsOf(typed);
-  const settings = await read();
-  if (!namesBackends(settings.args)) {
-    return (await import('./proxy/lab.js')).runLab(settings, signal);
+  try {
+    const settings = await read();
+    if (!namesBackends(settings.args) && settings.hosts.length === 0) {
+      return await (await import('./proxy/lab.js')).runLab(settings, signal);
+    }
+    return await (await import('./proxy/serve.js')).serve(settings, { signal, read, onSignal, predecessor });
+  } catch (error) {
+    await predecessor?.fail(error instanceof Error ? error.message : String(error));
+    throw error;
   }
-  return (await import('./proxy/serve.js')).serve(settings, read, signal, onHangUp);
 }
 
 /** Returns the typed flags, completed from the configuration file as it is now. */
@@ -52,7 +56,7 @@ function namesBackends(args: ProxyArgs): boolean {
 }
 
 function plain(args: ProxyArgs): ProxySettings {
-  return { args, checked: use => use(args) };
+  return { args, hosts: [], checked: use => use(args) };
 }
 
 async function fromFile(file: string): Promise<ProxySettings> {

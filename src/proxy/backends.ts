@@ -39,6 +39,8 @@ export interface Backend {
 /** A backend as the operator sees it. */
 export interface BackendView {
   readonly name: string;
+  /** The host of its pool; absent: the pool of all other hosts. */
+  readonly host?: string;
   readonly url: string;
   readonly state: BackendState;
   readonly incarnation: string;

@@ -14,6 +14,8 @@ export interface Exchange {
   readonly method: string;
   /** Request target as received: path and query. */
   readonly path: string;
+  /** The host that the request is for, as the client wrote it: of the target if that is absolute, else of `Host`. */
+  readonly host: string | undefined;
   /**
    * The client's IP address, without the port: the peer's own, or the one that trusted proxies report (see
    * `deriveClientAddress`). Computed when it is read.
@@ -184,8 +186,13 @@ export interface Engine {
   readonly connections: number;
   /** Takes over the connection; the engine closes it. After `close`, a new connection is closed at once. */
   take(connection: ClientConnection): void;
-  /** Waits at most `graceMs` for requests in flight, then closes everything. */
-  close(graceMs: number): Promise<void>;
+  /** From now on each answer closes its connection, so that its client reconnects. New connections are still taken. */
+  retire(): void;
+  /**
+   * Waits at most `graceMs` for requests in flight, then closes everything. An idle connection is closed at once, or
+   * with `keepIdle` after its next answer: a request that is already on its way to it is then answered.
+   */
+  close(graceMs: number, keepIdle?: boolean): Promise<void>;
 }
 
 /** Bounds that an engine enforces. */

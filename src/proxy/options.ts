@@ -26,6 +26,10 @@ export interface ProxyOptions {
     /** Its own time from the end of a request to the head of the answer. Absent: `EngineLimits.responseHeadMs`. */
     readonly responseMs?: number | undefined;
   }[];
+  /** Further pools, each with hosts of its own. Everything else goes to `backends`; if that is empty, it gets a 421. */
+  readonly hosts?: readonly HostOptions[] | undefined;
+  /** Answers on this port lead to the same URL with `https:`, whose port is `publicPort`. Undefined: no such port. */
+  readonly redirect?: { readonly port: number; readonly publicPort: number } | undefined;
   /** A key of `engines/registry.ts`. */
   readonly engine: string;
   /** A key of `routing-policies/registry.ts`. */
@@ -46,6 +50,11 @@ export interface ProxyOptions {
   /** How long `close` waits for requests in flight, unless its caller says otherwise. */
   readonly graceMs: number;
   readonly limits: EngineLimits;
+  /**
+   * Before it stops accepting, the proxy says for so long that it closes (`Control.closing`), and closes each connection
+   * after its answer. Load balancers in front can then take it out. 0 when absent.
+   */
+  readonly shutdownDelayMs?: number;
   /** Only TLS is spoken on the port; undefined: plain HTTP. Read by `readTlsPair` or made by `devCertificate`. */
   readonly tls?: TlsPair | undefined;
   /** TLS clients may choose HTTP/2, if the engine speaks it. True when absent. */
@@ -81,6 +90,29 @@ export interface TcpAddress {
 
 /** `path`: a Unix socket that only this user can open. `token`: every request must carry it. */
 export type AdminOptions = (TcpAddress | { readonly path: string }) & { readonly token: string | undefined };
+
+/** The options that each pool has for itself. */
+export type PoolOptions = Pick<
+  ProxyOptions,
+  | 'backends'
+  | 'policy'
+  | 'hashKey'
+  | 'slowStartMs'
+  | 'affinity'
+  | 'health'
+  | 'drainMs'
+  | 'maxconn'
+  | 'queue'
+  | 'ejection'
+>;
+
+/** A pool for one host, or for all hosts below a name. The names of its backends begin with the host and a colon. */
+export interface HostOptions extends PoolOptions {
+  /** In lower case: `shop.example.com`, or `*.example.com` for all names below it. */
+  readonly host: string;
+  /** Undefined: the pair at the top of the options. */
+  readonly tls?: TlsPair | undefined;
+}
 
 export interface AffinityOptions {
   /**
@@ -150,6 +182,8 @@ export type ProxyEvent =
       /** Where only `/live` and `/ready` are served. */
       readonly healthUrl: string | undefined;
     }
+  /** Requests on this URL are redirected to `https:`. */
+  | { readonly kind: 'redirecting'; readonly url: string }
   /** New options are in force, except those that need a restart. Both lists are words for the log: see `reload.ts`. */
   | { readonly kind: 'reloaded'; readonly changes: readonly string[]; readonly needsRestart: readonly string[] }
   /** The new options could not be read or used, so nothing has changed. */
@@ -179,9 +213,9 @@ export interface RunningProxy {
   readonly failed: Promise<string>;
   /**
    * Stops accepting and probing. Waits at most `graceMs` for requests in flight (the option when absent), and ends
-   * WebSockets one by one over this time. Idempotent.
+   * WebSockets one by one over this time. Idempotent. `isSucceeded`: a successor has the sockets and serves.
    */
-  close(graceMs?: number): Promise<void>;
+  close(graceMs?: number, isSucceeded?: boolean): Promise<void>;
 }
 
 /** One of the processes that serve side by side: number `nth`, counted from 0, of `of`. */
@@ -190,18 +224,47 @@ export interface WorkerShare {
   readonly of: number;
 }
 
+/** The options of a pool that the serving part needs. */
+export type PoolServingOptions = Omit<PoolOptions, 'backends' | 'health' | 'drainMs'>;
+
 /** The options of the serving part. Plain data, so it can be sent to another process. */
 export interface ServingOptions
-  extends Omit<
-    ProxyOptions,
-    'admin' | 'healthListen' | 'backends' | 'health' | 'drainMs' | 'graceMs' | 'workers' | 'onEvent'
-  > {
+  extends PoolServingOptions,
+    Omit<
+      ProxyOptions,
+      | keyof PoolOptions
+      | 'hosts'
+      | 'admin'
+      | 'healthListen'
+      | 'redirect'
+      | 'graceMs'
+      | 'shutdownDelayMs'
+      | 'workers'
+      | 'onEvent'
+    > {
+  readonly hosts: readonly (PoolServingOptions & Pick<HostOptions, 'host' | 'tls'>)[];
+  /** Hosts without a pool of their own are served. */
+  readonly hasDefaultPool: boolean;
   /** Which of several workers this process is. */
   readonly share?: WorkerShare;
 }
 
 /** Drops functions, the admin token and other options that must not reach another process. */
 export function pickServingOptions(options: ProxyOptions): ServingOptions {
-  const { admin, healthListen, backends, health, drainMs, graceMs, workers, onEvent, ...serving } = options;
-  return serving;
+  const {
+    admin,
+    healthListen,
+    redirect,
+    backends,
+    health,
+    drainMs,
+    graceMs,
+    shutdownDelayMs,
+    workers,
+    onEvent,
+    hosts = [],
+    ...serving
+  } = options;
+  const plain = hosts.map(({ backends, health, drainMs, ...host }) => host);
+  return { ...serving, hosts: plain, hasDefaultPool: backends.length > 0 || hosts.length === 0 };
 }

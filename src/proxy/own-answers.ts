@@ -2,13 +2,21 @@ import type { AttemptFailure, Outcome } from './exchange.js';
 
 /** The proxy's own answer when no backend answered, or none was asked (200, 405). */
 export interface OwnAnswer {
-  readonly status: 200 | 405 | 429 | 502 | 503 | 504;
+  readonly status: 200 | 405 | 421 | 429 | 502 | 503 | 504;
   readonly outcome: 'not-sent' | 'unknown';
   readonly reason: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 const retryAfterS = '1';
+
+/** RFC 9110 §15.5.20: no pool serves the host of the request. */
+export const misdirected: OwnAnswer = {
+  status: 421,
+  outcome: 'not-sent',
+  reason: 'No site of this name is served here.',
+  headers: { 'proxy-status': 'holdfast; error=destination_not_found; outcome=not-sent' },
+};
 
 /**
  * Builds the answer for how the last attempt ended. Undefined: the client has left, or an answer had begun. `last` is

@@ -1,19 +1,29 @@
+import type { Server, Socket } from 'node:net';
 import { unknownName } from '../shared/unknown-name.js';
 import { AffinityCookies } from './affinity/affinity-cookie.js';
 import type { Affinity } from './affinity/binding.js';
 import { CookieAffinity } from './affinity/cookie-affinity.js';
-import { LearnedAffinity, type LearnedBindings } from './affinity/learned-affinity.js';
+import {
+  type HandedBinding,
+  type Learned,
+  LearnedAffinity,
+  type LearnedBindings,
+} from './affinity/learned-affinity.js';
 import { engines } from './engines/registry.js';
 import type { Engine, EngineAnswer, Exchange, Http2Refusal } from './exchange.js';
 import { Frontend } from './front/frontend.js';
+import type { TlsPairs } from './front/tls-listener.js';
 import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
+import { defaultHost, HostMap, poolsToServe } from './hosts.js';
 import { RequestRates } from './limits/address-limits.js';
-import type { ServingOptions } from './options.js';
+import type { PoolServingOptions, ServingOptions } from './options.js';
 import { buildTooMany, type OwnAnswer } from './own-answers.js';
 import { endAllTunnels } from './pool/drains.js';
 import type { Member } from './pool/member.js';
-import type { BackendPool } from './pool/pool.js';
-import { RequestDispatcher } from './proxy.js';
+import type { Pools } from './pool/pools.js';
+import { type ProxyParts, RequestDispatcher } from './proxy.js';
+import { RequestRefuser } from './request-refuser.js';
+import type { BoundAddress, OpenSocket } from './restart/open-socket.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey, type RoutingPolicy } from './routing-policy.js';
 import { describeEngineAnswer } from './served-request.js';
@@ -25,8 +35,10 @@ import type { TrafficServer } from './traffic-server.js';
 
 /** Everything that decides about a request. A reload replaces it as a whole. */
 interface RoutingSetup {
-  readonly dispatcher: RequestDispatcher;
-  readonly affinity: Affinity | undefined;
+  /** Gets each request. With one pool it is the dispatcher itself; with several it finds the pool first. */
+  readonly serve: (exchange: Exchange) => void;
+  /** By the host of the pool. */
+  readonly affinities: ReadonlyMap<string, Affinity>;
   readonly isTrusted: IsTrusted;
   readonly connectionsPerAddressMax: number;
 }
@@ -34,10 +46,11 @@ interface RoutingSetup {
 /** Serves requests with frontend, engine, dispatcher and affinity. It does not probe; it reads the pool's states. */
 export class Serving implements TrafficServer {
   readonly #options: ServingOptions;
-  readonly #pool: BackendPool;
+  readonly #pool: Pools;
   readonly #metrics = new ProxyMetrics();
-  /** A reload keeps it. */
-  readonly #learned: LearnedBindings = new Map();
+  /** By the host of the pool. A reload keeps them. */
+  readonly #learned = new Map<string, LearnedBindings>();
+  onBinding: ((binding: HandedBinding) => void) | undefined;
   #setup: RoutingSetup;
   #log: AccessLog | undefined;
   /** Lines lost by logs that are closed. */
@@ -46,15 +59,15 @@ export class Serving implements TrafficServer {
   readonly #front: Frontend;
   /** Never resolves: a failure here ends this process. */
   readonly failed = new Promise<never>(() => {});
-  #listening = false;
+  #open = false;
 
   /** Throws for an unknown engine or policy, an unusable key ring, and an invalid TLS pair. */
-  constructor(options: ServingOptions, pool: BackendPool) {
+  constructor(options: ServingOptions, pool: Pools) {
     this.#options = options;
     this.#pool = pool;
     this.#setup = this.#buildSetup(options);
     const { make, http2 } = findEntry('engine', options.engine, engines);
-    const onExchange = (exchange: Exchange) => void this.#setup.dispatcher.serve(exchange);
+    const onExchange = (exchange: Exchange) => this.#setup.serve(exchange);
     const { limits, backendTls, forwarded = false } = options;
     const isTrusted: IsTrusted = address => this.#setup.isTrusted(address);
     const onEngineAnswer = (answer: EngineAnswer) => this.#recordEngineAnswer(answer);
@@ -62,7 +75,7 @@ export class Serving implements TrafficServer {
     this.#engine = make({ onExchange, onEngineAnswer, limits, backendTls, forwarded, isTrusted, onHttp2Refused });
     this.#front = new Frontend(connection => this.#engine.take(connection), {
       isTrusted,
-      tls: options.tls,
+      tls: pickPairs(options),
       http2: http2 && (options.http2 ?? true),
       proxyProtocol: options.proxyProtocol ?? false,
       proxyHeaderMs: limits.clientHeadMs,
@@ -72,15 +85,29 @@ export class Serving implements TrafficServer {
     });
   }
 
-  async listen(): Promise<{ readonly port: number }> {
+  get server(): Server {
+    return this.#front.server;
+  }
+
+  async listen(socket?: OpenSocket): Promise<BoundAddress> {
     this.#log = await openLog(this.#options);
-    const bound = await this.#front.listen(this.#options.host, this.#options.port);
-    this.#listening = true;
+    const bound = await this.#front.listen(this.#options.host, this.#options.port, socket);
+    this.#open = true;
     return bound;
   }
 
+  /** In a worker: opens the log. The primary listens, and its connections come to `take`. */
+  async open(): Promise<void> {
+    this.#log = await openLog(this.#options);
+    this.#open = true;
+  }
+
+  take(socket: Socket): void {
+    this.#front.take(socket);
+  }
+
   join(member: Member): void {
-    this.#setup.affinity?.join(member);
+    joinAffinity(this.#setup, member);
   }
 
   /** Requests in flight finish under the rules that were in force when they arrived. */
@@ -92,15 +119,29 @@ export class Serving implements TrafficServer {
       throw error;
     });
     const before = this.#log;
-    for (const member of this.#pool.members) setup.affinity?.join(member);
+    for (const member of this.#pool.members) joinAffinity(setup, member);
     this.#setup = setup;
     this.#log = log;
     await before?.close();
     this.#lostLines += before?.lost ?? 0;
   }
 
-  async #reloadTls({ tls }: ServingOptions): Promise<void> {
-    if (tls !== undefined) this.#front.reloadTls(tls);
+  async #reloadTls(options: ServingOptions): Promise<void> {
+    const pairs = pickPairs(options);
+    if (pairs !== undefined) this.#front.reloadTls(pairs);
+  }
+
+  get bindings(): readonly HandedBinding[] {
+    const all = [...this.#learned].flatMap(([host, table]) =>
+      [...table].map(([key, each]) => ({ ...each, host, key })),
+    );
+    return all.map(each => ({ ...each, owner: each.owner.name }));
+  }
+
+  adoptBinding({ host, key, owner: name, ...rest }: HandedBinding): void {
+    const affinity = this.#setup.affinities.get(host);
+    const owner = this.#pool.find(name);
+    if (affinity instanceof LearnedAffinity && owner?.host === host) affinity.adopt(key, { ...rest, owner });
   }
 
   /** No-op: the control shares the members with this process. */
@@ -118,17 +159,24 @@ export class Serving implements TrafficServer {
     Object.assign(counts.vitals, readVitals(), {
       lostLogLines,
       connections: this.#engine.connections,
-      queued: this.#pool.queue.length,
+      queued: this.#pool.queued,
     });
     return [counts];
   }
 
-  async close(graceMs: number): Promise<void> {
-    if (!this.#listening) return;
-    this.#front.close();
+  retire(): void {
+    this.#engine.retire();
+  }
+
+  async close(graceMs: number, isSucceeded = false): Promise<void> {
+    if (!this.#open) return;
+    const endsMs = performance.now() + graceMs;
+    this.#engine.retire();
     // Their clients must not all connect again at the same moment, when the grace period ends.
     endAllTunnels(this.#pool.members, graceMs);
-    await this.#engine.close(graceMs);
+    if (isSucceeded) await this.#front.stopAccepting(graceMs);
+    this.#front.close();
+    await this.#engine.close(Math.max(0, endsMs - performance.now()), isSucceeded);
     await this.#log?.close();
   }
 
@@ -139,21 +187,34 @@ export class Serving implements TrafficServer {
   }
 
   #buildSetup(options: ServingOptions): RoutingSetup {
-    const policy = makePolicy(options);
-    const affinity = this.#makeAffinity(options);
-    const dispatcher = new RequestDispatcher({
-      pool: this.#pool,
-      policy,
-      affinity,
+    const affinities = new Map<string, Affinity>();
+    const dispatchers = new Map<string, RequestDispatcher>();
+    const shared = this.#buildSharedParts(options);
+    for (const [host, own] of poolsToServe(options)) {
+      const affinity = this.#makeAffinity(host, own);
+      if (affinity !== undefined) affinities.set(host, affinity);
+      const parts = { ...shared, pool: this.#pool.of(host), policy: makePolicy(own), affinity };
+      dispatchers.set(host, new RequestDispatcher(parts));
+    }
+    const { connectionsPerAddressMax = 0, trusted } = options;
+    const rules = { affinities, isTrusted: buildTrustList(trusted), connectionsPerAddressMax };
+    const fallback = dispatchers.get(defaultHost);
+    if (fallback !== undefined && dispatchers.size === 1)
+      return { ...rules, serve: exchange => void fallback.serve(exchange) };
+    const byHost = new HostMap(dispatchers, fallback ?? new RequestRefuser(shared));
+    return { ...rules, serve: exchange => void byHost.find(exchange.host)?.serve(exchange) };
+  }
+
+  /** Builds what the dispatchers of all pools share: a client is limited over all pools together. */
+  #buildSharedParts(options: ServingOptions): Omit<ProxyParts, 'pool' | 'policy' | 'affinity'> {
+    return {
       metrics: this.#metrics,
       namesBackends: options.namesBackends ?? false,
       now: Date.now,
       refuseOverLimit: this.#limitRequests(options),
       nameRequest: buildRequestNamer(options.requestId ?? 'off'),
       onServed: options.accessLog === undefined ? undefined : request => this.#log?.write(request),
-    });
-    const { connectionsPerAddressMax = 0 } = options;
-    return { dispatcher, affinity, isTrusted: buildTrustList(options.trusted), connectionsPerAddressMax };
+    };
   }
 
   #limitRequests({ requestsPerAddressMax = 0 }: ServingOptions) {
@@ -167,10 +228,27 @@ export class Serving implements TrafficServer {
     };
   }
 
-  #makeAffinity({ affinity }: ServingOptions): Affinity | undefined {
-    if (affinity?.learnFrom !== undefined) return new LearnedAffinity(affinity, affinity.learnFrom, this.#learned);
-    return affinity && new CookieAffinity(new AffinityCookies(affinity), affinity.onLost);
+  #makeAffinity(host: string, { affinity }: PoolServingOptions): Affinity | undefined {
+    const from = affinity?.learnFrom;
+    if (affinity === undefined) return undefined;
+    if (from === undefined) return new CookieAffinity(new AffinityCookies(affinity), affinity.onLost);
+    const table: LearnedBindings = this.#learned.get(host) ?? new Map();
+    this.#learned.set(host, table);
+    const onBound = (key: string, { owner, claims, untold }: Learned) =>
+      this.onBinding?.({ host, key, owner: owner.name, claims, untold });
+    return new LearnedAffinity(affinity, from, table, onBound);
   }
+}
+
+function joinAffinity({ affinities }: RoutingSetup, member: Member): void {
+  affinities.get(member.host)?.join(member);
+}
+
+/** Returns the certificates of all hosts. The first one is for clients that name no host, or an unknown one. */
+function pickPairs({ tls, hosts }: ServingOptions): TlsPairs | undefined {
+  const own = hosts.flatMap(host => (host.tls === undefined ? [] : [[host.host, host.tls] as const]));
+  const fallback = tls ?? own[0]?.[1];
+  return fallback && { fallback, byHost: new Map(own) };
 }
 
 /** Loads the log writer only in a proxy that keeps a log. */
@@ -180,7 +258,7 @@ async function openLog({ accessLog }: ServingOptions): Promise<AccessLog | undef
   return AccessLog.open(accessLog);
 }
 
-function makePolicy({ policy, hashKey }: ServingOptions): RoutingPolicy {
+function makePolicy({ policy, hashKey }: PoolServingOptions): RoutingPolicy {
   const keyOf = parseHashKey(hashKey);
   if (keyOf === undefined) throw new TypeError(`hash key "${hashKey}": expected ${hashKeyExpected}`);
   return findEntry('routing policy', policy, routingPolicies).make(Math.random, keyOf);

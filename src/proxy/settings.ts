@@ -5,6 +5,7 @@ import { affinitySettings } from './settings/affinity.js';
 import { bodySettings } from './settings/bodies.js';
 import { addressSettings, requestSettings } from './settings/client.js';
 import { healthSettings } from './settings/health.js';
+import { listenerSettings } from './settings/listeners.js';
 import { adminSettings, discoverySettings, operationSettings } from './settings/operation.js';
 import { queueSettings } from './settings/queue.js';
 
@@ -106,6 +107,7 @@ export const settings = {
   ...queueSettings,
   ...affinitySettings,
   ...healthSettings,
+  ...listenerSettings,
   'connect-timeout': {
     type: 'string',
     format: time,

@@ -1,5 +1,6 @@
 import { Control } from './control/control.js';
-import { type ProxyOptions, pickServingOptions, type RunningProxy } from './options.js';
+import type { ProxyOptions } from './options.js';
+import type { ReplaceableProxy, Takeover } from './restart/takeover.js';
 import { Serving } from './serving.js';
 import { Workers } from './workers/workers.js';
 
@@ -42,13 +43,20 @@ export const defaultProxyOptions = {
 /**
  * Starts a proxy. Resolves when every backend was probed once and the port is bound. Rejects for an unknown engine or
  * policy and an unusable key ring. Rejects with the system's error when a port cannot be bound. After a rejection
- * nothing is left running. `signal` cancels the first probes, which may hang until their time-out.
+ * nothing is left running. `signal` cancels the first probes, which may hang until their time-out. `takeover`: what the
+ * process before it hands over.
  */
-export async function startProxy(options: ProxyOptions, signal?: AbortSignal): Promise<RunningProxy> {
+export async function startProxy(
+  options: ProxyOptions,
+  signal?: AbortSignal,
+  takeover?: Takeover,
+): Promise<ReplaceableProxy> {
   const { workers = 1 } = options;
-  const serving = pickServingOptions(options);
-  const control = new Control(options, (pool, onEvent) =>
-    workers === 1 ? new Serving(serving, pool) : new Workers(serving, workers, pool, onEvent),
+  const control = new Control(
+    options,
+    (serving, pool, onEvent) =>
+      workers === 1 ? new Serving(serving, pool) : new Workers(serving, workers, pool, onEvent),
+    takeover,
   );
   const giveUp = () => control.giveUp();
   signal?.addEventListener('abort', giveUp);

@@ -1,5 +1,8 @@
+import type { Server } from 'node:net';
+import type { HandedBinding } from './affinity/learned-affinity.js';
 import type { ServingOptions } from './options.js';
 import type { Member } from './pool/member.js';
+import type { BoundAddress, OpenSocket } from './restart/open-socket.js';
 import type { ProxyCounts } from './telemetry/proxy-counts.js';
 
 /**
@@ -9,8 +12,16 @@ import type { ProxyCounts } from './telemetry/proxy-counts.js';
 export interface TrafficServer {
   /** Resolves with a sentence when it cannot go on serving. The caller must close it. */
   readonly failed: Promise<string>;
-  /** Resolves when the port is bound; rejects with the system's error (`EADDRINUSE`, `EACCES`). */
-  listen(): Promise<{ readonly port: number }>;
+  /** The server that accepts the connections of clients. A successor gets its socket. */
+  readonly server: Server;
+  /** The bindings that were learnt (see `LearnedAffinity`). */
+  readonly bindings: readonly HandedBinding[];
+  /** Called for each later one. */
+  onBinding: ((binding: HandedBinding) => void) | undefined;
+  /** Takes over a binding that another process has learnt. No effect if its backend is unknown. */
+  adoptBinding(binding: HandedBinding): void;
+  /** Resolves when the port is bound; rejects with the system's error (`EADDRINUSE`, `EACCES`). See `listenOn`. */
+  listen(socket?: OpenSocket): Promise<BoundAddress>;
   /** Adds a backend that joined the pool. Called before the first exchange that could go to it. */
   join(member: Member): void;
   /** Publishes the member's new `facts`. */
@@ -26,6 +37,11 @@ export interface TrafficServer {
   counts(): readonly ProxyCounts[];
   /** Applies these options to every later request. Rejects when they cannot be used; then nothing has changed. */
   reload(options: ServingOptions): Promise<void>;
-  /** Stops accepting. Resolves when requests in flight are finished, at most `graceMs` later. */
-  close(graceMs: number): Promise<void>;
+  /** From now on each answer closes its connection, so that its client reconnects. New connections are still taken. */
+  retire(): void;
+  /**
+   * Stops accepting. Resolves when requests in flight are finished, at most `graceMs` later. `isSucceeded`: another
+   * process accepts on the same socket. Then no connection that was accepted here is closed before it got an answer.
+   */
+  close(graceMs: number, isSucceeded?: boolean): Promise<void>;
 }

@@ -11,6 +11,7 @@ class Held implements Exchange {
   readonly method: string;
   readonly path = '/';
   readonly clientAddress = '127.0.0.1';
+  readonly host = undefined;
   readonly bytesIn = 0;
   readonly bytesOut = 0;
   readonly secure = false;

@@ -14,7 +14,7 @@ const oneKeyPressMs = 200;
  * command and all its processes at once.
  */
 export async function runInterruptibly<T>(
-  work: (signal: AbortSignal, takeOver: (name: 'SIGHUP', own: () => void) => void) => Promise<T>,
+  work: (signal: AbortSignal, takeOver: (name: 'SIGHUP' | 'SIGUSR2', own: () => void) => void) => Promise<T>,
   notice = 'stopping: healing and ending every process (Ctrl-C again: at once)',
 ): Promise<T> {
   const controller = new AbortController();

@@ -2,31 +2,41 @@ import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { needsToken } from '../../proxy/control/admin-guard.js';
-import type { AdminOptions, ProxyOptions, TcpAddress } from '../../proxy/options.js';
+import type { AdminOptions, HostOptions, ProxyOptions, TcpAddress } from '../../proxy/options.js';
 import type { SettingValues } from '../../proxy/settings.js';
 import { LabError } from '../../simulator/errors.js';
 import { UsageError } from '../lib/errors.js';
 import { readNumber } from './setting-numbers.js';
+import { type CertificateArgs, speaksTls } from './tls-options.js';
 
-type ListenArgs = Pick<SettingValues, 'host' | 'port' | 'admin' | 'admin-port' | 'admin-token-file' | 'health-listen'>;
+type ListenArgs = CertificateArgs &
+  Pick<
+    SettingValues,
+    'host' | 'port' | 'admin' | 'admin-port' | 'admin-token-file' | 'health-listen' | 'redirect-https'
+  >;
 
 const adminDefault = { host: '127.0.0.1', port: 8081 };
 /** A longer path does not fit into the address of a Unix socket. A part is for the process id. */
 const socketPathBytesMax = 96;
 
 /** Checks every address to listen on. Throws `UsageError`. */
-export function listenOptions(args: ListenArgs): Pick<ProxyOptions, 'host' | 'port' | 'admin' | 'healthListen'> {
+export function listenOptions(
+  args: ListenArgs,
+  hosts: readonly HostOptions[],
+): Pick<ProxyOptions, 'host' | 'port' | 'admin' | 'healthListen' | 'redirect'> {
   const own = { host: args.host, port: readNumber('port', args) };
   const admin = adminOptions(args);
   const health = args['health-listen'];
   const healthListen = health === undefined ? undefined : parseAddress('health-listen', health, 'HOST:PORT');
+  const redirect = redirectOptions(args, hosts);
   const asked: readonly (readonly [flag: string, port: number])[] = [
     ['--port', own.port],
     ...(admin !== undefined && 'port' in admin ? [[adminFlag(args), admin.port] as const] : []),
     ...(healthListen === undefined ? [] : [['--health-listen', healthListen.port] as const]),
+    ...(redirect === undefined ? [] : [['--redirect-https', redirect.port] as const]),
   ];
   refuseSamePort(asked);
-  return { ...own, admin, healthListen };
+  return { ...own, admin, healthListen, redirect };
 }
 
 function refuseSamePort(asked: readonly (readonly [flag: string, port: number])[]): void {
@@ -34,6 +44,24 @@ function refuseSamePort(asked: readonly (readonly [flag: string, port: number])[
     const [twin] = asked.find(([other, taken]) => other !== flag && taken === port && port !== 0) ?? [];
     if (twin !== undefined) throw new UsageError(`${flag} and ${twin} are both ${port}: give each a port of its own.`);
   }
+}
+
+/** `80`, or `8080:443` where clients reach the TLS port as 443. */
+function redirectOptions(args: ListenArgs, hosts: readonly HostOptions[]): ProxyOptions['redirect'] {
+  const text = args['redirect-https'];
+  if (text === undefined) return undefined;
+  const [, port, publicPort = args.port] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const ports = { port: Number(port), publicPort: Number(publicPort) };
+  const isRight = port !== undefined && Object.values(ports).every(each => each <= 65_535) && ports.publicPort > 0;
+  if (!isRight)
+    throw new UsageError(
+      `--redirect-https "${text}": expected a port such as 80, or 8080:443 if clients see the TLS port as 443.`,
+    );
+  if (!speaksTls(args) && !hosts.some(({ tls }) => tls !== undefined))
+    throw new UsageError(
+      '--redirect-https leads to https, which this proxy does not speak: add --tls-cert and --tls-key.',
+    );
+  return ports;
 }
 
 function adminFlag(args: ListenArgs): '--admin' | '--admin-port' {
@@ -127,7 +155,7 @@ export function explainStart(error: unknown, options: ProxyOptions): never {
 /** Finds the listener that an error is about. `port` is undefined for a Unix socket, and `host` is then its path. */
 function findListener(
   error: Error,
-  { host, port, admin, healthListen }: ProxyOptions,
+  { host, port, admin, healthListen, redirect }: ProxyOptions,
 ): { readonly flag: string; readonly host: string; readonly port: number | undefined } {
   const own = { flag: '--port', host, port };
   const all = [
@@ -135,6 +163,7 @@ function findListener(
       ? []
       : [{ flag: '--admin', ...('path' in admin ? { host: admin.path, port: undefined } : admin) }]),
     ...(healthListen === undefined ? [] : [{ flag: '--health-listen', ...healthListen }]),
+    ...(redirect === undefined ? [] : [{ flag: '--redirect-https', host, port: redirect.port }]),
   ];
   const [at, named] = ['port' in error ? error.port : undefined, 'address' in error ? String(error.address) : ''];
   const hostname = 'hostname' in error ? error.hostname : undefined;

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { modes } from '../../modes.js';
 import { engines } from '../../proxy/engines/registry.js';
-import type { AffinityOptions, ProxyEvent, ProxyOptions } from '../../proxy/options.js';
+import type { AffinityOptions, HostOptions, PoolOptions, ProxyEvent, ProxyOptions } from '../../proxy/options.js';
 import { routingPolicies } from '../../proxy/routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey } from '../../proxy/routing-policy.js';
 import type { SettingValues } from '../../proxy/settings.js';
@@ -29,21 +29,16 @@ export function proxyOptions(
   keys: AffinityOptions['keys'],
   onEvent: (event: ProxyEvent) => void,
   known?: ReadonlyMap<string, string>,
+  hosts: readonly HostOptions[] = [],
 ): ProxyOptions {
-  const affinity = usesAffinity(args);
   return {
-    ...listenOptions(args),
-    backends: nameGivenBackends(backends, parseOrigin, known),
+    ...listenOptions(args, hosts),
     engine: parseKey('engine', args.engine, engines),
-    ...balanceOptions(args),
-    maxconn: readNumber('maxconn', args),
-    queue: { lengthMax: readNumber('queue', args), timeoutMs: readNumber('queue-timeout', args) },
-    affinity: affinity ? affinityOptions(args, keys) : undefined,
-    health: healthOptions(args),
-    drainMs: drainMs(args),
-    ejection: ejectionOptions(args),
+    ...poolOptions(args, backends, keys, known),
+    hosts,
     graceMs: readNumber('grace', args),
     limits: readLimits(args),
+    shutdownDelayMs: readNumber('shutdown-delay', args),
     ...clientOptions(args),
     ...tlsOptions(args),
     namesBackends: args['name-backends'],
@@ -51,6 +46,37 @@ export function proxyOptions(
     workers: parseWorkers(args.workers),
     onEvent,
   };
+}
+
+/** Checks the flags that each pool has for itself. */
+function poolOptions(
+  args: ProxyArgs,
+  backends: readonly string[],
+  keys: AffinityOptions['keys'],
+  known?: ReadonlyMap<string, string>,
+): PoolOptions {
+  return {
+    backends: nameGivenBackends(backends, parseOrigin, known),
+    ...balanceOptions(args),
+    affinity: usesAffinity(args) ? affinityOptions(args, keys) : undefined,
+    health: healthOptions(args),
+    drainMs: drainMs(args),
+    maxconn: readNumber('maxconn', args),
+    queue: { lengthMax: readNumber('queue', args), timeoutMs: readNumber('queue-timeout', args) },
+    ejection: ejectionOptions(args),
+  };
+}
+
+/** Checks the settings of a pool of one host. The names of its backends begin with the host. */
+export function hostOptions(
+  host: string,
+  args: ProxyArgs,
+  keys: AffinityOptions['keys'],
+  known?: ReadonlyMap<string, string>,
+): HostOptions {
+  const pool = poolOptions(args, args.backend ?? [], keys, known);
+  const backends = pool.backends.map(backend => ({ ...backend, name: `${host}:${backend.name}` }));
+  return { ...pool, host, backends, tls: tlsOptions(args).tls };
 }
 
 function parseWorkers(text: string): number {

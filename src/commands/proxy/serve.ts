@@ -1,8 +1,13 @@
 import { closeSync, openSync } from 'node:fs';
 import { ownDescriptorPlan } from '../../proxy/front/open-files.js';
 import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
+import type { Predecessor } from '../../proxy/restart/predecessor.js';
+import { notifyServiceManager, readyWords, reloadingWords } from '../../proxy/restart/service-manager.js';
+import { readActivation } from '../../proxy/restart/socket-activation.js';
+import type { OpenSockets, Takeover } from '../../proxy/restart/takeover.js';
 import { startProxy } from '../../proxy/start-proxy.js';
 import { LabError } from '../../simulator/errors.js';
+import { UsageError } from '../lib/errors.js';
 import { exitCodes } from '../lib/exit.js';
 import { FileWatch, readBackendsFile } from './backends-file.js';
 import { Discovery } from './discovery.js';
@@ -12,42 +17,59 @@ import { balanceAdvice, checkBackend, keyRingAdvice } from './options.js';
 import { readNumber } from './setting-numbers.js';
 import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
-import { devTls, tlsAdvice } from './tls-options.js';
+import { messageOf, Succession, succeeded } from './succession.js';
+import { checkCertificates, devTls, tlsAdvice } from './tls-options.js';
 
-/** Runs the proxy in this process before the given backends until it is told to stop. SIGHUP, and a change of
- * `--backends-file`, reload it. */
-export async function serve(
-  settings: ProxySettings,
-  read: () => Promise<ProxySettings>,
-  signal: AbortSignal,
-  onHangUp: (own: () => void) => void,
-): Promise<number> {
-  const site = new ProxySite();
+/** How the command line is connected to the process. */
+export interface ServeContext {
+  readonly signal: AbortSignal;
+  /** Reads the settings again. */
+  readonly read: () => Promise<ProxySettings>;
+  readonly onSignal: (name: 'SIGHUP' | 'SIGUSR2', own: () => void) => void;
+  /** The proxy that this process replaces. */
+  readonly predecessor: Predecessor | undefined;
+}
+
+/**
+ * Runs the proxy in this process before the given backends until it is told to stop, or a successor serves. SIGHUP, and a
+ * change of `--backends-file`, reload it. SIGUSR2 starts a successor.
+ */
+export async function serve(settings: ProxySettings, context: ServeContext): Promise<number> {
+  const { signal, read, onSignal, predecessor } = context;
+  const past = await predecessor?.askPast();
+  const site = new ProxySite(past?.site);
   const watch = new FileWatch(() => reload());
   const discovery = new Discovery(() => reload());
   const next = async (given: ProxySettings): Promise<ProxyOptions> => {
     const { args } = given;
+    const pools = given.hosts.flatMap(({ args }) => [...tlsAdvice(args), ...balanceAdvice(args)]);
     const texts = given.checked(readBackends);
     watch.follow(args['backends-file']);
     const [everyMs, server] = given.checked(args => [readNumber('resolve', args), parseServer(args)] as const);
     const found = await discovery.expand(texts, everyMs, server);
-    const options = given.checked(args => site.options(args, found));
-    for (const line of [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args), ...adminTokenAdvice(args)])
-      process.stderr.write(`${line}\n`);
-    return { ...options, ...(await devTls(given.args)) };
+    const options = given.checked(args => site.options(args, found, given.hosts));
+    const advice = [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args), ...adminTokenAdvice(args)];
+    for (const line of [...advice, ...pools]) process.stderr.write(`${line}\n`);
+    return checkCertificates({ ...options, ...(await devTls(given.args)) });
   };
   const options = await next(settings);
   for (const line of openFilesAdvice(options.workers)) process.stderr.write(`${line}\n`);
-  const started = startProxy(options, signal);
+  const sockets = predecessor ?? activatedSockets();
+  const started = startProxy(options, signal, sockets && { past: past?.proxy, sockets, follow: followOf(predecessor) });
   const reload = makeReload(started, async () => next(await read()));
-  onHangUp(hangUp(reload));
+  onSignal('SIGHUP', hangUp(reload));
+  const succession = new Succession(started, site, signal);
+  onSignal('SIGUSR2', () => succession.start());
   const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
   site.begin();
-  const failure = proxy && (await Promise.race([aborted(signal), proxy.failed]));
+  if (proxy !== undefined) await tell(...readyWords(process.pid));
+  predecessor?.finish();
+  const end = proxy && (await Promise.race([aborted(signal), proxy.failed, succession.done]));
   watch.stop();
   discovery.stop();
-  await proxy?.close();
-  if (failure !== undefined) throw new LabError(failure);
+  if (end !== succeeded) await tell('STOPPING=1');
+  await proxy?.close(undefined, end === succeeded);
+  if (typeof end === 'string') throw new LabError(end);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
 }
 
@@ -66,6 +88,23 @@ function openFilesAdvice(workers = 1): readonly string[] {
   return [`at most ${clients} connections of clients${each}: ${filesMax} files may be open; ulimit -n allows more`];
 }
 
+function activatedSockets(): OpenSockets | undefined {
+  try {
+    return readActivation(process.env, process.pid);
+  } catch (error) {
+    throw new UsageError(`${messageOf(error)}.`);
+  }
+}
+
+function followOf(predecessor: Predecessor | undefined): Takeover['follow'] {
+  return predecessor && (adopt => predecessor.follow(adopt));
+}
+
+async function tell(...words: readonly string[]): Promise<void> {
+  const problem = await notifyServiceManager(...words);
+  if (problem !== undefined) process.stderr.write(`${problem}\n`);
+}
+
 function aborted(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return Promise.resolve(undefined);
   return new Promise(resolve => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
@@ -81,8 +120,14 @@ function makeReload(started: Promise<RunningProxy>, read: () => Promise<ProxyOpt
   return () => {
     if (waiting) return;
     waiting = true;
-    void started.then(proxy => proxy.reload(readOnce)).catch(() => {});
+    void started.then(proxy => reloadNow(proxy, readOnce)).catch(() => {});
   };
+}
+
+async function reloadNow(proxy: RunningProxy, read: () => Promise<ProxyOptions>): Promise<void> {
+  await tell(...reloadingWords(process.hrtime.bigint()));
+  await proxy.reload(read);
+  await tell('READY=1');
 }
 
 /**

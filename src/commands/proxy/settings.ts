@@ -4,13 +4,16 @@ import type { Argv } from 'yargs';
 import { unknownName } from '../../shared/unknown-name.js';
 import { parseYaml, type YamlFile } from '../../simulator/scenario/yaml.js';
 import { UsageError } from '../lib/errors.js';
-import { usageSentence } from '../lib/exit.js';
 import { checkFlags, type Flags, flagsOf } from '../lib/flags.js';
+import { parseWords, wordsFor } from './file-words.js';
 import type { ProxyArgs } from './flags.js';
+import { type HostSettings, readHosts } from './hosts.js';
 
 /** The settings of one run of the proxy: typed flags win over the file. */
 export interface ProxySettings {
   readonly args: ProxyArgs;
+  /** The pools of hosts. Only a file can have them. */
+  readonly hosts: readonly HostSettings[];
   /** Calls `use` with them. An error about a value of the file is thrown again with the file and the line. */
   checked<T>(use: (args: ProxyArgs) => T): T;
 }
@@ -30,9 +33,11 @@ export async function readSettings(
   const yaml = parseYaml(readText(file), file, 'a configuration');
   const flags = flagsOf(builder([]));
   const wins = typedFlags(typed);
+  const place = { yaml, at: [], folder: path.dirname(file) };
   const words = entriesOf(yaml, flags)
     .filter(([flag]) => !wins.has(flag))
-    .flatMap(([flag, value]) => wordsFor(flag, value, flags, yaml, path.dirname(file)));
+    .filter(([flag]) => flag !== 'hosts')
+    .flatMap(([flag, value]) => wordsFor(flag, value, flags, place));
   const checked = <T>(use: () => T): T => {
     try {
       return use();
@@ -41,10 +46,12 @@ export async function readSettings(
     }
   };
   checked(() => checkFlags(words, flags));
-  const args = await parsed(builder([...words, ...typed])).catch(error => {
+  const args = await parseWords(builder([...words, ...typed])).catch(error => {
     throw placed(error, yaml, wins);
   });
-  return { args, checked: use => checked(() => use(args)) };
+  const parse = (words: readonly string[]) => parseWords(builder(words));
+  const hosts = await readHosts({ flags, parse, defaults: args, place });
+  return { args, hosts, checked: use => checked(() => use(args)) };
 }
 
 function readText(file: string): string {
@@ -55,22 +62,13 @@ function readText(file: string): string {
   }
 }
 
-async function parsed(parser: Argv<ProxyArgs>): Promise<ProxyArgs> {
-  const fail = (message: string | null, error: Error | undefined): never => {
-    throw message === null && error !== undefined
-      ? error
-      : new UsageError(usageSentence(message ?? 'bad usage', [], []));
-  };
-  return await parser.strict().help(false).version(false).exitProcess(false).fail(fail).parseAsync();
-}
-
 function typedFlags(words: readonly string[]): ReadonlySet<string> {
   const flags = words.flatMap(word => /^--(?:no-)?([A-Za-z][\w-]*)/.exec(word)?.[1] ?? []);
   return new Set(flags.map(flag => flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)));
 }
 
 function entriesOf(yaml: YamlFile, flags: Flags): [flag: string, value: unknown][] {
-  const known = flags.known.filter(flag => !typedOnly.has(flag));
+  const known = [...flags.known.filter(flag => !typedOnly.has(flag)), 'hosts'];
   const { value } = yaml;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw yaml.refusal([
@@ -83,30 +81,6 @@ function entriesOf(yaml: YamlFile, flags: Flags): [flag: string, value: unknown]
   throw yaml.refusal(
     unknown.map(([flag]) => ({ path: [flag], at: 'key', message: unknownName('setting', flag, known) })),
   );
-}
-
-function wordsFor(flag: string, value: unknown, flags: Flags, yaml: YamlFile, folder: string): string[] {
-  const isList = flags.lists.includes(flag);
-  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const fits = isList ? values.length > 0 : !Array.isArray(value);
-  if (!fits || !values.every(isPlain)) {
-    const message = isList ? 'expected a list of plain values, at least one' : 'expected one plain value';
-    throw yaml.refusal([{ path: [flag], message: `${flag}: ${message}` }]);
-  }
-  if (flags.switches.includes(flag) && typeof value !== 'boolean') {
-    throw yaml.refusal([{ path: [flag], message: `${flag}: expected true or false` }]);
-  }
-  const told = flags.paths.includes(flag) ? values.map(text => fromFolder(folder, String(text))) : values;
-  return told.map(text => `--${flag}=${text ?? ''}`);
-}
-
-function isPlain(value: unknown): boolean {
-  return value === null || ['string', 'number', 'boolean'].includes(typeof value);
-}
-
-/** Resolves a path relative to the file. */
-function fromFolder(folder: string, text: string): string {
-  return text === '-' || text === '' ? text : path.resolve(folder, text);
 }
 
 /** Adds the place in the file to an error about a flag: its message begins with the flag. */

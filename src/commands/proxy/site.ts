@@ -1,9 +1,12 @@
+import { defaultHost, listBackends, listPools } from '../../proxy/hosts.js';
 import type { ProxyEvent, ProxyOptions } from '../../proxy/options.js';
+import type { SitePast } from '../../proxy/restart/messages.js';
 import { generateKeyRing, type KeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { errorColours } from '../lib/streams.js';
 import type { ProxyArgs } from './flags.js';
-import { givenKeyRing, proxyOptions } from './options.js';
+import type { HostSettings } from './hosts.js';
+import { givenKeyRing, hostOptions, proxyOptions } from './options.js';
 
 const ownRing =
   'no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; ' +
@@ -11,26 +14,43 @@ const ownRing =
 
 /** Keeps what outlasts a reload: the names of the backends, a generated key ring, and which backends were ever ready. */
 export class ProxySite {
-  readonly #names = new Map<string, string>();
+  readonly #names: Map<string, string>;
   readonly #ready = new Set<string>();
   #keys: KeyRing | undefined;
   #next: { readonly options: ProxyOptions; readonly renamed: readonly string[] } | undefined;
 
-  /** Returns the options that the flags ask for, with these backends. They hold once `begin` is called or the proxy reports the reload. */
-  options(args: ProxyArgs, texts: readonly string[]): ProxyOptions {
+  /** `past`: what the process before this one kept. */
+  constructor(past?: SitePast) {
+    this.#names = new Map(past?.names);
+    this.#keys = past?.keys;
+  }
+
+  /** Returns what a successor must keep. It holds keys. */
+  get past(): SitePast {
+    return { keys: this.#keys, names: this.#names };
+  }
+
+  /**
+   * Returns the options that the settings ask for, with these backends at the top. They hold once `begin` is called or
+   * the proxy reports the reload.
+   */
+  options(args: ProxyArgs, texts: readonly string[], hosts: readonly HostSettings[] = []): ProxyOptions {
     const given = givenKeyRing(args);
     const keys = given ?? this.#keys ?? generateKeyRing();
-    if (texts.length === 0) throw new UsageError('there is no --backend any more: expected at least one.');
-    const options = proxyOptions(args, texts, keys, event => this.#onEvent(event), this.#names);
-    if (options.affinity !== undefined && given === undefined && this.#keys === undefined) say(ownRing);
-    if (options.affinity !== undefined || given !== undefined) this.#keys = keys;
-    this.#next = {
-      options,
-      renamed: renamedByRestart(
-        options,
-        proxyOptions(args, texts, keys, () => {}),
-      ),
+    if (texts.length === 0 && hosts.length === 0)
+      throw new UsageError('there is no --backend any more: expected at least one.');
+    const onEvent = (event: ProxyEvent) => this.#onEvent(event);
+    const build = (known: SitePast['names']) => {
+      const pools = hosts.map(({ host, checked }) =>
+        checked(own => hostOptions(host, own, keys, namesOf(host, known))),
+      );
+      return proxyOptions(args, texts, keys, onEvent, namesOf(defaultHost, known), pools);
     };
+    const options = build(this.#names);
+    const usesKeys = [...listPools(options).values()].some(({ affinity }) => affinity !== undefined);
+    if (usesKeys && given === undefined && this.#keys === undefined) say(ownRing);
+    if (usesKeys || given !== undefined) this.#keys = keys;
+    this.#next = { options, renamed: renamedByRestart(options, build(new Map())) };
     return options;
   }
 
@@ -38,7 +58,7 @@ export class ProxySite {
   begin(): void {
     if (this.#next === undefined) return;
     const { options, renamed } = this.#next;
-    for (const { url, name } of options.backends) this.#names.set(url.origin, name);
+    for (const { host, url, name } of listBackends(options)) this.#names.set(`${host} ${url.origin}`, name);
     for (const line of renamed) say(line);
   }
 
@@ -51,10 +71,18 @@ export class ProxySite {
   }
 }
 
+/** Returns the names of the backends of one pool by their origins, without the host before them. */
+function namesOf(host: string, known: SitePast['names']): ReadonlyMap<string, string> {
+  const prefix = host === defaultHost ? '' : `${host}:`;
+  const own = [...known].filter(([key]) => key.startsWith(`${host} `));
+  return new Map(own.map(([key, name]) => [key.slice(host.length + 1), name.slice(prefix.length)]));
+}
+
 /** Lists the backends that a restart would rename: names follow the order in the file, and this process keeps them. */
 function renamedByRestart(options: ProxyOptions, restarted: ProxyOptions): string[] {
-  return options.backends.flatMap(({ name, url: { origin } }, index) => {
-    const other = restarted.backends[index]?.name;
+  const others = listBackends(restarted);
+  return listBackends(options).flatMap(({ name, url: { origin } }, index) => {
+    const other = others[index]?.name;
     if (other === undefined || other === name) return [];
     return `${origin} is ${name} here and would be ${other} after a restart: the admin API and the metrics would use that name then`;
   });
@@ -68,6 +96,8 @@ function sentenceOf(event: ProxyEvent): string {
   switch (event.kind) {
     case 'listening':
       return listeningSentence(event);
+    case 'redirecting':
+      return `redirecting ${event.url} to https`;
     case 'backend':
       return `${event.backend}: ${event.from} -> ${event.to} (${event.reason})`;
     case 'absent':

@@ -9,20 +9,20 @@ import type { ProxyOptions } from '../../proxy/options.js';
 import type { SettingValues } from '../../proxy/settings.js';
 import { UsageError } from '../lib/errors.js';
 
-type TlsArgs = Pick<
-  SettingValues,
-  | 'tls'
-  | 'tls-cert'
-  | 'tls-key'
-  | 'http2'
-  | 'engine'
-  | 'backend-ca'
-  | 'backend-server-name'
-  | 'backend-insecure'
-  | 'proxy-protocol'
-  | 'forwarded'
-  | 'trust'
->;
+export type CertificateArgs = Pick<SettingValues, 'tls' | 'tls-cert' | 'tls-key'>;
+
+type TlsArgs = CertificateArgs &
+  Pick<
+    SettingValues,
+    | 'http2'
+    | 'engine'
+    | 'backend-ca'
+    | 'backend-server-name'
+    | 'backend-insecure'
+    | 'proxy-protocol'
+    | 'forwarded'
+    | 'trust'
+  >;
 
 /** Checks the flags and reads the certificates and the key. `devTls` makes the certificate of `--tls dev`. */
 export function tlsOptions(
@@ -65,7 +65,18 @@ const devAdvice =
 const insecureAdvice =
   '--backend-insecure: certificates of backends are not verified; name their authority with --backend-ca FILE instead';
 
-export function speaksTls(args: TlsArgs): boolean {
+/** Returns the options. Throws when the port speaks TLS and a host has no certificate. */
+export function checkCertificates(options: ProxyOptions): ProxyOptions {
+  const { tls, hosts = [] } = options;
+  const bare = hosts.find(host => host.tls === undefined);
+  if (tls === undefined && bare !== undefined && hosts.some(host => host.tls !== undefined))
+    throw new UsageError(
+      `hosts: ${bare.host} has no certificate: give it tls-cert and tls-key, or give them for all hosts at the top.`,
+    );
+  return options;
+}
+
+export function speaksTls(args: CertificateArgs): boolean {
   return tlsSource(args) !== undefined;
 }
 
@@ -94,7 +105,7 @@ function trustedAddresses({ trust, 'proxy-protocol': proxyProtocol }: TlsArgs): 
   return entries;
 }
 
-function tlsSource({ tls, 'tls-cert': certFile, 'tls-key': keyFile }: TlsArgs): TlsFiles | 'dev' | undefined {
+function tlsSource({ tls, 'tls-cert': certFile, 'tls-key': keyFile }: CertificateArgs): TlsFiles | 'dev' | undefined {
   if (tls !== undefined) {
     if (certFile === undefined && keyFile === undefined) return tls;
     throw new UsageError('--tls dev makes a certificate of its own: leave it out, or --tls-cert and --tls-key.');

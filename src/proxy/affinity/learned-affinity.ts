@@ -18,6 +18,16 @@ export interface Learned {
   readonly untold: boolean;
 }
 
+/** A learnt binding for another process. Plain data. */
+export interface HandedBinding extends Omit<Learned, 'owner'> {
+  /** The host of its pool. */
+  readonly host: string;
+  /** The hash of the token. */
+  readonly key: string;
+  /** The name of the backend. */
+  readonly owner: string;
+}
+
 /** Maps the hash of a token to its backend. The entry used longest ago comes first. */
 export type LearnedBindings = Map<string, Learned>;
 
@@ -32,15 +42,29 @@ export class LearnedAffinity implements Affinity {
   readonly #options: AffinityOptions;
   readonly #from: LearnFrom;
   readonly #table: LearnedBindings;
+  readonly #onBound: (key: string, learned: Learned) => void;
 
-  /** `table`: the one to go on with after a reload. */
-  constructor(options: AffinityOptions, from: LearnFrom, table: LearnedBindings = new Map()) {
+  /** `table`: the one to go on with after a reload. `onBound` is called for each new binding. */
+  constructor(
+    options: AffinityOptions,
+    from: LearnFrom,
+    table: LearnedBindings = new Map(),
+    onBound = (_key: string, _learned: Learned): void => {},
+  ) {
+    this.#onBound = onBound;
     this.#options = options;
     this.#from = from;
     this.#table = table;
   }
 
   join(): void {}
+
+  /** Takes over what another process has learnt. */
+  adopt(key: string, learned: Learned): void {
+    this.#table.get(key)?.owner.bound.forget(key);
+    learned.owner.bound.see(key, learned.claims.seenMs);
+    this.#remember(key, learned);
+  }
 
   cookieName(): string {
     return '';
@@ -88,7 +112,9 @@ export class LearnedAffinity implements Affinity {
     const claims = { backendId: '', incarnation: owner.bootName, issuedMs: nowMs, seenMs: nowMs, browser: key };
     // The answer was the first sign of a new boot, so its request did not tell the backend.
     const untold = binding.owner === owner && binding.broken === undefined && binding.claims?.browser === key;
-    this.#remember(key, { owner, claims, untold });
+    const learned = { owner, claims, untold };
+    this.#remember(key, learned);
+    this.#onBound(key, learned);
   }
 
   /** Stores the entry as the one used last. */

@@ -11,6 +11,13 @@ export interface BackendChange {
   readonly weight: number | undefined;
 }
 
+export interface NewBackend {
+  readonly url: URL;
+  readonly weight: number;
+  /** The host of its pool. */
+  readonly host: string | undefined;
+}
+
 export const bodyBytesMax = 4096;
 const windowMsMax = 24 * 60 * 60 * 1000;
 const changeExpected =
@@ -43,14 +50,15 @@ export function parseChange(text: string): Parsed<BackendChange> {
 }
 
 /** Accepts an origin and nothing more: a path, a query or a user would be silently ignored later. */
-export function parseNewBackend(text: string): Parsed<{ readonly url: URL; readonly weight: number }> {
-  const body = parseObject(text, ['url', 'weight']);
+export function parseNewBackend(text: string): Parsed<NewBackend> {
+  const body = parseObject(text, ['url', 'weight', 'host']);
   if (typeof body?.url !== 'string' || !URL.canParse(body.url)) return reject(backendExpected);
-  const { weight = 1 } = body;
+  const { weight = 1, host } = body;
   const url = new URL(body.url);
   const isOrigin = ['http:', 'https:'].includes(url.protocol) && url.href === `${url.origin}/` && url.port !== '0';
   if (!isOrigin || !isWeight(weight)) return reject(backendExpected);
-  return { ok: true, value: { url, weight } };
+  if (host !== undefined && typeof host !== 'string') return reject(backendExpected);
+  return { ok: true, value: { url, weight, host } };
 }
 
 /** Returns undefined for text that is not a JSON object or has a key outside `keys`. */

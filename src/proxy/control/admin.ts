@@ -6,7 +6,7 @@ import { type AdminRefusal, makeAdminGuard } from './admin-guard.js';
 import { type BackendChange, bodyBytesMax, parseChange, parseNewBackend, readBody } from './admin-requests.js';
 import { EventStream } from './event-stream.js';
 import { answerHealth, healthPaths, type Readiness } from './health-listener.js';
-import { createSmallServer, listenAt } from './small-server.js';
+import { createSmallServer, listenAt, type SmallListener, type TakenSocket } from './small-server.js';
 
 /** Everything that the admin API can ask of the proxy. `unknown`: no backend has that name. */
 export interface AdminControl extends Readiness {
@@ -15,7 +15,8 @@ export interface AdminControl extends Readiness {
   list(): readonly BackendView[];
   setState(name: string, state: 'drain' | 'maint' | 'ready', windowMs?: number): 'done' | 'unknown';
   setWeight(name: string, weight: number): 'done' | 'unknown';
-  add(url: URL, weight: number): BackendView;
+  /** `host`: that of the pool; absent: the pool of all other hosts. */
+  add(url: URL, weight: number, host?: string): BackendView | 'unknown';
   remove(name: string): 'done' | 'unknown';
   metrics(): Promise<string>;
   /** Returns a function that stops listening. */
@@ -54,7 +55,8 @@ const routes: readonly Route[] = [
 export async function startAdmin(
   options: AdminOptions,
   control: AdminControl,
-): Promise<{ readonly url: string; close(): Promise<void> }> {
+  take?: TakenSocket,
+): Promise<SmallListener> {
   const guard = makeAdminGuard(options);
   const events = new EventStream(listener => control.onEvent(listener));
   const server = createSmallServer((request, response) => {
@@ -63,12 +65,12 @@ export async function startAdmin(
     if (refusal !== undefined) refuse(response, refusal);
     else void handle({ request, response, control, events });
   });
-  const { url, close } = await listenAt(server, options);
+  const { close, ...listener } = await listenAt(server, options, take);
   return {
-    url,
-    close: () => {
+    ...listener,
+    close: lingerMs => {
       events.close();
-      return close();
+      return close(lingerMs);
     },
   };
 }
@@ -129,10 +131,11 @@ async function addBackend({ request, response, control }: Call): Promise<void> {
   if (body === 'too-large') return refuse(response, tooLarge);
   const parsed = parseNewBackend(body);
   if (!parsed.ok) return refuse(response, { status: 400, error: parsed.error });
-  const { url: wanted, weight } = parsed.value;
-  const twin = control.list().find(({ url }) => new URL(url).origin === wanted.origin);
+  const { url: wanted, weight, host } = parsed.value;
+  const twin = control.list().find(view => view.host === host && new URL(view.url).origin === wanted.origin);
   if (twin !== undefined) return refuse(response, { status: 409, error: `${twin.name} has this url already` });
-  const added = control.add(wanted, weight);
+  const added = control.add(wanted, weight, host);
+  if (added === 'unknown') return refuse(response, unknownHost(control, host));
   answer(response, 201, added, { location: `/backends/${encodeURIComponent(added.name)}` });
 }
 
@@ -180,6 +183,11 @@ const tooLarge: AdminRefusal = { status: 413, error: `the body is larger than ${
 function unknownBackend(control: AdminControl, name: string): AdminRefusal {
   const known = control.list().map(view => view.name);
   return { status: 404, error: unknownName('backend', name, known) };
+}
+
+function unknownHost(control: AdminControl, host = ''): AdminRefusal {
+  const known = [...new Set(control.list().flatMap(view => view.host ?? []))];
+  return { status: 404, error: `${unknownName('host', host, known)} Say which in "host".` };
 }
 
 function answer(

@@ -1,17 +1,35 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ownVersion } from '../../shared/package-file.js';
 import type { BackendView } from '../backends.js';
-import { type ProxyEvent, type ProxyOptions, pickServingOptions, type RunningProxy } from '../options.js';
+import { defaultHost, type HostedBackend, listBackends, listPools, speaksTls } from '../hosts.js';
+import {
+  type PoolOptions,
+  type ProxyEvent,
+  type ProxyOptions,
+  pickServingOptions,
+  type ServingOptions,
+} from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
-import type { Member } from '../pool/member.js';
-import { BackendPool } from '../pool/pool.js';
+import type { Member, MemberPast } from '../pool/member.js';
+import { Pools } from '../pool/pools.js';
+import { formatOrigin } from '../restart/open-socket.js';
+import { type BackendAtStart, keepTickets, listLeft, type ProxyPast, planBackends } from '../restart/past.js';
+import {
+  type ListeningSocket,
+  noTakeover,
+  type ReplaceableProxy,
+  type SocketName,
+  type Takeover,
+} from '../restart/takeover.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
-import { type AdminControl, startAdmin } from './admin.js';
+import type { AdminControl } from './admin.js';
 import { BootReports } from './boot-reports.js';
-import { startHealthListener } from './health-listener.js';
 import { hasBackend, planReload, type ReloadPlan } from './reload.js';
+import { SideListeners } from './side-listeners.js';
 
-type MakeTrafficServer = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
+type MakeTrafficServer = (options: ServingOptions, pool: Pools, onEvent: (event: ProxyEvent) => void) => TrafficServer;
 
 /** A backend that changes its boot name all the time is reported this often. */
 const bootReportsMs = 10_000;
@@ -21,13 +39,16 @@ export class Control implements AdminControl {
   #options: ProxyOptions;
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
   readonly #watches = new Map<Member, HealthWatch>();
-  readonly #pool: BackendPool;
+  readonly #pool: Pools;
   readonly #server: TrafficServer;
   #listening = false;
   #givenUp = false;
-  #admin: { readonly url: string; close(): Promise<void> } | undefined;
-  #health: { readonly url: string; close(): Promise<void> } | undefined;
+  readonly #side = new SideListeners(() => this.#options);
   #closed: Promise<void> | undefined;
+  #isSucceeded = false;
+  readonly #takeover: Takeover;
+  /** The options that the serving part has, with the ticket keys. */
+  #serving: ServingOptions;
   #reloaded: Promise<void> = Promise.resolve();
   readonly #boots = new BootReports(bootReportsMs, (backend, incarnation, changes) =>
     this.#emit({ kind: 'incarnation', backend, incarnation, changes }),
@@ -35,20 +56,15 @@ export class Control implements AdminControl {
   readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
 
   /** Throws what `makeTrafficServer` throws. */
-  constructor(options: ProxyOptions, makeTrafficServer: MakeTrafficServer) {
+  constructor(options: ProxyOptions, makeTrafficServer: MakeTrafficServer, takeover = noTakeover) {
     this.#options = options;
+    this.#takeover = takeover;
+    this.#serving = buildServingOptions(options, takeover.past);
     this.#listeners.add(options.onEvent);
     const onEvent = (event: ProxyEvent) =>
       event.kind === 'incarnation' ? this.#boots.add(event.backend, event.incarnation) : this.#emit(event);
-    const boundIdleMs = options.affinity?.idleMs ?? 0;
     const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
-    this.#pool = new BackendPool({
-      drainMs: options.drainMs,
-      ejection: options.ejection,
-      boundIdleMs,
-      slowStartMs: options.slowStartMs,
-      maxconn: options.maxconn,
-      queue: options.queue,
+    this.#pool = new Pools({
       now: Date.now,
       random: Math.random,
       onEvent,
@@ -56,7 +72,8 @@ export class Control implements AdminControl {
       onFacts: member => this.#server.update(member),
       refresh: () => this.refresh(),
     });
-    this.#server = makeTrafficServer(this.#pool, onEvent);
+    this.#pool.prepare(listPools(options));
+    this.#server = makeTrafficServer(this.#serving, this.#pool, onEvent);
   }
 
   /** Stops waiting for the first health checks: `start` rejects, unless it already listens. */
@@ -65,19 +82,64 @@ export class Control implements AdminControl {
     for (const watch of this.#watches.values()) watch.stop();
   }
 
-  async start(): Promise<RunningProxy> {
-    const { backends, host, admin, healthListen, tls } = this.#options;
-    await Promise.all(backends.map(({ url, ...rest }) => this.#join(this.#pool.add(url, rest))));
+  async start(): Promise<ReplaceableProxy> {
+    const { sockets, past, follow } = this.#takeover;
+    await this.#joinFirst();
+    for (const binding of past?.bindings ?? []) this.#server.adoptBinding(binding);
+    follow?.(binding => this.#server.adoptBinding(binding));
     if (this.#givenUp) throw new Error('cancelled before the port was bound');
-    const bound = await this.#server.listen();
+    const bound = await this.#server.listen(await sockets.take('traffic', this.#options));
     this.#listening = true;
-    if (admin !== undefined) this.#admin = await startAdmin(admin, this);
-    if (healthListen !== undefined) this.#health = await startHealthListener(healthListen, this);
-    const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
-    const adminUrl = this.#admin?.url;
-    this.#emit({ kind: 'listening', url, adminUrl, healthUrl: this.#health?.url });
-    const { failed } = this.#server;
-    return { url, adminUrl, failed, reload: read => this.reload(read), close: graceMs => this.close(graceMs) };
+    await this.#side.start(this, sockets);
+    const url = formatOrigin(speaksTls(this.#options) ? 'https' : 'http', bound);
+    const { adminUrl } = this.#side;
+    const { healthUrl, redirectUrl } = this.#side;
+    this.#emit({ kind: 'listening', url, adminUrl, healthUrl });
+    if (redirectUrl !== undefined) this.#emit({ kind: 'redirecting', url: redirectUrl });
+    return {
+      url,
+      adminUrl,
+      failed: this.#server.failed,
+      reload: read => this.reload(read),
+      past: () => this.past(),
+      socketOf: name => this.#socketOf(name),
+      onBinding: listener => (this.#server.onBinding = listener),
+      close: (graceMs, isSucceeded) => this.close(graceMs, isSucceeded),
+    };
+  }
+
+  /** Adds the first backends, and resolves when each was probed once. */
+  async #joinFirst(): Promise<void> {
+    const { past } = this.#takeover;
+    const listed = listBackends(this.#options);
+    const planned: readonly BackendAtStart[] = past === undefined ? listed : planBackends(past, listed);
+    const first = planned.filter(({ host }) => this.#pool.has(host));
+    if (past !== undefined) this.#pool.restoreLeft(listLeft(past, first));
+    await Promise.all(first.map(({ url, past, ...rest }) => this.#join(this.#pool.add(url, rest), past)));
+  }
+
+  /** Returns what a successor must know, as it is now. It holds keys. */
+  past(): ProxyPast {
+    const { tls, hosts } = this.#serving;
+    const pairs = [tls, ...hosts.map(host => host.tls)].filter(pair => pair !== undefined);
+    return {
+      listed: listBackends(this.#options).map(({ name, identity, url, host, weight = 1 }) => ({
+        name,
+        identity: identity ?? url.origin,
+        url: url.origin,
+        host,
+        weight,
+      })),
+      members: this.#pool.members.map(({ facts, bound }) => ({ facts, bound: bound.all })),
+      left: this.#pool.left,
+      bindings: this.#server.bindings,
+      tickets: new Map(pairs.flatMap(({ cert, ticketKeys }) => (ticketKeys ? [[cert, ticketKeys] as const] : []))),
+    };
+  }
+
+  #socketOf(name: SocketName): ListeningSocket | undefined {
+    const { host, port } = this.#options;
+    return name === 'traffic' ? { server: this.#server.server, address: { host, port } } : this.#side.socketOf(name);
   }
 
   reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
@@ -85,24 +147,32 @@ export class Control implements AdminControl {
     return this.#reloaded;
   }
 
-  close(graceMs = this.#options.graceMs): Promise<void> {
-    this.#closed ??= this.#close(graceMs);
+  close(graceMs = this.#options.graceMs, isSucceeded = false): Promise<void> {
+    this.#closed ??= this.#close(graceMs, isSucceeded);
     return this.#closed;
   }
 
-  async #close(graceMs: number): Promise<void> {
+  async #close(graceMs: number, isSucceeded: boolean): Promise<void> {
+    const { shutdownDelayMs = 0 } = this.#options;
+    this.#isSucceeded = isSucceeded;
     await this.refresh();
     const inFlight = this.list().reduce((sum, view) => sum + view.inFlight, 0);
     if (this.#listening) this.#emit({ kind: 'closing', inFlight });
-    await this.#server.close(graceMs);
-    await Promise.all([this.#admin?.close(), this.#health?.close()]);
+    const handedOver = isSucceeded ? this.#side.handOver() : undefined;
+    if (!isSucceeded && this.#listening && shutdownDelayMs > 0) {
+      this.#server.retire();
+      await sleep(shutdownDelayMs);
+    }
+    await Promise.all([handedOver, this.#server.close(graceMs, isSucceeded), this.#side.closeRedirect(graceMs)]);
+    await this.#side.close();
     for (const watch of this.#watches.values()) watch.stop();
     this.#pool.close();
     this.#boots.close();
   }
 
   readonly notReady = (): string | undefined => {
-    if (this.#closed !== undefined) return 'closing';
+    // A successor serves at the same address.
+    if (this.#closed !== undefined && !this.#isSucceeded) return 'closing';
     if (!this.#listening) return 'not listening yet';
     const states = this.#pool.members.map(({ state }) => state);
     if (states.includes('ready')) return undefined;
@@ -119,7 +189,10 @@ export class Control implements AdminControl {
       const plan = planReload(this.#options, await read());
       const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
       if (this.#closed !== undefined) return;
-      await this.#server.reload(pickServingOptions(plan.options));
+      this.#pool.prepare(listPools(plan.options));
+      const serving = buildServingOptions(plan.options);
+      await this.#server.reload(serving);
+      this.#serving = serving;
       await this.#apply(plan, wanted);
       this.#past.reloads.applied += 1;
       this.#past.reloadedMs = Date.now();
@@ -133,13 +206,13 @@ export class Control implements AdminControl {
   /** Adds and probes the new backends before it removes the old ones. Even a full exchange leaves no gap. */
   async #apply(
     { options, removed, reweighed, relimited }: ReloadPlan,
-    wanted: ProxyOptions['backends'],
+    wanted: readonly HostedBackend[],
   ): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#options = options;
-    const { drainMs, ejection, slowStartMs, affinity, maxconn, queue } = options;
-    this.#pool.change({ drainMs, ejection, slowStartMs, maxconn, queue, boundIdleMs: affinity?.idleMs ?? 0 });
-    for (const watch of this.#watches.values()) watch.change(options.health);
+    const pools = listPools(options);
+    this.#pool.change(pools);
+    for (const [{ host }, watch] of this.#watches) watch.change(pools.get(host)?.health ?? options.health);
     // A name that moves to another address must be removed first: a name means one backend, here and in every cookie.
     const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
     for (const backend of first) this.#removeAt(backend);
@@ -147,6 +220,9 @@ export class Control implements AdminControl {
     for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
     for (const backend of relimited) this.#setLimits(backend);
     for (const backend of later) this.#removeAt(backend);
+    // The admin API may have added backends to a pool that is gone.
+    for (const { name, host } of this.#pool.members) if (!pools.has(host)) this.remove(name);
+    this.#pool.change(pools);
   }
 
   #setLimits(backend: ProxyOptions['backends'][number]): void {
@@ -155,14 +231,14 @@ export class Control implements AdminControl {
   }
 
   /** Removes it, unless the admin API already has. */
-  #removeAt({ name, url }: ProxyOptions['backends'][number]): void {
+  #removeAt({ name, url }: HostedBackend): void {
     if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
   }
 
   /** Whether the admin API has already added it to the pool. Throws when another backend has its name. */
-  #isHere({ name, url }: ProxyOptions['backends'][number], { removed }: ReloadPlan): boolean {
+  #isHere({ name, url, host }: HostedBackend, { removed }: ReloadPlan): boolean {
     const staying = this.#pool.members.filter(member => !hasBackend(removed, member));
-    const twin = staying.find(other => other.url.origin === url.origin);
+    const twin = staying.find(other => other.host === host && other.url.origin === url.origin);
     const namesake = staying.find(other => other.name === name);
     if (namesake !== undefined && namesake !== twin) {
       throw new TypeError(
@@ -190,8 +266,9 @@ export class Control implements AdminControl {
     return 'done';
   }
 
-  add(url: URL, weight: number): BackendView {
-    const member = this.#pool.add(url, { weight, joins: true });
+  add(url: URL, weight: number, host = defaultHost): BackendView | 'unknown' {
+    if (!this.#pool.has(host)) return 'unknown';
+    const member = this.#pool.add(url, { weight, joins: true, host });
     void this.#join(member);
     return this.#pool.view(member);
   }
@@ -224,9 +301,11 @@ export class Control implements AdminControl {
   }
 
   /** Resolves after the first probe; until then the member is down. */
-  #join(member: Member): Promise<void> {
+  #join(member: Member, past?: MemberPast): Promise<void> {
     this.#server.join(member);
-    let isFirst = true;
+    if (past !== undefined) this.#pool.restore(member, past);
+    const wasProbed = past?.facts.probed ?? false;
+    let isFirst = !wasProbed;
     const onProbe: OnProbe = ({ ok, reason, incarnation }, health, edge) => {
       if (isFirst && !ok) this.#reportAbsent(member, reason);
       isFirst = false;
@@ -235,15 +314,37 @@ export class Control implements AdminControl {
       if (edge && health.up) this.#pool.up(member, reason);
       else if (edge) this.#pool.down(member, reason);
     };
-    const watch = new HealthWatch(member.url, this.#options.health, onProbe, this.#options.backendTls);
+    const known = wasProbed ? { up: past?.facts.healthy ?? false, contrary: 0 } : undefined;
+    const { health } = this.#poolOptions(member);
+    const watch = new HealthWatch(member.url, health, onProbe, this.#options.backendTls, known);
     this.#watches.set(member, watch);
     return watch.start();
   }
 
   /** Reports a backend that was never up. It makes no edge, so a wrong address would go unnoticed. */
-  #reportAbsent({ name, url }: Member, reason: string): void {
-    this.#emit({ kind: 'absent', backend: name, asked: new URL(this.#options.health.path, url).href, reason });
+  #reportAbsent(member: Member, reason: string): void {
+    const asked = new URL(this.#poolOptions(member).health.path, member.url).href;
+    this.#emit({ kind: 'absent', backend: member.name, asked, reason });
   }
+
+  #poolOptions({ host }: Member): Pick<PoolOptions, 'health'> {
+    return listPools(this.#options).get(host) ?? this.#options;
+  }
+}
+
+/**
+ * Adds keys for session tickets. Workers and a successor need the same: a client that returns to another process would
+ * need a full handshake there.
+ */
+function buildServingOptions(options: ProxyOptions, past?: ProxyPast): ServingOptions {
+  const serving = pickServingOptions(options);
+  const ticketKeys = randomBytes(48);
+  const add = (pair: ServingOptions['tls']) => {
+    if (pair === undefined) return undefined;
+    const own = { ...pair, ticketKeys };
+    return past === undefined ? own : keepTickets(own, past);
+  };
+  return { ...serving, tls: add(serving.tls), hosts: serving.hosts.map(host => ({ ...host, tls: add(host.tls) })) };
 }
 
 function split<T>(all: readonly T[], isFirst: (each: T) => boolean): [first: T[], later: T[]] {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TcpAddress } from '../options.js';
-import { createSmallServer, listenAt } from './small-server.js';
+import { createSmallServer, listenAt, type SmallListener, type TakenSocket } from './small-server.js';
 
 export interface Readiness {
   /** Returns why the proxy should get no requests now; undefined when it is ready. */
@@ -16,12 +16,13 @@ export const healthPaths: readonly string[] = ['/live', '/ready'];
 export async function startHealthListener(
   address: TcpAddress,
   readiness: Readiness,
-): Promise<{ readonly url: string; close(): Promise<void> }> {
+  take?: TakenSocket,
+): Promise<SmallListener> {
   const server = createSmallServer((request, response) => {
     if (!answerHealth(request, response, readiness))
       write(response, 404, `unknown path. Known: ${healthPaths.join(', ')}.`);
   });
-  return await listenAt(server, address);
+  return await listenAt(server, address, take);
 }
 
 /**

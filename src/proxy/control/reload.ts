@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ProxyOptions } from '../options.js';
+import { type HostedBackend, listBackends, speaksTls } from '../hosts.js';
+import type { HostOptions, ProxyOptions } from '../options.js';
 import type { Setting } from '../setting.js';
 import { settingEntries } from '../settings.js';
 
-type Backend = ProxyOptions['backends'][number];
+type Backend = HostedBackend;
 
 /** The effect of a reload, decided before anything changes. */
 export interface ReloadPlan {
@@ -34,11 +35,12 @@ for (const [flag, { option, reload, reloadName = `--${flag}` }] of settingEntrie
  * Computes the effect of a reload. If the name, the identity or the origin differs, it is another backend.
  */
 export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
-  const added = next.backends.filter(backend => !hasBackend(now.backends, backend));
-  const removed = now.backends.filter(backend => !hasBackend(next.backends, backend));
-  const staying = next.backends.filter(backend => hasBackend(now.backends, backend));
+  const [before, after] = [listBackends(now), listBackends(next)];
+  const added = after.filter(backend => !hasBackend(before, backend));
+  const removed = before.filter(backend => !hasBackend(after, backend));
+  const staying = after.filter(backend => hasBackend(before, backend));
   const isNew = (part: (backend: Backend) => unknown) => (backend: Backend) =>
-    !now.backends.some(other => hasBackend([other], backend) && part(other) === part(backend));
+    !before.some(other => hasBackend([other], backend) && part(other) === part(backend));
   const reweighed = staying.filter(isNew(({ weight = 1 }) => weight));
   const [slotted, timed] = [isNew(({ maxconn }) => maxconn), isNew(({ responseMs }) => responseMs)];
   const relimited = staying.filter(backend => slotted(backend) || timed(backend));
@@ -48,7 +50,13 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
     removed,
     reweighed,
     relimited,
-    options: { ...next, ...keepRestartOptions(now), tls: chooseTls(now, next), onEvent: now.onEvent },
+    options: {
+      ...next,
+      ...keepRestartOptions(now),
+      tls: chooseTls(now, next),
+      hosts: chooseHosts(now, next),
+      onEvent: now.onEvent,
+    },
     changes: [
       ...added.map(backend => `${describeBackend(backend)} added`),
       ...removed.map(backend => `${describeBackend(backend)} removed`),
@@ -57,13 +65,16 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
       ...staying.filter(timed).map(backend => `${describeBackend(backend)} ${describeTimeout(backend)}`),
       ...listAffinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
       ...(isDeepStrictEqual(now.tls, chooseTls(now, next)) ? [] : ['the certificate changed']),
+      ...listHostChanges(now.hosts, chooseHosts(now, next)),
       ...changed.map(flag => `${flag} changed`),
     ],
     needsRestart: [...listChanged(now, next, 'restart'), ...(isPlain(now) === isPlain(next) ? [] : ['--tls-cert'])],
   };
 }
 
-export function hasBackend(backends: readonly Backend[], backend: Backend): boolean {
+type NamedUrl = Pick<Backend, 'name' | 'url' | 'identity'>;
+
+export function hasBackend(backends: readonly NamedUrl[], backend: NamedUrl): boolean {
   const { name, url } = backend;
   const identity = identityOf(backend);
   return backends.some(
@@ -71,7 +82,7 @@ export function hasBackend(backends: readonly Backend[], backend: Backend): bool
   );
 }
 
-function identityOf({ identity, url }: Backend): string {
+function identityOf({ identity, url }: NamedUrl): string {
   return identity ?? url.origin;
 }
 
@@ -107,8 +118,27 @@ function chooseTls(now: ProxyOptions, next: ProxyOptions): ProxyOptions['tls'] {
   return isPlain(now) || isPlain(next) ? now.tls : next.tls;
 }
 
-function isPlain({ tls }: ProxyOptions): boolean {
-  return tls === undefined;
+function isPlain(options: ProxyOptions): boolean {
+  return !speaksTls(options);
+}
+
+/** Keeps the port's protocol, as `chooseTls` does. */
+function chooseHosts(now: ProxyOptions, next: ProxyOptions): ProxyOptions['hosts'] {
+  if (isPlain(now) === isPlain(next)) return next.hosts;
+  return next.hosts?.map(each => ({ ...each, tls: now.hosts?.find(({ host }) => host === each.host)?.tls }));
+}
+
+/** Lists the pools of hosts that are new, gone or changed. Their backends are reported one by one. */
+function listHostChanges(now: readonly HostOptions[] = [], next: readonly HostOptions[] = []): string[] {
+  const find = (all: readonly HostOptions[], { host }: HostOptions) => all.find(other => other.host === host);
+  const compare = (each: HostOptions): string[] => {
+    const before = find(now, each);
+    if (before === undefined) return [`host ${each.host} added`];
+    const isSame = isDeepStrictEqual({ ...before, backends: [] }, { ...each, backends: [] });
+    return isSame ? [] : [`host ${each.host} changed`];
+  };
+  const gone = now.filter(each => find(next, each) === undefined);
+  return [...next.flatMap(compare), ...gone.map(({ host }) => `host ${host} removed`)];
 }
 
 /** Compares part by part, so that a key rotation is reported alone. Keys are compared and never shown. */

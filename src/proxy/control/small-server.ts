@@ -1,6 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { ownDescriptorPlan } from '../front/open-files.js';
 import type { TcpAddress } from '../options.js';
+import { formatOrigin, listenOn, type OpenSocket } from '../restart/open-socket.js';
 import { listenOnSocket } from './unix-socket.js';
 
 const requestMs = 10_000;
@@ -21,38 +23,57 @@ export function createSmallServer(onRequest: RequestListener): Server {
   return server;
 }
 
-/**
- * Listens at a port or a Unix socket. Rejects with the system's error. `close` ends every connection at once and is
- * idempotent.
- */
+/** Says what can be taken over from the process before this one. */
+export interface TakenSocket {
+  /** The open socket of a port. */
+  readonly open?: OpenSocket | undefined;
+  /** It listens on the Unix socket, which is to be replaced. */
+  readonly mayReplace?: boolean;
+}
+
+export interface SmallListener {
+  readonly url: string;
+  readonly server: Server;
+  /**
+   * Stops accepting. Ends every connection `lingerMs` later (0 when absent), and each earlier one after its next answer.
+   * Idempotent.
+   */
+  close(lingerMs?: number): Promise<void>;
+}
+
+/** Listens at a port or a Unix socket. Rejects with the system's error. */
 export async function listenAt(
   server: Server,
   address: TcpAddress | { readonly path: string },
-): Promise<{ readonly url: string; close(): Promise<void> }> {
+  { open, mayReplace = false }: TakenSocket = {},
+): Promise<SmallListener> {
+  const close = (lingerMs = 0) => closeServer(server, lingerMs);
   if ('path' in address) {
-    const remove = await listenOnSocket(server, address.path);
-    return { url: `unix:${address.path}`, close: () => closeServer(server).then(remove) };
+    const remove = await listenOnSocket(server, address.path, mayReplace);
+    return { url: `unix:${address.path}`, server, close: lingerMs => close(lingerMs).then(remove) };
   }
-  const { host } = address;
-  const port = await listenOnPort(server, address);
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, close: () => closeServer(server) };
+  const bound = await listenOn(server, address, open);
+  return { url: formatOrigin('http', bound), server, close };
 }
 
-function listenOnPort(server: Server, { host, port }: TcpAddress): Promise<number> {
-  return new Promise((resolve, reject) => {
-    // Never removed: a failed accept (too few file descriptors) also emits `error`, and would end the process.
-    server.on('error', reject);
-    server.listen(port, host, () => {
-      const address = server.address();
-      resolve(address === null || typeof address === 'string' ? port : address.port);
-    });
-  });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise(resolve => {
+async function closeServer(server: Server, lingerMs: number): Promise<void> {
+  if (lingerMs > 0) await stopAccepting(server, lingerMs);
+  await new Promise<void>(resolve => {
     // If the server is already closed, the callback still comes, with an error.
     server.close(() => resolve());
     server.closeAllConnections();
+  });
+}
+
+/** Resolves when each connection has ended, at most `withinMs` later. A request may be on its way to an idle one. */
+function stopAccepting(server: Server, withinMs: number): Promise<void> {
+  server.prependListener('request', (_request, response) => (response.shouldKeepAlive = false));
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, withinMs);
+    // The method of HTTP servers would close idle connections.
+    NetServer.prototype.close.call(server, () => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 }

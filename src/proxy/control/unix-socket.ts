@@ -6,12 +6,12 @@ const othersMayNot = 0o177;
 
 /**
  * Listens on a Unix socket at `path`. A stale socket there is replaced. Rejects when another process listens on it, or
- * when another kind of file is there. Resolves with a function that removes the socket.
+ * when another kind of file is there. `mayReplace`: that process is the predecessor. Resolves with a function that removes the socket.
  *
  * The socket gets its name when it is ready: a client finds the old one or the new one, and none with other permissions.
  */
-export async function listenOnSocket(server: Server, path: string): Promise<() => Promise<void>> {
-  await refuseOthers(path);
+export async function listenOnSocket(server: Server, path: string, mayReplace = false): Promise<() => Promise<void>> {
+  await refuseOthers(path, mayReplace);
   const temporary = `${path}.${process.pid}`;
   await rm(temporary, { force: true });
   await listen(server, temporary);
@@ -22,7 +22,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<() =
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Never removed: see `listenOnPort`.
+    // Never removed: see `listenOn`.
     server.on('error', reject);
     const before = process.umask(othersMayNot);
     try {
@@ -34,11 +34,11 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-async function refuseOthers(path: string): Promise<void> {
+async function refuseOthers(path: string, mayReplace: boolean): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isSocket()) throw inUse(path, 'is a file of another kind');
-  if (await isAnswered(path)) throw inUse(path, 'belongs to a process that is running');
+  if (!mayReplace && (await isAnswered(path))) throw inUse(path, 'belongs to a process that is running');
 }
 
 function isAnswered(path: string): Promise<boolean> {

@@ -51,6 +51,7 @@ class HttpProxyEngine implements Engine, Wiring {
   readonly #server: Server;
   readonly #clients = new Map<Socket, ClientSocket>();
   readonly #sweep: NodeJS.Timeout;
+  #retiring = false;
   #closing = false;
   #onEmpty = (): void => {};
 
@@ -97,7 +98,7 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   get closing(): boolean {
-    return this.#closing;
+    return this.#retiring;
   }
 
   take(connection: ClientConnection): void {
@@ -116,18 +117,28 @@ class HttpProxyEngine implements Engine, Wiring {
     return this.#clients.get(socket)?.connection ?? closedConnection;
   }
 
-  async close(graceMs: number): Promise<void> {
-    this.#closing = true;
-    // Closes idle connections; the error "not listening" is expected. Connections that wait for a head are closed next.
-    this.#server.close(() => {});
-    for (const [socket, client] of this.#clients) if (client.isIdle) socket.destroy();
+  retire(): void {
+    this.#retiring = true;
+  }
+
+  async close(graceMs: number, keepIdle = false): Promise<void> {
+    this.#retiring = true;
+    if (!keepIdle) this.#closeIdle();
     const timer = setTimeout(() => {
       for (const socket of this.#clients.keys()) socket.destroy();
     }, graceMs);
     if (this.#clients.size > 0) await new Promise<void>(resolve => (this.#onEmpty = resolve));
     clearTimeout(timer);
+    this.#closeIdle();
     clearInterval(this.#sweep);
     this.#agents.close();
+  }
+
+  #closeIdle(): void {
+    this.#closing = true;
+    // Closes idle connections; the error "not listening" is expected. Connections that wait for a head are closed next.
+    this.#server.close(() => {});
+    for (const [socket, client] of this.#clients) if (client.isIdle) socket.destroy();
   }
 
   forward({ request, response, upload, url, connection, onError }: Parameters<Wiring['forward']>[0]): void {

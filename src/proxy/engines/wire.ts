@@ -16,6 +16,8 @@ import { type Wire, Writes } from './wire/wire.js';
 
 /** A client connection of either protocol. */
 interface ServedConnection {
+  /** The engine has begun to retire. HTTP/1.1 says so in each later answer. */
+  retiring?(): void;
   /** The engine is closing: ends as soon as its requests are answered. */
   closing(): void;
   destroy(): void;
@@ -42,6 +44,7 @@ class WireEngine implements Engine, Wire {
   readonly writes = new Writes();
   readonly onHttp2Refused: (reason: Http2Refusal) => void;
   readonly #clients = new Set<ServedConnection>();
+  #retiring = false;
   #closing = false;
   #onEmpty = (): void => {};
   readonly #forget = (client: ServedConnection): void => {
@@ -66,6 +69,10 @@ class WireEngine implements Engine, Wire {
     return this.#clients.size;
   }
 
+  get retiring(): boolean {
+    return this.#retiring;
+  }
+
   get closing(): boolean {
     return this.#closing;
   }
@@ -78,14 +85,26 @@ class WireEngine implements Engine, Wire {
 
   /** Loads HTTP/2 with its first connection: it takes 4 MB and some milliseconds. */
   async #takeHttp2(connection: ClientConnection): Promise<void> {
+    const end = () => void connection.socket.destroy();
+    const waiting: ServedConnection = { closing: end, destroy: end };
+    this.#clients.add(waiting);
     const { Http2Connection } = await import('./wire/h2/session.js');
-    if (connection.socket.destroyed || this.#closing) return void connection.socket.destroy();
-    this.#clients.add(new Http2Connection(this, connection, this.#forget));
+    const isOpen = !connection.socket.destroyed && !this.#closing;
+    if (isOpen) this.#clients.add(new Http2Connection(this, connection, this.#forget));
+    else connection.socket.destroy();
+    this.#forget(waiting);
   }
 
-  async close(graceMs: number): Promise<void> {
-    this.#closing = true;
-    for (const client of this.#clients) client.closing();
+  retire(): void {
+    if (this.#retiring) return;
+    this.#retiring = true;
+    for (const client of this.#clients) client.retiring?.();
+  }
+
+  async close(graceMs: number, keepIdle = false): Promise<void> {
+    this.retire();
+    this.#closing = !keepIdle;
+    if (!keepIdle) for (const client of this.#clients) client.closing();
     const timer = setTimeout(() => {
       for (const client of this.#clients) client.destroy();
     }, graceMs);

@@ -1,11 +1,11 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
 import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
 import { ConnectionCounts } from '../limits/address-limits.js';
+import { type BoundAddress, listenOn, type OpenSocket } from '../restart/open-socket.js';
 import { ownDescriptorPlan } from './open-files.js';
 import { readProxyHeader } from './proxy-header.js';
-import { TlsListener } from './tls-listener.js';
-import type { TlsPair } from './tls-pair.js';
+import { TlsListener, type TlsPairs } from './tls-listener.js';
 
 /** The same limit as for a request head. */
 const proxyHeaderMs = 10_000;
@@ -32,7 +32,7 @@ export interface FrontSettings {
   /** Which peers' statements about their clients are believed; the default is none. */
   readonly isTrusted?: IsTrusted;
   /** Only TLS is spoken on the port. */
-  readonly tls?: TlsPair | undefined;
+  readonly tls?: TlsPairs | undefined;
   /** TLS clients may choose HTTP/2. */
   readonly http2?: boolean;
   /** Every connection begins with a PROXY header and comes from a trusted peer. */
@@ -65,6 +65,7 @@ export class Frontend {
   readonly #perAddress = new ConnectionCounts();
   /** Connections that were not handed on yet. */
   readonly #pending = new Set<Socket>();
+  #onSettled = (): void => {};
 
   /** Throws OpenSSL's error for an unusable TLS pair; `readTlsPair` explains it in words. */
   constructor(onConnection: (connection: ClientConnection) => void, settings: FrontSettings = {}) {
@@ -77,24 +78,41 @@ export class Frontend {
     this.#connectionsMax = settings.connectionsMax ?? ownDescriptorPlan().clients;
   }
 
-  /** Resolves when the port is bound. Rejects with the system's error (`EADDRINUSE`, `EACCES`). */
-  listen(host: string, port: number): Promise<{ readonly port: number }> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ port, host, backlog: 4096 }, () => {
-        this.#server.removeListener('error', reject);
-        // A failed accept (too few file descriptors) must not end the process. The client sees a closed connection.
-        this.#server.on('error', () => {});
-        resolve({ port: portOf(this.#server.address()) });
-      });
-    });
+  /** The server to hand over to a successor. */
+  get server(): Server {
+    return this.#server;
+  }
+
+  /** See `listenOn`. */
+  listen(host: string, port: number, open?: OpenSocket): Promise<BoundAddress> {
+    return listenOn(this.#server, { host, port }, open);
+  }
+
+  /** Takes a connection that another process accepted. */
+  take(socket: Socket): void {
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    this.#accept(socket);
   }
 
   /** Applies to new connections only. Throws as the constructor does, and then keeps the old pair. */
-  reloadTls(pair: TlsPair): void {
+  reloadTls(pairs: TlsPairs): void {
     if (this.#tlsListener === undefined)
       throw new TypeError('this port speaks no TLS; that cannot be changed while it is open');
-    this.#tlsListener.reload(pair);
+    this.#tlsListener.reload(pairs);
+  }
+
+  /** Stops accepting. Resolves when each accepted connection was handed on or closed, at most `withinMs` later. */
+  async stopAccepting(withinMs: number): Promise<void> {
+    this.#server.close();
+    if (this.#pending.size === 0) return;
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#onSettled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Stops accepting. Closes the connections that were not handed on; the others belong to the engine. */
@@ -138,8 +156,8 @@ export class Frontend {
 
   /** Hands the connection to the engine. Trust is decided once per connection, not per request. */
   #handOn(raw: Socket, socket: Socket, clientAddress: string, { protocol, onClosed }: Arrival = {}): void {
-    this.#pending.delete(raw);
     const trusted = this.#isTrusted(clientAddress);
+    this.#settle(raw);
     this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted, protocol, onClosed });
   }
 
@@ -148,16 +166,15 @@ export class Frontend {
     this.#pending.add(socket);
     // The socket closes by itself after an error; later owners add their own listener.
     socket.on('error', () => {});
-    socket.once('close', () => this.#pending.delete(socket));
+    socket.once('close', () => this.#settle(socket));
+  }
+
+  #settle(socket: Socket): void {
+    if (this.#pending.delete(socket) && this.#pending.size === 0) this.#onSettled();
   }
 
   #turnAway(socket: Socket, reason: TurnedAway): void {
     socket.destroy();
     this.#settings.onTurnedAway?.(reason);
   }
-}
-
-function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === 'string') throw new TypeError(`listening on ${address}, not on a port`);
-  return address.port;
 }

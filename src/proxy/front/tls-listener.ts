@@ -1,6 +1,7 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket, type TLSSocketOptions } from 'node:tls';
+import { HostMap } from '../hosts.js';
 import type { TlsPair } from './tls-pair.js';
 
 /** Mozilla's "intermediate" list: only forward secrecy with authenticated encryption. */
@@ -21,6 +22,14 @@ const protocols = ['http/1.1', 'http/1.0'];
 /** In order of preference. */
 const protocolsWithHttp2 = ['h2', ...protocols];
 
+/** The certificates of one port. */
+export interface TlsPairs {
+  /** The one for clients that name no host (SNI), or one without a certificate of its own. */
+  readonly fallback: TlsPair;
+  /** By host or pattern of hosts; see `HostMap`. */
+  readonly byHost: ReadonlyMap<string, TlsPair>;
+}
+
 /** `gone`: closed before a byte came, as port checks do. */
 export type Handshake =
   | { readonly kind: 'secure'; readonly socket: TLSSocket }
@@ -28,12 +37,12 @@ export type Handshake =
 
 /** Turns accepted connections into TLS connections. Handshakes run in parallel: no slow client blocks another. */
 export class TlsListener {
-  #context: SecureContext;
+  #contexts: Contexts;
   readonly #protocols: string[];
 
   /** Throws OpenSSL's error for an unusable pair. `http2`: clients may choose HTTP/2. */
-  constructor(pair: TlsPair, http2 = false) {
-    this.#context = makeContext(pair);
+  constructor(pairs: TlsPairs, http2 = false) {
+    this.#contexts = makeContexts(pairs);
     this.#protocols = http2 ? protocolsWithHttp2 : protocols;
   }
 
@@ -41,18 +50,14 @@ export class TlsListener {
    * Applies to new connections, resumed sessions too: tickets of the old context are rejected. Throws as the
    * constructor does.
    */
-  reload(pair: TlsPair): void {
-    this.#context = makeContext(pair);
+  reload(pairs: TlsPairs): void {
+    this.#contexts = makeContexts(pairs);
   }
 
   /** Calls `done` once. A connection that did not become secure is already closed then, unless it is `late`. */
   take(raw: Socket, withinMs: number, done: (handshake: Handshake) => void): void {
     const before = raw.bytesRead - raw.readableLength;
-    const socket = new SecureSocket(raw, {
-      isServer: true,
-      secureContext: this.#context,
-      ALPNProtocols: this.#protocols,
-    });
+    const socket = new SecureSocket(raw, { isServer: true, ...this.#contexts, ALPNProtocols: this.#protocols });
     const finish = (handshake: Handshake): void => {
       clearTimeout(timer);
       socket.removeListener('secure', onSecure).removeListener('close', onClose).removeListener('end', onEnd);
@@ -90,6 +95,19 @@ class SecureSocket extends TLSSocket {
     this.#raw.resetAndDestroy();
     return this;
   }
+}
+
+type Contexts = Pick<TLSSocketOptions, 'secureContext' | 'SNICallback'>;
+
+/** With one certificate the name that the client gives is not looked at. */
+function makeContexts({ fallback, byHost }: TlsPairs): Contexts {
+  const secureContext = makeContext(fallback);
+  if (byHost.size === 0) return { secureContext };
+  const contexts = new HostMap(
+    new Map([...byHost].map(([host, pair]) => [host, makeContext(pair)] as const)),
+    secureContext,
+  );
+  return { secureContext, SNICallback: (name, done) => done(null, contexts.find(name)) };
 }
 
 function makeContext({ cert, key, ticketKeys }: TlsPair): SecureContext {

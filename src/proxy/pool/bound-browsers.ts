@@ -45,6 +45,11 @@ export class BoundBrowsers {
     return news;
   }
 
+  /** Returns all browsers, for the process that takes over, with the time last seen. */
+  get all(): ReadonlyMap<string, number> {
+    return this.#seen;
+  }
+
   add(news: ReadonlyMap<string, number | undefined>): void {
     for (const [browser, seenMs] of news) {
       if (seenMs === undefined) this.forget(browser);

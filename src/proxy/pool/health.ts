@@ -35,7 +35,9 @@ export class HealthWatch {
   #timer: NodeJS.Timeout | undefined;
   #again = false;
 
-  constructor(url: URL, options: HealthOptions, onProbe: OnProbe, backendTls?: BackendTls) {
+  /** `known`: the result of the probes of another process. Without it the first probe decides alone. */
+  constructor(url: URL, options: HealthOptions, onProbe: OnProbe, backendTls?: BackendTls, known?: HealthState) {
+    this.#state = known;
     this.#url = url;
     this.#options = options;
     this.#onProbe = onProbe;

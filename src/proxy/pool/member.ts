@@ -13,6 +13,8 @@ export interface MemberFacts extends BootFacts {
   readonly name: string;
   readonly identity: string;
   readonly url: string;
+  /** The host of its pool; empty: the pool of all other hosts. */
+  readonly host: string;
   readonly probed: boolean;
   readonly healthy: boolean;
   readonly suspect: boolean;
@@ -26,6 +28,14 @@ export interface MemberFacts extends BootFacts {
   readonly maxconn: number;
   readonly responseMs: number | undefined;
   readonly returnedMs: number;
+  /** When it was last found down. */
+  readonly downMs: number;
+}
+
+/** Everything that the process that takes over must know of a member. Plain data. */
+export interface MemberPast {
+  readonly facts: MemberFacts;
+  readonly bound: ReadonlyMap<string, number>;
 }
 
 /** Options for a backend that enters the pool. */
@@ -40,6 +50,8 @@ export interface Joining {
   readonly responseMs?: number | undefined;
   /** It joins a proxy that already serves. */
   readonly joins?: boolean;
+  /** The host of its pool; absent: the pool of all other hosts. */
+  readonly host?: string;
 }
 
 export interface MemberSettings {
@@ -63,6 +75,7 @@ export class Member implements Backend {
   readonly name: string;
   readonly identity: string;
   readonly url: URL;
+  readonly host: string;
   readonly inFlight = new InFlight();
   readonly bound: BoundBrowsers;
   readonly ejection = new Ejection();
@@ -104,8 +117,9 @@ export class Member implements Backend {
   readonly #settings: MemberSettings;
 
   constructor(name: string, url: URL, settings: MemberSettings, joining: Joining = {}) {
-    const { identity = url.origin, weight = 1, maxconn, responseMs, joins = false } = joining;
+    const { identity = url.origin, weight = 1, maxconn, responseMs, joins = false, host = '' } = joining;
     this.ownMaxconn = maxconn;
+    this.host = host;
     this.responseMs = responseMs;
     this.name = name;
     this.identity = identity;
@@ -242,13 +256,14 @@ export class Member implements Backend {
   }
 
   get facts(): MemberFacts {
-    const { name, identity, url, suspect, drained, windowOver, drainEndsMs, weight, maxconn, returnedMs } = this;
+    const { name, identity, url, host, suspect, drained, windowOver, drainEndsMs, weight, maxconn, returnedMs } = this;
     const { responseMs } = this;
     return {
       ...this.#boots.facts,
       name,
       identity,
       url: url.origin,
+      host,
       probed: this.#probed,
       healthy: this.#healthy,
       suspect,
@@ -261,11 +276,13 @@ export class Member implements Backend {
       maxconn,
       responseMs,
       returnedMs,
+      downMs: this.#downMs,
     };
   }
 
   /** Takes over another process's facts. */
-  adopt(facts: MemberFacts): void {
+  adopt(facts: MemberFacts, reason = 'as the primary says'): void {
+    this.#downMs = facts.downMs;
     if (this.#boots.adopt(facts)) this.bound.clear();
     this.#probed = facts.probed;
     this.#healthy = facts.healthy;
@@ -283,7 +300,7 @@ export class Member implements Backend {
     this.#cold = false;
     // Failures from before the ejection do not count after it.
     if (facts.ejected) this.ejection.recordSuccess();
-    this.#updateState('as the primary says');
+    this.#updateState(reason);
   }
 
   #startBoot(): void {

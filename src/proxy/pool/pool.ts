@@ -4,7 +4,7 @@ import type { EjectionOptions, QueueOptions, WorkerShare } from '../options.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
 import { EjectionQuota } from './ejection-quota.js';
-import { type Joining, Member, type MemberFacts, type MemberSettings, type Order } from './member.js';
+import { type Joining, Member, type MemberFacts, type MemberPast, type MemberSettings, type Order } from './member.js';
 import { RequestQueue } from './request-queue.js';
 import { SlowStart } from './slow-start.js';
 
@@ -27,6 +27,8 @@ export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'on
   readonly onFacts?: (member: Member) => void;
   /** When other processes serve: updates `inFlightElsewhere` and the bound browsers of every member. */
   readonly refresh?: () => Promise<void>;
+  /** The names that this pool gives begin with this. */
+  readonly prefix?: string;
   /** Set in a worker: decisions that must be made once for all workers go to the primary. */
   readonly primary?: Primary;
 }
@@ -40,6 +42,18 @@ export interface Primary {
   learnt(member: Member, incarnation: string, asked: number): void;
 }
 
+/** The limits that a backend has for itself. */
+export interface OwnLimits {
+  readonly maxconn?: number | undefined;
+  readonly responseMs?: number | undefined;
+}
+
+/** A backend that left, with the number of its last boot. */
+export interface LeftBackend {
+  readonly name: string;
+  readonly boot: number;
+}
+
 /** Remembers removed backends with their boot counts. The limit is far above any pool. */
 const leftMax = 1024;
 
@@ -48,7 +62,7 @@ export class BackendPool {
   #settings: PoolSettings;
   readonly #members: Member[] = [];
   /** By identity. */
-  readonly #left = new Map<string, { readonly name: string; readonly boot: number }>();
+  readonly #left = new Map<string, LeftBackend>();
   readonly #drains: Drains;
   readonly #ejected = new EjectionQuota(this.#members);
   /** Cached candidates for an exchange without earlier tries; undefined: must be computed again. */
@@ -163,7 +177,7 @@ export class BackendPool {
   }
 
   /** Sets its own limits. Undefined: the limit of all backends. */
-  limit(member: Member, { maxconn, responseMs }: Pick<Joining, 'maxconn' | 'responseMs'>): void {
+  limit(member: Member, { maxconn, responseMs }: OwnLimits): void {
     member.ownMaxconn = maxconn;
     member.responseMs = responseMs;
     this.#applyLimit(member);
@@ -232,13 +246,40 @@ export class BackendPool {
       this.#drains.endTunnels(member, facts.drainEndsMs - this.#settings.now());
   }
 
+  /** Returns the backends that left, by their identity. */
+  get left(): ReadonlyMap<string, LeftBackend> {
+    return this.#left;
+  }
+
+  /** Takes over what another process knew of backends that left. Called before the first backend is added. */
+  restoreLeft(left: ReadonlyMap<string, LeftBackend>): void {
+    for (const [identity, backend] of left) this.#left.set(identity, backend);
+  }
+
+  /**
+   * Goes on where another process stops. A running drain ends when it would have ended there. Weight and limits are those
+   * that the member was added with.
+   */
+  restore(member: Member, { facts, bound }: MemberPast): void {
+    const { weight, ownMaxconn: maxconn, responseMs } = member;
+    member.adopt({ ...facts, weight }, 'as before the restart');
+    this.limit(member, { maxconn, responseMs });
+    member.bound.add(bound);
+    this.#slowStart.track(member);
+    if (facts.ejected) this.ejectIfSpared(member);
+    const leftMs = Math.max(0, facts.drainEndsMs - this.#settings.now());
+    if (facts.order === 'drain' && !facts.windowOver) this.#drains.begin(member, leftMs);
+  }
+
   view(member: Member): BackendView {
     this.#slowStart.update();
-    const { name, url, state, incarnation, drained, weight, share, maxconn } = member;
+    const { name, url, host, state, incarnation, drained, weight, share, maxconn } = member;
     const bound = member.bound.count(this.#settings.now());
     const inFlight = member.inFlightAnywhere;
     const queued = this.queue.lengthFor(member) + member.queuedElsewhere;
-    return { name, url: url.origin, state, incarnation, inFlight, maxconn, queued, bound, drained, weight, share };
+    const pool = host === '' ? {} : { host };
+    const limits = { inFlight, maxconn, queued };
+    return { name, ...pool, url: url.origin, state, incarnation, ...limits, bound, drained, weight, share };
   }
 
   close(): void {
@@ -265,9 +306,12 @@ export class BackendPool {
 
   #nextName(): string {
     const names = new Set([...this.#members, ...this.#left.values()].map(({ name }) => name));
-    do this.#named += 1;
-    while (names.has(`backend-${this.#named}`));
-    return `backend-${this.#named}`;
+    let name = '';
+    do {
+      this.#named += 1;
+      name = `${this.#settings.prefix ?? ''}backend-${this.#named}`;
+    } while (names.has(name));
+    return name;
   }
 
   #changed(member: Member): void {

@@ -1,68 +1,74 @@
-/** A message of node:cluster that hands a connection to a worker. */
-interface Handed {
-  readonly message: object;
-  readonly handle: Handle;
-}
-
-interface Handle {
-  close(): void;
-}
+import type { Socket } from 'node:net';
+import type { ToWorker } from './messages.js';
 
 /** The process of a worker, as far as it is needed here. */
 interface Channel {
-  send(...words: readonly unknown[]): boolean;
+  send(message: ToWorker, socket: Socket, options: { keepOpen: true }, sent: (error: Error | null) => void): boolean;
   on(event: string, listener: (message: unknown) => void): unknown;
 }
 
+/** Node's answers to a connection: the other process has it, or has not got it. */
+const answers: ReadonlySet<unknown> = new Set(['NODE_HANDLE_ACK', 'NODE_HANDLE_NACK']);
+
 /**
- * Knows the connections that node:cluster has sent to a worker and that the worker has not taken yet. When the worker
- * dies, node:cluster forgets them: their clients would wait for ever, and each would cost this process a descriptor.
- * The messages are internal to Node. If a version of Node changes them, nothing is tracked, and nothing else changes.
+ * Sends connections to a worker, and keeps a copy of each until the worker has taken it. A worker that is stopped takes
+ * none; when it dies, others can have them.
+ *
+ * Node sends one connection at a time, and waits for the answer of the other process. That answer is internal to Node. If
+ * a version of Node changes it, a copy is closed when the next connection is sent, and nothing else changes.
  */
 export class HandedConnections {
-  readonly #handed = new Map<number, Handed>();
+  readonly #all = new Set<Socket>();
+  /** It was sent, and the worker has not answered yet. */
+  #sent: Socket | undefined;
   readonly #process: Channel;
 
   constructor(process: Channel) {
     this.#process = process;
-    const send = process.send.bind(process);
-    process.send = (...words) => {
-      const [message, handle] = words;
-      const seq = readNumber(message, 'seq');
-      if (seq !== undefined && isObject(message) && message.act === 'newconn' && isHandle(handle))
-        this.#handed.set(seq, { message, handle });
-      return send(...words);
-    };
-    process.on('internalMessage', (message: unknown) => this.#handed.delete(readNumber(message, 'ack') ?? -1));
+    process.on('internalMessage', (message: unknown) => {
+      if (answers.has(readCommand(message))) this.#closeSent();
+    });
   }
 
-  /** Gives the connections that the dead worker has not taken to a worker that listens. */
-  passOn(heir: HandedConnections): void {
-    // No request of node:cluster has this number, so it ignores the answer.
-    for (const { message, handle } of this.#takeAll())
-      heir.#process.send({ ...message, seq: -1 }, handle, {}, () => handle.close());
+  /** The number of connections that the worker has not taken yet. */
+  get size(): number {
+    return this.#all.size;
   }
 
-  close(): void {
-    for (const { handle } of this.#takeAll()) handle.close();
+  /** `onLost` gets the connection back if it cannot be sent. */
+  send(socket: Socket, onLost: (socket: Socket) => void): void {
+    this.#all.add(socket);
+    socket.once('close', () => this.#all.delete(socket));
+    this.#process.send({ kind: 'connection' }, socket, { keepOpen: true }, error => {
+      if (!this.#all.has(socket)) return;
+      if (error === null) return void this.#onSent(socket);
+      this.#all.delete(socket);
+      onLost(socket);
+    });
   }
 
-  #takeAll(): Handed[] {
-    const all = [...this.#handed.values()];
-    this.#handed.clear();
-    return all;
+  /** Returns the connections that the worker has not taken. */
+  takeBack(): readonly Socket[] {
+    const sockets = [...this.#all];
+    this.#all.clear();
+    this.#sent = undefined;
+    return sockets;
+  }
+
+  #onSent(socket: Socket): void {
+    this.#closeSent();
+    this.#sent = socket;
+  }
+
+  #closeSent(): void {
+    const sent = this.#sent;
+    this.#sent = undefined;
+    if (sent === undefined) return;
+    this.#all.delete(sent);
+    sent.destroy();
   }
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
-}
-
-function isHandle(value: unknown): value is Handle {
-  return isObject(value) && 'close' in value;
-}
-
-function readNumber(value: unknown, key: string): number | undefined {
-  const found = isObject(value) ? value[key] : undefined;
-  return typeof found === 'number' ? found : undefined;
+function readCommand(message: unknown): unknown {
+  return typeof message === 'object' && message !== null && 'cmd' in message ? message.cmd : undefined;
 }

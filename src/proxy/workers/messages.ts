@@ -18,14 +18,19 @@ export type ToWorker =
   | { readonly kind: 'report'; readonly number: number }
   /** Applies new options; asks for an answer with this number. */
   | { readonly kind: 'reload'; readonly number: number; readonly options: ServingOptions }
-  /** Stop accepting, finish the requests in flight, and exit. */
-  | { readonly kind: 'close'; readonly graceMs: number };
+  /** Carries the socket of a connection that the primary accepted. */
+  | { readonly kind: 'connection' }
+  /** Close each connection after its answer. */
+  | { readonly kind: 'retire' }
+  /** Finish the requests in flight, and exit. */
+  | { readonly kind: 'close'; readonly graceMs: number; readonly isSucceeded: boolean };
 
 /** Messages from a worker to the primary. */
 export type ToPrimary =
   /** The first message. A message sent before it, while the module loads, would be lost. */
   | { readonly kind: 'ready' }
-  | { readonly kind: 'listening'; readonly port: number }
+  /** It takes connections. */
+  | { readonly kind: 'serving' }
   /** It cannot serve, and exits. */
   | { readonly kind: 'failed'; readonly error: ErrorFacts }
   /** A backend should be probed at once. */

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import type { Socket } from 'node:net';
 import { packageFile } from '../../shared/package-file.js';
 import type { ServingOptions } from '../options.js';
 import { HandedConnections } from './handed-connections.js';
@@ -17,18 +18,18 @@ export const watchEveryMs = 1000;
 
 /** A worker process, as the primary sees it. */
 export class WorkerProcess {
-  /** Resolves with the port. Rejects when the worker cannot listen, or ended before it did. */
-  readonly listening: Promise<number>;
+  /** Resolves when it takes connections. Rejects when the worker cannot serve, or ended before it did. */
+  readonly serving: Promise<void>;
   /** Resolves with the signal or exit code. */
   readonly ended: Promise<string>;
-  readonly handed: HandedConnections;
+  readonly #handed: HandedConnections;
   readonly #worker: Worker;
   readonly #answers = new Map<number, (answer: ToPrimary | undefined) => void>();
   /** Messages to send when the worker is ready; undefined from then on. */
   #waiting: ToWorker[] | undefined;
   #asked = 0;
   #reasonOfEnd: string | undefined;
-  /** Turns of the primary's watch since its last message. Undefined until it listens. */
+  /** Turns of the primary's watch since its last message. Undefined until it takes connections. */
   #quietTurns: number | undefined;
   /** Why the primary has killed it. */
   #whyKilled = '';
@@ -37,26 +38,26 @@ export class WorkerProcess {
   constructor(serve: Extract<ToWorker, { kind: 'serve' }>, onMessage: (message: ToPrimary) => void) {
     const worker = cluster.fork(maskSecretVariables());
     this.#worker = worker;
-    this.handed = new HandedConnections(worker.process);
+    this.#handed = new HandedConnections(worker.process);
     this.ended = new Promise(resolve => {
       worker.once('error', error => resolve(error.message));
       worker.once('exit', (code: number | null, signal: string | null) =>
         resolve(`${signal ?? `exit code ${code}`}${this.#whyKilled}`),
       );
     });
-    this.listening = new Promise((resolve, reject) => {
+    this.serving = new Promise((resolve, reject) => {
       worker.on('message', (message: ToPrimary) => {
-        if (this.#quietTurns !== undefined || message.kind === 'listening') this.#quietTurns = 0;
+        if (this.#quietTurns !== undefined || message.kind === 'serving') this.#quietTurns = 0;
         if (message.kind === 'ready') this.#sendWaiting();
-        else if (message.kind === 'listening') resolve(message.port);
+        else if (message.kind === 'serving') resolve();
         else if (message.kind === 'failed') reject(toError(message.error));
         else onMessage(message);
         if ('number' in message) this.#answers.get(message.number)?.(message);
       });
-      void this.ended.then(how => reject(new Error(`a worker ended before it could listen (${how})`)));
+      void this.ended.then(how => reject(new Error(`a worker ended before it could serve (${how})`)));
     });
-    // A replacement worker's `listening` has no handler; its end is handled instead.
-    this.listening.catch(() => {});
+    // A replacement worker's `serving` has no handler that knows errors; its end is handled instead.
+    this.serving.catch(() => {});
     void this.ended.then(how => this.#onEnded(how));
     this.#waiting = [serve];
   }
@@ -70,17 +71,17 @@ export class WorkerProcess {
     return this.#reasonOfEnd;
   }
 
-  /** It is stopped or hangs. It gets no new connections: node:cluster waits until it has taken the last one. */
+  /** It is stopped or hangs. It gets no new connections. */
   get isSilent(): boolean {
     return (this.#quietTurns ?? 0) >= silentTurns;
   }
 
-  /** It listens and reports. */
+  /** It takes connections and reports. */
   get isServing(): boolean {
     return this.isSettled && !this.isSilent;
   }
 
-  /** It listens, and is not about to end. */
+  /** It takes connections, and is not about to end. */
   get isSettled(): boolean {
     return this.#quietTurns !== undefined && this.#reasonOfEnd === undefined && this.#whyKilled === '';
   }
@@ -108,6 +109,24 @@ export class WorkerProcess {
   #kill(why: string): void {
     this.#whyKilled = why;
     this.#worker.process.kill('SIGKILL');
+  }
+
+  /** The number of connections that it has not taken yet. A worker that is stopped takes none. */
+  get waiting(): number {
+    return this.#handed.size;
+  }
+
+  /**
+   * Passes on a connection. `onLost` gets it back if it cannot be sent. Messages and connections arrive in the order in
+   * which they were sent.
+   */
+  take(socket: Socket, onLost: (socket: Socket) => void): void {
+    this.#handed.send(socket, onLost);
+  }
+
+  /** Returns the connections that it has not taken. */
+  takeBack(): readonly Socket[] {
+    return this.#handed.takeBack();
   }
 
   send(message: ToWorker): void {
@@ -152,8 +171,8 @@ export class WorkerProcess {
   }
 
   /** Resolves when it has ended. */
-  async close(graceMs: number): Promise<void> {
-    this.send({ kind: 'close', graceMs });
+  async close(graceMs: number, isSucceeded: boolean): Promise<void> {
+    this.send({ kind: 'close', graceMs, isSucceeded });
     const timer = setTimeout(() => this.#kill(', it did not end in time'), graceMs + lateMs);
     await this.ended;
     clearTimeout(timer);
@@ -165,12 +184,8 @@ export class WorkerProcess {
   }
 }
 
-/**
- * Must be called before the first worker starts. Connections are dealt out in turn: see the measurements in
- * `docs/proxy.md`.
- */
+/** Must be called before the first worker starts. */
 export function prepareWorkers(): void {
-  cluster.schedulingPolicy = cluster.SCHED_RR;
   // Structured clones keep the bytes of keys and undefined fields.
   cluster.setupPrimary({ exec: packageFile('dist/proxy/workers/worker.js'), args: [], serialization: 'advanced' });
 }

@@ -1,6 +1,9 @@
+import type { Socket } from 'node:net';
+import { poolsToServe } from '../hosts.js';
 import type { ServingOptions } from '../options.js';
 import type { Member, MemberFacts } from '../pool/member.js';
-import { BackendPool, type Primary } from '../pool/pool.js';
+import type { Primary } from '../pool/pool.js';
+import { Pools } from '../pool/pools.js';
 import { Serving } from '../serving.js';
 import { type ToPrimary, type ToWorker, toErrorFacts, type WorkerReport } from './messages.js';
 
@@ -15,15 +18,14 @@ const reportEveryMs = 1000;
  */
 export class WorkerServer implements Primary {
   readonly #tell: (message: ToPrimary) => void;
-  readonly #pool: BackendPool;
+  readonly #pool: Pools;
   readonly #serving: Serving;
   /** Suspects reported to the primary without an update since. While all backends are down, each request finds some. */
   readonly #told = new Set<Member>();
 
   constructor({ options, members }: Serve, tell: (message: ToPrimary) => void) {
     this.#tell = tell;
-    this.#pool = new BackendPool({
-      ...pickPoolSettings(options),
+    this.#pool = new Pools({
       share: options.share,
       now: Date.now,
       random: Math.random,
@@ -31,15 +33,20 @@ export class WorkerServer implements Primary {
       onSuspect: member => this.#suspect(member),
       primary: this,
     });
+    this.#pool.prepare(poolsToServe(options));
     this.#serving = new Serving(options, this.#pool);
     for (const facts of members) this.adopt(facts);
   }
 
   /** Rejects with the system's error. */
-  async listen(): Promise<void> {
-    const { port } = await this.#serving.listen();
-    this.#tell({ kind: 'listening', port });
+  async open(): Promise<void> {
+    await this.#serving.open();
+    this.#tell({ kind: 'serving' });
     setInterval(() => this.report(0), reportEveryMs).unref();
+  }
+
+  take(socket: Socket): void {
+    this.#serving.take(socket);
   }
 
   adopt(facts: MemberFacts): void {
@@ -60,7 +67,7 @@ export class WorkerServer implements Primary {
     const backends = this.#pool.members.map(member => ({
       name: member.name,
       inFlight: member.inFlight.size,
-      queued: this.#pool.queue.lengthFor(member),
+      queued: this.#pool.queuedFor(member),
       boot: member.boot,
       bound: member.bound.takeNews(),
     }));
@@ -69,13 +76,18 @@ export class WorkerServer implements Primary {
   }
 
   async reload(number: number, options: ServingOptions): Promise<void> {
+    this.#pool.prepare(poolsToServe(options));
     const error = await this.#serving.reload(options).then(() => undefined, toErrorFacts);
-    if (error === undefined) this.#pool.change(pickPoolSettings(options));
+    if (error === undefined) this.#pool.change(poolsToServe(options));
     this.#tell({ kind: 'reloaded', number, error });
   }
 
-  async close(graceMs: number): Promise<void> {
-    await this.#serving.close(graceMs);
+  retire(): void {
+    this.#serving.retire();
+  }
+
+  async close(graceMs: number, isSucceeded: boolean): Promise<void> {
+    await this.#serving.close(graceMs, isSucceeded);
     this.report(0);
   }
 
@@ -93,14 +105,9 @@ export class WorkerServer implements Primary {
     this.#tell({ kind: 'suspect', backend: member.name });
   }
 
-  #join({ name, identity, url }: MemberFacts): Member {
-    const member = this.#pool.add(new URL(url), { name, identity });
+  #join({ name, identity, url, host }: MemberFacts): Member {
+    const member = this.#pool.add(new URL(url), { name, identity, host });
     this.#serving.join(member);
     return member;
   }
-}
-
-/** The primary starts and ends drains, so the drain time here is 0. */
-function pickPoolSettings({ affinity, ejection, slowStartMs, queue }: ServingOptions) {
-  return { drainMs: 0, boundIdleMs: affinity?.idleMs ?? 0, ejection, slowStartMs, queue };
 }

@@ -4,18 +4,21 @@
  * these signals.
  */
 
+import { Socket } from 'node:net';
 import { type ToPrimary, type ToWorker, toErrorFacts } from './messages.js';
 import { WorkerServer } from './worker-server.js';
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
 
 // A warning that cannot be written (full disk) is no reason to exit.
 process.stderr.on('error', () => {});
 
 let server: WorkerServer | undefined;
 
-process.on('message', (message: ToWorker) => {
+process.on('message', (message: ToWorker, passed: unknown) => {
   if (message.kind === 'serve') void serve(message);
+  // Without a handle the client closed the connection on its way here.
+  else if (message.kind === 'connection') passed instanceof Socket && server?.take(passed);
   else if (server !== undefined) handle(server, message);
 });
 tell({ kind: 'ready' });
@@ -23,13 +26,13 @@ tell({ kind: 'ready' });
 async function serve(message: Extract<ToWorker, { kind: 'serve' }>): Promise<void> {
   try {
     server = new WorkerServer(message, told => tell(told));
-    await server.listen();
+    await server.open();
   } catch (error) {
     tell({ kind: 'failed', error: toErrorFacts(error) }, exit);
   }
 }
 
-function handle(server: WorkerServer, message: Exclude<ToWorker, { kind: 'serve' }>): void {
+function handle(server: WorkerServer, message: Exclude<ToWorker, { kind: 'serve' | 'connection' }>): void {
   switch (message.kind) {
     case 'member':
       server.adopt(message.facts);
@@ -43,8 +46,11 @@ function handle(server: WorkerServer, message: Exclude<ToWorker, { kind: 'serve'
     case 'reload':
       void server.reload(message.number, message.options);
       break;
+    case 'retire':
+      server.retire();
+      break;
     case 'close':
-      void server.close(message.graceMs).then(() => tell({ kind: 'closed' }, exit));
+      void server.close(message.graceMs, message.isSucceeded).then(() => tell({ kind: 'closed' }, exit));
   }
 }
 

@@ -1,10 +1,12 @@
-import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:net';
 import type { ProxyEvent, ServingOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
-import type { BackendPool } from '../pool/pool.js';
+import type { Pools } from '../pool/pools.js';
+import type { BoundAddress, OpenSocket } from '../restart/open-socket.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import { keepTotals, type ProxyCounts } from '../telemetry/proxy-counts.js';
 import type { TrafficServer } from '../traffic-server.js';
+import { Dealer } from './dealer.js';
 import { DescriptorReserve } from './descriptor-reserve.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
 import { killTurns, prepareWorkers, silentTurns, WorkerProcess, watchEveryMs } from './worker-process.js';
@@ -22,11 +24,13 @@ import { killTurns, prepareWorkers, silentTurns, WorkerProcess, watchEveryMs } f
  */
 export class Workers implements TrafficServer {
   readonly failed: Promise<string>;
+  onBinding: TrafficServer['onBinding'];
   #options: ServingOptions;
-  readonly #pool: BackendPool;
+  readonly #pool: Pools;
   readonly #onEvent: (event: ProxyEvent) => void;
   /** By slot, from 0 to `size` - 1. */
   readonly #processes: WorkerProcess[] = [];
+  readonly #dealer = new Dealer(this.#processes);
   readonly #reports = new Map<WorkerProcess, WorkerReport>();
   /** Counts of dead workers are kept, so that counters never go back. */
   readonly #dead = new ProxyMetrics();
@@ -37,24 +41,36 @@ export class Workers implements TrafficServer {
   #watch: NodeJS.Timeout | undefined;
   #phase: 'starting' | 'serving' | 'closing' = 'starting';
 
-  constructor(options: ServingOptions, size: number, pool: BackendPool, onEvent: (event: ProxyEvent) => void) {
-    this.#options = addTicketKeys(options);
+  constructor(options: ServingOptions, size: number, pool: Pools, onEvent: (event: ProxyEvent) => void) {
+    this.#options = options;
     this.#size = size;
     this.#pool = pool;
     this.#onEvent = onEvent;
     this.failed = new Promise(resolve => (this.#fail = resolve));
   }
 
-  async listen(): Promise<{ readonly port: number }> {
+  /** None: learning needs one process (see `--affinity-cookie`). */
+  get bindings(): readonly [] {
+    return [];
+  }
+
+  adoptBinding(): void {}
+
+  get server(): Server {
+    return this.#dealer.server;
+  }
+
+  async listen(socket?: OpenSocket): Promise<BoundAddress> {
     prepareWorkers();
     for (let slot = 0; slot < this.#size; slot += 1) this.#start(slot);
-    const [port = 0] = await Promise.all(this.#processes.map(each => each.listening));
+    await Promise.all(this.#processes.map(each => each.serving));
+    const bound = await this.#dealer.listen(this.#options, socket);
     this.#phase = 'serving';
     this.#watch = setInterval(() => this.#watchAll(), watchEveryMs).unref();
     for (const [slot, worker] of this.#processes.entries()) {
       if (worker.reasonOfEnd !== undefined) this.#replace(slot, worker);
     }
-    return { port };
+    return bound;
   }
 
   join(member: Member): void {
@@ -78,9 +94,8 @@ export class Workers implements TrafficServer {
   }
 
   /** Applies the options in all workers or in none. Workers with different options would contradict each other. */
-  async reload(next: ServingOptions): Promise<void> {
+  async reload(options: ServingOptions): Promise<void> {
     const before = this.#options;
-    const options = addTicketKeys(next);
     this.#options = options;
     try {
       await Promise.all(this.#processes.map(each => each.reload(options)));
@@ -91,20 +106,28 @@ export class Workers implements TrafficServer {
     }
   }
 
-  async close(graceMs: number): Promise<void> {
+  retire(): void {
+    this.#sendAll({ kind: 'retire' });
+  }
+
+  async close(graceMs: number, isSucceeded = false): Promise<void> {
     this.#phase = 'closing';
-    await Promise.all(this.#processes.map(each => each.close(graceMs)));
+    this.#dealer.close();
+    await Promise.all(this.#processes.map(each => each.close(graceMs, isSucceeded)));
+    this.#dealer.dropWaiting();
     clearInterval(this.#watch);
     this.#reserve.release();
   }
 
-  /** Replaces silent workers one after the other: node:cluster closes the port when the last worker is gone. */
+  /** Replaces silent workers one after the other, so that others serve meanwhile. */
   #watchAll(): void {
     for (const worker of this.#processes) {
       if (!worker.watch()) continue;
       const { pid } = worker;
       this.#onEvent({ kind: 'worker-silent', pid, silentS: silentTurns, killedInS: killTurns - silentTurns });
     }
+    // A worker that reports again may have been the only one.
+    this.#dealer.dealAgain();
     if (this.#processes.every(({ isSettled }) => isSettled))
       this.#processes.find(({ isOverdue }) => isOverdue)?.replace();
   }
@@ -122,6 +145,10 @@ export class Workers implements TrafficServer {
     );
     this.#processes[slot] = worker;
     void worker.ended.then(() => this.#lost(slot, worker));
+    void worker.serving.then(
+      () => this.#dealer.dealAgain(),
+      () => {},
+    );
     return worker;
   }
 
@@ -173,21 +200,9 @@ export class Workers implements TrafficServer {
     if (report !== undefined) this.#dead.add({ ...report.counts, vitals: keepTotals(report.counts.vitals) });
     this.#reports.delete(worker);
     this.#countInFlight();
+    this.#dealer.dealAgain(worker.takeBack());
     // While workers are starting, a lost worker makes the whole start fail, so it is not replaced.
     if (this.#phase === 'serving') this.#replace(slot, worker);
-    this.#passOnConnections(worker);
-  }
-
-  /** Gives what the dead worker had not taken to a worker that serves, or to the first that begins to. */
-  #passOnConnections({ handed }: WorkerProcess): void {
-    const alive = this.#processes.filter(({ reasonOfEnd }) => reasonOfEnd === undefined);
-    const heir = alive.find(({ isServing }) => isServing) ?? alive[0];
-    if (heir === undefined || this.#phase !== 'serving') handed.close();
-    else
-      heir.listening.then(
-        () => handed.passOn(heir.handed),
-        () => handed.close(),
-      );
   }
 
   #replace(slot: number, { pid, reasonOfEnd: reason = '' }: WorkerProcess): void {
@@ -195,11 +210,6 @@ export class Workers implements TrafficServer {
     this.#onEvent({ kind: 'worker-lost', pid, reason, replacedBy });
     if (replacedBy === undefined) this.#fail(tooManyLost);
   }
-}
-
-/** Adds shared ticket keys. A returning client may reach another worker, and would need a full handshake there. */
-function addTicketKeys({ tls, ...options }: ServingOptions): ServingOptions {
-  return tls === undefined ? options : { ...options, tls: { ...tls, ticketKeys: randomBytes(48) } };
 }
 
 const lossesMax = 5;

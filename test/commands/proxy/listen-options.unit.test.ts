@@ -19,6 +19,10 @@ const given = {
   'admin-port': undefined,
   'admin-token-file': undefined,
   'health-listen': undefined,
+  'redirect-https': undefined,
+  tls: undefined,
+  'tls-cert': undefined,
+  'tls-key': undefined,
 };
 
 const good: readonly (readonly [what: string, args: Partial<Record<string, unknown>>, admin: unknown])[] = [
@@ -57,13 +61,13 @@ describe('holdfast proxy: where it listens', () => {
 
   for (const [what, args, admin] of good) {
     it(`accepts ${what}`, () => {
-      expect(listenOptions({ ...given, ...args }).admin).to.deep.equal(admin);
+      expect(listenOptions({ ...given, ...args }, []).admin).to.deep.equal(admin);
     });
   }
 
   for (const [what, args, says] of bad) {
     it(`refuses ${what}`, () => {
-      expect(() => listenOptions({ ...given, ...args })).to.throw(says);
+      expect(() => listenOptions({ ...given, ...args }, [])).to.throw(says);
     });
   }
 

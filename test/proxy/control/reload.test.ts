@@ -64,6 +64,7 @@ const rows: readonly [
       '--trust',
       '--name-backends',
       '--access-log',
+      '--shutdown-delay',
     ],
     [],
   ],
@@ -92,8 +93,8 @@ function live(): Partial<ProxyOptions> {
   };
   const clients = { requestId: 'set', connectionsPerAddressMax: 1, requestsPerAddressMax: 1 } as const;
   const ejection = { ...now.ejection, after: 0 };
-  const times = { drainMs: 1, graceMs: 1 };
-  return { ...choice, ...clients, ...times, health, ejection, trusted: ['::1'], namesBackends: true, accessLog: '-' };
+  const end = { drainMs: 1, graceMs: 1, shutdownDelayMs: 1 };
+  return { ...choice, ...clients, ...end, health, ejection, trusted: ['::1'], namesBackends: true, accessLog: '-' };
 }
 
 describe('plan of a reload', () => {

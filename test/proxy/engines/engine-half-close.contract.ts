@@ -88,7 +88,7 @@ export function itAnswersHalfClosedClients(make: EngineFactory): void {
           client.end(get('/a'));
           expect(await text(client)).to.match(/^HTTP\/1\.1 200 [\s\S]*answer to \/a/);
         },
-        { front: { tls } },
+        { front: { tls: { fallback: tls, byHost: new Map() } } },
       );
     });
 

@@ -258,6 +258,40 @@ export function itKeepsLimits(make: EngineFactory): void {
         },
       ));
 
+    it('closes an idle connection after its next answer when a successor accepts', () =>
+      through(
+        (_, response) => void response.end('done'),
+        async ({ url, close }) => {
+          const [idle, silent] = [new Agent({ keepAlive: true }), new Agent({ keepAlive: true })];
+          const first = await ask(url, '/', { agent: idle });
+          expect(first.headers.connection).to.not.equal('close');
+          await ask(url, '/', { agent: silent });
+          const closed = close(500, true);
+          const last = await ask(url, '/', { agent: idle });
+          expect(last).to.include({ status: 200, text: 'done' });
+          expect(last.headers.connection).to.equal('close');
+          // The other connection is closed when the time is over.
+          await closed;
+          const late = await ask(url, '/', { agent: silent }).catch(error => error.code);
+          expect(late).to.be.oneOf(['ECONNREFUSED', 'ECONNRESET']);
+        },
+      ));
+
+    it('takes new connections and closes each after its answer once it is retired', () =>
+      through(
+        (_, response) => void response.end('done'),
+        async ({ url, retire }) => {
+          const agent = new Agent({ keepAlive: true });
+          await ask(url, '/', { agent });
+          retire();
+          for (const asked of [{ agent }, {}]) {
+            const { status, headers } = await ask(url, '/', asked);
+            expect({ status, connection: headers.connection }).to.deep.equal({ status: 200, connection: 'close' });
+          }
+          expect(Object.keys({ ...agent.sockets, ...agent.freeSockets })).to.deep.equal([]);
+        },
+      ));
+
     it('closes everything after the grace period', () =>
       through(
         () => {},

@@ -31,7 +31,8 @@ export interface RunningEngine {
   reloadTls(pair: TlsPair): void;
   /** Returns the number of open client connections. */
   connections(): number;
-  close(graceMs: number): Promise<void>;
+  retire(): void;
+  close(graceMs: number, keepIdle?: boolean): Promise<void>;
 }
 
 function backendAt(url: URL): Backend {
@@ -93,20 +94,21 @@ export async function withEngine(
     ...settings,
   });
   const { port } = await front.listen('127.0.0.1', 0);
-  const close = (graceMs: number): Promise<void> => {
+  const close = (graceMs: number, keepIdle?: boolean): Promise<void> => {
     front.close();
-    return engine.close(graceMs);
+    return engine.close(graceMs, keepIdle);
   };
   try {
     await use({
       url: `${settings.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
       connections: () => engine.connections,
-      reloadTls: pair => front.reloadTls(pair),
+      reloadTls: pair => front.reloadTls({ fallback: pair, byHost: new Map() }),
       outcomes,
       exchanges,
       engineAnswers,
       settled: count => until(outcomes, count),
       arrived: count => until(exchanges, count),
+      retire: () => engine.retire(),
       close,
     });
   } finally {

@@ -128,7 +128,7 @@ export function itTakesProxyHeaders(make: EngineFactory): void {
           expect(exchanges[0]).to.include({ clientAddress: '192.0.2.7', secure: true });
           expect(away).to.deep.equal([]);
         },
-        settings({ tls: pair }),
+        settings({ tls: { fallback: pair, byHost: new Map() } }),
       ));
   }
 

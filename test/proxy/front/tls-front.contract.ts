@@ -53,7 +53,7 @@ export function itServesTls(make: EngineFactory): void {
 
   const overTls = (tlsHandshakeMs = 10_000): EngineTest => ({
     front: {
-      tls: pair,
+      tls: { fallback: pair, byHost: new Map() },
       tlsHandshakeMs,
       onTurnedAway(reason) {
         away.push(reason);

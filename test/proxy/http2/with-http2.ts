@@ -155,7 +155,7 @@ export async function withHttp2(
       looks.add(look);
       look();
     });
-  const tls = await makeDevCertificate();
+  const tls = { fallback: await makeDevCertificate(), byHost: new Map() };
   const { wire } = engines;
   if (wire === undefined) throw new Error('no engine wire');
   const test: EngineTest = { ...options, onHttp2Refused, front: { ...options.front, tls, http2: true } };

@@ -10,6 +10,7 @@ const exchange: Exchange = {
   method: 'GET',
   path: '/',
   clientAddress: '127.0.0.1',
+  host: undefined,
   bytesIn: 0,
   bytesOut: 0,
   secure: false,

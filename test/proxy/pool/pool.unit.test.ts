@@ -17,6 +17,7 @@ function exchange(
     method,
     path: '/',
     clientAddress: '127.0.0.1',
+    host: undefined,
     bytesIn: 0,
     bytesOut: 0,
     secure: false,

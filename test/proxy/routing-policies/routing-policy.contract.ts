@@ -120,6 +120,7 @@ export function anExchange(changes: Partial<Exchange> = {}): Exchange {
   return {
     method: 'GET',
     path: '/',
+    host: undefined,
     bytesIn: 0,
     bytesOut: 0,
     clientAddress: `10.${clients >> 16}.${(clients >> 8) & 255}.${clients & 255}`,

@@ -21,6 +21,7 @@ import { HttpUpload } from './upload.js';
 export interface Wiring {
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
+  /** Clients are told to reconnect. */
   readonly closing: boolean;
   readonly isTrusted: IsTrusted | undefined;
   /** Reports an answer of the engine itself. */
@@ -54,7 +55,7 @@ export class HttpExchange implements Exchange, AttemptClient {
   onGone: (() => void) | undefined;
   readonly #request: IncomingMessage;
   readonly #given: IncomingHttpHeaders;
-  readonly #host: string | undefined;
+  readonly host: string | undefined;
   readonly #wiring: Wiring;
   readonly #trusted: boolean;
   readonly #peer: string;
@@ -71,7 +72,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.#wiring = wiring;
     this.#request = request;
     this.#given = headers;
-    this.#host = destination.host;
+    this.host = destination.host;
     this.response = response;
     this.target = destination.target;
     this.method = request.method ?? 'GET';
@@ -184,7 +185,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     return {
       given: this.#given,
       httpVersion: this.#request.httpVersion,
-      host: this.#host,
+      host: this.host,
       peer: this.#peer,
       trusted: this.#trusted,
       forwarded: this.#wiring.forwarded,

@@ -34,6 +34,10 @@ export class WireExchange implements Exchange {
     this.upload = head.hasBody ? new WireUpload(false, wire.limits.replayBytesMax) : WireUpload.none;
   }
 
+  get host(): string | undefined {
+    return this.head.host;
+  }
+
   get clientAddress(): string {
     return this.client.way.addressOf(this.head);
   }

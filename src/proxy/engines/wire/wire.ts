@@ -19,7 +19,9 @@ export interface Wire {
   readonly reads: Reads;
   readonly writes: Writes;
   readonly onHttp2Refused: (reason: Http2Refusal) => void;
-  /** The engine is closing: clients are told to reconnect. */
+  /** Clients are told to reconnect. */
+  readonly retiring: boolean;
+  /** The engine is closing: a connection without a request ends. */
   readonly closing: boolean;
 }
 

@@ -89,6 +89,8 @@ export class Http2Connection implements Timed, StreamOwner {
     const head = readHttp2Request(toFields(fields), ended, this.wire.limits);
     if (!(head instanceof RequestHead)) this.#countFlaw(head);
     client.serve(head);
+    // Within the call of nghttp2 that reports the frame, GOAWAY would not be sent.
+    if (this.wire.retiring) setImmediate(() => this.closing());
   }
 
   #countFlaw({ status }: HeadFlaw): void {
@@ -135,6 +137,14 @@ export class Http2Connection implements Timed, StreamOwner {
     this.#state = 'closing';
     this.#untilMs = performance.now() + lingerMs;
     this.#session.destroy(new Error(reason), NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  /**
+   * Tells a client with requests under way to reconnect. An idle one is told with its next request: a request that is on
+   * its way to an idle connection would not be served.
+   */
+  retiring(): void {
+    if (this.#streams.size > 0) this.closing();
   }
 
   /**

@@ -1,0 +1,60 @@
+import { startSuccessor } from '../../proxy/restart/successor.js';
+import type { ReplaceableProxy } from '../../proxy/restart/takeover.js';
+import { errorColours } from '../lib/streams.js';
+import type { ProxySite } from './site.js';
+
+/** The result of `Succession.done`. */
+export const succeeded = Symbol('succeeded');
+
+/** Replaces this process with a new one that has the same sockets. */
+export class Succession {
+  /** Resolves when a successor serves. */
+  readonly done: Promise<typeof succeeded>;
+  readonly #proxy: Promise<ReplaceableProxy>;
+  readonly #site: ProxySite;
+  readonly #signal: AbortSignal;
+  #succeed = (_done: typeof succeeded): void => {};
+  #isStarting = false;
+
+  constructor(proxy: Promise<ReplaceableProxy>, site: ProxySite, signal: AbortSignal) {
+    this.#proxy = proxy;
+    this.#site = site;
+    this.#signal = signal;
+    this.done = new Promise(resolve => (this.#succeed = resolve));
+  }
+
+  /** Starts a successor. While one is starting, a further call does nothing. */
+  start(): void {
+    if (this.#isStarting || this.#signal.aborted) return;
+    this.#isStarting = true;
+    // If the proxy itself cannot start, that is reported elsewhere.
+    void this.#proxy.then(
+      proxy => this.#replace(proxy),
+      () => {},
+    );
+  }
+
+  async #replace({ past, socketOf, onBinding }: ReplaceableProxy): Promise<void> {
+    try {
+      say('restart: a new process starts');
+      const site = this.#site;
+      const { pid } = await startSuccessor(
+        { past: () => ({ proxy: past(), site: site.past }), socketOf, onBinding },
+        this.#signal,
+      );
+      say(`restart: process ${pid} serves; process ${process.pid} finishes what is in flight`);
+      this.#succeed(succeeded);
+    } catch (error) {
+      this.#isStarting = false;
+      if (!this.#signal.aborted) say(`not restarted, process ${process.pid} goes on: ${messageOf(error)}`);
+    }
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function say(line: string): void {
+  process.stderr.write(`${errorColours().dim(new Date().toISOString())} ${line}\n`);
+}

@@ -1,0 +1,48 @@
+import type { Server } from 'node:net';
+import type { HandedBinding } from '../affinity/learned-affinity.js';
+import type { RunningProxy } from '../options.js';
+import type { BoundAddress, OpenSocket } from './open-socket.js';
+import type { ProxyPast } from './past.js';
+
+/** The sockets of a proxy, by their purpose. */
+export type SocketName = 'traffic' | 'admin' | 'health' | 'redirect';
+
+/** A port, or the path of a Unix socket. */
+export type SocketAddress = BoundAddress | { readonly path: string };
+
+/** Gives sockets that another process has opened. */
+export interface OpenSockets {
+  /** Resolves with the socket for this purpose. Undefined: there is none for this address, so it must be bound. */
+  take(name: SocketName, address: BoundAddress): Promise<OpenSocket | undefined>;
+  /** Resolves with whether this Unix socket belongs to the process before, so that a new one may take its place. */
+  mayReplace(name: SocketName, path: string): Promise<boolean>;
+}
+
+/** The things that a proxy gets from the process before it. */
+export interface Takeover {
+  /** Undefined: no proxy was there before. */
+  readonly past: ProxyPast | undefined;
+  readonly sockets: OpenSockets;
+  /** Calls `adopt` for each binding that the predecessor learns after it has given its past. */
+  readonly follow?: ((adopt: (binding: HandedBinding) => void) => void) | undefined;
+}
+
+/** A server, and the address that was asked for. */
+export interface ListeningSocket {
+  readonly server: Server;
+  readonly address: SocketAddress;
+}
+
+/** A running proxy that a successor can replace. */
+export interface ReplaceableProxy extends RunningProxy {
+  /** Returns what a successor must know. It holds keys. */
+  past(): ProxyPast;
+  /** Returns the server that has this socket, and the address that was asked for. Undefined: there is none. */
+  socketOf(name: SocketName): ListeningSocket | undefined;
+  /** Calls `listener` for each binding that is learnt from now on. */
+  onBinding(listener: (binding: HandedBinding) => void): void;
+}
+
+const bindAll: OpenSockets = { take: async () => undefined, mayReplace: async () => false };
+
+export const noTakeover: Takeover = { past: undefined, sockets: bindAll };

@@ -1,0 +1,81 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { type BoundAddress, listenOn, type OpenSocket } from '../restart/open-socket.js';
+import type { WorkerProcess } from './worker-process.js';
+
+/** Connections that wait for a worker. Any more are closed at once. */
+const waitingMax = 4096;
+
+/**
+ * Accepts connections and passes them to the workers in turn. It never reads from them. The measurements in
+ * `docs/proxy.md` say why the workers do not accept by themselves.
+ *
+ * `node:cluster` can do this too. But its primary accepts for as long as a worker listens, and closes what no worker has
+ * taken. So a restart would lose connections. Here the order is certain: first nothing is accepted any more, then all
+ * that was accepted is passed on, then the workers finish.
+ */
+export class Dealer {
+  readonly server: Server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, socket => this.#accept(socket));
+  /** By slot. The list changes when a worker is replaced. */
+  readonly #workers: readonly WorkerProcess[];
+  /** Accepted while no worker serves. */
+  #waiting: Socket[] = [];
+  #turn = 0;
+
+  constructor(workers: readonly WorkerProcess[]) {
+    this.#workers = workers;
+  }
+
+  /** See `listenOn`. */
+  listen(address: BoundAddress, open?: OpenSocket): Promise<BoundAddress> {
+    return listenOn(this.server, address, open);
+  }
+
+  /** Deals out again what a worker could not take, or what waited for a worker. */
+  dealAgain(sockets: readonly Socket[] = []): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const socket of [...waiting, ...sockets]) this.#deal(socket);
+  }
+
+  /** Stops accepting. Everything that was accepted is on its way to a worker. */
+  close(): void {
+    this.server.close();
+  }
+
+  /** Closes the connections that no worker has taken. */
+  dropWaiting(): void {
+    for (const socket of this.#waiting) socket.destroy();
+    this.#waiting = [];
+  }
+
+  #accept(socket: Socket): void {
+    // The socket closes by itself after an error.
+    socket.on('error', () => {});
+    // Otherwise Node makes the worker report the end of each connection to this server: a tenth more for each.
+    Reflect.set(socket, 'server', null);
+    this.#deal(socket);
+  }
+
+  #deal(socket: Socket): void {
+    const worker = this.#next();
+    if (worker !== undefined) worker.take(socket, lost => this.#deal(lost));
+    else if (this.#waiting.length < waitingMax) this.#waiting.push(socket);
+    else socket.destroy();
+  }
+
+  /** Returns the next worker in turn with nothing waiting, or else the one with the least. */
+  #next(): WorkerProcess | undefined {
+    let least: WorkerProcess | undefined;
+    for (let nth = 1; nth <= this.#workers.length; nth += 1) {
+      const at = (this.#turn + nth) % this.#workers.length;
+      const worker = this.#workers[at];
+      if (worker === undefined || !worker.isServing) continue;
+      if (worker.waiting === 0) {
+        this.#turn = at;
+        return worker;
+      }
+      if (least === undefined || worker.waiting < least.waiting) least = worker;
+    }
+    return least;
+  }
+}

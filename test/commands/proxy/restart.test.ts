@@ -1,0 +1,208 @@
+/** Tests a restart without a gap: real processes, under load. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect } from 'chai';
+import { type Answer, ask, cookieOf } from '../../proxy/ask.js';
+import { type Toy, withToys } from '../../proxy/toy-backend.js';
+import { type Holdfast, until, withHoldfast } from '../holdfast.js';
+
+const listens = /listening on (https?:\S+:\d+), admin API on (http:\S+:\d+)/g;
+const takes = /restart: process (\d+) serves/g;
+const browsers = 64;
+
+interface Shot {
+  readonly status: number;
+  readonly text: string;
+  readonly rebound: boolean;
+}
+
+/** A browser that keeps its connection and its cookie, and sends one request after the other. */
+class Browser {
+  readonly shots: Shot[] = [];
+  readonly problems: string[] = [];
+  cookie = '';
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async get(): Promise<Answer> {
+    const answer = await ask(this.#url, '/', { agent: this.#agent, headers: { cookie: this.cookie } });
+    const given = cookieOf(answer);
+    this.shots.push({ status: answer.status, text: answer.text, rebound: given !== undefined && this.cookie !== '' });
+    this.cookie = given ?? this.cookie;
+    return answer;
+  }
+
+  async run(isOver: () => boolean): Promise<void> {
+    while (!isOver()) await this.get().catch(error => this.problems.push(String(error)));
+    this.#agent.destroy();
+  }
+}
+
+/** Sends SIGUSR2 to the process that serves now, and returns the one that took over. */
+async function restart(holdfast: Holdfast, pid: number): Promise<number> {
+  const before = [...holdfast.output.stderr.matchAll(takes)].length;
+  process.kill(pid, 'SIGUSR2');
+  await until(
+    () => [...holdfast.output.stderr.matchAll(takes)].length > before,
+    15_000,
+    () => `a successor in:\n${holdfast.output.stderr}`,
+  );
+  return Number([...holdfast.output.stderr.matchAll(takes)].at(-1)?.[1]);
+}
+
+/** Its successor has the same output, so the end of the output says nothing. */
+async function exitCodeOf({ child }: Holdfast): Promise<number | null> {
+  await until(
+    () => child.exitCode !== null,
+    40_000,
+    () => 'the end of the process that was replaced',
+  );
+  return child.exitCode;
+}
+
+function adminOf({ output }: Holdfast): string {
+  return [...output.stderr.matchAll(listens)].at(-1)?.[2] ?? '';
+}
+
+function urlOf({ output }: Holdfast): string {
+  return [...output.stderr.matchAll(listens)].at(-1)?.[1] ?? '';
+}
+
+async function withProxy(
+  toys: readonly Toy[],
+  flags: readonly string[],
+  use: (holdfast: Holdfast, url: string) => Promise<void>,
+): Promise<void> {
+  // Only the proxy names the boots, so a lost count would void every binding.
+  for (const toy of toys) toy.incarnation = undefined;
+  const given = toys.flatMap(({ url }) => ['--backend', url.origin]);
+  const where = ['--port', '0', '--admin-port', '0', '--health-interval', '100ms', '--slow-start', '0'];
+  await withHoldfast(['proxy', ...where, ...given, ...flags], async holdfast => {
+    await holdfast.sees(/listening on/);
+    await use(holdfast, urlOf(holdfast));
+  });
+}
+
+describe('holdfast proxy at SIGUSR2', function () {
+  this.timeout(60_000);
+
+  for (const workers of ['1', '2']) {
+    it(`restarts under ${browsers} browsers without a failed request or a moved session (workers: ${workers})`, () =>
+      withToys([undefined, undefined, undefined], (...toys) =>
+        withProxy(toys, ['--workers', workers], async (holdfast, url) => {
+          const all = Array.from({ length: browsers }, () => new Browser(url));
+          let isOver = false;
+          const running = Promise.all(all.map(browser => browser.run(() => isOver)));
+          const rounds = async (more: number): Promise<void> => {
+            const goals = all.map(({ shots }) => shots.length + more);
+            const isDone = () => all.every(({ shots }, at) => shots.length >= (goals[at] ?? 0));
+            await until(isDone, 20_000, () => `${more} requests of each browser`);
+          };
+          await rounds(3);
+          let pid = holdfast.child.pid ?? 0;
+          for (let nth = 0; nth < 3; nth += 1) {
+            pid = await restart(holdfast, pid);
+            expect(urlOf(holdfast)).to.equal(url);
+            await rounds(3);
+          }
+          isOver = true;
+          await running;
+          expect(all.flatMap(({ problems }) => problems)).to.deep.equal([]);
+          expect([...new Set(all.flatMap(({ shots }) => shots.map(({ status }) => status)))]).to.deep.equal([200]);
+          expect(all.filter(({ shots }) => new Set(shots.map(({ text }) => text)).size > 1)).to.deep.equal([]);
+          expect(all.flatMap(({ shots }) => shots.filter(({ rebound }) => rebound))).to.deep.equal([]);
+          expect(await exitCodeOf(holdfast), holdfast.output.stderr).to.equal(0);
+          process.kill(pid, 'SIGTERM');
+          await until(
+            async () => (await holdfast.children()).length === 0,
+            10_000,
+            () => 'the end of the last process',
+          );
+        }),
+      ));
+  }
+
+  it('keeps drains, weights, backends of the admin API and bound browsers', () =>
+    withToys([undefined, undefined, undefined], (one, two, three) =>
+      withProxy(
+        [one, two].filter(toy => toy !== undefined),
+        [],
+        async (holdfast, url) => {
+          const views = async () => JSON.parse((await ask(adminOf(holdfast), '/backends')).text).backends;
+          const becomes = (at: number, state: string) =>
+            until(
+              async () => (await views())[at]?.state === state,
+              5000,
+              () => `backend ${at + 1} ${state}`,
+            );
+          // The proxy counts this boot.
+          if (one !== undefined) one.healthy = false;
+          await becomes(0, 'down');
+          if (one !== undefined) one.healthy = true;
+          await becomes(0, 'ready');
+          const seen: Record<string, Browser> = {};
+          for (let nth = 0; nth < 4; nth += 1) {
+            const browser = new Browser(url);
+            seen[(await browser.get()).text] = browser;
+            // A browser counts as bound when its cookie has come back.
+            await browser.get();
+          }
+          const order = (method: string, where: string, body: object) =>
+            ask(adminOf(holdfast), where, {
+              method,
+              headers: { 'content-type': 'application/json' },
+              body: JSON.stringify(body),
+            });
+          await order('PUT', '/backends/backend-1', { state: 'drain' });
+          await order('POST', '/backends', { url: three?.url.origin, weight: 7 });
+          await becomes(2, 'ready');
+          const before = await views();
+          const pid = await restart(holdfast, holdfast.child.pid ?? 0);
+          // The old process may finish what it has, so it does not count here.
+          expect((await views()).map(withoutShare)).to.deep.equal(before.map(withoutShare));
+          expect(before[0]).to.include({ state: 'draining', drained: false, bound: 2, incarnation: '2' });
+          expect((await seen['backend-1']?.get())?.text).to.equal('backend-1');
+          expect((await seen['backend-1']?.get())?.headers).not.to.have.property('set-cookie');
+          process.kill(pid, 'SIGTERM');
+        },
+      ),
+    ));
+
+  it('goes on when the new process cannot serve, and says why', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-restart-'));
+    try {
+      await withToys([undefined], async toy => {
+        const file = path.join(folder, 'proxy.yaml');
+        const lines = ['port: 0', 'admin-port: 0', `backend: ${toy?.url.origin}`];
+        await writeFile(file, lines.join('\n'));
+        await withHoldfast(['proxy', '--config', file], async holdfast => {
+          await holdfast.sees(/listening on/);
+          const { child } = holdfast;
+          await writeFile(file, [...lines, 'polic: random'].join('\n'));
+          child.kill('SIGUSR2');
+          await holdfast.sees(
+            /not restarted, process \d+ goes on: \S+proxy\.yaml:4:1: unknown setting "polic"\. Did you mean "policy"\?/,
+          );
+          expect((await ask(urlOf(holdfast), '/')).text).to.equal('backend-1');
+          await writeFile(file, lines.join('\n'));
+          const pid = await restart(holdfast, child.pid ?? 0);
+          expect((await ask(urlOf(holdfast), '/')).text).to.equal('backend-1');
+          expect(await exitCodeOf(holdfast)).to.equal(0);
+          process.kill(pid, 'SIGTERM');
+        });
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+function withoutShare(view: object): object {
+  return { ...view, share: undefined };
+}
