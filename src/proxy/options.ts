@@ -51,7 +51,7 @@ export interface ProxyOptions {
   readonly graceMs: number;
   readonly limits: EngineLimits;
   /**
-   * Before it stops accepting, the proxy says for so long that it closes (`Control.closing`), and closes each connection
+   * Before it stops accepting, the proxy says for so long that it closes (`/ready`), and closes each connection
    * after its answer. Load balancers in front can then take it out. 0 when absent.
    */
   readonly shutdownDelayMs?: number;

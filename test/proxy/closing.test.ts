@@ -16,6 +16,7 @@ describe('proxy: delay before the listener closes', () => {
         await proxy.event(({ kind }) => kind === 'closing');
         const { status, headers } = await proxy.ask('/', { headers: { connection: 'keep-alive' } });
         expect({ status, connection: headers.connection }).to.deep.equal({ status: 200, connection: 'close' });
+        expect(await proxy.admin('GET', '/ready')).to.include({ status: 503, text: 'closing\n' });
         await closed;
         expect(performance.now() - beganMs).to.be.greaterThan(390);
         expect(await proxy.ask('/').catch(error => error.code)).to.equal('ECONNREFUSED');

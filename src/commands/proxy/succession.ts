@@ -34,7 +34,7 @@ export class Succession {
     );
   }
 
-  async #replace({ past, socketOf, onBinding }: ReplaceableProxy): Promise<void> {
+  async #replace({ past, goOn, socketOf, onBinding }: ReplaceableProxy): Promise<void> {
     try {
       say('restart: a new process starts');
       const site = this.#site;
@@ -46,6 +46,7 @@ export class Succession {
       this.#succeed(succeeded);
     } catch (error) {
       this.#isStarting = false;
+      goOn();
       if (!this.#signal.aborted) say(`not restarted, process ${process.pid} goes on: ${messageOf(error)}`);
     }
   }

@@ -10,6 +10,8 @@ import { createSmallServer, listenAt, type SmallListener, type TakenSocket } fro
 
 /** Everything that the admin API can ask of the proxy. `unknown`: no backend has that name. */
 export interface AdminControl extends Readiness {
+  /** A successor has been told the state, so an order would be lost. */
+  readonly isHandingOver?: boolean;
   /** Resolves when earlier changes are in force everywhere and the counts of `list` are current. */
   refresh(): Promise<void>;
   list(): readonly BackendView[];
@@ -63,6 +65,7 @@ export async function startAdmin(
     if (answerHealth(request, response, control)) return;
     const refusal = guard(request);
     if (refusal !== undefined) refuse(response, refusal);
+    else if (control.isHandingOver === true && request.method !== 'GET') refuse(response, handingOver);
     else void handle({ request, response, control, events });
   });
   const { close, ...listener } = await listenAt(server, options, take);
@@ -105,6 +108,12 @@ function route({ method = '', url = '' }: IncomingMessage): {
 const unknownPath: AdminRefusal = {
   status: 404,
   error: `unknown path. Known: ${[...routes.map(({ path }) => path), ...healthPaths].join(', ')}.`,
+};
+
+const handingOver: AdminRefusal = {
+  status: 503,
+  error: 'a new process is taking over; try again in a second',
+  headers: { 'retry-after': '1' },
 };
 
 function notAllowed(methods: Route['methods']): AdminRefusal {

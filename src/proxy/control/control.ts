@@ -46,6 +46,7 @@ export class Control implements AdminControl {
   readonly #side = new SideListeners(() => this.#options);
   #closed: Promise<void> | undefined;
   #isSucceeded = false;
+  isHandingOver = false;
   readonly #takeover: Takeover;
   /** The options that the serving part has, with the ticket keys. */
   #serving: ServingOptions;
@@ -101,7 +102,13 @@ export class Control implements AdminControl {
       adminUrl,
       failed: this.#server.failed,
       reload: read => this.reload(read),
-      past: () => this.past(),
+      past: () => {
+        this.isHandingOver = true;
+        return this.past();
+      },
+      goOn: () => {
+        this.isHandingOver = false;
+      },
       socketOf: name => this.#socketOf(name),
       onBinding: listener => (this.#server.onBinding = listener),
       close: (graceMs, isSucceeded) => this.close(graceMs, isSucceeded),

@@ -74,7 +74,7 @@ export class Frontend {
     this.#isTrusted = settings.isTrusted ?? trustNone;
     this.#tlsListener = settings.tls && new TlsListener(settings.tls, settings.http2);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket));
-    // Not `server.maxConnections`: with several workers the primary would offer the connection to them for ever.
+    // Not `server.maxConnections`: a worker gets connections that another process has accepted.
     this.#connectionsMax = settings.connectionsMax ?? ownDescriptorPlan().clients;
   }
 

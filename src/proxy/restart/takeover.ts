@@ -35,8 +35,10 @@ export interface ListeningSocket {
 
 /** A running proxy that a successor can replace. */
 export interface ReplaceableProxy extends RunningProxy {
-  /** Returns what a successor must know. It holds keys. */
+  /** Returns what a successor must know. It holds keys. Until `goOn`, the admin API takes no orders: they would be lost. */
   past(): ProxyPast;
+  /** The successor has failed. */
+  goOn(): void;
   /** Returns the server that has this socket, and the address that was asked for. Undefined: there is none. */
   socketOf(name: SocketName): ListeningSocket | undefined;
   /** Calls `listener` for each binding that is learnt from now on. */

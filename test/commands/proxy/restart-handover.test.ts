@@ -10,7 +10,7 @@ import { expect } from 'chai';
 import { ask } from '../../proxy/ask.js';
 import { withToys } from '../../proxy/toy-backend.js';
 import { until, withHoldfast } from '../holdfast.js';
-import { exitCodeOf, restart, urlOf } from './restarting.js';
+import { adminOf, exitCodeOf, restart, urlOf } from './restarting.js';
 
 /** Sends one request to a server at a port or a Unix socket. Rejects when the answer does not end in order. */
 async function get(where: { host: string; port: number } | { socketPath: string }, url: string, agent: Agent) {
@@ -116,6 +116,37 @@ describe('holdfast proxy at SIGUSR2: what is handed over', function () {
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('takes no orders of the admin API that the new process would not know', () => {
+    let isHeld = false;
+    // While a health check is not answered, the new process cannot serve.
+    const handle: RequestListener = (_, response) => void (isHeld || response.end());
+    return withToys([handle], toy => {
+      const where = ['--port', '0', '--admin-port', '0', '--health-path', '/up', '--health-timeout', '60s'];
+      return withHoldfast(['proxy', ...where, '--backend', String(toy?.url.origin)], async holdfast => {
+        await holdfast.sees(/listening on/);
+        const order = () =>
+          ask(adminOf(holdfast), '/backends/backend-1', {
+            method: 'PUT',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ weight: 5 }),
+          });
+        expect((await order()).status).to.equal(200);
+        isHeld = true;
+        holdfast.child.kill('SIGUSR2');
+        await until(
+          async () => (await order()).status === 503,
+          10_000,
+          () => 'an order that is refused',
+        );
+        expect((await order()).headers).to.include({ 'retry-after': '1' });
+        expect((await ask(adminOf(holdfast), '/backends')).status).to.equal(200);
+        for (const line of await holdfast.children()) process.kill(Number.parseInt(line, 10), 'SIGKILL');
+        await holdfast.sees(/not restarted, process \d+ goes on/);
+        expect((await order()).status).to.equal(200);
+      });
+    });
   });
 
   it('keeps sessions that were learnt from the cookie of the app, also those of the last answers', async () => {

@@ -10,9 +10,10 @@ import { expect } from 'chai';
 import { engines } from '#src/proxy/engines/registry.js';
 import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
+import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { ask } from '../ask.js';
 import { type Toy, withToys } from '../toy-backend.js';
-import { type TestProxy, withProxy } from '../with-proxy.js';
+import { affinity, quickHealth, type TestProxy, withProxy } from '../with-proxy.js';
 import { frameTypes } from './frames.js';
 import { askHttp2, connectTo, withHttp2 } from './with-http2.js';
 
@@ -139,6 +140,35 @@ describe('proxy with HTTP/2', () => {
       }),
     );
   });
+
+  it('answers the next request of an idle client when a successor has taken over, and then tells it to leave', () =>
+    withToys([undefined], toy =>
+      withHttp2([toy.url], async front => {
+        const [idle, late] = [front.connect(), front.connect()];
+        await Promise.all([askHttp2(idle), once(late, 'connect')]);
+        front.retire();
+        const closed = front.close(10_000, true);
+        for (const session of [idle, late]) {
+          const told = once(session, 'goaway');
+          const gone = once(session, 'close');
+          expect(await askHttp2(session)).to.include({ status: 200, code: 0 });
+          await Promise.all([told, gone]);
+        }
+        await closed;
+      }),
+    ));
+
+  it('chooses the pool by :authority', () =>
+    withToys([undefined, undefined], (shop, other) => {
+      const { policy, hashKey, slowStartMs, maxconn, queue, drainMs, ejection } = defaultProxyOptions;
+      const own = { policy, hashKey, slowStartMs, maxconn, queue, drainMs, ejection, affinity, health: quickHealth };
+      const backends = [{ name: 'shop.example:backend-1', url: shop?.url ?? new URL('http://none') }];
+      const hosts = [{ ...own, host: 'shop.example', backends }];
+      return withTls(other === undefined ? [] : [other], { hosts }, async (_, session) => {
+        expect((await askHttp2(session, { ':authority': 'shop.example' })).text).to.equal(shop?.name);
+        expect((await askHttp2(session, { ':authority': 'blog.example' })).text).to.equal(other?.name);
+      });
+    }));
 
   it('cuts streams off when the grace is over', () =>
     withToys([() => {}], toy =>
