@@ -86,6 +86,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.chunked = headers['transfer-encoding'] !== undefined;
     this.upload = new HttpUpload(request, hasBody(request), wiring.limits);
     response.on('close', () => this.#closed());
+    socket.on('end', this.#leftQueue);
   }
 
   get clientAddress(): string {
@@ -195,7 +196,13 @@ export class HttpExchange implements Exchange, AttemptClient {
     };
   }
 
+  /** Most clients that close while they queue have left, and a backend that is full must not work for them. */
+  readonly #leftQueue = (): void => {
+    if (this.onGone !== undefined) this.#request.socket.destroy();
+  };
+
   #closed(): void {
+    this.#request.socket.removeListener('end', this.#leftQueue);
     this.#attempt?.clientDone();
     this.onGone?.();
     this.upload.drop(this.limits.idleBodyMs);

@@ -363,6 +363,8 @@ export class Client implements ExchangeClient {
     if (this.#leaving) return;
     this.#halfClosed = true;
     if (this.#exchange === undefined) this.#endIdle();
+    // Most clients that close while they queue have left, and a backend that is full must not work for them.
+    else if (this.#exchange.onGone !== undefined) this.destroy();
     else if (this.#reading) this.#refuseBody(cutBody);
   }
 

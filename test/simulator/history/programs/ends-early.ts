@@ -1,5 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 
-/** A thread that sends one message, and then fails. */
+/** A thread that sends one message, and fails at the first that it receives. */
 parentPort?.postMessage('first');
-throw new Error('no second message');
+parentPort?.once('message', () => {
+  throw new Error('no second message');
+});
