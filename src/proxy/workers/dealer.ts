@@ -1,9 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { ownDescriptorPlan } from '../front/open-files.js';
 import { type BoundAddress, listenOn, type OpenSocket } from '../restart/open-socket.js';
 import type { WorkerProcess } from './worker-process.js';
-
-/** Connections that wait for a worker. Any more are closed at once. */
-const waitingMax = 4096;
 
 /**
  * Accepts connections and passes them to the workers in turn. It never reads from them. The measurements in
@@ -20,9 +18,12 @@ export class Dealer {
   /** Accepted while no worker serves. */
   #waiting: Socket[] = [];
   #turn = 0;
+  readonly #onTurnedAway: () => void;
 
-  constructor(workers: readonly WorkerProcess[]) {
+  /** `onTurnedAway`: called for each connection that is closed because this process has no descriptors for it. */
+  constructor(workers: readonly WorkerProcess[], onTurnedAway: () => void) {
     this.#workers = workers;
+    this.#onTurnedAway = onTurnedAway;
   }
 
   /** See `listenOn`. */
@@ -58,9 +59,18 @@ export class Dealer {
 
   #deal(socket: Socket): void {
     const worker = this.#next();
-    if (worker !== undefined) worker.take(socket, lost => this.#deal(lost));
-    else if (this.#waiting.length < waitingMax) this.#waiting.push(socket);
-    else socket.destroy();
+    if (this.#held >= ownDescriptorPlan().clients) {
+      socket.destroy();
+      this.#onTurnedAway();
+    } else if (worker !== undefined) worker.take(socket, lost => this.#deal(lost));
+    else this.#waiting.push(socket);
+  }
+
+  /** The connections that are open in this process: none has reached a worker yet. */
+  get #held(): number {
+    let held = this.#waiting.length;
+    for (const { waiting } of this.#workers) held += waiting;
+    return held;
   }
 
   /** Returns the next worker in turn with nothing waiting, or else the one with the least. */

@@ -30,10 +30,10 @@ export class Workers implements TrafficServer {
   readonly #onEvent: (event: ProxyEvent) => void;
   /** By slot, from 0 to `size` - 1. */
   readonly #processes: WorkerProcess[] = [];
-  readonly #dealer = new Dealer(this.#processes);
   readonly #reports = new Map<WorkerProcess, WorkerReport>();
-  /** Counts of dead workers are kept, so that counters never go back. */
-  readonly #dead = new ProxyMetrics();
+  /** Counts of this process. Those of dead workers are added, so that counters never go back. */
+  readonly #own = new ProxyMetrics();
+  readonly #dealer = new Dealer(this.#processes, () => this.#own.turnedAway('limit'));
   readonly #restarts = new Restarts();
   readonly #reserve = new DescriptorReserve();
   readonly #size: number;
@@ -90,7 +90,7 @@ export class Workers implements TrafficServer {
   }
 
   counts(): readonly ProxyCounts[] {
-    return [this.#dead.counts, ...[...this.#reports.values()].map(({ counts }) => counts)];
+    return [this.#own.counts, ...[...this.#reports.values()].map(({ counts }) => counts)];
   }
 
   /** Applies the options in all workers or in none. Workers with different options would contradict each other. */
@@ -197,7 +197,7 @@ export class Workers implements TrafficServer {
 
   #lost(slot: number, worker: WorkerProcess): void {
     const report = this.#reports.get(worker);
-    if (report !== undefined) this.#dead.add({ ...report.counts, vitals: keepTotals(report.counts.vitals) });
+    if (report !== undefined) this.#own.add({ ...report.counts, vitals: keepTotals(report.counts.vitals) });
     this.#reports.delete(worker);
     this.#countInFlight();
     this.#dealer.dealAgain(worker.takeBack());
