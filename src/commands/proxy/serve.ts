@@ -36,8 +36,8 @@ export interface ServeContext {
  */
 export async function serve(settings: ProxySettings, context: ServeContext): Promise<number> {
   const { signal, read, onSignal, predecessor } = context;
-  const past = await predecessor?.askPast();
-  const site = new ProxySite(past?.site);
+  const snapshot = await predecessor?.askSnapshot();
+  const site = new ProxySite(snapshot?.site);
   const watch = new FileWatch(() => reload());
   const discovery = new Discovery(() => reload());
   const next = async (given: ProxySettings): Promise<ProxyOptions> => {
@@ -55,7 +55,11 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
   const options = await next(settings);
   for (const line of openFilesAdvice(options.workers)) process.stderr.write(`${line}\n`);
   const sockets = predecessor ?? activatedSockets();
-  const started = startProxy(options, signal, sockets && { past: past?.proxy, sockets, follow: followOf(predecessor) });
+  const started = startProxy(
+    options,
+    signal,
+    sockets && { snapshot: snapshot?.proxy, sockets, follow: followOf(predecessor) },
+  );
   const reload = makeReload(started, async () => next(await read()));
   onSignal('SIGHUP', hangUp(reload));
   const succession = new Succession(started, site, signal);

@@ -1,6 +1,6 @@
 import { defaultHost, listBackends, listPools } from '../../proxy/hosts.js';
 import type { ProxyEvent, ProxyOptions } from '../../proxy/options.js';
-import type { SitePast } from '../../proxy/restart/messages.js';
+import type { SiteSnapshot } from '../../proxy/restart/messages.js';
 import { generateKeyRing, type KeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { errorColours } from '../lib/streams.js';
@@ -19,14 +19,14 @@ export class ProxySite {
   #keys: KeyRing | undefined;
   #next: { readonly options: ProxyOptions; readonly renamed: readonly string[] } | undefined;
 
-  /** `past`: what the process before this one kept. */
-  constructor(past?: SitePast) {
-    this.#names = new Map(past?.names);
-    this.#keys = past?.keys;
+  /** `snapshot`: from the process that this one replaces. */
+  constructor(snapshot?: SiteSnapshot) {
+    this.#names = new Map(snapshot?.names);
+    this.#keys = snapshot?.keys;
   }
 
-  /** Returns what a successor must keep. It holds keys. */
-  get past(): SitePast {
+  /** Returns the values that a successor needs. They hold keys. */
+  get snapshot(): SiteSnapshot {
     return { keys: this.#keys, names: this.#names };
   }
 
@@ -40,7 +40,7 @@ export class ProxySite {
     if (texts.length === 0 && hosts.length === 0)
       throw new UsageError('there is no --backend any more: expected at least one.');
     const onEvent = (event: ProxyEvent) => this.#onEvent(event);
-    const build = (known: SitePast['names']) => {
+    const build = (known: SiteSnapshot['names']) => {
       const pools = hosts.map(({ host, checked }) =>
         checked(own => hostOptions(host, own, keys, namesOf(host, known))),
       );
@@ -72,7 +72,7 @@ export class ProxySite {
 }
 
 /** Returns the names of the backends of one pool by their origins, without the host before them. */
-function namesOf(host: string, known: SitePast['names']): ReadonlyMap<string, string> {
+function namesOf(host: string, known: SiteSnapshot['names']): ReadonlyMap<string, string> {
   const prefix = host === defaultHost ? '' : `${host}:`;
   const own = [...known].filter(([key]) => key.startsWith(`${host} `));
   return new Map(own.map(([key, name]) => [key.slice(host.length + 1), name.slice(prefix.length)]));

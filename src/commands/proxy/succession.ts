@@ -34,19 +34,19 @@ export class Succession {
     );
   }
 
-  async #replace({ past, goOn, socketOf, onBinding }: ReplaceableProxy): Promise<void> {
+  async #replace({ beginHandover, cancelHandover, socketOf, onBinding }: ReplaceableProxy): Promise<void> {
     try {
       say('restart: a new process starts');
       const site = this.#site;
       const { pid } = await startSuccessor(
-        { past: () => ({ proxy: past(), site: site.past }), socketOf, onBinding },
+        { beginHandover: () => ({ proxy: beginHandover(), site: site.snapshot }), socketOf, onBinding },
         this.#signal,
       );
       say(`restart: process ${pid} serves; process ${process.pid} finishes what is in flight`);
       this.#succeed(succeeded);
     } catch (error) {
       this.#isStarting = false;
-      goOn();
+      cancelHandover();
       if (!this.#signal.aborted) say(`not restarted, process ${process.pid} goes on: ${messageOf(error)}`);
     }
   }

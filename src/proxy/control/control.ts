@@ -11,10 +11,10 @@ import {
   type ServingOptions,
 } from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
-import type { Member, MemberPast } from '../pool/member.js';
+import type { Member, MemberSnapshot } from '../pool/member.js';
 import { Pools } from '../pool/pools.js';
 import { formatOrigin } from '../restart/open-socket.js';
-import { type BackendAtStart, keepTickets, listLeft, type ProxyPast, planBackends } from '../restart/past.js';
+import { type BackendAtStart, keepTickets, listLeft, type ProxySnapshot, planBackends } from '../restart/snapshot.js';
 import {
   type ListeningSocket,
   noTakeover,
@@ -54,13 +54,13 @@ export class Control implements AdminControl {
   readonly #boots = new BootReports(bootReportsMs, (backend, incarnation, changes) =>
     this.#emit({ kind: 'incarnation', backend, incarnation, changes }),
   );
-  readonly #past = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
+  readonly #history = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
 
   /** Throws what `makeTrafficServer` throws. */
   constructor(options: ProxyOptions, makeTrafficServer: MakeTrafficServer, takeover = noTakeover) {
     this.#options = options;
     this.#takeover = takeover;
-    this.#serving = buildServingOptions(options, takeover.past);
+    this.#serving = buildServingOptions(options, takeover.snapshot);
     this.#listeners.add(options.onEvent);
     const onEvent = (event: ProxyEvent) =>
       event.kind === 'incarnation' ? this.#boots.add(event.backend, event.incarnation) : this.#emit(event);
@@ -84,9 +84,9 @@ export class Control implements AdminControl {
   }
 
   async start(): Promise<ReplaceableProxy> {
-    const { sockets, past, follow } = this.#takeover;
+    const { sockets, snapshot, follow } = this.#takeover;
     await this.#joinFirst();
-    for (const binding of past?.bindings ?? []) this.#server.adoptBinding(binding);
+    for (const binding of snapshot?.bindings ?? []) this.#server.adoptBinding(binding);
     follow?.(binding => this.#server.adoptBinding(binding));
     if (this.#givenUp) throw new Error('cancelled before the port was bound');
     const bound = await this.#server.listen(await sockets.take('traffic', this.#options));
@@ -102,11 +102,11 @@ export class Control implements AdminControl {
       adminUrl,
       failed: this.#server.failed,
       reload: read => this.reload(read),
-      past: () => {
+      beginHandover: () => {
         this.isHandingOver = true;
-        return this.past();
+        return this.#takeSnapshot();
       },
-      goOn: () => {
+      cancelHandover: () => {
         this.isHandingOver = false;
       },
       socketOf: name => this.#socketOf(name),
@@ -117,16 +117,16 @@ export class Control implements AdminControl {
 
   /** Adds the first backends, and resolves when each was probed once. */
   async #joinFirst(): Promise<void> {
-    const { past } = this.#takeover;
+    const { snapshot } = this.#takeover;
     const listed = listBackends(this.#options);
-    const planned: readonly BackendAtStart[] = past === undefined ? listed : planBackends(past, listed);
+    const planned: readonly BackendAtStart[] = snapshot === undefined ? listed : planBackends(snapshot, listed);
     const first = planned.filter(({ host }) => this.#pool.has(host));
-    if (past !== undefined) this.#pool.restoreLeft(listLeft(past, first));
-    await Promise.all(first.map(({ url, past, ...rest }) => this.#join(this.#pool.add(url, rest), past)));
+    if (snapshot !== undefined) this.#pool.restoreLeft(listLeft(snapshot, first));
+    await Promise.all(first.map(({ url, snapshot, ...rest }) => this.#join(this.#pool.add(url, rest), snapshot)));
   }
 
-  /** Returns what a successor must know, as it is now. It holds keys. */
-  past(): ProxyPast {
+  /** Returns the state that a successor needs. It holds keys. */
+  #takeSnapshot(): ProxySnapshot {
     const { tls, hosts } = this.#serving;
     const pairs = [tls, ...hosts.map(host => host.tls)].filter(pair => pair !== undefined);
     return {
@@ -201,11 +201,11 @@ export class Control implements AdminControl {
       await this.#server.reload(serving);
       this.#serving = serving;
       await this.#apply(plan, wanted);
-      this.#past.reloads.applied += 1;
-      this.#past.reloadedMs = Date.now();
+      this.#history.reloads.applied += 1;
+      this.#history.reloadedMs = Date.now();
       this.#emit({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });
     } catch (error) {
-      this.#past.reloads.refused += 1;
+      this.#history.reloads.refused += 1;
       this.#emit({ kind: 'reload-refused', reason: error instanceof Error ? error.message : String(error) });
     }
   }
@@ -292,7 +292,7 @@ export class Control implements AdminControl {
   async metrics(): Promise<string> {
     await this.refresh();
     const { engine, queue } = this.#options;
-    const facts = { version: ownVersion, engine, queueMax: queue.lengthMax, ...this.#past };
+    const facts = { version: ownVersion, engine, queueMax: queue.lengthMax, ...this.#history };
     const all = new ProxyMetrics(() => this.list(), facts);
     for (const counts of this.#server.counts()) all.add(counts);
     return all.text();
@@ -308,10 +308,10 @@ export class Control implements AdminControl {
   }
 
   /** Resolves after the first probe; until then the member is down. */
-  #join(member: Member, past?: MemberPast): Promise<void> {
+  #join(member: Member, snapshot?: MemberSnapshot): Promise<void> {
     this.#server.join(member);
-    if (past !== undefined) this.#pool.restore(member, past);
-    const wasProbed = past?.facts.probed ?? false;
+    if (snapshot !== undefined) this.#pool.restore(member, snapshot);
+    const wasProbed = snapshot?.facts.probed ?? false;
     let isFirst = !wasProbed;
     const onProbe: OnProbe = ({ ok, reason, incarnation }, health, edge) => {
       if (isFirst && !ok) this.#reportAbsent(member, reason);
@@ -321,7 +321,7 @@ export class Control implements AdminControl {
       if (edge && health.up) this.#pool.up(member, reason);
       else if (edge) this.#pool.down(member, reason);
     };
-    const known = wasProbed ? { up: past?.facts.healthy ?? false, contrary: 0 } : undefined;
+    const known = wasProbed ? { up: snapshot?.facts.healthy ?? false, contrary: 0 } : undefined;
     const { health } = this.#poolOptions(member);
     const watch = new HealthWatch(member.url, health, onProbe, this.#options.backendTls, known);
     this.#watches.set(member, watch);
@@ -343,13 +343,13 @@ export class Control implements AdminControl {
  * Adds keys for session tickets. Workers and a successor need the same: a client that returns to another process would
  * need a full handshake there.
  */
-function buildServingOptions(options: ProxyOptions, past?: ProxyPast): ServingOptions {
+function buildServingOptions(options: ProxyOptions, snapshot?: ProxySnapshot): ServingOptions {
   const serving = pickServingOptions(options);
   const ticketKeys = randomBytes(48);
   const add = (pair: ServingOptions['tls']) => {
     if (pair === undefined) return undefined;
     const own = { ...pair, ticketKeys };
-    return past === undefined ? own : keepTickets(own, past);
+    return snapshot === undefined ? own : keepTickets(own, snapshot);
   };
   return { ...serving, tls: add(serving.tls), hosts: serving.hosts.map(host => ({ ...host, tls: add(host.tls) })) };
 }

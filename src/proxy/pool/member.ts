@@ -32,8 +32,8 @@ export interface MemberFacts extends BootFacts {
   readonly downMs: number;
 }
 
-/** Everything that the process that takes over must know of a member. Plain data. */
-export interface MemberPast {
+/** The state of a member that a successor of this process needs. Plain data. */
+export interface MemberSnapshot {
   readonly facts: MemberFacts;
   readonly bound: ReadonlyMap<string, number>;
 }

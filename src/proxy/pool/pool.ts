@@ -4,7 +4,14 @@ import type { EjectionOptions, QueueOptions, WorkerShare } from '../options.js';
 import { mayRetry } from '../retry.js';
 import { Drains } from './drains.js';
 import { EjectionQuota } from './ejection-quota.js';
-import { type Joining, Member, type MemberFacts, type MemberPast, type MemberSettings, type Order } from './member.js';
+import {
+  type Joining,
+  Member,
+  type MemberFacts,
+  type MemberSettings,
+  type MemberSnapshot,
+  type Order,
+} from './member.js';
 import { RequestQueue } from './request-queue.js';
 import { SlowStart } from './slow-start.js';
 
@@ -260,7 +267,7 @@ export class BackendPool {
    * Goes on where another process stops. A running drain ends when it would have ended there. Weight and limits are those
    * that the member was added with.
    */
-  restore(member: Member, { facts, bound }: MemberPast): void {
+  restore(member: Member, { facts, bound }: MemberSnapshot): void {
     const { weight, ownMaxconn: maxconn, responseMs } = member;
     member.adopt({ ...facts, weight }, 'as before the restart');
     this.limit(member, { maxconn, responseMs });

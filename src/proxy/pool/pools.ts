@@ -1,7 +1,7 @@
 import type { BackendView } from '../backends.js';
 import { defaultHost } from '../hosts.js';
 import type { AffinityOptions, EjectionOptions, QueueOptions } from '../options.js';
-import type { Joining, Member, MemberFacts, MemberPast, Order } from './member.js';
+import type { Joining, Member, MemberFacts, MemberSnapshot, Order } from './member.js';
 import { BackendPool, type LeftBackend, type OwnLimits, type PoolSettings } from './pool.js';
 
 /** The settings in which pools of one proxy differ. */
@@ -130,8 +130,8 @@ export class Pools {
     this.of(member.host).adopt(member, facts);
   }
 
-  restore(member: Member, past: MemberPast): void {
-    this.of(member.host).restore(member, past);
+  restore(member: Member, snapshot: MemberSnapshot): void {
+    this.of(member.host).restore(member, snapshot);
   }
 
   /** Returns the backends that left, by the host of their pool and their identity. */

@@ -1,14 +1,14 @@
 import type { KeyRing } from '../../shared/key-ring.js';
 import type { HandedBinding } from '../affinity/learned-affinity.js';
-import type { ProxyPast } from './past.js';
+import type { ProxySnapshot } from './snapshot.js';
 import type { SocketAddress, SocketName } from './takeover.js';
 
 /*
  * The messages between a proxy and its successor, on the channel that Node gives a child process. Everything is plain
  * data that survives a structured clone. Keys travel here only, never by command line or environment.
  *
- *   successor: ask-past -> socket ... (the backends were probed) -> serving
- *   predecessor:  past  <- socket ...                                       stops accepting
+ *   successor: ask-snapshot -> socket ... (the backends were probed) -> serving
+ *   predecessor:  snapshot  <- socket ...                                       stops accepting
  *                 binding ... until it ends
  */
 
@@ -19,20 +19,20 @@ export const protocolVersion = 1;
 export const successorVariable = 'HOLDFAST_SUCCESSOR';
 
 /** The values that the command line of the proxy keeps over a reload. */
-export interface SitePast {
+export interface SiteSnapshot {
   /** A generated key ring. Undefined: the ring was given. */
   readonly keys: KeyRing | undefined;
   /** The names of the backends by the host of their pool, a space, and their origin. */
   readonly names: ReadonlyMap<string, string>;
 }
 
-export interface WholePast {
-  readonly proxy: ProxyPast;
-  readonly site: SitePast;
+export interface Snapshot {
+  readonly proxy: ProxySnapshot;
+  readonly site: SiteSnapshot;
 }
 
 export type ToPredecessor =
-  | { readonly kind: 'ask-past'; readonly version: number }
+  | { readonly kind: 'ask-snapshot'; readonly version: number }
   | { readonly kind: 'ask-socket'; readonly name: SocketName; readonly address: SocketAddress }
   /** It accepts connections. */
   | { readonly kind: 'serving' }
@@ -40,10 +40,10 @@ export type ToPredecessor =
   | { readonly kind: 'failed'; readonly reason: string };
 
 export type ToSuccessor =
-  | { readonly kind: 'past'; readonly past: WholePast }
+  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
   /** The version of the successor does not fit. */
   | { readonly kind: 'other-version'; readonly version: number }
   /** Carries the socket of a port. Without one, the successor must bind the address. */
   | { readonly kind: 'socket'; readonly isOpen: boolean }
-  /** Sent until the predecessor ends: a binding that it has learnt after its past was sent. */
+  /** Sent until the predecessor ends: a binding that it has learnt after its snapshot was sent. */
   | { readonly kind: 'binding'; readonly binding: HandedBinding };

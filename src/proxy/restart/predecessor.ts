@@ -1,12 +1,6 @@
 import { Server } from 'node:net';
 import type { HandedBinding } from '../affinity/learned-affinity.js';
-import {
-  protocolVersion,
-  successorVariable,
-  type ToPredecessor,
-  type ToSuccessor,
-  type WholePast,
-} from './messages.js';
+import { protocolVersion, type Snapshot, successorVariable, type ToPredecessor, type ToSuccessor } from './messages.js';
 import type { BoundAddress, OpenSocket } from './open-socket.js';
 import type { OpenSockets, SocketName } from './takeover.js';
 
@@ -38,9 +32,9 @@ export class Predecessor implements OpenSockets {
   }
 
   /** Rejects when the two versions of Holdfast do not fit, or when no answer comes. */
-  async askPast(): Promise<WholePast> {
-    const [answer] = await this.#ask({ kind: 'ask-past', version: protocolVersion });
-    if (answer.kind === 'past') return answer.past;
+  async askSnapshot(): Promise<Snapshot> {
+    const [answer] = await this.#ask({ kind: 'ask-snapshot', version: protocolVersion });
+    if (answer.kind === 'snapshot') return answer.snapshot;
     if (answer.kind === 'ended') throw new Error('the running proxy ended before it handed over');
     const theirs = answer.kind === 'other-version' ? answer.version : 'none';
     throw new Error(

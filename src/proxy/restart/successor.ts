@@ -1,20 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  protocolVersion,
-  successorVariable,
-  type ToPredecessor,
-  type ToSuccessor,
-  type WholePast,
-} from './messages.js';
+import { protocolVersion, type Snapshot, successorVariable, type ToPredecessor, type ToSuccessor } from './messages.js';
 import type { ReplaceableProxy } from './takeover.js';
 
 /** A successor must serve in this time: it probes each backend first. */
 const startMs = 60_000;
 
-/** The things that the running proxy gives to its successor. */
-export interface HandedOver {
-  past(): WholePast;
+/** The running proxy, as far as its successor needs it. */
+export interface HandoverSource {
+  beginHandover(): Snapshot;
   readonly socketOf: ReplaceableProxy['socketOf'];
   readonly onBinding: ReplaceableProxy['onBinding'];
 }
@@ -23,7 +17,7 @@ export interface HandedOver {
  * Starts this program again, with the same words and the program file as it is on the disk now. Resolves when the new
  * process serves. Rejects with the reason when it cannot; then it has ended, and nothing has changed here.
  */
-export async function startSuccessor(handedOver: HandedOver, signal: AbortSignal): Promise<{ readonly pid: number }> {
+export async function startSuccessor(source: HandoverSource, signal: AbortSignal): Promise<{ readonly pid: number }> {
   const [, program = '', ...words] = process.argv;
   // In a container the end of process 1 ends all others.
   if (process.pid === 1) throw new Error('this is process 1 of a container, which ends with it: replace the container');
@@ -37,7 +31,7 @@ export async function startSuccessor(handedOver: HandedOver, signal: AbortSignal
   signal.addEventListener('abort', stop, { once: true });
   const timer = setTimeout(() => child.kill('SIGKILL'), startMs);
   try {
-    await waitUntilServing(child, handedOver);
+    await waitUntilServing(child, source);
     // It outlives this process.
     child.unref();
     child.channel?.unref();
@@ -48,7 +42,7 @@ export async function startSuccessor(handedOver: HandedOver, signal: AbortSignal
   }
 }
 
-function waitUntilServing(child: ChildProcess, handedOver: HandedOver): Promise<void> {
+function waitUntilServing(child: ChildProcess, source: HandoverSource): Promise<void> {
   let reason: string | undefined;
   return new Promise((resolve, reject) => {
     child.on('error', error => reject(error));
@@ -58,15 +52,15 @@ function waitUntilServing(child: ChildProcess, handedOver: HandedOver): Promise<
     child.on('message', (message: ToPredecessor) => {
       if (message.kind === 'serving') resolve();
       else if (message.kind === 'failed') reason = message.reason;
-      else answer(child, message, handedOver);
+      else answer(child, message, source);
     });
   });
 }
 
 function answer(
   child: ChildProcess,
-  message: Extract<ToPredecessor, { kind: 'ask-past' | 'ask-socket' }>,
-  { past, socketOf, onBinding }: HandedOver,
+  message: Extract<ToPredecessor, { kind: 'ask-snapshot' | 'ask-socket' }>,
+  { beginHandover, socketOf, onBinding }: HandoverSource,
 ): void {
   if (message.kind === 'ask-socket') {
     const found = socketOf(message.name);
@@ -74,7 +68,7 @@ function answer(
     // Node cannot pass a Unix socket on.
     send(child, { kind: 'socket', isOpen }, isOpen && 'port' in found.address ? found.server : undefined);
   } else if (message.version === protocolVersion) {
-    send(child, { kind: 'past', past: past() });
+    send(child, { kind: 'snapshot', snapshot: beginHandover() });
     onBinding(binding => send(child, { kind: 'binding', binding }));
   } else send(child, { kind: 'other-version', version: protocolVersion });
 }

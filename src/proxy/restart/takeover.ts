@@ -2,7 +2,7 @@ import type { Server } from 'node:net';
 import type { HandedBinding } from '../affinity/learned-affinity.js';
 import type { RunningProxy } from '../options.js';
 import type { BoundAddress, OpenSocket } from './open-socket.js';
-import type { ProxyPast } from './past.js';
+import type { ProxySnapshot } from './snapshot.js';
 
 /** The sockets of a proxy, by their purpose. */
 export type SocketName = 'traffic' | 'admin' | 'health' | 'redirect';
@@ -14,16 +14,16 @@ export type SocketAddress = BoundAddress | { readonly path: string };
 export interface OpenSockets {
   /** Resolves with the socket for this purpose. Undefined: there is none for this address, so it must be bound. */
   take(name: SocketName, address: BoundAddress): Promise<OpenSocket | undefined>;
-  /** Resolves with whether this Unix socket belongs to the process before, so that a new one may take its place. */
+  /** Resolves with whether the replaced process has this Unix socket, so that a new one may take its place. */
   mayReplace(name: SocketName, path: string): Promise<boolean>;
 }
 
-/** The things that a proxy gets from the process before it. */
+/** The state and the sockets that a proxy gets from the process that it replaces. */
 export interface Takeover {
-  /** Undefined: no proxy was there before. */
-  readonly past: ProxyPast | undefined;
+  /** Undefined: it replaces no proxy, and gets sockets of systemd only. */
+  readonly snapshot: ProxySnapshot | undefined;
   readonly sockets: OpenSockets;
-  /** Calls `adopt` for each binding that the predecessor learns after it has given its past. */
+  /** Calls `adopt` for each binding that the predecessor learns after it has sent its snapshot. */
   readonly follow?: ((adopt: (binding: HandedBinding) => void) => void) | undefined;
 }
 
@@ -35,10 +35,13 @@ export interface ListeningSocket {
 
 /** A running proxy that a successor can replace. */
 export interface ReplaceableProxy extends RunningProxy {
-  /** Returns what a successor must know. It holds keys. Until `goOn`, the admin API takes no orders: they would be lost. */
-  past(): ProxyPast;
-  /** The successor has failed. */
-  goOn(): void;
+  /**
+   * Returns the state that a successor needs. It holds keys. From then on the admin API refuses orders, because they would
+   * be lost.
+   */
+  beginHandover(): ProxySnapshot;
+  /** Accepts orders again. Call it when the successor has failed. */
+  cancelHandover(): void;
   /** Returns the server that has this socket, and the address that was asked for. Undefined: there is none. */
   socketOf(name: SocketName): ListeningSocket | undefined;
   /** Calls `listener` for each binding that is learnt from now on. */
@@ -47,4 +50,4 @@ export interface ReplaceableProxy extends RunningProxy {
 
 const bindAll: OpenSockets = { take: async () => undefined, mayReplace: async () => false };
 
-export const noTakeover: Takeover = { past: undefined, sockets: bindAll };
+export const noTakeover: Takeover = { snapshot: undefined, sockets: bindAll };

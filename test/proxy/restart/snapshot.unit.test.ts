@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { HostedBackend } from '#src/proxy/hosts.js';
 import type { MemberFacts } from '#src/proxy/pool/member.js';
-import { keepTickets, listLeft, type ProxyPast, planBackends } from '#src/proxy/restart/past.js';
+import { keepTickets, listLeft, type ProxySnapshot, planBackends } from '#src/proxy/restart/snapshot.js';
 
 type Backend = HostedBackend;
 
@@ -36,7 +36,7 @@ function facts({ name, url, weight = 1 }: Backend): MemberFacts {
   };
 }
 
-function past(listed: readonly Backend[], members: readonly Backend[]): ProxyPast {
+function snapshot(listed: readonly Backend[], members: readonly Backend[]): ProxySnapshot {
   return {
     listed: listed.map(({ name, url, weight = 1 }) => ({
       name,
@@ -77,15 +77,15 @@ const rows: readonly [what: string, before: Backend[], members: Backend[], next:
 describe('backends with which a successor begins', () => {
   for (const [what, before, members, next, start] of rows) {
     it(what, () => {
-      const planned = planBackends(past(before, members), next);
-      expect(planned.map(each => `${each.name}${each.past === undefined ? '' : '*'}${each.weight}`)).to.deep.equal(
+      const planned = planBackends(snapshot(before, members), next);
+      expect(planned.map(each => `${each.name}${each.snapshot === undefined ? '' : '*'}${each.weight}`)).to.deep.equal(
         start,
       );
     });
   }
 
   it('counts on for backends that left, so that a backend that returns is another boot', () => {
-    const before = past([a, b], [a, b]);
+    const before = snapshot([a, b], [a, b]);
     const left = listLeft(before, planBackends(before, [b]));
     expect([...(left.get('') ?? [])]).to.deep.equal([
       ['http://gone:1', { name: 'gone', boot: 2 }],
