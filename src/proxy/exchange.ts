@@ -186,8 +186,8 @@ export interface Engine {
   readonly connections: number;
   /** Takes over the connection; the engine closes it. After `close`, a new connection is closed at once. */
   take(connection: ClientConnection): void;
-  /** From now on each answer closes its connection, so that its client reconnects. New connections are still taken. */
-  retire(): void;
+  /** From now on each connection is closed after its next answer, so that its client reconnects. New ones are accepted. */
+  drainConnections(): void;
   /**
    * Waits at most `graceMs` for requests in flight, then closes everything. An idle connection is closed at once, or
    * with `keepIdle` after its next answer: a request that is already on its way to it is then answered.

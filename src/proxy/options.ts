@@ -213,9 +213,9 @@ export interface RunningProxy {
   readonly failed: Promise<string>;
   /**
    * Stops accepting and probing. Waits at most `graceMs` for requests in flight (the option when absent), and ends
-   * WebSockets one by one over this time. Idempotent. `isSucceeded`: a successor has the sockets and serves.
+   * WebSockets one by one over this time. Idempotent. `hasSuccessor`: a successor has the sockets and serves.
    */
-  close(graceMs?: number, isSucceeded?: boolean): Promise<void>;
+  close(graceMs?: number, hasSuccessor?: boolean): Promise<void>;
 }
 
 /** One of the processes that serve side by side: number `nth`, counted from 0, of `of`. */

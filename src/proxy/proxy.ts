@@ -119,8 +119,8 @@ export class RequestDispatcher {
         state.slot = pool.begin(member, exchange);
         return member;
       }
-      const { home } = state.binding;
-      const result = await pool.queue.wait({ exchange, home, tried, waitedMs: performance.now() - sinceMs });
+      const { target } = state.binding;
+      const result = await pool.queue.wait({ exchange, target, tried, waitedMs: performance.now() - sinceMs });
       if (result.kind === 'again') {
         this.#recheck(state);
         continue;
@@ -141,23 +141,23 @@ export class RequestDispatcher {
     const { binding, trace } = state;
     if (affinity === undefined) return;
     state.binding = recheckBinding(binding);
-    if (binding.home !== undefined && state.binding.home === undefined) countAffinity(metrics, trace, 'rebound');
+    if (binding.target !== undefined && state.binding.target === undefined) countAffinity(metrics, trace, 'rebound');
   }
 
   /** Returns the browser's own backend if it has one. Otherwise the policy chooses. */
   #choose({ exchange, binding, tried }: RequestState): Member | undefined {
     const { pool, policy, affinity } = this.#parts;
-    if (binding.home !== undefined) return binding.home;
+    if (binding.target !== undefined) return binding.target;
     if (this.#mustWait(binding)) return undefined;
     const candidates = pool.candidates(tried);
     if (candidates.length === 0) return undefined;
-    return affinity?.chooseStandIn(binding, candidates) ?? policy(candidates, exchange);
+    return affinity?.chooseTemporary(binding, candidates) ?? policy(candidates, exchange);
   }
 
   #mayRetry({ exchange, binding, tried, usesBudget }: RequestState, member: Member, outcome: Outcome): boolean {
     if (outcome.kind === 'answered') return false;
     const { method, replayable } = exchange;
-    const bound = binding.home === member;
+    const bound = binding.target === member;
     if (!mayRetry({ method, outcome, triesMade: tried.length, replayable, bound })) return false;
     if (usesBudget || !needsRetryBudget(outcome) || fitsBudget(this.#inFlight)) return true;
     this.#parts.metrics.withheldRetry();
@@ -174,9 +174,9 @@ export class RequestDispatcher {
 
   /** Marks the binding as broken when the browser's own backend has just failed. */
   #markLost({ binding, trace }: RequestState, member: Member): Binding {
-    if (binding.home !== member) return binding;
+    if (binding.target !== member) return binding;
     countAffinity(this.#parts.metrics, trace, 'rebound');
-    return { ...binding, home: undefined, broken: binding.broken ?? 'down' };
+    return { ...binding, target: undefined, broken: binding.broken ?? 'down' };
   }
 
   #mustWait(binding: Binding): boolean {
@@ -254,7 +254,7 @@ class AttemptEdits implements HeaderEdits {
 
   constructor(parts: ProxyParts, state: RequestState, member: Member) {
     const { exchange, binding } = state;
-    const reason = binding.broken ?? (binding.untold ? 'reborn' : undefined);
+    const reason = binding.broken ?? (binding.mustNotify ? 'reborn' : undefined);
     const request = countHop(exchange, reason === undefined ? noAffinityHeader : affinityHeaders[reason]);
     this.request = state.requestId === undefined ? request : { ...request, 'x-request-id': state.requestId };
     this.ownCookie = parts.affinity?.cookieName(exchange) ?? '';

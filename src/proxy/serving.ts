@@ -164,19 +164,19 @@ export class Serving implements TrafficServer {
     return [counts];
   }
 
-  retire(): void {
-    this.#engine.retire();
+  drainConnections(): void {
+    this.#engine.drainConnections();
   }
 
-  async close(graceMs: number, isSucceeded = false): Promise<void> {
+  async close(graceMs: number, hasSuccessor = false): Promise<void> {
     if (!this.#open) return;
     const endsMs = performance.now() + graceMs;
-    this.#engine.retire();
+    this.#engine.drainConnections();
     // Their clients must not all connect again at the same moment, when the grace period ends.
     endAllTunnels(this.#pool.members, graceMs);
-    if (isSucceeded) await this.#front.stopAccepting(graceMs);
+    if (hasSuccessor) await this.#front.stopAccepting(graceMs);
     this.#front.close();
-    await this.#engine.close(Math.max(0, endsMs - performance.now()), isSucceeded);
+    await this.#engine.close(Math.max(0, endsMs - performance.now()), hasSuccessor);
     await this.#log?.close();
   }
 
@@ -234,8 +234,8 @@ export class Serving implements TrafficServer {
     if (from === undefined) return new CookieAffinity(new AffinityCookies(affinity), affinity.onLost);
     const table: LearnedBindings = this.#learned.get(host) ?? new Map();
     this.#learned.set(host, table);
-    const onBound = (key: string, { owner, claims, untold }: Learned) =>
-      this.onBinding?.({ host, key, owner: owner.name, claims, untold });
+    const onBound = (key: string, { owner, claims, mustNotify }: Learned) =>
+      this.onBinding?.({ host, key, owner: owner.name, claims, mustNotify });
     return new LearnedAffinity(affinity, from, table, onBound);
   }
 }

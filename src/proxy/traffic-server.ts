@@ -37,11 +37,11 @@ export interface TrafficServer {
   counts(): readonly ProxyCounts[];
   /** Applies these options to every later request. Rejects when they cannot be used; then nothing has changed. */
   reload(options: ServingOptions): Promise<void>;
-  /** From now on each answer closes its connection, so that its client reconnects. New connections are still taken. */
-  retire(): void;
+  /** From now on each connection is closed after its next answer, so that its client reconnects. New ones are accepted. */
+  drainConnections(): void;
   /**
-   * Stops accepting. Resolves when requests in flight are finished, at most `graceMs` later. `isSucceeded`: another
+   * Stops accepting. Resolves when requests in flight are finished, at most `graceMs` later. `hasSuccessor`: another
    * process accepts on the same socket. Then no connection that was accepted here is closed before it got an answer.
    */
-  close(graceMs: number, isSucceeded?: boolean): Promise<void>;
+  close(graceMs: number, hasSuccessor?: boolean): Promise<void>;
 }

@@ -14,10 +14,10 @@ import { Discovery } from './discovery.js';
 import type { ProxyArgs } from './flags.js';
 import { adminTokenAdvice, explainStart, parseServer } from './listen-options.js';
 import { balanceAdvice, checkBackend, keyRingAdvice } from './options.js';
+import { messageOf, ProcessReplacement, replaced } from './process-replacement.js';
 import { readNumber } from './setting-numbers.js';
 import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
-import { messageOf, Succession, succeeded } from './succession.js';
 import { checkCertificates, devTls, tlsAdvice } from './tls-options.js';
 
 /** How the command line is connected to the process. */
@@ -62,17 +62,17 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
   );
   const reload = makeReload(started, async () => next(await read()));
   onSignal('SIGHUP', hangUp(reload));
-  const succession = new Succession(started, site, signal);
-  onSignal('SIGUSR2', () => succession.start());
+  const replacement = new ProcessReplacement(started, site, signal);
+  onSignal('SIGUSR2', () => replacement.start());
   const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
   site.begin();
   if (proxy !== undefined) await tell(...readyWords(process.pid));
   predecessor?.finish();
-  const end = proxy && (await Promise.race([aborted(signal), proxy.failed, succession.done]));
+  const end = proxy && (await Promise.race([aborted(signal), proxy.failed, replacement.done]));
   watch.stop();
   discovery.stop();
-  if (end !== succeeded) await tell('STOPPING=1');
-  await proxy?.close(undefined, end === succeeded);
+  if (end !== replaced) await tell('STOPPING=1');
+  await proxy?.close(undefined, end === replaced);
   if (typeof end === 'string') throw new LabError(end);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
 }

@@ -14,21 +14,22 @@ export interface Binding {
   /** The backend that the cookie names, usable or not. */
   readonly owner: Member | undefined;
   /**
-   * The backend that holds the browser's session: the request goes there. It is the owner of a binding that is in force.
-   * It is also the owner of an expired one, if that backend is ready and the same boot.
+   * The backend that gets the request, because it holds the session of the browser. It is the owner, if the binding is in
+   * force. It is also the owner if the binding has expired and that backend is ready and the same boot. Undefined: the
+   * policy chooses.
    */
-  readonly home: Member | undefined;
+  readonly target: Member | undefined;
   readonly broken: BrokenReason | undefined;
-  /** The previous binding broke, and no backend has been told yet. */
-  readonly untold: boolean;
+  /** The previous binding broke, and no backend has got the header `holdfast-affinity` yet. */
+  readonly mustNotify: boolean;
 }
 
 export const unbound: Binding = {
   claims: undefined,
   owner: undefined,
-  home: undefined,
+  target: undefined,
   broken: undefined,
-  untold: false,
+  mustNotify: false,
 };
 
 /** Knows to which backend each browser is bound. */
@@ -40,27 +41,26 @@ export interface Affinity {
   /** Reads the binding. The browser then counts as bound. */
   readBinding(exchange: Exchange, nowMs: number): Binding;
   /**
-   * Whether to wait for the backend that holds the session, as strict affinity demands. Waiting helps only while that
-   * backend is down in the boot that was bound. A rebooted, removed or drained backend will never have the session
-   * again.
+   * Whether the browser must wait for the backend that holds its session (strict affinity). Waiting helps only while that
+   * backend is down in the boot that was bound. A rebooted, removed or drained backend never has the session again.
    */
   mustWait(binding: Binding): boolean;
   /**
-   * Chooses the backend that stands in while the browser's own one is away (temporary affinity). The browser gets the
-   * same one for each request, as long as that one can be used. Undefined: the policy chooses.
+   * Chooses the backend that serves the browser while its own one is down (temporary affinity). The browser gets the same
+   * one for each request, as long as that one can be used. Undefined: the policy chooses.
    */
-  chooseStandIn(binding: Binding, candidates: readonly Member[]): Member | undefined;
+  chooseTemporary(binding: Binding, candidates: readonly Member[]): Member | undefined;
   /** Binds the browser to the backend that answers, if that is new. Returns the lines to add to the answer. */
   renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[];
 }
 
-/** Whether strict affinity waits for the backend of this binding. */
+/** Implements `Affinity.mustWait`. */
 export function mustWait(onLost: AffinityOptions['onLost'], { broken }: Binding): boolean {
   return onLost === 'strict' && broken === 'down';
 }
 
-/** Chooses the stand-in of temporary affinity: the same one for the same browser. */
-export function chooseStandIn(
+/** Implements `Affinity.chooseTemporary`. */
+export function chooseTemporary(
   onLost: AffinityOptions['onLost'],
   { claims, broken }: Binding,
   candidates: readonly Member[],
@@ -69,23 +69,23 @@ export function chooseStandIn(
   return chooseByKey(claims.browser, candidates);
 }
 
-/** Reads what claims mean now. `inDate`: neither idle nor bound for too long. */
-export function judgeClaims(claims: Claims, owner: Member | undefined, inDate: boolean): Omit<Binding, 'untold'> {
+/** Decides what genuine claims mean now. `inDate`: the browser was neither idle nor bound for too long. */
+export function judgeClaims(claims: Claims, owner: Member | undefined, inDate: boolean): Omit<Binding, 'mustNotify'> {
   if (!inDate) {
-    const home = owner !== undefined && canTakeBack(owner, claims) ? owner : undefined;
-    return { claims, owner, home, broken: 'expired' };
+    const target = owner !== undefined && canTakeBack(owner, claims) ? owner : undefined;
+    return { claims, owner, target, broken: 'expired' };
   }
   const broken = findBrokenReason(owner, claims);
-  return { claims, owner, home: broken === undefined ? owner : undefined, broken };
+  return { claims, owner, target: broken === undefined ? owner : undefined, broken };
 }
 
 /** Checks a binding again, for a request that has waited. */
 export function recheckBinding(binding: Binding): Binding {
-  const { claims, owner, home, broken } = binding;
-  if (claims === undefined || home === undefined) return binding;
-  if (broken !== undefined) return canTakeBack(home, claims) ? binding : { ...binding, home: undefined };
+  const { claims, owner, target, broken } = binding;
+  if (claims === undefined || target === undefined) return binding;
+  if (broken !== undefined) return canTakeBack(target, claims) ? binding : { ...binding, target: undefined };
   const reason = findBrokenReason(owner, claims);
-  return reason === undefined ? binding : { ...binding, home: undefined, broken: reason };
+  return reason === undefined ? binding : { ...binding, target: undefined, broken: reason };
 }
 
 /**

@@ -2,10 +2,10 @@ import { type AddedHeader, type AnswerHead, type Exchange, nothingAdded } from '
 import type { AffinityOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
 import { type AffinityCookies, type AffinityReading, makeBrowserId } from './affinity-cookie.js';
-import { type Affinity, type Binding, chooseStandIn, isSameBoot, judgeClaims, mustWait, unbound } from './binding.js';
+import { type Affinity, type Binding, chooseTemporary, isSameBoot, judgeClaims, mustWait, unbound } from './binding.js';
 
-/** Maximum number of browsers whose next request carries a notice. Above it, the oldest entry is forgotten. */
-const untoldMax = 4096;
+/** Maximum number of browsers in `#notices`. Above it, the oldest entry is forgotten. */
+const noticesMax = 4096;
 
 /** How many copies of the cookie in one request are read. */
 const copiesMax = 3;
@@ -16,8 +16,8 @@ export class CookieAffinity implements Affinity {
   readonly #onLost: AffinityOptions['onLost'];
   readonly #ids = new WeakMap<Member, string>();
   readonly #members = new Map<string, Member>();
-  /** Browsers whose binding was renewed because the answer revealed a new boot. */
-  readonly #untold = new Set<string>();
+  /** Browsers whose next request tells the backend `reborn`: an answer showed a new boot, and their binding was renewed. */
+  readonly #notices = new Set<string>();
   readonly #makeBrowserId: () => string;
 
   constructor(cookies: AffinityCookies, onLost: AffinityOptions['onLost'], makeId = makeBrowserId) {
@@ -45,9 +45,9 @@ export class CookieAffinity implements Affinity {
     if (reading.kind === 'bad') return { ...unbound, broken: reading.reason };
     const owner = this.#members.get(reading.backendId);
     const judged = judgeClaims(reading, owner, reading.kind === 'bound');
-    if (judged.broken !== undefined) return { ...judged, untold: false };
+    if (judged.broken !== undefined) return { ...judged, mustNotify: false };
     owner?.bound.see(reading.browser, nowMs);
-    return { ...judged, untold: this.#untold.size > 0 && this.#untold.delete(reading.browser) };
+    return { ...judged, mustNotify: this.#notices.size > 0 && this.#notices.delete(reading.browser) };
   }
 
   /**
@@ -69,8 +69,8 @@ export class CookieAffinity implements Affinity {
     return mustWait(this.#onLost, binding);
   }
 
-  chooseStandIn(binding: Binding, candidates: readonly Member[]): Member | undefined {
-    return chooseStandIn(this.#onLost, binding, candidates);
+  chooseTemporary(binding: Binding, candidates: readonly Member[]): Member | undefined {
+    return chooseTemporary(this.#onLost, binding, candidates);
   }
 
   /** Returns a cookie for the answer of `member` when the binding changed or needs a refresh, else nothing. */
@@ -84,16 +84,16 @@ export class CookieAffinity implements Affinity {
     if (!same && claims !== undefined) owner?.bound.forget(claims.browser);
     const issuedMs = same ? claims.issuedMs : nowMs;
     const browser = same ? claims.browser : this.#makeBrowserId();
-    if (!same && owner === member && broken === undefined) this.#rememberUntold(browser);
+    if (!same && owner === member && broken === undefined) this.#rememberNotice(browser);
     // Another proxy may have known a newer boot when it wrote the name into the cookie.
     const incarnation = (same && claims.incarnation) || member.bootName;
     const issued = this.#cookies.issue({ backendId, incarnation, issuedMs, browser }, exchange.secure, nowMs);
     return [['set-cookie', issued], ...markPrivate(head)];
   }
 
-  #rememberUntold(browser: string): void {
-    this.#untold.add(browser);
-    if (this.#untold.size > untoldMax) for (const first of this.#untold) return void this.#untold.delete(first);
+  #rememberNotice(browser: string): void {
+    this.#notices.add(browser);
+    if (this.#notices.size > noticesMax) for (const first of this.#notices) return void this.#notices.delete(first);
   }
 }
 

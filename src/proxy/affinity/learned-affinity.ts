@@ -3,7 +3,7 @@ import { type AddedHeader, type AnswerHead, type Exchange, nothingAdded } from '
 import type { AffinityOptions, LearnFrom } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { Claims } from './affinity-cookie.js';
-import { type Affinity, type Binding, chooseStandIn, isSameBoot, judgeClaims, mustWait, unbound } from './binding.js';
+import { type Affinity, type Binding, chooseTemporary, isSameBoot, judgeClaims, mustWait, unbound } from './binding.js';
 import { findSetCookie } from './set-cookie.js';
 
 /** About 200 bytes each. Above this number the browser seen longest ago is forgotten. */
@@ -14,11 +14,11 @@ const valueCharsMax = 4096;
 export interface Learned {
   readonly owner: Member;
   readonly claims: Claims;
-  /** It was bound to an earlier boot, and no backend has been told yet. */
-  readonly untold: boolean;
+  /** See `Binding.mustNotify`. */
+  readonly mustNotify: boolean;
 }
 
-/** A learnt binding for another process. Plain data. */
+/** A learnt binding that is sent to another process. Plain data. */
 export interface HandedBinding extends Omit<Learned, 'owner'> {
   /** The host of its pool. */
   readonly host: string;
@@ -44,7 +44,7 @@ export class LearnedAffinity implements Affinity {
   readonly #table: LearnedBindings;
   readonly #onBound: (key: string, learned: Learned) => void;
 
-  /** `table`: the one to go on with after a reload. `onBound` is called for each new binding. */
+  /** `table`: a reload passes the table that it had before. `onBound` is called for each new binding. */
   constructor(
     options: AffinityOptions,
     from: LearnFrom,
@@ -59,7 +59,7 @@ export class LearnedAffinity implements Affinity {
 
   join(): void {}
 
-  /** Takes over what another process has learnt. */
+  /** Adds a binding that another process has learnt. */
   adopt(key: string, learned: Learned): void {
     this.#table.get(key)?.owner.bound.forget(key);
     learned.owner.bound.see(key, learned.claims.seenMs);
@@ -78,17 +78,17 @@ export class LearnedAffinity implements Affinity {
     const judged = judgeClaims(learned.claims, learned.owner, this.#isInDate(learned.claims, nowMs));
     if (judged.broken === undefined) {
       learned.owner.bound.see(key, nowMs);
-      this.#remember(key, { ...learned, claims: { ...learned.claims, seenMs: nowMs }, untold: false });
+      this.#remember(key, { ...learned, claims: { ...learned.claims, seenMs: nowMs }, mustNotify: false });
     }
-    return { ...judged, untold: judged.broken === undefined && learned.untold };
+    return { ...judged, mustNotify: judged.broken === undefined && learned.mustNotify };
   }
 
   mustWait(binding: Binding): boolean {
     return mustWait(this.#options.onLost, binding);
   }
 
-  chooseStandIn(binding: Binding, candidates: readonly Member[]): Member | undefined {
-    return chooseStandIn(this.#options.onLost, binding, candidates);
+  chooseTemporary(binding: Binding, candidates: readonly Member[]): Member | undefined {
+    return chooseTemporary(this.#options.onLost, binding, candidates);
   }
 
   /** Adds nothing to the answer. A token that the answer ends is forgotten, and a new one is learnt. */
@@ -98,12 +98,12 @@ export class LearnedAffinity implements Affinity {
     const sent = this.#keyOfRequest(exchange);
     if (sent !== undefined && given !== undefined) this.#forget(sent);
     const key = given === undefined ? sent : hashToken(given);
-    if (key !== undefined && given !== '' && !this.#isStoodIn(key, binding)) this.#bind(key, member, binding, nowMs);
+    if (key !== undefined && given !== '' && !this.#isTemporary(key, binding)) this.#bind(key, member, binding, nowMs);
     return nothingAdded;
   }
 
-  /** Whether the answer came from a stand-in, which does not keep the browser. */
-  #isStoodIn(key: string, { broken }: Binding): boolean {
+  /** Whether a temporary backend gave the answer. The browser stays bound to its own one. */
+  #isTemporary(key: string, { broken }: Binding): boolean {
     return this.#options.onLost === 'temporary' && broken === 'down' && this.#table.has(key);
   }
 
@@ -111,8 +111,8 @@ export class LearnedAffinity implements Affinity {
     this.#table.get(key)?.owner.bound.forget(key);
     const claims = { backendId: '', incarnation: owner.bootName, issuedMs: nowMs, seenMs: nowMs, browser: key };
     // The answer was the first sign of a new boot, so its request did not tell the backend.
-    const untold = binding.owner === owner && binding.broken === undefined && binding.claims?.browser === key;
-    const learned = { owner, claims, untold };
+    const mustNotify = binding.owner === owner && binding.broken === undefined && binding.claims?.browser === key;
+    const learned = { owner, claims, mustNotify };
     this.#remember(key, learned);
     this.#onBound(key, learned);
   }
@@ -138,7 +138,7 @@ export class LearnedAffinity implements Affinity {
     return value === undefined || value === '' || value.length > valueCharsMax ? undefined : hashToken(value);
   }
 
-  /** The token that the answer sets; empty: it removes the token. Undefined: it says nothing of it. */
+  /** Returns the token that the answer sets. Empty: the answer removes the token. Undefined: it does neither. */
   #valueOfAnswer(head: AnswerHead): string | undefined {
     const value =
       'cookie' in this.#from

@@ -45,7 +45,7 @@ export class Control implements AdminControl {
   #givenUp = false;
   readonly #side = new SideListeners(() => this.#options);
   #closed: Promise<void> | undefined;
-  #isSucceeded = false;
+  #hasSuccessor = false;
   isHandingOver = false;
   readonly #takeover: Takeover;
   /** The options that the serving part has, with the ticket keys. */
@@ -111,7 +111,7 @@ export class Control implements AdminControl {
       },
       socketOf: name => this.#socketOf(name),
       onBinding: listener => (this.#server.onBinding = listener),
-      close: (graceMs, isSucceeded) => this.close(graceMs, isSucceeded),
+      close: (graceMs, hasSuccessor) => this.close(graceMs, hasSuccessor),
     };
   }
 
@@ -154,23 +154,23 @@ export class Control implements AdminControl {
     return this.#reloaded;
   }
 
-  close(graceMs = this.#options.graceMs, isSucceeded = false): Promise<void> {
-    this.#closed ??= this.#close(graceMs, isSucceeded);
+  close(graceMs = this.#options.graceMs, hasSuccessor = false): Promise<void> {
+    this.#closed ??= this.#close(graceMs, hasSuccessor);
     return this.#closed;
   }
 
-  async #close(graceMs: number, isSucceeded: boolean): Promise<void> {
+  async #close(graceMs: number, hasSuccessor: boolean): Promise<void> {
     const { shutdownDelayMs = 0 } = this.#options;
-    this.#isSucceeded = isSucceeded;
+    this.#hasSuccessor = hasSuccessor;
     await this.refresh();
     const inFlight = this.list().reduce((sum, view) => sum + view.inFlight, 0);
     if (this.#listening) this.#emit({ kind: 'closing', inFlight });
-    const handedOver = isSucceeded ? this.#side.handOver() : undefined;
-    if (!isSucceeded && this.#listening && shutdownDelayMs > 0) {
-      this.#server.retire();
+    const handedOver = hasSuccessor ? this.#side.handOver() : undefined;
+    if (!hasSuccessor && this.#listening && shutdownDelayMs > 0) {
+      this.#server.drainConnections();
       await sleep(shutdownDelayMs);
     }
-    await Promise.all([handedOver, this.#server.close(graceMs, isSucceeded), this.#side.closeRedirect(graceMs)]);
+    await Promise.all([handedOver, this.#server.close(graceMs, hasSuccessor), this.#side.closeRedirect(graceMs)]);
     await this.#side.close();
     for (const watch of this.#watches.values()) watch.stop();
     this.#pool.close();
@@ -179,7 +179,7 @@ export class Control implements AdminControl {
 
   readonly notReady = (): string | undefined => {
     // A successor serves at the same address.
-    if (this.#closed !== undefined && !this.#isSucceeded) return 'closing';
+    if (this.#closed !== undefined && !this.#hasSuccessor) return 'closing';
     if (!this.#listening) return 'not listening yet';
     const states = this.#pool.members.map(({ state }) => state);
     if (states.includes('ready')) return undefined;

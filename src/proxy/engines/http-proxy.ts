@@ -51,7 +51,7 @@ class HttpProxyEngine implements Engine, Wiring {
   readonly #server: Server;
   readonly #clients = new Map<Socket, ClientSocket>();
   readonly #sweep: NodeJS.Timeout;
-  #retiring = false;
+  #draining = false;
   #closing = false;
   #onEmpty = (): void => {};
 
@@ -98,7 +98,7 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   get closing(): boolean {
-    return this.#retiring;
+    return this.#draining;
   }
 
   take(connection: ClientConnection): void {
@@ -117,12 +117,12 @@ class HttpProxyEngine implements Engine, Wiring {
     return this.#clients.get(socket)?.connection ?? closedConnection;
   }
 
-  retire(): void {
-    this.#retiring = true;
+  drainConnections(): void {
+    this.#draining = true;
   }
 
   async close(graceMs: number, keepIdle = false): Promise<void> {
-    this.#retiring = true;
+    this.#draining = true;
     if (!keepIdle) this.#closeIdle();
     const timer = setTimeout(() => {
       for (const socket of this.#clients.keys()) socket.destroy();

@@ -16,9 +16,9 @@ import { type Wire, Writes } from './wire/wire.js';
 
 /** A client connection of either protocol. */
 interface ServedConnection {
-  /** The engine has begun to retire. HTTP/1.1 says so in each later answer. */
-  retiring?(): void;
-  /** The engine is closing: ends as soon as its requests are answered. */
+  /** Called when the engine begins to drain its connections. HTTP/1.1 does that with each later answer. */
+  onDraining?(): void;
+  /** Called when the engine closes: the connection ends as soon as its requests are answered. */
   closing(): void;
   destroy(): void;
 }
@@ -44,7 +44,7 @@ class WireEngine implements Engine, Wire {
   readonly writes = new Writes();
   readonly onHttp2Refused: (reason: Http2Refusal) => void;
   readonly #clients = new Set<ServedConnection>();
-  #retiring = false;
+  #draining = false;
   #closing = false;
   #onEmpty = (): void => {};
   readonly #forget = (client: ServedConnection): void => {
@@ -69,8 +69,8 @@ class WireEngine implements Engine, Wire {
     return this.#clients.size;
   }
 
-  get retiring(): boolean {
-    return this.#retiring;
+  get draining(): boolean {
+    return this.#draining;
   }
 
   get closing(): boolean {
@@ -95,14 +95,14 @@ class WireEngine implements Engine, Wire {
     this.#forget(waiting);
   }
 
-  retire(): void {
-    if (this.#retiring) return;
-    this.#retiring = true;
-    for (const client of this.#clients) client.retiring?.();
+  drainConnections(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    for (const client of this.#clients) client.onDraining?.();
   }
 
   async close(graceMs: number, keepIdle = false): Promise<void> {
-    this.retire();
+    this.drainConnections();
     this.#closing = !keepIdle;
     if (!keepIdle) for (const client of this.#clients) client.closing();
     const timer = setTimeout(() => {

@@ -11,8 +11,8 @@ import { TlsListener, type TlsPairs } from './tls-listener.js';
 const proxyHeaderMs = 10_000;
 const tlsHandshakeMs = 10_000;
 
-/** Facts that the engine needs beside the connection itself. */
-type Arrival = Pick<ClientConnection, 'protocol' | 'onClosed'>;
+/** The details of a connection that depend on how it was accepted. */
+type ConnectionDetails = Pick<ClientConnection, 'protocol' | 'onClosed'>;
 
 /** Why a connection was closed before it was handed on. Port checks are not counted. */
 export type TurnedAway =
@@ -155,7 +155,7 @@ export class Frontend {
   }
 
   /** Hands the connection to the engine. Trust is decided once per connection, not per request. */
-  #handOn(raw: Socket, socket: Socket, clientAddress: string, { protocol, onClosed }: Arrival = {}): void {
+  #handOn(raw: Socket, socket: Socket, clientAddress: string, { protocol, onClosed }: ConnectionDetails = {}): void {
     const trusted = this.#isTrusted(clientAddress);
     this.#settle(raw);
     this.#onConnection({ socket, clientAddress, secure: socket !== raw, trusted, protocol, onClosed });

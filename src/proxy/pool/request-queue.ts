@@ -4,11 +4,11 @@ import type { Member } from './member.js';
 
 /** How a wait in the queue ended. */
 export type QueueResult =
-  /** It has taken a slot of that backend (see `BackendPool.end`). */
+  /** It has a slot of that backend (see `BackendPool.end`). */
   | { readonly kind: 'slot'; readonly member: Member; readonly slot: number }
-  /** Its own backend is lost, or no backend can be used any more: decide again. */
+  /** Its target is lost, or no backend can be used any more. The caller must choose again. */
   | { readonly kind: 'again' }
-  /** It did not wait, because too many wait already. */
+  /** It did not wait: the queue is full. */
   | { readonly kind: 'full' }
   | { readonly kind: 'timeout' }
   /** The client has left. */
@@ -16,15 +16,15 @@ export type QueueResult =
 
 export interface QueuedRequest {
   readonly exchange: Exchange;
-  /** The only backend that may serve it; undefined: any candidate may. */
-  readonly home: Member | undefined;
+  /** The only backend that may serve it (see `Binding.target`). Undefined: any candidate may. */
+  readonly target: Member | undefined;
   readonly tried: readonly Member[];
   /** How long it has already waited in earlier turns. */
   readonly waitedMs: number;
 }
 
 interface Waiter extends QueuedRequest {
-  /** The boot of its own backend when the wait began. */
+  /** The boot of its target when the wait began. */
   readonly boot: number | undefined;
   readonly resolve: (result: QueueResult) => void;
   readonly timer: NodeJS.Timeout;
@@ -76,9 +76,9 @@ export class RequestQueue {
     return new Promise(resolve => {
       const leftMs = Math.max(0, timeoutMs - request.waitedMs);
       const timer = setTimeout(() => this.#settle(waiter, { kind: 'timeout' }), leftMs);
-      const waiter: Waiter = { ...request, boot: request.home?.boot, resolve, timer };
+      const waiter: Waiter = { ...request, boot: request.target?.boot, resolve, timer };
       request.exchange.onGone = () => this.#settle(waiter, { kind: 'abandoned' });
-      this.#lineOf(request.home).add(waiter);
+      this.#lineOf(request.target).add(waiter);
       this.#length += 1;
     });
   }
@@ -115,7 +115,7 @@ export class RequestQueue {
 
   #releaseLost(): void {
     for (const line of this.#bound.values()) {
-      for (const waiter of line) if (hasLostHome(waiter)) this.#settle(waiter, { kind: 'again' });
+      for (const waiter of line) if (hasLostTarget(waiter)) this.#settle(waiter, { kind: 'again' });
     }
     for (const waiter of this.#unbound) {
       if (this.#pool.candidates(waiter.tried).length === 0) this.#settle(waiter, { kind: 'again' });
@@ -128,18 +128,18 @@ export class RequestQueue {
     return undefined;
   }
 
-  #lineOf(home: Member | undefined): Set<Waiter> {
-    if (home === undefined) return this.#unbound;
-    const line = this.#bound.get(home) ?? new Set();
-    this.#bound.set(home, line);
+  #lineOf(target: Member | undefined): Set<Waiter> {
+    if (target === undefined) return this.#unbound;
+    const line = this.#bound.get(target) ?? new Set();
+    this.#bound.set(target, line);
     return line;
   }
 
   #settle(waiter: Waiter, result: QueueResult): void {
-    const { home, exchange, timer, resolve } = waiter;
-    const line = this.#lineOf(home);
+    const { target, exchange, timer, resolve } = waiter;
+    const line = this.#lineOf(target);
     if (!line.delete(waiter)) return;
-    if (home !== undefined && line.size === 0) this.#bound.delete(home);
+    if (target !== undefined && line.size === 0) this.#bound.delete(target);
     this.#length -= 1;
     clearTimeout(timer);
     exchange.onGone = undefined;
@@ -147,6 +147,6 @@ export class RequestQueue {
   }
 }
 
-function hasLostHome({ home, boot }: Waiter): boolean {
-  return home !== undefined && (home.removed || !home.keepsBound || home.boot !== boot);
+function hasLostTarget({ target, boot }: Waiter): boolean {
+  return target !== undefined && (target.removed || !target.keepsBound || target.boot !== boot);
 }

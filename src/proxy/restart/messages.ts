@@ -26,7 +26,7 @@ export interface SiteSnapshot {
   readonly names: ReadonlyMap<string, string>;
 }
 
-export interface Snapshot {
+export interface ProcessSnapshot {
   readonly proxy: ProxySnapshot;
   readonly site: SiteSnapshot;
 }
@@ -40,7 +40,7 @@ export type ToPredecessor =
   | { readonly kind: 'failed'; readonly reason: string };
 
 export type ToSuccessor =
-  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
+  | { readonly kind: 'snapshot'; readonly snapshot: ProcessSnapshot }
   /** The version of the successor does not fit. */
   | { readonly kind: 'other-version'; readonly version: number }
   /** Carries the socket of a port. Without one, the successor must bind the address. */

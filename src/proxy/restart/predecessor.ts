@@ -1,6 +1,12 @@
 import { Server } from 'node:net';
 import type { HandedBinding } from '../affinity/learned-affinity.js';
-import { protocolVersion, type Snapshot, successorVariable, type ToPredecessor, type ToSuccessor } from './messages.js';
+import {
+  type ProcessSnapshot,
+  protocolVersion,
+  successorVariable,
+  type ToPredecessor,
+  type ToSuccessor,
+} from './messages.js';
 import type { BoundAddress, OpenSocket } from './open-socket.js';
 import type { OpenSockets, SocketName } from './takeover.js';
 
@@ -32,7 +38,7 @@ export class Predecessor implements OpenSockets {
   }
 
   /** Rejects when the two versions of Holdfast do not fit, or when no answer comes. */
-  async askSnapshot(): Promise<Snapshot> {
+  async askSnapshot(): Promise<ProcessSnapshot> {
     const [answer] = await this.#ask({ kind: 'ask-snapshot', version: protocolVersion });
     if (answer.kind === 'snapshot') return answer.snapshot;
     if (answer.kind === 'ended') throw new Error('the running proxy ended before it handed over');

@@ -1,6 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
-import { protocolVersion, type Snapshot, successorVariable, type ToPredecessor, type ToSuccessor } from './messages.js';
+import {
+  type ProcessSnapshot,
+  protocolVersion,
+  successorVariable,
+  type ToPredecessor,
+  type ToSuccessor,
+} from './messages.js';
 import type { ReplaceableProxy } from './takeover.js';
 
 /** A successor must serve in this time: it probes each backend first. */
@@ -8,7 +14,7 @@ const startMs = 60_000;
 
 /** The running proxy, as far as its successor needs it. */
 export interface HandoverSource {
-  beginHandover(): Snapshot;
+  beginHandover(): ProcessSnapshot;
   readonly socketOf: ReplaceableProxy['socketOf'];
   readonly onBinding: ReplaceableProxy['onBinding'];
 }

@@ -21,9 +21,9 @@ export type ToWorker =
   /** Carries the socket of a connection that the primary accepted. */
   | { readonly kind: 'connection' }
   /** Close each connection after its answer. */
-  | { readonly kind: 'retire' }
+  | { readonly kind: 'drain-connections' }
   /** Finish the requests in flight, and exit. */
-  | { readonly kind: 'close'; readonly graceMs: number; readonly isSucceeded: boolean };
+  | { readonly kind: 'close'; readonly graceMs: number; readonly hasSuccessor: boolean };
 
 /** Messages from a worker to the primary. */
 export type ToPrimary =

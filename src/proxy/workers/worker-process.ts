@@ -171,8 +171,8 @@ export class WorkerProcess {
   }
 
   /** Resolves when it has ended. */
-  async close(graceMs: number, isSucceeded: boolean): Promise<void> {
-    this.send({ kind: 'close', graceMs, isSucceeded });
+  async close(graceMs: number, hasSuccessor: boolean): Promise<void> {
+    this.send({ kind: 'close', graceMs, hasSuccessor });
     const timer = setTimeout(() => this.#kill(', it did not end in time'), graceMs + lateMs);
     await this.ended;
     clearTimeout(timer);

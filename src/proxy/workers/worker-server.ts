@@ -82,12 +82,12 @@ export class WorkerServer implements Primary {
     this.#tell({ kind: 'reloaded', number, error });
   }
 
-  retire(): void {
-    this.#serving.retire();
+  drainConnections(): void {
+    this.#serving.drainConnections();
   }
 
-  async close(graceMs: number, isSucceeded: boolean): Promise<void> {
-    await this.#serving.close(graceMs, isSucceeded);
+  async close(graceMs: number, hasSuccessor: boolean): Promise<void> {
+    await this.#serving.close(graceMs, hasSuccessor);
     this.report(0);
   }
 

@@ -46,11 +46,11 @@ function handle(server: WorkerServer, message: Exclude<ToWorker, { kind: 'serve'
     case 'reload':
       void server.reload(message.number, message.options);
       break;
-    case 'retire':
-      server.retire();
+    case 'drain-connections':
+      server.drainConnections();
       break;
     case 'close':
-      void server.close(message.graceMs, message.isSucceeded).then(() => tell({ kind: 'closed' }, exit));
+      void server.close(message.graceMs, message.hasSuccessor).then(() => tell({ kind: 'closed' }, exit));
   }
 }
 

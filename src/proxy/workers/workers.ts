@@ -6,7 +6,7 @@ import type { BoundAddress, OpenSocket } from '../restart/open-socket.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import { keepTotals, type ProxyCounts } from '../telemetry/proxy-counts.js';
 import type { TrafficServer } from '../traffic-server.js';
-import { Dealer } from './dealer.js';
+import { ConnectionDistributor } from './connection-distributor.js';
 import { DescriptorReserve } from './descriptor-reserve.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
 import { killTurns, prepareWorkers, silentTurns, WorkerProcess, watchEveryMs } from './worker-process.js';
@@ -33,7 +33,7 @@ export class Workers implements TrafficServer {
   readonly #reports = new Map<WorkerProcess, WorkerReport>();
   /** Counts of this process. Those of dead workers are added, so that counters never go back. */
   readonly #own = new ProxyMetrics();
-  readonly #dealer = new Dealer(this.#processes, () => this.#own.turnedAway('limit'));
+  readonly #distributor = new ConnectionDistributor(this.#processes, () => this.#own.turnedAway('limit'));
   readonly #restarts = new Restarts();
   readonly #reserve = new DescriptorReserve();
   readonly #size: number;
@@ -57,14 +57,14 @@ export class Workers implements TrafficServer {
   adoptBinding(): void {}
 
   get server(): Server {
-    return this.#dealer.server;
+    return this.#distributor.server;
   }
 
   async listen(socket?: OpenSocket): Promise<BoundAddress> {
     prepareWorkers();
     for (let slot = 0; slot < this.#size; slot += 1) this.#start(slot);
     await Promise.all(this.#processes.map(each => each.serving));
-    const bound = await this.#dealer.listen(this.#options, socket);
+    const bound = await this.#distributor.listen(this.#options, socket);
     this.#phase = 'serving';
     this.#watch = setInterval(() => this.#watchAll(), watchEveryMs).unref();
     for (const [slot, worker] of this.#processes.entries()) {
@@ -106,15 +106,15 @@ export class Workers implements TrafficServer {
     }
   }
 
-  retire(): void {
-    this.#sendAll({ kind: 'retire' });
+  drainConnections(): void {
+    this.#sendAll({ kind: 'drain-connections' });
   }
 
-  async close(graceMs: number, isSucceeded = false): Promise<void> {
+  async close(graceMs: number, hasSuccessor = false): Promise<void> {
     this.#phase = 'closing';
-    this.#dealer.close();
-    await Promise.all(this.#processes.map(each => each.close(graceMs, isSucceeded)));
-    this.#dealer.dropWaiting();
+    this.#distributor.close();
+    await Promise.all(this.#processes.map(each => each.close(graceMs, hasSuccessor)));
+    this.#distributor.dropWaiting();
     clearInterval(this.#watch);
     this.#reserve.release();
   }
@@ -127,7 +127,7 @@ export class Workers implements TrafficServer {
       this.#onEvent({ kind: 'worker-silent', pid, silentS: silentTurns, killedInS: killTurns - silentTurns });
     }
     // A worker that reports again may have been the only one.
-    this.#dealer.dealAgain();
+    this.#distributor.redistribute();
     if (this.#processes.every(({ isSettled }) => isSettled))
       this.#processes.find(({ isOverdue }) => isOverdue)?.replace();
   }
@@ -146,7 +146,7 @@ export class Workers implements TrafficServer {
     this.#processes[slot] = worker;
     void worker.ended.then(() => this.#lost(slot, worker));
     void worker.serving.then(
-      () => this.#dealer.dealAgain(),
+      () => this.#distributor.redistribute(),
       () => {},
     );
     return worker;
@@ -200,7 +200,7 @@ export class Workers implements TrafficServer {
     if (report !== undefined) this.#own.add({ ...report.counts, vitals: keepTotals(report.counts.vitals) });
     this.#reports.delete(worker);
     this.#countInFlight();
-    this.#dealer.dealAgain(worker.takeBack());
+    this.#distributor.redistribute(worker.takeBack());
     // While workers are starting, a lost worker makes the whole start fail, so it is not replaced.
     if (this.#phase === 'serving') this.#replace(slot, worker);
   }

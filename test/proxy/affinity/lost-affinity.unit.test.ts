@@ -47,15 +47,15 @@ describe('proxy: a lost backend, by policy', () => {
         }
         await toys[0]?.stop();
         await proxy.goes('backend-1', 'down');
-        const standIns = new Set<string>();
+        const temporaries = new Set<string>();
         for (const first of firsts) {
           const names = new Set<string>();
           for (let i = 0; i < 6; i += 1) names.add((await proxy.as(cookieOf(first))).text);
           expect([...names]).to.have.length(1);
-          for (const name of names) standIns.add(name);
+          for (const name of names) temporaries.add(name);
         }
         // Not all browsers share one.
-        expect(standIns.size).to.be.greaterThan(1);
+        expect(temporaries.size).to.be.greaterThan(1);
       },
     ));
 

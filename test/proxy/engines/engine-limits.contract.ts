@@ -280,10 +280,10 @@ export function itKeepsLimits(make: EngineFactory): void {
     it('takes new connections and closes each after its answer once it is retired', () =>
       through(
         (_, response) => void response.end('done'),
-        async ({ url, retire }) => {
+        async ({ url, drainConnections }) => {
           const agent = new Agent({ keepAlive: true });
           await ask(url, '/', { agent });
-          retire();
+          drainConnections();
           for (const asked of [{ agent }, {}]) {
             const { status, headers } = await ask(url, '/', asked);
             expect({ status, connection: headers.connection }).to.deep.equal({ status: 200, connection: 'close' });

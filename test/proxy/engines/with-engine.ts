@@ -31,7 +31,7 @@ export interface RunningEngine {
   reloadTls(pair: TlsPair): void;
   /** Returns the number of open client connections. */
   connections(): number;
-  retire(): void;
+  drainConnections(): void;
   close(graceMs: number, keepIdle?: boolean): Promise<void>;
 }
 
@@ -108,7 +108,7 @@ export async function withEngine(
       engineAnswers,
       settled: count => until(outcomes, count),
       arrived: count => until(exchanges, count),
-      retire: () => engine.retire(),
+      drainConnections: () => engine.drainConnections(),
       close,
     });
   } finally {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
-import { Allowance } from '#src/proxy/engines/wire/h2/limits.js';
+import { TokenBucket } from '#src/proxy/engines/wire/h2/limits.js';
 import type { Http2Refusal } from '#src/proxy/exchange.js';
 import { withTcp, withToys } from '../toy-backend.js';
 import {
@@ -169,7 +169,7 @@ describe('HTTP/2: a flood', () => {
     );
   });
 
-  it('of resets below the allowance is served', () =>
+  it('of resets below the bucket is served', () =>
     withSilentBackend(async front => {
       const client = await front.connectRaw();
       for (let nth = 0; nth < 300; nth += 1) {
@@ -244,11 +244,11 @@ describe('HTTP/2: a client that does not read', () => {
     ));
 });
 
-describe('an allowance', () => {
+describe('an bucket', () => {
   it('is used up by a burst and refills with time', () => {
-    const allowance = new Allowance(3, 2);
+    const bucket = new TokenBucket(3, 2);
     const start = performance.now();
-    const take = (count: number, afterMs: number) => allowance.take(count, start + afterMs);
+    const take = (count: number, afterMs: number) => bucket.take(count, start + afterMs);
     expect([take(3, 0), take(1, 0)]).to.deep.equal([true, false]);
     expect([take(1, 1000), take(1, 1000)]).to.deep.equal([true, false]);
     expect([take(3, 60_000), take(1, 60_000)]).to.deep.equal([true, false]);

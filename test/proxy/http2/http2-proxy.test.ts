@@ -146,7 +146,7 @@ describe('proxy with HTTP/2', () => {
       withHttp2([toy.url], async front => {
         const [idle, late] = [front.connect(), front.connect()];
         await Promise.all([askHttp2(idle), once(late, 'connect')]);
-        front.retire();
+        front.drainConnections();
         const closed = front.close(10_000, true);
         for (const session of [idle, late]) {
           const told = once(session, 'goaway');

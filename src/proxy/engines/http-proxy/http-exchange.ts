@@ -21,7 +21,7 @@ import { HttpUpload } from './upload.js';
 export interface Wiring {
   readonly limits: EngineLimits;
   readonly forwarded: boolean;
-  /** Clients are told to reconnect. */
+  /** Each connection is closed after its next answer (see `Engine.drainConnections`). */
   readonly closing: boolean;
   readonly isTrusted: IsTrusted | undefined;
   /** Reports an answer of the engine itself. */

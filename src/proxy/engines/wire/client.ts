@@ -88,7 +88,7 @@ export class Client implements ExchangeClient {
 
   get mayStay(): boolean {
     if (this.#halfClosed && this.#incoming.length === 0) return false;
-    return !this.#wire.retiring && (this.#exchange?.head.persistent ?? false) && !this.#exchange?.upgrade;
+    return !this.#wire.draining && (this.#exchange?.head.persistent ?? false) && !this.#exchange?.upgrade;
   }
 
   connectionLine(keep: boolean): string {

@@ -19,8 +19,8 @@ export interface Wire {
   readonly reads: Reads;
   readonly writes: Writes;
   readonly onHttp2Refused: (reason: Http2Refusal) => void;
-  /** Clients are told to reconnect. */
-  readonly retiring: boolean;
+  /** Each connection is closed after its next answer (see `Engine.drainConnections`). */
+  readonly draining: boolean;
   /** The engine is closing: a connection without a request ends. */
   readonly closing: boolean;
 }

@@ -38,8 +38,8 @@ export function buildSessionOptions({ headerBytesMax, headerFieldsMax }: EngineL
   };
 }
 
-/** A budget that refills with time. */
-export class Allowance {
+/** A token bucket: it holds `burst` tokens and refills with `perSecond`. */
+export class TokenBucket {
   readonly #burst: number;
   readonly #perSecond: number;
   #left: number;
@@ -51,7 +51,7 @@ export class Allowance {
     this.#left = burst;
   }
 
-  /** Returns whether `count` more are allowed now. */
+  /** Takes `count` tokens. Returns whether there were enough. */
   take(count: number, nowMs = performance.now()): boolean {
     const refilled = this.#left + ((nowMs - this.#countedMs) / 1000) * this.#perSecond;
     this.#countedMs = nowMs;
@@ -60,13 +60,13 @@ export class Allowance {
   }
 }
 
-/** A name of a flood, and how many frames are allowed at once and in the long run. */
+/** The kinds of floods that are limited here. */
 export type Flood = 'reset-flood' | 'settings-flood' | 'ping-flood' | 'priority-flood';
 
 /**
- * What nghttp2 leaves to its user: frames that are valid and cost more than they look. The first row is rapid reset
- * (CVE-2023-44487): each reset stream may have cost a connection to a backend. Streams that Node rejected count as well.
- * The numbers are far above those of browsers and of gRPC.
+ * The limits that nghttp2 does not enforce: valid frames that cost the server more than the client. The first row is rapid
+ * reset (CVE-2023-44487): each reset stream may have opened a connection to a backend. Streams that Node rejected count as
+ * well. The numbers are far above those of browsers and of gRPC.
  */
 const allowed: Readonly<Record<Flood, readonly [burst: number, perSecond: number]>> = {
   'reset-flood': [500, 30],
@@ -75,18 +75,18 @@ const allowed: Readonly<Record<Flood, readonly [burst: number, perSecond: number
   'priority-flood': [1000, 200],
 };
 
-/** The allowances of one session. */
-export class Floods {
-  readonly #allowances = new Map<Flood, Allowance>();
+/** Limits the floods of one session. */
+export class FloodLimits {
+  readonly #buckets = new Map<Flood, TokenBucket>();
 
-  /** Counts; returns whether the session is still within its allowance. */
+  /** Counts frames of a kind. Returns whether the session is still within its limit. */
   allow(flood: Flood, count = 1): boolean {
-    let allowance = this.#allowances.get(flood);
-    if (allowance === undefined) {
-      allowance = new Allowance(...allowed[flood]);
-      this.#allowances.set(flood, allowance);
+    let bucket = this.#buckets.get(flood);
+    if (bucket === undefined) {
+      bucket = new TokenBucket(...allowed[flood]);
+      this.#buckets.set(flood, bucket);
     }
-    return allowance.take(count);
+    return bucket.take(count);
   }
 }
 

@@ -5,17 +5,17 @@ import type { Timed } from '../deadlines.js';
 import { ForwardedWay } from '../exchange-client.js';
 import { type HeadFlaw, RequestHead } from '../request-head.js';
 import type { Wire } from '../wire.js';
-import { buildSessionOptions, classifySessionError, countStreamsSeen, type Flood, Floods } from './limits.js';
+import { buildSessionOptions, classifySessionError, countStreamsSeen, type Flood, FloodLimits } from './limits.js';
 import { readHttp2Request } from './request.js';
 import { StreamClient, type StreamOwner } from './stream-client.js';
 
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants;
 
-/** The time between two looks at a session. */
-const lookMs = 2_000;
+/** The time between two checks of a session. */
+const checkEveryMs = 2_000;
 /** Time for a client to confirm the first GOAWAY, and then to close. */
 const lingerMs = 2_000;
-/** A larger gap in the numbers of streams counts as this many. It is above every allowance. */
+/** A larger gap in the numbers of streams counts as this many. It is above every burst that is allowed. */
 const rejectedMax = 1_000;
 /** RFC 9113 §6.8: announces the end without naming a last stream. */
 const anyStreamId = 2 ** 31 - 1;
@@ -32,13 +32,13 @@ export class Http2Connection implements Timed, StreamOwner {
   readonly #socket: Socket;
   readonly #session: ServerHttp2Session;
   readonly #onClosed: (connection: Http2Connection) => void;
-  readonly #floods = new Floods();
+  readonly #floodLimits = new FloodLimits();
   readonly #streams = new Set<StreamClient>();
-  readonly #lookMs: number;
+  readonly #checkEveryMs: number;
   #state: 'open' | 'announced' | 'closing' = 'open';
-  /** The present state ends then; in `open` only without a stream. */
+  /** When the present state ends. The state `open` ends then only if no stream is open. */
   #untilMs: number;
-  /** Streams that were handed over as requests, or counted as rejected. */
+  /** The number of streams that became requests or were counted as rejected. */
   #accounted = 0;
   #bytesRead = 0;
   /** A flood was found. */
@@ -50,9 +50,9 @@ export class Http2Connection implements Timed, StreamOwner {
     this.way = new ForwardedWay(connection, wire.forwarded, wire.isTrusted);
     this.#socket = connection.socket;
     this.#onClosed = onClosed;
-    this.#lookMs = Math.min(lookMs, clientHeadMs, clientIdleMs);
+    this.#checkEveryMs = Math.min(checkEveryMs, clientHeadMs, clientIdleMs);
     this.#untilMs = performance.now() + clientHeadMs;
-    this.deadlineMs = wire.deadlines.in(this.#lookMs);
+    this.deadlineMs = wire.deadlines.in(this.#checkEveryMs);
     this.#session = performServerHandshake(this.#socket, buildSessionOptions(wire.limits));
     wire.deadlines.add(this);
     this.#listen();
@@ -90,7 +90,7 @@ export class Http2Connection implements Timed, StreamOwner {
     if (!(head instanceof RequestHead)) this.#countFlaw(head);
     client.serve(head);
     // Within the call of nghttp2 that reports the frame, GOAWAY would not be sent.
-    if (this.wire.retiring) setImmediate(() => this.closing());
+    if (this.wire.draining) setImmediate(() => this.closing());
   }
 
   #countFlaw({ status }: HeadFlaw): void {
@@ -120,7 +120,7 @@ export class Http2Connection implements Timed, StreamOwner {
   }
 
   #allow(flood: Flood, count = 1): void {
-    if (this.#abused || this.#session.destroyed || this.#floods.allow(flood, count)) return;
+    if (this.#abused || this.#session.destroyed || this.#floodLimits.allow(flood, count)) return;
     this.#abused = true;
     this.wire.onHttp2Refused(flood);
     // Within the call of nghttp2 that reports the frame, GOAWAY would not be sent.
@@ -140,15 +140,15 @@ export class Http2Connection implements Timed, StreamOwner {
   }
 
   /**
-   * Tells a client with requests under way to reconnect. An idle one is told with its next request: a request that is on
-   * its way to an idle connection would not be served.
+   * Sends GOAWAY to a client that waits for an answer. An idle client gets it with its next answer. With an earlier GOAWAY, a
+   * request that is already on its way would not be served.
    */
-  retiring(): void {
+  onDraining(): void {
     if (this.#streams.size > 0) this.closing();
   }
 
   /**
-   * The engine is closing, or the connection was idle for too long. Streams under way are finished. A stream that the
+   * Called when the engine closes, and when the connection was idle for too long. Open streams are finished. A stream that the
    * last GOAWAY does not cover was not served, so a client may send its request again elsewhere (RFC 9113 §6.8).
    */
   closing(): void {
@@ -175,7 +175,7 @@ export class Http2Connection implements Timed, StreamOwner {
   }
 
   late(): void {
-    this.deadlineMs = this.wire.deadlines.in(this.#lookMs);
+    this.deadlineMs = this.wire.deadlines.in(this.#checkEveryMs);
     if (this.#socket.bytesRead !== this.#bytesRead) this.#countRejected(countStreamsSeen(this.#session));
     this.#bytesRead = this.#socket.bytesRead;
     if (performance.now() < this.#untilMs) return;

@@ -4,14 +4,14 @@ import { type BoundAddress, listenOn, type OpenSocket } from '../restart/open-so
 import type { WorkerProcess } from './worker-process.js';
 
 /**
- * Accepts connections and passes them to the workers in turn. It never reads from them. The measurements in
- * `docs/proxy.md` say why the workers do not accept by themselves.
+ * Accepts connections and distributes them to the workers in turn. It never reads from them. The measurements in
+ * `docs/proxy-operate.md` show why the workers do not accept by themselves.
  *
- * `node:cluster` can do this too. But its primary accepts for as long as a worker listens, and closes what no worker has
- * taken. So a restart would lose connections. Here the order is certain: first nothing is accepted any more, then all
- * that was accepted is passed on, then the workers finish.
+ * `node:cluster` can do this too. But its primary accepts as long as a worker listens, and closes the connections that no
+ * worker has taken. So a restart would lose connections. Here the order is certain: the primary stops accepting, passes on
+ * all accepted connections, and then the workers finish.
  */
-export class Dealer {
+export class ConnectionDistributor {
   readonly server: Server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, socket => this.#accept(socket));
   /** By slot. The list changes when a worker is replaced. */
   readonly #workers: readonly WorkerProcess[];
@@ -31,14 +31,14 @@ export class Dealer {
     return listenOn(this.server, address, open);
   }
 
-  /** Deals out again what a worker could not take, or what waited for a worker. */
-  dealAgain(sockets: readonly Socket[] = []): void {
+  /** Distributes again the connections that a worker could not take, and those that waited for a worker. */
+  redistribute(sockets: readonly Socket[] = []): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const socket of [...waiting, ...sockets]) this.#deal(socket);
+    for (const socket of [...waiting, ...sockets]) this.#distribute(socket);
   }
 
-  /** Stops accepting. Everything that was accepted is on its way to a worker. */
+  /** Stops accepting. All accepted connections are on their way to a worker, or wait for one. */
   close(): void {
     this.server.close();
   }
@@ -54,15 +54,15 @@ export class Dealer {
     socket.on('error', () => {});
     // Otherwise Node makes the worker report the end of each connection to this server: a tenth more for each.
     Reflect.set(socket, 'server', null);
-    this.#deal(socket);
+    this.#distribute(socket);
   }
 
-  #deal(socket: Socket): void {
+  #distribute(socket: Socket): void {
     const worker = this.#next();
     if (this.#held >= ownDescriptorPlan().clients) {
       socket.destroy();
       this.#onTurnedAway();
-    } else if (worker !== undefined) worker.take(socket, lost => this.#deal(lost));
+    } else if (worker !== undefined) worker.take(socket, lost => this.#distribute(lost));
     else this.#waiting.push(socket);
   }
 

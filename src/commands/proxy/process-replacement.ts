@@ -3,24 +3,24 @@ import type { ReplaceableProxy } from '../../proxy/restart/takeover.js';
 import { errorColours } from '../lib/streams.js';
 import type { ProxySite } from './site.js';
 
-/** The result of `Succession.done`. */
-export const succeeded = Symbol('succeeded');
+/** The result of `ProcessReplacement.done`. */
+export const replaced = Symbol('replaced');
 
 /** Replaces this process with a new one that has the same sockets. */
-export class Succession {
+export class ProcessReplacement {
   /** Resolves when a successor serves. */
-  readonly done: Promise<typeof succeeded>;
+  readonly done: Promise<typeof replaced>;
   readonly #proxy: Promise<ReplaceableProxy>;
   readonly #site: ProxySite;
   readonly #signal: AbortSignal;
-  #succeed = (_done: typeof succeeded): void => {};
+  #resolveDone = (_replaced: typeof replaced): void => {};
   #isStarting = false;
 
   constructor(proxy: Promise<ReplaceableProxy>, site: ProxySite, signal: AbortSignal) {
     this.#proxy = proxy;
     this.#site = site;
     this.#signal = signal;
-    this.done = new Promise(resolve => (this.#succeed = resolve));
+    this.done = new Promise(resolve => (this.#resolveDone = resolve));
   }
 
   /** Starts a successor. While one is starting, a further call does nothing. */
@@ -43,7 +43,7 @@ export class Succession {
         this.#signal,
       );
       say(`restart: process ${pid} serves; process ${process.pid} finishes what is in flight`);
-      this.#succeed(succeeded);
+      this.#resolveDone(replaced);
     } catch (error) {
       this.#isStarting = false;
       cancelHandover();
