@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { BackendTls } from './backend-tls.js';
+import type { BackendTls } from './sockets/backend-tls.js';
 import type { Backend } from './backends.js';
 import type { IsTrusted } from './headers/trusted-peers.js';
 

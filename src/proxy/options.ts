@@ -1,5 +1,5 @@
 import type { KeyRing } from '../shared/key-ring.js';
-import type { BackendTls } from './backend-tls.js';
+import type { BackendTls } from './sockets/backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 import type { TlsPair } from './front/tls-pair.js';

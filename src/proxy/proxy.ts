@@ -7,13 +7,13 @@ import {
   nothingAdded,
   type Outcome,
 } from './exchange.js';
-import { buildLastHopAnswer, countHop } from './max-forwards.js';
-import { buildOverloaded, buildOwnAnswer, type OwnAnswer } from './own-answers.js';
+import { buildLastHopAnswer, countHop } from './dispatch/max-forwards.js';
+import { buildOverloaded, buildOwnAnswer, type OwnAnswer } from './dispatch/own-answers.js';
 import type { Member } from './pool/member.js';
 import type { BackendPool } from './pool/pool.js';
 import { fitsBudget, mayRetry, needsRetryBudget } from './retry.js';
 import type { RoutingPolicy } from './routing-policy.js';
-import { RequestTrace, type ServedRequest } from './served-request.js';
+import { RequestTrace, type ServedRequest } from './telemetry/served-request.js';
 import type { ProxyMetrics } from './telemetry/metrics.js';
 
 export interface ProxyParts {

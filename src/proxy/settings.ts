@@ -1,6 +1,6 @@
 import { engines } from './engines/registry.js';
 import { routingPolicies } from './routing-policies/registry.js';
-import { hourMs, type Setting, time, type ValueFormat } from './setting.js';
+import { hourMs, type Setting, time, type ValueFormat } from './settings/setting.js';
 import { affinitySettings } from './settings/affinity.js';
 import { bodySettings } from './settings/bodies.js';
 import { addressSettings, requestSettings } from './settings/client.js';

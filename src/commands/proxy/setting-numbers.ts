@@ -1,5 +1,5 @@
 import type { EngineLimits } from '../../proxy/exchange.js';
-import type { ValueFormat } from '../../proxy/setting.js';
+import type { ValueFormat } from '../../proxy/settings/setting.js';
 import { type NumberSettingName, type SettingValues, settingEntries, settings } from '../../proxy/settings.js';
 import { parseDuration } from '../../shared/duration.js';
 import { formatSize, parseSize } from '../../shared/size.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import type { BackendTls } from '../../proxy/backend-tls.js';
+import type { BackendTls } from '../../proxy/sockets/backend-tls.js';
 import { engines } from '../../proxy/engines/registry.js';
 import { makeDevCertificate } from '../../proxy/front/dev-certificate.js';
 import { readTlsPair, type TlsFiles, TlsPairError } from '../../proxy/front/tls-pair.js';

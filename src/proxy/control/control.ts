@@ -13,7 +13,7 @@ import {
 import { HealthWatch, type OnProbe } from '../pool/health.js';
 import type { Member, MemberSnapshot } from '../pool/member.js';
 import { Pools } from '../pool/pools.js';
-import { formatOrigin } from '../restart/open-socket.js';
+import { formatOrigin } from '../sockets/listen.js';
 import { type BackendAtStart, keepTickets, listLeft, type ProxySnapshot, planBackends } from '../restart/snapshot.js';
 import {
   type ListeningSocket,

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { type HostMap, parseHost } from '../hosts.js';
-import { listenOn, type OpenSocket } from '../restart/open-socket.js';
+import { listenOn, type OpenSocket } from '../sockets/listen.js';
 
 const connectionsMax = 4096;
 const requestMs = 10_000;

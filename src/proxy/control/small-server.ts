@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { ownDescriptorPlan } from '../front/open-files.js';
 import type { TcpAddress } from '../options.js';
-import { formatOrigin, listenOn, type OpenSocket } from '../restart/open-socket.js';
+import { formatOrigin, listenOn, type OpenSocket } from '../sockets/listen.js';
 import { listenOnSocket } from './unix-socket.js';
 
 const requestMs = 10_000;

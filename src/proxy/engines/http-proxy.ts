@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
-import { hostOf } from '../backend-tls.js';
+import { hostOf } from '../sockets/backend-tls.js';
 import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
 import type { IsTrusted } from '../headers/trusted-peers.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { ClientConnection } from '../exchange.js';
 import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
 import { ConnectionCounts } from '../limits/address-limits.js';
-import { type BoundAddress, listenOn, type OpenSocket } from '../restart/open-socket.js';
+import { type BoundAddress, listenOn, type OpenSocket } from '../sockets/listen.js';
 import { ownDescriptorPlan } from './open-files.js';
 import { readProxyHeader } from './proxy-header.js';
 import { TlsListener, type TlsPairs } from './tls-listener.js';

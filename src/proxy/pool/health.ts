@@ -1,4 +1,4 @@
-import type { BackendTls } from '../backend-tls.js';
+import type { BackendTls } from '../sockets/backend-tls.js';
 import type { HealthOptions } from '../options.js';
 import { type ProbeResult, probe } from './probe.js';
 

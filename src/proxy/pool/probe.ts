@@ -1,8 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type BackendTls, buildBackendTlsOptions, classifyTlsFailure, hostOf } from '../backend-tls.js';
+import { type BackendTls, buildBackendTlsOptions, classifyTlsFailure, hostOf } from '../sockets/backend-tls.js';
 import type { HealthOptions } from '../options.js';
-import { isShortage } from '../own-failure.js';
+import { isShortage } from '../sockets/own-failure.js';
 
 export interface ProbeResult {
   readonly ok: boolean;

@@ -7,7 +7,7 @@ import {
   type ToPredecessor,
   type ToSuccessor,
 } from './messages.js';
-import type { BoundAddress, OpenSocket } from './open-socket.js';
+import type { BoundAddress, OpenSocket } from '../sockets/listen.js';
 import type { OpenSockets, SocketName } from './takeover.js';
 
 /** A predecessor that does not answer in this time is not waited for. */

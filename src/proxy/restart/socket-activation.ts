@@ -1,4 +1,4 @@
-import type { OpenSocket } from './open-socket.js';
+import type { OpenSocket } from '../sockets/listen.js';
 import type { OpenSockets, SocketName } from './takeover.js';
 
 /** The first descriptor that systemd passes (sd_listen_fds(3)). */

@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
 import type { HandedBinding } from '../affinity/learned-affinity.js';
 import type { RunningProxy } from '../options.js';
-import type { BoundAddress, OpenSocket } from './open-socket.js';
+import type { BoundAddress, OpenSocket } from '../sockets/listen.js';
 import type { ProxySnapshot } from './snapshot.js';
 
 /** The sockets of a proxy, by their purpose. */

@@ -1,4 +1,4 @@
-import { type Setting, time } from '../setting.js';
+import { type Setting, time } from './setting.js';
 
 const affinityTimes = { group: 'Affinity:', option: 'affinity', reload: 'special' } as const;
 

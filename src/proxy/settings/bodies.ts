@@ -1,4 +1,4 @@
-import type { Setting } from '../setting.js';
+import type { Setting } from './setting.js';
 
 /** The settings about bodies of requests. */
 export const bodySettings = {

@@ -1,4 +1,4 @@
-import type { Setting } from '../setting.js';
+import type { Setting } from './setting.js';
 import { requestIdModes } from '../telemetry/request-id.js';
 
 /** The limits of each client address. A part of `settings.ts`. */

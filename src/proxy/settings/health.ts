@@ -1,4 +1,4 @@
-import { type Setting, time } from '../setting.js';
+import { type Setting, time } from './setting.js';
 
 /** The fields that the settings of ejections share. */
 const ejection = {

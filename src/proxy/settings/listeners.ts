@@ -1,4 +1,4 @@
-import type { Setting } from '../setting.js';
+import type { Setting } from './setting.js';
 
 /** Settings of the sockets on which the proxy listens. */
 export const listenerSettings = {

@@ -1,4 +1,4 @@
-import type { Setting } from '../setting.js';
+import type { Setting } from './setting.js';
 
 /** Where the admin API and the answers for probes are. A part of `settings.ts`. */
 export const adminSettings = {

@@ -1,4 +1,4 @@
-import { type Setting, time } from '../setting.js';
+import { type Setting, time } from './setting.js';
 
 const group = 'Backends and load balancing:';
 const queue = { group, option: 'queue', reload: 'live', reloadName: '--queue and --queue-timeout' } as const;

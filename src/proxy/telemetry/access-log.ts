@@ -1,7 +1,7 @@
 import { constants, fstatSync, open, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
-import type { ServedRequest } from '../served-request.js';
+import type { ServedRequest } from './served-request.js';
 import { LineWriter } from './line-writer.js';
 
 const openFile = promisify(open);

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { ownDescriptorPlan } from '../front/open-files.js';
-import { type BoundAddress, listenOn, type OpenSocket } from '../restart/open-socket.js';
+import { type BoundAddress, listenOn, type OpenSocket } from '../sockets/listen.js';
 import type { WorkerProcess } from './worker-process.js';
 
 /**

@@ -2,7 +2,7 @@ import type { Server } from 'node:net';
 import type { ProxyEvent, ServingOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { Pools } from '../pool/pools.js';
-import type { BoundAddress, OpenSocket } from '../restart/open-socket.js';
+import type { BoundAddress, OpenSocket } from '../sockets/listen.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import { keepTotals, type ProxyCounts } from '../telemetry/proxy-counts.js';
 import type { TrafficServer } from '../traffic-server.js';

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
-import type { BackendTls } from '#src/proxy/backend-tls.js';
+import type { BackendTls } from '#src/proxy/sockets/backend-tls.js';
 import type { EngineFactory } from '#src/proxy/exchange.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 import { probe } from '#src/proxy/pool/probe.js';

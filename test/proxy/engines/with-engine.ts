@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import type { BackendTls } from '#src/proxy/backend-tls.js';
+import type { BackendTls } from '#src/proxy/sockets/backend-tls.js';
 import type { Backend } from '#src/proxy/backends.js';
 import type {
   EngineAnswer,

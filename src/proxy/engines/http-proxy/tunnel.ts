@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { joinTunnel, type TunnelEnded } from '../../tunnel.js';
+import { joinTunnel, type TunnelEnded } from '../../sockets/tunnel.js';
 
 /** The client's side of a possible tunnel. */
 export class Tunnel {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import { classifyTlsFailure } from '../../backend-tls.js';
+import { classifyTlsFailure } from '../../sockets/backend-tls.js';
 import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
-import { isOwnFailure } from '../../own-failure.js';
+import { isOwnFailure } from '../../sockets/own-failure.js';
 import { isIdempotent } from '../../retry.js';
 import { AwaitedHead, buildAnswerHead, buildInterimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
 import { makeAnswerBody, noBody, type WireBody } from './body.js';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection, EngineAnswerCause } from '../../exchange.js';
-import { joinTunnel, type TunnelEnded } from '../../tunnel.js';
+import { joinTunnel, type TunnelEnded } from '../../sockets/tunnel.js';
 import { buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';

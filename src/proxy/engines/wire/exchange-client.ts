@@ -3,7 +3,7 @@ import type { ClientConnection } from '../../exchange.js';
 import { deriveClientAddress } from '../../headers/client-address.js';
 import { appendEntry, buildForwardedElement, isClientSecure } from '../../headers/forwarding.js';
 import { type IsTrusted, trustNone } from '../../headers/trusted-peers.js';
-import type { TunnelEnded } from '../../tunnel.js';
+import type { TunnelEnded } from '../../sockets/tunnel.js';
 import type { Timed } from './deadlines.js';
 import type { RequestHead } from './request-head.js';
 

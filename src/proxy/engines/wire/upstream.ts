@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type BackendTls, buildBackendTlsOptions, hostOf } from '../../backend-tls.js';
+import { type BackendTls, buildBackendTlsOptions, hostOf } from '../../sockets/backend-tls.js';
 import type { Deadlines, Timed } from './deadlines.js';
 import { copyText } from './grammar.js';
 import { firstOf, type Reads, type Received } from './reads.js';

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { TunnelEnded } from '../../../tunnel.js';
+import type { TunnelEnded } from '../../../sockets/tunnel.js';
 import { buildOwnAnswerText } from '../answer-head.js';
 import type { ExchangeClient, ForwardedWay } from '../exchange-client.js';
 import { headEnd } from '../grammar.js';

@@ -1,4 +1,4 @@
-import type { Exchange, HeaderEdits } from './exchange.js';
+import type { Exchange, HeaderEdits } from '../exchange.js';
 import type { OwnAnswer } from './own-answers.js';
 
 /** Larger numbers lose precision; such a field is forwarded unchanged, like a malformed one. */

@@ -1,5 +1,5 @@
-import type { EngineLimits } from './exchange.js';
-import type { ProxyOptions } from './options.js';
+import type { EngineLimits } from '../exchange.js';
+import type { ProxyOptions } from '../options.js';
 
 /** How the text of a flag is read, and its inclusive bounds. A flag without it is read by a function of its own. */
 export type ValueFormat =

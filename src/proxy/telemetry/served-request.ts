@@ -1,6 +1,6 @@
-import type { AttemptFailure, EngineAnswer, Exchange, Outcome } from './exchange.js';
-import type { OwnAnswer } from './own-answers.js';
-import { parseTraceId } from './telemetry/request-id.js';
+import type { AttemptFailure, EngineAnswer, Exchange, Outcome } from '../exchange.js';
+import type { OwnAnswer } from '../dispatch/own-answers.js';
+import { parseTraceId } from './request-id.js';
 
 /** One request from arrival to reply, as the access log gets it. Durations are milliseconds. */
 export interface ServedRequest {

@@ -1,4 +1,4 @@
-import type { AttemptFailure, Outcome } from './exchange.js';
+import type { AttemptFailure, Outcome } from '../exchange.js';
 
 /** The proxy's own answer when no backend answered, or none was asked (200, 405). */
 export interface OwnAnswer {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { expect } from 'chai';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
-import { deadUrl, withTcp, withToys } from './toy-backend.js';
-import { blindHealth, withProxy } from './with-proxy.js';
+import { deadUrl, withTcp, withToys } from '../toy-backend.js';
+import { blindHealth, withProxy } from '../with-proxy.js';
 
 const { limits } = defaultProxyOptions;
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { engines } from '#src/proxy/engines/registry.js';
-import { ask } from './ask.js';
-import { withPool } from './with-proxy.js';
+import { ask } from '../ask.js';
+import { withPool } from '../with-proxy.js';
 
 for (const engine of Object.keys(engines)) {
   describe(`proxy: Max-Forwards, engine ${engine}`, () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { maskPath } from '#src/proxy/served-request.js';
+import { maskPath } from '#src/proxy/telemetry/served-request.js';
 
 describe('the path in the access log', () => {
   for (const [name, target, told] of [
