@@ -151,16 +151,16 @@ describe('import arrows', () => {
   });
 
   for (const [part, files, forbidden] of [
-    ['a policy', /^routing-polic/, /^(affinity|pool|control|engines)\/|^proxy\.ts/],
-    ['affinity', /^affinity\//, /^(pool\/(?!member)|control|engines)|^(routing-polic|retry\.ts|proxy\.ts)/],
+    ['a policy', /^routing-polic/, /^(affinity|pool|control|engines)\/|^(proxy\.ts|dispatch\/)/],
+    ['affinity', /^affinity\//, /^(pool\/(?!member)|control|engines)|^(routing-polic|retry\.ts|proxy\.ts|dispatch\/)/],
     [
       'a health check',
       /^pool\/(health|probe)/,
       /^(affinity|control|engines|pool\/(pool|member))|^(routing-polic|retry)/,
     ],
-    ['the pool', /^pool\/(?!health|probe)/, /^(affinity|control|engines|pool\/(health|probe))|^proxy\.ts/],
-    ['control', /^control\/control\.ts/, /^(affinity|engines|front)\/|^(proxy|serving)\.ts|^routing-polic/],
-    ['an engine', /^engines\//, /^(affinity|pool|control)\/|^routing-polic|^proxy\.ts/],
+    ['the pool', /^pool\/(?!health|probe)/, /^(affinity|control|engines|pool\/(health|probe))|^(proxy\.ts|dispatch\/)/],
+    ['control', /^control\/control\.ts/, /^(affinity|engines|front)\/|^dispatch\/|^(proxy|serving)\.ts|^routing-polic/],
+    ['an engine', /^engines\//, /^(affinity|pool|control)\/|^routing-polic|^(proxy\.ts|dispatch\/)/],
   ] as const) {
     it(`keeps ${part} apart from its neighbours in the proxy`, () => {
       const inProxy = (file: string) => (file.startsWith('src/proxy/') ? file.slice('src/proxy/'.length) : '');

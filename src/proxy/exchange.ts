@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import type { BackendTls } from './sockets/backend-tls.js';
 import type { Backend } from './backends.js';
 import type { IsTrusted } from './headers/trusted-peers.js';
+import type { BackendTls } from './sockets/backend-tls.js';
 
 /**
  * One request as an engine offers it to the dispatcher (`proxy.ts`). It has the head only: bodies stream inside the

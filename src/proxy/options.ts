@@ -1,8 +1,8 @@
 import type { KeyRing } from '../shared/key-ring.js';
-import type { BackendTls } from './sockets/backend-tls.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 import type { TlsPair } from './front/tls-pair.js';
+import type { BackendTls } from './sockets/backend-tls.js';
 import type { RequestIdMode } from './telemetry/request-id.js';
 
 /** All options of `startProxy`. Durations are milliseconds. Defaults: `defaultProxyOptions`. */

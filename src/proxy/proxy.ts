@@ -1,49 +1,12 @@
-import { type Affinity, type Binding, type BrokenReason, recheckBinding, unbound } from './affinity/binding.js';
-import {
-  type AddedHeader,
-  type AnswerHead,
-  type Exchange,
-  type HeaderEdits,
-  nothingAdded,
-  type Outcome,
-} from './exchange.js';
-import { buildLastHopAnswer, countHop } from './dispatch/max-forwards.js';
+import { type Binding, recheckBinding, unbound } from './affinity/binding.js';
+import { AttemptEdits } from './dispatch/attempt-edits.js';
+import { buildLastHopAnswer } from './dispatch/max-forwards.js';
 import { buildOverloaded, buildOwnAnswer, type OwnAnswer } from './dispatch/own-answers.js';
+import type { ProxyParts } from './dispatch/proxy-parts.js';
+import { RequestState } from './dispatch/request-state.js';
+import type { Exchange, Outcome } from './exchange.js';
 import type { Member } from './pool/member.js';
-import type { BackendPool } from './pool/pool.js';
 import { fitsBudget, mayRetry, needsRetryBudget } from './retry.js';
-import type { RoutingPolicy } from './routing-policy.js';
-import { RequestTrace, type ServedRequest } from './telemetry/served-request.js';
-import type { ProxyMetrics } from './telemetry/metrics.js';
-
-export interface ProxyParts {
-  readonly pool: BackendPool;
-  readonly policy: RoutingPolicy;
-  /** Undefined: affinity is off. Any backend serves any browser, and cookies are not read. */
-  readonly affinity: Affinity | undefined;
-  readonly metrics: ProxyMetrics;
-  /** Whether each answer names the backend that gave it. */
-  readonly namesBackends: boolean;
-  readonly now: () => number;
-  /** Returns the answer to a request that exceeds a limit of its client. Absent: there is no limit. */
-  readonly refuseOverLimit?: ((exchange: Exchange) => OwnAnswer | undefined) | undefined;
-  /** Returns the id of a request. Absent: requests have none. */
-  readonly nameRequest?: ((exchange: Exchange) => string) | undefined;
-  /** Called once per request, after its last byte. If it is undefined, nothing is recorded. */
-  readonly onServed?: ((request: ServedRequest) => void) | undefined;
-}
-
-/** The affinity header of an attempt; most attempts have none. Built once, because every request needs it. */
-const noAffinityHeader: HeaderEdits['request'] = { 'holdfast-affinity': undefined };
-const affinityHeaders: Readonly<Record<BrokenReason, HeaderEdits['request']>> = {
-  down: buildAffinityHeader('down'),
-  draining: buildAffinityHeader('draining'),
-  expired: buildAffinityHeader('expired'),
-  reborn: buildAffinityHeader('reborn'),
-  unknown: buildAffinityHeader('unknown'),
-  // A forged cookie counts as no cookie.
-  forged: noAffinityHeader,
-};
 
 /*
  * arrival -> cookie? -> usable? -> that backend  -> full? -> send -> outcome -> retry? -> own answer, if no backend
@@ -87,11 +50,11 @@ export class RequestDispatcher {
     if (state.trace !== undefined) onServed?.(state.trace.toServedRequest(performance.now()));
   }
 
-  #readBinding({ exchange, trace }: RequestState): Binding {
+  #readBinding(state: RequestState): Binding {
     const { affinity, metrics, now } = this.#parts;
     if (affinity === undefined) return unbound;
-    const binding = affinity.readBinding(exchange, now());
-    countAffinity(metrics, trace, binding.broken ?? (binding.owner === undefined ? 'none' : 'bound'));
+    const binding = affinity.readBinding(state.exchange, now());
+    state.countAffinity(metrics, binding.broken ?? (binding.owner === undefined ? 'none' : 'bound'));
     return binding;
   }
 
@@ -138,10 +101,10 @@ export class RequestDispatcher {
   /** Decides again about the binding of a request that has waited. */
   #recheck(state: RequestState): void {
     const { affinity, metrics } = this.#parts;
-    const { binding, trace } = state;
+    const { binding } = state;
     if (affinity === undefined) return;
     state.binding = recheckBinding(binding);
-    if (binding.target !== undefined && state.binding.target === undefined) countAffinity(metrics, trace, 'rebound');
+    if (binding.target !== undefined && state.binding.target === undefined) state.countAffinity(metrics, 'rebound');
   }
 
   /** Returns the browser's own backend if it has one. Otherwise the policy chooses. */
@@ -173,9 +136,10 @@ export class RequestDispatcher {
   }
 
   /** Marks the binding as broken when the browser's own backend has just failed. */
-  #markLost({ binding, trace }: RequestState, member: Member): Binding {
+  #markLost(state: RequestState, member: Member): Binding {
+    const { binding } = state;
     if (binding.target !== member) return binding;
-    countAffinity(this.#parts.metrics, trace, 'rebound');
+    state.countAffinity(this.#parts.metrics, 'rebound');
     return { ...binding, target: undefined, broken: binding.broken ?? 'down' };
   }
 
@@ -207,102 +171,4 @@ export class RequestDispatcher {
     const headers = requestId === undefined ? answer.headers : { ...answer.headers, 'x-request-id': requestId };
     exchange.refuse(answer.status, answer.reason, headers);
   }
-}
-
-/** The progress of one exchange. */
-class RequestState {
-  readonly exchange: Exchange;
-  readonly arrivedMs = performance.now();
-  readonly tried: Member[] = [];
-  readonly trace: RequestTrace | undefined;
-  readonly requestId: string | undefined;
-  binding = unbound;
-  last: Outcome | undefined = undefined;
-  /** Its slot at the present backend. */
-  slot = -1;
-  /** Why it waits no longer for a full backend; undefined: it did not wait, or got a slot. */
-  queueEnd: 'full' | 'timeout' | 'abandoned' | undefined = undefined;
-  /** A backend may have carried out the request. */
-  sent = false;
-  /** One retry of this exchange counts against the retry budget. */
-  usesBudget = false;
-
-  constructor(exchange: Exchange, traced: boolean, requestId: string | undefined) {
-    this.exchange = exchange;
-    this.requestId = requestId;
-    this.trace = traced ? new RequestTrace(exchange, this.arrivedMs, requestId) : undefined;
-  }
-
-  recordAttempt(member: Member, outcome: Outcome): void {
-    this.last = outcome;
-    this.sent ||= outcome.kind === 'broken-off';
-    this.tried.push(member);
-    this.trace?.recordTry(member.name, outcome);
-  }
-}
-
-/** The changes that one attempt makes to the request head and the answer head. */
-class AttemptEdits implements HeaderEdits {
-  readonly request: HeaderEdits['request'];
-  readonly ownCookie: string;
-  readonly #parts: ProxyParts;
-  readonly #state: RequestState;
-  readonly #member: Member;
-  readonly #binding: Binding;
-  /** The boot that was known when the request was sent. */
-  readonly #boot: number;
-
-  constructor(parts: ProxyParts, state: RequestState, member: Member) {
-    const { exchange, binding } = state;
-    const reason = binding.broken ?? (binding.mustNotify ? 'reborn' : undefined);
-    const request = countHop(exchange, reason === undefined ? noAffinityHeader : affinityHeaders[reason]);
-    this.request = state.requestId === undefined ? request : { ...request, 'x-request-id': state.requestId };
-    this.ownCookie = parts.affinity?.cookieName(exchange) ?? '';
-    this.#parts = parts;
-    this.#state = state;
-    this.#member = member;
-    this.#binding = binding;
-    this.#boot = member.boot;
-  }
-
-  /** Reads the incarnation first: this answer may be the first sign of a new boot. */
-  onAnswer(head: AnswerHead): readonly AddedHeader[] {
-    const member = this.#member;
-    member.learn(head.header('holdfast-incarnation'), this.#boot);
-    this.#state.trace?.recordHead(head.status, performance.now());
-    const { requestId } = this.#state;
-    let added = this.#renew(head);
-    if (requestId !== undefined) added = [...added, ['x-request-id', requestId]];
-    return this.#parts.namesBackends ? [...added, ...buildBackendHeaders(member)] : added;
-  }
-
-  #renew(head: AnswerHead): readonly AddedHeader[] {
-    const { affinity, metrics, now } = this.#parts;
-    if (affinity === undefined) return nothingAdded;
-    const { owner, broken, claims } = this.#binding;
-    const bound = claims !== undefined && owner === this.#member && broken === undefined;
-    const { exchange, trace } = this.#state;
-    if (bound && !owner.isBoot(claims.incarnation, claims.issuedMs)) countAffinity(metrics, trace, 'reborn');
-    return affinity.renew(this.#binding, this.#member, exchange, head, now());
-  }
-}
-
-function buildBackendHeaders({ name, incarnation }: Member): readonly AddedHeader[] {
-  return [
-    ['holdfast-backend', name],
-    ['holdfast-incarnation', incarnation],
-  ];
-}
-
-function countAffinity(
-  metrics: ProxyMetrics,
-  trace: RequestTrace | undefined,
-  outcome: Parameters<ProxyMetrics['affinity']>[0],
-): void {
-  metrics.affinity(outcome);
-  if (trace !== undefined) trace.affinity = outcome;
-}
-
-function buildAffinityHeader(reason: BrokenReason): HeaderEdits['request'] {
-  return { 'holdfast-affinity': `broken; reason=${reason}` };
 }

@@ -9,6 +9,9 @@ import {
   LearnedAffinity,
   type LearnedBindings,
 } from './affinity/learned-affinity.js';
+import { buildTooMany, type OwnAnswer } from './dispatch/own-answers.js';
+import type { ProxyParts } from './dispatch/proxy-parts.js';
+import { RequestRefuser } from './dispatch/request-refuser.js';
 import { engines } from './engines/registry.js';
 import type { Engine, EngineAnswer, Exchange, Http2Refusal } from './exchange.js';
 import { Frontend } from './front/frontend.js';
@@ -17,20 +20,18 @@ import { buildTrustList, type IsTrusted } from './headers/trusted-peers.js';
 import { defaultHost, HostMap, poolsToServe } from './hosts.js';
 import { RequestRates } from './limits/address-limits.js';
 import type { PoolServingOptions, ServingOptions } from './options.js';
-import { buildTooMany, type OwnAnswer } from './dispatch/own-answers.js';
 import { endAllTunnels } from './pool/drains.js';
 import type { Member } from './pool/member.js';
 import type { Pools } from './pool/pools.js';
-import { type ProxyParts, RequestDispatcher } from './proxy.js';
-import { RequestRefuser } from './dispatch/request-refuser.js';
-import type { BoundAddress, OpenSocket } from './sockets/listen.js';
+import { RequestDispatcher } from './proxy.js';
 import { routingPolicies } from './routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey, type RoutingPolicy } from './routing-policy.js';
-import { describeEngineAnswer } from './telemetry/served-request.js';
+import type { BoundAddress, OpenSocket } from './sockets/listen.js';
 import type { AccessLog } from './telemetry/access-log.js';
 import { ProxyMetrics } from './telemetry/metrics.js';
 import { type ProxyCounts, readVitals } from './telemetry/proxy-counts.js';
 import { buildRequestNamer } from './telemetry/request-id.js';
+import { describeEngineAnswer } from './telemetry/served-request.js';
 import type { TrafficServer } from './traffic-server.js';
 
 /** Everything that decides about a request. A reload replaces it as a whole. */

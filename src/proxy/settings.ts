@@ -1,6 +1,5 @@
 import { engines } from './engines/registry.js';
 import { routingPolicies } from './routing-policies/registry.js';
-import { hourMs, type Setting, time, type ValueFormat } from './settings/setting.js';
 import { affinitySettings } from './settings/affinity.js';
 import { bodySettings } from './settings/bodies.js';
 import { addressSettings, requestSettings } from './settings/client.js';
@@ -8,6 +7,7 @@ import { healthSettings } from './settings/health.js';
 import { listenerSettings } from './settings/listeners.js';
 import { adminSettings, discoverySettings, operationSettings } from './settings/operation.js';
 import { queueSettings } from './settings/queue.js';
+import { hourMs, type Setting, time, type ValueFormat } from './settings/setting.js';
 
 /** The fields that all limits share. */
 const limit = {

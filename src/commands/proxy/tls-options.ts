@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import type { BackendTls } from '../../proxy/sockets/backend-tls.js';
 import { engines } from '../../proxy/engines/registry.js';
 import { makeDevCertificate } from '../../proxy/front/dev-certificate.js';
 import { readTlsPair, type TlsFiles, TlsPairError } from '../../proxy/front/tls-pair.js';
 import { buildTrustList } from '../../proxy/headers/trusted-peers.js';
 import type { ProxyOptions } from '../../proxy/options.js';
 import type { SettingValues } from '../../proxy/settings.js';
+import type { BackendTls } from '../../proxy/sockets/backend-tls.js';
 import { UsageError } from '../lib/errors.js';
 
 export type CertificateArgs = Pick<SettingValues, 'tls' | 'tls-cert' | 'tls-key'>;

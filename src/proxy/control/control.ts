@@ -13,7 +13,6 @@ import {
 import { HealthWatch, type OnProbe } from '../pool/health.js';
 import type { Member, MemberSnapshot } from '../pool/member.js';
 import { Pools } from '../pool/pools.js';
-import { formatOrigin } from '../sockets/listen.js';
 import { type BackendAtStart, keepTickets, listLeft, type ProxySnapshot, planBackends } from '../restart/snapshot.js';
 import {
   type ListeningSocket,
@@ -22,6 +21,7 @@ import {
   type SocketName,
   type Takeover,
 } from '../restart/takeover.js';
+import { formatOrigin } from '../sockets/listen.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
 import type { AdminControl } from './admin.js';

@@ -1,7 +1,7 @@
 import { type HostMap, mapServedHosts } from '../hosts.js';
 import type { ProxyOptions } from '../options.js';
-import { formatOrigin } from '../sockets/listen.js';
 import type { ListeningSocket, OpenSockets, SocketName } from '../restart/takeover.js';
+import { formatOrigin } from '../sockets/listen.js';
 import { type AdminControl, startAdmin } from './admin.js';
 import { startHealthListener } from './health-listener.js';
 import { type RunningRedirect, startRedirect } from './redirect.js';

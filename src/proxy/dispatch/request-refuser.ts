@@ -1,7 +1,7 @@
 import type { Exchange } from '../exchange.js';
-import { misdirected } from './own-answers.js';
-import type { ProxyParts } from '../proxy.js';
 import { RequestTrace } from '../telemetry/served-request.js';
+import { misdirected } from './own-answers.js';
+import type { ProxyParts } from './proxy-parts.js';
 
 type RefuserParts = Pick<ProxyParts, 'metrics' | 'refuseOverLimit' | 'nameRequest' | 'onServed'>;
 

@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
-import { hostOf } from '../sockets/backend-tls.js';
 import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
 import type { IsTrusted } from '../headers/trusted-peers.js';
+import { hostOf } from '../sockets/backend-tls.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { ClientSocket } from './http-proxy/client-socket.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';

@@ -1,5 +1,5 @@
-import type { BackendTls } from '../sockets/backend-tls.js';
 import type { HealthOptions } from '../options.js';
+import type { BackendTls } from '../sockets/backend-tls.js';
 import { type ProbeResult, probe } from './probe.js';
 
 /** The result of the probes so far: up or down, and how many in a row contradicted that. */

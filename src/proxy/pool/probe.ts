@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type BackendTls, buildBackendTlsOptions, classifyTlsFailure, hostOf } from '../sockets/backend-tls.js';
 import type { HealthOptions } from '../options.js';
+import { type BackendTls, buildBackendTlsOptions, classifyTlsFailure, hostOf } from '../sockets/backend-tls.js';
 import { isShortage } from '../sockets/own-failure.js';
 
 export interface ProbeResult {

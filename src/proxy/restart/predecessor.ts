@@ -1,5 +1,6 @@
 import { Server } from 'node:net';
 import type { HandedBinding } from '../affinity/learned-affinity.js';
+import type { BoundAddress, OpenSocket } from '../sockets/listen.js';
 import {
   type ProcessSnapshot,
   protocolVersion,
@@ -7,7 +8,6 @@ import {
   type ToPredecessor,
   type ToSuccessor,
 } from './messages.js';
-import type { BoundAddress, OpenSocket } from '../sockets/listen.js';
 import type { OpenSockets, SocketName } from './takeover.js';
 
 /** A predecessor that does not answer in this time is not waited for. */

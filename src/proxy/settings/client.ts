@@ -1,5 +1,5 @@
-import type { Setting } from './setting.js';
 import { requestIdModes } from '../telemetry/request-id.js';
+import type { Setting } from './setting.js';
 
 /** The limits of each client address. A part of `settings.ts`. */
 export const addressSettings = {

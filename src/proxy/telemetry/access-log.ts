@@ -1,8 +1,8 @@
 import { constants, fstatSync, open, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
-import type { ServedRequest } from './served-request.js';
 import { LineWriter } from './line-writer.js';
+import type { ServedRequest } from './served-request.js';
 
 const openFile = promisify(open);
 

@@ -1,5 +1,5 @@
-import type { AttemptFailure, EngineAnswer, Exchange, Outcome } from '../exchange.js';
 import type { OwnAnswer } from '../dispatch/own-answers.js';
+import type { AttemptFailure, EngineAnswer, Exchange, Outcome } from '../exchange.js';
 import { parseTraceId } from './request-id.js';
 
 /** One request from arrival to reply, as the access log gets it. Durations are milliseconds. */

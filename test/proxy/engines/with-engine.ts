@@ -1,5 +1,4 @@
 import type { RequestListener } from 'node:http';
-import type { BackendTls } from '#src/proxy/sockets/backend-tls.js';
 import type { Backend } from '#src/proxy/backends.js';
 import type {
   EngineAnswer,
@@ -13,6 +12,7 @@ import type {
 import { Frontend, type FrontSettings } from '#src/proxy/front/frontend.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 import { buildTrustList } from '#src/proxy/headers/trusted-peers.js';
+import type { BackendTls } from '#src/proxy/sockets/backend-tls.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { withToys } from '../toy-backend.js';
 

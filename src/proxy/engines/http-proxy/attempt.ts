@@ -1,9 +1,9 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { classifyTlsFailure } from '../../sockets/backend-tls.js';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
-import { isOwnFailure } from '../../sockets/own-failure.js';
 import { isIdempotent } from '../../retry.js';
+import { classifyTlsFailure } from '../../sockets/backend-tls.js';
+import { isOwnFailure } from '../../sockets/own-failure.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import { watchFraming } from './framing-guard.js';

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { classifyTlsFailure } from '../../sockets/backend-tls.js';
 import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
-import { isOwnFailure } from '../../sockets/own-failure.js';
 import { isIdempotent } from '../../retry.js';
+import { classifyTlsFailure } from '../../sockets/backend-tls.js';
+import { isOwnFailure } from '../../sockets/own-failure.js';
 import { AwaitedHead, buildAnswerHead, buildInterimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
 import { makeAnswerBody, noBody, type WireBody } from './body.js';
 import type { ExchangeClient } from './exchange-client.js';
