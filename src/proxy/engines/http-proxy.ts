@@ -4,30 +4,29 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
 import type { IsTrusted } from '../headers/trusted-peers.js';
+import {
+  badExpectation,
+  badTarget,
+  bodyOnUpgrade,
+  buildFlaw,
+  lateHead,
+  longHead,
+  longTarget,
+  malformed,
+  type RequestFlaw,
+  tooManyEmptyLines,
+  unknownMethod,
+} from '../request-flaws.js';
 import { hostOf } from '../sockets/backend-tls.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
 import { ClientSocket } from './http-proxy/client-socket.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
-import { findFlaw, hasBody, parseDestination, type RequestFlaw } from './http-proxy/request-head.js';
+import { findFlaw, hasBody, parseDestination } from './http-proxy/request-head.js';
 import { Tunnel } from './http-proxy/tunnel.js';
 
 const nowhere = { target: '/', host: undefined };
-const badTarget: RequestFlaw = { status: 400, cause: 'target', reason: 'This request target is not served here.' };
-/** Node reads no body after an upgrade, so bytes after the head would be neither body nor tunnel. */
-const bodyOnUpgrade: RequestFlaw = {
-  status: 400,
-  cause: 'framing',
-  reason: 'A request for an upgrade has no body here.',
-};
 /** Stands for a closed connection. */
 const closedConnection = { clientAddress: '', secure: false, trusted: false };
-const noTunnels: RequestFlaw = { status: 501, cause: 'method', reason: 'This method is not known here.' };
-/** RFC 9110 §10.1.1 */
-const badExpectation: RequestFlaw = {
-  status: 417,
-  cause: 'expectation',
-  reason: 'The only expectation that is understood is 100-continue.',
-};
 const badRequest = { connection: 'close', 'proxy-status': 'holdfast; error=http_request_error; outcome=not-sent' };
 
 export const httpProxyEngine: EngineFactory = parts => new HttpProxyEngine(parts);
@@ -79,7 +78,7 @@ class HttpProxyEngine implements Engine, Wiring {
     this.#server.on('request', (request, response) => this.#take(request, response, findFlaw(request, limits)));
     this.#server.on('upgrade', (request, socket, head) => this.#takeUpgrade(request, socket, head));
     // CONNECT is refused with 501: a gateway tunnels to no other host. Node by itself would close without an answer.
-    this.#server.on('connect', (request, socket, head) => this.#takeUpgrade(request, socket, head, noTunnels));
+    this.#server.on('connect', (request, socket, head) => this.#takeUpgrade(request, socket, head, unknownMethod));
     this.#server.on('checkContinue', (request, response) => {
       const flaw = findFlaw(request, limits);
       if (flaw === undefined) response.writeContinue();
@@ -169,7 +168,7 @@ class HttpProxyEngine implements Engine, Wiring {
   }
 
   report(flaw: RequestFlaw, request: Pick<IncomingMessage, 'method' | 'url' | 'socket'>, inExchange: boolean): void {
-    const { status, cause = 'malformed', reason: text } = flaw;
+    const { status, cause, reason: text } = flaw;
     const { clientAddress, secure } = this.of(request.socket);
     const { method, url: path } = request;
     this.#onEngineAnswer?.({ status, cause, text, clientAddress, secure, method, path, inExchange });
@@ -222,17 +221,11 @@ function targetOf(url: URL): { protocol: string; host: string; port: number } {
   return target;
 }
 
-const malformed: RequestFlaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
-const tooManyEmptyLines: RequestFlaw = { status: 400, reason: 'Too many empty lines before a request.' };
-const malformedBody: RequestFlaw = { ...malformed, cause: 'body-malformed' };
-const targetTooLong: RequestFlaw = { status: 414, cause: 'target-bytes', reason: 'The request target is too long.' };
-const answers: Record<string, RequestFlaw> = {
-  HPE_HEADER_OVERFLOW: { status: 431, cause: 'header-bytes', reason: 'The request head is too long.' },
-  ERR_HTTP_REQUEST_TIMEOUT: {
-    status: 408,
-    cause: 'header-timeout',
-    reason: 'The request head did not arrive in time.',
-  },
+const malformedBody = buildFlaw('body-malformed', malformed.reason);
+/** By the codes of Node's errors. */
+const flawsByCode: Readonly<Record<string, RequestFlaw>> = {
+  HPE_HEADER_OVERFLOW: longHead,
+  ERR_HTTP_REQUEST_TIMEOUT: lateHead,
 };
 
 /**
@@ -249,7 +242,7 @@ function answerBadHead(error: Error, socket: Duplex): RequestFlaw | undefined {
   else if (before?.headersSent) socket.destroy();
   // The body is malformed, and the request may have been forwarded in part.
   else if (before !== undefined) return refuse(socket, malformedBody, 'unknown');
-  else return refuse(socket, isInTarget(code, error) ? targetTooLong : (answers[code] ?? malformed), 'not-sent');
+  else return refuse(socket, isInTarget(code, error) ? longTarget : (flawsByCode[code] ?? malformed), 'not-sent');
   return undefined;
 }
 

@@ -2,6 +2,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import type { BackendState, BackendView } from '../backends.js';
 import type { EngineAnswer, EngineAnswerCause, Http2Refusal, Outcome } from '../exchange.js';
 import type { TurnedAway } from '../front/frontend.js';
+import { flawStatuses } from '../request-flaws.js';
 import {
   addCounts,
   answersOf,
@@ -9,7 +10,6 @@ import {
   count,
   createCounts,
   DurationHistogram,
-  engineAnswerStatuses,
   type ProxyCounts,
   sum,
 } from './proxy-counts.js';
@@ -283,7 +283,10 @@ function listEngineAnswers({ engineAnswers }: ProxyCounts): Sample[] {
   const samples: Sample[] = [];
   let cause: EngineAnswerCause;
   for (cause in engineAnswers)
-    samples.push([{ status: engineAnswerStatuses[cause], reason: cause }, engineAnswers[cause]]);
+    samples.push([
+      { status: cause === 'client-closed' ? 'none' : flawStatuses[cause], reason: cause },
+      engineAnswers[cause],
+    ]);
   return samples;
 }
 

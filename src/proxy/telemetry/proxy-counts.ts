@@ -1,5 +1,6 @@
 import type { EngineAnswerCause, Http2Refusal, Outcome } from '../exchange.js';
 import type { TurnedAway } from '../front/frontend.js';
+import { flawStatuses } from '../request-flaws.js';
 
 /** Statuses are three digits (RFC 9110 §15); anything else is counted as 0. */
 const statusEnd = 1000;
@@ -55,23 +56,7 @@ const http2RefusedZero: Record<Http2Refusal, number> = {
   'protocol-error': 0,
 };
 
-/** Each cause has one status; `none`: the connection is closed without an answer. */
-export const engineAnswerStatuses: Readonly<Record<EngineAnswerCause, string>> = {
-  malformed: '400',
-  host: '400',
-  target: '400',
-  framing: '400',
-  'body-malformed': '400',
-  'header-timeout': '408',
-  'body-timeout': '408',
-  'body-bytes': '413',
-  'target-bytes': '414',
-  expectation: '417',
-  'header-bytes': '431',
-  'header-fields': '431',
-  method: '501',
-  'client-closed': 'none',
-};
+const engineAnswerZero: Record<EngineAnswerCause, number> = { ...setToZero(flawStatuses), 'client-closed': 0 };
 
 /** All counts, as plain data that can be sent to another process. */
 export interface ProxyCounts {
@@ -106,7 +91,7 @@ export function createCounts(durations: DurationCounts): ProxyCounts {
     turnedAway: { ...turnedAwayZero },
     http2Refused: { ...http2RefusedZero },
     overLimit: { ...overLimitZero },
-    engineAnswers: setToZero(engineAnswerStatuses),
+    engineAnswers: { ...engineAnswerZero },
     answered: new Float64Array(statusEnd),
     own: { 'not-sent': new Float64Array(statusEnd), unknown: new Float64Array(statusEnd) },
     durations,

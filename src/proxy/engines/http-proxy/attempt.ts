@@ -1,13 +1,13 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
+import { lateBody, longBody, type RequestFlaw } from '../../request-flaws.js';
 import { isIdempotent } from '../../retry.js';
 import { classifyTlsFailure } from '../../sockets/backend-tls.js';
 import { isOwnFailure } from '../../sockets/own-failure.js';
 import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
 import { wasEstablished } from './backend-agent.js';
 import { watchFraming } from './framing-guard.js';
-import { lateBody, longBody, type RequestFlaw } from './request-head.js';
 import type { Tunnel } from './tunnel.js';
 import type { HttpUpload, UploadListener } from './upload.js';
 

@@ -5,12 +5,12 @@ import type { ClientConnection, EngineLimits, Exchange, HeaderEdits, Outcome } f
 import { deriveClientAddress } from '../../headers/client-address.js';
 import { isClientSecure, readCookieValue } from '../../headers/forwarding.js';
 import { type IsTrusted, trustNone } from '../../headers/trusted-peers.js';
+import type { RequestFlaw } from '../../request-flaws.js';
 import { type AttemptClient, HttpAttempt } from './attempt.js';
 import {
   buildForwardedHeaders,
   type Forwarding,
   hasBody,
-  type RequestFlaw,
   readForwardedProto,
   readReportedHops,
 } from './request-head.js';

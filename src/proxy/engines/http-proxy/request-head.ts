@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { EngineAnswerCause, EngineLimits, HeaderEdits } from '../../exchange.js';
+import type { EngineLimits, HeaderEdits } from '../../exchange.js';
 import type { ReportedHops } from '../../headers/client-address.js';
 import {
   appendEntry,
@@ -9,6 +9,7 @@ import {
   removeCookie,
 } from '../../headers/forwarding.js';
 import { listConnectionFields } from '../../headers/hop-by-hop.js';
+import { badCoding, buildFlaw, buildTooManyFields, longBody, type RequestFlaw } from '../../request-flaws.js';
 
 /** The parts of a backend's request head, apart from the dispatcher's edits. */
 export interface Forwarding {
@@ -102,20 +103,6 @@ function joinLines(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-export interface RequestFlaw {
-  readonly status: 400 | 408 | 413 | 414 | 417 | 431 | 501;
-  readonly reason: string;
-  /** Undefined: `malformed`. */
-  readonly cause?: EngineAnswerCause;
-}
-
-export const longBody: RequestFlaw = { status: 413, cause: 'body-bytes', reason: 'The request body is too long.' };
-export const lateBody: RequestFlaw = {
-  status: 408,
-  cause: 'body-timeout',
-  reason: 'The request body did not arrive in time.',
-};
-
 /** RFC 9112 §6.3: a request has a body only if its head frames one. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers['content-length'];
@@ -130,6 +117,11 @@ const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 /** The number of digits that a length may have: longer numbers lose precision, and Node's parser accepts them. */
 export const lengthDigitsMax = 15;
 
+const badVersion = buildFlaw('malformed', 'Only HTTP/1.0 and HTTP/1.1 are spoken here.');
+const twoHosts = buildFlaw('host', 'More than one Host field.');
+const badHost = buildFlaw('host', 'The Host field names no host.');
+const longLength = buildFlaw('framing', 'The Content-Length is too large.');
+
 /** Finds what Node's parser accepts and a proxy must not. Undefined: the head is valid. */
 export function findFlaw(
   request: IncomingMessage,
@@ -137,22 +129,15 @@ export function findFlaw(
 ): RequestFlaw | undefined {
   const { rawHeaders, headers } = request;
   // Node would silently drop fields above its own limit, so that limit is off and this one applies.
-  if (rawHeaders.length > 2 * fieldsMax)
-    return { status: 431, cause: 'header-fields', reason: `More than ${fieldsMax} header fields.` };
-  if (!versions.has(request.httpVersion)) return { status: 400, reason: 'Only HTTP/1.0 and HTTP/1.1 are spoken here.' };
-  if (countHosts(rawHeaders) > 1) return { status: 400, cause: 'host', reason: 'More than one Host field.' };
-  if (headers.host !== undefined && !hostShape.test(headers.host)) {
-    return { status: 400, cause: 'host', reason: 'The Host field names no host.' };
-  }
-  if ((headers['content-length']?.length ?? 0) > lengthDigitsMax) {
-    return { status: 400, cause: 'framing', reason: 'The Content-Length is too large.' };
-  }
+  if (rawHeaders.length > 2 * fieldsMax) return buildTooManyFields(fieldsMax);
+  if (!versions.has(request.httpVersion)) return badVersion;
+  if (countHosts(rawHeaders) > 1) return twoHosts;
+  if (headers.host !== undefined && !hostShape.test(headers.host)) return badHost;
+  if ((headers['content-length']?.length ?? 0) > lengthDigitsMax) return longLength;
   if (bodyBytesMax > 0 && Number(headers['content-length']) > bodyBytesMax) return longBody;
   const coding = headers['transfer-encoding'];
   // RFC 9112 §6.1: HTTP/1.0 has no chunks, so a proxy in front may have read the body differently.
-  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || request.httpVersion === '1.0')) {
-    return { status: 400, cause: 'framing', reason: 'The only transfer coding that is understood is chunked.' };
-  }
+  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || request.httpVersion === '1.0')) return badCoding;
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
 import type { HeaderEdits, Outcome } from '../../exchange.js';
+import { lateBody } from '../../request-flaws.js';
 import { isIdempotent } from '../../retry.js';
 import { classifyTlsFailure } from '../../sockets/backend-tls.js';
 import { isOwnFailure } from '../../sockets/own-failure.js';
@@ -9,7 +10,7 @@ import { makeAnswerBody, noBody, type WireBody } from './body.js';
 import type { ExchangeClient } from './exchange-client.js';
 import { headEnd, toShortText } from './grammar.js';
 import { firstOf, quickBytesMax } from './reads.js';
-import { lateBody, type RequestHead } from './request-head.js';
+import type { RequestHead } from './request-head.js';
 import type { WireUpload } from './upload.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 import type { Wire } from './wire.js';

@@ -1,21 +1,13 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection, EngineAnswerCause } from '../../exchange.js';
+import { buildFlaw, lateBody, lateHead, longBody, type RequestFlaw } from '../../request-flaws.js';
 import { joinTunnel, type TunnelEnded } from '../../sockets/tunnel.js';
 import { buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
 import { firstOf, moveToBuffer, quickBytesMax } from './reads.js';
-import {
-  cutBody,
-  type HeadFlaw,
-  lateBody,
-  lateHead,
-  longBody,
-  malformedBody,
-  RequestHead,
-  readRequestLine,
-} from './request-head.js';
+import { RequestHead, readRequestLine } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
@@ -23,6 +15,8 @@ import { WireExchange } from './wire-exchange.js';
 const lingerMs = 2_000;
 /** Limit for bytes that a client sends ahead while it waits for an answer. */
 const aheadBytesMax = 64 * 1024;
+const malformedBody = buildFlaw('body-malformed', 'The request body is not well-formed.');
+const cutBody = buildFlaw('body-malformed', 'The request body is not complete.');
 const badRequest = (outcome: 'not-sent' | 'unknown') => ({
   'proxy-status': `holdfast; error=http_request_error; outcome=${outcome}`,
 });
@@ -223,7 +217,7 @@ export class Client implements ExchangeClient {
     return this.#exchange === undefined && this.#incoming.length === 0 && !this.#dropping && !this.#leaving;
   }
 
-  #begin(head: RequestHead | HeadFlaw): boolean {
+  #begin(head: RequestHead | RequestFlaw): boolean {
     if (head instanceof RequestHead) this.#serve(head);
     else this.#reject(head, 'not-sent');
     return true;
@@ -282,7 +276,7 @@ export class Client implements ExchangeClient {
   }
 
   /** Ends the exchange because of its body. */
-  #refuseBody(flaw: HeadFlaw): void {
+  #refuseBody(flaw: RequestFlaw): void {
     const attempt = this.#exchange?.attempt;
     const begun = attempt?.begun ?? false;
     attempt?.clientGone(begun ? undefined : { status: flaw.status, text: flaw.reason });
@@ -324,7 +318,7 @@ export class Client implements ExchangeClient {
   }
 
   /** Answers a malformed head or body and closes: the next request's beginning is unknown. */
-  #reject({ status, reason, cause = 'malformed' }: HeadFlaw, outcome: 'not-sent' | 'unknown'): void {
+  #reject({ status, reason, cause }: RequestFlaw, outcome: 'not-sent' | 'unknown'): void {
     this.#report(status, cause, reason);
     this.#exchange = undefined;
     this.write(

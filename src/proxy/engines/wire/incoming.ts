@@ -1,19 +1,12 @@
 import type { EngineLimits } from '../../exchange.js';
+import { longBody, longHead, longTarget, malformed, type RequestFlaw, tooManyEmptyLines } from '../../request-flaws.js';
 import { headEnd, invalidHeadStart } from './grammar.js';
-import { type HeadFlaw, longBody, malformed, parseRequestHead, RequestHead } from './request-head.js';
+import { parseRequestHead, RequestHead } from './request-head.js';
 
 /** Over the limit a head gets 414 instead of 431 if its first line alone is longer than this. */
 export const targetBytesMax = 8 * 1024;
-export const headTooLong: HeadFlaw = { status: 431, cause: 'header-bytes', reason: 'The request head is too long.' };
-export const targetTooLong: HeadFlaw = {
-  status: 414,
-  cause: 'target-bytes',
-  reason: 'The request target is too long.',
-};
-
 /** Four empty lines before a request are ignored; more are malformed. */
 const emptyBytesMax = 4 * 2;
-const tooManyEmptyLines: HeadFlaw = { status: 400, reason: 'Too many empty lines before a request.' };
 /** Enough for the log. */
 const beginningBytes = 2048;
 
@@ -66,14 +59,14 @@ export class Incoming {
    * Fast path for the usual case: nothing is kept, and `text` is exactly one whole head. Undefined: it is not, and
    * nothing has changed.
    */
-  headIn(text: string): RequestHead | HeadFlaw | undefined {
+  headIn(text: string): RequestHead | RequestFlaw | undefined {
     const end = text.length - headEnd.length;
     if (end < 0 || end > this.#limits.headerBytesMax || this.#emptyBytes > 0) return undefined;
     if (text.indexOf(headEnd) !== end || text.charCodeAt(0) === cr) return undefined;
     return this.#parse(text.slice(0, end + 2));
   }
 
-  #parse(text: string): RequestHead | HeadFlaw {
+  #parse(text: string): RequestHead | RequestFlaw {
     const head = parseRequestHead(text, this.#limits.headerFieldsMax);
     if (head instanceof RequestHead && !this.#isTooLong(head)) return head;
     this.#flawed = text;
@@ -91,7 +84,7 @@ export class Incoming {
   }
 
   /** Returns the next head; undefined if it is incomplete. After a flaw nothing more can be read. */
-  nextHead(): RequestHead | HeadFlaw | undefined {
+  nextHead(): RequestHead | RequestFlaw | undefined {
     const bytes = this.#rest;
     if (bytes === undefined) return undefined;
     // RFC 9112 §2.2: empty lines before a request are ignored; some clients send one after a body.
@@ -110,7 +103,7 @@ export class Incoming {
     return this.#parse(bytes.toString('latin1', start, end + 2));
   }
 
-  #waitOn(bytes: Buffer, start: number): HeadFlaw | undefined {
+  #waitOn(bytes: Buffer, start: number): RequestFlaw | undefined {
     if (start === bytes.length) {
       this.clear();
       this.#emptyBytes += start;
@@ -119,7 +112,7 @@ export class Incoming {
   }
 }
 
-function tooLong(bytes: Buffer, start: number): HeadFlaw {
+function tooLong(bytes: Buffer, start: number): RequestFlaw {
   const line = bytes.indexOf('\r\n', start);
-  return line === -1 || line - start > targetBytesMax ? targetTooLong : headTooLong;
+  return line === -1 || line - start > targetBytesMax ? longTarget : longHead;
 }

@@ -1,16 +1,19 @@
 import { METHODS } from 'node:http';
-import type { EngineAnswerCause } from '../../exchange.js';
 import { lookalikePattern, proxyOnlyFields } from '../../headers/forwarding.js';
 import { listConnectionFields } from '../../headers/hop-by-hop.js';
+import {
+  badCoding,
+  badExpectation,
+  badTarget,
+  bodyOnUpgrade,
+  buildFlaw,
+  buildTooManyFields,
+  malformed,
+  type RequestFlaw,
+  unknownMethod,
+} from '../../request-flaws.js';
 import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeFields } from './fields.js';
 import { chunkedShape, isPersistent, lowerCase, requestShape, trimBlankEnd } from './grammar.js';
-
-export interface HeadFlaw {
-  readonly status: 400 | 408 | 413 | 414 | 417 | 431 | 501;
-  readonly reason: string;
-  /** Undefined: `malformed`. */
-  readonly cause?: EngineAnswerCause;
-}
 
 /**
  * The request fields that a proxy must read. All are removed from the forwarded lines. Some are written anew; the
@@ -44,59 +47,9 @@ const plainConnections: ReadonlySet<string> = new Set(['keep-alive', 'close', 'u
 /** The shortest field line. A shorter head cannot have too many fields. */
 const fieldBytesMin = 4;
 
-export const malformed: HeadFlaw = { status: 400, reason: 'This is not well-formed HTTP/1.1.' };
-export const unknownMethod: HeadFlaw = { status: 501, cause: 'method', reason: 'This method is not known here.' };
-const badTarget: HeadFlaw = { status: 400, cause: 'target', reason: 'This request target is not served here.' };
-const badHost: HeadFlaw = {
-  status: 400,
-  cause: 'host',
-  reason: 'Exactly one Host field with the name of a host is expected.',
-};
-const badLength: HeadFlaw = {
-  status: 400,
-  cause: 'framing',
-  reason: 'One Content-Length, of digits alone, is expected.',
-};
-const badCoding: HeadFlaw = {
-  status: 400,
-  cause: 'framing',
-  reason: 'The only transfer coding that is understood is chunked.',
-};
-const bothFramings: HeadFlaw = {
-  status: 400,
-  cause: 'framing',
-  reason: 'Content-Length and Transfer-Encoding exclude each other.',
-};
-const badExpectation: HeadFlaw = {
-  status: 417,
-  cause: 'expectation',
-  reason: 'The only expectation that is understood is 100-continue.',
-};
-/** Bytes after the head would be neither body nor tunnel. */
-const bodyOnUpgrade: HeadFlaw = { status: 400, cause: 'framing', reason: 'A request for an upgrade has no body here.' };
-
-export const lateHead: HeadFlaw = {
-  status: 408,
-  cause: 'header-timeout',
-  reason: 'The request head did not arrive in time.',
-};
-export const lateBody: HeadFlaw = {
-  status: 408,
-  cause: 'body-timeout',
-  reason: 'The request body did not arrive in time.',
-};
-export const malformedBody: HeadFlaw = {
-  status: 400,
-  cause: 'body-malformed',
-  reason: 'The request body is not well-formed.',
-};
-
-export const longBody: HeadFlaw = { status: 413, cause: 'body-bytes', reason: 'The request body is too long.' };
-export const cutBody: HeadFlaw = {
-  status: 400,
-  cause: 'body-malformed',
-  reason: 'The request body is not complete.',
-};
+const badHost = buildFlaw('host', 'Exactly one Host field with the name of a host is expected.');
+const badLength = buildFlaw('framing', 'One Content-Length, of digits alone, is expected.');
+const bothFramings = buildFlaw('framing', 'Content-Length and Transfer-Encoding exclude each other.');
 
 /** One valid request head. */
 export class RequestHead {
@@ -152,11 +105,10 @@ export class RequestHead {
 }
 
 /** Parses a request head. `text` ends with the line end of the last field line. */
-export function parseRequestHead(text: string, fieldsMax: number): RequestHead | HeadFlaw {
+export function parseRequestHead(text: string, fieldsMax: number): RequestHead | RequestFlaw {
   const line = requestShape.exec(text);
   if (line === null) return malformed;
-  if (hasTooMany(text, fieldsMax))
-    return { status: 431, cause: 'header-fields', reason: `More than ${fieldsMax} header fields.` };
+  if (hasTooMany(text, fieldsMax)) return buildTooManyFields(fieldsMax);
   const [, method = '', target = '', minor = ''] = line;
   if (method !== 'GET' && !methods.has(method)) return unknownMethod;
   const head = new RequestHead(text, method, target, minor === '1' ? 1 : 0);
@@ -170,7 +122,7 @@ function hasTooMany(text: string, fieldsMax: number): boolean {
   return lines - 1 > fieldsMax;
 }
 
-function readFields(head: RequestHead): HeadFlaw | undefined {
+function readFields(head: RequestHead): RequestFlaw | undefined {
   const { text } = head;
   let from = text.indexOf('\r\n') + 2;
   watched.lastIndex = 0;
@@ -185,7 +137,7 @@ function readFields(head: RequestHead): HeadFlaw | undefined {
 }
 
 /** `given` may end with white space. Framing fields are checked with it, so that it cannot hide a second meaning. */
-function readField(head: RequestHead, code: number, given: string): HeadFlaw | undefined {
+function readField(head: RequestHead, code: number, given: string): RequestFlaw | undefined {
   const value = trimBlankEnd(given);
   switch (code) {
     case is.host:
@@ -213,7 +165,7 @@ function readField(head: RequestHead, code: number, given: string): HeadFlaw | u
   }
 }
 
-function readRareField(head: RequestHead, code: number, value: string): HeadFlaw | undefined {
+function readRareField(head: RequestHead, code: number, value: string): RequestFlaw | undefined {
   switch (code) {
     case is.expect:
       if (value.toLowerCase() !== '100-continue') return badExpectation;
@@ -239,7 +191,7 @@ function joinValues(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`;
 }
 
-function findFlaw(head: RequestHead): HeadFlaw | undefined {
+function findFlaw(head: RequestHead): RequestFlaw | undefined {
   if (head.chunked && head.length !== -1) return bothFramings;
   if (head.host === undefined && head.minor === 1) return badHost;
   if (head.connection !== undefined && !plainConnections.has(lowerCase(head.connection)))

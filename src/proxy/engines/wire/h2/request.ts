@@ -1,10 +1,10 @@
 import type { EngineLimits } from '../../../exchange.js';
-import { headTooLong, targetBytesMax, targetTooLong } from '../incoming.js';
-import { type HeadFlaw, parseRequestHead, type RequestHead, unknownMethod } from '../request-head.js';
+import { badTarget, buildFlaw, longHead, longTarget, type RequestFlaw, unknownMethod } from '../../../request-flaws.js';
+import { targetBytesMax } from '../incoming.js';
+import { parseRequestHead, type RequestHead } from '../request-head.js';
 
-export const malformedRequest: HeadFlaw = { status: 400, reason: 'This is not well-formed HTTP/2.' };
-const badPath: HeadFlaw = { status: 400, reason: 'This request target is not served here.' };
-const twoHosts: HeadFlaw = { status: 400, reason: 'The fields :authority and Host name different hosts.' };
+export const malformedRequest = buildFlaw('malformed', 'This is not well-formed HTTP/2.');
+const twoHosts = buildFlaw('malformed', 'The fields :authority and Host name different hosts.');
 
 /** RFC 9113 §8.2.2. Their place is a connection of HTTP/1.1. In a request of HTTP/2 they would frame it in a second way. */
 const connectionFields: ReadonlySet<string> = new Set([
@@ -46,14 +46,14 @@ export function readHttp2Request(
   fields: readonly string[],
   ended: boolean,
   limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>,
-): RequestHead | HeadFlaw {
+): RequestHead | RequestFlaw {
   const section = new FieldSection();
   for (let at = 0; at < fields.length; at += 2) {
     if (!section.add(fields[at] ?? '', fields[at + 1] ?? '')) return malformedRequest;
   }
   const text = section.toHeadText(ended);
   if (typeof text !== 'string') return text;
-  if (text.length > limits.headerBytesMax) return section.hasLongTarget ? targetTooLong : headTooLong;
+  if (text.length > limits.headerBytesMax) return section.hasLongTarget ? longTarget : longHead;
   const head = parseRequestHead(text, limits.headerFieldsMax);
   // A length that no data can fill. The backend would wait for it.
   return 'status' in head || !ended || head.length <= 0 ? head : malformedRequest;
@@ -107,13 +107,13 @@ class FieldSection {
     return true;
   }
 
-  toHeadText(ended: boolean): string | HeadFlaw {
+  toHeadText(ended: boolean): string | RequestFlaw {
     const { ':method': method, ':scheme': scheme, ':path': path, ':authority': authority = this.#host } = this.#pseudo;
     // Answered like CONNECT over HTTP/1.1.
     if (method === 'CONNECT') return unknownMethod;
     if (method === undefined || scheme === undefined || path === undefined) return malformedRequest;
     if ((scheme !== 'https' && scheme !== 'http') || !/^\S+$/.test(method)) return malformedRequest;
-    if (!targetShape.test(path) || !(path.startsWith('/') || (path === '*' && method === 'OPTIONS'))) return badPath;
+    if (!targetShape.test(path) || !(path.startsWith('/') || (path === '*' && method === 'OPTIONS'))) return badTarget;
     if (authority === undefined) return malformedRequest;
     if (this.#host !== undefined && this.#host.toLowerCase() !== authority.toLowerCase()) return twoHosts;
     const cookie = this.#cookie === undefined ? '' : `cookie: ${this.#cookie}\r\n`;

@@ -1,9 +1,10 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { ClientConnection, Http2Refusal } from '../../../exchange.js';
+import type { RequestFlaw } from '../../../request-flaws.js';
 import type { Timed } from '../deadlines.js';
 import { ForwardedWay } from '../exchange-client.js';
-import { type HeadFlaw, RequestHead } from '../request-head.js';
+import { RequestHead } from '../request-head.js';
 import type { Wire } from '../wire.js';
 import { buildSessionOptions, classifySessionError, countStreamsSeen, type Flood, FloodLimits } from './limits.js';
 import { readHttp2Request } from './request.js';
@@ -93,7 +94,7 @@ export class Http2Connection implements Timed, StreamOwner {
     if (this.wire.draining) setImmediate(() => this.closing());
   }
 
-  #countFlaw({ status }: HeadFlaw): void {
+  #countFlaw({ status }: RequestFlaw): void {
     this.wire.onHttp2Refused(status === 414 || status === 431 ? 'head-too-large' : 'malformed');
     this.#allow('reset-flood');
   }

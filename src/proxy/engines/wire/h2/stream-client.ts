@@ -1,10 +1,11 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { RequestFlaw } from '../../../request-flaws.js';
 import type { TunnelEnded } from '../../../sockets/tunnel.js';
 import { buildOwnAnswerText } from '../answer-head.js';
 import type { ExchangeClient, ForwardedWay } from '../exchange-client.js';
 import { headEnd } from '../grammar.js';
-import { type HeadFlaw, RequestHead } from '../request-head.js';
+import { RequestHead } from '../request-head.js';
 import type { Wire } from '../wire.js';
 import { WireExchange } from '../wire-exchange.js';
 import { toHttp2Answer } from './answer.js';
@@ -62,7 +63,7 @@ export class StreamClient implements ExchangeClient {
     return this.#stream.writableNeedDrain;
   }
 
-  serve(head: RequestHead | HeadFlaw): void {
+  serve(head: RequestHead | RequestFlaw): void {
     if (!(head instanceof RequestHead)) return void this.#reject(head.status, head.reason, 'not-sent');
     this.#owes100 = head.expectsContinue && head.hasBody;
     this.#left = head.chunked ? -1 : Math.max(0, head.length);
