@@ -1,18 +1,19 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { Predecessor } from '../proxy/restart/predecessor.js';
+import { messageOf } from '../shared/error-message.js';
 import { UsageError } from './lib/errors.js';
 import { toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { refuseStoreUrls } from './lib/store-options.js';
-import { type ProxyArgs, proxyFlags } from './proxy/flags.js';
+import { addProxyFlags, type ProxyArgs } from './proxy/flags.js';
 import type { ServeContext } from './proxy/serve.js';
 import type { ProxySettings } from './proxy/settings.js';
 
 export const proxy: CommandModule<object, ProxyArgs> = {
   command: 'proxy',
   describe: 'run the load balancer: before toy backends of its own, or before yours',
-  builder: proxyFlags,
+  builder: addProxyFlags,
   handler: toHandler(args =>
     runInterruptibly(
       (signal, takeOver) => serveOrLab(args, signal, takeOver),
@@ -24,7 +25,7 @@ export const proxy: CommandModule<object, ProxyArgs> = {
 /** Runs a lab or serves the given backends. Each is loaded when needed: a serving proxy loads no simulator. */
 async function serveOrLab(typed: ProxyArgs, signal: AbortSignal, onSignal: ServeContext['onSignal']): Promise<number> {
   const predecessor = Predecessor.find();
-  const read = () => settingsOf(typed);
+  const read = () => readProxySettings(typed);
   try {
     const settings = await read();
     if (!namesBackends(settings.args) && settings.hosts.length === 0) {
@@ -32,14 +33,14 @@ async function serveOrLab(typed: ProxyArgs, signal: AbortSignal, onSignal: Serve
     }
     return await (await import('./proxy/serve.js')).serve(settings, { signal, read, onSignal, predecessor });
   } catch (error) {
-    await predecessor?.fail(error instanceof Error ? error.message : String(error));
+    await predecessor?.fail(messageOf(error));
     throw error;
   }
 }
 
 /** Returns the typed flags, completed from the configuration file as it is now. */
-async function settingsOf(typed: ProxyArgs): Promise<ProxySettings> {
-  const settings = typed.config === undefined ? plain(typed) : await fromFile(typed.config);
+async function readProxySettings(typed: ProxyArgs): Promise<ProxySettings> {
+  const settings = typed.config === undefined ? useTyped(typed) : await readFromFile(typed.config);
   return settings.checked(args => {
     if (namesBackends(args) && args.backends !== undefined) {
       throw new UsageError(
@@ -55,12 +56,12 @@ function namesBackends(args: ProxyArgs): boolean {
   return args.backend !== undefined || args['backends-file'] !== undefined;
 }
 
-function plain(args: ProxyArgs): ProxySettings {
+function useTyped(args: ProxyArgs): ProxySettings {
   return { args, hosts: [], checked: use => use(args) };
 }
 
-async function fromFile(file: string): Promise<ProxySettings> {
+async function readFromFile(file: string): Promise<ProxySettings> {
   const { readSettings } = await import('./proxy/settings.js');
   const words = hideBin(process.argv);
-  return readSettings(file, words.toSpliced(words.indexOf('proxy'), 1), words => proxyFlags(yargs([...words])));
+  return readSettings(file, words.toSpliced(words.indexOf('proxy'), 1), words => addProxyFlags(yargs([...words])));
 }

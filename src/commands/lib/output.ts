@@ -5,6 +5,7 @@ import { toPrintable } from '../../report/fitted-table.js';
 import type { RunNotes } from '../../report/reporter.js';
 import { type ReporterName, reporters } from '../../report/reporters/registry.js';
 import { repeatsText } from '../../report/sentence.js';
+import { messageOf } from '../../shared/error-message.js';
 import { describeLost, judgeRepeats, summarizeRepeats } from '../../simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { writeHistory } from '../../simulator/history/file.js';
@@ -109,7 +110,7 @@ async function tryToWrite(flag: string, file: string): Promise<void> {
     await writeFile(partOf(file), '');
     await rm(partOf(file));
   } catch (error) {
-    throw new UsageError(`${flag} "${file}" cannot be written (${reasonOf(error)}).`);
+    throw new UsageError(`${flag} "${file}" cannot be written (${messageOf(error)}).`);
   }
 }
 
@@ -126,7 +127,7 @@ async function writableFolder(folder: string, flag: string, make = false): Promi
     if (make) await makeFolder(path.resolve(folder));
     await access(folder, constants.W_OK);
   } catch (error) {
-    throw new UsageError(`${flag}: the folder "${folder}" is not writable (${reasonOf(error)}).`);
+    throw new UsageError(`${flag}: the folder "${folder}" is not writable (${messageOf(error)}).`);
   }
 }
 
@@ -138,10 +139,6 @@ async function makeFolder(folder: string): Promise<void> {
     // Another command may have made it in the meantime.
     if (error.code !== 'EEXIST') throw error;
   });
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Writes the requested files. Each appears complete or not at all. */

@@ -1,4 +1,5 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { messageOf } from '../../shared/error-message.js';
 import { parseYaml } from '../../simulator/scenario/yaml.js';
 import { UsageError } from '../lib/errors.js';
 
@@ -28,7 +29,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`--backends-file "${file}": ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--backends-file "${file}": ${messageOf(error)}`);
   }
 }
 

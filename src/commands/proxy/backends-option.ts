@@ -66,14 +66,14 @@ export function nameBackends<T extends GivenBackend>(
   return given.map((backend, index) => {
     if (backend.name !== undefined) return { ...backend, name: backend.name };
     const before = known.get(backend.url.origin);
-    const name = before === undefined || owned.has(before) ? freeName(index + 1, given.length, taken) : before;
+    const name = before === undefined || owned.has(before) ? findFreeName(index + 1, given.length, taken) : before;
     taken.add(name);
     owned.add(name);
     return { ...backend, name };
   });
 }
 
-function freeName(place: number, places: number, taken: ReadonlySet<string>): string {
+function findFreeName(place: number, places: number, taken: ReadonlySet<string>): string {
   if (!taken.has(`backend-${place}`)) return `backend-${place}`;
   let next = places + 1;
   while (taken.has(`backend-${next}`)) next += 1;

@@ -8,7 +8,7 @@ const perSecondMax = 1_000_000;
 type ClientArgs = Pick<SettingValues, 'max-connections-per-address' | 'max-requests-per-address' | 'request-id'>;
 
 /** Reads how requests are named, and the limits of each client address. Throws `UsageError`. */
-export function clientOptions(
+export function readClientOptions(
   args: ClientArgs,
 ): Pick<ProxyOptions, 'connectionsPerAddressMax' | 'requestsPerAddressMax' | 'requestId'> {
   return {

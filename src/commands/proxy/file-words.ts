@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** Turns an entry of a configuration file into words of a command line. Throws for a value of another form. */
-export function wordsFor(flag: string, value: unknown, flags: Flags, { yaml, at, folder }: Place): string[] {
+export function buildWords(flag: string, value: unknown, flags: Flags, { yaml, at, folder }: Place): string[] {
   const isList = flags.lists.includes(flag);
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
   const fits = isList ? values.length > 0 : !Array.isArray(value);
@@ -47,4 +47,39 @@ export async function parseWords(parser: Argv<ProxyArgs>): Promise<ProxyArgs> {
       : new UsageError(usageSentence(message ?? 'bad usage', [], []));
   };
   return await parser.strict().help(false).version(false).exitProcess(false).fail(fail).parseAsync();
+}
+
+/** Runs `check`. An error about a flag is thrown again with the file and the line. */
+export function checkAt<T>(check: () => T, place: Place, typed?: ReadonlySet<string>): T {
+  try {
+    return check();
+  } catch (error) {
+    throw addPlace(error, place, typed);
+  }
+}
+
+/**
+ * Adds the file and the line to an error about a flag: its message begins with the flag. `typed`: flags of the command
+ * line, which override the file. Returns other errors as they are.
+ */
+export function addPlace(error: unknown, { yaml, at }: Place, typed: ReadonlySet<string> = new Set()): unknown {
+  if (!(error instanceof UsageError)) return error;
+  const flag = /^--([a-z][a-z-]*)/.exec(error.message)?.[1] ?? '';
+  const isHere = Object.hasOwn(findMapping(yaml.value, at), flag) && !typed.has(flag);
+  if (!isHere && at.length === 0) return error;
+  return new UsageError(`${yaml.placeOf([...at, ...(isHere ? [flag] : [])].map(String))}: ${error.message}`);
+}
+
+/** Returns the mapping at this path of a file. */
+function findMapping(value: unknown, at: readonly PropertyKey[]): Record<PropertyKey, unknown> {
+  const found = at.reduce<unknown>((parent, key) => (isObject(parent) ? parent[key] : undefined), value);
+  return isObject(found) ? found : {};
+}
+
+export function isMapping(value: unknown): value is Record<string, unknown> {
+  return isObject(value) && !Array.isArray(value);
+}
+
+function isObject(value: unknown): value is Record<PropertyKey, unknown> {
+  return typeof value === 'object' && value !== null;
 }

@@ -25,7 +25,7 @@ const conflicts = `Use either --backend (your own servers) or --backends (starts
 backends. A key ring stands in --secrets-file or HOLDFAST_SECRETS, never on the command line. All of it: docs/proxy.md`;
 
 /** Adds every setting of the proxy as a flag, under the heading of its group, and examples. */
-export function proxyFlags(yargs: Argv): Argv<ProxyArgs> {
+export function addProxyFlags(yargs: Argv): Argv<ProxyArgs> {
   for (const [name, setting] of settingEntries) {
     const { type, list, path: isPath, choices, group, describe } = setting;
     yargs.option(name, {
@@ -50,7 +50,7 @@ export function proxyFlags(yargs: Argv): Argv<ProxyArgs> {
 }
 
 /** The flags that a lab passes on to its proxy: those whose values differ from the default. */
-export function flagsForLab(args: Partial<SettingValues>): string[] {
+export function listFlagsForLab(args: Partial<SettingValues>): string[] {
   return settingEntries.flatMap(([name, { chosenByLab, default: usual, path: isPath }]) => {
     const value = args[name];
     if (chosenByLab || value === undefined || value === usual) return [];

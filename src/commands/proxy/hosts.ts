@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto';
 import { isHostPattern } from '../../proxy/hosts.js';
 import { type SettingName, settingEntries } from '../../proxy/settings.js';
 import { unknownName } from '../../shared/unknown-name.js';
-import { UsageError } from '../lib/errors.js';
 import { checkFlags, type Flags } from '../lib/flags.js';
-import { type Place, wordsFor } from './file-words.js';
+import { addPlace, buildWords, checkAt, isMapping, type Place } from './file-words.js';
 import type { ProxyArgs } from './flags.js';
 
 /** The settings of the pool of one host: its own ones, and those at the top of the file for the rest. */
@@ -76,15 +75,13 @@ async function readHost(entry: unknown, { flags, parse, defaults, place }: Readi
   }
   const host = readName(entry.host, place);
   if (entry.backend === undefined) throw yaml.refusal([{ path: at, message: `${host} has no backend: ${expected}` }]);
-  const words = keys.flatMap(key => wordsFor(key, entry[key], flags, place));
-  const explain = (error: unknown) => explainAt(error, entry, place);
-  try {
-    checkFlags(words, flags);
-    const args = mergeArgs(host, keys, await parse(words), defaults);
-    return { host, args, checked: use => rethrow(() => use(args), explain) };
-  } catch (error) {
-    throw explain(error);
-  }
+  const words = keys.flatMap(key => buildWords(key, entry[key], flags, place));
+  checkAt(() => checkFlags(words, flags), place);
+  const own = await parse(words).catch(error => {
+    throw addPlace(error, place);
+  });
+  const args = mergeArgs(host, keys, own, defaults);
+  return { host, args, checked: use => checkAt(() => use(args), place) };
 }
 
 function readName(value: unknown, { yaml, at }: Place): string {
@@ -109,24 +106,4 @@ export function buildPoolName(host: string): string {
   if (name.length <= poolCharsMax) return name;
   const digest = createHash('sha256').update(host).digest('hex').slice(0, 8);
   return `${name.slice(0, poolCharsMax - digest.length - 1)}-${digest}`;
-}
-
-function rethrow<T>(use: () => T, explain: (error: unknown) => unknown): T {
-  try {
-    return use();
-  } catch (error) {
-    throw explain(error);
-  }
-}
-
-/** Adds the place in the file to an error about a flag: its message begins with the flag. */
-function explainAt(error: unknown, entry: Record<string, unknown>, { yaml, at }: Place): unknown {
-  if (!(error instanceof UsageError)) return error;
-  const flag = /^--([a-z][a-z-]*)/.exec(error.message)?.[1] ?? '';
-  const path = Object.hasOwn(entry, flag) ? [...at, flag] : at;
-  return new UsageError(`${yaml.placeOf(path.map(String))}: ${error.message}`);
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -8,8 +8,8 @@ import { UsageError } from '../lib/errors.js';
 import { exitCodes } from '../lib/exit.js';
 import { parseCount, parseMode } from '../lib/mode-option.js';
 import { parseStoreUrls } from '../lib/store-options.js';
-import { flagsForLab, type ProxyArgs } from './flags.js';
-import { givenKeyRing, proxyOptions } from './options.js';
+import { listFlagsForLab, type ProxyArgs } from './flags.js';
+import { buildProxyOptions, readKeyRing } from './options.js';
 import type { ProxySettings } from './settings.js';
 import { speaksTls } from './tls-options.js';
 
@@ -22,7 +22,7 @@ const awayMs = 3_000;
  */
 export async function runLab(settings: ProxySettings, signal: AbortSignal): Promise<number> {
   const cluster = await startCluster(
-    settings.checked(labSpec),
+    settings.checked(buildLabSpec),
     signal,
     () => {},
     line => process.stderr.write(`${line}\n`),
@@ -37,9 +37,9 @@ export async function runLab(settings: ProxySettings, signal: AbortSignal): Prom
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
 }
 
-function labSpec(args: ProxyArgs): ClusterSpec {
+function buildLabSpec(args: ProxyArgs): ClusterSpec {
   // Every flag is checked here, so that a mistake is reported as one sentence. The process of the proxy gets the flags.
-  const options = proxyOptions(args, [], givenKeyRing(args) ?? generateKeyRing(), () => {});
+  const options = buildProxyOptions(args, [], readKeyRing(args) ?? generateKeyRing(), () => {});
   const mode = parseMode(args.mode);
   if (args.admin !== undefined || args['admin-token-file'] !== undefined)
     throw new UsageError('--admin: a lab uses the admin API itself, on 127.0.0.1; choose its port with --admin-port.');
@@ -50,7 +50,12 @@ function labSpec(args: ProxyArgs): ClusterSpec {
     backends: { count: parseCount('backends', args.backends ?? 3, 1, 100), env: {} },
     stores: storesOf(mode),
     storeUrls: parseStoreUrls(args),
-    proxy: { host: options.host, port: options.port, adminPort: args['admin-port'] ?? 8081, extra: flagsForLab(args) },
+    proxy: {
+      host: options.host,
+      port: options.port,
+      adminPort: args['admin-port'] ?? 8081,
+      extra: listFlagsForLab(args),
+    },
   };
 }
 

@@ -1,9 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { needsToken } from '../../proxy/control/admin-guard.js';
 import type { AdminOptions, HostOptions, ProxyOptions, TcpAddress } from '../../proxy/options.js';
 import type { SettingValues } from '../../proxy/settings.js';
+import { messageOf } from '../../shared/error-message.js';
 import { LabError } from '../../simulator/errors.js';
 import { UsageError } from '../lib/errors.js';
 import { readNumber } from './setting-numbers.js';
@@ -20,18 +21,18 @@ const adminDefault = { host: '127.0.0.1', port: 8081 };
 const socketPathBytesMax = 96;
 
 /** Checks every address to listen on. Throws `UsageError`. */
-export function listenOptions(
+export function readListenOptions(
   args: ListenArgs,
   hosts: readonly HostOptions[],
 ): Pick<ProxyOptions, 'host' | 'port' | 'admin' | 'healthListen' | 'redirect'> {
   const own = { host: args.host, port: readNumber('port', args) };
-  const admin = adminOptions(args);
+  const admin = readAdminOptions(args);
   const health = args['health-listen'];
   const healthListen = health === undefined ? undefined : parseAddress('health-listen', health, 'HOST:PORT');
-  const redirect = redirectOptions(args, hosts);
+  const redirect = readRedirectOptions(args, hosts);
   const asked: readonly (readonly [flag: string, port: number])[] = [
     ['--port', own.port],
-    ...(admin !== undefined && 'port' in admin ? [[adminFlag(args), admin.port] as const] : []),
+    ...(admin !== undefined && 'port' in admin ? [[chooseAdminFlag(args), admin.port] as const] : []),
     ...(healthListen === undefined ? [] : [['--health-listen', healthListen.port] as const]),
     ...(redirect === undefined ? [] : [['--redirect-https', redirect.port] as const]),
   ];
@@ -47,7 +48,7 @@ function refuseSamePort(asked: readonly (readonly [flag: string, port: number])[
 }
 
 /** `80`, or `8080:443` where clients reach the TLS port as 443. */
-function redirectOptions(args: ListenArgs, hosts: readonly HostOptions[]): ProxyOptions['redirect'] {
+function readRedirectOptions(args: ListenArgs, hosts: readonly HostOptions[]): ProxyOptions['redirect'] {
   const text = args['redirect-https'];
   if (text === undefined) return undefined;
   const [, port, publicPort = args.port] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text) ?? [];
@@ -64,11 +65,11 @@ function redirectOptions(args: ListenArgs, hosts: readonly HostOptions[]): Proxy
   return ports;
 }
 
-function adminFlag(args: ListenArgs): '--admin' | '--admin-port' {
+function chooseAdminFlag(args: ListenArgs): '--admin' | '--admin-port' {
   return args.admin === undefined ? '--admin-port' : '--admin';
 }
 
-function adminOptions(args: ListenArgs): AdminOptions | undefined {
+function readAdminOptions(args: ListenArgs): AdminOptions | undefined {
   const { admin: text, 'admin-port': port, 'admin-token-file': file } = args;
   if (text !== undefined && port !== undefined) {
     throw new UsageError('--admin-port is short for --admin 127.0.0.1:PORT: give one of the two.');
@@ -117,21 +118,11 @@ function readToken(file: string): string {
     const token = readFileSync(file, 'utf8').trim();
     if (/^[\x21-\x7e]{16,}$/.test(token)) return token;
   } catch (error) {
-    throw new UsageError(`--admin-token-file "${file}": ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--admin-token-file "${file}": ${messageOf(error)}`);
   }
   throw new UsageError(
     `--admin-token-file "${file}": expected one line of 16 or more visible ASCII characters; openssl rand -hex 24 makes one.`,
   );
-}
-
-const othersMayRead = 0o004;
-
-/** Warns when every user of the machine can read the token. */
-export function adminTokenAdvice({
-  'admin-token-file': file,
-}: Pick<ListenArgs, 'admin-token-file'>): readonly string[] {
-  if (file === undefined || (statSync(file).mode & othersMayRead) === 0) return [];
-  return [`every user of this machine can read the admin token ${file}: chmod 600 ${file}`];
 }
 
 /** Throws the system's error of a failed start again, in a sentence that names the flag. */

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { modes } from '../../modes.js';
 import { engines } from '../../proxy/engines/registry.js';
@@ -6,16 +6,17 @@ import type { AffinityOptions, HostOptions, PoolOptions, ProxyEvent, ProxyOption
 import { routingPolicies } from '../../proxy/routing-policies/registry.js';
 import { hashKeyExpected, parseHashKey } from '../../proxy/routing-policy.js';
 import type { SettingValues } from '../../proxy/settings.js';
+import { messageOf } from '../../shared/error-message.js';
 import { parseKeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/errors.js';
 import { parseKey, parseMode } from '../lib/mode-option.js';
 import { nameGivenBackends } from './backends-option.js';
-import { clientOptions } from './client-options.js';
+import { readClientOptions } from './client-options.js';
 import { isService } from './discovery.js';
 import type { ProxyArgs } from './flags.js';
-import { listenOptions } from './listen-options.js';
+import { readListenOptions } from './listen-options.js';
 import { readLimits, readNumber } from './setting-numbers.js';
-import { tlsOptions } from './tls-options.js';
+import { readTlsOptions } from './tls-options.js';
 
 const workersMax = 256;
 
@@ -23,7 +24,7 @@ const workersMax = 256;
  * Checks every flag and says of the first wrong one what was expected. `known`: the names that backends have already,
  * by their origin.
  */
-export function proxyOptions(
+export function buildProxyOptions(
   args: ProxyArgs,
   backends: readonly string[],
   keys: AffinityOptions['keys'],
@@ -32,15 +33,15 @@ export function proxyOptions(
   hosts: readonly HostOptions[] = [],
 ): ProxyOptions {
   return {
-    ...listenOptions(args, hosts),
+    ...readListenOptions(args, hosts),
     engine: parseKey('engine', args.engine, engines),
-    ...poolOptions(args, backends, keys, known),
+    ...buildPoolOptions(args, backends, keys, known),
     hosts,
     graceMs: readNumber('grace', args),
     limits: readLimits(args),
     shutdownDelayMs: readNumber('shutdown-delay', args),
-    ...clientOptions(args),
-    ...tlsOptions(args),
+    ...readClientOptions(args),
+    ...readTlsOptions(args),
     namesBackends: args['name-backends'],
     accessLog: args['access-log'],
     workers: parseWorkers(args.workers),
@@ -49,7 +50,7 @@ export function proxyOptions(
 }
 
 /** Checks the flags that each pool has for itself. */
-function poolOptions(
+function buildPoolOptions(
   args: ProxyArgs,
   backends: readonly string[],
   keys: AffinityOptions['keys'],
@@ -57,26 +58,26 @@ function poolOptions(
 ): PoolOptions {
   return {
     backends: nameGivenBackends(backends, parseOrigin, known),
-    ...balanceOptions(args),
-    affinity: usesAffinity(args) ? affinityOptions(args, keys) : undefined,
-    health: healthOptions(args),
-    drainMs: drainMs(args),
+    ...readBalanceOptions(args),
+    affinity: usesAffinity(args) ? readAffinityOptions(args, keys) : undefined,
+    health: readHealthOptions(args),
+    drainMs: readDrainMs(args),
     maxconn: readNumber('maxconn', args),
     queue: { lengthMax: readNumber('queue', args), timeoutMs: readNumber('queue-timeout', args) },
-    ejection: ejectionOptions(args),
+    ejection: readEjectionOptions(args),
   };
 }
 
 /** Checks the settings of a pool of one host. The names of its backends begin with the host. */
-export function hostOptions(
+export function buildHostOptions(
   host: string,
   args: ProxyArgs,
   keys: AffinityOptions['keys'],
   known?: ReadonlyMap<string, string>,
 ): HostOptions {
-  const pool = poolOptions(args, args.backend ?? [], keys, known);
+  const pool = buildPoolOptions(args, args.backend ?? [], keys, known);
   const backends = pool.backends.map(backend => ({ ...backend, name: `${host}:${backend.name}` }));
-  return { ...pool, host, backends, tls: tlsOptions(args).tls };
+  return { ...pool, host, backends, tls: readTlsOptions(args).tls };
 }
 
 function parseWorkers(text: string): number {
@@ -91,7 +92,7 @@ function usesAffinity(args: ProxyArgs): boolean {
   return args.affinity === undefined ? affinity : args.affinity === 'on';
 }
 
-function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
+function readHealthOptions(args: ProxyArgs): ProxyOptions['health'] {
   const everyMs = readNumber('health-interval', args);
   return {
     path: parsePath(args['health-path']),
@@ -103,7 +104,7 @@ function healthOptions(args: ProxyArgs): ProxyOptions['health'] {
   };
 }
 
-function ejectionOptions(args: ProxyArgs): ProxyOptions['ejection'] {
+function readEjectionOptions(args: ProxyArgs): ProxyOptions['ejection'] {
   const [forMs, forMsMax] = [readNumber('eject-time', args), readNumber('eject-time-max', args)];
   if (forMs > forMsMax)
     throw new UsageError(
@@ -113,12 +114,12 @@ function ejectionOptions(args: ProxyArgs): ProxyOptions['ejection'] {
 }
 
 /** Bound browsers may need minutes to finish; without affinity a drain only waits for what is in flight. */
-export function drainMs(args: ProxyArgs): number {
+export function readDrainMs(args: ProxyArgs): number {
   if (args.drain !== undefined) return readNumber('drain', args);
   return usesAffinity(args) ? 300_000 : 30_000;
 }
 
-function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): AffinityOptions {
+function readAffinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): AffinityOptions {
   const [idleMs, absoluteMs] = [readNumber('affinity-idle', args), readNumber('affinity-absolute', args)];
   if (idleMs > absoluteMs)
     throw new UsageError(
@@ -131,12 +132,12 @@ function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): Affini
     absoluteMs,
     sameSite: args['same-site'],
     onLost: args['on-lost-affinity'],
-    learnFrom: learnFrom(args),
+    learnFrom: readLearnFrom(args),
   };
 }
 
 /** A table that was learnt is in the memory of one process. */
-function learnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
+function readLearnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
   const { 'affinity-cookie': cookie, 'affinity-header': header } = args;
   if (cookie === undefined && header === undefined) return undefined;
   if (cookie !== undefined && header !== undefined)
@@ -152,27 +153,19 @@ function learnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
 }
 
 /** From a file or the environment, never from the command line, where every user of the machine could read it. */
-export function givenKeyRing(args: ProxyArgs): AffinityOptions['keys'] | undefined {
+export function readKeyRing(args: ProxyArgs): AffinityOptions['keys'] | undefined {
   const file = args['secrets-file'];
   if (file !== undefined)
-    return usage(() => parseKeyRing(readFileSync(file, 'utf8').trim()), `--secrets-file "${file}"`);
+    return readOrExplain(() => parseKeyRing(readFileSync(file, 'utf8').trim()), `--secrets-file "${file}"`);
   const text = process.env.HOLDFAST_SECRETS || undefined;
-  return text === undefined ? undefined : usage(() => parseKeyRing(text.trim()), 'HOLDFAST_SECRETS');
+  return text === undefined ? undefined : readOrExplain(() => parseKeyRing(text.trim()), 'HOLDFAST_SECRETS');
 }
 
-const othersMayRead = 0o004;
-
-/** Warns when every user of the machine can read the key ring: with it they can bind any browser to any backend. */
-export function keyRingAdvice({ 'secrets-file': file }: ProxyArgs): readonly string[] {
-  if (file === undefined || (statSync(file).mode & othersMayRead) === 0) return [];
-  return [`every user of this machine can read the key ring ${file}: chmod 600 ${file}`];
-}
-
-function usage<T>(parse: () => T, what: string): T {
+function readOrExplain<T>(parse: () => T, what: string): T {
   try {
     return parse();
   } catch (error) {
-    throw new UsageError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${what}: ${messageOf(error)}`);
   }
 }
 
@@ -204,7 +197,7 @@ function parsePool(text: string): string {
 
 type BalanceArgs = Pick<SettingValues, 'policy' | 'hash-key' | 'slow-start'>;
 
-export function balanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' | 'hashKey' | 'slowStartMs'> {
+export function readBalanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' | 'hashKey' | 'slowStartMs'> {
   const hashKey = args['hash-key'];
   if (parseHashKey(hashKey) === undefined)
     throw new UsageError(`--hash-key "${hashKey}": expected ${hashKeyExpected}.`);
@@ -216,7 +209,7 @@ export function balanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'policy' |
 }
 
 /** Warns of a setting that has no effect. */
-export function balanceAdvice({ policy, 'hash-key': hashKey }: BalanceArgs): readonly string[] {
+export function listBalanceWarnings({ policy, 'hash-key': hashKey }: BalanceArgs): readonly string[] {
   if (hashKey === 'address' || policy === 'rendezvous') return [];
   return [`--hash-key ${hashKey}: only --policy rendezvous looks at it, and --policy is ${policy}`];
 }

@@ -1,5 +1,6 @@
 import { startSuccessor } from '../../proxy/restart/successor.js';
 import type { ReplaceableProxy } from '../../proxy/restart/takeover.js';
+import { messageOf } from '../../shared/error-message.js';
 import { errorColours } from '../lib/streams.js';
 import type { ProxySite } from './site.js';
 
@@ -50,10 +51,6 @@ export class ProcessReplacement {
       if (!this.#signal.aborted) say(`not restarted, process ${process.pid} goes on: ${messageOf(error)}`);
     }
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function say(line: string): void {

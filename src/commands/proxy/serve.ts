@@ -2,23 +2,25 @@ import { closeSync, openSync } from 'node:fs';
 import { ownDescriptorPlan } from '../../proxy/front/open-files.js';
 import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
 import type { Predecessor } from '../../proxy/restart/predecessor.js';
-import { notifyServiceManager, readyWords, reloadingWords } from '../../proxy/restart/service-manager.js';
+import { buildReadyWords, buildReloadingWords, notifyServiceManager } from '../../proxy/restart/service-manager.js';
 import { readActivation } from '../../proxy/restart/socket-activation.js';
 import type { OpenSockets, Takeover } from '../../proxy/restart/takeover.js';
 import { startProxy } from '../../proxy/start-proxy.js';
+import { messageOf } from '../../shared/error-message.js';
 import { LabError } from '../../simulator/errors.js';
 import { UsageError } from '../lib/errors.js';
 import { exitCodes } from '../lib/exit.js';
 import { FileWatch, readBackendsFile } from './backends-file.js';
 import { Discovery } from './discovery.js';
 import type { ProxyArgs } from './flags.js';
-import { adminTokenAdvice, explainStart, parseServer } from './listen-options.js';
-import { balanceAdvice, checkBackend, keyRingAdvice } from './options.js';
-import { messageOf, ProcessReplacement, replaced } from './process-replacement.js';
+import { explainStart, parseServer } from './listen-options.js';
+import { checkBackend, listBalanceWarnings } from './options.js';
+import { ProcessReplacement, replaced } from './process-replacement.js';
+import { listSecretFileWarnings } from './secret-file.js';
 import { readNumber } from './setting-numbers.js';
 import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
-import { checkCertificates, devTls, tlsAdvice } from './tls-options.js';
+import { checkCertificates, listTlsWarnings, makeDevTls } from './tls-options.js';
 
 /** How the command line is connected to the process. */
 export interface ServeContext {
@@ -42,33 +44,38 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
   const discovery = new Discovery(() => reload());
   const next = async (given: ProxySettings): Promise<ProxyOptions> => {
     const { args } = given;
-    const pools = given.hosts.flatMap(({ args }) => [...tlsAdvice(args), ...balanceAdvice(args)]);
+    const pools = given.hosts.flatMap(({ args }) => [...listTlsWarnings(args), ...listBalanceWarnings(args)]);
     const texts = given.checked(readBackends);
     watch.follow(args['backends-file']);
     const [everyMs, server] = given.checked(args => [readNumber('resolve', args), parseServer(args)] as const);
     const found = await discovery.expand(texts, everyMs, server);
     const options = given.checked(args => site.options(args, found, given.hosts));
-    const advice = [...tlsAdvice(args), ...balanceAdvice(args), ...keyRingAdvice(args), ...adminTokenAdvice(args)];
+    const advice = [
+      ...listTlsWarnings(args),
+      ...listBalanceWarnings(args),
+      ...listSecretFileWarnings(args['secrets-file'], 'the key ring'),
+      ...listSecretFileWarnings(args['admin-token-file'], 'the admin token'),
+    ];
     for (const line of [...advice, ...pools]) process.stderr.write(`${line}\n`);
-    return checkCertificates({ ...options, ...(await devTls(given.args)) });
+    return checkCertificates({ ...options, ...(await makeDevTls(given.args)) });
   };
   const options = await next(settings);
-  for (const line of openFilesAdvice(options.workers)) process.stderr.write(`${line}\n`);
-  const sockets = predecessor ?? activatedSockets();
+  for (const line of listOpenFilesWarnings(options.workers)) process.stderr.write(`${line}\n`);
+  const sockets = predecessor ?? findActivatedSockets();
   const started = startProxy(
     options,
     signal,
-    sockets && { snapshot: snapshot?.proxy, sockets, follow: followOf(predecessor) },
+    sockets && { snapshot: snapshot?.proxy, sockets, follow: makeFollow(predecessor) },
   );
   const reload = makeReload(started, async () => next(await read()));
-  onSignal('SIGHUP', hangUp(reload));
+  onSignal('SIGHUP', makeHangUpHandler(reload));
   const replacement = new ProcessReplacement(started, site, signal);
   onSignal('SIGUSR2', () => replacement.start());
   const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
   site.begin();
-  if (proxy !== undefined) await tell(...readyWords(process.pid));
+  if (proxy !== undefined) await tell(...buildReadyWords(process.pid));
   predecessor?.finish();
-  const end = proxy && (await Promise.race([aborted(signal), proxy.failed, replacement.done]));
+  const end = proxy && (await Promise.race([waitForAbort(signal), proxy.failed, replacement.done]));
   watch.stop();
   discovery.stop();
   if (end !== replaced) await tell('STOPPING=1');
@@ -85,14 +92,14 @@ function readBackends({ backend = [], 'backends-file': file }: ProxyArgs): reado
 const fewClients = 1000;
 
 /** Warns when the limit of open files allows fewer clients than a site usually has. */
-function openFilesAdvice(workers = 1): readonly string[] {
+function listOpenFilesWarnings(workers = 1): readonly string[] {
   const { clients, filesMax } = ownDescriptorPlan();
   if (clients >= fewClients) return [];
   const each = workers === 1 ? '' : ' in each worker';
   return [`at most ${clients} connections of clients${each}: ${filesMax} files may be open; ulimit -n allows more`];
 }
 
-function activatedSockets(): OpenSockets | undefined {
+function findActivatedSockets(): OpenSockets | undefined {
   try {
     return readActivation(process.env, process.pid);
   } catch (error) {
@@ -100,7 +107,7 @@ function activatedSockets(): OpenSockets | undefined {
   }
 }
 
-function followOf(predecessor: Predecessor | undefined): Takeover['follow'] {
+function makeFollow(predecessor: Predecessor | undefined): Takeover['follow'] {
   return predecessor && (adopt => predecessor.follow(adopt));
 }
 
@@ -109,7 +116,7 @@ async function tell(...words: readonly string[]): Promise<void> {
   if (problem !== undefined) process.stderr.write(`${problem}\n`);
 }
 
-function aborted(signal: AbortSignal): Promise<undefined> {
+function waitForAbort(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return Promise.resolve(undefined);
   return new Promise(resolve => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
 }
@@ -129,7 +136,7 @@ function makeReload(started: Promise<RunningProxy>, read: () => Promise<ProxyOpt
 }
 
 async function reloadNow(proxy: RunningProxy, read: () => Promise<ProxyOptions>): Promise<void> {
-  await tell(...reloadingWords(process.hrtime.bigint()));
+  await tell(...buildReloadingWords(process.hrtime.bigint()));
   await proxy.reload(read);
   await tell('READY=1');
 }
@@ -138,7 +145,7 @@ async function reloadNow(proxy: RunningProxy, read: () => Promise<ProxyOptions>)
  * Returns the handler of SIGHUP: it reads the file, the key ring and the certificates again. A closed terminal sends
  * SIGHUP too: the proxy then stops, because no user could stop it.
  */
-function hangUp(reload: () => void): () => void {
+function makeHangUpHandler(reload: () => void): () => void {
   const atTerminal = hasTerminal();
   return () => {
     if (atTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM');

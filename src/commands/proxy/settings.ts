@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Argv } from 'yargs';
+import { messageOf } from '../../shared/error-message.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { parseYaml, type YamlFile } from '../../simulator/scenario/yaml.js';
 import { UsageError } from '../lib/errors.js';
 import { checkFlags, type Flags, flagsOf } from '../lib/flags.js';
-import { parseWords, wordsFor } from './file-words.js';
+import { addPlace, buildWords, checkAt, isMapping, parseWords } from './file-words.js';
 import type { ProxyArgs } from './flags.js';
 import { type HostSettings, readHosts } from './hosts.js';
 
@@ -32,45 +33,38 @@ export async function readSettings(
 ): Promise<ProxySettings> {
   const yaml = parseYaml(readText(file), file, 'a configuration');
   const flags = flagsOf(builder([]));
-  const wins = typedFlags(typed);
+  const wins = listTypedFlags(typed);
   const place = { yaml, at: [], folder: path.dirname(file) };
-  const words = entriesOf(yaml, flags)
+  const words = readEntries(yaml, flags)
     .filter(([flag]) => !wins.has(flag))
     .filter(([flag]) => flag !== 'hosts')
-    .flatMap(([flag, value]) => wordsFor(flag, value, flags, place));
-  const checked = <T>(use: () => T): T => {
-    try {
-      return use();
-    } catch (error) {
-      throw placed(error, yaml, wins);
-    }
-  };
-  checked(() => checkFlags(words, flags));
+    .flatMap(([flag, value]) => buildWords(flag, value, flags, place));
+  checkAt(() => checkFlags(words, flags), place, wins);
   const args = await parseWords(builder([...words, ...typed])).catch(error => {
-    throw placed(error, yaml, wins);
+    throw addPlace(error, place, wins);
   });
   const parse = (words: readonly string[]) => parseWords(builder(words));
   const hosts = await readHosts({ flags, parse, defaults: args, place });
-  return { args, hosts, checked: use => checked(() => use(args)) };
+  return { args, hosts, checked: use => checkAt(() => use(args), place, wins) };
 }
 
 function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`--config "${file}": ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`--config "${file}": ${messageOf(error)}`);
   }
 }
 
-function typedFlags(words: readonly string[]): ReadonlySet<string> {
+function listTypedFlags(words: readonly string[]): ReadonlySet<string> {
   const flags = words.flatMap(word => /^--(?:no-)?([A-Za-z][\w-]*)/.exec(word)?.[1] ?? []);
   return new Set(flags.map(flag => flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)));
 }
 
-function entriesOf(yaml: YamlFile, flags: Flags): [flag: string, value: unknown][] {
+function readEntries(yaml: YamlFile, flags: Flags): [flag: string, value: unknown][] {
   const known = [...flags.known.filter(flag => !typedOnly.has(flag)), 'hosts'];
   const { value } = yaml;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isMapping(value)) {
     throw yaml.refusal([
       { path: [], message: 'expected flags of holdfast proxy with their values, as in "port: 8080"' },
     ]);
@@ -81,12 +75,4 @@ function entriesOf(yaml: YamlFile, flags: Flags): [flag: string, value: unknown]
   throw yaml.refusal(
     unknown.map(([flag]) => ({ path: [flag], at: 'key', message: unknownName('setting', flag, known) })),
   );
-}
-
-/** Adds the place in the file to an error about a flag: its message begins with the flag. */
-function placed(error: unknown, yaml: YamlFile, typed: ReadonlySet<string>): unknown {
-  if (!(error instanceof UsageError)) return error;
-  const flag = /^--([a-z][a-z-]*)/.exec(error.message)?.[1] ?? '';
-  const inFile = typeof yaml.value === 'object' && yaml.value !== null && Object.hasOwn(yaml.value, flag);
-  return inFile && !typed.has(flag) ? new UsageError(`${yaml.placeOf([flag])}: ${error.message}`) : error;
 }

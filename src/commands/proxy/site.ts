@@ -6,7 +6,7 @@ import { UsageError } from '../lib/errors.js';
 import { errorColours } from '../lib/streams.js';
 import type { ProxyArgs } from './flags.js';
 import type { HostSettings } from './hosts.js';
-import { givenKeyRing, hostOptions, proxyOptions } from './options.js';
+import { buildHostOptions, buildProxyOptions, readKeyRing } from './options.js';
 
 const ownRing =
   'no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; ' +
@@ -35,22 +35,22 @@ export class ProxySite {
    * the proxy reports the reload.
    */
   options(args: ProxyArgs, texts: readonly string[], hosts: readonly HostSettings[] = []): ProxyOptions {
-    const given = givenKeyRing(args);
+    const given = readKeyRing(args);
     const keys = given ?? this.#keys ?? generateKeyRing();
     if (texts.length === 0 && hosts.length === 0)
       throw new UsageError('there is no --backend any more: expected at least one.');
     const onEvent = (event: ProxyEvent) => this.#onEvent(event);
     const build = (known: SiteSnapshot['names']) => {
       const pools = hosts.map(({ host, checked }) =>
-        checked(own => hostOptions(host, own, keys, namesOf(host, known))),
+        checked(own => buildHostOptions(host, own, keys, namesOf(host, known))),
       );
-      return proxyOptions(args, texts, keys, onEvent, namesOf(defaultHost, known), pools);
+      return buildProxyOptions(args, texts, keys, onEvent, namesOf(defaultHost, known), pools);
     };
     const options = build(this.#names);
     const usesKeys = [...listPools(options).values()].some(({ affinity }) => affinity !== undefined);
     if (usesKeys && given === undefined && this.#keys === undefined) say(ownRing);
     if (usesKeys || given !== undefined) this.#keys = keys;
-    this.#next = { options, renamed: renamedByRestart(options, build(new Map())) };
+    this.#next = { options, renamed: listRenamedByRestart(options, build(new Map())) };
     return options;
   }
 
@@ -66,7 +66,7 @@ export class ProxySite {
     if (event.kind === 'backend' && event.to === 'ready') this.#ready.add(event.backend);
     // Before it was ready here, this process cannot know that another boot came before.
     if (event.kind === 'incarnation' && !this.#ready.has(event.backend)) return;
-    say(`${errorColours().dim(new Date().toISOString())} ${sentenceOf(event)}`);
+    say(`${errorColours().dim(new Date().toISOString())} ${describeEvent(event)}`);
     if (event.kind === 'reloaded') this.begin();
   }
 }
@@ -79,7 +79,7 @@ function namesOf(host: string, known: SiteSnapshot['names']): ReadonlyMap<string
 }
 
 /** Lists the backends that a restart would rename: names follow the order in the file, and this process keeps them. */
-function renamedByRestart(options: ProxyOptions, restarted: ProxyOptions): string[] {
+function listRenamedByRestart(options: ProxyOptions, restarted: ProxyOptions): string[] {
   const others = listBackends(restarted);
   return listBackends(options).flatMap(({ name, url: { origin } }, index) => {
     const other = others[index]?.name;
@@ -92,10 +92,10 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-function sentenceOf(event: ProxyEvent): string {
+function describeEvent(event: ProxyEvent): string {
   switch (event.kind) {
     case 'listening':
-      return listeningSentence(event);
+      return describeListening(event);
     case 'redirecting':
       return `redirecting ${event.url} to https`;
     case 'backend':
@@ -103,38 +103,38 @@ function sentenceOf(event: ProxyEvent): string {
     case 'absent':
       return `${event.backend}: down from the start; GET ${event.asked} was not answered 2xx: ${event.reason} (is it running? --health-path names another path); it is asked again and again`;
     case 'incarnation':
-      return incarnationSentence(event);
+      return describeIncarnation(event);
     case 'drained':
       return `${event.backend}: drained (${event.reason === 'empty' ? 'no browser left' : 'the window is over'})`;
     case 'worker-silent':
       return `worker ${event.pid} has not reported for ${event.silentS} s: it gets no new connections, and is killed in ${event.killedInS} s unless it reports`;
     case 'worker-lost':
-      return workerSentence(event);
+      return describeLostWorker(event);
     case 'closing':
       return `closing; ${event.inFlight} in flight`;
     case 'reloaded':
-      return reloadedSentence(event);
+      return describeReload(event);
     case 'reload-refused':
       return `not reloaded, nothing has changed: ${event.reason.replaceAll(/\s*\n\s*/g, '; ')}`;
   }
 }
 
-function incarnationSentence({ backend, incarnation, changes = 1 }: Extract<ProxyEvent, { kind: 'incarnation' }>) {
+function describeIncarnation({ backend, incarnation, changes = 1 }: Extract<ProxyEvent, { kind: 'incarnation' }>) {
   const often = changes === 1 ? '' : ` (${changes} changes in the last 10 s: does each answer name another boot?)`;
   return `${backend}: new incarnation ${incarnation}; sessions in its memory are gone${often}`;
 }
 
-function listeningSentence({ url, adminUrl, healthUrl }: Extract<ProxyEvent, { kind: 'listening' }>): string {
+function describeListening({ url, adminUrl, healthUrl }: Extract<ProxyEvent, { kind: 'listening' }>): string {
   const admin = adminUrl === undefined ? '' : `, admin API on ${adminUrl}`;
   return `listening on ${url}${admin}${healthUrl === undefined ? '' : `, /live and /ready on ${healthUrl}`}`;
 }
 
-function workerSentence({ pid, reason, replacedBy }: Extract<ProxyEvent, { kind: 'worker-lost' }>): string {
+function describeLostWorker({ pid, reason, replacedBy }: Extract<ProxyEvent, { kind: 'worker-lost' }>): string {
   const next = replacedBy === undefined ? '' : `; worker ${replacedBy} takes its place`;
   return `worker ${pid} ended (${reason}), and what it had in flight is lost${next}`;
 }
 
-function reloadedSentence({ changes, needsRestart }: Extract<ProxyEvent, { kind: 'reloaded' }>): string {
+function describeReload({ changes, needsRestart }: Extract<ProxyEvent, { kind: 'reloaded' }>): string {
   const restart = needsRestart.length === 0 ? '' : `; only a restart would change ${needsRestart.join(', ')}`;
   return `reloaded: ${changes.length === 0 ? 'nothing new' : changes.join(', ')}${restart}`;
 }

@@ -7,6 +7,7 @@ import { buildTrustList } from '../../proxy/headers/trusted-peers.js';
 import type { ProxyOptions } from '../../proxy/options.js';
 import type { SettingValues } from '../../proxy/settings.js';
 import type { BackendTls } from '../../proxy/sockets/backend-tls.js';
+import { messageOf } from '../../shared/error-message.js';
 import { UsageError } from '../lib/errors.js';
 
 export type CertificateArgs = Pick<SettingValues, 'tls' | 'tls-cert' | 'tls-key'>;
@@ -24,17 +25,17 @@ type TlsArgs = CertificateArgs &
     | 'trust'
   >;
 
-/** Checks the flags and reads the certificates and the key. `devTls` makes the certificate of `--tls dev`. */
-export function tlsOptions(
+/** Checks the flags and reads the certificates and the key. `makeDevTls` makes the certificate of `--tls dev`. */
+export function readTlsOptions(
   args: TlsArgs,
 ): Pick<ProxyOptions, 'tls' | 'http2' | 'backendTls' | 'proxyProtocol' | 'trusted' | 'forwarded'> {
-  const source = tlsSource(args);
+  const source = findTlsSource(args);
   return {
     tls: source === undefined || source === 'dev' ? undefined : readPair(source).pair,
     http2: usesHttp2(args),
-    backendTls: backendTls(args),
+    backendTls: readBackendTls(args),
     proxyProtocol: args['proxy-protocol'],
-    trusted: trustedAddresses(args),
+    trusted: readTrustedAddresses(args),
     forwarded: args.forwarded,
   };
 }
@@ -49,13 +50,13 @@ function usesHttp2(args: TlsArgs): boolean | undefined {
   throw new UsageError('--http2 on needs TLS: add --tls-cert FILE and --tls-key FILE, or --tls dev to try it out.');
 }
 
-export async function devTls({ tls }: TlsArgs): Promise<Pick<ProxyOptions, 'tls'>> {
+export async function makeDevTls({ tls }: TlsArgs): Promise<Pick<ProxyOptions, 'tls'>> {
   return tls === 'dev' ? { tls: await makeDevCertificate() } : {};
 }
 
 /** Warns of unsafe settings, one line each. */
-export function tlsAdvice(args: TlsArgs): readonly string[] {
-  const source = tlsSource(args);
+export function listTlsWarnings(args: TlsArgs): readonly string[] {
+  const source = findTlsSource(args);
   const front = source === undefined ? [] : source === 'dev' ? [devAdvice] : readPair(source).warnings;
   return args['backend-insecure'] ? [...front, insecureAdvice] : front;
 }
@@ -77,7 +78,7 @@ export function checkCertificates(options: ProxyOptions): ProxyOptions {
 }
 
 export function speaksTls(args: CertificateArgs): boolean {
-  return tlsSource(args) !== undefined;
+  return findTlsSource(args) !== undefined;
 }
 
 function readPair(files: TlsFiles): ReturnType<typeof readTlsPair> {
@@ -89,7 +90,7 @@ function readPair(files: TlsFiles): ReturnType<typeof readTlsPair> {
 }
 
 /** Splits `--trust a,b` and checks each entry. */
-function trustedAddresses({ trust, 'proxy-protocol': proxyProtocol }: TlsArgs): readonly string[] {
+function readTrustedAddresses({ trust, 'proxy-protocol': proxyProtocol }: TlsArgs): readonly string[] {
   const entries = trust.flatMap(text => text.split(',').map(entry => entry.trim()));
   if (proxyProtocol && entries.length === 0) {
     throw new UsageError(
@@ -100,12 +101,16 @@ function trustedAddresses({ trust, 'proxy-protocol': proxyProtocol }: TlsArgs): 
   try {
     buildTrustList(entries);
   } catch (error) {
-    throw new UsageError(`--trust: ${wordsOf(error)}`);
+    throw new UsageError(`--trust: ${messageOf(error)}`);
   }
   return entries;
 }
 
-function tlsSource({ tls, 'tls-cert': certFile, 'tls-key': keyFile }: CertificateArgs): TlsFiles | 'dev' | undefined {
+function findTlsSource({
+  tls,
+  'tls-cert': certFile,
+  'tls-key': keyFile,
+}: CertificateArgs): TlsFiles | 'dev' | undefined {
   if (tls !== undefined) {
     if (certFile === undefined && keyFile === undefined) return tls;
     throw new UsageError('--tls dev makes a certificate of its own: leave it out, or --tls-cert and --tls-key.');
@@ -116,7 +121,7 @@ function tlsSource({ tls, 'tls-cert': certFile, 'tls-key': keyFile }: Certificat
   return undefined;
 }
 
-function backendTls(args: TlsArgs): BackendTls | undefined {
+function readBackendTls(args: TlsArgs): BackendTls | undefined {
   const { 'backend-ca': file, 'backend-server-name': servername, 'backend-insecure': insecure } = args;
   if (file === undefined && servername === undefined && !insecure) return undefined;
   if (file !== undefined && insecure) {
@@ -138,11 +143,7 @@ function readAuthorities(file: string): string {
     return ca;
   } catch (error) {
     throw new UsageError(
-      `--backend-ca "${file}": ${wordsOf(error)}; expected PEM certificates (-----BEGIN CERTIFICATE-----).`,
+      `--backend-ca "${file}": ${messageOf(error)}; expected PEM certificates (-----BEGIN CERTIFICATE-----).`,
     );
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { messageOf } from '../../shared/error-message.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import type { BackendView } from '../backends.js';
 import type { AdminOptions, ProxyEvent } from '../options.js';
@@ -85,7 +86,7 @@ async function handle(call: Omit<Call, 'name'>): Promise<void> {
     else refuse(call.response, found.act);
   } catch (error) {
     if (call.response.headersSent || call.response.destroyed) call.response.destroy();
-    else refuse(call.response, { status: 500, error: error instanceof Error ? error.message : String(error) });
+    else refuse(call.response, { status: 500, error: messageOf(error) });
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../shared/error-message.js';
 import { ownVersion } from '../../shared/package-file.js';
 import type { BackendView } from '../backends.js';
 import { defaultHost, type HostedBackend, listBackends, listPools, speaksTls } from '../hosts.js';
@@ -206,7 +207,7 @@ export class Control implements AdminControl {
       this.#emit({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });
     } catch (error) {
       this.#history.reloads.refused += 1;
-      this.#emit({ kind: 'reload-refused', reason: error instanceof Error ? error.message : String(error) });
+      this.#emit({ kind: 'reload-refused', reason: messageOf(error) });
     }
   }
 

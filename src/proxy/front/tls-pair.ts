@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { messageOf } from '../../shared/error-message.js';
 
 /** A certificate and its key, as PEM. The chain may follow the server's own certificate. Plain data. */
 export interface TlsPair {
@@ -48,7 +49,7 @@ function checkTlsPair(pair: TlsPair, { certFile, keyFile }: TlsFiles, nowMs: num
     createSecureContext(pair);
   } catch (error) {
     throw new TlsPairError(
-      `--tls-cert "${certFile}" cannot be used by OpenSSL: ${wordsOf(error)}; have a new one issued`,
+      `--tls-cert "${certFile}" cannot be used by OpenSSL: ${messageOf(error)}; have a new one issued`,
     );
   }
   return [...warnIfExpiring(own, certFile, nowMs), ...warnIfChainBroken([own, ...others], certFile)];
@@ -63,7 +64,7 @@ function readPem(file: string, flag: string): string {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     const advice = code === 'EACCES' ? `let this user read it: ls -l ${file}` : `look at the path: ls -l ${file}`;
-    throw new TlsPairError(`${flag} "${file}": ${wordsOf(error)}; ${advice}`);
+    throw new TlsPairError(`${flag} "${file}": ${messageOf(error)}; ${advice}`);
   }
 }
 
@@ -74,7 +75,7 @@ function parseCertificates(pem: string, file: string): X509Certificate[] {
       return new X509Certificate(block);
     } catch (error) {
       throw new TlsPairError(
-        `--tls-cert "${file}": certificate ${index + 1} of it is broken: ${wordsOf(error)}; ${expectedCert}`,
+        `--tls-cert "${file}": certificate ${index + 1} of it is broken: ${messageOf(error)}; ${expectedCert}`,
       );
     }
   });
@@ -90,7 +91,7 @@ function parseKey(pem: string, file: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (error) {
-    throw new TlsPairError(`--tls-key "${file}" holds no private key: ${wordsOf(error)}; ${expectedKey}`);
+    throw new TlsPairError(`--tls-key "${file}" holds no private key: ${messageOf(error)}; ${expectedKey}`);
   }
 }
 
@@ -141,8 +142,4 @@ function warnIfChainBroken(chain: readonly X509Certificate[], file: string): str
 
 function nameOf(certificate: X509Certificate): string {
   return (certificate.subjectAltName ?? certificate.subject).replaceAll('\n', ', ');
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

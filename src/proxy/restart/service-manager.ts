@@ -26,11 +26,11 @@ export async function notifyServiceManager(...words: readonly string[]): Promise
 }
 
 /** The message of a process that serves. `MAINPID` makes a successor the main process of its service. */
-export function readyWords(pid: number): readonly string[] {
+export function buildReadyWords(pid: number): readonly string[] {
   return ['READY=1', `MAINPID=${pid}`];
 }
 
 /** The message of a process that begins to reload. `nowNs`: nanoseconds of the monotonic clock. */
-export function reloadingWords(nowNs: bigint): readonly string[] {
+export function buildReloadingWords(nowNs: bigint): readonly string[] {
   return ['RELOADING=1', `MONOTONIC_USEC=${nowNs / 1000n}`];
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/errors.js';
 import { parseAddress } from '#src/commands/proxy/backends-option.js';
-import { balanceAdvice, balanceOptions } from '#src/commands/proxy/options.js';
+import { listBalanceWarnings, readBalanceOptions } from '#src/commands/proxy/options.js';
 import type { SettingValues } from '#src/proxy/settings.js';
 
 type BalanceArgs = Pick<SettingValues, 'policy' | 'hash-key' | 'slow-start'>;
@@ -10,21 +10,23 @@ const defaults: BalanceArgs = { policy: 'round-robin', 'hash-key': 'address', 's
 
 describe('flags about who is chosen', () => {
   it('are read', () => {
-    expect(balanceOptions(defaults)).to.deep.equal({
+    expect(readBalanceOptions(defaults)).to.deep.equal({
       policy: 'round-robin',
       hashKey: 'address',
       slowStartMs: 30_000,
     });
-    expect(balanceOptions({ ...defaults, 'slow-start': '0' }).slowStartMs).to.equal(0);
-    expect(balanceOptions({ ...defaults, 'slow-start': '0ms' }).slowStartMs).to.equal(0);
-    expect(balanceOptions({ ...defaults, 'hash-key': 'cookie:connect.sid' }).hashKey).to.equal('cookie:connect.sid');
+    expect(readBalanceOptions({ ...defaults, 'slow-start': '0' }).slowStartMs).to.equal(0);
+    expect(readBalanceOptions({ ...defaults, 'slow-start': '0ms' }).slowStartMs).to.equal(0);
+    expect(readBalanceOptions({ ...defaults, 'hash-key': 'cookie:connect.sid' }).hashKey).to.equal(
+      'cookie:connect.sid',
+    );
   });
 
   it('say so when one of them does nothing', () => {
     const byCookie = { ...defaults, 'hash-key': 'cookie:sid' };
-    expect(balanceAdvice(byCookie)[0]).to.include('--hash-key cookie:sid: only --policy rendezvous looks at it');
-    expect(balanceAdvice({ ...byCookie, policy: 'rendezvous' })).to.deep.equal([]);
-    expect(balanceAdvice(defaults)).to.deep.equal([]);
+    expect(listBalanceWarnings(byCookie)[0]).to.include('--hash-key cookie:sid: only --policy rendezvous looks at it');
+    expect(listBalanceWarnings({ ...byCookie, policy: 'rendezvous' })).to.deep.equal([]);
+    expect(listBalanceWarnings(defaults)).to.deep.equal([]);
   });
 
   const wrong: readonly (readonly [args: Partial<BalanceArgs>, says: string])[] = [
@@ -36,7 +38,7 @@ describe('flags about who is chosen', () => {
   ];
   for (const [args, says] of wrong) {
     it(`refuse ${JSON.stringify(args)}`, () =>
-      expect(() => balanceOptions({ ...defaults, ...args })).to.throw(UsageError, says));
+      expect(() => readBalanceOptions({ ...defaults, ...args })).to.throw(UsageError, says));
   }
 });
 

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import yargs from 'yargs';
-import { flagsForLab, proxyFlags } from '#src/commands/proxy/flags.js';
-import { proxyOptions } from '#src/commands/proxy/options.js';
+import { addProxyFlags, listFlagsForLab } from '#src/commands/proxy/flags.js';
+import { buildProxyOptions } from '#src/commands/proxy/options.js';
 import { type SettingName, settingEntries } from '#src/proxy/settings.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
 
-const parse = (words: readonly string[]) => proxyFlags(yargs([...words])).parseAsync();
+const parse = (words: readonly string[]) => addProxyFlags(yargs([...words])).parseAsync();
 
 /** A value that is not the default. */
 const otherValues: Partial<Record<SettingName, string>> = {
@@ -31,13 +31,13 @@ describe('the table of proxy settings', () => {
       const value = otherValues[name] ?? (path ? '/tmp/x' : '7');
       const words = [type === 'boolean' ? `--${name}` : `--${name}=${value}`];
       const args = await parse(words);
-      expect(flagsForLab(args)).to.deep.equal(chosenByLab ? [] : words);
+      expect(listFlagsForLab(args)).to.deep.equal(chosenByLab ? [] : words);
     });
   }
 
   it('reads every setting into its option', async () => {
     const args = await parse(['--backend', 'http://127.0.0.1:1']);
-    const options = proxyOptions(args, args.backend ?? [], generateKeyRing(), () => {});
+    const options = buildProxyOptions(args, args.backend ?? [], generateKeyRing(), () => {});
     for (const [name, { option }] of settingEntries)
       if (option !== undefined) expect(options, name).to.have.property(option);
   });
@@ -50,7 +50,7 @@ describe('the table of proxy settings', () => {
       '--replay-bytes=0',
       '--max-body-size=1GiB',
     ];
-    const { limits } = proxyOptions(await parse(typed), [], generateKeyRing(), () => {});
+    const { limits } = buildProxyOptions(await parse(typed), [], generateKeyRing(), () => {});
     expect(limits).to.include({
       connectMs: 1500,
       responseHeadMs: 300_000,
@@ -66,14 +66,14 @@ describe('the table of proxy settings', () => {
       ['--affinity-cookie=connect.sid', { cookie: 'connect.sid' }],
       ['--affinity-header=X-Token', { header: 'x-token' }],
     ] as const) {
-      const { affinity } = proxyOptions(await parse([typed]), [], generateKeyRing(), () => {});
+      const { affinity } = buildProxyOptions(await parse([typed]), [], generateKeyRing(), () => {});
       expect(affinity?.learnFrom).to.deep.equal(learnFrom);
     }
   });
 
   it('reads the limits of each client address', async () => {
     const typed = ['--max-requests-per-address=100/s', '--max-connections-per-address=20', '--request-id=trust'];
-    const options = proxyOptions(await parse(typed), [], generateKeyRing(), () => {});
+    const options = buildProxyOptions(await parse(typed), [], generateKeyRing(), () => {});
     expect(options).to.include({ requestsPerAddressMax: 100, connectionsPerAddressMax: 20, requestId: 'trust' });
   });
 
@@ -102,13 +102,13 @@ describe('the table of proxy settings', () => {
   ] as const) {
     it(`refuses ${typed}`, async () => {
       const args = await parse(typed.split(' --').map((word, at) => (at === 0 ? word : `--${word}`)));
-      expect(() => proxyOptions(args, [], generateKeyRing(), () => {})).to.throw(message);
+      expect(() => buildProxyOptions(args, [], generateKeyRing(), () => {})).to.throw(message);
     });
   }
 
   it('has the defaults of startProxy', async () => {
     const args = await parse(['--backend', 'http://127.0.0.1:1']);
-    expect(proxyOptions(args, [], generateKeyRing(), () => {})).to.deep.include(defaultProxyOptions);
+    expect(buildProxyOptions(args, [], generateKeyRing(), () => {})).to.deep.include(defaultProxyOptions);
   });
 
   it('says for each setting that sets an option what a reload does with it', () => {

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import yargs from 'yargs';
-import { proxyFlags } from '#src/commands/proxy/flags.js';
-import { proxyOptions } from '#src/commands/proxy/options.js';
+import { addProxyFlags } from '#src/commands/proxy/flags.js';
+import { buildProxyOptions } from '#src/commands/proxy/options.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
 import { withPool } from '../../proxy/with-proxy.js';
 
-const help = () => proxyFlags(yargs([]).scriptName('holdfast')).wrap(null).getHelp();
+const help = () => addProxyFlags(yargs([]).scriptName('holdfast')).wrap(null).getHelp();
 
 /** As a shell would split them; the examples quote with single quotes only. */
 function words(line: string): string[] {
@@ -32,11 +32,11 @@ describe('holdfast proxy --help', () => {
     const lines = (await examples()).filter(line => line.startsWith('holdfast proxy '));
     expect(lines).to.have.length.above(3);
     for (const line of lines) {
-      const args = await proxyFlags(yargs(words(line).slice(2)))
+      const args = await addProxyFlags(yargs(words(line).slice(2)))
         .strict()
         .exitProcess(false)
         .parseAsync();
-      proxyOptions(args, args.backend ?? [], generateKeyRing(), () => {});
+      buildProxyOptions(args, args.backend ?? [], generateKeyRing(), () => {});
     }
   });
 

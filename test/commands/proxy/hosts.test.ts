@@ -6,7 +6,7 @@ import path from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
 import yargs from 'yargs';
-import { proxyFlags } from '#src/commands/proxy/flags.js';
+import { addProxyFlags } from '#src/commands/proxy/flags.js';
 import { readSettings } from '#src/commands/proxy/settings.js';
 import { ProxySite } from '#src/commands/proxy/site.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
@@ -212,7 +212,7 @@ async function optionsOf(text: string): Promise<ProxyOptions> {
   return inFolder(async folder => {
     const file = path.join(folder, 'proxy.yaml');
     await writeFile(file, text);
-    const settings = await readSettings(file, [], words => proxyFlags(yargs([...words])));
+    const settings = await readSettings(file, [], words => addProxyFlags(yargs([...words])));
     return settings.checked(args =>
       new ProxySite({ keys: generateKeyRing(), names: new Map() }).options(args, args.backend ?? [], settings.hosts),
     );

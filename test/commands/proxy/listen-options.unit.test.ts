@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { explainStart, listenOptions } from '#src/commands/proxy/listen-options.js';
+import { explainStart, readListenOptions } from '#src/commands/proxy/listen-options.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 
 const token = 'a-token-of-some-length';
@@ -61,13 +61,13 @@ describe('holdfast proxy: where it listens', () => {
 
   for (const [what, args, admin] of good) {
     it(`accepts ${what}`, () => {
-      expect(listenOptions({ ...given, ...args }, []).admin).to.deep.equal(admin);
+      expect(readListenOptions({ ...given, ...args }, []).admin).to.deep.equal(admin);
     });
   }
 
   for (const [what, args, says] of bad) {
     it(`refuses ${what}`, () => {
-      expect(() => listenOptions({ ...given, ...args }, [])).to.throw(says);
+      expect(() => readListenOptions({ ...given, ...args }, [])).to.throw(says);
     });
   }
 

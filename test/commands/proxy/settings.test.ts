@@ -4,8 +4,9 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import yargs from 'yargs';
-import { proxyFlags } from '#src/commands/proxy/flags.js';
-import { keyRingAdvice, proxyOptions } from '#src/commands/proxy/options.js';
+import { addProxyFlags } from '#src/commands/proxy/flags.js';
+import { buildProxyOptions } from '#src/commands/proxy/options.js';
+import { listSecretFileWarnings } from '#src/commands/proxy/secret-file.js';
 import { type ProxySettings, readSettings } from '#src/commands/proxy/settings.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
@@ -93,11 +94,11 @@ describe('configuration file of the proxy', () => {
     withFile('secrets-file: proxy.yaml', async file => {
       const { args } = await read(file, []);
       await chmod(file, 0o604);
-      expect(keyRingAdvice(args)).to.deep.equal([
+      expect(listSecretFileWarnings(args['secrets-file'], 'the key ring')).to.deep.equal([
         `every user of this machine can read the key ring ${file}: chmod 600 ${file}`,
       ]);
       await chmod(file, 0o640);
-      expect(keyRingAdvice(args)).to.deep.equal([]);
+      expect(listSecretFileWarnings(args['secrets-file'], 'the key ring')).to.deep.equal([]);
     }));
 
   it('is in the manual as one that works', async () => {
@@ -107,7 +108,9 @@ describe('configuration file of the proxy', () => {
       const { args, checked } = await read(file, []);
       expect(Object.keys(parse(text))).to.have.length.above(10);
       expect(args['access-log']).to.equal(path.join(path.dirname(file), 'access.log'));
-      const { backends, host } = checked(() => proxyOptions(args, args.backend ?? [], generateKeyRing(), () => {}));
+      const { backends, host } = checked(() =>
+        buildProxyOptions(args, args.backend ?? [], generateKeyRing(), () => {}),
+      );
       expect(host).to.equal('0.0.0.0');
       expect(backends.map(({ name, weight }) => [name, weight])).to.deep.equal([
         ['red', 1],
@@ -119,7 +122,7 @@ describe('configuration file of the proxy', () => {
 
   it('knows which flags are files', () =>
     withFile('port: 1', async () => {
-      const help = await proxyFlags(yargs([])).wrap(null).getHelp();
+      const help = await addProxyFlags(yargs([])).wrap(null).getHelp();
       const files = [...help.matchAll(/^ +(?=.*\bfile\b)--([\w-]+) /gim)].map(match => match[1] ?? '');
       expect(files).to.include.members(['secrets-file', 'access-log']);
       for (const flag of files.filter(flag => flag !== 'config')) {
@@ -145,13 +148,13 @@ describe('configuration file of the proxy', () => {
 });
 
 function read(file: string, typed: readonly string[]): Promise<ProxySettings> {
-  return readSettings(file, typed, words => proxyFlags(yargs([...words])));
+  return readSettings(file, typed, words => addProxyFlags(yargs([...words])));
 }
 
 async function optionsOf(text: string, typed: readonly string[] = []): Promise<ProxyOptions> {
   return withFile(text === '' ? 'mode: sticky' : text, async file => {
     const settings = await read(file, typed);
-    return settings.checked(args => proxyOptions(args, args.backend ?? [], generateKeyRing(), () => {}));
+    return settings.checked(args => buildProxyOptions(args, args.backend ?? [], generateKeyRing(), () => {}));
   });
 }
 
@@ -159,7 +162,7 @@ async function failure(text: string, typed: readonly string[] = []): Promise<str
   return withFile(text, async file => {
     try {
       const settings = await read(file, typed);
-      settings.checked(args => proxyOptions(args, args.backend ?? [], generateKeyRing(), () => {}));
+      settings.checked(args => buildProxyOptions(args, args.backend ?? [], generateKeyRing(), () => {}));
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }

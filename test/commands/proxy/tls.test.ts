@@ -3,15 +3,15 @@ import path from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/errors.js';
-import { flagsForLab } from '#src/commands/proxy/flags.js';
-import { tlsAdvice, tlsOptions } from '#src/commands/proxy/tls-options.js';
+import { listFlagsForLab } from '#src/commands/proxy/flags.js';
+import { listTlsWarnings, readTlsOptions } from '#src/commands/proxy/tls-options.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
 import { ask } from '../../proxy/ask.js';
 import { authority, issue, withFolder } from '../../proxy/certificates.js';
 import { withToys } from '../../proxy/toy-backend.js';
 import { withHoldfast } from '../holdfast.js';
 
-type TlsArgs = Parameters<typeof tlsOptions>[0];
+type TlsArgs = Parameters<typeof readTlsOptions>[0];
 
 const defaults: TlsArgs = {
   tls: undefined,
@@ -29,7 +29,7 @@ const defaults: TlsArgs = {
 
 describe('flags about TLS and proxies in front', () => {
   it('ask for nothing by themselves', () => {
-    expect(tlsOptions(defaults)).to.deep.equal({
+    expect(readTlsOptions(defaults)).to.deep.equal({
       tls: undefined,
       http2: undefined,
       backendTls: undefined,
@@ -37,8 +37,8 @@ describe('flags about TLS and proxies in front', () => {
       trusted: [],
       forwarded: false,
     });
-    expect(flagsForLab(defaults)).to.deep.equal([]);
-    expect(tlsAdvice(defaults)).to.deep.equal([]);
+    expect(listFlagsForLab(defaults)).to.deep.equal([]);
+    expect(listTlsWarnings(defaults)).to.deep.equal([]);
   });
 
   it('are read', () =>
@@ -51,7 +51,7 @@ describe('flags about TLS and proxies in front', () => {
         'backend-server-name': 'backend.internal',
         trust: ['::1, 10.0.0.0/8'],
       };
-      expect(tlsOptions({ ...given, 'proxy-protocol': true, forwarded: true })).to.deep.equal({
+      expect(readTlsOptions({ ...given, 'proxy-protocol': true, forwarded: true })).to.deep.equal({
         tls: undefined,
         http2: undefined,
         backendTls: { ca: ca.cert, rejectUnauthorized: true, servername: 'backend.internal' },
@@ -64,23 +64,23 @@ describe('flags about TLS and proxies in front', () => {
   it('are passed on to the proxy of a lab', () => {
     const given = { ...defaults, 'tls-cert': 'a.pem', 'tls-key': '/b.pem', 'proxy-protocol': true, trust: ['::1'] };
     const cert = path.resolve('a.pem');
-    expect(flagsForLab(given)).to.deep.equal([
+    expect(listFlagsForLab(given)).to.deep.equal([
       `--tls-cert=${cert}`,
       '--tls-key=/b.pem',
       '--trust=::1',
       '--proxy-protocol',
     ]);
-    expect(flagsForLab({ ...defaults, tls: 'dev', forwarded: true })).to.deep.equal(['--tls=dev', '--forwarded']);
+    expect(listFlagsForLab({ ...defaults, tls: 'dev', forwarded: true })).to.deep.equal(['--tls=dev', '--forwarded']);
   });
 
   it('warn of what should not stay so', () => {
-    expect(tlsAdvice({ ...defaults, tls: 'dev', 'backend-insecure': true })).to.have.length(2);
+    expect(listTlsWarnings({ ...defaults, tls: 'dev', 'backend-insecure': true })).to.have.length(2);
   });
 
   it('HTTP/2 can be asked for and turned off', () => {
-    expect(tlsOptions({ ...defaults, http2: 'on', tls: 'dev' }).http2).to.equal(true);
-    expect(tlsOptions({ ...defaults, http2: 'off' }).http2).to.equal(false);
-    expect(tlsOptions({ ...defaults, http2: 'off', engine: 'http-proxy' }).http2).to.equal(false);
+    expect(readTlsOptions({ ...defaults, http2: 'on', tls: 'dev' }).http2).to.equal(true);
+    expect(readTlsOptions({ ...defaults, http2: 'off' }).http2).to.equal(false);
+    expect(readTlsOptions({ ...defaults, http2: 'off', engine: 'http-proxy' }).http2).to.equal(false);
   });
 
   const wrong: readonly (readonly [args: Partial<TlsArgs>, says: string])[] = [
@@ -99,7 +99,7 @@ describe('flags about TLS and proxies in front', () => {
   ];
   for (const [args, says] of wrong) {
     it(`refuse ${JSON.stringify(args)}`, () =>
-      expect(() => tlsOptions({ ...defaults, ...args })).to.throw(UsageError, says));
+      expect(() => readTlsOptions({ ...defaults, ...args })).to.throw(UsageError, says));
   }
 });
 
