@@ -89,7 +89,7 @@ hosts:
   });
 
   it('are in the manual in a form that works', async () => {
-    const manual = await readFile(path.join(root, 'docs/proxy.md'), 'utf8');
+    const manual = await readFile(path.join(root, 'docs/proxy-operate.md'), 'utf8');
     const text =
       [...manual.matchAll(/```yaml\n(# proxy\.yaml\n[^`]*)```/g)].find(([block]) => block.includes('hosts:'))?.[1] ??
       '';

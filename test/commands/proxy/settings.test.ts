@@ -102,7 +102,7 @@ describe('configuration file of the proxy', () => {
     }));
 
   it('is in the manual as one that works', async () => {
-    const manual = await readFile(path.join(root, 'docs/proxy.md'), 'utf8');
+    const manual = await readFile(path.join(root, 'docs/proxy-operate.md'), 'utf8');
     const text = /```yaml\n(# proxy\.yaml\n[^`]*)```/.exec(manual)?.[1] ?? '';
     await withFile(text, async file => {
       const { args, checked } = await read(file, []);

@@ -158,7 +158,7 @@ describe('metrics of a running proxy', () => {
     withPool([undefined], {}, async proxy => {
       const { text } = await proxy.admin('GET', '/metrics');
       const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(match => match[1]);
-      const manual = readFileSync(packageFile('docs/proxy.md'), 'utf8');
+      const manual = readFileSync(packageFile('docs/proxy-operate.md'), 'utf8');
       const rows = manual.matchAll(/^\| `((?:holdfast_proxy|process)_\w+)`/gm);
       expect([...rows].map(match => match[1]).toSorted()).to.deep.equal(names.toSorted());
     }));
