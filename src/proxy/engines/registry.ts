@@ -11,6 +11,6 @@ interface EngineEntry {
 
 /** The keys are the values of `--engine`. */
 export const engines: Record<string, EngineEntry> = {
-  wire: { summary: 'HTTP/1.1 on sockets, our own', make: wireEngine, http2: true },
+  wire: { summary: 'our own HTTP/1.1 on sockets, and HTTP/2 by Node', make: wireEngine, http2: true },
   'http-proxy': { summary: "Node's own HTTP server and the http-proxy library", make: httpProxyEngine, http2: false },
 };
