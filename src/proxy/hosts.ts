@@ -1,4 +1,11 @@
-import type { HostOptions, PoolOptions, PoolServingOptions, ProxyOptions, ServingOptions } from './options.js';
+import {
+  type HostOptions,
+  hasDefaultPool,
+  type PoolOptions,
+  type PoolServingOptions,
+  type ProxyOptions,
+  type ServingOptions,
+} from './options.js';
 
 /** The pool of the hosts that have none of their own. Its backends are those at the top of the settings. */
 export const defaultHost = '';
@@ -55,11 +62,6 @@ type Hosted<Own> = Own & { readonly hosts?: readonly (Own & { readonly host: str
 export function poolsByHost<Own extends object>(options: Hosted<Own>, hasDefault: boolean): ReadonlyMap<string, Own> {
   const hosts = (options.hosts ?? []).map(pool => [pool.host, pool] as const);
   return new Map<string, Own>(hasDefault ? [[defaultHost, options], ...hosts] : hosts);
-}
-
-/** Whether hosts without a pool of their own are served. */
-export function hasDefaultPool({ backends, hosts = [] }: Pick<ProxyOptions, 'backends' | 'hosts'>): boolean {
-  return backends.length > 0 || hosts.length === 0;
 }
 
 /** Returns the hosts that are served; all others are undefined. */

@@ -92,19 +92,20 @@ export interface TcpAddress {
 export type AdminOptions = (TcpAddress | { readonly path: string }) & { readonly token: string | undefined };
 
 /** The options that each pool has for itself. */
-export type PoolOptions = Pick<
-  ProxyOptions,
-  | 'backends'
-  | 'policy'
-  | 'hashKey'
-  | 'slowStartMs'
-  | 'affinity'
-  | 'health'
-  | 'drainMs'
-  | 'maxconn'
-  | 'queue'
-  | 'ejection'
->;
+export const poolOptionNames = [
+  'backends',
+  'policy',
+  'hashKey',
+  'slowStartMs',
+  'affinity',
+  'health',
+  'drainMs',
+  'maxconn',
+  'queue',
+  'ejection',
+] as const satisfies readonly (keyof ProxyOptions)[];
+
+export type PoolOptions = Pick<ProxyOptions, (typeof poolOptionNames)[number]>;
 
 /** A pool for one host, or for all hosts below a name. The names of its backends begin with the host and a colon. */
 export interface HostOptions extends PoolOptions {
@@ -249,6 +250,11 @@ export interface ServingOptions
   readonly share?: WorkerShare;
 }
 
+/** Whether hosts without a pool of their own are served. */
+export function hasDefaultPool({ backends, hosts = [] }: Pick<ProxyOptions, 'backends' | 'hosts'>): boolean {
+  return backends.length > 0 || hosts.length === 0;
+}
+
 /** Drops functions, the admin token and other options that must not reach another process. */
 export function pickServingOptions(options: ProxyOptions): ServingOptions {
   const {
@@ -266,5 +272,5 @@ export function pickServingOptions(options: ProxyOptions): ServingOptions {
     ...serving
   } = options;
   const plain = hosts.map(({ backends, health, drainMs, ...host }) => host);
-  return { ...serving, hosts: plain, hasDefaultPool: backends.length > 0 || hosts.length === 0 };
+  return { ...serving, hosts: plain, hasDefaultPool: hasDefaultPool(options) };
 }

@@ -47,7 +47,7 @@ interface RoutingSetup {
 /** Serves requests with frontend, engine, dispatcher and affinity. It does not probe; it reads the pool's states. */
 export class Serving implements TrafficServer {
   readonly #options: ServingOptions;
-  readonly #pool: Pools;
+  readonly #pools: Pools;
   readonly #metrics = new ProxyMetrics();
   /** By the host of the pool. A reload keeps them. */
   readonly #learned = new Map<string, LearnedBindings>();
@@ -63,9 +63,9 @@ export class Serving implements TrafficServer {
   #open = false;
 
   /** Throws for an unknown engine or policy, an unusable key ring, and an invalid TLS pair. */
-  constructor(options: ServingOptions, pool: Pools) {
+  constructor(options: ServingOptions, pools: Pools) {
     this.#options = options;
-    this.#pool = pool;
+    this.#pools = pools;
     this.#setup = this.#buildSetup(options);
     const { make, http2 } = findEntry('engine', options.engine, engines);
     const onExchange = (exchange: Exchange) => this.#setup.serve(exchange);
@@ -120,7 +120,7 @@ export class Serving implements TrafficServer {
       throw error;
     });
     const before = this.#log;
-    for (const member of this.#pool.members) joinAffinity(setup, member);
+    for (const member of this.#pools.members) joinAffinity(setup, member);
     this.#setup = setup;
     this.#log = log;
     await before?.close();
@@ -141,7 +141,7 @@ export class Serving implements TrafficServer {
 
   adoptBinding({ host, key, owner: name, ...rest }: HandedBinding): void {
     const affinity = this.#setup.affinities.get(host);
-    const owner = this.#pool.find(name);
+    const owner = this.#pools.find(name);
     if (affinity instanceof LearnedAffinity && owner?.host === host) affinity.adopt(key, { ...rest, owner });
   }
 
@@ -160,7 +160,7 @@ export class Serving implements TrafficServer {
     Object.assign(counts.vitals, readVitals(), {
       lostLogLines,
       connections: this.#engine.connections,
-      queued: this.#pool.queued,
+      queued: this.#pools.queued,
     });
     return [counts];
   }
@@ -174,7 +174,7 @@ export class Serving implements TrafficServer {
     const endsMs = performance.now() + graceMs;
     this.#engine.drainConnections();
     // Their clients must not all connect again at the same moment, when the grace period ends.
-    endAllTunnels(this.#pool.members, graceMs);
+    endAllTunnels(this.#pools.members, graceMs);
     if (hasSuccessor) await this.#front.stopAccepting(graceMs);
     this.#front.close();
     await this.#engine.close(Math.max(0, endsMs - performance.now()), hasSuccessor);
@@ -194,7 +194,7 @@ export class Serving implements TrafficServer {
     for (const [host, own] of poolsToServe(options)) {
       const affinity = this.#makeAffinity(host, own);
       if (affinity !== undefined) affinities.set(host, affinity);
-      const parts = { ...shared, pool: this.#pool.of(host), policy: makePolicy(own), affinity };
+      const parts = { ...shared, pool: this.#pools.of({ host }), policy: makePolicy(own), affinity };
       dispatchers.set(host, new RequestDispatcher(parts));
     }
     const { connectionsPerAddressMax = 0, trusted } = options;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isHostPattern } from '../../proxy/hosts.js';
+import { poolOptionNames } from '../../proxy/options.js';
 import { type SettingName, settingEntries } from '../../proxy/settings.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { checkFlags, type Flags } from '../lib/flags.js';
@@ -14,26 +15,14 @@ export interface HostSettings {
   checked<T>(use: (args: ProxyArgs) => T): T;
 }
 
-/** The options that each pool has for itself. */
-const ownOptions: ReadonlySet<string | undefined> = new Set([
-  'backends',
-  'policy',
-  'hashKey',
-  'slowStartMs',
-  'affinity',
-  'health',
-  'drainMs',
-  'maxconn',
-  'queue',
-  'ejection',
-]);
+const poolOptions: ReadonlySet<string | undefined> = new Set(poolOptionNames);
 
 /** All pools share one key ring. Only the pool at the top has backends of a file or of DNS. */
 const shared: ReadonlySet<string> = new Set(['secrets-file', 'backends-file', 'resolve', 'resolver']);
 
 /** The settings that the entry of a host can have. */
 export const hostSettingNames: readonly SettingName[] = [
-  ...settingEntries.flatMap(([name, { option }]) => (ownOptions.has(option) && !shared.has(name) ? [name] : [])),
+  ...settingEntries.flatMap(([name, { option }]) => (poolOptions.has(option) && !shared.has(name) ? [name] : [])),
   'tls-cert',
   'tls-key',
 ];

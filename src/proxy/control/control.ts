@@ -40,7 +40,7 @@ export class Control implements AdminControl {
   #options: ProxyOptions;
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
   readonly #watches = new Map<Member, HealthWatch>();
-  readonly #pool: Pools;
+  readonly #pools: Pools;
   readonly #server: TrafficServer;
   #listening = false;
   #givenUp = false;
@@ -66,7 +66,7 @@ export class Control implements AdminControl {
     const onEvent = (event: ProxyEvent) =>
       event.kind === 'incarnation' ? this.#boots.add(event.backend, event.incarnation) : this.#emit(event);
     const onSuspect = (member: Member) => this.#watches.get(member)?.probeNow();
-    this.#pool = new Pools({
+    this.#pools = new Pools({
       now: Date.now,
       random: Math.random,
       onEvent,
@@ -74,8 +74,8 @@ export class Control implements AdminControl {
       onFacts: member => this.#server.update(member),
       refresh: () => this.refresh(),
     });
-    this.#pool.prepare(listPools(options));
-    this.#server = makeTrafficServer(this.#serving, this.#pool, onEvent);
+    this.#pools.prepare(listPools(options));
+    this.#server = makeTrafficServer(this.#serving, this.#pools, onEvent);
   }
 
   /** Stops waiting for the first health checks: `start` rejects, unless it already listens. */
@@ -121,9 +121,9 @@ export class Control implements AdminControl {
     const { snapshot } = this.#takeover;
     const listed = listBackends(this.#options);
     const planned: readonly BackendAtStart[] = snapshot === undefined ? listed : planBackends(snapshot, listed);
-    const first = planned.filter(({ host }) => this.#pool.has(host));
-    if (snapshot !== undefined) this.#pool.restoreLeft(listLeft(snapshot, first));
-    await Promise.all(first.map(({ url, snapshot, ...rest }) => this.#join(this.#pool.add(url, rest), snapshot)));
+    const first = planned.filter(({ host }) => this.#pools.has(host));
+    if (snapshot !== undefined) this.#pools.restoreLeft(listLeft(snapshot, first));
+    await Promise.all(first.map(({ url, snapshot, ...rest }) => this.#join(this.#pools.add(url, rest), snapshot)));
   }
 
   /** Returns the state that a successor needs. It holds keys. */
@@ -138,8 +138,8 @@ export class Control implements AdminControl {
         host,
         weight,
       })),
-      members: this.#pool.members.map(({ facts, bound }) => ({ facts, bound: bound.all })),
-      left: this.#pool.left,
+      members: this.#pools.members.map(({ facts, bound }) => ({ facts, bound: bound.all })),
+      left: this.#pools.left,
       bindings: this.#server.bindings,
       tickets: new Map(pairs.flatMap(({ cert, ticketKeys }) => (ticketKeys ? [[cert, ticketKeys] as const] : []))),
     };
@@ -174,7 +174,7 @@ export class Control implements AdminControl {
     await Promise.all([handedOver, this.#server.close(graceMs, hasSuccessor), this.#side.closeRedirect(graceMs)]);
     await this.#side.close();
     for (const watch of this.#watches.values()) watch.stop();
-    this.#pool.close();
+    this.#pools.close();
     this.#boots.close();
   }
 
@@ -182,7 +182,7 @@ export class Control implements AdminControl {
     // A successor serves at the same address.
     if (this.#closed !== undefined && !this.#hasSuccessor) return 'closing';
     if (!this.#listening) return 'not listening yet';
-    const states = this.#pool.members.map(({ state }) => state);
+    const states = this.#pools.members.map(({ state }) => state);
     if (states.includes('ready')) return undefined;
     const counts = [...new Set(states)].map(state => `${states.filter(other => other === state).length} ${state}`);
     return `no backend is ready: ${counts.join(', ') || 'none is known'}`;
@@ -197,7 +197,7 @@ export class Control implements AdminControl {
       const plan = planReload(this.#options, await read());
       const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
       if (this.#closed !== undefined) return;
-      this.#pool.prepare(listPools(plan.options));
+      this.#pools.prepare(listPools(plan.options));
       const serving = buildServingOptions(plan.options);
       await this.#server.reload(serving);
       this.#serving = serving;
@@ -219,33 +219,33 @@ export class Control implements AdminControl {
     if (this.#closed !== undefined) return;
     this.#options = options;
     const pools = listPools(options);
-    this.#pool.change(pools);
+    this.#pools.change(pools);
     for (const [{ host }, watch] of this.#watches) watch.change(pools.get(host)?.health ?? options.health);
     // A name that moves to another address must be removed first: a name means one backend, here and in every cookie.
     const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
     for (const backend of first) this.#removeAt(backend);
-    await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
+    await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pools.add(url, { ...rest, joins: true }))));
     for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
     for (const backend of relimited) this.#setLimits(backend);
     for (const backend of later) this.#removeAt(backend);
     // The admin API may have added backends to a pool that is gone.
-    for (const { name, host } of this.#pool.members) if (!pools.has(host)) this.remove(name);
-    this.#pool.change(pools);
+    for (const { name, host } of this.#pools.members) if (!pools.has(host)) this.remove(name);
+    this.#pools.change(pools);
   }
 
   #setLimits(backend: ProxyOptions['backends'][number]): void {
-    const member = this.#pool.find(backend.name);
-    if (member !== undefined) this.#pool.limit(member, backend);
+    const member = this.#pools.find(backend.name);
+    if (member !== undefined) this.#pools.of(member).limit(member, backend);
   }
 
   /** Removes it, unless the admin API already has. */
   #removeAt({ name, url }: HostedBackend): void {
-    if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
+    if (this.#pools.find(name)?.url.origin === url.origin) this.remove(name);
   }
 
   /** Whether the admin API has already added it to the pool. Throws when another backend has its name. */
   #isHere({ name, url, host }: HostedBackend, { removed }: ReloadPlan): boolean {
-    const staying = this.#pool.members.filter(member => !hasBackend(removed, member));
+    const staying = this.#pools.members.filter(member => !hasBackend(removed, member));
     const twin = staying.find(other => other.host === host && other.url.origin === url.origin);
     const namesake = staying.find(other => other.name === name);
     if (namesake !== undefined && namesake !== twin) {
@@ -257,32 +257,32 @@ export class Control implements AdminControl {
   }
 
   list(): BackendView[] {
-    return this.#pool.members.map(member => this.#pool.view(member));
+    return this.#pools.members.map(member => this.#pools.of(member).view(member));
   }
 
   setState(name: string, state: 'drain' | 'maint' | 'ready', windowMs?: number): 'done' | 'unknown' {
-    const member = this.#pool.find(name);
+    const member = this.#pools.find(name);
     if (member === undefined) return 'unknown';
-    this.#pool.obey(member, state, windowMs);
+    this.#pools.of(member).obey(member, state, windowMs);
     return 'done';
   }
 
   setWeight(name: string, weight: number): 'done' | 'unknown' {
-    const member = this.#pool.find(name);
+    const member = this.#pools.find(name);
     if (member === undefined) return 'unknown';
-    this.#pool.weigh(member, weight);
+    this.#pools.of(member).weigh(member, weight);
     return 'done';
   }
 
   add(url: URL, weight: number, host = defaultHost): BackendView | 'unknown' {
-    if (!this.#pool.has(host)) return 'unknown';
-    const member = this.#pool.add(url, { weight, joins: true, host });
+    if (!this.#pools.has(host)) return 'unknown';
+    const member = this.#pools.add(url, { weight, joins: true, host });
     void this.#join(member);
-    return this.#pool.view(member);
+    return this.#pools.of(member).view(member);
   }
 
   remove(name: string): 'done' | 'unknown' {
-    const member = this.#pool.remove(name);
+    const member = this.#pools.remove(name);
     if (member === undefined) return 'unknown';
     this.#server.leave(member);
     this.#watches.get(member)?.stop();
@@ -311,7 +311,7 @@ export class Control implements AdminControl {
   /** Resolves after the first probe; until then the member is down. */
   #join(member: Member, snapshot?: MemberSnapshot): Promise<void> {
     this.#server.join(member);
-    if (snapshot !== undefined) this.#pool.restore(member, snapshot);
+    if (snapshot !== undefined) this.#pools.of(member).restore(member, snapshot);
     const wasProbed = snapshot?.facts.probed ?? false;
     let isFirst = !wasProbed;
     const onProbe: OnProbe = ({ ok, reason, incarnation }, health, edge) => {
@@ -319,8 +319,8 @@ export class Control implements AdminControl {
       isFirst = false;
       member.learn(incarnation);
       member.suspect = !ok;
-      if (edge && health.up) this.#pool.up(member, reason);
-      else if (edge) this.#pool.down(member, reason);
+      if (edge && health.up) this.#pools.of(member).up(member, reason);
+      else if (edge) this.#pools.of(member).down(member, reason);
     };
     const known = wasProbed ? { up: snapshot?.facts.healthy ?? false, contrary: 0 } : undefined;
     const { health } = this.#poolOptions(member);

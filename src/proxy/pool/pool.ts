@@ -40,7 +40,11 @@ export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'on
   readonly primary?: Primary;
 }
 
-type Changeable = Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'ejection' | 'slowStartMs' | 'maxconn' | 'queue'>;
+/** The settings that a reload can change, and in which the pools of one proxy may differ. */
+export type ChangeableSettings = Pick<
+  PoolSettings,
+  'drainMs' | 'boundIdleMs' | 'ejection' | 'slowStartMs' | 'maxconn' | 'queue'
+>;
 
 export interface Primary {
   /** Reports a row of failures. The primary ejects the member if the pool can spare it. */
@@ -106,7 +110,7 @@ export class BackendPool {
   }
 
   /** Applies to later drains, ejections, slow starts and waits. A running drain or ejection keeps its time. */
-  change(settings: Changeable): void {
+  change(settings: ChangeableSettings): void {
     this.#settings = { ...this.#settings, ...settings };
     this.#slowStart.lastsMs = settings.slowStartMs;
     this.queue.change(shareQueue(this.#settings));

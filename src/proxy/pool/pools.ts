@@ -1,32 +1,23 @@
-import type { BackendView } from '../backends.js';
 import { defaultHost } from '../hosts.js';
-import type { AffinityOptions, EjectionOptions, QueueOptions } from '../options.js';
-import type { Joining, Member, MemberFacts, MemberSnapshot, Order } from './member.js';
-import { BackendPool, type LeftBackend, type OwnLimits, type PoolSettings } from './pool.js';
+import type { PoolOptions } from '../options.js';
+import type { Joining, Member } from './member.js';
+import { BackendPool, type ChangeableSettings, type LeftBackend, type PoolSettings } from './pool.js';
 
-/** The settings in which pools of one proxy differ. */
-type OwnSettings = Pick<PoolSettings, 'drainMs' | 'boundIdleMs' | 'slowStartMs' | 'ejection' | 'maxconn' | 'queue'>;
-interface OwnOptions {
-  readonly affinity: AffinityOptions | undefined;
-  readonly slowStartMs: number;
-  readonly ejection: EjectionOptions;
-  readonly maxconn: number;
-  readonly queue: QueueOptions;
-  readonly drainMs?: number;
-}
+/** Options of a pool. A worker has no `drainMs`: the primary starts and ends drains. */
+type OwnOptions = Pick<PoolOptions, 'affinity' | 'slowStartMs' | 'ejection' | 'maxconn' | 'queue'> &
+  Partial<Pick<PoolOptions, 'drainMs'>>;
 
 /** The backends that left, by the host of their pool and their identity. */
 export type LeftByHost = ReadonlyMap<string, ReadonlyMap<string, LeftBackend>>;
 
 /**
- * The pools of all hosts. The name of a backend is unique in all of them. What concerns one backend goes to its pool: see
- * `BackendPool`.
+ * The pools of all hosts. The name of a backend is unique in all of them. `of` returns the pool of one backend.
  */
 export class Pools {
-  readonly #shared: Omit<PoolSettings, keyof OwnSettings>;
+  readonly #shared: Omit<PoolSettings, keyof ChangeableSettings>;
   readonly #byHost = new Map<string, BackendPool>();
 
-  constructor(shared: Omit<PoolSettings, keyof OwnSettings>) {
+  constructor(shared: Omit<PoolSettings, keyof ChangeableSettings>) {
     this.#shared = shared;
   }
 
@@ -49,7 +40,8 @@ export class Pools {
     }
   }
 
-  of(host: string): BackendPool {
+  /** Returns the pool of a host, or of a backend. Throws for an unknown host. */
+  of({ host }: { readonly host: string }): BackendPool {
     const pool = this.#byHost.get(host);
     if (pool === undefined) throw new RangeError(`there is no pool for the host "${host}"`);
     return pool;
@@ -74,28 +66,12 @@ export class Pools {
 
   /** Adds a backend to the pool of its host. */
   add(url: URL, joining: Joining & { readonly name?: string }): Member {
-    return this.of(joining.host ?? defaultHost).add(url, joining);
+    return this.of({ host: joining.host ?? defaultHost }).add(url, joining);
   }
 
   remove(name: string): Member | undefined {
     const member = this.find(name);
-    return member && this.of(member.host).remove(name);
-  }
-
-  view(member: Member): BackendView {
-    return this.of(member.host).view(member);
-  }
-
-  obey(member: Member, order: Order, windowMs?: number): void {
-    this.of(member.host).obey(member, order, windowMs);
-  }
-
-  weigh(member: Member, weight: number): void {
-    this.of(member.host).weigh(member, weight);
-  }
-
-  limit(member: Member, limits: OwnLimits): void {
-    this.of(member.host).limit(member, limits);
+    return member && this.of(member).remove(name);
   }
 
   /** The number of requests that wait for a full backend. */
@@ -103,35 +79,6 @@ export class Pools {
     let queued = 0;
     for (const { queue } of this.#byHost.values()) queued += queue.length;
     return queued;
-  }
-
-  /** Returns the number of requests that wait for this backend and no other. */
-  queuedFor(member: Member): number {
-    return this.of(member.host).queue.lengthFor(member);
-  }
-
-  suspect(member: Member): void {
-    this.of(member.host).suspect(member);
-  }
-
-  up(member: Member, reason: string): void {
-    this.of(member.host).up(member, reason);
-  }
-
-  down(member: Member, reason: string): void {
-    this.of(member.host).down(member, reason);
-  }
-
-  ejectIfSpared(member: Member): void {
-    this.of(member.host).ejectIfSpared(member);
-  }
-
-  adopt(member: Member, facts: MemberFacts): void {
-    this.of(member.host).adopt(member, facts);
-  }
-
-  restore(member: Member, snapshot: MemberSnapshot): void {
-    this.of(member.host).restore(member, snapshot);
   }
 
   /** Returns the backends that left, by the host of their pool and their identity. */
@@ -148,7 +95,6 @@ export class Pools {
   }
 }
 
-/** A worker has no `drainMs`: the primary starts and ends drains. */
-function pickOwn({ affinity, drainMs = 0, slowStartMs, ejection, maxconn, queue }: OwnOptions): OwnSettings {
+function pickOwn({ affinity, drainMs = 0, slowStartMs, ejection, maxconn, queue }: OwnOptions): ChangeableSettings {
   return { drainMs, boundIdleMs: affinity?.idleMs ?? 0, slowStartMs, ejection, maxconn, queue };
 }

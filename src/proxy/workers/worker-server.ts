@@ -18,14 +18,14 @@ const reportEveryMs = 1000;
  */
 export class WorkerServer implements Primary {
   readonly #tell: (message: ToPrimary) => void;
-  readonly #pool: Pools;
+  readonly #pools: Pools;
   readonly #serving: Serving;
   /** Suspects reported to the primary without an update since. While all backends are down, each request finds some. */
   readonly #told = new Set<Member>();
 
   constructor({ options, members }: Serve, tell: (message: ToPrimary) => void) {
     this.#tell = tell;
-    this.#pool = new Pools({
+    this.#pools = new Pools({
       share: options.share,
       now: Date.now,
       random: Math.random,
@@ -33,8 +33,8 @@ export class WorkerServer implements Primary {
       onSuspect: member => this.#suspect(member),
       primary: this,
     });
-    this.#pool.prepare(poolsToServe(options));
-    this.#serving = new Serving(options, this.#pool);
+    this.#pools.prepare(poolsToServe(options));
+    this.#serving = new Serving(options, this.#pools);
     for (const facts of members) this.adopt(facts);
   }
 
@@ -50,13 +50,13 @@ export class WorkerServer implements Primary {
   }
 
   adopt(facts: MemberFacts): void {
-    const member = this.#pool.find(facts.name) ?? this.#join(facts);
+    const member = this.#pools.find(facts.name) ?? this.#join(facts);
     this.#told.delete(member);
-    this.#pool.adopt(member, facts);
+    this.#pools.of(member).adopt(member, facts);
   }
 
   left(backend: string): void {
-    const member = this.#pool.remove(backend);
+    const member = this.#pools.remove(backend);
     if (member === undefined) return;
     this.#told.delete(member);
     this.#serving.leave(member);
@@ -64,10 +64,10 @@ export class WorkerServer implements Primary {
 
   report(number: number): void {
     const [counts] = this.#serving.counts();
-    const backends = this.#pool.members.map(member => ({
+    const backends = this.#pools.members.map(member => ({
       name: member.name,
       inFlight: member.inFlight.size,
-      queued: this.#pool.queuedFor(member),
+      queued: this.#pools.of(member).queue.lengthFor(member),
       boot: member.boot,
       bound: member.bound.takeNews(),
     }));
@@ -76,9 +76,9 @@ export class WorkerServer implements Primary {
   }
 
   async reload(number: number, options: ServingOptions): Promise<void> {
-    this.#pool.prepare(poolsToServe(options));
+    this.#pools.prepare(poolsToServe(options));
     const error = await this.#serving.reload(options).then(() => undefined, toErrorFacts);
-    if (error === undefined) this.#pool.change(poolsToServe(options));
+    if (error === undefined) this.#pools.change(poolsToServe(options));
     this.#tell({ kind: 'reloaded', number, error });
   }
 
@@ -106,7 +106,7 @@ export class WorkerServer implements Primary {
   }
 
   #join({ name, identity, url, host }: MemberFacts): Member {
-    const member = this.#pool.add(new URL(url), { name, identity, host });
+    const member = this.#pools.add(new URL(url), { name, identity, host });
     this.#serving.join(member);
     return member;
   }

@@ -26,7 +26,7 @@ export class Workers implements TrafficServer {
   readonly failed: Promise<string>;
   onBinding: TrafficServer['onBinding'];
   #options: ServingOptions;
-  readonly #pool: Pools;
+  readonly #pools: Pools;
   readonly #onEvent: (event: ProxyEvent) => void;
   /** By slot, from 0 to `size` - 1. */
   readonly #processes: WorkerProcess[] = [];
@@ -41,10 +41,10 @@ export class Workers implements TrafficServer {
   #watch: NodeJS.Timeout | undefined;
   #phase: 'starting' | 'serving' | 'closing' = 'starting';
 
-  constructor(options: ServingOptions, size: number, pool: Pools, onEvent: (event: ProxyEvent) => void) {
+  constructor(options: ServingOptions, size: number, pools: Pools, onEvent: (event: ProxyEvent) => void) {
     this.#options = options;
     this.#size = size;
-    this.#pool = pool;
+    this.#pools = pools;
     this.#onEvent = onEvent;
     this.failed = new Promise(resolve => (this.#fail = resolve));
   }
@@ -137,7 +137,7 @@ export class Workers implements TrafficServer {
   }
 
   #start(slot: number): WorkerProcess {
-    const members = this.#pool.members.map(({ facts }) => facts);
+    const members = this.#pools.members.map(({ facts }) => facts);
     const options = { ...this.#options, share: { nth: slot, of: this.#size } };
     const onMessage = (message: ToPrimary) => this.#onMessage(worker, message);
     const worker: WorkerProcess = this.#reserve.lend(
@@ -154,10 +154,10 @@ export class Workers implements TrafficServer {
 
   #onMessage(worker: WorkerProcess, message: ToPrimary): void {
     if (message.kind === 'report') this.#applyReport(worker, message.report);
-    const member = 'backend' in message ? this.#pool.find(message.backend) : undefined;
+    const member = 'backend' in message ? this.#pools.find(message.backend) : undefined;
     if (member === undefined) return;
-    if (message.kind === 'suspect') this.#pool.suspect(member);
-    else if (message.kind === 'failures') this.#pool.ejectIfSpared(member);
+    if (message.kind === 'suspect') this.#pools.of(member).suspect(member);
+    else if (message.kind === 'failures') this.#pools.of(member).ejectIfSpared(member);
     else if (message.kind === 'learnt') this.#learn(member, message.incarnation, message.asked);
   }
 
@@ -173,7 +173,7 @@ export class Workers implements TrafficServer {
   #applyReport(worker: WorkerProcess, report: WorkerReport): void {
     this.#reports.set(worker, report);
     for (const { name, boot, bound } of report.backends) {
-      const member = this.#pool.find(name);
+      const member = this.#pools.find(name);
       // Browsers bound to another boot are no longer bound.
       if (member?.boot === boot) member.bound.add(bound);
     }
@@ -181,13 +181,13 @@ export class Workers implements TrafficServer {
   }
 
   #countInFlight(): void {
-    for (const member of this.#pool.members) {
+    for (const member of this.#pools.members) {
       member.inFlightElsewhere = 0;
       member.queuedElsewhere = 0;
     }
     for (const { backends } of this.#reports.values()) {
       for (const { name, inFlight, queued } of backends) {
-        const member = this.#pool.find(name);
+        const member = this.#pools.find(name);
         if (member === undefined) continue;
         member.inFlightElsewhere += inFlight;
         member.queuedElsewhere += queued;
