@@ -1,63 +1,46 @@
 import { type Setting, time } from './setting.js';
 
+const group = 'Health and drain:';
+/** The fields that the settings of health checks share. */
+const health = { group, option: 'health', reload: 'live', reloadName: '--health-*' } as const;
 /** The fields that the settings of ejections share. */
-const ejection = {
-  group: 'Health and drain:',
-  option: 'ejection',
-  reload: 'live',
-  reloadName: '--eject-*',
-} as const;
+const ejection = { group, option: 'ejection', reload: 'live', reloadName: '--eject-*' } as const;
 
-/** The settings of `settings.ts` under "Health and drain:". */
+/** Settings of health checks, ejections and drains. */
 export const healthSettings = {
   'health-path': {
     type: 'string',
     default: '/health',
-    group: 'Health and drain:',
+    ...health,
     describe: 'the path that health checks request',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
   },
   'health-interval': {
     type: 'string',
     format: time,
     default: '2s',
-    group: 'Health and drain:',
+    ...health,
     describe: 'time between two health checks of a backend',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
   },
   'health-timeout': {
     type: 'string',
     format: time,
     default: '2s',
-    group: 'Health and drain:',
+    ...health,
     describe: 'time limit of a health check',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
   },
   'health-fall': {
     type: 'number',
     format: { is: 'count', min: 1, max: 100 },
     default: 3,
-    group: 'Health and drain:',
+    ...health,
     describe: 'failed checks in a row after which a backend is down',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
   },
   'health-rise': {
     type: 'number',
     format: { is: 'count', min: 1, max: 100 },
     default: 2,
-    group: 'Health and drain:',
+    ...health,
     describe: 'good checks in a row after which it is up again',
-    option: 'health',
-    reload: 'live',
-    reloadName: '--health-*',
   },
   'eject-after': {
     type: 'number',
@@ -84,7 +67,7 @@ export const healthSettings = {
   drain: {
     type: 'string',
     format: time,
-    group: 'Health and drain:',
+    group,
     describe: 'how long a drain keeps bound browsers (300s; without affinity 30s)',
     option: 'drainMs',
     reload: 'live',
