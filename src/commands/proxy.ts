@@ -33,7 +33,7 @@ async function serveOrLab(typed: ProxyArgs, signal: AbortSignal, onSignal: Serve
     }
     return await (await import('./proxy/serve.js')).serve(settings, { signal, read, onSignal, predecessor });
   } catch (error) {
-    await predecessor?.fail(messageOf(error));
+    await predecessor?.reportFailure(messageOf(error));
     throw error;
   }
 }

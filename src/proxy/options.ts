@@ -28,7 +28,7 @@ export interface ProxyOptions {
   }[];
   /** Further pools, each with hosts of its own. Everything else goes to `backends`; if that is empty, it gets a 421. */
   readonly hosts?: readonly HostOptions[] | undefined;
-  /** Answers on this port lead to the same URL with `https:`, whose port is `publicPort`. Undefined: no such port. */
+  /** Requests to `port` are redirected to the same URL with `https:` and `publicPort`. Undefined: there is no such port. */
   readonly redirect?: { readonly port: number; readonly publicPort: number } | undefined;
   /** A key of `engines/registry.ts`. */
   readonly engine: string;
@@ -51,8 +51,8 @@ export interface ProxyOptions {
   readonly graceMs: number;
   readonly limits: EngineLimits;
   /**
-   * Before it stops accepting, the proxy says for so long that it closes (`/ready`), and closes each connection
-   * after its answer. Load balancers in front can then take it out. 0 when absent.
+   * Before it stops accepting, the proxy answers `/ready` with 503 for this time, and closes each connection after its
+   * answer. Load balancers in front can then take it out. 0 when absent.
    */
   readonly shutdownDelayMs?: number;
   /** Only TLS is spoken on the port; undefined: plain HTTP. Read by `readTlsPair` or made by `devCertificate`. */

@@ -30,7 +30,7 @@ function parseBackend(text: string, parseUrl: (text: string) => URL): GivenBacke
       `--backend "${text}": expected a name of letters, digits, ".", "_" and "-" before the "=", as in red=http://127.0.0.1:3001.`,
     );
   }
-  const { address, ...rest } = parseAddress(url);
+  const { address, ...rest } = parseWrittenBackend(url);
   return { name, url: parseUrl(address), ...rest };
 }
 
@@ -90,13 +90,13 @@ interface WrittenBackend {
 }
 
 /** Parses `http://127.0.0.1:3001,weight=3,maxconn=10,response-timeout=5min`. */
-export function parseAddress(text: string): WrittenBackend {
+export function parseWrittenBackend(text: string): WrittenBackend {
   const [address = '', ...words] = text.split(',');
   const values: Record<string, number> = {};
   for (const word of words) {
     const [key = '', value = ''] = word.split('=');
     const parsed = Object.hasOwn(values, key) ? undefined : suffixes[key]?.(value);
-    if (parsed === undefined || word !== `${key}=${value}`) throw newSuffixError(text);
+    if (parsed === undefined || word !== `${key}=${value}`) throw buildSuffixError(text);
     values[key] = parsed;
   }
   const { weight = 1, maxconn, 'response-timeout': responseMs } = values;
@@ -119,7 +119,7 @@ function parseWhole(text: string, most: number): number | undefined {
   return /^\d{1,7}$/.test(text) && Number(text) <= most ? Number(text) : undefined;
 }
 
-function newSuffixError(text: string): UsageError {
+function buildSuffixError(text: string): UsageError {
   return new UsageError(
     `--backend "${text}": expected behind the address ",weight=N", ${weightExpected}, ",maxconn=N", and ",response-timeout=TIME", such as http://127.0.0.1:3001,weight=3,maxconn=10,response-timeout=5min.`,
   );

@@ -1,24 +1,24 @@
 import { isIP } from 'node:net';
-import { askDns, type Endpoint, KnownEndpoints, type NameService } from '../../proxy/discovery/names.js';
+import { type Endpoint, KnownEndpoints, makeDnsService, type NameService } from '../../proxy/discovery/names.js';
 import { UsageError } from '../lib/errors.js';
 
-/** A backend whose addresses DNS knows: `name=http://host:port,weight=n` or `name=srv:service,weight=n`. */
-interface NamedBackend {
-  /** `http:host` or `srv:service`: what is asked. */
+/** A backend that DNS resolves to addresses: `name=http://host:port,weight=n` or `name=srv:service,weight=n`. */
+interface ResolvableBackend {
+  /** The question to DNS: `http:host` or `srv:service`. */
   readonly key: string;
   /** Builds the texts of the backends behind it, each as for `--backend`. */
   build(endpoints: readonly Endpoint[]): string[];
 }
 
-const form = /^(?:([^=:/]*)=)?(srv:|http:\/\/)([^,]*)(,.*)?$/s;
+const shape = /^(?:([^=:/]*)=)?(srv:|http:\/\/)([^,]*)(,.*)?$/s;
 
 export function isService(text: string): boolean {
-  return form.exec(text)?.[2] === 'srv:';
+  return shape.exec(text)?.[2] === 'srv:';
 }
 
 /** Reads a backend whose name is resolved; undefined for any other text, such as an address or an `https:` URL. */
-export function parseNamedBackend(text: string): NamedBackend | undefined {
-  const [, name, scheme, rest = '', weight = ''] = form.exec(text) ?? [];
+export function parseResolvableBackend(text: string): ResolvableBackend | undefined {
+  const [, name, scheme, rest = '', weight = ''] = shape.exec(text) ?? [];
   if (scheme === undefined) return undefined;
   const own = (address: string, port: string) =>
     name === undefined ? '' : `${name}-${address.replaceAll(':', '-')}${port === '' ? '' : `-${port}`}=`;
@@ -60,11 +60,11 @@ export class Discovery {
   async expand(texts: readonly string[], everyMs: number, server: string | undefined): Promise<readonly string[]> {
     if (everyMs === 0) {
       const service = texts.find(isService);
-      if (service === undefined) return this.#rest(texts);
+      if (service === undefined) return this.#stopResolving(texts);
       throw new UsageError(`--backend "${service}": a service is resolved again and again; add --resolve 30s.`);
     }
     this.#configure(everyMs, server);
-    const named = texts.map(text => ({ text, backend: parseNamedBackend(text) }));
+    const named = texts.map(text => ({ text, backend: parseResolvableBackend(text) }));
     const keys = new Set(named.flatMap(({ backend }) => backend?.key ?? []));
     for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
     const added = [...keys].filter(key => !this.#known.has(key));
@@ -81,7 +81,7 @@ export class Discovery {
     this.#settings = '';
   }
 
-  #rest(texts: readonly string[]): readonly string[] {
+  #stopResolving(texts: readonly string[]): readonly string[] {
     this.stop();
     this.#known.clear();
     return texts;
@@ -92,11 +92,11 @@ export class Discovery {
     if (settings === this.#settings) return;
     this.stop();
     this.#settings = settings;
-    this.#service = askDns(server);
+    this.#service = makeDnsService(server);
     this.#timer = setInterval(() => void this.#askAll(), everyMs).unref();
   }
 
-  #build(text: string, backend: NamedBackend | undefined): readonly string[] {
+  #build(text: string, backend: ResolvableBackend | undefined): readonly string[] {
     if (backend === undefined) return [text];
     const endpoints = this.#known.get(backend.key)?.all ?? [];
     return endpoints.length > 0 || isService(text) ? backend.build(endpoints) : [text];

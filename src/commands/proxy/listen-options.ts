@@ -53,8 +53,8 @@ function readRedirectOptions(args: ListenArgs, hosts: readonly HostOptions[]): P
   if (text === undefined) return undefined;
   const [, port, publicPort = args.port] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text) ?? [];
   const ports = { port: Number(port), publicPort: Number(publicPort) };
-  const isRight = port !== undefined && Object.values(ports).every(each => each <= 65_535) && ports.publicPort > 0;
-  if (!isRight)
+  const isValid = port !== undefined && Object.values(ports).every(each => each <= 65_535) && ports.publicPort > 0;
+  if (!isValid)
     throw new UsageError(
       `--redirect-https "${text}": expected a port such as 80, or 8080:443 if clients see the TLS port as 443.`,
     );

@@ -40,13 +40,13 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
   const { signal, read, onSignal, predecessor } = context;
   const snapshot = await predecessor?.askSnapshot();
   const site = new ProxySite(snapshot?.site);
-  const watch = new FileWatch(() => reload());
+  const fileWatch = new FileWatch(() => reload());
   const discovery = new Discovery(() => reload());
-  const next = async (given: ProxySettings): Promise<ProxyOptions> => {
+  const buildOptions = async (given: ProxySettings): Promise<ProxyOptions> => {
     const { args } = given;
     const pools = given.hosts.flatMap(({ args }) => [...listTlsWarnings(args), ...listBalanceWarnings(args)]);
     const texts = given.checked(readBackends);
-    watch.follow(args['backends-file']);
+    fileWatch.follow(args['backends-file']);
     const [everyMs, server] = given.checked(args => [readNumber('resolve', args), parseServer(args)] as const);
     const found = await discovery.expand(texts, everyMs, server);
     const options = given.checked(args => site.options(args, found, given.hosts));
@@ -59,7 +59,7 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
     for (const line of [...advice, ...pools]) process.stderr.write(`${line}\n`);
     return checkCertificates({ ...options, ...(await makeDevTls(given.args)) });
   };
-  const options = await next(settings);
+  const options = await buildOptions(settings);
   for (const line of listOpenFilesWarnings(options.workers)) process.stderr.write(`${line}\n`);
   const sockets = predecessor ?? findActivatedSockets();
   const started = startProxy(
@@ -67,18 +67,18 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
     signal,
     sockets && { snapshot: snapshot?.proxy, sockets, follow: makeFollow(predecessor) },
   );
-  const reload = makeReload(started, async () => next(await read()));
+  const reload = makeReload(started, async () => buildOptions(await read()));
   onSignal('SIGHUP', makeHangUpHandler(reload));
   const replacement = new ProcessReplacement(started, site, signal);
   onSignal('SIGUSR2', () => replacement.start());
   const proxy = await started.catch(error => (signal.aborted ? undefined : explainStart(error, options)));
   site.begin();
-  if (proxy !== undefined) await tell(...buildReadyWords(process.pid));
-  predecessor?.finish();
+  if (proxy !== undefined) await notify(...buildReadyWords(process.pid));
+  predecessor?.reportServing();
   const end = proxy && (await Promise.race([waitForAbort(signal), proxy.failed, replacement.done]));
-  watch.stop();
+  fileWatch.stop();
   discovery.stop();
-  if (end !== replaced) await tell('STOPPING=1');
+  if (end !== replaced) await notify('STOPPING=1');
   await proxy?.close(undefined, end === replaced);
   if (typeof end === 'string') throw new LabError(end);
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
@@ -111,7 +111,7 @@ function makeFollow(predecessor: Predecessor | undefined): Takeover['follow'] {
   return predecessor && (adopt => predecessor.follow(adopt));
 }
 
-async function tell(...words: readonly string[]): Promise<void> {
+async function notify(...words: readonly string[]): Promise<void> {
   const problem = await notifyServiceManager(...words);
   if (problem !== undefined) process.stderr.write(`${problem}\n`);
 }
@@ -136,9 +136,9 @@ function makeReload(started: Promise<RunningProxy>, read: () => Promise<ProxyOpt
 }
 
 async function reloadNow(proxy: RunningProxy, read: () => Promise<ProxyOptions>): Promise<void> {
-  await tell(...buildReloadingWords(process.hrtime.bigint()));
+  await notify(...buildReloadingWords(process.hrtime.bigint()));
   await proxy.reload(read);
-  await tell('READY=1');
+  await notify('READY=1');
 }
 
 /**

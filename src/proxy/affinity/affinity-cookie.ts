@@ -78,10 +78,9 @@ interface Jar {
  * Signs and reads the cookie that binds a browser to one incarnation of one backend.
  *
  * A backend id is the first 128 bits of an HMAC of pool and identity (`Backend.identity`) under the newest key. It is
- * opaque without the secret,
- * and equal on every proxy with the same secret. An id made under an older key is translated when its cookie is read,
- * so a rotation moves no browser. To rotate, put the new key last in the ring of every proxy, then first. Drop the old
- * key `absoluteMs` later.
+ * opaque without the secret, and equal on every proxy with the same secret. An id made under an older key is translated
+ * when its cookie is read, so a rotation moves no browser. To rotate, put the new key last in the ring of every proxy,
+ * then first. Drop the old key `absoluteMs` later.
  */
 export class AffinityCookies {
   readonly #options: AffinityOptions;

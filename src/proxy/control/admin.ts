@@ -11,7 +11,7 @@ import { createSmallServer, listenAt, type SmallListener, type TakenSocket } fro
 
 /** Everything that the admin API can ask of the proxy. `unknown`: no backend has that name. */
 export interface AdminControl extends Readiness {
-  /** A successor has been told the state, so an order would be lost. */
+  /** A successor has got the state, so a later order would be lost. */
   readonly isHandingOver?: boolean;
   /** Resolves when earlier changes are in force everywhere and the counts of `list` are current. */
   refresh(): Promise<void>;

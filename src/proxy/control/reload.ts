@@ -12,7 +12,7 @@ export interface ReloadPlan {
   readonly removed: readonly Backend[];
   /** Backends that stay and get another weight. */
   readonly reweighed: readonly Backend[];
-  /** Backends that stay and get another limit of requests at once. */
+  /** Backends that stay and get another `maxconn` or response timeout. */
   readonly relimited: readonly Backend[];
   /** The options in force afterwards: the new ones, except those that need a restart. */
   readonly options: ProxyOptions;
@@ -42,8 +42,9 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
   const isNew = (part: (backend: Backend) => unknown) => (backend: Backend) =>
     !before.some(other => hasBackend([other], backend) && part(other) === part(backend));
   const reweighed = staying.filter(isNew(({ weight = 1 }) => weight));
-  const [slotted, timed] = [isNew(({ maxconn }) => maxconn), isNew(({ responseMs }) => responseMs)];
-  const relimited = staying.filter(backend => slotted(backend) || timed(backend));
+  const hasNewMaxconn = isNew(({ maxconn }) => maxconn);
+  const hasNewTimeout = isNew(({ responseMs }) => responseMs);
+  const relimited = staying.filter(backend => hasNewMaxconn(backend) || hasNewTimeout(backend));
   const changed = listChanged(now, next, 'live');
   return {
     added,
@@ -61,8 +62,8 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
       ...added.map(backend => `${describeBackend(backend)} added`),
       ...removed.map(backend => `${describeBackend(backend)} removed`),
       ...reweighed.map(backend => `${describeBackend(backend)} weighs ${backend.weight ?? 1}`),
-      ...staying.filter(slotted).map(backend => `${describeBackend(backend)} ${describeLimit(backend)}`),
-      ...staying.filter(timed).map(backend => `${describeBackend(backend)} ${describeTimeout(backend)}`),
+      ...staying.filter(hasNewMaxconn).map(backend => `${describeBackend(backend)} ${describeLimit(backend)}`),
+      ...staying.filter(hasNewTimeout).map(backend => `${describeBackend(backend)} ${describeTimeout(backend)}`),
       ...listAffinityChanges(now.affinity, next.affinity).map(part => `${part} changed`),
       ...(isDeepStrictEqual(now.tls, chooseTls(now, next)) ? [] : ['the certificate changed']),
       ...listHostChanges(now.hosts, chooseHosts(now, next)),

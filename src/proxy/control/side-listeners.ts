@@ -7,7 +7,7 @@ import { startHealthListener } from './health-listener.js';
 import { type RunningRedirect, startRedirect } from './redirect.js';
 import type { SmallListener } from './small-server.js';
 
-/** After a hand-over, a request that was on its way to this process is answered for so long. */
+/** After a handover, requests that are on their way to this process are still answered for this time. */
 const lingerMs = 2_000;
 
 /** The listeners beside the one for traffic: the admin API, the answers for probes, the redirects to `https:`. */
@@ -35,7 +35,7 @@ export class SideListeners {
 
   /**
    * Rejects with the system's error. The admin API comes last: a Unix socket takes the place of the predecessor's, which
-   * must not happen in a start that fails.
+   * must not happen if the start fails.
    */
   async start(control: AdminControl, sockets: OpenSockets): Promise<void> {
     const { admin, healthListen, redirect, host } = this.#options();
@@ -64,12 +64,12 @@ export class SideListeners {
     const [listener, address] = name === 'admin' ? [this.#admin, admin] : [this.#health, healthListen];
     if (listener === undefined || address === undefined) return undefined;
     const { server } = listener;
-    // Without the token.
+    // The token is not handed over.
     if ('path' in address) return { server, address: { path: address.path } };
     return { server, address: { host: address.host, port: address.port } };
   }
 
-  /** Leaves the sockets to the successor. */
+  /** Closes the listeners slowly: a successor listens on the same sockets. */
   async handOver(): Promise<void> {
     await Promise.all([this.#admin?.close(lingerMs), this.#health?.close(lingerMs)]);
   }

@@ -23,11 +23,11 @@ export function createSmallServer(onRequest: RequestListener): Server {
   return server;
 }
 
-/** Says what can be taken over from the process before this one. */
+/** The socket that the replaced process hands over. */
 export interface TakenSocket {
   /** The open socket of a port. */
   readonly open?: OpenSocket | undefined;
-  /** It listens on the Unix socket, which is to be replaced. */
+  /** The replaced process listens on this Unix socket. */
   readonly mayReplace?: boolean;
 }
 
@@ -65,7 +65,10 @@ async function closeServer(server: Server, lingerMs: number): Promise<void> {
   });
 }
 
-/** Resolves when each connection has ended, at most `withinMs` later. A request may be on its way to an idle one. */
+/**
+ * Stops accepting, and closes each connection after its next answer: a request may be on its way to an idle one.
+ * Resolves when all are closed, at most `withinMs` later.
+ */
 function stopAccepting(server: Server, withinMs: number): Promise<void> {
   server.prependListener('request', (_request, response) => (response.shouldKeepAlive = false));
   return new Promise(resolve => {

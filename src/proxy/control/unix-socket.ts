@@ -1,14 +1,16 @@
 import { lstat, rename, rm } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 
-/** The permissions of the socket are 0600: only this user, and root, may connect. */
-const othersMayNot = 0o177;
+/** Gives the socket the mode 0600: only this user, and root, may connect. */
+const ownerOnlyUmask = 0o177;
 
 /**
- * Listens on a Unix socket at `path`. A stale socket there is replaced. Rejects when another process listens on it, or
- * when another kind of file is there. `mayReplace`: that process is the predecessor. Resolves with a function that removes the socket.
+ * Listens on a Unix socket at `path`. A stale socket there is replaced. Rejects when another kind of file is there, or
+ * when another process listens, unless that is the predecessor (`mayReplace`). Resolves with a function that removes the
+ * socket.
  *
- * The socket gets its name when it is ready: a client finds the old one or the new one, and none with other permissions.
+ * The socket is renamed to `path` when it is ready. So a client finds the old one or the new one, and none with other
+ * permissions.
  */
 export async function listenOnSocket(server: Server, path: string, mayReplace = false): Promise<() => Promise<void>> {
   await refuseOthers(path, mayReplace);
@@ -24,7 +26,7 @@ function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     // Never removed: see `listenOn`.
     server.on('error', reject);
-    const before = process.umask(othersMayNot);
+    const before = process.umask(ownerOnlyUmask);
     try {
       // It is bound before this call returns, so no other file is created meanwhile.
       server.listen(path, resolve);

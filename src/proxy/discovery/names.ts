@@ -8,7 +8,7 @@ export interface Endpoint {
   readonly port: number | undefined;
 }
 
-/** Asks DNS. Rejects when the name is unknown or no server answers. */
+/** Resolves names by DNS. Rejects when the name is unknown or no server answers. */
 export interface NameService {
   /** Returns the IPv4 and IPv6 addresses of a host. */
   resolveHost(host: string): Promise<readonly Endpoint[]>;
@@ -22,7 +22,7 @@ const tries = 2;
 const missesMax = 3;
 
 /** `server`: `10.0.0.2:53`; undefined: the servers of this machine. */
-export function askDns(server: string | undefined): NameService {
+export function makeDnsService(server: string | undefined): NameService {
   const resolver = new Resolver({ timeout: timeoutMs, tries });
   if (server !== undefined) resolver.setServers([server]);
   const resolveHost = async (host: string): Promise<readonly Endpoint[]> => {
@@ -63,7 +63,7 @@ export class KnownEndpoints {
       changed ||= !this.#misses.has(key);
       this.#misses.set(key, { endpoint, missed: 0 });
     }
-    // An empty answer is as good as none.
+    // An empty answer counts as a failure.
     if (present.size === 0) return false;
     for (const [key, known] of this.#misses) {
       if (present.has(key)) continue;

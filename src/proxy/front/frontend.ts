@@ -31,7 +31,7 @@ export type TurnedAway =
 export interface FrontSettings {
   /** Which peers' statements about their clients are believed; the default is none. */
   readonly isTrusted?: IsTrusted;
-  /** Only TLS is spoken on the port. */
+  /** The port speaks only TLS. */
   readonly tls?: TlsPairs | undefined;
   /** TLS clients may choose HTTP/2. */
   readonly http2?: boolean;

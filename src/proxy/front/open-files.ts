@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** How the file descriptors of one process are shared out. */
+/** The division of the file descriptors of one process. */
 export interface DescriptorPlan {
   /** Connections of clients. Any more are closed at once, so that the others are still served. */
   readonly clients: number;

@@ -7,8 +7,8 @@ const addressesMax = 65_536;
 const refillMs = 1000;
 
 /**
- * Takes a token from a bucket that holds `perSecond` tokens and refills at that rate. A bucket is one number: the time
- * at which it is full. Returns that time, later by one token, and the time to wait until there is a token; 0: now.
+ * Takes a token from a bucket that holds `perSecond` tokens and refills at that rate. A bucket is one number: the time at
+ * which it is full. Returns the new number, and the time to wait for a token; 0: it was taken.
  */
 export function takeToken(fullAtMs: number, nowMs: number, perSecond: number): { fullAtMs: number; waitMs: number } {
   const nextMs = Math.max(fullAtMs, nowMs) + refillMs / perSecond;
@@ -38,14 +38,14 @@ export class RequestRates {
 
   /** Returns how long this client must wait before it may send another request; 0: it may now. */
   admit(address: string, nowMs: number): number {
-    if (nowMs - this.#sinceMs >= refillMs || this.#young.size >= this.#tableMax / 2) this.#turn(nowMs);
+    if (nowMs - this.#sinceMs >= refillMs || this.#young.size >= this.#tableMax / 2) this.#rotate(nowMs);
     const key = buildAddressKey(address);
     const { fullAtMs, waitMs } = takeToken(this.#young.get(key) ?? this.#old.get(key) ?? 0, nowMs, this.#perSecond);
     this.#young.set(key, fullAtMs);
     return waitMs;
   }
 
-  #turn(nowMs: number): void {
+  #rotate(nowMs: number): void {
     this.#old = this.#young;
     this.#young = new Map();
     this.#sinceMs = nowMs;

@@ -13,7 +13,7 @@ import type { OpenSockets, SocketName } from './takeover.js';
 /** A predecessor that does not answer in this time is not waited for. */
 const answerMs = 10_000;
 
-/** Its answer, or that it has ended. */
+/** An answer of the predecessor. `ended`: it has ended and gives no more answers. */
 type Answer = Exclude<ToSuccessor, { kind: 'binding' }> | { readonly kind: 'ended' };
 
 /** The proxy that this process replaces: its parent. */
@@ -65,16 +65,16 @@ export class Predecessor implements OpenSockets {
     this.#adopt = adopt;
   }
 
-  /** Tells it that this process serves. It stops accepting then, and goes on to tell what it learns. */
-  finish(): void {
-    this.#tell({ kind: 'serving' }, () => {});
+  /** Reports that this process serves. The predecessor then stops accepting, and goes on to send new bindings. */
+  reportServing(): void {
+    this.#send({ kind: 'serving' }, () => {});
     // The channel must not keep this process alive.
     process.channel?.unref();
   }
 
-  /** Tells it why this process ends. Resolves when the message is sent. */
-  fail(reason: string): Promise<void> {
-    return new Promise(resolve => this.#tell({ kind: 'failed', reason }, resolve));
+  /** Reports why this process ends. Resolves when the message is sent. */
+  reportFailure(reason: string): Promise<void> {
+    return new Promise(resolve => this.#send({ kind: 'failed', reason }, resolve));
   }
 
   #ask(message: ToPredecessor): Promise<[answer: Answer, passed: unknown]> {
@@ -85,13 +85,13 @@ export class Predecessor implements OpenSockets {
         clearTimeout(timer);
         resolve([answer, passed]);
       };
-      this.#tell(message, () => {});
+      this.#send(message, () => {});
     });
   }
 
   /** If the predecessor has ended, the message is lost. */
-  #tell(message: ToPredecessor, told: () => void): void {
-    if (process.connected) process.send?.(message, undefined, undefined, () => told());
-    else told();
+  #send(message: ToPredecessor, onSent: () => void): void {
+    if (process.connected) process.send?.(message, undefined, undefined, () => onSent());
+    else onSent();
   }
 }

@@ -35,8 +35,10 @@ export interface ServedRequest {
   readonly bytesOut: number | undefined;
   /** From arrival to the head of the answer; undefined: no head came. */
   readonly headMs: number | undefined;
-  /** From arrival to the end; for an upgrade, to the end of its tunnel. */
-  /** Undefined: the request was never whole, so its arrival is not known. */
+  /**
+   * From arrival to the end; for an upgrade, to the end of its tunnel. Undefined: the request was never whole, so its
+   * arrival is not known.
+   */
   readonly totalMs: number | undefined;
 }
 

@@ -22,7 +22,7 @@ export class DescriptorReserve {
     this.#held = [];
   }
 
-  /** Holds as many as there are: it tries again at the next call. */
+  /** Holds as many as it can open. The next call tries to open the others. */
   #hold(): void {
     try {
       while (this.#held.length < count) this.#held.push(openSync('/dev/null', 'r'));

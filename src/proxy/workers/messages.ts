@@ -20,7 +20,7 @@ export type ToWorker =
   | { readonly kind: 'reload'; readonly number: number; readonly options: ServingOptions }
   /** Carries the socket of a connection that the primary accepted. */
   | { readonly kind: 'connection' }
-  /** Close each connection after its answer. */
+  /** Close each connection after its next answer. */
   | { readonly kind: 'drain-connections' }
   /** Finish the requests in flight, and exit. */
   | { readonly kind: 'close'; readonly graceMs: number; readonly hasSuccessor: boolean };

@@ -11,9 +11,9 @@ const reportMs = 2000;
 const reloadMs = 10_000;
 /** Extra time after the grace period; then a hung worker is killed. */
 const lateMs = 2000;
-/** A worker reports once per second. After so many missed reports it is out of service, and then it is killed. */
-export const silentTurns = 3;
-export const killTurns = 10;
+/** A worker reports once per second. After this many checks without a report it gets no connections, and then is killed. */
+export const silentChecks = 3;
+export const killChecks = 10;
 export const watchEveryMs = 1000;
 
 /** A worker process, as the primary sees it. */
@@ -29,8 +29,8 @@ export class WorkerProcess {
   #waiting: ToWorker[] | undefined;
   #asked = 0;
   #reasonOfEnd: string | undefined;
-  /** Turns of the primary's watch since its last message. Undefined until it takes connections. */
-  #quietTurns: number | undefined;
+  /** The number of checks since its last message. Undefined until it takes connections. */
+  #missedChecks: number | undefined;
   /** Why the primary has killed it. */
   #whyKilled = '';
 
@@ -47,7 +47,7 @@ export class WorkerProcess {
     });
     this.serving = new Promise((resolve, reject) => {
       worker.on('message', (message: ToPrimary) => {
-        if (this.#quietTurns !== undefined || message.kind === 'serving') this.#quietTurns = 0;
+        if (this.#missedChecks !== undefined || message.kind === 'serving') this.#missedChecks = 0;
         if (message.kind === 'ready') this.#sendWaiting();
         else if (message.kind === 'serving') resolve();
         else if (message.kind === 'failed') reject(toError(message.error));
@@ -73,37 +73,37 @@ export class WorkerProcess {
 
   /** It is stopped or hangs. It gets no new connections. */
   get isSilent(): boolean {
-    return (this.#quietTurns ?? 0) >= silentTurns;
+    return (this.#missedChecks ?? 0) >= silentChecks;
   }
 
   /** It takes connections and reports. */
   get isServing(): boolean {
-    return this.isSettled && !this.isSilent;
+    return this.isRunning && !this.isSilent;
   }
 
   /** It takes connections, and is not about to end. */
-  get isSettled(): boolean {
-    return this.#quietTurns !== undefined && this.#reasonOfEnd === undefined && this.#whyKilled === '';
+  get isRunning(): boolean {
+    return this.#missedChecks !== undefined && this.#reasonOfEnd === undefined && this.#whyKilled === '';
   }
 
-  /** It has been silent for so long that it should be replaced. */
+  /** It has been silent for too long, and must be killed. */
   get isOverdue(): boolean {
-    return (this.#quietTurns ?? 0) >= killTurns && this.isSettled;
+    return (this.#missedChecks ?? 0) >= killChecks && this.isRunning;
   }
 
   /**
-   * Notices a worker that does not report. Called once per second. Turns are counted, not time: after the whole machine
-   * has slept, no worker is silent. Returns whether it has just become silent.
+   * Checks whether the worker reports. Called once per second. It counts checks and not time, so that no worker counts as
+   * silent after the whole machine was suspended. Returns whether it has just become silent.
    */
   watch(): boolean {
-    if (!this.isSettled) return false;
-    this.#quietTurns = (this.#quietTurns ?? 0) + 1;
-    return this.#quietTurns === silentTurns;
+    if (!this.isRunning) return false;
+    this.#missedChecks = (this.#missedChecks ?? 0) + 1;
+    return this.#missedChecks === silentChecks;
   }
 
-  /** Ends a silent worker; `ended` resolves soon after. */
-  replace(): void {
-    this.#kill(`, it did not report for ${this.#quietTurns} s`);
+  /** Kills a worker that does not report. */
+  killSilent(): void {
+    this.#kill(`, it did not report for ${this.#missedChecks} s`);
   }
 
   #kill(why: string): void {

@@ -9,7 +9,7 @@ import type { TrafficServer } from '../traffic-server.js';
 import { ConnectionDistributor } from './connection-distributor.js';
 import { DescriptorReserve } from './descriptor-reserve.js';
 import type { ToPrimary, ToWorker, WorkerReport } from './messages.js';
-import { killTurns, prepareWorkers, silentTurns, WorkerProcess, watchEveryMs } from './worker-process.js';
+import { killChecks, prepareWorkers, silentChecks, WorkerProcess, watchEveryMs } from './worker-process.js';
 
 /*
  * primary:  health checks, orders, admin API -> pool -- facts of a member ------------------------> pool
@@ -124,12 +124,12 @@ export class Workers implements TrafficServer {
     for (const worker of this.#processes) {
       if (!worker.watch()) continue;
       const { pid } = worker;
-      this.#onEvent({ kind: 'worker-silent', pid, silentS: silentTurns, killedInS: killTurns - silentTurns });
+      this.#onEvent({ kind: 'worker-silent', pid, silentS: silentChecks, killedInS: killChecks - silentChecks });
     }
     // A worker that reports again may have been the only one.
     this.#distributor.redistribute();
-    if (this.#processes.every(({ isSettled }) => isSettled))
-      this.#processes.find(({ isOverdue }) => isOverdue)?.replace();
+    if (this.#processes.every(({ isRunning }) => isRunning))
+      this.#processes.find(({ isOverdue }) => isOverdue)?.killSilent();
   }
 
   #sendAll(message: ToWorker): void {

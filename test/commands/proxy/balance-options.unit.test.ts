@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/errors.js';
-import { parseAddress } from '#src/commands/proxy/backends-option.js';
+import { parseWrittenBackend } from '#src/commands/proxy/backends-option.js';
 import { listBalanceWarnings, readBalanceOptions } from '#src/commands/proxy/options.js';
 import type { SettingValues } from '#src/proxy/settings.js';
 
@@ -50,16 +50,16 @@ describe('--backend', () => {
     [`${url},weight=0`]: 0,
     [`${url},weight=1000`]: 1000,
   })) {
-    it(`${text} weighs ${weight}`, () => expect(parseAddress(text)).to.deep.equal({ address: url, weight }));
+    it(`${text} weighs ${weight}`, () => expect(parseWrittenBackend(text)).to.deep.equal({ address: url, weight }));
   }
 
   for (const rest of [',maxconn=10', ',weight=1,maxconn=10', ',maxconn=10,weight=1']) {
     it(`${url}${rest} takes 10 requests at once`, () =>
-      expect(parseAddress(url + rest)).to.deep.equal({ address: url, weight: 1, maxconn: 10 }));
+      expect(parseWrittenBackend(url + rest)).to.deep.equal({ address: url, weight: 1, maxconn: 10 }));
   }
 
   it('has its own time to answer', () =>
-    expect(parseAddress(`${url},response-timeout=5min`)).to.deep.include({ weight: 1, responseMs: 300_000 }));
+    expect(parseWrittenBackend(`${url},response-timeout=5min`)).to.deep.include({ weight: 1, responseMs: 300_000 }));
 
   for (const rest of [
     ',response-timeout=5',
@@ -79,7 +79,7 @@ describe('--backend', () => {
     ',maxconn=3,maxconn=4',
   ]) {
     it(`${url}${rest} is refused with an example`, () =>
-      expect(() => parseAddress(url + rest)).to.throw(
+      expect(() => parseWrittenBackend(url + rest)).to.throw(
         UsageError,
         `"${url}${rest}": expected behind the address ",weight=N"`,
       ));

@@ -86,7 +86,7 @@ export class ClientSocket {
     this.#isEmpty = true;
   }
 
-  /** Takes the place of the socket's `push`: the system calls it with the bytes that it has read. */
+  /** Replaces the socket's `push`: Node calls it with the bytes that it has read. */
   #receive(chunk: Buffer | null): boolean {
     if (chunk === null) this.#ended = true;
     else if (this.#hasTooManyEmptyLines(chunk)) return false;
@@ -107,7 +107,7 @@ export class ClientSocket {
     return true;
   }
 
-  /** Takes the place of the socket's `_read`: the server takes more. */
+  /** Replaces the socket's `_read`: Node calls it when the server takes more. */
   #readOn(size: number): void {
     if (this.#pass()) this.#read.call(this.#socket, size);
   }
