@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { ownDescriptorPlan } from '../front/open-files.js';
 import type { TcpAddress } from '../options.js';
 import { formatOrigin, listenOn, type OpenSocket } from '../sockets/listen.js';
@@ -56,6 +57,14 @@ export async function listenAt(
   return { url: formatOrigin('http', bound), server, close };
 }
 
+/**
+ * Resolves when the connections that the kernel holds for this process have been accepted. The successor of a Unix socket
+ * does not share them: closing the old socket would reset them.
+ */
+async function acceptPending(): Promise<void> {
+  for (let turn = 0; turn < 2; turn += 1) await setImmediate();
+}
+
 async function closeServer(server: Server, lingerMs: number): Promise<void> {
   if (lingerMs > 0) await stopAccepting(server, lingerMs);
   await new Promise<void>(resolve => {
@@ -69,7 +78,8 @@ async function closeServer(server: Server, lingerMs: number): Promise<void> {
  * Stops accepting, and closes each connection after its next answer: a request may be on its way to an idle one.
  * Resolves when all are closed, at most `withinMs` later.
  */
-function stopAccepting(server: Server, withinMs: number): Promise<void> {
+async function stopAccepting(server: Server, withinMs: number): Promise<void> {
+  await acceptPending();
   server.prependListener('request', (_request, response) => (response.shouldKeepAlive = false));
   return new Promise(resolve => {
     const timer = setTimeout(resolve, withinMs);

@@ -37,7 +37,8 @@ class Watcher {
     for (let nth = 0; !isOver(); nth += 1) {
       const agent = this.#agents[nth % 2] ?? new Agent();
       const answer = await get(this.#where, this.#url, agent).catch(error => ({ status: 0, text: String(error) }));
-      if (answer.status !== 200) this.problems.push(`${answer.status} ${answer.text}`);
+      if (answer.status !== 200)
+        this.problems.push(`${JSON.stringify(this.#where)}, connection ${nth % 2}: ${answer.status} ${answer.text}`);
       this.asked += 1;
     }
     for (const agent of this.#agents) agent.destroy();
