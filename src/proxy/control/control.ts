@@ -1,20 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../shared/error-message.js';
 import { ownVersion } from '../../shared/package-file.js';
 import type { BackendView } from '../backends.js';
 import { defaultHost, type HostedBackend, listBackends, listPools, speaksTls } from '../hosts.js';
-import {
-  type PoolOptions,
-  type ProxyEvent,
-  type ProxyOptions,
-  pickServingOptions,
-  type ServingOptions,
-} from '../options.js';
+import type { PoolOptions, ProxyEvent, ProxyOptions, ServingOptions } from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
 import type { Member, MemberSnapshot } from '../pool/member.js';
 import { Pools } from '../pool/pools.js';
-import { type BackendAtStart, keepTickets, listLeft, type ProxySnapshot, planBackends } from '../restart/snapshot.js';
+import { type BackendAtStart, buildServingOptions, listLeft, planBackends, takeSnapshot } from '../restart/snapshot.js';
 import {
   type ListeningSocket,
   noTakeover,
@@ -105,7 +98,7 @@ export class Control implements AdminControl {
       reload: read => this.reload(read),
       beginHandover: () => {
         this.isHandingOver = true;
-        return this.#takeSnapshot();
+        return takeSnapshot(this.#options, this.#serving, this.#pools, this.#server.bindings);
       },
       cancelHandover: () => {
         this.isHandingOver = false;
@@ -124,25 +117,6 @@ export class Control implements AdminControl {
     const first = planned.filter(({ host }) => this.#pools.has(host));
     if (snapshot !== undefined) this.#pools.restoreLeft(listLeft(snapshot, first));
     await Promise.all(first.map(({ url, snapshot, ...rest }) => this.#join(this.#pools.add(url, rest), snapshot)));
-  }
-
-  /** Returns the state that a successor needs. It holds keys. */
-  #takeSnapshot(): ProxySnapshot {
-    const { tls, hosts } = this.#serving;
-    const pairs = [tls, ...hosts.map(host => host.tls)].filter(pair => pair !== undefined);
-    return {
-      listed: listBackends(this.#options).map(({ name, identity, url, host, weight = 1 }) => ({
-        name,
-        identity: identity ?? url.origin,
-        url: url.origin,
-        host,
-        weight,
-      })),
-      members: this.#pools.members.map(({ facts, bound }) => ({ facts, bound: bound.all })),
-      left: this.#pools.left,
-      bindings: this.#server.bindings,
-      tickets: new Map(pairs.flatMap(({ cert, ticketKeys }) => (ticketKeys ? [[cert, ticketKeys] as const] : []))),
-    };
   }
 
   #socketOf(name: SocketName): ListeningSocket | undefined {
@@ -338,21 +312,6 @@ export class Control implements AdminControl {
   #poolOptions({ host }: Member): Pick<PoolOptions, 'health'> {
     return listPools(this.#options).get(host) ?? this.#options;
   }
-}
-
-/**
- * Adds keys for session tickets. Workers and a successor need the same: a client that returns to another process would
- * need a full handshake there.
- */
-function buildServingOptions(options: ProxyOptions, snapshot?: ProxySnapshot): ServingOptions {
-  const serving = pickServingOptions(options);
-  const ticketKeys = randomBytes(48);
-  const add = (pair: ServingOptions['tls']) => {
-    if (pair === undefined) return undefined;
-    const own = { ...pair, ticketKeys };
-    return snapshot === undefined ? own : keepTickets(own, snapshot);
-  };
-  return { ...serving, tls: add(serving.tls), hosts: serving.hosts.map(host => ({ ...host, tls: add(host.tls) })) };
 }
 
 function split<T>(all: readonly T[], isFirst: (each: T) => boolean): [first: T[], later: T[]] {

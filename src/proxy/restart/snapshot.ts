@@ -1,10 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import type { HandedBinding } from '../affinity/learned-affinity.js';
 import { hasBackend } from '../control/reload.js';
 import type { TlsPair } from '../front/tls-pair.js';
-import type { HostedBackend } from '../hosts.js';
+import { type HostedBackend, listBackends } from '../hosts.js';
+import { type ProxyOptions, pickServingOptions, type ServingOptions } from '../options.js';
 import type { MemberFacts, MemberSnapshot } from '../pool/member.js';
 import type { LeftBackend } from '../pool/pool.js';
-import type { LeftByHost } from '../pool/pools.js';
+import type { LeftByHost, Pools } from '../pool/pools.js';
 
 /** The state of a proxy that its successor needs, so that no session moves. Plain data; it holds keys. */
 export interface ProxySnapshot {
@@ -16,6 +18,29 @@ export interface ProxySnapshot {
   readonly bindings: readonly HandedBinding[];
   /** The keys of its TLS session tickets by their certificate. */
   readonly tickets: ReadonlyMap<string, Buffer>;
+}
+
+/** Returns the state that a successor needs, as it is now. `serving`: the options with the ticket keys. */
+export function takeSnapshot(
+  options: ProxyOptions,
+  { tls, hosts }: ServingOptions,
+  { members, left }: Pools,
+  bindings: readonly HandedBinding[],
+): ProxySnapshot {
+  const pairs = [tls, ...hosts.map(host => host.tls)].filter(pair => pair !== undefined);
+  return {
+    listed: listBackends(options).map(({ name, identity, url, host, weight = 1 }) => ({
+      name,
+      identity: identity ?? url.origin,
+      url: url.origin,
+      host,
+      weight,
+    })),
+    members: members.map(({ facts, bound }) => ({ facts, bound: bound.all })),
+    left,
+    bindings,
+    tickets: new Map(pairs.flatMap(({ cert, ticketKeys }) => (ticketKeys ? [[cert, ticketKeys] as const] : []))),
+  };
 }
 
 /** A backend with which a successor begins. */
@@ -56,6 +81,21 @@ export function listLeft(snapshot: ProxySnapshot, start: readonly BackendAtStart
 export function keepTickets(pair: TlsPair, { tickets }: Pick<ProxySnapshot, 'tickets'>): TlsPair {
   const ticketKeys = tickets.get(pair.cert);
   return ticketKeys === undefined ? pair : { ...pair, ticketKeys };
+}
+
+/**
+ * Picks the options of the serving part, and adds keys for session tickets. Workers and a successor need the same: a client that returns to another process would
+ * need a full handshake there.
+ */
+export function buildServingOptions(options: ProxyOptions, snapshot?: ProxySnapshot): ServingOptions {
+  const serving = pickServingOptions(options);
+  const ticketKeys = randomBytes(48);
+  const add = (pair: ServingOptions['tls']) => {
+    if (pair === undefined) return undefined;
+    const own = { ...pair, ticketKeys };
+    return snapshot === undefined ? own : keepTickets(own, snapshot);
+  };
+  return { ...serving, tls: add(serving.tls), hosts: serving.hosts.map(host => ({ ...host, tls: add(host.tls) })) };
 }
 
 /** A weight that the settings have changed wins over one that the admin API gave. */

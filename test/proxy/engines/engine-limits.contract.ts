@@ -277,7 +277,7 @@ export function itKeepsLimits(make: EngineFactory): void {
         },
       ));
 
-    it('takes new connections and closes each after its answer once it is retired', () =>
+    it('takes new connections and closes each after its answer once it drains its connections', () =>
       through(
         (_, response) => void response.end('done'),
         async ({ url, drainConnections }) => {
