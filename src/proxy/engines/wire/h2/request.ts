@@ -1,6 +1,6 @@
 import type { EngineLimits } from '../../../exchange.js';
 import { headTooLong, targetBytesMax, targetTooLong } from '../incoming.js';
-import { type HeadFlaw, parseRequestHead, type RequestHead, unknownMethod } from '../request-head.js';
+import { type HeadFlaw, longBody, parseRequestHead, type RequestHead, unknownMethod } from '../request-head.js';
 
 export const malformedRequest: HeadFlaw = { status: 400, reason: 'This is not well-formed HTTP/2.' };
 const badPath: HeadFlaw = { status: 400, reason: 'This request target is not served here.' };
@@ -18,6 +18,8 @@ const connectionFields: ReadonlySet<string> = new Set([
 
 /** RFC 9113 §8.2: a token (RFC 9110 §5.6.2) without upper-case letters. */
 const nameShape = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** A method that may stand in a log. */
+const methodShape = /^[\w!#$%&'*+.^`|~-]{1,32}$/;
 /** RFC 9110 §5.5. A control character would end the line or the value. */
 const valueShape = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Visible ASCII without "#". White space would end the target in the first line of the backend's request. */
@@ -45,7 +47,7 @@ function isPseudo(name: string): name is keyof PseudoFields {
 export function readHttp2Request(
   fields: readonly string[],
   ended: boolean,
-  limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>,
+  limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax' | 'bodyBytesMax'>,
 ): RequestHead | HeadFlaw {
   const section = new FieldSection();
   for (let at = 0; at < fields.length; at += 2) {
@@ -55,8 +57,26 @@ export function readHttp2Request(
   if (typeof text !== 'string') return text;
   if (text.length > limits.headerBytesMax) return section.hasLongTarget ? targetTooLong : headTooLong;
   const head = parseRequestHead(text, limits.headerFieldsMax);
+  if ('status' in head) return head;
   // A length that no data can fill. The backend would wait for it.
-  return 'status' in head || !ended || head.length <= 0 ? head : malformedRequest;
+  if (ended && head.length > 0) return malformedRequest;
+  return limits.bodyBytesMax > 0 && head.length > limits.bodyBytesMax ? longBody : head;
+}
+
+/** What a request asks for, as far as it can be read. */
+export interface RequestLine {
+  readonly method: string | undefined;
+  readonly path: string | undefined;
+}
+
+/** Reads method and target of a request that is not valid, for the log. */
+export function readPseudoLine(fields: readonly string[]): RequestLine {
+  const find = (name: string): string | undefined => {
+    for (let at = 0; at < fields.length; at += 2) if (fields[at] === name) return fields[at + 1];
+    return undefined;
+  };
+  const method = find(':method');
+  return { method: method !== undefined && methodShape.test(method) ? method : undefined, path: find(':path') };
 }
 
 /** Collects the fields of one request. */
