@@ -1,6 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http';
-import { expect } from 'chai';
 import { setImmediate as turn } from 'node:timers/promises';
+import { expect } from 'chai';
 import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
 import { withToys } from '../toy-backend.js';
 import { withProxy } from '../with-proxy.js';
@@ -136,4 +136,3 @@ describe('HTTP/2: a stream that waits for a full backend', () => {
     );
   });
 });
-

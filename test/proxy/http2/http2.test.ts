@@ -217,7 +217,8 @@ describe('HTTP/2', () => {
           stream.on('error', () => {}).write('half');
           const [head] = await once(stream, 'response');
           expect(head).to.include({ ':status': 408 });
-          expect(await front.settled(1)).to.deep.equal([{ kind: 'abandoned' }]);
+          const own = { status: 408, text: 'The request body did not arrive in time.' };
+          expect(await front.settled(1)).to.deep.equal([{ kind: 'abandoned', own }]);
         },
         { limits: { idleBodyMs: 200 } },
       ),
