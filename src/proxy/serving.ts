@@ -2,7 +2,8 @@ import { unknownName } from '../shared/unknown-name.js';
 import { AffinityCookies } from './affinity/affinity-cookie.js';
 import type { Affinity } from './affinity/binding.js';
 import { CookieAffinity } from './affinity/cookie-affinity.js';
-import { LearnedAffinity, type LearnedBindings } from './affinity/learned-affinity.js';
+import { LearnedAffinity } from './affinity/learned-affinity.js';
+import { LearnedBindings } from './affinity/learned-bindings.js';
 import { engines } from './engines/registry.js';
 import type { Engine, EngineAnswer, Exchange, Http2Refusal } from './exchange.js';
 import { Frontend } from './front/frontend.js';
@@ -37,7 +38,7 @@ export class Serving implements TrafficServer {
   readonly #pool: BackendPool;
   readonly #metrics = new ProxyMetrics();
   /** A reload keeps it. */
-  readonly #learned: LearnedBindings = new Map();
+  readonly #learned = new LearnedBindings();
   #setup: RoutingSetup;
   #log: AccessLog | undefined;
   /** Lines lost by logs that are closed. */

@@ -4,22 +4,13 @@ import type { AffinityOptions, LearnFrom } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { Claims } from './affinity-cookie.js';
 import { type Affinity, type Binding, chooseStandIn, isSameBoot, judgeClaims, mustWait, unbound } from './binding.js';
+import type { LearnedBindings } from './learned-bindings.js';
 import { findSetCookie } from './set-cookie.js';
 
-/** About 200 bytes each. Above this number the browser seen longest ago is forgotten. */
-const browsersMax = 100_000;
 /** A longer value is no session token. */
 const valueCharsMax = 4096;
-
-export interface Learned {
-  readonly owner: Member;
-  readonly claims: Claims;
-  /** It was bound to an earlier boot, and no backend has been told yet. */
-  readonly untold: boolean;
-}
-
-/** Maps the hash of a token to its backend. The entry used longest ago comes first. */
-export type LearnedBindings = Map<string, Learned>;
+/** How many copies of the cookie in one request are read. */
+const copiesMax = 3;
 
 /**
  * Affinity without a cookie of the proxy. It learns from the session token of the app: the backend that sent a token is
@@ -34,7 +25,7 @@ export class LearnedAffinity implements Affinity {
   readonly #table: LearnedBindings;
 
   /** `table`: the one to go on with after a reload. */
-  constructor(options: AffinityOptions, from: LearnFrom, table: LearnedBindings = new Map()) {
+  constructor(options: AffinityOptions, from: LearnFrom, table: LearnedBindings) {
     this.#options = options;
     this.#from = from;
     this.#table = table;
@@ -49,12 +40,12 @@ export class LearnedAffinity implements Affinity {
   readBinding(exchange: Exchange, nowMs: number): Binding {
     const key = this.#keyOfRequest(exchange);
     if (key === undefined) return unbound;
-    const learned = this.#table.get(key);
+    const learned = this.#table.find(key);
     if (learned === undefined) return { ...unbound, broken: 'unknown' };
     const judged = judgeClaims(learned.claims, learned.owner, this.#isInDate(learned.claims, nowMs));
     if (judged.broken === undefined) {
       learned.owner.bound.see(key, nowMs);
-      this.#remember(key, { ...learned, claims: { ...learned.claims, seenMs: nowMs }, untold: false });
+      this.#table.set({ ...learned, claims: { ...learned.claims, seenMs: nowMs }, untold: false, returned: true });
     }
     return { ...judged, untold: judged.broken === undefined && learned.untold };
   }
@@ -67,49 +58,54 @@ export class LearnedAffinity implements Affinity {
     return chooseStandIn(this.#options.onLost, binding, candidates);
   }
 
-  /** Adds nothing to the answer. A token that the answer ends is forgotten, and a new one is learnt. */
+  /** Adds nothing to the answer. A token that the answer ends or replaces is forgotten, and a new one is learnt. */
   renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[] {
     const given = this.#valueOfAnswer(head);
-    if (given === undefined && isInForce(binding, member)) return nothingAdded;
-    const sent = this.#keyOfRequest(exchange);
-    if (sent !== undefined && given !== undefined) this.#forget(sent);
-    const key = given === undefined ? sent : hashToken(given);
-    if (key !== undefined && given !== '' && !this.#isStoodIn(key, binding)) this.#bind(key, member, binding, nowMs);
+    const isInForce = confirms(binding, member);
+    if (given === undefined && isInForce) return nothingAdded;
+    const sent = binding.claims?.browser ?? this.#keyOfRequest(exchange);
+    const key = given === undefined ? sent : toKey(given);
+    if (sent !== undefined && key !== sent) this.#table.forget(sent);
+    if (key === undefined) return nothingAdded;
+    const known = this.#table.find(key);
+    const issued = given !== undefined || (known?.issued ?? false);
+    if (known !== undefined && key === sent && (isInForce || this.#isStandIn(binding))) {
+      // Many apps send the same token with each answer. That is no new binding.
+      if (issued !== known.issued) this.#table.set({ ...known, issued });
+      return nothingAdded;
+    }
+    known?.owner.bound.forget(key);
+    const claims = { backendId: '', incarnation: member.bootName, issuedMs: nowMs, seenMs: nowMs, browser: key };
+    // The answer was the first sign of a new boot, so its request did not tell the backend.
+    const untold = binding.owner === member && binding.broken === undefined && key === sent;
+    this.#table.set({ owner: member, claims, untold, issued, returned: key === sent });
     return nothingAdded;
   }
 
-  /** Whether the answer came from a stand-in, which does not keep the browser. */
-  #isStoodIn(key: string, { broken }: Binding): boolean {
-    return this.#options.onLost === 'temporary' && broken === 'down' && this.#table.has(key);
-  }
-
-  #bind(key: string, owner: Member, binding: Binding, nowMs: number): void {
-    this.#table.get(key)?.owner.bound.forget(key);
-    const claims = { backendId: '', incarnation: owner.bootName, issuedMs: nowMs, seenMs: nowMs, browser: key };
-    // The answer was the first sign of a new boot, so its request did not tell the backend.
-    const untold = binding.owner === owner && binding.broken === undefined && binding.claims?.browser === key;
-    this.#remember(key, { owner, claims, untold });
-  }
-
-  /** Stores the entry as the one used last. */
-  #remember(key: string, learned: Learned): void {
-    this.#table.delete(key);
-    this.#table.set(key, learned);
-    if (this.#table.size > browsersMax) for (const first of this.#table.keys()) return void this.#forget(first);
-  }
-
-  #forget(key: string): void {
-    this.#table.get(key)?.owner.bound.forget(key);
-    this.#table.delete(key);
+  /** Whether the answer comes from a backend that does not keep the browser. */
+  #isStandIn({ broken }: Binding): boolean {
+    return this.#options.onLost === 'temporary' && broken === 'down';
   }
 
   #isInDate({ issuedMs, seenMs }: Claims, nowMs: number): boolean {
     return nowMs - seenMs <= this.#options.idleMs && nowMs - issuedMs <= this.#options.absoluteMs;
   }
 
+  /**
+   * Returns the key of the token. A browser sends stray copies of a cookie (longer path, other domain) with each request,
+   * so the first copy that is known counts. Without a known one, the first copy counts.
+   */
   #keyOfRequest(exchange: Exchange): string | undefined {
-    const value = 'cookie' in this.#from ? exchange.cookie(this.#from.cookie) : exchange.header(this.#from.header);
-    return value === undefined || value === '' || value.length > valueCharsMax ? undefined : hashToken(value);
+    if ('header' in this.#from) return toKey(exchange.header(this.#from.header));
+    let first: string | undefined;
+    for (let nth = 0; nth < copiesMax; nth += 1) {
+      const value = exchange.cookie(this.#from.cookie, nth);
+      if (value === undefined) break;
+      const key = toKey(value);
+      if (key !== undefined && this.#table.find(key) !== undefined) return key;
+      first ??= key;
+    }
+    return first;
   }
 
   /** The token that the answer sets; empty: it removes the token. Undefined: it says nothing of it. */
@@ -122,9 +118,13 @@ export class LearnedAffinity implements Affinity {
   }
 }
 
-/** Whether the answer of this backend confirms the binding. */
-function isInForce({ claims, owner, broken }: Binding, member: Member): boolean {
+/** Whether an answer of this backend confirms the binding. */
+function confirms({ claims, owner, broken }: Binding, member: Member): boolean {
   return claims !== undefined && owner === member && broken === undefined && isSameBoot(member, claims);
+}
+
+function toKey(value: string | undefined): string | undefined {
+  return value === undefined || value === '' || value.length > valueCharsMax ? undefined : hashToken(value);
 }
 
 /** A token opens a session, so the table must not hold it. */
