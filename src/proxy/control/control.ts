@@ -9,7 +9,7 @@ import type { TrafficServer } from '../traffic-server.js';
 import { type AdminControl, startAdmin } from './admin.js';
 import { BootReports } from './boot-reports.js';
 import { startHealthListener } from './health-listener.js';
-import { hasBackend, planReload, type ReloadPlan } from './reload.js';
+import { isSame, type PoolChange, planPoolChange, planReload, type ReloadPlan } from './reload.js';
 
 type MakeTrafficServer = (pool: BackendPool, onEvent: (event: ProxyEvent) => void) => TrafficServer;
 
@@ -117,10 +117,10 @@ export class Control implements AdminControl {
   async #reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
     try {
       const plan = planReload(this.#options, await read());
-      const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
+      const change = planPoolChange(this.#pool.members, plan);
       if (this.#closed !== undefined) return;
       await this.#server.reload(pickServingOptions(plan.options));
-      await this.#apply(plan, wanted);
+      await this.#apply(plan, change);
       this.#past.reloads.applied += 1;
       this.#past.reloadedMs = Date.now();
       this.#emit({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });
@@ -132,8 +132,8 @@ export class Control implements AdminControl {
 
   /** Adds and probes the new backends before it removes the old ones. Even a full exchange leaves no gap. */
   async #apply(
-    { options, removed, reweighed, relimited }: ReloadPlan,
-    wanted: ProxyOptions['backends'],
+    { options, reweighed, relimited }: ReloadPlan,
+    { joining, leaving, adopted }: PoolChange<Member>,
   ): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#options = options;
@@ -141,35 +141,20 @@ export class Control implements AdminControl {
     this.#pool.change({ drainMs, ejection, slowStartMs, maxconn, queue, boundIdleMs: affinity?.idleMs ?? 0 });
     for (const watch of this.#watches.values()) watch.change(options.health);
     // A name that moves to another address must be removed first: a name means one backend, here and in every cookie.
-    const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
-    for (const backend of first) this.#removeAt(backend);
-    await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
-    for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
-    for (const backend of relimited) this.#setLimits(backend);
-    for (const backend of later) this.#removeAt(backend);
+    const [first, later] = split(leaving, ({ name }) => joining.some(backend => backend.name === name));
+    for (const { name } of first) this.remove(name);
+    await Promise.all(joining.map(({ url, ...rest }) => this.#join(this.#pool.add(url, { ...rest, joins: true }))));
+    for (const backend of [...reweighed, ...adopted])
+      this.#change(backend, member => this.#pool.weigh(member, backend.weight ?? 1));
+    for (const backend of [...relimited, ...adopted])
+      this.#change(backend, member => this.#pool.limit(member, backend));
+    for (const { name } of later) this.remove(name);
   }
 
-  #setLimits(backend: ProxyOptions['backends'][number]): void {
-    const member = this.#pool.find(backend.name);
-    if (member !== undefined) this.#pool.limit(member, backend);
-  }
-
-  /** Removes it, unless the admin API already has. */
-  #removeAt({ name, url }: ProxyOptions['backends'][number]): void {
-    if (this.#pool.find(name)?.url.origin === url.origin) this.remove(name);
-  }
-
-  /** Whether the admin API has already added it to the pool. Throws when another backend has its name. */
-  #isHere({ name, url }: ProxyOptions['backends'][number], { removed }: ReloadPlan): boolean {
-    const staying = this.#pool.members.filter(member => !hasBackend(removed, member));
-    const twin = staying.find(other => other.url.origin === url.origin);
-    const namesake = staying.find(other => other.name === name);
-    if (namesake !== undefined && namesake !== twin) {
-      throw new TypeError(
-        `${name} is the name of ${namesake.url.origin}, which the admin API added: give ${url.origin} another one`,
-      );
-    }
-    return twin !== undefined;
+  /** Changes the backend, unless the admin API has removed it. */
+  #change(backend: ProxyOptions['backends'][number], change: (member: Member) => void): void {
+    const member = this.#pool.members.find(each => isSame(backend, each));
+    if (member !== undefined) change(member);
   }
 
   list(): BackendView[] {
