@@ -363,7 +363,15 @@ export class Client implements ExchangeClient {
     if (this.#leaving) return;
     this.#halfClosed = true;
     if (this.#exchange === undefined) this.#endIdle();
+    else if (this.#exchange.onGone !== undefined) this.#stopWaiting(this.#exchange.onGone);
     else if (this.#reading) this.#refuseBody(cutBody);
+  }
+
+  /** Its request waits for a full backend. Most such clients have given up, and the backend has no time to waste. */
+  #stopWaiting(tell: () => void): void {
+    this.#exchange = undefined;
+    this.#leave();
+    tell();
   }
 
   /** Leaves a client that will send nothing more and waits for no answer. */
