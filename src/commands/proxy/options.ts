@@ -38,7 +38,7 @@ export function proxyOptions(
     ...balanceOptions(args),
     maxconn: readNumber('maxconn', args),
     queue: { lengthMax: readNumber('queue', args), timeoutMs: readNumber('queue-timeout', args) },
-    affinity: affinity ? affinityOptions(args, keys) : undefined,
+    affinity: affinity ? affinityOptions(args, keys) : refuseLearning(args),
     health: healthOptions(args),
     drainMs: drainMs(args),
     ejection: ejectionOptions(args),
@@ -109,6 +109,18 @@ function affinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): Affini
   };
 }
 
+function refuseLearning({ 'affinity-cookie': cookie, 'affinity-header': header }: ProxyArgs): undefined {
+  if (cookie === undefined && header === undefined) return undefined;
+  const flag = cookie === undefined ? 'affinity-header' : 'affinity-cookie';
+  throw new UsageError(
+    `--${flag} has no effect here, because affinity is off. Add --affinity on, or leave --${flag} out.`,
+  );
+}
+
+/** Fields that frame or route a message, or that the proxy writes. They are no session tokens. */
+const noTokens =
+  /^(?:host|cookie|set-cookie|connection|content-length|transfer-encoding|upgrade|te|expect|via|forwarded|x-forwarded-.*|x-real-ip|x-request-id|holdfast-.*)$/i;
+
 /** A table that was learnt is in the memory of one process. */
 function learnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
   const { 'affinity-cookie': cookie, 'affinity-header': header } = args;
@@ -119,6 +131,10 @@ function learnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/.test(cookie ?? header ?? ''))
     throw new UsageError(
       `--${flag} "${cookie ?? header}": expected a name such as ${cookie === undefined ? 'x-session-token' : 'connect.sid'}.`,
+    );
+  if (header !== undefined && noTokens.test(header))
+    throw new UsageError(
+      `--affinity-header "${header}": this field carries no session token. Name the header in which your app sends one, or use --affinity-cookie.`,
     );
   if (args.workers !== '1')
     throw new UsageError(`--${flag} needs --workers 1: several workers do not share what they have learnt.`);
