@@ -123,6 +123,8 @@ export interface EngineAnswer {
   readonly method: string | undefined;
   /** The target as received, perhaps incomplete. Undefined: nothing of it was received. */
   readonly path: string | undefined;
+  /** The protocol of the client. Undefined: HTTP/1.1 or HTTP/1.0. */
+  readonly protocol?: Exchange['protocol'];
   /** It ends an exchange, whose outcome reports it too. */
   readonly inExchange: boolean;
 }

@@ -3,12 +3,8 @@ import { unknownName } from '../shared/unknown-name.js';
 import { AffinityCookies } from './affinity/affinity-cookie.js';
 import type { Affinity } from './affinity/binding.js';
 import { CookieAffinity } from './affinity/cookie-affinity.js';
-import {
-  type HandedBinding,
-  type Learned,
-  LearnedAffinity,
-  type LearnedBindings,
-} from './affinity/learned-affinity.js';
+import { LearnedAffinity } from './affinity/learned-affinity.js';
+import { type HandedBinding, type Learned, LearnedBindings } from './affinity/learned-bindings.js';
 import { buildTooMany, type OwnAnswer } from './dispatch/own-answers.js';
 import type { ProxyParts } from './dispatch/proxy-parts.js';
 import { RequestRefuser } from './dispatch/request-refuser.js';
@@ -133,16 +129,13 @@ export class Serving implements TrafficServer {
   }
 
   get bindings(): readonly HandedBinding[] {
-    const all = [...this.#learned].flatMap(([host, table]) =>
-      [...table].map(([key, each]) => ({ ...each, host, key })),
-    );
-    return all.map(each => ({ ...each, owner: each.owner.name }));
+    return [...this.#learned].flatMap(([host, table]) => table.list().map(each => toHanded(host, each)));
   }
 
-  adoptBinding({ host, key, owner: name, ...rest }: HandedBinding): void {
+  adoptBinding({ host, owner: name, ...rest }: HandedBinding): void {
     const affinity = this.#setup.affinities.get(host);
     const owner = this.#pools.find(name);
-    if (affinity instanceof LearnedAffinity && owner?.host === host) affinity.adopt(key, { ...rest, owner });
+    if (affinity instanceof LearnedAffinity && owner?.host === host) affinity.adopt({ ...rest, owner });
   }
 
   /** No-op: the control shares the members with this process. */
@@ -233,12 +226,15 @@ export class Serving implements TrafficServer {
     const from = affinity?.learnFrom;
     if (affinity === undefined) return undefined;
     if (from === undefined) return new CookieAffinity(new AffinityCookies(affinity), affinity.onLost);
-    const table: LearnedBindings = this.#learned.get(host) ?? new Map();
+    const table = this.#learned.get(host) ?? new LearnedBindings();
     this.#learned.set(host, table);
-    const onBound = (key: string, { owner, claims, mustNotify }: Learned) =>
-      this.onBinding?.({ host, key, owner: owner.name, claims, mustNotify });
+    const onBound = (learned: Learned) => this.onBinding?.(toHanded(host, learned));
     return new LearnedAffinity(affinity, from, table, onBound);
   }
+}
+
+function toHanded(host: string, { owner, ...rest }: Learned): HandedBinding {
+  return { ...rest, host, owner: owner.name };
 }
 
 function joinAffinity({ affinities }: RoutingSetup, member: Member): void {

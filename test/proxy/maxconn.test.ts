@@ -106,6 +106,28 @@ for (const engine of Object.keys(engines)) {
         await Promise.all([...first, unbound]);
       }));
 
+    it('serves an unbound request before bound ones that came much later', () =>
+      withGates(1, { queue: { lengthMax: 9, timeoutMs: 4000 } }, async (proxy, [gate]) => {
+        const cookie = cookieOf(await proxy.ask('/'));
+        const answers = [proxy.ask('/held/first')];
+        await until(() => gate.held.length === 1);
+        const waitsAs = async (ask: Promise<Answer>, length: number) => {
+          answers.push(ask);
+          await until(async () => (await queueLength(proxy)) === length);
+        };
+        const sinceMs = performance.now();
+        await waitsAs(proxy.ask('/held/unbound'), 1);
+        await waitsAs(proxy.as(cookie, '/held/soon'), 2);
+        await until(() => performance.now() - sinceMs > 1100);
+        await waitsAs(proxy.as(cookie, '/held/late'), 3);
+        for (let nth = 0; nth < 4; nth += 1) {
+          await until(() => gate.held.length > 0);
+          gate.release();
+        }
+        await Promise.all(answers);
+        expect(gate.seen).to.deep.equal(['/held/first', '/held/soon', '/held/unbound', '/held/late']);
+      }));
+
     it('uses a backend that is free rather than wait', () =>
       withGates(2, { affinity: undefined }, async (proxy, gates) => {
         const answers = [proxy.ask('/held/1'), proxy.ask('/held/2')];

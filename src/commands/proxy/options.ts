@@ -59,7 +59,7 @@ function buildPoolOptions(
   return {
     backends: nameGivenBackends(backends, parseOrigin, known),
     ...readBalanceOptions(args),
-    affinity: usesAffinity(args) ? readAffinityOptions(args, keys) : undefined,
+    affinity: usesAffinity(args) ? readAffinityOptions(args, keys) : refuseLearning(args),
     health: readHealthOptions(args),
     drainMs: readDrainMs(args),
     maxconn: readNumber('maxconn', args),
@@ -136,6 +136,18 @@ function readAffinityOptions(args: ProxyArgs, keys: AffinityOptions['keys']): Af
   };
 }
 
+function refuseLearning({ 'affinity-cookie': cookie, 'affinity-header': header }: ProxyArgs): undefined {
+  if (cookie === undefined && header === undefined) return undefined;
+  const flag = cookie === undefined ? 'affinity-header' : 'affinity-cookie';
+  throw new UsageError(
+    `--${flag} has no effect here, because affinity is off. Add --affinity on, or leave --${flag} out.`,
+  );
+}
+
+/** Fields that frame or route a message, or that the proxy writes. They are no session tokens. */
+const noTokens =
+  /^(?:host|cookie|set-cookie|connection|content-length|transfer-encoding|upgrade|te|expect|via|forwarded|x-forwarded-.*|x-real-ip|x-request-id|holdfast-.*)$/i;
+
 /** A table that was learnt is in the memory of one process. */
 function readLearnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
   const { 'affinity-cookie': cookie, 'affinity-header': header } = args;
@@ -146,6 +158,10 @@ function readLearnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$/.test(cookie ?? header ?? ''))
     throw new UsageError(
       `--${flag} "${cookie ?? header}": expected a name such as ${cookie === undefined ? 'x-session-token' : 'connect.sid'}.`,
+    );
+  if (header !== undefined && noTokens.test(header))
+    throw new UsageError(
+      `--affinity-header "${header}": this field carries no session token. Name the header in which your app sends one, or use --affinity-cookie.`,
     );
   if (args.workers !== '1')
     throw new UsageError(`--${flag} needs --workers 1: several workers do not share what they have learnt.`);

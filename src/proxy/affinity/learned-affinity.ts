@@ -4,32 +4,13 @@ import type { AffinityOptions, LearnFrom } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { Claims } from './affinity-cookie.js';
 import { type Affinity, type Binding, chooseTemporary, isSameBoot, judgeClaims, mustWait, unbound } from './binding.js';
+import type { Learned, LearnedBindings } from './learned-bindings.js';
 import { findSetCookie } from './set-cookie.js';
 
-/** About 200 bytes each. Above this number the browser seen longest ago is forgotten. */
-const browsersMax = 100_000;
 /** A longer value is no session token. */
 const valueCharsMax = 4096;
-
-export interface Learned {
-  readonly owner: Member;
-  readonly claims: Claims;
-  /** See `Binding.mustNotify`. */
-  readonly mustNotify: boolean;
-}
-
-/** A learnt binding that is sent to another process. Plain data. */
-export interface HandedBinding extends Omit<Learned, 'owner'> {
-  /** The host of its pool. */
-  readonly host: string;
-  /** The hash of the token. */
-  readonly key: string;
-  /** The name of the backend. */
-  readonly owner: string;
-}
-
-/** Maps the hash of a token to its backend. The entry used longest ago comes first. */
-export type LearnedBindings = Map<string, Learned>;
+/** How many copies of the cookie in one request are read. */
+const copiesMax = 3;
 
 /**
  * Affinity without a cookie of the proxy. It learns from the session token of the app: the backend that sent a token is
@@ -42,14 +23,14 @@ export class LearnedAffinity implements Affinity {
   readonly #options: AffinityOptions;
   readonly #from: LearnFrom;
   readonly #table: LearnedBindings;
-  readonly #onBound: (key: string, learned: Learned) => void;
+  readonly #onBound: (learned: Learned) => void;
 
   /** `table`: a reload passes the table that it had before. `onBound` is called for each new binding. */
   constructor(
     options: AffinityOptions,
     from: LearnFrom,
-    table: LearnedBindings = new Map(),
-    onBound = (_key: string, _learned: Learned): void => {},
+    table: LearnedBindings,
+    onBound = (_learned: Learned): void => {},
   ) {
     this.#onBound = onBound;
     this.#options = options;
@@ -60,10 +41,12 @@ export class LearnedAffinity implements Affinity {
   join(): void {}
 
   /** Adds a binding that another process has learnt. */
-  adopt(key: string, learned: Learned): void {
-    this.#table.get(key)?.owner.bound.forget(key);
-    learned.owner.bound.see(key, learned.claims.seenMs);
-    this.#remember(key, learned);
+  adopt(learned: Learned): void {
+    const { browser, seenMs } = learned.claims;
+    this.#table.find(browser)?.owner.bound.forget(browser);
+    // A bot that never returns its token must not keep a drain open.
+    if (learned.returned) learned.owner.bound.see(browser, seenMs);
+    this.#table.set(learned);
   }
 
   cookieName(): string {
@@ -73,12 +56,12 @@ export class LearnedAffinity implements Affinity {
   readBinding(exchange: Exchange, nowMs: number): Binding {
     const key = this.#keyOfRequest(exchange);
     if (key === undefined) return unbound;
-    const learned = this.#table.get(key);
+    const learned = this.#table.find(key);
     if (learned === undefined) return { ...unbound, broken: 'unknown' };
     const judged = judgeClaims(learned.claims, learned.owner, this.#isInDate(learned.claims, nowMs));
     if (judged.broken === undefined) {
       learned.owner.bound.see(key, nowMs);
-      this.#remember(key, { ...learned, claims: { ...learned.claims, seenMs: nowMs }, mustNotify: false });
+      this.#table.set({ ...learned, claims: { ...learned.claims, seenMs: nowMs }, mustNotify: false, returned: true });
     }
     return { ...judged, mustNotify: judged.broken === undefined && learned.mustNotify };
   }
@@ -91,51 +74,56 @@ export class LearnedAffinity implements Affinity {
     return chooseTemporary(this.#options.onLost, binding, candidates);
   }
 
-  /** Adds nothing to the answer. A token that the answer ends is forgotten, and a new one is learnt. */
+  /** Adds nothing to the answer. A token that the answer ends or replaces is forgotten, and a new one is learnt. */
   renew(binding: Binding, member: Member, exchange: Exchange, head: AnswerHead, nowMs: number): readonly AddedHeader[] {
     const given = this.#valueOfAnswer(head);
-    if (given === undefined && isInForce(binding, member)) return nothingAdded;
-    const sent = this.#keyOfRequest(exchange);
-    if (sent !== undefined && given !== undefined) this.#forget(sent);
-    const key = given === undefined ? sent : hashToken(given);
-    if (key !== undefined && given !== '' && !this.#isTemporary(key, binding)) this.#bind(key, member, binding, nowMs);
+    const isInForce = confirms(binding, member);
+    if (given === undefined && isInForce) return nothingAdded;
+    const sent = binding.claims?.browser ?? this.#keyOfRequest(exchange);
+    const key = given === undefined ? sent : toKey(given);
+    if (sent !== undefined && key !== sent) this.#table.forget(sent);
+    if (key === undefined) return nothingAdded;
+    const known = this.#table.find(key);
+    const issued = given !== undefined || (known?.issued ?? false);
+    if (known !== undefined && key === sent && (isInForce || this.#isTemporary(binding))) {
+      // Many apps send the same token with each answer. That is no new binding.
+      if (issued !== known.issued) this.#table.set({ ...known, issued });
+      return nothingAdded;
+    }
+    known?.owner.bound.forget(key);
+    const claims = { backendId: '', incarnation: member.bootName, issuedMs: nowMs, seenMs: nowMs, browser: key };
+    // The answer was the first sign of a new boot, so its request did not tell the backend.
+    const mustNotify = binding.owner === member && binding.broken === undefined && key === sent;
+    const learned = { owner: member, claims, mustNotify, issued, returned: key === sent };
+    this.#table.set(learned);
+    this.#onBound(learned);
     return nothingAdded;
   }
 
-  /** Whether a temporary backend gave the answer. The browser stays bound to its own one. */
-  #isTemporary(key: string, { broken }: Binding): boolean {
-    return this.#options.onLost === 'temporary' && broken === 'down' && this.#table.has(key);
-  }
-
-  #bind(key: string, owner: Member, binding: Binding, nowMs: number): void {
-    this.#table.get(key)?.owner.bound.forget(key);
-    const claims = { backendId: '', incarnation: owner.bootName, issuedMs: nowMs, seenMs: nowMs, browser: key };
-    // The answer was the first sign of a new boot, so its request did not tell the backend.
-    const mustNotify = binding.owner === owner && binding.broken === undefined && binding.claims?.browser === key;
-    const learned = { owner, claims, mustNotify };
-    this.#remember(key, learned);
-    this.#onBound(key, learned);
-  }
-
-  /** Stores the entry as the one used last. */
-  #remember(key: string, learned: Learned): void {
-    this.#table.delete(key);
-    this.#table.set(key, learned);
-    if (this.#table.size > browsersMax) for (const first of this.#table.keys()) return void this.#forget(first);
-  }
-
-  #forget(key: string): void {
-    this.#table.get(key)?.owner.bound.forget(key);
-    this.#table.delete(key);
+  /** Whether the answer comes from a backend that does not keep the browser. */
+  #isTemporary({ broken }: Binding): boolean {
+    return this.#options.onLost === 'temporary' && broken === 'down';
   }
 
   #isInDate({ issuedMs, seenMs }: Claims, nowMs: number): boolean {
     return nowMs - seenMs <= this.#options.idleMs && nowMs - issuedMs <= this.#options.absoluteMs;
   }
 
+  /**
+   * Returns the key of the token. A browser sends stray copies of a cookie (longer path, other domain) with each request,
+   * so the first copy that is known counts. Without a known one, the first copy counts.
+   */
   #keyOfRequest(exchange: Exchange): string | undefined {
-    const value = 'cookie' in this.#from ? exchange.cookie(this.#from.cookie) : exchange.header(this.#from.header);
-    return value === undefined || value === '' || value.length > valueCharsMax ? undefined : hashToken(value);
+    if ('header' in this.#from) return toKey(exchange.header(this.#from.header));
+    let first: string | undefined;
+    for (let nth = 0; nth < copiesMax; nth += 1) {
+      const value = exchange.cookie(this.#from.cookie, nth);
+      if (value === undefined) break;
+      const key = toKey(value);
+      if (key !== undefined && this.#table.find(key) !== undefined) return key;
+      first ??= key;
+    }
+    return first;
   }
 
   /** Returns the token that the answer sets. Empty: the answer removes the token. Undefined: it does neither. */
@@ -148,9 +136,13 @@ export class LearnedAffinity implements Affinity {
   }
 }
 
-/** Whether the answer of this backend confirms the binding. */
-function isInForce({ claims, owner, broken }: Binding, member: Member): boolean {
+/** Whether an answer of this backend confirms the binding. */
+function confirms({ claims, owner, broken }: Binding, member: Member): boolean {
   return claims !== undefined && owner === member && broken === undefined && isSameBoot(member, claims);
+}
+
+function toKey(value: string | undefined): string | undefined {
+  return value === undefined || value === '' || value.length > valueCharsMax ? undefined : hashToken(value);
 }
 
 /** A token opens a session, so the table must not hold it. */

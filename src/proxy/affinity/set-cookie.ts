@@ -11,14 +11,19 @@ export function findSetCookie(joined: string | undefined, name: string): string 
     const [pair = '', ...attributes] = line.split(';');
     const at = pair.indexOf('=');
     if (at === -1 || pair.slice(0, at).trim() !== name) continue;
-    found = attributes.some(isInThePast) ? '' : pair.slice(at + 1).trim();
+    found = isEnded(attributes) ? '' : pair.slice(at + 1).trim();
   }
   return found;
 }
 
-/** Whether the attribute removes the cookie. */
-function isInThePast(attribute: string): boolean {
-  const [name = '', value = ''] = attribute.split('=').map(part => part.trim());
-  if (/^max-age$/i.test(name)) return Number(value) <= 0;
-  return /^expires$/i.test(name) && Date.parse(value) <= Date.now();
+/** Whether the attributes remove the cookie. Max-Age counts more than Expires, and an invalid one is ignored (§5.3). */
+function isEnded(attributes: readonly string[]): boolean {
+  let expired = false;
+  let maxAge: number | undefined;
+  for (const attribute of attributes) {
+    const [name = '', value = ''] = attribute.split('=').map(part => part.trim());
+    if (/^max-age$/i.test(name) && /^-?\d+$/.test(value)) maxAge = Number(value);
+    else if (/^expires$/i.test(name)) expired = Date.parse(value) <= Date.now();
+  }
+  return maxAge === undefined ? expired : maxAge <= 0;
 }

@@ -20,7 +20,7 @@ import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
 import type { AdminControl } from './admin.js';
 import { BootReports } from './boot-reports.js';
-import { hasBackend, planReload, type ReloadPlan } from './reload.js';
+import { isSame, type PoolChange, planPoolChange, planReload, type ReloadPlan } from './reload.js';
 import { SideListeners } from './side-listeners.js';
 
 type MakeTrafficServer = (options: ServingOptions, pool: Pools, onEvent: (event: ProxyEvent) => void) => TrafficServer;
@@ -169,13 +169,13 @@ export class Control implements AdminControl {
   async #reload(read: () => ProxyOptions | Promise<ProxyOptions>): Promise<void> {
     try {
       const plan = planReload(this.#options, await read());
-      const wanted = plan.added.filter(backend => !this.#isHere(backend, plan));
+      const change = planPoolChange(this.#pools.members, plan);
       if (this.#closed !== undefined) return;
       this.#pools.prepare(listPools(plan.options));
       const serving = buildServingOptions(plan.options);
       await this.#server.reload(serving);
       this.#serving = serving;
-      await this.#apply(plan, wanted);
+      await this.#apply(plan, change);
       this.#history.reloads.applied += 1;
       this.#history.reloadedMs = Date.now();
       this.#emit({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });
@@ -187,8 +187,8 @@ export class Control implements AdminControl {
 
   /** Adds and probes the new backends before it removes the old ones. Even a full exchange leaves no gap. */
   async #apply(
-    { options, removed, reweighed, relimited }: ReloadPlan,
-    wanted: readonly HostedBackend[],
+    { options, reweighed, relimited }: ReloadPlan,
+    { joining, leaving, adopted }: PoolChange<Member>,
   ): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#options = options;
@@ -196,38 +196,23 @@ export class Control implements AdminControl {
     this.#pools.change(pools);
     for (const [{ host }, watch] of this.#watches) watch.change(pools.get(host)?.health ?? options.health);
     // A name that moves to another address must be removed first: a name means one backend, here and in every cookie.
-    const [first, later] = split(removed, ({ name }) => wanted.some(backend => backend.name === name));
-    for (const backend of first) this.#removeAt(backend);
-    await Promise.all(wanted.map(({ url, ...rest }) => this.#join(this.#pools.add(url, { ...rest, joins: true }))));
-    for (const { name, weight = 1 } of reweighed) this.setWeight(name, weight);
-    for (const backend of relimited) this.#setLimits(backend);
-    for (const backend of later) this.#removeAt(backend);
+    const [first, later] = split(leaving, ({ name }) => joining.some(backend => backend.name === name));
+    for (const { name } of first) this.remove(name);
+    await Promise.all(joining.map(({ url, ...rest }) => this.#join(this.#pools.add(url, { ...rest, joins: true }))));
+    for (const backend of [...reweighed, ...adopted])
+      this.#change(backend, member => this.#pools.of(member).weigh(member, backend.weight ?? 1));
+    for (const backend of [...relimited, ...adopted])
+      this.#change(backend, member => this.#pools.of(member).limit(member, backend));
+    for (const { name } of later) this.remove(name);
     // The admin API may have added backends to a pool that is gone.
     for (const { name, host } of this.#pools.members) if (!pools.has(host)) this.remove(name);
     this.#pools.change(pools);
   }
 
-  #setLimits(backend: ProxyOptions['backends'][number]): void {
-    const member = this.#pools.find(backend.name);
-    if (member !== undefined) this.#pools.of(member).limit(member, backend);
-  }
-
-  /** Removes it, unless the admin API already has. */
-  #removeAt({ name, url }: HostedBackend): void {
-    if (this.#pools.find(name)?.url.origin === url.origin) this.remove(name);
-  }
-
-  /** Whether the admin API has already added it to the pool. Throws when another backend has its name. */
-  #isHere({ name, url, host }: HostedBackend, { removed }: ReloadPlan): boolean {
-    const staying = this.#pools.members.filter(member => !hasBackend(removed, member));
-    const twin = staying.find(other => other.host === host && other.url.origin === url.origin);
-    const namesake = staying.find(other => other.name === name);
-    if (namesake !== undefined && namesake !== twin) {
-      throw new TypeError(
-        `${name} is the name of ${namesake.url.origin}, which the admin API added: give ${url.origin} another one`,
-      );
-    }
-    return twin !== undefined;
+  /** Changes the backend, unless the admin API has removed it. */
+  #change(backend: HostedBackend, change: (member: Member) => void): void {
+    const member = this.#pools.members.find(each => isSame(backend, each));
+    if (member !== undefined) change(member);
   }
 
   list(): BackendView[] {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type HostedBackend, listBackends, speaksTls } from '../hosts.js';
 import type { HostOptions, ProxyOptions } from '../options.js';
+import type { Member } from '../pool/member.js';
 import type { Setting } from '../settings/setting.js';
 import { settingEntries } from '../settings.js';
 
@@ -80,6 +81,56 @@ export function hasBackend(backends: readonly NamedUrl[], backend: NamedUrl): bo
   const identity = identityOf(backend);
   return backends.some(
     other => other.name === name && other.url.origin === url.origin && identityOf(other) === identity,
+  );
+}
+
+/** A backend of the pool. The admin API may have added it, and given it another name. */
+type Present = Pick<Member, 'name' | 'identity' | 'url' | 'host'>;
+
+/** The effect of a reload on the pool, which the admin API may have changed too. */
+export interface PoolChange<M> {
+  /** Without a name: the pool chooses one. */
+  readonly joining: readonly (Omit<Backend, 'name'> & { readonly name?: string | undefined })[];
+  readonly leaving: readonly M[];
+  /** They were added by the admin API, and have the weight and the limits of the settings from now on. */
+  readonly adopted: readonly Backend[];
+}
+
+/** Throws for a backend whose own name is the name of another one that the admin API has added. */
+export function planPoolChange<M extends Present>(
+  members: readonly M[],
+  { added, removed }: Pick<ReloadPlan, 'added' | 'removed'>,
+): PoolChange<M> {
+  const leaving = members.filter(member => removed.some(backend => isSame(backend, member)));
+  const staying = members.filter(member => !leaving.includes(member));
+  const joining: PoolChange<M>['joining'][number][] = [];
+  const adopted: Backend[] = [];
+  for (const backend of added) {
+    const twin = staying.find(({ host, url }) => host === backend.host && url.origin === backend.url.origin);
+    if (twin !== undefined && isSame(backend, twin)) {
+      adopted.push(backend);
+      continue;
+    }
+    if (twin !== undefined) leaving.push(twin);
+    const namesake = staying.find(member => member.name === backend.name && member !== twin);
+    if (namesake !== undefined && hasOwnName(backend)) throw refuseName(backend, namesake);
+    joining.push(namesake === undefined ? backend : { ...backend, name: undefined });
+  }
+  return { joining, leaving, adopted };
+}
+
+/** Whether cookies of the one are valid for the other, at the same host and address. Names for display do not count. */
+export function isSame(backend: Backend, { identity, url, host }: Present): boolean {
+  return host === backend.host && url.origin === backend.url.origin && identity === identityOf(backend);
+}
+
+function hasOwnName(backend: Backend): boolean {
+  return identityOf(backend) !== backend.url.origin;
+}
+
+function refuseName({ name, url }: Backend, namesake: Present): TypeError {
+  return new TypeError(
+    `${name} is the name of ${namesake.url.origin}, which the admin API added: give ${url.origin} another one`,
   );
 }
 

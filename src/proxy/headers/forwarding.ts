@@ -36,6 +36,9 @@ const guardedNames = [
 export const lookalikePattern = [
   ...guardedNames.map(name => name.replaceAll('-', '[-_]')),
   'x_forwarded[-_][^:\\r]*',
+  // The field itself passes while ids are off (`--request-id`).
+  'x_request[-_]id',
+  'x-request_id',
   '(?:x-forwarded|holdfast)(?=[^:\\r]*_)[-_][^:\\r]*',
 ].join('|');
 

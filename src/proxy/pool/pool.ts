@@ -118,7 +118,10 @@ export class BackendPool {
   }
 
   /** Adds a backend. Without a name it gets the next name that this pool has never used. */
-  add(url: URL, { name = this.#nextName(), ...joining }: Joining & { readonly name?: string } = {}): Member {
+  add(
+    url: URL,
+    { name = this.#nextName(), ...joining }: Joining & { readonly name?: string | undefined } = {},
+  ): Member {
     const { primary } = this.#settings;
     const onStateChange = () => this.#changed(member);
     const onReturn = () => this.#slowStart.begin(member);

@@ -65,7 +65,7 @@ export class Pools {
   }
 
   /** Adds a backend to the pool of its host. */
-  add(url: URL, joining: Joining & { readonly name?: string }): Member {
+  add(url: URL, joining: Joining & { readonly name?: string | undefined }): Member {
     return this.of({ host: joining.host ?? defaultHost }).add(url, joining);
   }
 

@@ -23,7 +23,15 @@ export interface QueuedRequest {
   readonly waitedMs: number;
 }
 
+/**
+ * Bound requests are served as if they had arrived earlier by this part of the time-out. No other backend can serve them.
+ * Without a bound on it, one busy browser could keep all new ones out.
+ */
+const headStart = 0.25;
+
 interface Waiter extends QueuedRequest {
+  /** When the wait began, with earlier turns. */
+  readonly sinceMs: number;
   /** The boot of its target when the wait began. */
   readonly boot: number | undefined;
   readonly resolve: (result: QueueResult) => void;
@@ -38,9 +46,9 @@ export interface QueuePool {
 }
 
 /**
- * Requests that wait because their backends are full (`maxconn`). A free slot goes first to the requests that are bound
- * to that backend, then to the others in order of arrival. No request waits while a backend that may serve it has a free
- * slot.
+ * Requests that wait because their backends are full (`maxconn`). A free slot goes to the request that arrived first,
+ * where the requests that are bound to that backend have a head start. No request waits while a backend that may serve it
+ * has a free slot.
  */
 export class RequestQueue {
   readonly #pool: QueuePool;
@@ -76,7 +84,8 @@ export class RequestQueue {
     return new Promise(resolve => {
       const leftMs = Math.max(0, timeoutMs - request.waitedMs);
       const timer = setTimeout(() => this.#settle(waiter, { kind: 'timeout' }), leftMs);
-      const waiter: Waiter = { ...request, boot: request.target?.boot, resolve, timer };
+      const sinceMs = performance.now() - request.waitedMs;
+      const waiter: Waiter = { ...request, boot: request.target?.boot, sinceMs, resolve, timer };
       request.exchange.onGone = () => this.#settle(waiter, { kind: 'abandoned' });
       this.#lineOf(request.target).add(waiter);
       this.#length += 1;
@@ -123,7 +132,13 @@ export class RequestQueue {
   }
 
   #nextFor(member: Member): Waiter | undefined {
-    for (const waiter of this.#bound.get(member) ?? []) return waiter;
+    const [bound] = this.#bound.get(member) ?? [];
+    const other = this.#firstUnbound(member);
+    if (bound === undefined || other === undefined) return bound ?? other;
+    return other.sinceMs < bound.sinceMs - headStart * this.#options.timeoutMs ? other : bound;
+  }
+
+  #firstUnbound(member: Member): Waiter | undefined {
     for (const waiter of this.#unbound) if (this.#pool.candidates(waiter.tried).includes(member)) return waiter;
     return undefined;
   }

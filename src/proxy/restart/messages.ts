@@ -1,5 +1,5 @@
 import type { KeyRing } from '../../shared/key-ring.js';
-import type { HandedBinding } from '../affinity/learned-affinity.js';
+import type { HandedBinding } from '../affinity/learned-bindings.js';
 import type { ProxySnapshot } from './snapshot.js';
 import type { SocketAddress, SocketName } from './takeover.js';
 

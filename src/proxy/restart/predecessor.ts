@@ -1,5 +1,5 @@
 import { Server } from 'node:net';
-import type { HandedBinding } from '../affinity/learned-affinity.js';
+import type { HandedBinding } from '../affinity/learned-bindings.js';
 import type { BoundAddress, OpenSocket } from '../sockets/listen.js';
 import {
   type ProcessSnapshot,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { HandedBinding } from '../affinity/learned-affinity.js';
+import type { HandedBinding } from '../affinity/learned-bindings.js';
 import { hasBackend } from '../control/reload.js';
 import type { TlsPair } from '../front/tls-pair.js';
 import { type HostedBackend, listBackends } from '../hosts.js';

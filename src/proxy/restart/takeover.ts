@@ -1,5 +1,5 @@
 import type { Server } from 'node:net';
-import type { HandedBinding } from '../affinity/learned-affinity.js';
+import type { HandedBinding } from '../affinity/learned-bindings.js';
 import type { RunningProxy } from '../options.js';
 import type { BoundAddress, OpenSocket } from '../sockets/listen.js';
 import type { ProxySnapshot } from './snapshot.js';

@@ -117,13 +117,13 @@ export class RequestTrace {
 
 /** Describes a request that never became an exchange. */
 export function describeEngineAnswer(answer: EngineAnswer): ServedRequest {
-  const { status, text, clientAddress, secure, method, path } = answer;
+  const { status, text, clientAddress, secure, protocol, method, path } = answer;
   return {
     method,
     path: path === undefined ? undefined : maskPath(path),
     clientAddress,
     secure,
-    protocol: undefined,
+    protocol,
     status,
     ended: 'own',
     backend: undefined,

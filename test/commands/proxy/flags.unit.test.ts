@@ -80,6 +80,9 @@ describe('the table of proxy settings', () => {
   for (const [typed, message] of [
     ['--affinity-cookie=a b', '--affinity-cookie "a b": expected a name such as connect.sid.'],
     ['--affinity-header=x:y', '--affinity-header "x:y": expected a name such as x-session-token.'],
+    ['--affinity-header=Host', '--affinity-header "Host": this field carries no session token.'],
+    ['--affinity-header=holdfast-affinity', '--affinity-header "holdfast-affinity": this field carries no session'],
+    ['--affinity-cookie=sid --affinity=off', '--affinity-cookie has no effect here, because affinity is off.'],
     ['--affinity-cookie=a --affinity-header=b', '--affinity-cookie and --affinity-header: use one of them.'],
     ['--affinity-cookie=a --workers=2', '--affinity-cookie needs --workers 1'],
     ['--connect-timeout=4', '--connect-timeout "4": expected a time such as 500ms, 2s or 1min, at most 24h.'],

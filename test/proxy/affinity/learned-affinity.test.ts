@@ -18,6 +18,7 @@ function makeApp(): RequestListener {
       response.setHeader('x-token', made);
       response.setHeader('set-cookie', ['theme=a, b; Expires=Wed, 21 Oct 2099 07:28:00 GMT', `sid=${made}; Path=/`]);
     }
+    if (url === '/same') response.setHeader('set-cookie', `sid=${token}; Path=/`);
     if (url === '/logout') response.setHeader('set-cookie', 'sid=; Max-Age=0');
     response.end(`${socket.localPort} ${sessions.has(token)}`);
   };
@@ -78,6 +79,42 @@ for (const engine of Object.keys(engines)) {
         const login = await proxy.ask('/login');
         await proxy.as(sidOf(login), '/logout');
         expect(reasonTold(toys, await proxy.as(sidOf(login)))).to.equal('broken; reason=unknown');
+      }));
+
+    it('tells nothing to a backend that sends the same token with each answer', () =>
+      withApps({}, async (proxy, ...toys) => {
+        const login = await proxy.ask('/login');
+        for (let i = 0; i < 3; i += 1) {
+          const again = await proxy.as(sidOf(login), '/same');
+          expect([again.text.endsWith('true'), reasonTold(toys, again)]).to.deep.equal([true, undefined]);
+        }
+      }));
+
+    it('ends a binding after the absolute time, also when each answer sends the token again', () =>
+      withApps({ affinity: { ...byCookie, absoluteMs: 300 } }, async (proxy, ...toys) => {
+        const login = await proxy.ask('/login');
+        const told = new Set<unknown>();
+        while (!told.has('broken; reason=expired')) told.add(reasonTold(toys, await proxy.as(sidOf(login), '/same')));
+        expect([...told]).to.deep.equal([undefined, 'broken; reason=expired']);
+      }));
+
+    it('returns to the own backend although the stand-in has sent the same token', () =>
+      withApps({ affinity: { ...byCookie, onLost: 'temporary' } }, async (proxy, ...toys) => {
+        const login = await proxy.ask('/login');
+        const own = toys.find(({ url }) => login.text.startsWith(url.port))?.name;
+        await proxy.admin('PUT', `/backends/${own}`, { state: 'maint' });
+        const away = await proxy.as(sidOf(login), '/same');
+        expect([away.text.endsWith('false'), reasonTold(toys, away)]).to.deep.equal([true, 'broken; reason=down']);
+        await proxy.admin('PUT', `/backends/${own}`, { state: 'ready' });
+        expect((await proxy.as(sidOf(login))).text).to.match(/true$/);
+      }));
+
+    it('finds the token that it knows behind stray copies of the cookie', () =>
+      withApps({}, async proxy => {
+        const login = await proxy.ask('/login');
+        for (let i = 0; i < 3; i += 1)
+          expect((await proxy.as(`sid=; sid=stray; ${sidOf(login)}`)).text).to.contain(login.text.split(' ')[0]);
+        expect(await proxy.metric('holdfast_proxy_affinity_total{outcome="bound"}')).to.equal(3);
       }));
 
     it('binds to another backend when the own one is gone, and stays there', () =>

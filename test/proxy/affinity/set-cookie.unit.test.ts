@@ -17,6 +17,11 @@ describe('findSetCookie', () => {
     ['sid=1; max-age=-1', ''],
     ['sid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT', ''],
     ['sid=1; Max-Age=60', '1'],
+    ['sid=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60', '1'],
+    ['sid=1; Max-Age=0; Expires=Wed, 21 Oct 2099 07:28:00 GMT', ''],
+    ['sid=1; Max-Age=', '1'],
+    ['sid=1; Max-Age=never', '1'],
+    ['sid="a b"; Path=/', '"a b"'],
   ] as const) {
     it(`finds ${value === undefined ? 'nothing' : `"${value}"`} in "${joined}"`, () =>
       expect(findSetCookie(joined, 'sid')).to.equal(value));

@@ -10,7 +10,7 @@ import type { ProxyOptions } from '#src/proxy/options.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { cookieOf } from '../ask.js';
 import { exchangeUnder, withSix } from '../steady-clients.js';
-import { withToys } from '../toy-backend.js';
+import { type Toy, withToys } from '../toy-backend.js';
 import { affinity, quickHealth, type TestProxy, withPool, withProxy } from '../with-proxy.js';
 
 const a = { name: 'a', url: new URL('http://a:1') };
@@ -235,13 +235,63 @@ describe('proxy: reload', () => {
       }));
   }
 
+  describe('of a backend that the admin API added', () => {
+    const withAdded = (use: (proxy: TestProxy, one: Toy, two: Toy, three: Toy) => Promise<void>) =>
+      withToys([undefined, undefined, undefined], (one, two, three) =>
+        withProxy([one], {}, async proxy => {
+          await proxy.admin('POST', '/backends', { url: two.url.origin });
+          await proxy.goes('backend-2', 'ready');
+          await use(proxy, one, two, three);
+        }),
+      );
+    const list = async (proxy: TestProxy) => {
+      const { backends } = JSON.parse((await proxy.admin('GET', '/backends')).text);
+      return backends.map(({ name, url }: { name: string; url: string }) => `${name} ${url}`);
+    };
+
+    it('keeps its browsers, and takes over weight and limits, when the file names its address', () =>
+      withAdded(async (proxy, one, two) => {
+        const cookie = await boundTo(proxy, 'backend-2');
+        await proxy.reload({ backends: [one, { name: 'other', url: two.url, weight: 3, maxconn: 7 }] });
+        expect(await proxy.view('backend-2')).to.include({ url: two.url.origin, weight: 3, maxconn: 7 });
+        expect((await proxy.as(cookie)).text).to.equal('backend-2');
+      }));
+
+    it('removes it when it leaves the file again', () =>
+      withAdded(async (proxy, one, two) => {
+        await proxy.reload({ backends: [one, { name: 'other', url: two.url }] });
+        await proxy.reload({ backends: [one] });
+        expect(await list(proxy)).to.deep.equal([`backend-1 ${one.url.origin}`]);
+      }));
+
+    it('exchanges it when the file gives it a name of its own, which cookies then carry', () =>
+      withAdded(async (proxy, one, two) => {
+        await proxy.reload({ backends: [one, { name: 'red', identity: 'red', url: two.url }] });
+        expect(await list(proxy)).to.deep.equal([`backend-1 ${one.url.origin}`, `red ${two.url.origin}`]);
+        await proxy.reload({ backends: [one] });
+        expect(await list(proxy)).to.deep.equal([`backend-1 ${one.url.origin}`]);
+      }));
+
+    it('chooses another name for a backend of the file that has none of its own', () =>
+      withAdded(async (proxy, one, two, three) => {
+        await proxy.reload({ backends: [one, { name: 'backend-2', url: three.url }] });
+        expect(await list(proxy)).to.deep.equal([
+          `backend-1 ${one.url.origin}`,
+          `backend-2 ${two.url.origin}`,
+          `backend-3 ${three.url.origin}`,
+        ]);
+        await proxy.reload({ backends: [one] });
+        expect(await list(proxy)).to.deep.equal([`backend-1 ${one.url.origin}`, `backend-2 ${two.url.origin}`]);
+      }));
+  });
+
   it('keeps a backend that the admin API added, and refuses its name for another', () =>
     withToys([undefined, undefined, undefined], (one, two, three) =>
       withProxy([one], {}, async proxy => {
         await proxy.admin('POST', '/backends', { url: two.url.origin });
         await proxy.reload({ backends: [one], policy: 'random' });
         expect(await proxy.view('backend-2')).to.include({ url: two.url.origin });
-        await proxy.reload({ backends: [one, { name: 'backend-2', url: three.url }] });
+        await proxy.reload({ backends: [one, { name: 'backend-2', identity: 'backend-2', url: three.url }] });
         const refused = await proxy.event(({ kind }) => kind === 'reload-refused');
         expect(refused).to.have.property('reason').that.includes(`backend-2 is the name of ${two.url.origin}`);
         await proxy.reload({ backends: [one, { name: 'backend-2', url: two.url }] });

@@ -18,6 +18,9 @@ const lookalikes = [
   'Proxy_Authorization',
   'Proxy_Connection',
   'Keep_Alive',
+  'X_Request_Id',
+  'X-Request_ID',
+  'x_request-id',
 ];
 /** Fields that only look similar. */
 const others = [

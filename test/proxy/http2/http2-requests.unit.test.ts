@@ -3,7 +3,7 @@ import { readHttp2Request } from '#src/proxy/engines/wire/h2/request.js';
 import { RequestHead } from '#src/proxy/engines/wire/request-head.js';
 import { type Fields, getFields, postFields } from './frames.js';
 
-const limits = { headerBytesMax: 1024, headerFieldsMax: 20 };
+const limits = { headerBytesMax: 1024, headerFieldsMax: 20, bodyBytesMax: 0 };
 
 function read(fields: Fields, ended = true): ReturnType<typeof readHttp2Request> {
   return readHttp2Request(fields.flat(), ended, limits);

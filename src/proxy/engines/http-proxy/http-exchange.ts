@@ -52,7 +52,7 @@ export class HttpExchange implements Exchange, AttemptClient {
   readonly response: ServerResponse;
   readonly upload: HttpUpload;
   readonly tunnel: Tunnel | undefined;
-  onGone: (() => void) | undefined;
+  #onGone: (() => void) | undefined;
   readonly #request: IncomingMessage;
   readonly #given: IncomingHttpHeaders;
   readonly host: string | undefined;
@@ -88,6 +88,20 @@ export class HttpExchange implements Exchange, AttemptClient {
     response.on('close', () => this.#closed());
     socket.on('end', this.#leftQueue);
   }
+
+  get onGone(): (() => void) | undefined {
+    return this.#onGone;
+  }
+
+  /** While it waits for a full backend, a client that closes its side counts as gone. Most such clients have given up. */
+  set onGone(onGone: (() => void) | undefined) {
+    const { socket } = this.#request;
+    socket.removeListener('end', this.#stopWaiting);
+    if (onGone !== undefined) socket.on('end', this.#stopWaiting);
+    this.#onGone = onGone;
+  }
+
+  readonly #stopWaiting = (): void => void this.#request.socket.destroy();
 
   get clientAddress(): string {
     if (!this.#trusted) return this.#peer;
@@ -204,7 +218,7 @@ export class HttpExchange implements Exchange, AttemptClient {
   #closed(): void {
     this.#request.socket.removeListener('end', this.#leftQueue);
     this.#attempt?.clientDone();
-    this.onGone?.();
+    this.#onGone?.();
     this.upload.drop(this.limits.idleBodyMs);
   }
 }

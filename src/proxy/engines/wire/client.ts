@@ -357,9 +357,15 @@ export class Client implements ExchangeClient {
     if (this.#leaving) return;
     this.#halfClosed = true;
     if (this.#exchange === undefined) this.#endIdle();
-    // Most clients that close while they queue have left, and a backend that is full must not work for them.
-    else if (this.#exchange.onGone !== undefined) this.destroy();
+    else if (this.#exchange.onGone !== undefined) this.#stopWaiting(this.#exchange.onGone);
     else if (this.#reading) this.#refuseBody(cutBody);
+  }
+
+  /** Its request waits for a full backend. Most such clients have given up, and the backend has no time to waste. */
+  #stopWaiting(tell: () => void): void {
+    this.#exchange = undefined;
+    this.#leave();
+    tell();
   }
 
   /** Leaves a client that will send nothing more and waits for no answer. */

@@ -1,5 +1,13 @@
 import type { EngineLimits } from '../../../exchange.js';
-import { badTarget, buildFlaw, longHead, longTarget, type RequestFlaw, unknownMethod } from '../../../request-flaws.js';
+import {
+  badTarget,
+  buildFlaw,
+  longBody,
+  longHead,
+  longTarget,
+  type RequestFlaw,
+  unknownMethod,
+} from '../../../request-flaws.js';
 import { targetBytesMax } from '../incoming.js';
 import { parseRequestHead, type RequestHead } from '../request-head.js';
 
@@ -18,6 +26,8 @@ const connectionFields: ReadonlySet<string> = new Set([
 
 /** RFC 9113 §8.2: a token (RFC 9110 §5.6.2) without upper-case letters. */
 const nameShape = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** A method that may stand in a log. */
+const methodShape = /^[\w!#$%&'*+.^`|~-]{1,32}$/;
 /** RFC 9110 §5.5. A control character would end the line or the value. */
 const valueShape = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Visible ASCII without "#". White space would end the target in the first line of the backend's request. */
@@ -45,7 +55,7 @@ function isPseudo(name: string): name is keyof PseudoFields {
 export function readHttp2Request(
   fields: readonly string[],
   ended: boolean,
-  limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax'>,
+  limits: Pick<EngineLimits, 'headerBytesMax' | 'headerFieldsMax' | 'bodyBytesMax'>,
 ): RequestHead | RequestFlaw {
   const section = new FieldSection();
   for (let at = 0; at < fields.length; at += 2) {
@@ -55,8 +65,26 @@ export function readHttp2Request(
   if (typeof text !== 'string') return text;
   if (text.length > limits.headerBytesMax) return section.hasLongTarget ? longTarget : longHead;
   const head = parseRequestHead(text, limits.headerFieldsMax);
+  if ('status' in head) return head;
   // A length that no data can fill. The backend would wait for it.
-  return 'status' in head || !ended || head.length <= 0 ? head : malformedRequest;
+  if (ended && head.length > 0) return malformedRequest;
+  return limits.bodyBytesMax > 0 && head.length > limits.bodyBytesMax ? longBody : head;
+}
+
+/** What a request asks for, as far as it can be read. */
+export interface RequestLine {
+  readonly method: string | undefined;
+  readonly path: string | undefined;
+}
+
+/** Reads method and target of a request that is not valid, for the log. */
+export function readPseudoLine(fields: readonly string[]): RequestLine {
+  const find = (name: string): string | undefined => {
+    for (let at = 0; at < fields.length; at += 2) if (fields[at] === name) return fields[at + 1];
+    return undefined;
+  };
+  const method = find(':method');
+  return { method: method !== undefined && methodShape.test(method) ? method : undefined, path: find(':path') };
 }
 
 /** Collects the fields of one request. */

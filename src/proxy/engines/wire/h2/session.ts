@@ -7,7 +7,7 @@ import { ForwardedWay } from '../exchange-client.js';
 import { RequestHead } from '../request-head.js';
 import type { Wire } from '../wire.js';
 import { buildSessionOptions, classifySessionError, countStreamsSeen, type Flood, FloodLimits } from './limits.js';
-import { readHttp2Request } from './request.js';
+import { readHttp2Request, readPseudoLine } from './request.js';
 import { StreamClient, type StreamOwner } from './stream-client.js';
 
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants;
@@ -87,14 +87,21 @@ export class Http2Connection implements Timed, StreamOwner {
     // The client has reset it in the meantime, so no backend is asked.
     if (client.gone) return void this.forget(client, true);
     const ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
-    const head = readHttp2Request(toFields(fields), ended, this.wire.limits);
-    if (!(head instanceof RequestHead)) this.#countFlaw(head);
-    client.serve(head);
+    this.#serve(client, toFields(fields), ended);
     // Within the call of nghttp2 that reports the frame, GOAWAY would not be sent.
     if (this.wire.draining) setImmediate(() => this.closing());
   }
 
+  #serve(client: StreamClient, fields: readonly string[], ended: boolean): void {
+    const head = readHttp2Request(fields, ended, this.wire.limits);
+    if (head instanceof RequestHead) return void client.serve(head);
+    this.#countFlaw(head);
+    client.reject(head, 'not-sent', readPseudoLine(fields));
+  }
+
   #countFlaw({ status }: RequestFlaw): void {
+    // A well-formed request with a body that is too long.
+    if (status === 413) return;
     this.wire.onHttp2Refused(status === 414 || status === 431 ? 'head-too-large' : 'malformed');
     this.#allow('reset-flood');
   }

@@ -1,14 +1,15 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { RequestFlaw } from '../../../request-flaws.js';
+import { lateBody, longBody, type RequestFlaw } from '../../../request-flaws.js';
 import type { TunnelEnded } from '../../../sockets/tunnel.js';
 import { buildOwnAnswerText } from '../answer-head.js';
 import type { ExchangeClient, ForwardedWay } from '../exchange-client.js';
 import { headEnd } from '../grammar.js';
-import { RequestHead } from '../request-head.js';
+import type { RequestHead } from '../request-head.js';
 import type { Wire } from '../wire.js';
 import { WireExchange } from '../wire-exchange.js';
 import { toHttp2Answer } from './answer.js';
+import type { RequestLine } from './request.js';
 
 const { NGHTTP2_NO_ERROR } = constants;
 
@@ -38,6 +39,8 @@ export class StreamClient implements ExchangeClient {
   #exchange: WireExchange | undefined;
   /** Bytes of the body that are still to come; -1: not announced, so the backend gets chunks. */
   #left = 0;
+  /** Bytes of a body without a length. */
+  #bytesIn = 0;
   #reading = false;
   #listening = false;
   #owes100 = false;
@@ -63,8 +66,7 @@ export class StreamClient implements ExchangeClient {
     return this.#stream.writableNeedDrain;
   }
 
-  serve(head: RequestHead | RequestFlaw): void {
-    if (!(head instanceof RequestHead)) return void this.#reject(head.status, head.reason, 'not-sent');
+  serve(head: RequestHead): void {
     this.#owes100 = head.expectsContinue && head.hasBody;
     this.#left = head.chunked ? -1 : Math.max(0, head.length);
     // Without this an empty body would never end.
@@ -140,7 +142,7 @@ export class StreamClient implements ExchangeClient {
   }
 
   bodyIsLate(): void {
-    this.#reject(408, 'The request body did not arrive in time.', 'unknown');
+    if (this.#exchange !== undefined) this.reject(lateBody, 'unknown', this.#exchange);
   }
 
   /** Never called: a request for an upgrade is malformed in HTTP/2. */
@@ -175,10 +177,16 @@ export class StreamClient implements ExchangeClient {
     this.#stream.destroy(new Error('the stream is reset'));
   }
 
-  #reject(status: number, reason: string, outcome: 'not-sent' | 'unknown'): void {
+  /** Answers a request that is not valid, or whose body is not. `line`: what it asks for. */
+  reject({ status, reason, cause }: RequestFlaw, outcome: 'not-sent' | 'unknown', line: RequestLine): void {
+    const { peer: clientAddress, secure, protocol } = this.way;
+    const { method, path } = line;
+    const inExchange = this.#exchange !== undefined;
+    const answer = { status, cause, text: reason, clientAddress, secure, method, path, protocol, inExchange };
+    this.#owner.wire.onEngineAnswer?.(answer);
     this.#exchange = undefined;
     const headers = { 'proxy-status': `holdfast; error=http_request_error; outcome=${outcome}` };
-    this.write(buildOwnAnswerText(status, reason, headers, { bodyless: false, connection: '' }));
+    this.write(buildOwnAnswerText(status, reason, headers, { bodyless: method === 'HEAD', connection: '' }));
     this.#finish();
   }
 
@@ -196,6 +204,9 @@ export class StreamClient implements ExchangeClient {
     const upload = this.#exchange?.upload;
     if (upload === undefined) return;
     if (this.#left === -1) {
+      this.#bytesIn += bytes.length;
+      const { bodyBytesMax } = this.#owner.wire.limits;
+      if (bodyBytesMax > 0 && this.#bytesIn > bodyBytesMax) return void this.#refuseLongBody();
       upload.pass([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, lineEnd], false);
       return;
     }
@@ -209,6 +220,15 @@ export class StreamClient implements ExchangeClient {
     if (this.#exchange === undefined || this.#stream.aborted || this.#stream.closed) return;
     if (this.#left === -1) this.#exchange.upload.pass([lastChunk], true);
     else if (this.#left > 0) this.#badBody();
+  }
+
+  /** Answers 413. Its request may have been forwarded in part. */
+  #refuseLongBody(): void {
+    const exchange = this.#exchange;
+    const begun = exchange?.attempt?.begun ?? false;
+    exchange?.attempt?.clientGone(begun ? undefined : { status: longBody.status, text: longBody.reason });
+    if (begun || exchange === undefined) this.#reset();
+    else this.reject(longBody, 'unknown', exchange);
   }
 
   /** Handles a body that is not as long as announced. Its request may have been forwarded in part. */
@@ -225,5 +245,6 @@ export class StreamClient implements ExchangeClient {
     this.#owner.wire.deadlines.delete(this);
     this.#owner.forget(this, exchange !== undefined);
     exchange?.attempt?.clientGone();
+    exchange?.onGone?.();
   }
 }

@@ -1,0 +1,63 @@
+import { expect } from 'chai';
+import { type Learned, LearnedBindings } from '#src/proxy/affinity/learned-bindings.js';
+import { Member } from '#src/proxy/pool/member.js';
+
+const owner = new Member('backend-1', new URL('http://127.0.0.1:1'), {
+  boundIdleMs: 1000,
+  now: () => 0,
+  onEvent: () => {},
+  onStateChange: () => {},
+});
+
+function learn(browser: string, issued: boolean, returned: boolean): Learned {
+  owner.bound.see(browser, 0);
+  const claims = { backendId: '', incarnation: '', issuedMs: 0, seenMs: 0, browser };
+  return { owner, claims, mustNotify: false, issued, returned };
+}
+
+describe('LearnedBindings', () => {
+  const max = { confirmed: 3, fresh: 3, claimed: 3 };
+
+  for (const [what, issued, returned] of [
+    ['tokens that clients invent', false, true],
+    ['tokens that no client returns', true, false],
+  ] as const) {
+    it(`keeps the tokens of users in a flood of ${what}`, () => {
+      const bindings = new LearnedBindings(max);
+      const user = learn('user', true, true);
+      bindings.set(user);
+      for (let nth = 0; nth < 100; nth += 1) bindings.set(learn(`flood-${nth}`, issued, returned));
+      expect(bindings.find('user')).to.equal(user);
+      const kept = Array.from({ length: 100 }, (_, nth) => nth).filter(nth => bindings.find(`flood-${nth}`));
+      expect(kept).to.deep.equal([97, 98, 99]);
+    });
+  }
+
+  it('forgets the token that was unused for longest, which is no longer bound', () => {
+    const bindings = new LearnedBindings(max);
+    owner.bound.clear();
+    for (const name of ['a', 'b', 'c', 'a', 'd']) bindings.set(learn(name, true, true));
+    expect(['a', 'b', 'c', 'd'].map(name => bindings.find(name) !== undefined)).to.deep.equal([
+      true,
+      false,
+      true,
+      true,
+    ]);
+    expect(owner.bound.count(0)).to.equal(3);
+  });
+
+  it('moves a token to the users when a client returns it, and when a backend confirms it', () => {
+    const bindings = new LearnedBindings(max);
+    for (const name of ['fresh', 'claimed']) {
+      bindings.set(learn(name, name === 'fresh', name !== 'fresh'));
+      bindings.set(learn(name, true, true));
+    }
+    for (let nth = 0; nth < 10; nth += 1) {
+      bindings.set(learn(`fresh-${nth}`, true, false));
+      bindings.set(learn(`claimed-${nth}`, false, true));
+    }
+    expect([bindings.find('fresh')?.returned, bindings.find('claimed')?.issued]).to.deep.equal([true, true]);
+    bindings.forget('fresh');
+    expect(bindings.find('fresh')).to.equal(undefined);
+  });
+});
