@@ -1,7 +1,7 @@
 import type { Member } from '../pool/member.js';
 import type { Claims } from './affinity-cookie.js';
 
-/** What the proxy knows of one token. */
+/** The known facts about one token. */
 export interface Learned {
   readonly owner: Member;
   /** `browser` is the key of the token. */
