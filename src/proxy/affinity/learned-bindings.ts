@@ -1,7 +1,7 @@
 import type { Member } from '../pool/member.js';
 import type { Claims } from './affinity-cookie.js';
 
-/** A token that the proxy knows. */
+/** The known facts about one token. */
 export interface Learned {
   readonly owner: Member;
   /** `browser` is the key of the token. */

@@ -71,7 +71,7 @@ export function readHttp2Request(
   return limits.bodyBytesMax > 0 && head.length > limits.bodyBytesMax ? longBody : head;
 }
 
-/** What a request asks for, as far as it can be read. */
+/** The method and the target of a request, as far as they can be read. */
 export interface RequestLine {
   readonly method: string | undefined;
   readonly path: string | undefined;
