@@ -132,10 +132,11 @@ export class Serving implements TrafficServer {
     return [...this.#learned].flatMap(([host, table]) => table.list().map(each => toHanded(host, each)));
   }
 
-  adoptBinding({ host, owner: name, ...rest }: HandedBinding): void {
+  adoptBinding({ host, owner: identity, ...rest }: HandedBinding): void {
     const affinity = this.#setup.affinities.get(host);
-    const owner = this.#pools.find(name);
-    if (affinity instanceof LearnedAffinity && owner?.host === host) affinity.adopt({ ...rest, owner });
+    if (!(affinity instanceof LearnedAffinity)) return;
+    const owner = this.#pools.of({ host }).members.find(member => member.identity === identity);
+    if (owner !== undefined) affinity.adopt({ ...rest, owner });
   }
 
   /** No-op: the control shares the members with this process. */
@@ -234,7 +235,7 @@ export class Serving implements TrafficServer {
 }
 
 function toHanded(host: string, { owner, ...rest }: Learned): HandedBinding {
-  return { ...rest, host, owner: owner.name };
+  return { ...rest, host, owner: owner.identity };
 }
 
 function joinAffinity({ affinities }: RoutingSetup, member: Member): void {

@@ -18,7 +18,7 @@ export interface Learned {
 export interface HandedBinding extends Omit<Learned, 'owner'> {
   /** The host of its pool. */
   readonly host: string;
-  /** The name of the backend. */
+  /** The identity of the backend. Its name may be another one in the other process. */
   readonly owner: string;
 }
 

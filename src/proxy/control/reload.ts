@@ -76,13 +76,16 @@ export function planReload(now: ProxyOptions, next: ProxyOptions): ReloadPlan {
 
 type NamedUrl = Pick<Backend, 'name' | 'url' | 'identity'>;
 
-export function hasBackend(backends: readonly NamedUrl[], backend: NamedUrl): boolean {
+function hasBackend(backends: readonly NamedUrl[], backend: NamedUrl): boolean {
   const { name, url } = backend;
   const identity = identityOf(backend);
   return backends.some(
     other => other.name === name && other.url.origin === url.origin && identityOf(other) === identity,
   );
 }
+
+/** The fields that tell one backend from another. */
+type Identified = Pick<Backend, 'url' | 'identity' | 'host'>;
 
 /** A backend of the pool. The admin API may have added it, and given it another name. */
 type Present = Pick<Member, 'name' | 'identity' | 'url' | 'host'>;
@@ -106,7 +109,7 @@ export function planPoolChange<M extends Present>(
   const joining: PoolChange<M>['joining'][number][] = [];
   const adopted: Backend[] = [];
   for (const backend of added) {
-    const twin = staying.find(({ host, url }) => host === backend.host && url.origin === backend.url.origin);
+    const twin = staying.find(member => hasSameAddress(backend, member));
     if (twin !== undefined && isSame(backend, twin)) {
       adopted.push(backend);
       continue;
@@ -120,8 +123,12 @@ export function planPoolChange<M extends Present>(
 }
 
 /** Whether cookies of the one are valid for the other, at the same host and address. Names for display do not count. */
-export function isSame(backend: Backend, { identity, url, host }: Present): boolean {
-  return host === backend.host && url.origin === backend.url.origin && identity === identityOf(backend);
+export function isSame(one: Identified, other: Identified): boolean {
+  return hasSameAddress(one, other) && identityOf(one) === identityOf(other);
+}
+
+export function hasSameAddress(one: Identified, other: Identified): boolean {
+  return one.host === other.host && one.url.origin === other.url.origin;
 }
 
 function hasOwnName(backend: Backend): boolean {
@@ -134,7 +141,7 @@ function refuseName({ name, url }: Backend, namesake: Present): TypeError {
   );
 }
 
-function identityOf({ identity, url }: NamedUrl): string {
+function identityOf({ identity, url }: Pick<Backend, 'url' | 'identity'>): string {
   return identity ?? url.origin;
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { HandedBinding } from '../affinity/learned-bindings.js';
-import { hasBackend } from '../control/reload.js';
+import { hasSameAddress, isSame } from '../control/reload.js';
 import type { TlsPair } from '../front/tls-pair.js';
 import { type HostedBackend, listBackends } from '../hosts.js';
 import { type ProxyOptions, pickServingOptions, type ServingOptions } from '../options.js';
@@ -54,15 +54,25 @@ export interface BackendAtStart extends HostedBackend {
  */
 export function planBackends(snapshot: ProxySnapshot, next: readonly HostedBackend[]): readonly BackendAtStart[] {
   const listed = snapshot.listed.map(toBackend);
-  const isRemoved = (backend: HostedBackend) => hasBackend(listed, backend) && !hasBackend(next, backend);
-  const taken = new Set(next.map(({ name }) => name));
   const stays = snapshot.members.flatMap(member => {
     const backend = toBackend(member.facts);
-    const given = next.find(other => hasBackend([other], backend));
-    if (isRemoved(backend) || (given === undefined && taken.has(backend.name))) return [];
-    return [{ ...(given ?? backend), weight: chooseWeight(member.facts, listed, given), snapshot: member }];
+    const given = next.find(other => isSame(other, backend));
+    if (given === undefined && (has(listed, backend) || isReplaced(backend, next))) return [];
+    // It keeps its name, so that an order of the operator reaches the same backend.
+    const isFree = !next.some(other => other !== given && other.name === backend.name);
+    const { name } = given !== undefined && !isFree ? given : backend;
+    return [{ ...(given ?? backend), name, weight: chooseWeight(member.facts, listed, given), snapshot: member }];
   });
-  return [...stays, ...next.filter(backend => !hasBackend(listed, backend) && !hasBackend(stays, backend))];
+  return [...stays, ...next.filter(backend => !has(listed, backend) && !has(stays, backend))];
+}
+
+function has(backends: readonly HostedBackend[], backend: HostedBackend): boolean {
+  return backends.some(other => isSame(other, backend));
+}
+
+/** Whether the new settings give its name or its address to another backend. */
+function isReplaced(backend: HostedBackend, next: readonly HostedBackend[]): boolean {
+  return next.some(other => other.name === backend.name || hasSameAddress(other, backend));
 }
 
 /** Returns all backends that are not there any more. */
@@ -100,7 +110,7 @@ export function buildServingOptions(options: ProxyOptions, snapshot?: ProxySnaps
 
 /** A weight that the settings have changed wins over one that the admin API gave. */
 function chooseWeight(facts: MemberFacts, listed: readonly HostedBackend[], given: HostedBackend | undefined): number {
-  const before = listed.find(({ name }) => name === facts.name)?.weight ?? 1;
+  const before = listed.find(backend => isSame(backend, toBackend(facts)))?.weight ?? 1;
   const now = given?.weight ?? 1;
   return given !== undefined && now !== before ? now : facts.weight;
 }

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
+import { LearnedAffinity } from '#src/proxy/affinity/learned-affinity.js';
 import { type Learned, LearnedBindings } from '#src/proxy/affinity/learned-bindings.js';
 import { Member } from '#src/proxy/pool/member.js';
+import { affinity } from '../with-proxy.js';
 
 const owner = new Member('backend-1', new URL('http://127.0.0.1:1'), {
   boundIdleMs: 1000,
@@ -59,5 +61,31 @@ describe('LearnedBindings', () => {
     expect([bindings.find('fresh')?.returned, bindings.find('claimed')?.issued]).to.deep.equal([true, true]);
     bindings.forget('fresh');
     expect(bindings.find('fresh')).to.equal(undefined);
+  });
+});
+
+describe('LearnedAffinity after a restart', () => {
+  const listed = (bindings: LearnedBindings) =>
+    bindings.list().map(({ claims, issued, returned }) => ({ name: claims.browser, issued, returned }));
+
+  it('has the tokens of its predecessor in the same groups and in the same order', () => {
+    const before = new LearnedBindings();
+    for (const name of ['b', 'a']) before.set(learn(`user-${name}`, true, true));
+    before.set(learn('fresh', true, false));
+    before.set(learn('claimed', false, true));
+    const table = new LearnedBindings();
+    const successor = new LearnedAffinity(affinity, { cookie: 'sid' }, table);
+    for (const learned of before.list()) successor.adopt(learned);
+    expect(listed(table)).to.deep.equal(listed(before));
+    expect(listed(table).map(({ name }) => name)).to.deep.equal(['user-b', 'user-a', 'fresh', 'claimed']);
+  });
+
+  it('counts no browser as bound that has not returned its token', () => {
+    const fresh = learn('fresh', true, false);
+    const user = learn('user', true, true);
+    owner.bound.clear();
+    const successor = new LearnedAffinity(affinity, { cookie: 'sid' }, new LearnedBindings());
+    for (const learned of [fresh, user]) successor.adopt(learned);
+    expect(owner.bound.count(0)).to.equal(1);
   });
 });

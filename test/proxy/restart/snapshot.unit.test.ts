@@ -64,6 +64,27 @@ const rows: readonly [what: string, before: Backend[], members: Backend[], next:
   ['the admin API weighed one', [a], [backend('a', 5)], [a], ['a*5']],
   ['the new settings weigh one', [a], [backend('a', 5)], [backend('a', 7)], ['a*7']],
   ['the admin API added one that the new settings name', [a], [a, c], [a, c], ['a*1', 'c*1']],
+  [
+    'the admin API added one that the new settings name otherwise',
+    [a],
+    [a, c],
+    [a, backend('other', 3, 'http://c:1')],
+    ['a*1', 'c*3'],
+  ],
+  [
+    'one that the admin API added, and the settings then named otherwise, is removed',
+    [a, backend('other', 1, 'http://c:1')],
+    [a, c],
+    [a],
+    ['a*1'],
+  ],
+  [
+    'the new settings give one that the admin API added a name of its own',
+    [a],
+    [a, c],
+    [a, { ...backend('red', 1, 'http://c:1'), identity: 'red' }],
+    ['a*1', 'red1'],
+  ],
   ['a name moves to another address', [a], [a], [backend('a', 1, 'http://x:1')], ['a1']],
   [
     'the new settings give an added name to another address',
