@@ -1,6 +1,16 @@
 /** Fields that frame or route the message: a Connection field cannot remove these. */
 const kept: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'connection']);
 
+/** Fields of a connection of HTTP/1.1. HTTP/2 forbids them in requests and in answers (RFC 9113 §8.2.2). */
+export const connectionFields: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
 /** Returns the fields that Connection declares hop-by-hop (RFC 9110 §7.6.1), in lower case. */
 export function listConnectionFields(connection: string | undefined): ReadonlySet<string> | undefined {
   if (connection === undefined || /^(?:keep-alive|close|upgrade)$/i.test(connection)) return undefined;

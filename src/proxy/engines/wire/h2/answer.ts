@@ -1,17 +1,9 @@
 import type { OutgoingHttpHeaders } from 'node:http2';
+import { connectionFields } from '../../../headers/hop-by-hop.js';
 import { trimBlankEnd } from '../grammar.js';
 
-/** Fields that HTTP/2 forbids in an answer (RFC 9113 §8.2.2), and `trailer`: trailers are not passed on. */
-const dropped: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'te',
-  'trailer',
-]);
+/** Fields that are not passed on: those of the connection to the backend, and `trailer`, because trailers are dropped. */
+const dropped: ReadonlySet<string> = new Set([...connectionFields, 'te', 'trailer']);
 
 /** Joining two of these would change their meaning: RFC 9110 §5.3, and commas within a challenge. */
 const repeatable: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate']);

@@ -1,4 +1,5 @@
 import type { EngineLimits } from '../../../exchange.js';
+import { connectionFields } from '../../../headers/hop-by-hop.js';
 import {
   badTarget,
   buildFlaw,
@@ -13,16 +14,6 @@ import { parseRequestHead, type RequestHead } from '../request-head.js';
 
 export const malformedRequest = buildFlaw('malformed', 'This is not well-formed HTTP/2.');
 const twoHosts = buildFlaw('malformed', 'The fields :authority and Host name different hosts.');
-
-/** RFC 9113 §8.2.2. Their place is a connection of HTTP/1.1. In a request of HTTP/2 they would frame it in a second way. */
-const connectionFields: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-]);
 
 /** RFC 9113 §8.2: a token (RFC 9110 §5.6.2) without upper-case letters. */
 const nameShape = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
