@@ -133,10 +133,10 @@ export class Serving implements TrafficServer {
   }
 
   adoptBinding({ host, owner: identity, ...rest }: HandedBinding): void {
-    const affinity = this.#setup.affinities.get(host);
-    if (!(affinity instanceof LearnedAffinity)) return;
+    const table = this.#learned.get(host);
+    if (table === undefined) return;
     const owner = this.#pools.of({ host }).members.find(member => member.identity === identity);
-    if (owner !== undefined) affinity.adopt({ ...rest, owner });
+    if (owner !== undefined) table.adopt({ ...rest, owner });
   }
 
   /** No-op: the control shares the members with this process. */

@@ -40,15 +40,6 @@ export class LearnedAffinity implements Affinity {
 
   join(): void {}
 
-  /** Adds a binding that another process has learnt. */
-  adopt(learned: Learned): void {
-    const { browser, seenMs } = learned.claims;
-    this.#table.find(browser)?.owner.bound.forget(browser);
-    // A bot that never returns its token must not keep a drain open.
-    if (learned.returned) learned.owner.bound.see(browser, seenMs);
-    this.#table.set(learned);
-  }
-
   cookieName(): string {
     return '';
   }

@@ -68,6 +68,15 @@ export class LearnedBindings {
     if (entries.size > this.#max[group]) for (const first of entries.keys()) return void this.forget(first);
   }
 
+  /** Adds what another process has learnt. */
+  adopt(learned: Learned): void {
+    const { browser, seenMs } = learned.claims;
+    this.find(browser)?.owner.bound.forget(browser);
+    // A bot that never returns its token must not keep a drain open.
+    if (learned.returned) learned.owner.bound.see(browser, seenMs);
+    this.set(learned);
+  }
+
   /** Forgets the token. Its browser is no longer bound. */
   forget(key: string): void {
     this.find(key)?.owner.bound.forget(key);

@@ -1,8 +1,6 @@
 import { expect } from 'chai';
-import { LearnedAffinity } from '#src/proxy/affinity/learned-affinity.js';
 import { type Learned, LearnedBindings } from '#src/proxy/affinity/learned-bindings.js';
 import { Member } from '#src/proxy/pool/member.js';
-import { affinity } from '../with-proxy.js';
 
 const owner = new Member('backend-1', new URL('http://127.0.0.1:1'), {
   boundIdleMs: 1000,
@@ -64,7 +62,7 @@ describe('LearnedBindings', () => {
   });
 });
 
-describe('LearnedAffinity after a restart', () => {
+describe('LearnedBindings after a restart', () => {
   const listed = (bindings: LearnedBindings) =>
     bindings.list().map(({ claims, issued, returned }) => ({ name: claims.browser, issued, returned }));
 
@@ -73,18 +71,17 @@ describe('LearnedAffinity after a restart', () => {
     for (const name of ['b', 'a']) before.set(learn(`user-${name}`, true, true));
     before.set(learn('fresh', true, false));
     before.set(learn('claimed', false, true));
-    const table = new LearnedBindings();
-    const successor = new LearnedAffinity(affinity, { cookie: 'sid' }, table);
+    const successor = new LearnedBindings();
     for (const learned of before.list()) successor.adopt(learned);
-    expect(listed(table)).to.deep.equal(listed(before));
-    expect(listed(table).map(({ name }) => name)).to.deep.equal(['user-b', 'user-a', 'fresh', 'claimed']);
+    expect(listed(successor)).to.deep.equal(listed(before));
+    expect(listed(successor).map(({ name }) => name)).to.deep.equal(['user-b', 'user-a', 'fresh', 'claimed']);
   });
 
   it('counts no browser as bound that has not returned its token', () => {
     const fresh = learn('fresh', true, false);
     const user = learn('user', true, true);
     owner.bound.clear();
-    const successor = new LearnedAffinity(affinity, { cookie: 'sid' }, new LearnedBindings());
+    const successor = new LearnedBindings();
     for (const learned of [fresh, user]) successor.adopt(learned);
     expect(owner.bound.count(0)).to.equal(1);
   });
