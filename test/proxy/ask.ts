@@ -2,6 +2,7 @@ import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } fr
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
+import type { BackendView } from '#src/proxy/backends.js';
 
 export interface Answer {
   readonly status: number;
@@ -53,4 +54,9 @@ export function raw(url: string, bytes: string): Promise<string> {
 
 export function cookieOf(answer: Answer): string | undefined {
   return answer.headers['set-cookie']?.find(line => line.startsWith('holdfast='))?.split(';')[0];
+}
+
+/** Returns the backends that the admin API lists. */
+export async function viewsOf(adminUrl: string): Promise<readonly BackendView[]> {
+  return JSON.parse((await ask(adminUrl, '/backends')).text).backends;
 }

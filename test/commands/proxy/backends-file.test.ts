@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { readBackendsFile } from '#src/commands/proxy/backends-file.js';
 import { checkBackend } from '#src/commands/proxy/options.js';
-import { ask, cookieOf } from '../../proxy/ask.js';
+import { ask, cookieOf, viewsOf } from '../../proxy/ask.js';
 import { withToys } from '../../proxy/toy-backend.js';
 import { withHoldfast } from '../holdfast.js';
 
@@ -54,10 +54,7 @@ describe('--backends-file', () => {
             async ({ sees, output, child, ended }) => {
               await sees(/listening on /);
               const [, url = '', admin = ''] = /listening on (\S+), admin API on (\S+)/.exec(output.stderr) ?? [];
-              const names = async () => {
-                const { backends } = JSON.parse((await ask(admin, '/backends')).text);
-                return backends.map(({ name }: { name: string }) => name);
-              };
+              const names = async () => (await viewsOf(admin)).map(({ name }) => name);
               const change = async (text: string) => {
                 await writeFile(`${file}.new`, text);
                 await rename(`${file}.new`, file);

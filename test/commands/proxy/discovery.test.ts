@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { expect } from 'chai';
 import { Discovery } from '#src/commands/proxy/discovery.js';
 import { KnownEndpoints } from '#src/proxy/discovery/names.js';
-import { ask } from '../../proxy/ask.js';
+import { ask, viewsOf } from '../../proxy/ask.js';
 import { until, withHoldfast } from '../holdfast.js';
 import { withDns } from './dns-server.js';
 
@@ -79,10 +79,7 @@ describe('--resolve', () => {
           async ({ sees, output, child, ended }) => {
             await sees(/listening on /);
             const [, url = '', admin = ''] = /listening on (\S+), admin API on (\S+)/.exec(output.stderr) ?? [];
-            const names = async () => {
-              const { backends } = JSON.parse((await ask(admin, '/backends')).text);
-              return backends.map(({ name }: { name: string }) => name);
-            };
+            const names = async () => (await viewsOf(admin)).map(({ name }) => name);
             expect((await ask(url, '/')).text).to.equal('127.0.0.2');
             dns.zone = { 'app.test': { addresses: ['127.0.0.3', '127.0.0.2'] } };
             await sees(/reloaded: app-127\.0\.0\.3 \(\S+\) added/);

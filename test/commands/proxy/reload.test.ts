@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { ask } from '../../proxy/ask.js';
+import { viewsOf } from '../../proxy/ask.js';
 import { exchangeUnder, withSix } from '../../proxy/steady-clients.js';
 import type { Toy } from '../../proxy/toy-backend.js';
 import { until, withHoldfast } from '../holdfast.js';
@@ -34,7 +34,7 @@ describe('holdfast proxy at SIGHUP', () => {
               };
               await sees('listening on');
               const [, url = '', adminUrl = ''] = listens.exec(output.stderr) ?? [];
-              const view = async () => JSON.parse((await ask(adminUrl, '/backends')).text).backends;
+              const view = () => viewsOf(adminUrl);
               await exchangeUnder(url, toys, async (pair, nth) => {
                 await says('polic: random');
                 expect(await hangUp(nth)).to.match(

@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { type Answer, ask, cookieOf } from '../../proxy/ask.js';
+import { type Answer, ask, cookieOf, viewsOf } from '../../proxy/ask.js';
 import { type Toy, withToys } from '../../proxy/toy-backend.js';
 import { type Holdfast, until, withHoldfast } from '../holdfast.js';
 import { adminOf, exitCodeOf, restart, urlOf } from './restarting.js';
@@ -103,7 +103,7 @@ describe('holdfast proxy at SIGUSR2', function () {
         [one, two].filter(toy => toy !== undefined),
         [],
         async (holdfast, url) => {
-          const views = async () => JSON.parse((await ask(adminOf(holdfast), '/backends')).text).backends;
+          const views = () => viewsOf(adminOf(holdfast));
           const becomes = (at: number, state: string) =>
             until(
               async () => (await views())[at]?.state === state,

@@ -35,9 +35,10 @@ export interface RunningEngine {
   close(graceMs: number, keepIdle?: boolean): Promise<void>;
 }
 
-function backendAt(url: URL): Backend {
+/** A backend that is ready. Its name is for display. */
+export function backendAt(url: URL, name = 'backend-1'): Backend {
   return {
-    name: 'backend-1',
+    name,
     identity: url.origin,
     url,
     state: 'ready',

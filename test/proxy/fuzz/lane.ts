@@ -5,7 +5,7 @@ import type { Engine, EngineFactory, Exchange } from '#src/proxy/exchange.js';
 import { Frontend } from '#src/proxy/front/frontend.js';
 import { buildTrustList } from '#src/proxy/headers/trusted-peers.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
-import { noEdits } from '../engines/with-engine.js';
+import { backendAt, noEdits } from '../engines/with-engine.js';
 import { MemorySocket } from './memory-socket.js';
 
 /** A longer wait would never end. */
@@ -37,15 +37,7 @@ export class Lane {
   constructor(engine: Engine, address: string, url: URL) {
     this.#engine = engine;
     this.address = address;
-    this.#backend = {
-      name: address,
-      identity: url.origin,
-      url,
-      state: 'ready',
-      share: 1,
-      incarnation: '1',
-      inFlight: new Set(),
-    };
+    this.#backend = backendAt(url, address);
   }
 
   /** From now on its connections are real sockets. */

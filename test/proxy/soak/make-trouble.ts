@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask } from '../ask.js';
+import { ask, viewsOf } from '../ask.js';
 import type { Configuration } from './configuration.js';
 import type { SoakBackend } from './fleet.js';
 import type { PlannedTrouble, Trouble, TroubleKind } from './troubles.js';
@@ -94,15 +94,4 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
     if (performance.now() > deadlineMs) throw new Error(`after ${backWithinMs / 1000} s it is not seen that ${what}`);
     await sleep(lookMs);
   }
-}
-
-export interface View {
-  readonly name: string;
-  readonly state: string;
-  readonly incarnation: string;
-  readonly inFlight: number;
-}
-
-export async function viewsOf(adminUrl: string): Promise<readonly View[]> {
-  return JSON.parse((await ask(adminUrl, '/backends')).text).backends;
 }

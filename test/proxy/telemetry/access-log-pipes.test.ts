@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { AccessLog } from '#src/proxy/telemetry/access-log.js';
+import { describeEngineAnswer, type ServedRequest } from '#src/proxy/telemetry/served-request.js';
 import { until, withHoldfast } from '../../commands/holdfast.js';
 import { ask } from '../ask.js';
 import { withToys } from '../toy-backend.js';
@@ -46,23 +47,18 @@ class Reader {
   }
 }
 
-/** A request whose line has about 1,200 characters. */
-function request(nth: number) {
-  const clientAddress = '127.0.0.1';
-  const rest = { secure: false, tries: [], ended: 'answered', status: 200, headMs: 1, totalMs: 1 } as const;
-  const absent = {
+/** A request with a line of about 1,200 characters. */
+function request(nth: number): ServedRequest {
+  const known = { method: 'GET', path: `/${nth}/`.padEnd(1024, 'x'), clientAddress: '127.0.0.1', status: 200 };
+  const answer = {
+    ...known,
+    cause: 'malformed',
+    text: '',
+    secure: false,
     protocol: undefined,
-    backend: undefined,
-    affinity: undefined,
-    reason: undefined,
-    requestId: undefined,
-    traceId: undefined,
-    host: undefined,
-    userAgent: undefined,
-    bytesIn: undefined,
-    bytesOut: undefined,
-  };
-  return { method: 'GET', path: `/${nth}/`.padEnd(1024, 'x'), clientAddress, ...rest, ...absent };
+    inExchange: false,
+  } as const;
+  return { ...describeEngineAnswer(answer), ended: 'answered', reason: undefined, headMs: 1, totalMs: 1 };
 }
 
 function write(log: AccessLog, from: number, to: number): void {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { until } from '../../commands/holdfast.js';
-import { type Answer, ask, cookieOf } from '../ask.js';
+import { type Answer, ask, cookieOf, viewsOf } from '../ask.js';
 import { startToy, type Toy } from '../toy-backend.js';
 import { type Team, withWorkers, workersOf } from './with-workers.js';
 
@@ -47,8 +47,7 @@ class Browser {
 }
 
 async function backendsOf({ admin }: Team): Promise<Record<string, { bound: number; state: string }>> {
-  const { backends } = JSON.parse((await ask(admin, '/backends')).text);
-  return Object.fromEntries(backends.map((each: { name: string }) => [each.name, each]));
+  return Object.fromEntries((await viewsOf(admin)).map(each => [each.name, each]));
 }
 
 async function requestsCounted({ admin }: Team): Promise<number> {
