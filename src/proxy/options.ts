@@ -61,7 +61,7 @@ export interface ProxyOptions {
   readonly http2?: boolean | undefined;
   /** Every connection begins with a PROXY header. Only peers in `trusted` may connect. */
   readonly proxyProtocol?: boolean;
-  /** Addresses and networks of the proxies in front whose X-Forwarded-For, -Proto and Forwarded are believed. */
+  /** Addresses and networks of the proxies in front. Their X-Forwarded-For, -Proto and Forwarded are believed. */
   readonly trusted: readonly string[];
   /** TLS settings for backends with `https:` URLs; undefined: verified against Node's certificate authorities. */
   readonly backendTls?: BackendTls | undefined;

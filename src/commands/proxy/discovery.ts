@@ -16,7 +16,7 @@ export function isService(text: string): boolean {
   return shape.exec(text)?.[2] === 'srv:';
 }
 
-/** Reads a backend whose name is resolved; undefined for any other text, such as an address or an `https:` URL. */
+/** Reads a backend with a name to resolve; undefined for any other text, such as an address or an `https:` URL. */
 export function parseResolvableBackend(text: string): ResolvableBackend | undefined {
   const [, name, scheme, rest = '', weight = ''] = shape.exec(text) ?? [];
   if (scheme === undefined) return undefined;

@@ -100,7 +100,7 @@ function findBrokenReason(owner: Member | undefined, claims: Claims): BrokenReas
   return owner.state === 'draining' ? 'draining' : 'down';
 }
 
-/** Whether the backend may be bound anew to a browser whose binding has expired. */
+/** Whether the backend may be bound anew to a browser after the binding has expired. */
 function canTakeBack(owner: Member, claims: Claims): boolean {
   return !owner.removed && owner.state === 'ready' && owner.weight > 0 && isSameBoot(owner, claims);
 }

@@ -87,8 +87,7 @@ export class Control implements AdminControl {
     this.#listening = true;
     await this.#side.start(this, sockets);
     const url = formatOrigin(speaksTls(this.#options) ? 'https' : 'http', bound);
-    const { adminUrl } = this.#side;
-    const { healthUrl, redirectUrl } = this.#side;
+    const { adminUrl, healthUrl, redirectUrl } = this.#side;
     this.#emit({ kind: 'listening', url, adminUrl, healthUrl });
     if (redirectUrl !== undefined) this.#emit({ kind: 'redirecting', url: redirectUrl });
     return {

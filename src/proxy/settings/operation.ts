@@ -9,7 +9,7 @@ export const operationSettings = {
     type: 'string',
     path: true,
     group,
-    describe: 'a YAML file whose keys are these flags; SIGHUP reads it again. Typed flags override it',
+    describe: 'a YAML file with these flags as keys; SIGHUP reads it again. Typed flags override it',
     chosenByLab: true,
   },
   grace: {

@@ -57,7 +57,7 @@ export const tlsSettings = {
     list: true,
     default: [],
     group,
-    describe: 'addresses or networks of proxies in front, whose X-Forwarded-*, Forwarded and PROXY header are believed',
+    describe: 'addresses or networks of proxies in front: their X-Forwarded-*, Forwarded and PROXY header are believed',
     option: 'trusted',
     reload: 'live',
   },
