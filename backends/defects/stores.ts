@@ -89,14 +89,18 @@ export const cartAfterFailBack: Defect = {
   sessions: { decorateStore: readOldCarts },
 };
 
-/** Imitates a cache in memory that is not emptied after the backend was away and other backends served its users. */
+/**
+ * Imitates a cache in memory that is not emptied after the backend was away and other backends served its users. While it
+ * serves old carts it learns nothing new. A change that conflicts reads the store, or it would never succeed.
+ */
 function readOldCarts(store: SessionStore): SessionStore {
   const remembered = new Map<string, SessionRecord>();
+  const conflicted = new Set<string>();
   const isServingOld = detectPause();
   return storeWith(store, {
     read: async id => {
       const record = await store.read(id);
-      const known = remembered.get(id);
+      const known = conflicted.delete(id) ? record : remembered.get(id);
       // An ended session stays ended: reviving it would be another defect.
       if (record !== undefined && known !== undefined && isServingOld()) return known;
       if (record !== undefined) remembered.set(id, record);
@@ -104,8 +108,8 @@ function readOldCarts(store: SessionStore): SessionStore {
     },
     replace: async (id, record) => {
       const outcome = await store.replace(id, record);
-      if (outcome === 'saved') remembered.set(id, record);
-      else remembered.delete(id);
+      if (outcome !== 'saved') conflicted.add(id);
+      else if (!isServingOld()) remembered.set(id, record);
       return outcome;
     },
   });
