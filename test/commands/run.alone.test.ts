@@ -16,10 +16,10 @@ import { type Finished, type Result, runScenario, short, written } from './ran.j
  * no shared mode loses a session when a backend is killed.
  */
 const shipped: Readonly<Record<string, readonly ModeName[]>> = {
-  'kill-one': ['sticky', 'sealed'],
+  'kill-one': ['sticky'],
   'redis-failover': ['redis'],
   'postgres-outage': ['postgres'],
-  'replace-secrets': ['jwt'],
+  'replace-secrets': ['jwt', 'sealed'],
   eviction: ['memcached'],
   'two-proxies': ['sticky'],
 };

@@ -10,8 +10,8 @@ import { messageOf } from '../../shared/error-message.js';
 import { LabError } from '../../simulator/errors.js';
 import { UsageError } from '../lib/errors.js';
 import { exitCodes } from '../lib/exit.js';
-import { FileWatch, readBackendsFile } from './backends-file.js';
 import { Discovery } from './discovery.js';
+import { FileWatch } from './file-watch.js';
 import type { ProxyArgs } from './flags.js';
 import { explainStart, parseServer } from './listen-options.js';
 import { checkBackend, listBalanceWarnings } from './options.js';
@@ -45,7 +45,8 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
   const buildOptions = async (given: ProxySettings): Promise<ProxyOptions> => {
     const { args } = given;
     const pools = given.hosts.flatMap(({ args }) => [...listTlsWarnings(args), ...listBalanceWarnings(args)]);
-    const texts = given.checked(readBackends);
+    const readFile = await loadFileReader(args);
+    const texts = given.checked(args => readBackends(args, readFile));
     fileWatch.follow(args['backends-file']);
     const [everyMs, server] = given.checked(args => [readNumber('resolve', args), parseServer(args)] as const);
     const found = await discovery.expand(texts, everyMs, server);
@@ -84,9 +85,16 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
 }
 
+type FileReader = typeof import('./backends-file.js').readBackendsFile;
+
+/** Loads the reader of `--backends-file`. Most proxies have no file and need no YAML parser. */
+async function loadFileReader({ 'backends-file': file }: ProxyArgs): Promise<FileReader | undefined> {
+  return file === undefined ? undefined : (await import('./backends-file.js')).readBackendsFile;
+}
+
 /** Returns the backends of the command line and of the file, each as for `--backend`. */
-function readBackends({ backend = [], 'backends-file': file }: ProxyArgs): readonly string[] {
-  return [...backend, ...(file === undefined ? [] : readBackendsFile(file, checkBackend))];
+function readBackends({ backend = [], 'backends-file': file }: ProxyArgs, readFile?: FileReader): readonly string[] {
+  return [...backend, ...(file === undefined ? [] : (readFile?.(file, checkBackend) ?? []))];
 }
 
 const fewClients = 1000;

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ProcessSpec } from './processes/process-member.js';
 import type { RunProgram } from './processes/run-program.js';
 

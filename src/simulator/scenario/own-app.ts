@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../cluster/own-backend.js';
 import { duration, map, sayExpected, show, text } from './values.js';
 import { field, isMap, type Problem } from './yaml.js';

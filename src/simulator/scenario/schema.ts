@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ModeName, modeGroups, modeNames } from '../../modes.js';
 import { durationPattern, parseDuration } from '../../shared/duration.js';
 import { storeDescriptors } from '../../shared/stores.js';

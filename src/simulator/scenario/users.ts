@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { arrivalTimes, describeTooFewNames, userNamePattern } from '../plan/plan.js';
 import { journey } from './journey/journey.js';
 import { type StepKind, stepKinds } from './journey/mapping.js';

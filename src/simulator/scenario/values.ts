@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationPattern, parseDuration } from '../../shared/duration.js';
 import { unknownName } from '../../shared/unknown-name.js';
 

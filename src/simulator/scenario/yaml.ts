@@ -14,7 +14,7 @@ import {
   visit,
   type YAMLError,
 } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { ScenarioError } from '../errors.js';
 
 /** Mistake at a place in the file. `path` has one key or index per step down from the root. */

@@ -108,11 +108,18 @@ async function replyNotSent(error: string): Promise<AppReply> {
 
 /** If name and value together are longer than this, browsers ignore the whole Set-Cookie (RFC 6265bis §5.6). */
 const nameAndValueBytesMax = 4_096;
+/** Paths whose cookies a jar remembers. A path can name an item, so there can be as many paths as items. */
+const pathsKeptMax = 100;
 
-/** The cookies of one simulated user, for one origin. */
+/**
+ * The cookies of one simulated user, for one origin. It looks up each path once: the cookies for a path change only when
+ * an answer sets one, or when one expires.
+ */
 export class CookieJar {
   readonly #origin: string;
   readonly #jar = new ToughJar(undefined, { rejectPublicSuffixes: false });
+  readonly #found = new Map<string, readonly Cookie[]>();
+  #hasExpiry = false;
   #empty = true;
 
   constructor(origin: string) {
@@ -125,21 +132,37 @@ export class CookieJar {
       const cookie = Cookie.parse(line);
       if (cookie === undefined || bytesOf(cookie) > nameAndValueBytesMax) continue;
       this.#jar.setCookieSync(cookie, this.#origin, { ignoreError: true });
+      this.#hasExpiry ||= willExpire(cookie);
+      this.#found.clear();
       this.#empty = false;
     }
   }
 
   /** Returns the value of the cookie that would be sent to `/` under this name. Undefined when there is none. */
   value(name: string): string | undefined {
-    if (this.#empty) return undefined;
-    return this.#jar.getCookiesSync(`${this.#origin}/`).find(({ key }) => key === name)?.value;
+    return this.#cookiesFor('/').find(({ key }) => key === name)?.value;
   }
 
   /** Returns the Cookie header for this path. Undefined when there is no cookie to send. */
   header(path: string): string | undefined {
-    if (this.#empty) return undefined;
-    return this.#jar.getCookieStringSync(this.#origin + path) || undefined;
+    const pairs = this.#cookiesFor(path).map(cookie => cookie.cookieString());
+    return pairs.length === 0 ? undefined : pairs.join('; ');
   }
+
+  #cookiesFor(path: string): readonly Cookie[] {
+    if (this.#empty) return [];
+    const known = this.#hasExpiry ? undefined : this.#found.get(path);
+    if (known !== undefined) return known;
+    const found = this.#jar.getCookiesSync(this.#origin + path);
+    if (this.#found.size < pathsKeptMax) this.#found.set(path, found);
+    return found;
+  }
+}
+
+/** True for a cookie that a later look-up may find expired. One that has expired already only deletes. */
+function willExpire(cookie: Cookie): boolean {
+  const expiresMs = cookie.expiryTime() ?? Number.POSITIVE_INFINITY;
+  return expiresMs !== Number.POSITIVE_INFINITY && expiresMs > Date.now();
 }
 
 function bytesOf(cookie: Cookie): number {

@@ -19,7 +19,7 @@ expect: { any: [users.identitySwapped == 0] }
 const hang = scenario('hang', 'hang', 'backend-1');
 const outage = scenario('outage', 'kill', 'postgres');
 
-/** The progress lines at which the test sends Ctrl-C. simulate.test.ts tests every phase. */
+/** The progress lines at which the test sends Ctrl-C. simulate.long.test.ts tests every phase. */
 const moments = [
   { at: 'warmup', text: hang, mode: 'redis' },
   { at: 'fault hang confirmed', text: hang, mode: 'redis' },

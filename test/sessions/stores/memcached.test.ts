@@ -173,7 +173,7 @@ describe('memcached store', () => {
     });
 
     it('lists a thousand, and they can be ended in parallel', async () => {
-      await Promise.all(Array.from({ length: 1_100 }, () => created()));
+      for (let rounds = 0; rounds < 22; rounds++) await Promise.all(Array.from({ length: 50 }, () => created()));
       const shown = await store.listByUser('anna');
       expect(shown).to.have.length(1_000);
       const ended = await Promise.all(shown.map(({ handle }) => store.removeByHandle('anna', handle)));

@@ -107,8 +107,8 @@ export function introduction(): string {
     '*untouched* needs a fault, and *frozen* needs a cart that changes after the baseline. Elsewhere they cannot lie.',
     'Without a fault, the end of the baseline stands for the first fault, and the baseline for the phase of the faults.',
     '',
-    'This page is generated. `test/simulator/liars.test.ts` and `liars-short.test.ts` compare it with new runs, and say how',
-    'to write it again. With `LIARS=1` they print each verdict with its first reason.',
+    'This page is generated. `test/simulator/liars.long.test.ts` and `liars-short.long.test.ts` compare it with new runs,',
+    'and say how to write it again. With `LIARS=1` they print each verdict with its first reason.',
     '',
   ].join('\n');
 }

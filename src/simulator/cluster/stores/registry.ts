@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type StoreServerName, storeNames } from '../../../shared/stores.js';
 import type { PreparedStore, StorePlace, StoreServer, StoreShape } from '../store-server.js';
 import { memcached } from './memcached.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { map, sayExpected, show, text, wholeNumber } from '../values.js';
 import { parseJsonPath } from './json-path.js';
 import { bodyPatternProblem } from './page-pattern.js';

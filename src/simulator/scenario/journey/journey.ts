@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cookieName, map, oneOf, sayExpected, show, text } from '../values.js';
 import { isMap } from '../yaml.js';
 import { anonymousConditions, jsonPath, okConditions, urlPath as path } from './answer-conditions.js';

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { LabError } from '#src/simulator/errors.js';
 import type { Operation } from '#src/simulator/history/records.js';
@@ -395,6 +396,14 @@ describe('users: cookies and addresses', () => {
     jar.store(['a=1; Path=/', 'b=1; Path=/cart']);
     expect(jar.header('/me')).to.equal('a=1');
     jar.store('a=; Path=/; Max-Age=0');
+    expect(jar.header('/me')).to.equal(undefined);
+  });
+
+  it('drop a cookie that expires between two requests', async () => {
+    const jar = new CookieJar('http://127.0.0.1:1');
+    jar.store('a=1; Path=/; Max-Age=1');
+    expect(jar.header('/me')).to.equal('a=1');
+    await delay(1_100);
     expect(jar.header('/me')).to.equal(undefined);
   });
 
