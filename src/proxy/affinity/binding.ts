@@ -69,14 +69,17 @@ export function chooseTemporary(
   return chooseByKey(claims.browser, candidates);
 }
 
-/** Decides what genuine claims mean now. `inDate`: the browser was neither idle nor bound for too long. */
-export function judgeClaims(claims: Claims, owner: Member | undefined, inDate: boolean): Omit<Binding, 'mustNotify'> {
+/**
+ * Decides what genuine claims mean now. `inDate`: the browser was neither idle nor bound for too long. It runs for each
+ * request, so it makes one object and no copy.
+ */
+export function judgeClaims(claims: Claims, owner: Member | undefined, inDate: boolean): Binding {
   if (!inDate) {
     const target = owner !== undefined && canTakeBack(owner, claims) ? owner : undefined;
-    return { claims, owner, target, broken: 'expired' };
+    return { claims, owner, target, broken: 'expired', mustNotify: false };
   }
   const broken = findBrokenReason(owner, claims);
-  return { claims, owner, target: broken === undefined ? owner : undefined, broken };
+  return { claims, owner, target: broken === undefined ? owner : undefined, broken, mustNotify: false };
 }
 
 /** Checks a binding again, for a request that has waited. */

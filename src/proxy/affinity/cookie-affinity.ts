@@ -45,9 +45,10 @@ export class CookieAffinity implements Affinity {
     if (reading.kind === 'bad') return { ...unbound, broken: reading.reason };
     const owner = this.#members.get(reading.backendId);
     const judged = judgeClaims(reading, owner, reading.kind === 'bound');
-    if (judged.broken !== undefined) return { ...judged, mustNotify: false };
+    if (judged.broken !== undefined) return judged;
     owner?.bound.see(reading.browser, nowMs);
-    return { ...judged, mustNotify: this.#notices.size > 0 && this.#notices.delete(reading.browser) };
+    const mustNotify = this.#notices.size > 0 && this.#notices.delete(reading.browser);
+    return mustNotify ? { ...judged, mustNotify } : judged;
   }
 
   /**

@@ -50,11 +50,10 @@ export class LearnedAffinity implements Affinity {
     const learned = this.#table.find(key);
     if (learned === undefined) return { ...unbound, broken: 'unknown' };
     const judged = judgeClaims(learned.claims, learned.owner, this.#isInDate(learned.claims, nowMs));
-    if (judged.broken === undefined) {
-      learned.owner.bound.see(key, nowMs);
-      this.#table.set({ ...learned, claims: { ...learned.claims, seenMs: nowMs }, mustNotify: false, returned: true });
-    }
-    return { ...judged, mustNotify: judged.broken === undefined && learned.mustNotify };
+    if (judged.broken !== undefined) return judged;
+    learned.owner.bound.see(key, nowMs);
+    this.#table.set({ ...learned, claims: { ...learned.claims, seenMs: nowMs }, mustNotify: false, returned: true });
+    return learned.mustNotify ? { ...judged, mustNotify: true } : judged;
   }
 
   mustWait(binding: Binding): boolean {

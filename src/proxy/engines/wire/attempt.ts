@@ -116,8 +116,19 @@ export class WireAttempt implements UpstreamUser {
   /** Reads the body only once a backend is connected, so that a refused connection loses nothing of it. */
   #pourBody(): void {
     this.#arm();
-    this.#parts.upload.pour((parts, complete) => this.#pass(parts, complete));
-    if (!this.#parts.upload.complete) this.#parts.client.readBody();
+    const { upload, client } = this.#parts;
+    const whole = upload.pourWhole();
+    if (whole !== undefined) return void this.#sendWhole(whole);
+    upload.pour((parts, complete) => this.#pass(parts, complete));
+    if (!upload.complete) client.readBody();
+  }
+
+  /** Sends a body that arrived with its head. The head may have been written before the connection was made. */
+  #sendWhole(body: string): void {
+    const socket = this.#upstream?.socket;
+    if (socket === undefined) return;
+    if (this.#unsent) this.#sendHead(socket, body);
+    else socket.write(body, 'latin1');
   }
 
   #pass(parts: readonly Buffer[], complete: boolean): void {

@@ -199,8 +199,9 @@ export class Client implements ExchangeClient {
   /** Handles received bytes, which may be lent (see `Reads`). */
   #received(lent: Buffer, count: number): boolean {
     if (count <= quickBytesMax && this.#awaitsHead) {
-      const head = this.#incoming.headIn(lent.toString('latin1', 0, count));
-      if (head !== undefined) return this.#begin(head);
+      const text = lent.toString('latin1', 0, count);
+      const end = this.#incoming.endOfHeadIn(text);
+      if (end !== -1) return this.#receiveHead(text, end, lent);
     }
     const bytes = firstOf(lent, count);
     // A tunnel reads from the socket itself.
@@ -215,6 +216,16 @@ export class Client implements ExchangeClient {
   /** Whether the next bytes begin a head. */
   get #awaitsHead(): boolean {
     return this.#exchange === undefined && this.#incoming.length === 0 && !this.#dropping && !this.#leaving;
+  }
+
+  /** Handles a head that arrived in one read, often with its whole body. `end`: where the head ends in the text. */
+  #receiveHead(text: string, end: number, lent: Buffer): boolean {
+    const head = this.#incoming.headIn(text, end);
+    const moreBytes = text.length - end;
+    const isWhole = head instanceof RequestHead && moreBytes > 0 && head.length === moreBytes && !head.chunked;
+    if (isWhole) return this.#serve(head, text.slice(end));
+    if (moreBytes > 0) this.#incoming.add(Buffer.from(lent.subarray(end, text.length)));
+    return this.#begin(head);
   }
 
   #begin(head: RequestHead | RequestFlaw): boolean {
@@ -251,13 +262,15 @@ export class Client implements ExchangeClient {
     return this.#exchange === undefined && this.#incoming.length > 0 && !this.#leaving && !this.#dropping;
   }
 
-  #serve(head: RequestHead): void {
-    this.#body = makeRequestBody(head, this.#wire.limits.bodyBytesMax);
-    this.#owes100 = head.expectsContinue && head.hasBody;
+  /** `body`: the whole body, if it arrived with the head. */
+  #serve(head: RequestHead, body?: string): true {
+    this.#body = body === undefined ? makeRequestBody(head, this.#wire.limits.bodyBytesMax) : noBody;
+    this.#owes100 = body === undefined && head.expectsContinue && head.hasBody;
     this.deadlineMs = Number.POSITIVE_INFINITY;
-    const exchange = new WireExchange(this.#wire, this, head);
+    const exchange = new WireExchange(this.#wire, this, head, body);
     this.#exchange = exchange;
     this.#wire.onExchange(exchange);
+    return true;
   }
 
   #readBody(bytes: Buffer): void {

@@ -56,14 +56,18 @@ export class Incoming {
   }
 
   /**
-   * Fast path for the usual case: nothing is kept, and `text` is exactly one whole head. Undefined: it is not, and
-   * nothing has changed.
+   * Fast path for the usual case: nothing is kept, and `text` begins with a whole head. Returns where the head ends;
+   * -1: it does not begin with one.
    */
-  headIn(text: string): RequestHead | RequestFlaw | undefined {
-    const end = text.length - headEnd.length;
-    if (end < 0 || end > this.#limits.headerBytesMax || this.#emptyBytes > 0) return undefined;
-    if (text.indexOf(headEnd) !== end || text.charCodeAt(0) === cr) return undefined;
-    return this.#parse(text.slice(0, end + 2));
+  endOfHeadIn(text: string): number {
+    if (this.#emptyBytes > 0 || text.charCodeAt(0) === cr) return -1;
+    const end = text.indexOf(headEnd);
+    return end === -1 || end > this.#limits.headerBytesMax ? -1 : end + headEnd.length;
+  }
+
+  /** Parses a head that ends at `end` (see `endOfHeadIn`). */
+  headIn(text: string, end: number): RequestHead | RequestFlaw {
+    return this.#parse(text.slice(0, end - 2));
   }
 
   #parse(text: string): RequestHead | RequestFlaw {

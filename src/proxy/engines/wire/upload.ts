@@ -7,15 +7,18 @@ export type Sink = (parts: readonly Buffer[], complete: boolean) => void;
  */
 export class WireUpload {
   /** Shared by all requests without a body. */
-  static readonly none = new WireUpload(true, 0);
+  static readonly none = new WireUpload('', 0);
+  /** The whole body, one character for each byte, if it arrived with its head. Then it is never passed in parts. */
+  readonly whole: string | undefined;
   readonly #keepBytesMax: number;
   #kept: Buffer[] | undefined = [];
   #keptBytes = 0;
   #complete: boolean;
   #sink: Sink | undefined;
 
-  constructor(complete: boolean, keepBytesMax: number) {
-    this.#complete = complete;
+  constructor(whole: string | undefined, keepBytesMax: number) {
+    this.whole = whole;
+    this.#complete = whole !== undefined;
     this.#keepBytesMax = keepBytesMax;
   }
 
@@ -32,6 +35,13 @@ export class WireUpload {
   /** Everything read so far can be sent again from the beginning. */
   get replayable(): boolean {
     return this.#kept !== undefined;
+  }
+
+  /** Returns the whole body for a backend; undefined if it did not arrive with its head. */
+  pourWhole(): string | undefined {
+    if (this.whole === undefined) return undefined;
+    this.#count(this.whole.length);
+    return this.whole;
   }
 
   /** Sends the body to `sink`, beginning with the bytes already read. */
@@ -52,8 +62,13 @@ export class WireUpload {
 
   /** Keeps a copy, because the bytes may be lent (see `Reads`). */
   #keep(part: Buffer): void {
-    this.#keptBytes += part.length;
-    if (this.#keptBytes > this.#keepBytesMax) this.#kept = undefined;
-    else this.#kept?.push(Buffer.from(part));
+    this.#count(this.#keptBytes + part.length);
+    this.#kept?.push(Buffer.from(part));
+  }
+
+  /** Sets the number of bytes that were read. Too many are not kept. */
+  #count(bytes: number): void {
+    this.#keptBytes = bytes;
+    if (bytes > this.#keepBytesMax) this.#kept = undefined;
   }
 }

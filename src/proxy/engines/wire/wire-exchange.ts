@@ -23,7 +23,8 @@ export class WireExchange implements Exchange {
   onGone: (() => void) | undefined;
   #attempt: WireAttempt | undefined;
 
-  constructor(wire: Wire, client: ExchangeClient, head: RequestHead) {
+  /** `body`: the whole body as latin1, if it arrived with the head. */
+  constructor(wire: Wire, client: ExchangeClient, head: RequestHead, body?: string) {
     this.wire = wire;
     this.client = client;
     this.head = head;
@@ -31,7 +32,7 @@ export class WireExchange implements Exchange {
     this.path = head.target;
     this.secure = client.way.isSecure(head);
     this.upgrade = head.upgrade;
-    this.upload = head.hasBody ? new WireUpload(false, wire.limits.replayBytesMax) : WireUpload.none;
+    this.upload = head.hasBody ? new WireUpload(body, wire.limits.replayBytesMax) : WireUpload.none;
   }
 
   get host(): string | undefined {
