@@ -105,9 +105,11 @@ function parseAddress(flag: string, text: string, expected: string): TcpAddress 
   throw new UsageError(`--${flag} "${text}": expected ${expected}, such as 127.0.0.1:8081 or [::1]:8081.`);
 }
 
-/** Reads the address of the DNS server as Node wants it. Throws `UsageError`. */
-export function parseServer({ resolver }: Pick<SettingValues, 'resolver'>): string | undefined {
+/** Reads the address of the DNS server as Node wants it. `everyMs`: how often DNS is asked. Throws `UsageError`. */
+export function parseServer({ resolver }: Pick<SettingValues, 'resolver'>, everyMs: number): string | undefined {
   if (resolver === undefined) return undefined;
+  if (everyMs === 0)
+    throw new UsageError(`--resolver "${resolver}": DNS is not asked without --resolve TIME, such as --resolve 30s.`);
   const { host, port } = parseAddress('resolver', resolver, 'HOST:PORT');
   if (isIP(host) !== 0) return `${host.includes(':') ? `[${host}]` : host}:${port}`;
   throw new UsageError(`--resolver "${resolver}": expected an IP address and a port, such as 10.0.0.2:53.`);

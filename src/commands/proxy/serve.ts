@@ -48,7 +48,8 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
     const readFile = await loadFileReader(args);
     const texts = given.checked(args => readBackends(args, readFile));
     fileWatch.follow(args['backends-file']);
-    const [everyMs, server] = given.checked(args => [readNumber('resolve', args), parseServer(args)] as const);
+    const everyMs = given.checked(args => readNumber('resolve', args));
+    const server = given.checked(args => parseServer(args, everyMs));
     const found = await discovery.expand(texts, everyMs, server);
     const options = given.checked(args => site.options(args, found, given.hosts));
     const advice = [

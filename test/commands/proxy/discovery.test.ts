@@ -1,7 +1,9 @@
 /** Tests the discovery of backends with a DNS server. */
 import { createServer, type Server } from 'node:http';
 import { expect } from 'chai';
+import { UsageError } from '#src/commands/lib/errors.js';
 import { Discovery } from '#src/commands/proxy/discovery.js';
+import { parseServer } from '#src/commands/proxy/listen-options.js';
 import { KnownEndpoints } from '#src/proxy/discovery/names.js';
 import { ask, viewsOf } from '../../proxy/ask.js';
 import { until, withHoldfast } from '../holdfast.js';
@@ -66,6 +68,11 @@ describe('--resolve', () => {
     expect([known.update([one]), known.update([one]), known.all.length]).to.deep.equal([false, false, 2]);
     expect([known.update([one, two]), known.update([one]), known.update([one])]).to.deep.equal([false, false, false]);
     expect([known.update([one]), known.all]).to.deep.equal([true, [one]]);
+  });
+
+  it('refuses a DNS server that would never be asked', () => {
+    expect(parseServer({ resolver: '10.0.0.2:53' }, 1000)).to.equal('10.0.0.2:53');
+    expect(() => parseServer({ resolver: '10.0.0.2:53' }, 0)).to.throw(UsageError, 'without --resolve TIME');
   });
 
   it('adds and removes backends of a running proxy as DNS says, and keeps all while DNS fails', function () {
