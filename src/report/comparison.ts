@@ -39,6 +39,12 @@ const measures: readonly Measure[] = [
     cell: effectCell,
     isNeeded: judged => unseenEffects(judged) > 0,
   },
+  {
+    label: 'old session accepted p50 / max',
+    cell: ({ findings: { revocationLagMs } }) =>
+      plain(`${duration(revocationLagMs.p50)} / ${duration(revocationLagMs.max)}`),
+    isNeeded: ({ findings: { revocationLagMs } }) => revocationLagMs.max !== null,
+  },
   { label: 'recovery', cell: judged => plain(summarizeRecovery(judged)) },
   { label: 'verdict', cell: ({ verdict }) => ({ text: verdict.word, tone: verdict.word }) },
 ];

@@ -99,6 +99,7 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
     ...(header.nonce === undefined ? {} : { nonce: header.nonce }),
     timeoutMs: scenario.users.timeoutMs,
     revocationLagMs: header.revocationLagMs ?? 0,
+    replayEveryMs: scenario.users.replayEveryMs,
     journey: chooseJourney(scenario),
     clock,
     onOperation: journal.operation,

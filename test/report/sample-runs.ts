@@ -206,6 +206,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
     },
     latencyMs: percentiles(operations.map(one => one.doneMs - one.plannedMs)),
     serviceMs: percentiles(operations.map(one => one.doneMs - one.sentMs)),
+    revocationLagMs: { p50: null, p90: null, p99: null, max: null },
     ...countsOf({ lab: { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 } }),
     recoveryMs: 312,
     recovery: 'recovered',

@@ -88,6 +88,7 @@ export function findingsOf(run: RunRecord, { load, band }: Preparation, times: T
     members: members.result(),
     sentOfPlan: tally.requests.ofPlan,
     evidence: tally.evidence,
+    revocationLagMs: percentilesOf(Float64Array.from(tally.revocationLagsMs)),
     pauses: tally.pauses,
     incidents,
   };

@@ -80,6 +80,9 @@ export interface Findings {
   /** Operations of the plan that were sent. */
   readonly sentOfPlan: number;
   readonly evidence: Evidence;
+  /** How long after its acknowledged logout an old session was still accepted somewhere: one value for each logout, 0
+   * where it was refused at once. Null unless old sessions were tried more than once (`users.replay-every`). */
+  readonly revocationLagMs: Percentiles;
   readonly pauses: {
     /** The longest time for which a session was unused and then still accepted. */
     readonly longestSurvivedMs: number;

@@ -12,6 +12,8 @@ export interface Tally {
   readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown' | 'bad'>> & { ofPlan: number };
   readonly evidence: Counts<Findings['evidence']>;
   readonly pauses: { longestSurvivedMs: number };
+  /** See `Findings.revocationLagMs`. */
+  readonly revocationLagsMs: number[];
   readonly incidents: Incident[];
 }
 
@@ -45,6 +47,7 @@ export function newTally(): Tally {
     requests: { ok: 0, failed: 0, unknown: 0, bad: 0, ofPlan: 0 },
     evidence: { loggedIn: 0, adds: 0, atRisk: 0, atRiskVerified: 0 },
     pauses: { longestSurvivedMs: 0 },
+    revocationLagsMs: [],
     incidents: [],
   };
 }

@@ -133,6 +133,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
       ...(users.mix === undefined ? {} : { mix: users.mix }),
       tabs: users.tabs,
       slowAtLogoutMs: users['slow-at-logout'],
+      ...(users['replay-every'] === undefined ? {} : { replayEveryMs: users['replay-every'] }),
       timeoutMs: users.timeout,
       ...(users.cookie === undefined ? {} : { cookie: users.cookie }),
       journey: users.journey,

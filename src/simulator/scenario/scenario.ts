@@ -64,6 +64,8 @@ export interface Scenario {
     /** Duration of an add that is under way in another tab at every logout. The toy shop is asked to take so long; the
      * user's own app gets the add right before the logout. Undefined: there is no such add. */
     readonly slowAtLogoutMs: number | undefined;
+    /** How often an old session is tried after its logout. Undefined: once, after the revocation delay. */
+    readonly replayEveryMs?: number;
     /** Time-out of an operation. After it, a read has failed and a write is unknown. */
     readonly timeoutMs: number;
     /** The cookie in which the user's own app keeps its session. Undefined: unknown. */

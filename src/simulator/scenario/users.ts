@@ -69,6 +69,11 @@ export const users = map('users', {
     .describe(
       'At every logout another tab has an add under way. The toy shop is asked to take this long for the add; your own app gets it right before the logout.',
     ),
+  'replay-every': duration()
+    .optional()
+    .describe(
+      'After a logout the old session is tried this often for a second, or for the revocation delay of the mode if that is longer. Then revocationLagMs is measured. Default: once, after the revocation delay.',
+    ),
   timeout: duration().prefault('5s').describe('Time after which a user stops waiting for an answer.'),
   cookie: cookieName
     .optional()

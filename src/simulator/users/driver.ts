@@ -21,6 +21,7 @@ export interface DriverOptions {
   readonly timeoutMs: number;
   /** How long an ended session may still be accepted. Old cookies are tried only after this time. */
   readonly revocationLagMs: number;
+  readonly replayEveryMs?: number | undefined;
   readonly journey: Journey;
   readonly clock: RunClock;
   /** Called exactly once for each operation that was sent, when it has ended. */
@@ -79,11 +80,12 @@ export class Driver {
   }
 
   #world(): UserWorld {
-    const { origins, nonce, timeoutMs, revocationLagMs, journey, clock, onOperation } = this.#options;
+    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, journey, clock, onOperation } = this.#options;
     return {
       origin: origins[0] ?? '',
       timeoutMs,
       revocationLagMs,
+      replayEveryMs,
       journey,
       clock,
       tokenOf: planned => (nonce === undefined ? planned : tokenOf(planned, nonce)),

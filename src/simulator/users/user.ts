@@ -15,6 +15,8 @@ export interface UserWorld {
   readonly clock: RunClock;
   readonly timeoutMs: number;
   readonly revocationLagMs: number;
+  /** How often an old session is tried after its logout. Undefined: once, after the revocation lag. */
+  readonly replayEveryMs?: number | undefined;
   /** Returns the name under which this run adds an item of the plan (`token-names.ts`). */
   tokenOf(planned: string): string;
   /** Whether the run is over, so that nothing new may begin. */
@@ -39,12 +41,14 @@ interface Task {
   readonly extra?: true;
 }
 
-/** The credentials from before a logout. They are tried once after it, and nothing from the answer is kept. */
+/** The credentials from before a logout. They are tried after it, and nothing from the answers is kept. */
 interface OldSession {
   readonly session: number;
   readonly held: Snapshot;
 }
 
+/** With `replayEveryMs`, the old session is tried at least for this long. */
+const replayForMs = 1_000;
 const readBackTriesMax = 5;
 const readBackWithinMs = 5_000;
 const readBackPauseMs = 200;
@@ -56,7 +60,7 @@ const readBackPauseMs = 200;
  *
  * It does two things beyond the plan. Before a step it logs in (again) if its last login did not end ok, or after two
  * anonymous answers in a row. After an acknowledged logout, when the revocation lag is over, it tries its old cookies
- * once (`replay`). No other step waits for that. If it has not logged in again by then, its next login sends the old
+ * once (`replay`), or before that too where the scenario says how often. No other step waits for that. If it has not logged in again by then, its next login sends the old
  * session cookie. The history then records whether the app replaced that cookie.
  *
  * It skips steps that are too late, and a logout if its last read showed no cart. After a logout that was not
@@ -166,11 +170,24 @@ export class User {
   }
 
   async #replay(old: OldSession, loggedOutMs: number): Promise<void> {
+    await this.#replayOften(old, loggedOutMs);
     const plannedMs = Math.max(loggedOutMs + this.#world.revocationLagMs, this.#freeAtMs);
     await this.#world.clock.until(plannedMs);
     if (this.#world.isOver()) return;
     await this.#do({ kind: 'replay', plannedMs }, old);
     this.#browser.restoreSession(old.held.cookie);
+  }
+
+  /** Tries the old session again and again: each backend may learn of the logout at another time. */
+  async #replayOften(old: OldSession, loggedOutMs: number): Promise<void> {
+    const { clock, replayEveryMs, revocationLagMs } = this.#world;
+    if (replayEveryMs === undefined) return;
+    const endMs = loggedOutMs + Math.max(revocationLagMs, replayForMs);
+    for (let plannedMs = loggedOutMs; plannedMs < endMs; plannedMs += replayEveryMs) {
+      await clock.until(plannedMs);
+      if (this.#world.isOver()) return;
+      await this.#do({ kind: 'replay', plannedMs }, old);
+    }
   }
 
   #isTooLate(step: PlannedStep): boolean {

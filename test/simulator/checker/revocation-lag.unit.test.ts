@@ -14,6 +14,26 @@ function notHonoured(history: string, replaySession = 1, lag: number | 'none' = 
   return check(runOf(operations, { header: headed })).users.logoutNotHonoured;
 }
 
+/** Returns the measured lags of one user's logouts. */
+function lagsOf(history: string) {
+  return check(runOf(user('ann', history))).revocationLagMs;
+}
+
+describe('the checker measures how long an old session is accepted', () => {
+  it('from the answer to the logout until the last request that was accepted', () => {
+    const replays = '@200-205 replay as ann, @220-225 replay, @240-245 replay as ann, @260-265 replay';
+    expect(lagsOf(`login, @100-200 logout, ${replays}`)).to.deep.equal({ p50: 40, p90: 40, p99: 40, max: 40 });
+  });
+
+  it('as 0 when it was refused at once', () => {
+    expect(lagsOf('login, @100-200 logout, @200-205 replay, @220-225 replay').max).to.equal(0);
+  });
+
+  it('not at all when it was tried only once, after the delay', () => {
+    expect(lagsOf('login, @100-200 logout, @1300-1305 replay').max).to.equal(null);
+  });
+});
+
 describe('the checker and the revocation lag of a mode', () => {
   const cases: readonly (readonly [what: string, history: string, users: number])[] = [
     ['accepts an ended session within the lag', 'login, @100-200 logout, @1199-1210 replay as ann', 0],

@@ -73,7 +73,7 @@ class ModelRun {
     this.#plan = plan;
     this.#system = system;
     this.#lies = lies;
-    const { timeoutMs, journey } = scenario.users;
+    const { timeoutMs, journey, replayEveryMs } = scenario.users;
     const clients = system.proxies.map(proxy => ({
       proxy: proxy.name,
       client: this.#lyingClient((request, cookie) => proxy.send(request, cookie, timeoutMs)),
@@ -84,6 +84,7 @@ class ModelRun {
       clock: system.time,
       timeoutMs,
       revocationLagMs: modes[mode].revocationLagMs,
+      replayEveryMs,
       tokenOf: itemOf,
       isOver: () => false,
       nextId: () => ++this.#ids,

@@ -141,6 +141,18 @@ describe('users: what they do', () => {
     });
   });
 
+  it('replay again and again for a second where the scenario says how often', async () => {
+    const shop: Handler = (request, response) => shopAnswer(request, response);
+    const { operations } = await withServer(shop, origin =>
+      drive(origin, [steps('login', 'logout')], { replayEveryMs: 100 }),
+    );
+    const replays = operations.filter(({ kind }) => kind === 'replay');
+    expect(replays.length).to.equal(11);
+    const logout = operations.find(({ kind }) => kind === 'logout');
+    const waits = replays.slice(0, 10).map(({ plannedMs }) => Math.round(plannedMs - Number(logout?.doneMs)));
+    expect(waits).to.deep.equal([0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
+  });
+
   it('replay when the revocation lag is over, in parallel with their next steps', async () => {
     const slowReplay: Handler = (request, response) =>
       kindOf(request) === 'read'

@@ -33,7 +33,8 @@ export interface Driven {
   readonly lab: LabRecord;
 }
 
-interface DriveOptions extends Partial<Pick<DriverOptions, 'proxies' | 'nonce' | 'timeoutMs' | 'revocationLagMs'>> {
+interface DriveOptions
+  extends Partial<Pick<DriverOptions, 'proxies' | 'nonce' | 'timeoutMs' | 'revocationLagMs' | 'replayEveryMs'>> {
   readonly readBack?: boolean;
   readonly journey?: Journey;
 }

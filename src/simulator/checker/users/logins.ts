@@ -12,6 +12,7 @@ export function judgeLogins(story: Story, resets: ReadonlyMap<number, Operation>
   judgeLoggedOut(story, resets, tally);
   judgeSwapped(story, tally);
   judgeLogouts(story, lagMs, tally);
+  measureRevocation(story, tally);
   judgeCookies(story, tally);
 }
 
@@ -125,11 +126,31 @@ function judgeLogouts({ operations }: Story, lagMs: number, tally: Tally): void 
   if (ignored.size > 0) tally.users.logoutNotHonoured += 1;
 }
 
+/** Measures for each logout how long its session was still accepted. A single replay comes after the revocation delay
+ * and measures nothing. */
+function measureRevocation({ operations }: Story, { revocationLagsMs }: Tally): void {
+  const logouts = new Map<number, Operation>();
+  const tries = new Map<Operation, { count: number; lagMs: number }>();
+  for (const operation of operations) {
+    const { kind, outcome, session, sentMs } = operation;
+    if (kind === 'logout' && outcome === 'ok') logouts.set(session, operation);
+    const logout = kind === 'replay' ? logouts.get(session) : undefined;
+    if (logout === undefined) continue;
+    const { count, lagMs } = tries.get(logout) ?? { count: 0, lagMs: 0 };
+    const ownLagMs = acceptsReplay(operation) ? sentMs - logout.doneMs : 0;
+    tries.set(logout, { count: count + 1, lagMs: Math.max(lagMs, ownLagMs) });
+  }
+  for (const { count, lagMs } of tries.values()) if (count > 1) revocationLagsMs.push(lagMs);
+}
+
+function acceptsReplay({ identity, user, items = [] }: Operation): boolean {
+  return identity === user || items.length > 0;
+}
+
 /** Whether an answer ignores a logout. A replay sends the cookies from before its logout, whatever the user did
  * since. */
 function ignoresLogout(operation: Operation, logout: Operation | undefined, lagMs: number): boolean {
   if (logout !== undefined && operation.sentMs < logout.doneMs + lagMs) return false;
-  const asUser = operation.identity === operation.user;
-  if (operation.kind === 'replay') return asUser || (operation.items ?? []).length > 0;
-  return logout !== undefined && asUser && needsSession(operation);
+  if (operation.kind === 'replay') return acceptsReplay(operation);
+  return logout !== undefined && operation.identity === operation.user && needsSession(operation);
 }

@@ -158,7 +158,7 @@ function isOperator(text: string): text is Operator {
 function describeNoValue(metric: string, findings: Findings | FindingsWithin): string {
   if (metric === 'recoveryMs' && 'recovery' in findings)
     return findings.recovery === 'none' ? 'no fault was confirmed' : findings.recovery;
-  return /^(?:latencyMs|serviceMs)\./.test(metric) ? 'no answer to measure' : 'not counted';
+  return /^(?:latencyMs|serviceMs|revocationLagMs)\./.test(metric) ? 'no answer to measure' : 'not counted';
 }
 
 /** Formats a number for people, with three decimals at most. The comparison itself is exact. */

@@ -18,6 +18,7 @@ const groups = {
   guarantees: ['readYourWrites', 'monotonicReads', 'monotonicWrites', 'writesFollowReads'],
   latencyMs: percentiles,
   serviceMs: percentiles,
+  revocationLagMs: percentiles,
   noSession: ['absent', 'malformed', 'unknown', 'expired', 'forged', 'revoked'],
   backends: ['atOnceMax'],
   stores: ['evictions'],
@@ -55,13 +56,16 @@ export function isWindowMetric(name: string): boolean {
 
 /** Whether every run counts it, from 0 on. Any other metric can lack a value. */
 export function isPlainCount(metric: string): boolean {
-  const canLackValue = /^(?:latencyMs|serviceMs|noSession|backends|stores)\.|^recoveryMs$|^users\.exposed$/;
+  const canLackValue =
+    /^(?:latencyMs|serviceMs|revocationLagMs|noSession|backends|stores)\.|^recoveryMs$|^users\.exposed$/;
   return !canLackValue.test(metric);
 }
 
 /** Whether it is about time or errors. A late driver or a busy machine can cause those just as the system can. */
 export function dependsOnMachine(metric: string): boolean {
-  return /^(?:requests|latencyMs|serviceMs)\.|^recoveryMs$|^writes\.unknown$|^members\.(?:ejected|idle)/.test(metric);
+  return /^(?:requests|latencyMs|serviceMs|revocationLagMs)\.|^recoveryMs$|^writes\.unknown$|^members\.(?:ejected|idle)/.test(
+    metric,
+  );
 }
 
 /** The metrics that count a loss of a session or of its data. */
