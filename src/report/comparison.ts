@@ -40,7 +40,7 @@ const measures: readonly Measure[] = [
     isNeeded: judged => unseenEffects(judged) > 0,
   },
   {
-    label: 'old session accepted p50 / max',
+    label: 'revocation p50 / max',
     cell: ({ findings: { revocationLagMs } }) =>
       plain(`${duration(revocationLagMs.p50)} / ${duration(revocationLagMs.max)}`),
     isNeeded: ({ findings: { revocationLagMs } }) => revocationLagMs.max !== null,
