@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect } from 'chai';
+import { commandLine } from '../../commands/in-process.js';
+
+const folder = path.resolve(import.meta.dirname, '../../../../test/attacks/own-app/apps');
+
+/** The apps, each with its planted defects and the attacks that must find them. */
+const apps: readonly (readonly [app: string, defects: Readonly<Record<string, readonly string[]>>])[] = [
+  [
+    'express',
+    {
+      // The attacker plants an id that stays, or tosses it beside the own one: three ways to one mistake.
+      'keep-id': ['fixation', 'id-kept-at-login', 'cookie-tossing'],
+      'cookie-only-logout': ['replay-after-logout', 'logout-race'],
+      'no-httponly': ['cookie-attributes'],
+    },
+  ],
+  ['express-jwt', { 'alg-none': ['jwt-none'] }],
+  ['php', { 'keep-id': ['fixation', 'id-kept-at-login', 'cookie-tossing'] }],
+  ['python', { 'cookie-only-logout': ['replay-after-logout', 'logout-race'] }],
+  ['ruby', { 'alg-none': ['jwt-none'] }],
+];
+
+/** Returns the exit code, and the names of the attacks by their outcome as the table shows them. */
+async function attack(app: string, defect: string) {
+  const said = await commandLine(['attack', '--app', path.join(folder, `${app}.yaml`)], { DEFECT: defect });
+  const rows = said.stdout.split('\n').map(line => line.split('│').map(cell => cell.trim()));
+  const withResult = (word: string) =>
+    rows.flatMap(([, name = '', result = '']) => (result.startsWith(word) ? [name] : []));
+  return {
+    ...said,
+    succeeded: withResult('SUCCEEDED'),
+    unknown: withResult('unknown'),
+    resisted: withResult('resisted'),
+  };
+}
+
+describe('holdfast attack --app', function () {
+  this.timeout(60_000);
+
+  for (const [app, defects] of apps) {
+    it(`exits with 0 for the correct app "${app}"`, async () => {
+      const { code, succeeded, unknown, resisted, left, stdout, stderr } = await attack(app, '');
+      expect({ code, succeeded, unknown }, stdout + stderr).to.deep.equal({ code: 0, succeeded: [], unknown: [] });
+      expect(resisted).to.include('replay-after-logout');
+      expect(left).to.deep.equal([]);
+    });
+
+    for (const [defect, expected] of Object.entries(defects))
+      it(`exits with 1 for "${app}" with the defect "${defect}", found by ${expected.join(', ')} alone`, async () => {
+        const { code, succeeded, unknown, stdout, stderr } = await attack(app, defect);
+        expect({ code, unknown }, stdout + stderr).to.deep.equal({ code: 1, unknown: [] });
+        expect(succeeded, stdout).to.have.members([...expected]);
+      });
+  }
+});
+void readFile;
