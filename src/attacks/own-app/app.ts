@@ -229,10 +229,16 @@ export function showsAnyUser(answer: AppAnswer): boolean {
 
 /**
  * Adds one try to use a session. Success: the answer shows the user. An answer that is neither a success nor a refusal
- * makes the attack inconclusive.
+ * makes the attack inconclusive. `earlier`: the answers that led to this one, as evidence.
  */
-export function addUse(tries: Tries, what: string, answer: AppAnswer, isAccepted: boolean): void {
-  tries.add(what, isAccepted, answer);
+export function addUse(
+  tries: Tries,
+  what: string,
+  answer: AppAnswer,
+  isAccepted: boolean,
+  ...earlier: readonly AppAnswer[]
+): void {
+  tries.add(what, isAccepted, ...earlier, answer);
   if (!isAccepted && !answer.isRefusal)
     tries.noteUnclear(`${answer.describe()}, which is neither a refusal nor a success`);
 }

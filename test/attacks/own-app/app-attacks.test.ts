@@ -42,10 +42,10 @@ const slow = ['id-randomness', 'jwt-expired'];
 const quick = Object.keys(appAttacks).filter(name => !slow.includes(name));
 
 const cookieDefects: readonly (readonly [CookieDefect, readonly string[]])[] = [
-  ['keep-id', ['fixation', 'id-kept-at-login', 'cookie-tossing']],
+  ['keep-id', ['fixation', 'id-kept-at-login']],
   ['take-any-id', ['fixation']],
   ['two-sessions', ['id-kept-at-login']],
-  ['cookie-only-logout', ['replay-after-logout', 'logout-race']],
+  ['cookie-only-logout', ['replay-after-logout']],
   ['late-write', ['logout-race']],
   ['no-httponly', ['cookie-attributes']],
   ['with-domain', ['cookie-attributes']],
@@ -70,7 +70,7 @@ const tokenDefects: readonly (readonly ['HS256' | 'RS256', TokenDefect, readonly
   ['RS256', 'key-confusion', ['jwt-key-confusion']],
   ['HS256', 'kid-file', ['jwt-key-id']],
   ['HS256', 'own-jwk', ['jwt-key-id']],
-  ['HS256', 'no-denylist', ['replay-after-logout', 'logout-race']],
+  ['HS256', 'no-denylist', ['replay-after-logout']],
   ['HS256', 'refresh-reuse', ['refresh-race']],
   ['HS256', 'refresh-race', ['refresh-race']],
   ['HS256', 'token-in-query', ['session-in-url']],

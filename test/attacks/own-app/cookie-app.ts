@@ -35,6 +35,7 @@ const addMs = 15;
 /** An app with sessions in cookies, a CSRF token in a header field, and passwords that can be changed. */
 export function makeCookieApp(defect?: CookieDefect): (call: AppCall) => Promise<AppSaid> {
   const sessions = new Map<string, Kept>();
+  const adopted = new Set<string>();
   const passwords = new Map<string, string>();
   const is = (name: CookieDefect) => defect === name;
   const cookie = 'sid';
@@ -47,8 +48,7 @@ export function makeCookieApp(defect?: CookieDefect): (call: AppCall) => Promise
     if (is('repeated-ids')) return hash('sha256', `salt ${made % 40}`);
     return randomBytes(24).toString('base64url');
   };
-  const open = (user: string): string => {
-    const id = newId();
+  const open = (user: string, id = newId()): string => {
     sessions.set(id, { user, cart: [], csrf: randomBytes(12).toString('hex') });
     return id;
   };
@@ -70,19 +70,22 @@ export function makeCookieApp(defect?: CookieDefect): (call: AppCall) => Promise
     return is('id-in-query') ? (call.url.searchParams.get(cookie) ?? first) : first;
   };
 
+  const showLogin = (id: string, kept: Kept | undefined): AppSaid => {
+    if (kept !== undefined) return { body: { csrf: kept.csrf } };
+    if (!is('take-any-id') || id === '') return { body: {}, headers: setCookie(open('')) };
+    adopted.add(open('', id));
+    return { body: {} };
+  };
   const logIn = (call: AppCall, id: string): AppSaid => {
     const { user = '', password = '' } = fieldsIn(call.body);
     if (password !== (passwords.get(user) ?? 'secret')) return { status: 401, body: {} };
-    if (is('take-any-id') && id !== '' && !sessions.has(id)) {
-      sessions.set(id, { user, cart: [], csrf: 'c' });
-      return { body: {} };
-    }
     const known = sessions.get(id);
-    if (is('keep-id') && known !== undefined) {
+    if (known !== undefined && (is('keep-id') || adopted.has(id))) {
       sessions.set(id, { ...known, user });
       return { body: {} };
     }
-    if (is('planted-cookie')) for (const planted of call.cookies(cookie)) enter(planted, user);
+    const sent = call.cookies(cookie);
+    if (is('planted-cookie') && sent.length > 1) for (const each of sent) enter(each, user);
     else if (!is('two-sessions')) sessions.delete(id);
     return { headers: setCookie(open(user)), body: {} };
   };
@@ -112,8 +115,7 @@ export function makeCookieApp(defect?: CookieDefect): (call: AppCall) => Promise
   return async call => {
     const id = idOf(call);
     const kept = sessions.get(id);
-    if (call.route === 'GET /login')
-      return { body: {}, ...(kept === undefined ? { headers: setCookie(open('')) } : {}) };
+    if (call.route === 'GET /login') return showLogin(id, kept);
     if (call.route === 'POST /login') return logIn(call, id);
     if (kept === undefined || kept.user === '') return { status: 401, body: {} };
     const link = is('id-in-link') ? { headers: { location: `/next?sid=${id}` } } : {};

@@ -35,5 +35,11 @@ async function tryPlanted(app: AppUnderAttack, tries: Tries, what: string, id: s
   }
   const member = await app.proveLoggedIn(victim, login);
   const read = await attacker.send('read', attacker.fill('read'));
-  addUse(tries, `${what}, planted before the login, opens the session of the victim`, read, showsMember(read, member));
+  addUse(
+    tries,
+    `${what}, planted before the login, opens the session of the victim`,
+    read,
+    showsMember(read, member),
+    login,
+  );
 }

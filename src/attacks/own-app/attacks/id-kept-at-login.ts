@@ -41,6 +41,6 @@ async function trySecondLogin(app: AppUnderAttack, tries: Tries, member: LoggedI
   const second = await app.proveLoggedIn(member.browser, login);
   tries.add('a second login keeps the id of the session', app.tokenOf(second) === first, login);
   const read = await old.send('read', old.fill('read'));
-  addUse(tries, 'the session from before a second login is still open', read, showsMember(read, member));
+  addUse(tries, 'the session from before a second login is still open', read, showsMember(read, member), login);
   return undefined;
 }

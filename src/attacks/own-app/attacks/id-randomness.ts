@@ -60,14 +60,18 @@ async function collect(app: AppUnderAttack): Promise<readonly Collected[]> {
   const until = performance.now() + collectWithinMs;
   const collected: Collected[] = [];
   let isRefused = false;
-  await mapConcurrently(Array.from({ length: idsMax }), atOnce, async () => {
-    if (isRefused || performance.now() > until) return;
-    const browser = app.visitor();
-    const login = await browser.ask('login');
-    const id = app.sessionOf(browser);
-    if (login.isDone && id !== undefined) collected.push({ user: browser.user, id, login });
-    else isRefused = true;
-  });
+  await mapConcurrently(
+    Array.from({ length: idsMax }, (_, at) => at),
+    atOnce,
+    async () => {
+      if (isRefused || performance.now() > until) return;
+      const browser = app.visitor();
+      const login = await browser.ask('login');
+      const id = app.sessionOf(browser);
+      if (login.isDone && id !== undefined) collected.push({ user: browser.user, id, login });
+      else isRefused = true;
+    },
+  );
   return collected;
 }
 

@@ -18,9 +18,21 @@ export const logoutRace: AppAttack = {
 
 async function run(app: AppUnderAttack) {
   if (!app.has('logout')) return notApplicable('the journey has no step logout');
+  if (await survivesLogout(app))
+    return notApplicable(
+      'a logout without requests beside it does not end the session either: see replay-after-logout',
+    );
   const tries = new Tries();
   for (let round = 0; round < rounds && !tries.succeeded; round++) await race(app, tries, round);
   return tries.result();
+}
+
+async function survivesLogout(app: AppUnderAttack): Promise<boolean> {
+  const member = await app.logIn();
+  const thief = member.browser.copy();
+  const logout = await member.browser.ask('logout');
+  if (!logout.isDone) throw new Inconclusive(`a user could not log out: ${logout.describe()}`);
+  return showsMember(await thief.send('read', thief.fill('read')), member);
 }
 
 async function race(app: AppUnderAttack, tries: Tries, round: number): Promise<void> {
@@ -43,7 +55,7 @@ async function race(app: AppUnderAttack, tries: Tries, round: number): Promise<v
   await sleep(lateWriteMs);
   const read = await thief.send('read', thief.fill('read'));
   const what = 'the session is open again after a logout that had other requests beside it';
-  addUse(tries, what, read, showsMember(read, member));
+  addUse(tries, what, read, showsMember(read, member), ended);
   await tryIssued(
     app,
     tries,

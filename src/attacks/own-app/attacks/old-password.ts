@@ -23,6 +23,12 @@ async function run(app: AppUnderAttack) {
   if (again.isDone)
     throw new Inconclusive(`the old password still opens a session, so the change had no effect: ${again.describe()}`);
   const read = await thief.browser.send('read', thief.browser.fill('read'));
-  addUse(tries, 'another session of the user is still open after the password change', read, showsMember(read, thief));
+  addUse(
+    tries,
+    'another session of the user is still open after the password change',
+    read,
+    showsMember(read, thief),
+    change,
+  );
   return tries.result();
 }

@@ -21,7 +21,7 @@ async function run(app: AppUnderAttack) {
   for (const step of ['read', 'whoami'] as const) {
     if (!app.has(step)) continue;
     const answer = await thief.send(step, thief.fill(step));
-    addUse(tries, `the session is still open after the logout (${step})`, answer, showsMember(answer, member));
+    addUse(tries, `the session is still open after the logout (${step})`, answer, showsMember(answer, member), logout);
   }
   return tries.result();
 }

@@ -14,6 +14,7 @@ sessions = {}
 
 class Shop(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         self.handle_route("GET")
