@@ -9,7 +9,7 @@ import type { AppUnderAttack } from './app.js';
  * `Inconclusive` when it cannot attack; that is reported as unknown, and never counts as resistance.
  */
 export interface AppAttack {
-  /** What it sends, in one line, for the table. */
+  /** One line that says what it sends. */
   readonly title: string;
   /** Requirements of OWASP ASVS 5.0.0 that it tests, such as `7.4.1`; or `RFC 9700`. */
   readonly asvs: readonly string[];

@@ -114,6 +114,19 @@ export class AppUnderAttack {
   }
 
   /**
+   * Adds a further item of a user and returns the page of the cart. If the page does not show this item, that it shows no
+   * other one proves nothing: the tries are then unclear.
+   */
+  async readCart({ browser }: LoggedIn, tries: Tries): Promise<string> {
+    const item = newItem();
+    await browser.ask('add', item);
+    const read = await browser.ask('read');
+    if (!read.reply.body.includes(item))
+      tries.noteUnclear(`${control} the read did not show a further item of the user`);
+    return read.reply.body;
+  }
+
+  /**
    * Finds by which cookies or carried values the app recognises a user: without one of them it answers as without a
    * login. Rejects with `Inconclusive` when the journey does not fit the app.
    */

@@ -20,9 +20,10 @@ export function buildMaskedExchange(
   reply: AppReply,
   secrets: readonly string[],
 ): AttackExchange {
-  const mask = (text: string): string => cutRuns(cutKnown(text, secrets));
+  const mask = (text: string, run = headRun): string => cutKnown(text, secrets).replace(run, cutSecret);
   const headers = pairsOf(request.headers ?? []).map(([name, value]) => `${name}: ${maskHeader(name, value, mask)}`);
-  const body = request.body === undefined ? [] : ['', mask(hidePasswords(request.body)).slice(0, bodyCharsMax)];
+  const body =
+    request.body === undefined ? [] : ['', mask(hidePasswords(request.body), bodyRun).slice(0, bodyCharsMax)];
   const received = Object.entries(reply.headers).flatMap(([name, value]) =>
     [value ?? []].flat().map(each => `${name}: ${maskHeader(name, each, mask)}`),
   );
@@ -35,7 +36,7 @@ export function buildMaskedExchange(
       ...body,
     ],
     response: [`HTTP/1.1 ${reply.status ?? ''}`.trim(), ...received],
-    body: shortenBody(mask(cutNamedFields(hidePasswords(reply.body)))),
+    body: shortenBody(mask(cutNamedFields(hidePasswords(reply.body)), bodyRun)),
   };
 }
 
@@ -63,10 +64,9 @@ function cutKnown(text: string, secrets: readonly string[]): string {
   return [...new Set(known)].reduce((shown, value) => shown.replaceAll(value, cutSecret(value)), text);
 }
 
-/** Cuts each run of characters that is as long as a token. */
-function cutRuns(text: string): string {
-  return text.replace(/[\w+=~%.-]{24,}/g, cutSecret);
-}
+/** Runs of characters that may be a token. A path and a header also hold long words. */
+const headRun = /[\w+=~%.-]{24,}/g;
+const bodyRun = /[\w+=~%./-]{16,}/g;
 
 const passwordName = 'pass|pwd|secret|otp|\\bpin';
 const inForm = new RegExp(`((?:^|&)[^=&]*(?:${passwordName})[^=&]*=)[^&]+`, 'gi');

@@ -14,12 +14,13 @@ async function attack(
   answer: (call: AppCall) => AppSaid | Promise<AppSaid>,
   mapping: JourneyMapping,
   names: readonly string[] = Object.keys(appAttacks),
+  withinMs = limitMs,
 ): Promise<readonly AppFinding[]> {
   return withServedApp(answer, async origin => {
     const app = new AppUnderAttack({ origin, mapping, userName: number => `user-${number}`, timeoutMs: 5_000 });
     const attacks = Object.fromEntries(Object.entries(appAttacks).filter(([name]) => names.includes(name)));
     const { signal } = new AbortController();
-    const untilMs = performance.now() + limitMs;
+    const untilMs = performance.now() + withinMs;
     try {
       return await runAppAttacks({ app, attacks, untilMs, signal, onAttack: () => {} });
     } finally {
@@ -122,6 +123,21 @@ describe('attacks on an app of one’s own', () => {
       expect(namesWith(findings, 'succeeded'), describeAll(findings)).to.have.members([...expected]);
       expect(namesWith(findings, 'unknown'), describeAll(findings)).to.deep.equal([]);
     });
+
+  it('resists no attack when the login does not work, when the app fails, or when the time is over', async () => {
+    const correct = makeCookieApp();
+    const failing: readonly (readonly [(call: AppCall) => AppSaid | Promise<AppSaid>, number, RegExp])[] = [
+      [call => (call.route === 'POST /login' ? { status: 403, body: {} } : correct(call)), limitMs, /could not log in/],
+      [() => ({ status: 500, body: {} }), limitMs, /status 500 without a login/],
+      [call => ({ ...correct(call), body: {} }), limitMs, /control did not work/],
+      [makeCookieApp(), 0, /time of the command was over/],
+    ];
+    for (const [answer, withinMs, reason] of failing) {
+      const findings = await attack(answer, cookieJourney, Object.keys(appAttacks), withinMs);
+      expect(namesWith(findings, 'unknown')).to.deep.equal(Object.keys(appAttacks));
+      for (const { result } of findings) expect(result.outcome === 'unknown' && result.reason).to.match(reason);
+    }
+  });
 
   it('finds that an expired token is accepted, and accepts that it is refused', async () => {
     const [open, closed] = await Promise.all([

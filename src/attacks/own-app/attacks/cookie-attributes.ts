@@ -38,9 +38,9 @@ function listChecks({ name, value, attributes }: SetCookie): readonly (readonly 
   const sameSite = attributes.get('samesite')?.toLowerCase();
   const domain = attributes.get('domain') ?? '';
   return [
-    ['no HttpOnly, so that a script can read it', !attributes.has('httponly')],
-    ['no SameSite=Lax or Strict, so that other sites can use it', sameSite !== 'lax' && sameSite !== 'strict'],
-    [`Domain=${domain}, so that other hosts of the domain get it`, domain !== ''],
-    ['longer than browsers accept', Buffer.byteLength(name) + Buffer.byteLength(value) > nameAndValueBytesMax],
+    ['no HttpOnly (3.3.4), so that a script can read it', !attributes.has('httponly')],
+    ['no SameSite=Lax or Strict (3.3.2), so that other sites can use it', sameSite !== 'lax' && sameSite !== 'strict'],
+    [`Domain=${domain} (3.3.3), so that other hosts of the domain get it`, domain !== ''],
+    ['longer than browsers accept (3.3.5)', Buffer.byteLength(name) + Buffer.byteLength(value) > nameAndValueBytesMax],
   ];
 }

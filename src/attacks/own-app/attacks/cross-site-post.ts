@@ -3,18 +3,24 @@ import { readSetCookie } from '../../tools/browser.js';
 import { type AppUnderAttack, type LoggedIn, newItem } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer } from '../app-browser.js';
-import { cookiesFromAnotherSite, listFormRequests, pageOrigins } from '../tools/cross-site.js';
+import { cookiesFromAnotherSite, type FormRequest, listFormRequests, pageOrigins } from '../tools/cross-site.js';
 
 /**
  * A page of another site makes the browser of a victim send a form. The page knows no value that the app gave to the
- * victim. The browser adds the cookies that have no SameSite=Lax or Strict.
+ * victim. The browser adds the cookies that have no SameSite=Lax or Strict. Success: the item is in the victim's cart.
  */
 export const crossSitePost: AppAttack = {
   title:
-    'an add from a form of another site: each type of a form, with foreign origins, without the CSRF token or with that of another session',
+    'an add from a form of another site: each type of a form, foreign origins, no CSRF token or that of another session',
   asvs: ['3.5.1'],
   run,
 };
+
+interface SentForm {
+  readonly what: string;
+  readonly item: string;
+  readonly answer: AppAnswer;
+}
 
 async function run(app: AppUnderAttack) {
   if (app.session.kind !== 'cookie')
@@ -22,50 +28,61 @@ async function run(app: AppUnderAttack) {
   const tries = new Tries();
   const victim = await app.logIn();
   const attacker = await app.logIn();
-  const kept = cookiesFromAnotherSite(listSetCookies(victim), victim.browser.cookiesFor(app.mapping.add.request.path));
-  const sent: { readonly item: string; readonly what: string; readonly answer: AppAnswer }[] = [];
-  for (const token of ['no CSRF token', 'the CSRF token of the attacker'] as const) {
-    const forged = victim.browser.copy();
-    for (const name of Object.keys(app.mapping.carry))
-      forged.carried.set(name, token === 'no CSRF token' ? '' : (attacker.browser.carried.get(name) ?? ''));
-    for (const { type, ...form } of listFormRequests(app.mapping.add.request)) {
-      for (const origin of pageOrigins) {
-        const item = newItem();
-        const { request } = forged.fill('add', item);
-        const headers = [
-          'content-type',
-          type,
-          'origin',
-          origin,
-          'sec-fetch-site',
-          'cross-site',
-          'sec-fetch-mode',
-          'navigate',
-        ];
-        const outgoing = { request: { ...form.build(request), headers }, cookie: kept };
-        sent.push({
-          item,
-          what: `${type.split(';')[0]} from ${origin}, ${token}`,
-          answer: await forged.send('add', outgoing),
-        });
-      }
-    }
-    if (Object.keys(app.mapping.carry).length === 0) break;
-  }
-  const { reply } = await victim.browser.send('read', victim.browser.fill('read'));
-  for (const { item, what, answer } of sent)
-    tries.add(
-      `an add from another site changed the session of the victim (${what})`,
-      reply.body.includes(item),
-      answer,
-    );
+  const held = victim.browser.cookiesFor(app.mapping.add.request.path);
+  const kept = cookiesFromAnotherSite(victim.browser.setCookies.map(readSetCookie), held);
+  const tokens = [
+    new Map<string, string>(),
+    ...(Object.keys(app.mapping.carry).length === 0 ? [] : [attacker.browser.carried]),
+  ];
+  const sent: SentForm[] = [];
+  for (const carried of tokens)
+    for (const form of listFormRequests(app.mapping.add.request))
+      for (const origin of pageOrigins)
+        sent.push(await sendForm(app, victim, { form, carried, cookie: kept, origin, site: 'cross-site' }));
+  const cart = await app.readCart(victim, tries);
+  // The status says nothing: the cart of the victim does, and it takes items of the victim.
+  for (const {
+    what,
+    item,
+    answer: { exchange },
+  } of sent)
+    tries.add(`a form of another site changed the session of the victim (${what})`, cart.includes(item), { exchange });
   const isKeptBack = kept?.includes(`${app.session.name}=`) !== true;
-  return { ...tries.result(), ...(isKeptBack ? { note: keptBack } : {}) };
+  return { ...tries.result(), ...(isKeptBack ? { note: await describeSibling(app, victim) } : {}) };
 }
 
-const keptBack =
-  'SameSite made the browser keep the cookie back, so the app itself was not tested; a page of a sibling host can send it';
+interface ForeignForm {
+  readonly form: FormRequest;
+  /** The carried values that the page knows. It knows none of the victim. */
+  readonly carried: ReadonlyMap<string, string>;
+  readonly cookie: string | undefined;
+  readonly origin: string;
+  readonly site: 'cross-site' | 'same-site';
+}
 
-function listSetCookies({ browser }: LoggedIn) {
-  return browser.setCookies.map(readSetCookie);
+async function sendForm(app: AppUnderAttack, victim: LoggedIn, foreign: ForeignForm): Promise<SentForm> {
+  const { form, carried, cookie, origin, site } = foreign;
+  const page = victim.browser.copy();
+  for (const name of Object.keys(app.mapping.carry)) page.carried.set(name, carried.get(name) ?? '');
+  const item = newItem();
+  const fetchHeaders = ['origin', origin, 'sec-fetch-site', site, 'sec-fetch-mode', 'navigate'];
+  const headers = ['content-type', form.type, ...fetchHeaders];
+  const request = { ...form.build(page.fill('add', item).request), headers };
+  const token = carried.size === 0 ? 'no CSRF token' : 'the CSRF token of the attacker';
+  const what = `${form.type.split(';')[0]}, origin ${origin}, ${token}`;
+  return { what, item, answer: await page.send('add', { request, cookie }) };
+}
+
+/** Says what a page of a sibling host could do, for which SameSite does not keep the cookie back. */
+async function describeSibling(app: AppUnderAttack, victim: LoggedIn): Promise<string> {
+  const [form] = listFormRequests(app.mapping.add.request);
+  if (form === undefined) return 'SameSite keeps the cookie back';
+  const { cookie } = victim.browser.fill('add', victim.item);
+  const carried = new Map<string, string>();
+  const sibling = { form, carried, cookie, origin: 'https://sibling.example', site: 'same-site' } as const;
+  const { item } = await sendForm(app, victim, sibling);
+  const isOpen = (await app.readCart(victim, new Tries())).includes(item);
+  return isOpen
+    ? 'only SameSite keeps the cookie back: the app takes the same form from a sibling host (Sec-Fetch-Site: same-site)'
+    : 'SameSite keeps the cookie back; the app also refuses the same form from a sibling host, which gets the cookie';
 }

@@ -20,7 +20,7 @@ const numbersGuessed = 10_000;
 const secondsGuessed = 60;
 
 export const idRandomness: AppAttack = {
-  title: `${idsMax} logins, whose ids are compared: repeated, short, alike, or the digest of a number, a time or a name`,
+  title: `logins, ${idsMax} of them: their ids must not be repeated, short, alike, or the digest of a number, time or name`,
   asvs: ['7.2.2', '7.2.3'],
   run,
 };

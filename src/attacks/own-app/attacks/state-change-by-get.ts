@@ -14,7 +14,8 @@ async function run(app: AppUnderAttack) {
   if (app.session.kind !== 'cookie')
     return notApplicable('a browser does not send the session by itself: it is no cookie');
   const tries = new Tries();
-  const { browser } = await app.logIn();
+  const victim = await app.logIn();
+  const { browser } = victim;
   const forged = browser.copy();
   for (const name of Object.keys(app.mapping.carry)) forged.carried.set(name, '');
   const item = newItem();
@@ -27,12 +28,9 @@ async function run(app: AppUnderAttack) {
   for (const method of ['GET', 'GET with _method'] as const) {
     const more = method === 'GET' ? '' : `${path.includes('?') ? '&' : '?'}_method=${request.method}`;
     const answer = await forged.send('add', { request: { method: 'GET', path: path + more, headers }, cookie });
-    const { reply } = await browser.send('read', browser.fill('read'));
-    tries.add(
-      `a link of another site changed the session of the victim (${method})`,
-      reply.body.includes(item),
-      answer,
-    );
+    const { exchange } = answer;
+    const isChanged = (await app.readCart(victim, tries)).includes(item);
+    tries.add(`a link of another site changed the session of the victim (${method})`, isChanged, { exchange });
   }
   return tries.result();
 }

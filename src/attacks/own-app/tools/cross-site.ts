@@ -2,7 +2,7 @@ import type { MappedRequest } from '../../../simulator/scenario/journey/mapping.
 import type { JourneyRequest } from '../../../simulator/users/journey.js';
 import type { SetCookie } from '../../tools/browser.js';
 
-/** What a page of another site can make a browser send. Pure. */
+/** Requests that a page of another site can make a browser send. Pure. */
 
 /** Origins of such a page: of another site, and of a page without an origin, such as a sandboxed frame. */
 export const pageOrigins = ['https://evil.example', 'null'] as const;
