@@ -1,7 +1,9 @@
 import { AppUnderAttack } from '../attacks/own-app/app.js';
 import { type AppAttack, appAttackJson } from '../attacks/own-app/app-attack.js';
 import { appAttacks } from '../attacks/own-app/attacks/registry.js';
+import { maskText } from '../attacks/own-app/masked-exchange.js';
 import { runAppAttacks } from '../attacks/own-app/run-app-attacks.js';
+import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { userName } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
@@ -17,6 +19,8 @@ import { columnsOf, wantsColour } from './lib/streams.js';
 
 /** The time limit of the whole command, the start of the app included. */
 const commandWithinMs = 60_000;
+const endWithinMs = 100;
+const linesShown = 6;
 
 export interface AppAttackArgs {
   readonly app: string;
@@ -43,17 +47,32 @@ export async function attackApp(args: AppAttackArgs, signal: AbortSignal): Promi
   const cluster = await startCluster(oneBackend(scenario, mode), signal, () => {});
   const app = new AppUnderAttack({ origin: cluster.proxyUrl, mapping: journey, ...usersOf(scenario) });
   try {
-    const findings = await runAppAttacks({ app, attacks: chosen, untilMs, signal, onAttack: showAttack });
+    const restart = () => restartIfEnded(cluster);
+    const onAttack = showAttack;
+    const findings = await runAppAttacks({ app, attacks: chosen, untilMs, signal, restartIfEnded: restart, onAttack });
     const { stdout } = process;
     const report = appAttackReport(chosen, findings, { colour: wantsColour(stdout), columns: columnsOf(stdout) });
     if (isLive()) drawLine('');
     stdout.write(`${report}\n`);
+    if (findings.every(({ result }) => result.outcome === 'unknown'))
+      stdout.write(`next: node dist/cli.js check ${args.app}     (says which step of the journey does not fit)\n`);
     if (args.json !== undefined) await writeWhole(args.json, appAttackJson(args.app, chosen, findings));
     return exitCodeOf(judgeAppFindings(findings));
   } finally {
     await app.close();
     await cluster.stop();
   }
+}
+
+/** Starts the app again if it has ended. It may still be ending, so this waits a moment. */
+async function restartIfEnded({ members }: Cluster): Promise<string | undefined> {
+  for (const member of members.filter(({ role }) => role === 'backend')) {
+    if (member.pid !== undefined && (await member.waitExit(endWithinMs)) === undefined) continue;
+    const how = maskText(member.describe()).split('\n').slice(0, linesShown).join(' ');
+    await member.start();
+    return how;
+  }
+  return undefined;
 }
 
 /** Returns what the scenario says about its users. A list of names is used again from its start. */

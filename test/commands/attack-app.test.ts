@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { commandLine } from './in-process.js';
 
 const folder = path.resolve(import.meta.dirname, '../../../test/attacks/own-app/apps');
+const fragile = path.resolve(import.meta.dirname, '../attacks/own-app/apps/fragile.js');
 const ruby = path.join(folder, 'ruby.yaml');
 
 /** The part of the JSON contract that these tests read. */
@@ -98,6 +99,28 @@ describe('holdfast attack --app: the command', function () {
         expect(code, stdout).to.equal(2);
         expect(stdout).to.include('a user could not log in: POST /login was answered with status 401');
         expect(stdout).to.include('inconclusive: 0 succeeded, 0 resisted, 0 not applicable, 2 unknown');
+      },
+    ));
+
+  it('starts an app again that an attack has ended, and counts no resistance for that attack', () =>
+    withScenario(
+      [
+        [/command: .*/, `command: exec node ${fragile}`],
+        ['$.token', '$.access_token'],
+      ],
+      async file => {
+        const { code, stdout } = await commandLine([
+          'attack',
+          '--app',
+          file,
+          '--attack',
+          'jwt-none,replay-after-logout',
+        ]);
+        expect(code, stdout).to.equal(2);
+        expect(stdout).to.match(/replay-after-logout.*resisted/);
+        expect(stdout).to.match(
+          /jwt-none: unknown: .*the app ended during this attack and was started again: ended with code 9/,
+        );
       },
     ));
 

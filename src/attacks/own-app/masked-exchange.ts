@@ -40,6 +40,11 @@ export function buildMaskedExchange(
   };
 }
 
+/** Cuts each run of characters that may be a token in a text of the app, such as its log. */
+export function maskText(text: string): string {
+  return text.replace(bodyRun, cutSecret);
+}
+
 /** Cuts a secret to its first characters and its length. That is enough to tell two values apart. */
 export function cutSecret(value: string): string {
   return `${value.slice(0, Math.min(secretCharsShown, value.length >> 1))}…(${value.length} characters)`;

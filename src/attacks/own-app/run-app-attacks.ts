@@ -10,6 +10,8 @@ export interface AppAttackRun {
   /** `performance.now()` after which nothing more is sent. */
   readonly untilMs: number;
   readonly signal: AbortSignal;
+  /** Starts the app again if it has ended. Resolves with how it ended; undefined while it runs. */
+  readonly restartIfEnded: () => Promise<string | undefined>;
   /** Called before each attack with its name. */
   readonly onAttack: (name: string) => void;
 }
@@ -20,21 +22,31 @@ export interface AppAttackRun {
  * learn by what the app recognises a user -> attack by attack
  *
  * An attack that rejects, or that is not over in time, is unknown. If the journey does not fit the app, every attack is.
+ * An app that ends resists everything, so an attack during which it ended is unknown too, and the app is started again.
  * Rejects with `Interrupted` when the signal is aborted.
  */
-export async function runAppAttacks({ app, attacks, untilMs, signal, onAttack }: AppAttackRun): Promise<AppFinding[]> {
+export async function runAppAttacks(run: AppAttackRun): Promise<AppFinding[]> {
+  const { app, attacks, untilMs, signal } = run;
   const within = <T>(work: () => Promise<T>) => rejectOnAbort(beforeEnd(work, untilMs), signal);
   const problem = await within(() => app.study()).then(
     () => undefined,
     error => unknownFrom(error),
   );
   const findings: AppFinding[] = [];
-  for (const [attack, { run }] of Object.entries(attacks)) {
-    if (problem === undefined) onAttack(attack);
-    const result = problem ?? (await within(() => run(app)).catch(unknownFrom));
-    findings.push({ attack, result });
+  for (const [name, attack] of Object.entries(attacks)) {
+    if (problem === undefined) run.onAttack(name);
+    const result = problem ?? (await within(() => attack.run(app)).catch(unknownFrom));
+    const end = problem === undefined ? await rejectOnAbort(run.restartIfEnded(), signal) : undefined;
+    findings.push({ attack: name, result: end === undefined ? result : withEnd(result, end) });
   }
   return findings;
+}
+
+/** Adds that the app ended. A success stays one: it was seen. */
+function withEnd(result: AppFinding['result'], end: string): AppFinding['result'] {
+  if (result.outcome === 'succeeded') return result;
+  const earlier = 'reason' in result ? `${result.reason}; ` : '';
+  return { outcome: 'unknown', reason: `${earlier}the app ended during this attack and was started again: ${end}` };
 }
 
 /** Rejects with `Inconclusive` when the work is not over in time. It then sends nothing more after its next answer. */

@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface AppCall {
@@ -17,11 +17,10 @@ export interface AppSaid {
   readonly body?: unknown;
 }
 
-/** Serves an app on loopback in this process during `body`, because a process for each defect costs more. */
-export async function withServedApp<T>(
-  answer: (call: AppCall) => AppSaid | Promise<AppSaid>,
-  body: (origin: string) => Promise<T>,
-): Promise<T> {
+type Answer = (call: AppCall) => AppSaid | Promise<AppSaid>;
+
+/** Serves an app on this port of the loopback address. Resolves when it listens. */
+export async function listen(answer: Answer, port: number): Promise<Server> {
   const server = createServer(async (request, response) => {
     let text = '';
     for await (const chunk of request) text += chunk;
@@ -33,7 +32,13 @@ export async function withServedApp<T>(
     response.writeHead(said.status ?? 200, { 'content-type': 'application/json', ...said.headers });
     response.end(said.body === undefined ? '' : JSON.stringify(said.body));
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
+  return server;
+}
+
+/** Serves an app in this process during `body`, because a process for each defect costs more. */
+export async function withServedApp<T>(answer: Answer, body: (origin: string) => Promise<T>): Promise<T> {
+  const server = await listen(answer, 0);
   const { port } = server.address() as AddressInfo;
   try {
     return await body(`http://127.0.0.1:${port}`);

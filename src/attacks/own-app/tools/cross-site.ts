@@ -65,13 +65,12 @@ function multipartOf(fields: readonly (readonly [string, string])[]): string {
   return `${parts.join('')}--${boundary}--\r\n`;
 }
 
-/** Returns the fields of a body: those of a form, or the texts and numbers of a JSON object. */
+/** Returns the fields of a body: those of a form, or of a JSON object. */
 export function fieldsOf({ body = '' }: JourneyRequest): [string, string][] {
   const json = parseJson(body);
   if (typeof json !== 'object' || json === null) return [...new URLSearchParams(body)];
-  return Object.entries(json).flatMap(([name, value]): [string, string][] =>
-    typeof value === 'string' || typeof value === 'number' ? [[name, String(value)]] : [],
-  );
+  // A part that is itself a map stays JSON: GraphQL takes its variables so.
+  return Object.entries(json).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
 }
 
 function parseJson(text: string): unknown {

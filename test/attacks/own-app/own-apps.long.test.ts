@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { expect } from 'chai';
+import { appAttacks } from '#src/attacks/own-app/attacks/registry.js';
 import { commandLine } from '../../commands/in-process.js';
 
 const folder = path.resolve(import.meta.dirname, '../../../../test/attacks/own-app/apps');
@@ -25,7 +26,10 @@ const apps: readonly (readonly [app: string, defects: Readonly<Record<string, re
 
 /** Returns the exit code, and the names of the attacks by their outcome as the table shows them. */
 async function attack(app: string, defect: string) {
-  const said = await commandLine(['attack', '--app', path.join(folder, `${app}.yaml`)], { DEFECT: defect });
+  // It makes a hundred logins, and none of the defects is about ids.
+  const names = Object.keys(appAttacks).filter(name => defect === '' || name !== 'id-randomness');
+  const args = ['attack', '--app', path.join(folder, `${app}.yaml`), '--attack', names.join()];
+  const said = await commandLine(args, { DEFECT: defect });
   const rows = said.stdout.split('\n').map(line => line.split('│').map(cell => cell.trim()));
   const withResult = (word: string) =>
     rows.flatMap(([, name = '', result = '']) => (result.startsWith(word) ? [name] : []));

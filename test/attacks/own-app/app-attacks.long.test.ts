@@ -22,7 +22,14 @@ async function attack(
     const { signal } = new AbortController();
     const untilMs = performance.now() + withinMs;
     try {
-      return await runAppAttacks({ app, attacks, untilMs, signal, onAttack: () => {} });
+      return await runAppAttacks({
+        app,
+        attacks,
+        untilMs,
+        signal,
+        restartIfEnded: async () => undefined,
+        onAttack: () => {},
+      });
     } finally {
       await app.close();
     }
