@@ -34,19 +34,22 @@ async function run(app: AppUnderAttack) {
     new Map<string, string>(),
     ...(Object.keys(app.mapping.carry).length === 0 ? [] : [attacker.browser.carried]),
   ];
-  const sent: SentForm[] = [];
-  for (const carried of tokens)
-    for (const form of listFormRequests(app.mapping.add.request))
+  for (const form of listFormRequests(app.mapping.add.request)) {
+    const sent: SentForm[] = [];
+    for (const carried of tokens)
       for (const origin of pageOrigins)
         sent.push(await sendForm(app, victim, { form, carried, cookie: kept, origin, site: 'cross-site' }));
-  const cart = await app.readCart(victim, tries);
-  // The status says nothing: the cart of the victim does, and it takes items of the victim.
-  for (const {
-    what,
-    item,
-    answer: { exchange },
-  } of sent)
-    tries.add(`a form of another site changed the session of the victim (${what})`, cart.includes(item), { exchange });
+    const cart = await app.readCart(victim, tries);
+    // The status says nothing: the cart of the victim does.
+    for (const { what, item, answer } of sent) {
+      const { exchange } = answer;
+      tries.add(`a form of another site changed the session of the victim (${what})`, cart.includes(item), {
+        exchange,
+      });
+    }
+    // A further type could end the app, and the success with it.
+    if (tries.succeeded) break;
+  }
   const isKeptBack = kept?.includes(`${app.session.name}=`) !== true;
   return { ...tries.result(), ...(isKeptBack ? { note: await describeSibling(app, victim) } : {}) };
 }

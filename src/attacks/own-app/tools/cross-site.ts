@@ -36,8 +36,8 @@ export interface FormRequest {
 
 const boundary = 'holdfast-form';
 
-/** Lists the ways in which a form can send this request. A form knows POST only. */
-export function listFormRequests({ method }: MappedRequest): readonly FormRequest[] {
+/** Lists the ways in which a form can send this request, the likeliest first. A form knows POST only. */
+export function listFormRequests({ method, json }: MappedRequest): readonly FormRequest[] {
   const overridden: [string, string][] = method === 'POST' ? [] : [['_method', method]];
   const fields = (request: JourneyRequest): [string, string][] => [...overridden, ...fieldsOf(request)];
   const post = (request: JourneyRequest, body: string): JourneyRequest => ({
@@ -45,17 +45,16 @@ export function listFormRequests({ method }: MappedRequest): readonly FormReques
     path: request.path,
     body,
   });
-  return [
-    {
-      type: 'application/x-www-form-urlencoded',
-      build: request => post(request, new URLSearchParams(fields(request)).toString()),
-    },
-    { type: 'text/plain', build: request => post(request, request.body ?? '') },
-    {
-      type: `multipart/form-data; boundary=${boundary}`,
-      build: request => post(request, multipartOf(fields(request))),
-    },
-  ];
+  const encoded: FormRequest = {
+    type: 'application/x-www-form-urlencoded',
+    build: request => post(request, new URLSearchParams(fields(request)).toString()),
+  };
+  const text: FormRequest = { type: 'text/plain', build: request => post(request, request.body ?? '') };
+  const parts: FormRequest = {
+    type: `multipart/form-data; boundary=${boundary}`,
+    build: request => post(request, multipartOf(fields(request))),
+  };
+  return json === undefined ? [encoded, text, parts] : [text, encoded, parts];
 }
 
 function multipartOf(fields: readonly (readonly [string, string])[]): string {
