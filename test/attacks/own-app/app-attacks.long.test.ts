@@ -36,6 +36,12 @@ async function attack(
   });
 }
 
+/** Gives the cookie a prefix whose rules it does not follow. */
+function withPrefix(said: AppSaid): AppSaid {
+  const line = said.headers?.['set-cookie'];
+  return line === undefined ? said : { ...said, headers: { 'set-cookie': `__Host-${line}` } };
+}
+
 function namesWith(findings: readonly AppFinding[], outcome: string): string[] {
   return findings.filter(({ result }) => result.outcome === outcome).map(({ attack: name }) => name);
 }
@@ -137,6 +143,7 @@ describe('attacks on an app of one’s own', () => {
       [call => (call.route === 'POST /login' ? { status: 403, body: {} } : correct(call)), limitMs, /could not log in/],
       [() => ({ status: 500, body: {} }), limitMs, /status 500 without a login/],
       [call => ({ ...correct(call), body: {} }), limitMs, /control did not work/],
+      [async call => withPrefix(await correct(call)), limitMs, /browsers ignore the cookie __Host-sid/],
       [makeCookieApp(), 0, /time of the command was over/],
     ];
     for (const [answer, withinMs, reason] of failing) {

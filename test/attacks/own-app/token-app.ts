@@ -37,7 +37,7 @@ interface Claims {
 /** One pair for all apps, because it takes long to make. */
 const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const tokenSeconds = 600;
-const shortTokenSeconds = 2;
+const shortTokenSeconds = 4;
 
 /** An app with signed access tokens in a header, and refresh tokens. `RS256`: it publishes its public key. */
 export function makeTokenApp(alg: 'HS256' | 'RS256', defect?: TokenDefect, isShort = defect === 'no-expiry') {
