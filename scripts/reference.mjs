@@ -12,6 +12,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { defects } from '#backends/defects/registry.js';
 import { attacks } from '#src/attacks/attacks/registry.js';
+import { appAttacks } from '#src/attacks/own-app/attacks/registry.js';
 import { weakVariants } from '#src/attacks/weak-variants.js';
 import { runCommandLine } from '#src/command-line.js';
 import { modeNames, modes } from '#src/modes.js';
@@ -80,6 +81,10 @@ const parts = {
   attacks: table('attack', attacks, {
     'what it does': ({ title }) => title,
     'evidence for': ({ asvs }) => asvs.join(', ') || '–',
+  }),
+  'app-attacks': table('attack', appAttacks, {
+    'what it sends': ({ title }) => title,
+    'evidence for': ({ asvs }) => asvs.join(', '),
   }),
   'weak-variants': table('weak variant', weakVariants, {
     mode: ({ mode }) => `\`${mode}\``,

@@ -1,6 +1,7 @@
 /**
  * What `npm start` and `npm test` run first: looks what is missing, installs it, says what it did.
- * Packages (npm ci), the build (tsc, then pack.mjs), redis-server, memcached, and with --test a Chromium and a curl.
+ * Packages (npm ci), the build (tsc, then pack.mjs), redis-server, memcached, and with --test a Chromium, a curl, and the
+ * languages of the apps that the tests attack.
  * With nothing missing it only looks, which takes well under a second. Exit code 4: something is missing that it may
  * not install; the last line then is what to type.
  *
@@ -50,6 +51,25 @@ const tools = {
   },
 };
 
+/** Languages of the small apps that the tests attack. */
+const languages = {
+  php: {
+    commands: ['php'],
+    why: 'an app in PHP for the tests of attacks',
+    packages: { 'apt-get': 'php-cli', brew: 'php', dnf: 'php-cli', apk: 'php83' },
+  },
+  python: {
+    commands: ['python3'],
+    why: 'an app in Python for the tests of attacks',
+    packages: { 'apt-get': 'python3', brew: 'python', dnf: 'python3', apk: 'python3' },
+  },
+  ruby: {
+    commands: ['ruby'],
+    why: 'an app in Ruby for the tests of attacks',
+    packages: { 'apt-get': 'ruby', brew: 'ruby', dnf: 'ruby', apk: 'ruby' },
+  },
+};
+
 /** How each package manager is called, and whether it must be root to install. */
 const managers = {
   'apt-get': { prepare: ['update', '-qq'], install: ['install', '-y', '-qq', '--no-install-recommends'], root: true },
@@ -60,7 +80,7 @@ const managers = {
 
 checkNode();
 const wanted = needs.includes('--build') ? [] : [tools.redis, tools.memcached];
-if (needs.includes('--test')) wanted.push(tools.curl);
+if (needs.includes('--test')) wanted.push(tools.curl, ...Object.values(languages));
 if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) wanted.push(tools.chromium);
 const install = installing(wanted.filter(isMissing));
 // Each mostly waits: for the network, for the disk. Neither is left half done when the other fails.

@@ -85,6 +85,11 @@ export class Tries {
     this.#unclear ??= `${exchange.request[0]} was answered ${status} ${exchange.body}; ${why}`;
   }
 
+  /** Records that a try showed neither success nor refusal. Without a success the attack is then inconclusive. */
+  noteUnclear(why: string): void {
+    this.#unclear ??= why;
+  }
+
   /** Records how long after its end a session was still accepted. Keeps the longest. */
   noteLag(lagMs: number): void {
     this.#lagMs = Math.max(this.#lagMs ?? 0, Math.round(lagMs));

@@ -2,10 +2,12 @@ import type { CommandModule } from 'yargs';
 import { attacks } from '../attacks/attacks/registry.js';
 import { renderEvidence } from '../attacks/evidence.js';
 import { attackJson, type Finding, judge, judgeAll } from '../attacks/finding.js';
+import { appAttacks } from '../attacks/own-app/attacks/registry.js';
 import { type PlannedSystem, planSystems } from '../attacks/plan.js';
 import { runAttacks } from '../attacks/run-attacks.js';
 import { startSystem } from '../attacks/start-system.js';
 import { modeNames } from '../modes.js';
+import { attackApp } from './attack-app.js';
 import { attackReport } from './attack-report.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
@@ -15,6 +17,7 @@ import { checkOutputs, writeWhole } from './lib/output.js';
 import { columnsOf, wantsColour } from './lib/streams.js';
 
 interface AttackArgs {
+  readonly app: string | undefined;
   readonly mode: readonly string[] | undefined;
   readonly attack: readonly string[] | undefined;
   readonly json: string | undefined;
@@ -23,9 +26,15 @@ interface AttackArgs {
 
 export const attack: CommandModule<object, AttackArgs> = {
   command: 'attack',
-  describe: 'attack the sessions of each mode; every attack must fail, and succeed on a system with a planted weakness',
+  describe:
+    'attack the sessions of each mode, or of your own app; every attack must fail, and succeed on a planted weakness',
   builder: yargs =>
     yargs
+      .option('app', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'a scenario file (YAML): attack the app that it starts or names, for at most 60 s',
+      })
       .option('mode', {
         type: 'string',
         array: true,
@@ -37,11 +46,18 @@ export const attack: CommandModule<object, AttackArgs> = {
       .option('json', { type: 'string', requiresArg: true, describe: 'write the findings as JSON (schema 1)' })
       .option('markdown', { type: 'string', requiresArg: true, describe: 'write the evidence per ASVS requirement' })
       .epilogue(`Attacks: ${Object.keys(attacks).join(', ')}`)
+      .epilogue(`Attacks with --app: ${Object.keys(appAttacks).join(', ')}`)
+      .epilogue('Exit codes: 0 none succeeded, 1 one succeeded, 2 one is unknown, 3 bad input, 4 the app did not start')
       .epilogue('It always starts its own store servers, because the attacks fill them and end all sessions in them.')
       .example('$0 attack', 'every attack on every mode and on the weak variants')
-      .example('$0 attack --mode redis --attack reuse-after-logout', 'one attack on one mode'),
+      .example('$0 attack --mode redis --attack reuse-after-logout', 'one attack on one mode')
+      .example('$0 attack --app holdfast.yaml', 'every attack on your own app, by the journey of this file')
+      .example('$0 attack --app holdfast.yaml --attack fixation,logout-race --json found.json', 'two of them'),
   handler: toHandler(args =>
-    runInterruptibly(signal => attackAll(args, signal), 'stopping: ending every process (Ctrl-C again: at once)'),
+    runInterruptibly(
+      signal => (args.app === undefined ? attackAll(args, signal) : attackApp({ ...args, app: args.app }, signal)),
+      'stopping: ending every process (Ctrl-C again: at once)',
+    ),
   ),
 };
 

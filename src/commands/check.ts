@@ -2,7 +2,6 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
-import { type ModeName, storesOf } from '../modes.js';
 import { describeHead, type TriedExchange } from '../simulator/app-check/advice.js';
 import { findSecrets, type TriedStep, tryJourney } from '../simulator/app-check/trial.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
@@ -10,11 +9,11 @@ import { rejectOnAbort } from '../simulator/errors.js';
 import { userName } from '../simulator/plan/plan.js';
 import { readPlacedScenario } from '../simulator/scenario/file.js';
 import type { JourneyMapping } from '../simulator/scenario/journey/mapping.js';
-import type { Scenario } from '../simulator/scenario/scenario.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { parseMode } from './lib/mode-option.js';
+import { oneBackend } from './lib/one-backend.js';
 import { wantsColour } from './lib/streams.js';
 
 interface CheckArgs {
@@ -62,12 +61,6 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
   } finally {
     await cluster.stop();
   }
-}
-
-/** Describes a lab of one backend without a proxy, so that a mismatch is between the mapping and the app alone. */
-function oneBackend({ system }: Scenario, mode: ModeName) {
-  const { target, backends } = system;
-  return { mode, target, stores: storesOf(mode), storesSpec: system, backends: { ...backends, count: 1, spare: 0 } };
 }
 
 function closing(file: string, wrong: number): string {

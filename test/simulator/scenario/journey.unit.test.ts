@@ -129,6 +129,20 @@ const wrong: readonly (readonly [what: string, piece: string, by: string, line: 
     /expected who: this step checks nothing else/,
   ],
   [
+    'a password change without a new password',
+    '    logout:',
+    '    password: { request: { POST: /password, form: { new: secret } } }\n    logout:',
+    13,
+    /expected \{new-password\} somewhere in it/,
+  ],
+  [
+    'a new password in another step',
+    '    logout:',
+    '    refresh: { request: { POST: /refresh, form: { token: "{new-password}" } } }\n    logout:',
+    13,
+    /found \{new-password\}, expected one of \{user\}/,
+  ],
+  [
     'a carried value with the name of a reserved placeholder',
     '      csrf: {',
     '      user: { path: $.a }\n      csrf: {',

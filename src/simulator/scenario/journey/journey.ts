@@ -3,6 +3,7 @@ import { cookieName, map, oneOf, sayExpected, show, text } from '../values.js';
 import { isMap } from '../yaml.js';
 import { anonymousConditions, jsonPath, okConditions, urlPath as path } from './answer-conditions.js';
 import {
+  attackStepKinds,
   type JourneyMapping,
   type MappedRequest,
   type MappedStep,
@@ -117,6 +118,12 @@ const mapping = map('users.journey', {
     .describe('Removes the item {token} again. Without this step the plan has no removals.'),
   whoami: step('whoami').optional().describe('Asks for the name of the user. Without this step the plan has none.'),
   logout: step('logout').optional().describe('Ends the session. Without this step the plan has no logouts.'),
+  password: step('password')
+    .optional()
+    .describe('Changes the password to {new-password}. Only "holdfast attack --app" uses it, and a run ignores it.'),
+  refresh: step('refresh')
+    .optional()
+    .describe('Renews the session. Only "holdfast attack --app" uses it, and a run ignores it.'),
   anonymous: anonymousConditions,
   carry: z
     .record(text('a name in lower case such as csrf', /^[a-z][a-z0-9-]{0,39}$/), carried, {
@@ -135,6 +142,9 @@ export const journey = z.union([z.literal('shop'), mapping], {
   error: silentForMaps('the journey "shop", or a map with the keys login, add, read and anonymous'),
 });
 
+/** The placeholder for the password that an attack chooses. */
+const newPassword = 'new-password';
+
 interface MappingProblem {
   readonly path: readonly string[];
   readonly message: string;
@@ -142,7 +152,7 @@ interface MappingProblem {
 
 /** Finds problems between parts of the mapping, which no single value shows. */
 function mappingProblems(written: JourneyMapping): MappingProblem[] {
-  const steps = stepKinds.flatMap(kind => {
+  const steps = [...stepKinds, ...attackStepKinds].flatMap(kind => {
     const mapped = written[kind];
     return mapped === undefined ? [] : [{ kind, mapped }];
   });
@@ -155,7 +165,8 @@ function mappingProblems(written: JourneyMapping): MappingProblem[] {
 
 function placeholderProblems(written: JourneyMapping, kind: string, mapped: MappedStep): MappingProblem[] {
   const token = kind === 'add' || kind === 'remove' ? ['token'] : [];
-  const known = ['user', ...token, ...Object.keys(written.carry)];
+  const password = kind === 'password' ? [newPassword] : [];
+  const known = ['user', ...token, ...password, ...Object.keys(written.carry)];
   return (['before', 'request'] as const).flatMap(part => {
     const request = mapped[part];
     const strange =
@@ -178,7 +189,7 @@ function tokenProblems(written: JourneyMapping): MappingProblem[] {
   });
 }
 
-function nameProblems({ login, read, whoami, carry }: JourneyMapping): MappingProblem[] {
+function nameProblems({ login, read, whoami, password, carry }: JourneyMapping): MappingProblem[] {
   const problems: MappingProblem[] = [];
   if (!textsOf(login.request).flatMap(placeholdersIn).includes('user'))
     problems.push({ path: ['login', 'request'], message: 'expected {user} somewhere in it: the user who logs in' });
@@ -189,9 +200,11 @@ function nameProblems({ login, read, whoami, carry }: JourneyMapping): MappingPr
   }
   if (read.items.quantity !== undefined && !read.items.path?.includes('*'))
     problems.push({ path: ['read', 'items'], message: 'expected quantity only beside a path with [*]' });
+  if (password !== undefined && !textsOf(password.request).flatMap(placeholdersIn).includes(newPassword))
+    problems.push({ path: ['password', 'request'], message: `expected {${newPassword}} somewhere in it` });
   if (whoami !== undefined && whoami.who === undefined)
     problems.push({ path: ['whoami'], message: 'expected who: this step checks nothing else' });
-  for (const own of ['user', 'token']) {
+  for (const own of ['user', 'token', newPassword]) {
     if (Object.hasOwn(carry, own))
       problems.push({
         path: ['carry', own],

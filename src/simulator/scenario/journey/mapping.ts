@@ -12,6 +12,10 @@ export interface JourneyMapping {
   readonly remove?: MappedStep | undefined;
   readonly whoami?: MappedStep | undefined;
   readonly logout?: MappedStep | undefined;
+  /** Changes the password to `{new-password}`. Only attacks use it. */
+  readonly password?: MappedStep | undefined;
+  /** Renews the session. Only attacks use it. */
+  readonly refresh?: MappedStep | undefined;
   /** The answer of the app to a request without a login. */
   readonly anonymous: AnonymousConditions;
   /** Values that answers supply for later requests, by the name of their placeholder. */
@@ -20,6 +24,9 @@ export interface JourneyMapping {
 
 export const stepKinds = ['login', 'add', 'read', 'remove', 'whoami', 'logout'] as const;
 export type StepKind = (typeof stepKinds)[number];
+
+/** Steps that only `holdfast attack --app` uses. A run ignores them. */
+export const attackStepKinds = ['password', 'refresh'] as const;
 
 export interface MappedStep {
   /** A request right before this one. Its answer supplies values for `carry`. */

@@ -1,0 +1,71 @@
+import { notApplicable, Tries } from '../../attack.js';
+import { Inconclusive } from '../../errors.js';
+import { type AppUnderAttack, type LoggedIn, showsAnyUser, showsMember } from '../app.js';
+import type { AppAttack } from '../app-attack.js';
+
+/**
+ * Another host of the domain can set a cookie under the name that the app uses. The browser then sends both. An app that
+ * takes one of them everywhere acts for one user. An app that mixes them, or logs the planted session in, is broken.
+ */
+export const cookieTossing: AppAttack = {
+  title: 'two cookies of one name, in both orders: at a read, at an add and at a login',
+  asvs: ['3.3.3', '7.2.4'],
+  run,
+};
+
+async function run(app: AppUnderAttack) {
+  if (app.session.kind !== 'cookie') return notApplicable('the session is not in a cookie');
+  const tries = new Tries();
+  const victim = await app.logIn();
+  const attacker = await app.logIn();
+  if (victim.user === attacker.user) throw new Inconclusive('this needs two users: give users.names more names');
+  for (const isFirst of [true, false]) await tryToMix(app, tries, victim, attacker, isFirst);
+  // Where one planted cookie is enough, two show nothing more: `fixation` says it.
+  const isFixed = await tryToPlant(app, new Tries(), 'alone');
+  if (!isFixed) for (const place of ['first', 'last'] as const) await tryToPlant(app, tries, place);
+  const note = 'a cookie of another host can still win: only the prefix __Host- keeps it out, which needs TLS';
+  return { ...tries.result(), ...(/^__host-/i.test(app.session.name) ? {} : { note }) };
+}
+
+/** Adds an item with both cookies. The answers to a read and to the add must be for one and the same user. */
+async function tryToMix(
+  app: AppUnderAttack,
+  tries: Tries,
+  victim: LoggedIn,
+  attacker: LoggedIn,
+  isFirst: boolean,
+): Promise<void> {
+  const both = victim.browser.copy();
+  both.tossed = { name: app.session.name, value: app.tokenOf(attacker), isFirst };
+  const read = await both.send('read', both.fill('read'));
+  const item = `${victim.item}-${isFirst ? 'first' : 'last'}`;
+  const add = await both.send('add', both.fill('add', item));
+  const cartOf = async ({ browser }: LoggedIn) => (await browser.send('read', browser.fill('read'))).reply.body;
+  const got = { victim: (await cartOf(victim)).includes(item), attacker: (await cartOf(attacker)).includes(item) };
+  const reader = showsMember(read, victim) ? 'victim' : showsMember(read, attacker) ? 'attacker' : undefined;
+  if (reader === undefined && !read.isRefusal) tries.noteUnclear(`${read.describe()} with two cookies`);
+  const isMixed =
+    (got.victim && got.attacker) || (reader === 'victim' && got.attacker) || (reader === 'attacker' && got.victim);
+  tries.add('with two cookies a read is for one user and an add for the other', isMixed, read, add);
+}
+
+/**
+ * Logs a victim in with a planted cookie of a visitor, alone or beside the own cookie of the victim. The planted session
+ * must stay without a login. Returns whether it is logged in.
+ */
+async function tryToPlant(app: AppUnderAttack, tries: Tries, place: 'alone' | 'first' | 'last'): Promise<boolean> {
+  const attacker = app.visitor();
+  await attacker.askBefore('login');
+  const planted = app.sessionOf(attacker);
+  if (planted === undefined) return false;
+  const victim = app.visitor();
+  if (place === 'alone') victim.plant(app.session.name, planted);
+  else {
+    await victim.askBefore('login');
+    victim.tossed = { name: app.session.name, value: planted, isFirst: place === 'first' };
+  }
+  const login = await victim.ask('login');
+  const read = await attacker.send('read', attacker.fill('read'));
+  tries.add('a login with two cookies logs the planted session in', showsAnyUser(read), login, read);
+  return showsAnyUser(read);
+}

@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { notApplicable, Tries } from '../../attack.js';
+import { Inconclusive } from '../../errors.js';
+import { type AppUnderAttack, addUse, showsMember } from '../app.js';
+import type { AppAttack } from '../app-attack.js';
+import type { AppAnswer } from '../app-browser.js';
+
+const rounds = 6;
+const addsBeside = 3;
+/** An app may write a session after it has answered. */
+const lateWriteMs = 50;
+
+export const logoutRace: AppAttack = {
+  title: 'adds and reads at the same moment as a logout, so that one of them writes the session back',
+  asvs: ['7.4.1'],
+  run,
+};
+
+async function run(app: AppUnderAttack) {
+  if (!app.has('logout')) return notApplicable('the journey has no step logout');
+  if (await survivesLogout(app))
+    return notApplicable(
+      'a logout without requests beside it does not end the session either: see replay-after-logout',
+    );
+  const tries = new Tries();
+  for (let round = 0; round < rounds && !tries.succeeded; round++) await race(app, tries, round);
+  return tries.result();
+}
+
+async function survivesLogout(app: AppUnderAttack): Promise<boolean> {
+  const member = await app.logIn();
+  const thief = member.browser.copy();
+  const logout = await member.browser.ask('logout');
+  if (!logout.isDone) throw new Inconclusive(`a user could not log out: ${logout.describe()}`);
+  return showsMember(await thief.send('read', thief.fill('read')), member);
+}
+
+async function race(app: AppUnderAttack, tries: Tries, round: number): Promise<void> {
+  const member = await app.logIn();
+  const { browser, item } = member;
+  const thief = browser.copy();
+  const logout = { step: 'logout', outgoing: await browser.prepare('logout') } as const;
+  const add = { step: 'add', outgoing: await browser.prepare('add', item) } as const;
+  const others = [
+    ...Array.from({ length: addsBeside }, () => add),
+    { step: 'read', outgoing: browser.fill('read') } as const,
+  ];
+  // The logout goes out at another place in each round: a write is lost only when it began before and ended after it.
+  const place = round % (others.length + 1);
+  const all = [...others.slice(0, place), logout, ...others.slice(place)];
+  const answers = await Promise.all(all.map(({ step, outgoing }) => browser.send(step, outgoing)));
+  const ended = answers[place];
+  if (ended?.isDone !== true)
+    throw new Inconclusive(`a user could not log out beside other requests: ${ended?.describe()}`);
+  await sleep(lateWriteMs);
+  const read = await thief.send('read', thief.fill('read'));
+  const what = 'the session is open again after a logout that had other requests beside it';
+  addUse(tries, what, read, showsMember(read, member), ended);
+  await tryIssued(
+    app,
+    tries,
+    member,
+    answers.filter(answer => answer !== ended),
+  );
+}
+
+/** Reads with the session that an answer beside the logout has issued. */
+async function tryIssued(
+  app: AppUnderAttack,
+  tries: Tries,
+  member: Awaited<ReturnType<AppUnderAttack['logIn']>>,
+  answers: readonly AppAnswer[],
+): Promise<void> {
+  const before = app.tokenOf(member);
+  for (const answer of answers) {
+    const holder = member.browser.copy();
+    holder.keep('add', answer);
+    const issued = app.sessionOf(holder);
+    if (issued === undefined || issued === before) continue;
+    const read = await holder.send('read', holder.fill('read'));
+    const isOpen = showsMember(read, member);
+    // Without a login the app may give such a session to any visitor: only the data of the user counts.
+    tries.add('a request beside the logout was given another session, which is open', isOpen, answer, read);
+  }
+}

@@ -1,0 +1,81 @@
+import type { MappedRequest } from '../../../simulator/scenario/journey/mapping.js';
+import type { JourneyRequest } from '../../../simulator/users/journey.js';
+import type { SetCookie } from '../../tools/browser.js';
+
+/** Requests that a page of another site can make a browser send. Pure. */
+
+/** Origins of such a page: of another site, and of a page without an origin, such as a sandboxed frame. */
+export const pageOrigins = ['https://evil.example', 'null'] as const;
+
+/** Returns the Cookie header of a form that another site sends. Undefined when the browser sends no cookie. */
+export function cookiesFromAnotherSite(
+  set: readonly SetCookie[],
+  held: ReadonlyMap<string, string>,
+): string | undefined {
+  return headerOf(set, held, ['lax', 'strict']);
+}
+
+/** Returns the Cookie header of a link that another site shows: the browser also sends cookies with SameSite=Lax. */
+export function cookiesOfNavigation(set: readonly SetCookie[], held: ReadonlyMap<string, string>): string | undefined {
+  return headerOf(set, held, ['strict']);
+}
+
+function headerOf(set: readonly SetCookie[], held: ReadonlyMap<string, string>, keptBack: readonly string[]) {
+  const pairs = [...held].filter(([name]) => {
+    const last = set.findLast(cookie => cookie.name === name);
+    return !keptBack.includes(last?.attributes.get('samesite')?.toLowerCase() ?? '');
+  });
+  return pairs.length === 0 ? undefined : pairs.map(([name, value]) => `${name}=${value}`).join('; ');
+}
+
+export interface FormRequest {
+  /** The Content-Type. A form of another site can send it without a preflight. */
+  readonly type: string;
+  build(request: JourneyRequest): JourneyRequest;
+}
+
+const boundary = 'holdfast-form';
+
+/** Lists the ways in which a form can send this request, the likeliest first. A form knows POST only. */
+export function listFormRequests({ method, json }: MappedRequest): readonly FormRequest[] {
+  const overridden: [string, string][] = method === 'POST' ? [] : [['_method', method]];
+  const fields = (request: JourneyRequest): [string, string][] => [...overridden, ...fieldsOf(request)];
+  const post = (request: JourneyRequest, body: string): JourneyRequest => ({
+    method: 'POST',
+    path: request.path,
+    body,
+  });
+  const encoded: FormRequest = {
+    type: 'application/x-www-form-urlencoded',
+    build: request => post(request, new URLSearchParams(fields(request)).toString()),
+  };
+  const text: FormRequest = { type: 'text/plain', build: request => post(request, request.body ?? '') };
+  const parts: FormRequest = {
+    type: `multipart/form-data; boundary=${boundary}`,
+    build: request => post(request, multipartOf(fields(request))),
+  };
+  return json === undefined ? [encoded, text, parts] : [text, encoded, parts];
+}
+
+function multipartOf(fields: readonly (readonly [string, string])[]): string {
+  const parts = fields.map(
+    ([name, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+  );
+  return `${parts.join('')}--${boundary}--\r\n`;
+}
+
+/** Returns the fields of a body: those of a form, or of a JSON object. */
+export function fieldsOf({ body = '' }: JourneyRequest): [string, string][] {
+  const json = parseJson(body);
+  if (typeof json !== 'object' || json === null) return [...new URLSearchParams(body)];
+  // A part that is itself a map stays JSON: GraphQL takes its variables so.
+  return Object.entries(json).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

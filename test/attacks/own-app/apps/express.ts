@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import express from 'express';
+import session from 'express-session';
+
+/**
+ * The shop of examples/express, mended: its cookie has SameSite, and a request that is still running cannot write a
+ * session back that a logout has ended. `DEFECT` plants a mistake again.
+ */
+declare module 'express-session' {
+  interface SessionData {
+    user: string;
+    cart: string[];
+    csrf: string;
+  }
+}
+
+const { PORT = '0', DEFECT = '' } = process.env;
+
+/** The MemoryStore of express-session, which would take a session again after its end. */
+class EndingStore extends session.MemoryStore {
+  readonly #ended = new Set<string>();
+
+  override destroy(id: string, done?: (error?: unknown) => void): void {
+    this.#ended.add(id);
+    super.destroy(id, done);
+  }
+
+  override set(id: string, data: session.SessionData, done?: (error?: unknown) => void): void {
+    if (this.#ended.has(id)) done?.();
+    else super.set(id, data, done);
+  }
+}
+
+const app = express();
+app.get('/health', (_request, response) => {
+  response.send('ok');
+});
+app.use(
+  session({
+    name: 'sid',
+    secret: randomBytes(32).toString('hex'),
+    resave: false,
+    saveUninitialized: false,
+    cookie: { sameSite: 'lax', httpOnly: DEFECT !== 'no-httponly' },
+    store: DEFECT === 'late-write' ? new session.MemoryStore() : new EndingStore(),
+  }),
+);
+app.use(express.urlencoded({ extended: false }));
+
+app.use((request, response, next) => {
+  request.session.csrf ??= randomBytes(16).toString('hex');
+  if (request.method === 'POST' && request.body?._csrf !== request.session.csrf)
+    response.status(403).send('invalid csrf token');
+  else next();
+});
+
+app.get('/login', (request, response) => {
+  response.send(`<form method="post"><input type="hidden" name="_csrf" value="${request.session.csrf}"></form>`);
+});
+
+app.post('/login', (request, response, next) => {
+  if (request.body.password !== 'secret') return response.redirect('/login?wrong');
+  const enter = () => {
+    request.session.user = String(request.body.user);
+    request.session.cart = [];
+    response.redirect('/cart');
+  };
+  if (DEFECT === 'keep-id') enter();
+  else request.session.regenerate(error => (error ? next(error) : enter()));
+});
+
+app.use((request, response, next) => {
+  if (request.session.user === undefined) response.redirect('/login');
+  else next();
+});
+
+app.get('/cart', (request, response) => {
+  const items = (request.session.cart ?? []).map(sku => `<li data-sku="${sku}">${sku}</li>`);
+  const field = `<input type="hidden" name="_csrf" value="${request.session.csrf}">`;
+  response.send(
+    `<b id="user">${request.session.user}</b><ul>${items.join('')}</ul><form method="post">${field}</form>`,
+  );
+});
+
+app.post('/cart', (request, response) => {
+  request.session.cart?.push(String(request.body.sku));
+  response.redirect('/cart');
+});
+
+app.post('/logout', (request, response, next) => {
+  if (DEFECT === 'cookie-only-logout') response.clearCookie('sid').redirect('/login');
+  else request.session.destroy(error => (error ? next(error) : response.redirect('/login')));
+});
+
+app.listen(Number(PORT), '127.0.0.1');
