@@ -298,6 +298,30 @@ describe('redis store', () => {
       expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
     }));
 
+  it('refuses logins that do not fit, keeps none of them, and still ends sessions', () =>
+    withTransitions(async told => {
+      const [ended, kept] = [await created({ user: 'ben' }), await created({ user: 'ben' })];
+      const big = record({ data: { blob: 'x'.repeat(50_000) } });
+      const used = async () => numberIn(await raw.info('memory'), /used_memory:(\d+)/);
+      const full = (await used()) + 1_000_000;
+      await raw.config('SET', 'maxmemory', String(full));
+      const logins = Array.from({ length: 100 }, () => told.create(newSessionId('anna'), big));
+      const outcomes = await Promise.allSettled(logins);
+      expect(outcomes.filter(({ status }) => status === 'rejected')).not.to.have.length(0);
+      expect(await used()).to.be.lessThan(full + 200_000);
+      const foreign = keyOf('cara');
+      await raw.config('SET', 'maxmemory', '0');
+      await raw.set(foreign, 'not ours');
+      await raw.config('SET', 'maxmemory', '1');
+      await expectRejection(told.create(newSessionId('cara'), record({ user: 'cara' })), StoreUnavailable);
+      expect(await raw.get(foreign)).to.equal('not ours');
+      const epoch = await told.raiseEpoch('ben', kept.id);
+      expect(await told.read(ended.id)).to.equal(undefined);
+      expect((await told.read(kept.id))?.epochs.user).to.equal(epoch);
+      await told.clear();
+      expect(await told.read(kept.id)).to.equal(undefined);
+    }));
+
   it('leaves a server that became a replica, and reports why', () =>
     withTransitions(async (told, transitions) => {
       const { id, made } = await created();
