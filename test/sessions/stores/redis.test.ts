@@ -322,6 +322,28 @@ describe('redis store', () => {
       expect(await told.read(kept.id)).to.equal(undefined);
     }));
 
+  for (const [policy, bytes, isWarned] of [
+    ['allkeys-lru', '100mb', true],
+    ['volatile-ttl', '100mb', true],
+    ['allkeys-lru', '0', false],
+    ['noeviction', '100mb', false],
+  ] as const) {
+    it(`${isWarned ? 'warns once' : 'does not warn'}: maxmemory ${bytes}, maxmemory-policy ${policy}`, async () => {
+      await raw.config('SET', 'maxmemory', bytes, 'maxmemory-policy', policy);
+      const warnings: string[] = [];
+      const onWarning = (warning: string) => void warnings.push(warning);
+      const told = redis.open({ url: server.url, deadlineMs: 1_000, now: Date.now, onWarning });
+      try {
+        expect(await told.ready(5_000)).to.equal(true);
+        if (isWarned) await until(async () => warnings.length > 0);
+        expect(warnings.map(text => text.includes(policy))).to.deep.equal(isWarned ? [true] : []);
+      } finally {
+        await raw.config('SET', 'maxmemory', '0', 'maxmemory-policy', 'noeviction');
+        await told.close();
+      }
+    });
+  }
+
   it('leaves a server that became a replica, and reports why', () =>
     withTransitions(async (told, transitions) => {
       const { id, made } = await created();
