@@ -64,7 +64,7 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
     ready,
     list: user => strategy.list(user),
     endOne: (user, handle) => strategy.endOne(user, handle),
-    endAll: (user, except) => strategy.endAll(user, except),
+    endAll: user => strategy.endAll(user),
     endEveryone: () => strategy.endEveryone(),
     close: () => strategy.close(),
   };

@@ -14,6 +14,9 @@ import { ReplicatedWrites, slackMs, TooFewReplicas } from './replicated.js';
 type Kind = 'reads' | Write | `replicated ${Write}`;
 type Write = 'writes' | 'removals';
 
+/** A key of any server: all servers of a cluster should have the same settings. */
+const anyKey = 'holdfast:everyone:0';
+
 export type RedisCommand<Answer> = (server: Redis) => Promise<Answer>;
 
 /** Sends the commands of the store to the server of a key, and reconnects by itself. The store does not see the
@@ -23,14 +26,22 @@ export class Servers {
   /** The same connection, if the address asks for no replicas. */
   readonly #replicated: RedisConnection;
   readonly #transitions: StoreTransitions;
+  readonly isCluster: boolean;
+  readonly isReplicated: boolean;
   #isClosed = false;
+  #isWarned = false;
 
-  constructor(address: RedisAddress, { deadlineMs, onTransition }: StoreSettings) {
+  constructor(address: RedisAddress, { deadlineMs, onTransition, onWarning }: StoreSettings) {
     const transitions = new StoreTransitions(onTransition);
     this.#transitions = transitions;
+    this.isCluster = address.kind === 'cluster';
+    this.isReplicated = address.replicas > 0;
     this.#plain = connectionTo(address, {
       deadlineMs,
-      onUp: () => transitions.markUp(),
+      onUp: () => {
+        transitions.markUp();
+        void this.#warnOfEviction(onWarning);
+      },
       onDown: why => this.#isClosed || transitions.markDown(why),
     });
     this.#replicated = address.replicas === 0 ? this.#plain : replicatedConnectionTo(address, { deadlineMs });
@@ -43,8 +54,7 @@ export class Servers {
 
   /** Sends a write and waits for the replicas that the address asks for. */
   askReplicated<Answer>(kind: Write, key: string, question: RedisCommand<Answer>): Promise<Answer> {
-    const isReplicated = this.#replicated !== this.#plain;
-    return this.#run(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
+    return this.#run(this.isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
   }
 
   /** Sends a command in the background. It may fail. */
@@ -52,10 +62,9 @@ export class Servers {
     this.#plain.at(key, question).catch(() => undefined);
   }
 
-  /** Runs `work` for each server with its share of the keys, in parallel. */
-  async each(work: (ask: <Answer>(question: RedisCommand<Answer>) => Promise<Answer>) => Promise<void>): Promise<void> {
-    const servers = await this.#run('reads', async () => this.#plain.servers());
-    await Promise.all(servers.map(server => work(question => this.#run('reads', () => question(server)))));
+  /** Returns the first of the keys that is at the server of `key`. If none is, returns the first. */
+  findNear(key: string, keys: readonly string[]): string {
+    return this.#plain.findNear(key, keys);
   }
 
   /** Sends a command to each server. The client's status is not enough: it may call a connection ready that was just
@@ -69,6 +78,19 @@ export class Servers {
     this.#isClosed = true;
     this.#plain.close();
     this.#replicated.close();
+  }
+
+  /** Warns once if the server may evict sessions. A server that does not tell its settings is not warned of. */
+  async #warnOfEviction(onWarning: StoreSettings['onWarning']): Promise<void> {
+    if (this.#isWarned || onWarning === undefined) return;
+    const info = await this.#plain.at(anyKey, server => server.info('memory')).catch(() => '');
+    const [, policy = 'noeviction'] = /^maxmemory_policy:([\w-]+)/m.exec(info) ?? [];
+    if (this.#isWarned || policy === 'noeviction' || /^maxmemory:0\s/m.test(info)) return;
+    this.#isWarned = true;
+    onWarning(
+      `Redis has the maxmemory-policy ${policy}, so it may evict sessions: their users are logged out. ` +
+        'Set maxmemory-policy noeviction: then a full server refuses logins.',
+    );
   }
 
   async #run<Answer>(kind: Kind, question: () => Promise<Answer>, foreign?: Answer): Promise<Answer> {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import { newSessionId, type SessionRecord } from '#src/sessions/session.js';
+import { type NewSessionRecord, newSessionId } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { postgres } from '#src/sessions/stores/postgres.js';
 import { expectRejection } from '../../expect-rejection.js';
@@ -13,7 +13,9 @@ interface Told {
   readonly transitions: readonly string[];
 }
 
-function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+const epochs = { user: 1, everyone: 1 };
+
+function record(changes: Partial<NewSessionRecord> = {}): NewSessionRecord {
   const createdAtMs = Date.now();
   const deadlines = { idleUntilMs: createdAtMs + 60_000, absoluteUntilMs: createdAtMs + 90_000 };
   return { user: 'anna', data: { n: 0 }, version: 1, createdAtMs, ...deadlines, ...changes };
@@ -42,12 +44,12 @@ describe('postgres store on a failing server', () => {
 
   it('loses no acknowledged write when PostgreSQL is killed during writes', () =>
     withStore(server.url, 2_000, async ({ store }) => {
-      const ids = Array.from({ length: 8 }, newSessionId);
+      const ids = Array.from({ length: 8 }, () => newSessionId('anna'));
       await Promise.all(ids.map(id => store.create(id, record())));
       /** Writes continuously until one write fails. Resolves with the last version that was acknowledged. */
       const write = async (id: string): Promise<number> => {
         for (let version = 1; ; version++) {
-          const next = { ...record(), version: version + 1, data: { n: version } };
+          const next = { ...record(), version: version + 1, data: { n: version }, epochs };
           const outcome = await store.replace(id, next).catch(() => 'failed');
           if (outcome !== 'saved') return version;
         }
@@ -69,7 +71,7 @@ describe('postgres store on a failing server', () => {
 
   it('reports a hung server once, rejects at once, reports the recovery once, and works', () =>
     withStore(server.url, 300, async ({ store, transitions }) => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await store.create(id, record());
       server.freeze();
       try {
@@ -86,7 +88,7 @@ describe('postgres store on a failing server', () => {
 
   it('detects a dead server at once, even without calls', () =>
     withStore(server.url, 2_000, async ({ store, transitions }) => {
-      await store.read(newSessionId());
+      await store.read(newSessionId('anna'));
       const killedAt = performance.now();
       await server.kill();
       try {
@@ -101,7 +103,7 @@ describe('postgres store on a failing server', () => {
 
   it('reports no outage when an administrator cuts connections', () =>
     withStore(server.url, 2_000, async ({ store, transitions }) => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await store.create(id, record());
       await sql(server, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`);
       await until(async () => (await store.read(id).catch(() => undefined)) !== undefined);
@@ -110,7 +112,7 @@ describe('postgres store on a failing server', () => {
 
   it('closes a connection whose query timed out, so that its answer cannot match another query', () =>
     withStore(server.url, 400, async ({ store, transitions }) => {
-      const [id, other] = [newSessionId(), newSessionId()];
+      const [id, other] = [newSessionId('anna'), newSessionId('bob')];
       await store.create(id, record());
       await store.create(other, record({ user: 'bob' }));
       await withClient(server, async client => {
@@ -128,7 +130,7 @@ describe('postgres store on a failing server', () => {
 
   it('never resends a write whose answer was lost: it rejects, and was carried out once', () =>
     withStore(server.url, 2_000, async ({ store: near }) => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await near.create(id, record());
       const there = new URL(server.url);
       await withRelay(Number(there.port), async relay => {
@@ -136,18 +138,18 @@ describe('postgres store on a failing server', () => {
         await withStore(there.href, 500, async ({ store: far }) => {
           expect((await far.read(id))?.version).to.equal(1);
           relay.loseAnswers();
-          await expectRejection(far.replace(id, { ...record(), version: 2 }), StoreUnavailable);
+          await expectRejection(far.replace(id, { ...record(), version: 2, epochs }), StoreUnavailable);
           relay.cut();
           expect(await far.ready(10_000)).to.equal(true);
           expect((await far.read(id))?.version).to.equal(2);
-          expect(await far.replace(id, { ...record(), version: 2 })).to.equal('conflict');
+          expect(await far.replace(id, { ...record(), version: 2, epochs })).to.equal('conflict');
         });
       });
     }));
 
   it('accepts a reply that arrived while this process was busy', () =>
     withStore(server.url, 400, async ({ store, transitions }) => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await store.create(id, record());
       const found = store.read(id);
       // Long enough for the query to leave, and no longer.
@@ -163,7 +165,7 @@ describe('postgres store on a failing server', () => {
     await store.ready(10_000);
     server.freeze();
     try {
-      const calls = [1, 2, 3].map(() => expectRejection(store.read(newSessionId()), StoreUnavailable));
+      const calls = [1, 2, 3].map(() => expectRejection(store.read(newSessionId('anna')), StoreUnavailable));
       const startedAt = performance.now();
       await store.close();
       await Promise.all(calls);
