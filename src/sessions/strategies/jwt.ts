@@ -124,7 +124,7 @@ class JwtStrategy implements SessionStrategy {
     const edited = applyEdit(record.data, edit, bytesMax);
     if (edited === undefined) return { token, session };
     const { claims: current, refresh } = this.#withNewestRefresh(own);
-    const isNoLarger = edited.json.length <= claims.dataJson.length;
+    const isNoLarger = Buffer.byteLength(edited.json) <= Buffer.byteLength(claims.dataJson);
     const versioned = { ...current.record, version: record.version + 1 };
     const next = { ...current, jti: newJti(), dataJson: edited.json, record: versioned };
     return this.#keepRecent(this.#issue(next, refresh, isNoLarger ? 'reserve' : room));

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { told } from '../../sessions/with-redis.js';
 import { type ModeLab, startModeLab } from '../mode-lab.js';
-import { type ShopProcess, startShop } from '../with-shop.js';
+import { until } from '../visitor.js';
+import { type Settings, type ShopProcess, startShop } from '../with-shop.js';
 import { Member } from './member.js';
 import { administratorsPassword } from './two-shops.js';
 import { withDirectory } from './with-directory.js';
@@ -38,6 +39,23 @@ for (const mode of ['sealed', 'jwt'] as const) {
         expect(json.revocationsAgeMs).to.be.within(0, 1_000);
       }));
 
+    it('answers 503 while it does not reach Redis for longer than it may, and recovers by itself', () =>
+      withShops(
+        lab,
+        async one => {
+          const dora = await new Member(one.url, 'dora').logIn();
+          lab.server?.freeze();
+          try {
+            await until(async () => (await dora.get('/me')).status === 503);
+            expect(Number((await dora.get('/health')).json.revocationsAgeMs)).to.be.above(1_000);
+          } finally {
+            lab.server?.thaw();
+          }
+          expect(await dora.isIn()).to.equal(true);
+        },
+        { SHOP_REVOCATIONS_AGE_MAX: '1s' },
+      ));
+
     it('a full cart leaves room for re-authentication', () =>
       withShops(lab, async one => {
         const carl = await new Member(one.url, 'carl').logIn();
@@ -56,9 +74,13 @@ function portOf({ settings }: ModeLab): number {
   return Number(new URL(settings('backend-1').REDIS_URL ?? '').port);
 }
 
-function withShops(lab: ModeLab, work: (one: ShopProcess, two: ShopProcess) => Promise<void>): Promise<void> {
+function withShops(
+  lab: ModeLab,
+  work: (one: ShopProcess, two: ShopProcess) => Promise<void>,
+  more: Settings = {},
+): Promise<void> {
   return withDirectory(async directory => {
-    const shared = { SHOP_ACCOUNTS: directory, SHOP_ADMIN_PASSWORD: administratorsPassword };
+    const shared = { SHOP_ACCOUNTS: directory, SHOP_ADMIN_PASSWORD: administratorsPassword, ...more };
     const [one, two] = await Promise.all([
       startShop({ ...lab.settings('backend-1'), ...shared }),
       startShop({ ...lab.settings('backend-2'), ...shared }),
