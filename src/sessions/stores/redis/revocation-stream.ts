@@ -27,7 +27,8 @@ const auditIntervalMs = 2_000;
 
 /**
  * Appends an entry to the stream at the key. Each new entry removes the oldest expired entries. It is appended first,
- * because a server without memory refuses only a script that has written nothing yet.
+ * because a server without memory refuses only a script that has written nothing yet. An epoch of a user also removes
+ * older ones of this user among the last entries, so that one user who logs out again and again does not fill memory.
  *
  * Arguments: now, until, what, value.
  */
@@ -37,6 +38,15 @@ if added.err then
   if not string.find(added.err, 'WRONGTYPE') then return added end
   redis.call('DEL', KEYS[1])
   redis.call('XADD', KEYS[1], '*', 'until', ARGV[2], ARGV[3], ARGV[4])
+end
+if ARGV[3] == 'user' then
+  local tag = string.match(ARGV[4], '^%S+')
+  for at, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 32)) do
+    local of, epoch = string.match(entry[2][4], '^(%S+) (%d+)$')
+    if at > 1 and entry[2][3] == 'user' and of == tag and tonumber(epoch) <= tonumber(string.match(ARGV[4], '%d+$')) then
+      redis.call('XDEL', KEYS[1], entry[1])
+    end
+  end
 end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 16)) do
   if tonumber(entry[2][2]) <= tonumber(ARGV[1]) then redis.call('XDEL', KEYS[1], entry[1]) end

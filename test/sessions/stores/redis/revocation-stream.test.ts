@@ -27,6 +27,16 @@ describe('revocations in a Redis stream', () => {
       expect(await raw.pttl(key), 'a shorter one shortens nothing').to.be.within(58_000, 60_000);
     }));
 
+  it('keep one entry of a user whose epoch is raised again and again', () =>
+    withFeed(async (feed, raw, clock) => {
+      const tags = ['anna', 'ben'].map(userTagOf);
+      for (let epoch = 1; epoch <= 50; epoch++)
+        for (const tag of tags) await feed.tellEpoch(tag, epoch, clock.nowMs + 60_000);
+      await feed.tellEpoch(tags[0] ?? '', 7, clock.nowMs + 60_000);
+      const values = (await raw.xrange(key, '-', '+')).map(([, fields]) => fields[3]);
+      expect(values).to.deep.equal([...tags.map(tag => `${tag} 50`), `${tags[0]} 7`]);
+    }));
+
   it('replace a foreign value under their key, and are read again', () =>
     withFeed(async (feed, raw, clock) => {
       const other = redis.openFeed?.({ url: feed.url, deadlineMs: 1_000, now: () => clock.nowMs });
