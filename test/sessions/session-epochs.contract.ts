@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import {
   digestOf,
@@ -41,6 +42,18 @@ export function sessionEpochsContract({ store: opened, created, now, moveClock }
       const next = await created({ user });
       expect(next.made.epochs.user).to.be.at.least(epoch);
       expect(await store.read(next.id)).to.deep.equal(next.made);
+    });
+
+    it('are the same for all logins that are the first of their user', async () => {
+      const user = `user-${newSecret()}`;
+      const begun: Promise<Created>[] = [];
+      // The logins overlap, and the clock goes on while they run.
+      for (let at = 0; at < 20; at++) {
+        begun.push(created({ user }));
+        await nextTurn();
+        moveClock(1);
+      }
+      for (const { id, made } of await Promise.all(begun)) expect(await store.read(id)).to.deep.equal(made);
     });
 
     it('let one session of the user go on, and none of another user', async () => {
