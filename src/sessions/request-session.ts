@@ -20,6 +20,8 @@ export class RequestSession implements SessionContext {
   #session: Session | undefined;
   #why: NoSession | undefined;
   #effects: ResponseEffects = { cookie: 'keep', hadSession: false, ended: false };
+  /** The name of the session cookie of this request. A token is good under its own name only. */
+  #cookieName: string | undefined;
   #isOver = false;
 
   constructor(strategy: SessionStrategy, count: (name: string) => void) {
@@ -39,8 +41,13 @@ export class RequestSession implements SessionContext {
     return this.#session && this.#strategy.handleOf(this.#session);
   }
 
+  /** The effects, as they are when the response is sent. A token that another request replaced meanwhile is not set. */
   get effects(): ResponseEffects {
-    return this.#effects;
+    const { cookie } = this.#effects;
+    if (typeof cookie === 'string' || this.#session === undefined) return this.#effects;
+    const { confirmToken } = this.#strategy;
+    const token = confirmToken === undefined ? cookie.token : confirmToken.call(this.#strategy, this.#session);
+    return { ...this.#effects, cookie: token === undefined ? 'keep' : { token } };
   }
 
   /**
@@ -50,8 +57,9 @@ export class RequestSession implements SessionContext {
    * The price is a race: a request that overlaps a rotation still carries the old token. If its response arrives last,
    * it clears the new cookie too. The server cannot prevent this, because only the browser knows which cookie it holds.
    */
-  async open({ token, malformed }: CookieReading): Promise<void> {
-    const found = malformed ? 'malformed' : await this.#strategy.open(token);
+  async open({ name, token, malformed }: CookieReading): Promise<void> {
+    this.#cookieName = name;
+    const found = malformed ? 'malformed' : await this.#strategy.open(token, name);
     this.#count(typeof found === 'string' ? found : 'opened');
     if (typeof found === 'string') return this.#clearSession(found, found === 'absent' ? 'keep' : 'clear');
     this.#setSession(found);
@@ -61,7 +69,7 @@ export class RequestSession implements SessionContext {
   begin(user: string, data: SessionData): Promise<void> {
     return this.#runInOrder(async () => {
       const former = this.#session;
-      const issued = await this.#strategy.begin(user, data);
+      const issued = await this.#strategy.begin(user, data, this.#cookieName);
       if (former !== undefined) await this.#strategy.end(former);
       this.#count('begun');
       this.#setSession(issued.session);
@@ -88,7 +96,7 @@ export class RequestSession implements SessionContext {
       this.#count('rotated');
       this.#setSession(rotated.session);
       this.#addEffects({ cookie: { token: rotated.token } });
-      const edited = this.#requirePresent(await this.#strategy.change(rotated.session, edit));
+      const edited = this.#requirePresent(await this.#strategy.change(rotated.session, edit, 'reserve'));
       this.#setSession(edited.session);
       this.#addEffects({ cookie: { token: edited.token } });
     });
