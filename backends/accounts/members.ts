@@ -4,12 +4,14 @@ import type { Sessions } from '#src/sessions/sessions.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from './account.js';
 import { type Accounts, changeAccount } from './accounts.js';
+import type { AddressTries } from './address-tries.js';
 import type { Passwords } from './passwords.js';
 
 /** The services that the routes about accounts and logins need. */
 export interface Members {
   readonly accounts: Accounts;
   readonly passwords: Passwords;
+  readonly addresses: AddressTries;
   readonly keys: () => KeyRing;
   /** Padding in every session. */
   readonly ballast: string;

@@ -1,12 +1,12 @@
 import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
-import { knownBrowserCookie } from '../accounts/browser-cookies.js';
+import { guesserOf, knownBrowserCookie } from '../accounts/browser-cookies.js';
 import { type Members, refuseEnded, runInEpoch } from '../accounts/members.js';
 import { keepNonce, newNonce, nonceUntilMs, withNonceSpent } from '../accounts/nonce.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withStepUsed } from '../accounts/second-factor.js';
-import { withoutTries } from '../accounts/tries.js';
+import { type Guesser, withoutTries } from '../accounts/tries.js';
 import { type Call, hasField, stringsOf } from '../call.js';
 import { json, NotAllowed, WrongCode, WrongLogin } from '../refusal.js';
 
@@ -22,9 +22,13 @@ export async function reauthenticate(
   const [password = '', code = ''] = stringsOf(call, ...names);
   const nowMs = Date.now();
   if (members.passwords.isReserved(user)) throw new NotAllowed(noAdministrator);
-  const account = await tryPassword(members, user, password, 'known');
-  if (account === undefined) throw new WrongLogin('wrong password');
-  await accept(members, user, account, code, nowMs);
+  const guesser = guesserOf(members.keys(), user, call, nowMs);
+  const account = await members.addresses.run(guesser, async () => {
+    const found = await tryPassword(members, user, password, guesser);
+    if (found === undefined) throw new WrongLogin('wrong password');
+    await accept(members, user, found, code, guesser, nowMs);
+    return found;
+  });
   const nonce = newNonce(nowMs);
   const renew = () =>
     context.rotate(data => {
@@ -33,18 +37,25 @@ export async function reauthenticate(
       data.authenticatedAtMs = nowMs;
     });
   await runInEpoch(members, user, account, context, renew);
-  return json(200, nonce, { 'set-cookie': knownBrowserCookie(members.keys(), user, call.secure, nowMs) });
+  return json(200, nonce, { 'set-cookie': knownBrowserCookie(members.keys(), user, call, nowMs) });
 }
 
 const noAdministrator = 'this name is reserved for an administrator; set SHOP_ADMIN_PASSWORD to have one';
 
-async function accept(members: Members, user: string, was: Account, code: string, nowMs: number): Promise<void> {
+async function accept(
+  members: Members,
+  user: string,
+  was: Account,
+  code: string,
+  guesser: Guesser,
+  nowMs: number,
+): Promise<void> {
   const { accounts, keys } = members;
   await changeAccount(accounts, user, account => {
     refuseEnded(account, was.epoch);
     const next = account.totp === null ? account : withStepUsed(account, { user, code, keys: keys(), nowMs });
     if (next === undefined) throw new WrongCode();
-    return { next: withoutTries(next, 'known'), answer: undefined };
+    return { next: withoutTries(next, guesser, nowMs), answer: undefined };
   });
 }
 
