@@ -69,7 +69,7 @@ export const markup = `<!doctype html>
       <div class="columns apart">
         <div>
           <h3>Confirm that it is you</h3>
-          <p class="faint">Each change of your account needs your password again. So does logging out other sessions.</p>
+          <p class="faint">Enter your password before each change of your account, and before you log out other sessions.</p>
           <form id="proof">
             <input id="proof-user" name="user" autocomplete="username" hidden>
             <label for="proof-password">Your password</label>
@@ -95,12 +95,12 @@ export const markup = `<!doctype html>
               <input id="new-password-field" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="128">
               <button type="submit">Change</button>
             </div>
-            <label class="choice"><input type="checkbox" name="others" checked> and log out my other sessions</label>
+            <label class="choice"><input type="checkbox" name="others" checked> Also log out my other sessions</label>
           </form>
           <h3>Two-factor login</h3>
           <button id="totp-on" type="button">Turn on two-factor login</button>
           <button id="totp-off" type="button" hidden>Turn off two-factor login</button>
-          <label class="choice"><input id="totp-others" type="checkbox" checked> and log out my other sessions</label>
+          <label class="choice"><input id="totp-others" type="checkbox" checked> Also log out my other sessions</label>
           <form id="enrolment" hidden>
             <p class="faint spaced">Scan this with your authenticator app, or <a id="uri">open it</a> on this device, or type the key:</p>
             <img id="picture" width="180" height="180" alt="QR code of the key, for your authenticator app">

@@ -2,7 +2,7 @@ import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { guesserOf } from '../accounts/browser-cookies.js';
-import { endLogins, endSessions, type Members, refuseEnded, runInEpoch, withNextEpoch } from '../accounts/members.js';
+import { endLogins, endSessions, type Members, refuseEnded, withNextEpoch } from '../accounts/members.js';
 import { requireFitPassword } from '../accounts/passwords.js';
 import { buildEnrolment, newSecret, withConfirmed, withPending } from '../accounts/second-factor.js';
 import { type Call, stringsOf } from '../call.js';
@@ -99,9 +99,9 @@ export async function confirmTotp(members: Members, call: Call, context: Session
   const [keys, nowMs] = [members.keys(), Date.now()];
   const attempt = { user, code, from: guesserOf(keys, user, call, nowMs), keys, nowMs };
   const edit = (account: Account) => withConfirmed(account, attempt);
-  const { next, answer: isRight } = await changeAccount(members.accounts, user, edit);
+  const { answer: isRight } = await changeAccount(members.accounts, user, edit);
   if (!isRight) throw new WrongCode();
-  await runInEpoch(members, user, next, context, () => context.rotate());
+  await context.rotate();
   return json(200, { totp: true, ended: await endOthersIf(others, context) });
 }
 

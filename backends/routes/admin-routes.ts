@@ -50,7 +50,7 @@ export async function deleteUser(
   administrator: string,
 ): Promise<Reply> {
   const { user, nonce } = requireUserAndNonce(members, call, context);
-  if (user === administrator) throw new NotAllowed('the administrator cannot delete the own account');
+  if (user === administrator) throw new NotAllowed('the account of the administrator cannot be deleted');
   await spendNonce(members, context, administrator, nonce);
   await change(members, user, ({ version, epoch }) => withNextEpoch({ ...freshAccount, version, epoch }));
   return json(200, { user, ended: await members.sessions.endAll(user) });

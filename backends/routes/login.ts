@@ -5,7 +5,7 @@ import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { guesserOf, knownBrowserCookie, SmallCookie } from '../accounts/browser-cookies.js';
-import { type Members, refuseEnded, runInEpoch } from '../accounts/members.js';
+import { type Members, refuseEnded } from '../accounts/members.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withCode } from '../accounts/second-factor.js';
 import { type Guesser, withoutTries, withTryBack } from '../accounts/tries.js';
@@ -90,9 +90,24 @@ async function beginSession(
   if (members.ballast !== '') data.ballast = members.ballast;
   // Stored in the session, because this password gave the role.
   if (members.passwords.isAdministrator(user)) data.role = 'administrator';
-  await runInEpoch(members, user, account, context, () => context.begin(user, data));
+  await context.begin(user, data);
+  await refuseLateLogin(members, context, user, account);
   const knownBrowser = knownBrowserCookie(members.keys(), user, call, Date.now());
   return json(200, { user }, { 'set-cookie': [...cookies, knownBrowser] });
+}
+
+/**
+ * Ends the session that has just begun, if the sessions of the user were ended since the password was checked. Such an
+ * end first raises the epoch of the account, and then that of the sessions. A session that began before both has an old
+ * epoch. For one that began after them, this check sees the new epoch of the account.
+ */
+async function refuseLateLogin({ accounts }: Members, context: SessionContext, user: string, { epoch }: Account) {
+  try {
+    refuseEnded(await accounts.read(user), epoch);
+  } catch (error) {
+    await context.end();
+    throw error;
+  }
 }
 
 export async function logOut(call: Call, context: SessionContext): Promise<Reply> {

@@ -2,7 +2,7 @@ import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { guesserOf, knownBrowserCookie } from '../accounts/browser-cookies.js';
-import { type Members, refuseEnded, runInEpoch } from '../accounts/members.js';
+import { type Members, refuseEnded } from '../accounts/members.js';
 import { keepNonce, newNonce, nonceUntilMs, withNonceSpent } from '../accounts/nonce.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withStepUsed } from '../accounts/second-factor.js';
@@ -23,20 +23,17 @@ export async function reauthenticate(
   const nowMs = Date.now();
   if (members.passwords.isReserved(user)) throw new NotAllowed(noAdministrator);
   const guesser = guesserOf(members.keys(), user, call, nowMs);
-  const account = await members.addresses.run(guesser, async () => {
-    const found = await tryPassword(members, user, password, guesser);
-    if (found === undefined) throw new WrongLogin('wrong password');
-    await accept(members, user, found, code, guesser, nowMs);
-    return found;
+  await members.addresses.run(guesser, async () => {
+    const account = await tryPassword(members, user, password, guesser);
+    if (account === undefined) throw new WrongLogin('wrong password');
+    await accept(members, user, account, code, guesser, nowMs);
   });
   const nonce = newNonce(nowMs);
-  const renew = () =>
-    context.rotate(data => {
-      keepNonce(data, nonce);
-      keepFamily(data, call.agent);
-      data.authenticatedAtMs = nowMs;
-    });
-  await runInEpoch(members, user, account, context, renew);
+  await context.rotate(data => {
+    keepNonce(data, nonce);
+    keepFamily(data, call.agent);
+    data.authenticatedAtMs = nowMs;
+  });
   return json(200, nonce, { 'set-cookie': knownBrowserCookie(members.keys(), user, call, nowMs) });
 }
 
@@ -77,7 +74,6 @@ export async function spendNonce(
   const spent = await changeAccount(members.accounts, user, account => {
     return { next: withNonceSpent(account, untilMs), answer: undefined };
   });
-  const renew = () => context.rotate(data => void delete data.nonce);
-  await runInEpoch(members, user, spent.next, context, renew);
+  await context.rotate(data => void delete data.nonce);
   return spent.next;
 }
