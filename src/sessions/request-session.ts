@@ -58,8 +58,10 @@ export class RequestSession implements SessionContext {
   async open({ token, malformed }: CookieReading): Promise<void> {
     const found = malformed ? 'malformed' : await this.#strategy.open(token);
     this.#count(typeof found === 'string' ? found : 'opened');
-    this.#addEffects({ isPersonal: found !== 'absent' });
-    if (typeof found === 'string') return this.#forgetSession(found);
+    if (typeof found === 'string') {
+      this.#addEffects({ isPersonal: found !== 'absent' });
+      return this.#forgetSession(found);
+    }
     this.#setSession(found);
     if (found.token !== token) this.#addEffects({ cookie: { token: found.token } });
   }

@@ -70,7 +70,7 @@ describe('shop: my sessions, on two backends', () => {
     expect(await whoIsIn(all)).to.deep.equal([true, false, false, false]);
   });
 
-  it('are not ended by a thief of a cookie, who does not know the password', async () => {
+  it('are not ended by a thief without the password', async () => {
     const [owner, stolen] = await pair('ella');
     const thief = stolen.copy();
     const handle = (await thief.sessions()).find(({ current }) => !current)?.handle ?? '';
