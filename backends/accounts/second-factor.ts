@@ -88,7 +88,7 @@ function openSealed(sealed: string | null, user: string, keys: KeyRing): Kept {
 /**
  * Time-based one-time passwords of RFC 6238, as authenticator apps expect them: SHA-1, 6 digits, steps of 30 s. The
  * codes of the present and the previous step are accepted, so that there is time to type one (section 5.2). So a code
- * is good for 30 to 60 s after it appears. Two of a million codes are right at any time.
+ * is good for 60 s after it appears. Two of a million codes are right at any time.
  */
 const stepSeconds = 30;
 const tolerance: [pastSeconds: number, futureSeconds: number] = [stepSeconds, 0];
