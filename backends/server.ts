@@ -71,7 +71,7 @@ async function openShopSessions(
   defects: CombinedDefects,
   folder: ProcessFolder | undefined,
 ): Promise<Sessions> {
-  const { mode, storeUrl, limits, keys } = environment;
+  const { mode, storeUrl, limits, keys, feedAgeMaxMs } = environment;
   const onTransition = ({ up, why }: StoreTransition) => {
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
@@ -79,7 +79,7 @@ async function openShopSessions(
   const { store, revocation, decorateStore } = defects.sessions(modes[mode].store);
   const sessions = await openSessions({
     ...modes[mode],
-    ...{ store, storeUrl, limits, keys: keys.ring, onTransition, revocation },
+    ...{ store, storeUrl, limits, keys: keys.ring, onTransition, revocation, feedAgeMaxMs },
     decorateStore: original =>
       decorateStore(folder === undefined ? original : new SharedList(original, folder, Date.now)),
   });
@@ -115,6 +115,7 @@ function serve(
     page: shopPage(),
     draining: () => state.draining,
     store: () => state.store,
+    feedAgeMs: () => sessions.feedAgeMs(),
     counts: () => sessions.counts,
     keys: () => environment.keys.ring().map(({ id }) => id),
   };

@@ -11,6 +11,8 @@ export interface Sessions {
   respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void>;
   /** Counts of events since the start, by name: `opened`, `absent`, `unknown`, `begun`, `StoreUnavailable` … */
   readonly counts: Readonly<Record<string, number>>;
+  /** Returns the age of the list of revoked sessions that this process uses. Undefined: it uses none. */
+  feedAgeMs(): number | undefined;
   /** Resolves with true as soon as sessions can be served, with false after `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
   /** Administration of the sessions of any user. `SessionStrategy` documents these four. */
@@ -30,7 +32,7 @@ export interface SessionsSettings {
 }
 
 export function serveSessions({ strategy, ready, secure, onError }: SessionsSettings): Sessions {
-  const counts: Record<string, number> = {};
+  const counts = strategy.counts ?? {};
   const count = (name: string) => {
     counts[name] = (counts[name] ?? 0) + 1;
   };
@@ -61,6 +63,7 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
   return {
     respond,
     counts,
+    feedAgeMs: () => strategy.feedAgeMs?.(),
     ready,
     list: user => strategy.list(user),
     endOne: (user, handle) => strategy.endOne(user, handle),

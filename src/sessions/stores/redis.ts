@@ -122,8 +122,7 @@ class RedisStore implements SessionStore {
     const tag = userTagOf(user);
     const key = keyOf(tag);
     const kept = except !== undefined && userTagIn(except) === tag ? digestOf(except) : '';
-    const ask: RedisCommand<number> = server =>
-      server.epochRaise(key, this.#settings.now(), this.#known.of(tag), kept);
+    const ask: RedisCommand<number> = server => server.epochRaise(key, this.#settings.now(), this.#known.of(tag), kept);
     return this.#known.see(tag, await this.#servers.askReplicated('removals', key, ask));
   }
 
@@ -186,9 +185,7 @@ class RedisStore implements SessionStore {
     const question: RedisCommand<[string, number?]> = server =>
       ask(server, key, this.#settings.now(), this.#known.of(tag));
     const asked =
-      kind === 'removals'
-        ? this.#servers.askReplicated(kind, key, question)
-        : this.#servers.ask(kind, key, question);
+      kind === 'removals' ? this.#servers.askReplicated(kind, key, question) : this.#servers.ask(kind, key, question);
     const [[outcome, own], everyone] = await Promise.all([asked, this.#everyone.near(key)]);
     return own === everyone ? outcome : 'gone';
   }
