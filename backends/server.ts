@@ -10,6 +10,7 @@ import type { StoreTransition } from '#src/sessions/session-store.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from './accounts/accounts.js';
+import { AddressTries } from './accounts/address-tries.js';
 import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
 import { type CombinedDefects, plant } from './defects.js';
@@ -106,6 +107,7 @@ function serve(
     members: {
       accounts: defects.accounts(accounts),
       passwords,
+      addresses: new AddressTries(),
       keys: keys.ring,
       ballast: 'x'.repeat(ballastBytes),
       sessions,

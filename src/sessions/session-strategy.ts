@@ -1,6 +1,6 @@
 import type { KeyRing } from '../shared/key-ring.js';
 import type { RevocationFeed } from './revocation-feed.js';
-import type { NoSession, Room, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
+import type { Edit, NoSession, Room, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
 import type { RoundTrips, SessionStore, StoreCapabilities } from './session-store.js';
 
 /** A session and the token that now names it. The token is the cookie to set. */
@@ -37,7 +37,7 @@ export interface SessionStrategy {
    * `SessionTooLarge`; only edits that security needs may use the reserve. If the session is not found or has ended,
    * resolves with `gone`.
    */
-  change(session: Session, edit: (data: SessionData) => void, room?: Room): Promise<Issued | 'gone'>;
+  change(session: Session, edit: Edit, room?: Room): Promise<Issued | 'gone'>;
   /** Moves the session to a new token. The old token is invalid at once. If the session is not found or has ended,
    * resolves with `gone`. */
   rotate(session: Session): Promise<Issued | 'gone'>;

@@ -8,6 +8,7 @@ import {
   applyEdit,
   computeDeadlines,
   digestOf,
+  type Edit,
   handleOf,
   isSecret,
   type NoSession,
@@ -116,7 +117,7 @@ class JwtStrategy implements SessionStrategy {
   }
 
   /** Changes the data. Neither the time of issue nor the expiry moves: an edit does not extend a token. */
-  async change(session: Session, edit: (data: SessionData) => void, room: Room = 'ordinary'): Promise<Issued | 'gone'> {
+  async change(session: Session, edit: Edit, room: Room = 'ordinary'): Promise<Issued | 'gone'> {
     const own = requireJwtSession(session);
     const { token, claims, record } = own;
     if (this.#hasEnded(claims)) return 'gone';

@@ -5,6 +5,7 @@ import {
   computeDeadlines,
   computeTouchedIdleUntilMs,
   digestOf,
+  type Edit,
   handleOf,
   isSessionId,
   type NewSessionRecord,
@@ -71,7 +72,7 @@ class ReferenceStrategy implements SessionStrategy {
     return this.#issue(record, cookie);
   }
 
-  async change(session: Session, edit: (data: SessionData) => void, room?: Room): Promise<Issued | 'gone'> {
+  async change(session: Session, edit: Edit, room?: Room): Promise<Issued | 'gone'> {
     const { token, id, record, cookie } = requireStored(session);
     let current: SessionRecord | undefined = record;
     for (let tries = 0; tries < triesMax && current !== undefined; tries++) {
@@ -162,7 +163,7 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   /** Returns the next version, or `record` itself if the edit changed nothing. */
-  #applyEdit(record: SessionRecord, edit: (data: SessionData) => void, room?: Room): SessionRecord {
+  #applyEdit(record: SessionRecord, edit: Edit, room?: Room): SessionRecord {
     const next = applyEdit(record.data, edit, this.#limits.dataBytesMax + (room === 'reserve' ? reserveBytes : 0));
     return next === undefined ? record : { ...record, data: next.data, version: record.version + 1 };
   }

@@ -9,6 +9,7 @@ import {
   computeDeadlines,
   computeLateTouch,
   digestOf,
+  type Edit,
   handleOf,
   type NewSessionRecord,
   type NoSession,
@@ -95,7 +96,7 @@ class SealedStrategy implements SessionStrategy {
   /**
    * Changes the data. The idle deadline stays: only a touch in `open` moves it, together with the one in the registry.
    */
-  async change(session: Session, edit: (data: SessionData) => void, room: Room = 'ordinary'): Promise<Issued | 'gone'> {
+  async change(session: Session, edit: Edit, room: Room = 'ordinary'): Promise<Issued | 'gone'> {
     const { payload, token, cookie } = requireSealed(session);
     if (this.#hasEnded(payload)) return 'gone';
     const { sid, record } = payload;
