@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Tries } from '#src/attacks/attack.js';
+import { ProbeTries } from '#src/attacks/attack.js';
 import { attacks } from '#src/attacks/attacks/registry.js';
 import { Inconclusive } from '#src/attacks/errors.js';
 import { type System, startSystem } from '#src/attacks/start-system.js';
@@ -7,13 +7,16 @@ import type { ModeName } from '#src/modes.js';
 import { withBreakingRelays } from './with-breaking-relays.js';
 
 /** Attacks that cannot be tested here: they judge after their last request, or wait for sessions to expire. */
-const lookAtTheEnd = new Set(['predicted-ids', 'lost-edits', 'affinity-address', 'idle-limit', 'absolute-limit']);
+const lookAtTheEnd = new Set([
+  ...['predicted-ids', 'lost-edits', 'old-cookie', 'affinity-address', 'idle-limit', 'absolute-limit', 'store-lost'],
+]);
 /** Attacks whose last try differs in kind from their first, and whose number of tries is constant. */
 const endOtherwise = new Set(['disabled-user', 'password-changed', 'stale-authentication']);
 const names = Object.keys(attacks).filter(name => !lookAtTheEnd.has(name));
 const systems: readonly (readonly [ModeName, readonly string[]])[] = [
   ['sticky', names.filter(name => name.startsWith('affinity-'))],
-  ['jwt', names.filter(name => !name.startsWith('affinity-'))],
+  ['sealed', names.filter(name => name.startsWith('seal-'))],
+  ['jwt', names.filter(name => !/^(affinity|seal)-/.test(name))],
 ];
 
 for (const [mode, here] of systems) {
@@ -44,10 +47,10 @@ for (const [mode, here] of systems) {
 
 /** Runs an attack on a system that fails after this many tries. Returns the outcome and the number of tries. */
 async function brokenOff(name: string, system: System, afterTries: number) {
-  const { addMany } = Tries.prototype;
+  const { addMany } = ProbeTries.prototype;
   let tries = 0;
   return withBreakingRelays(system.target, async ({ target, breakOff }) => {
-    Tries.prototype.addMany = function (...given) {
+    ProbeTries.prototype.addMany = function (...given) {
       if (++tries === afterTries) breakOff();
       return addMany.apply(this, given);
     };
@@ -57,7 +60,7 @@ async function brokenOff(name: string, system: System, afterTries: number) {
       if (error instanceof Inconclusive) return { outcome: 'inconclusive', tries };
       throw error;
     } finally {
-      Tries.prototype.addMany = addMany;
+      ProbeTries.prototype.addMany = addMany;
     }
   });
 }

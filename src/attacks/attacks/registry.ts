@@ -18,13 +18,16 @@ import { loginByGet } from './login-by-get.js';
 import { loginCsrf } from './login-csrf.js';
 import { logoutInFlight } from './logout-in-flight.js';
 import { lostEdits } from './lost-edits.js';
+import { oldCookie } from './old-cookie.js';
 import { passwordChanged } from './password-changed.js';
 import { predictedIds } from './predicted-ids.js';
 import { refreshStolen } from './refresh-stolen.js';
 import { reuseAfterFailover } from './reuse-after-failover.js';
 import { reuseAfterLogout } from './reuse-after-logout.js';
+import { sealKey, sealPurpose, sealTimes } from './sealed.js';
 import { sessionByCrawling } from './session-by-crawling.js';
 import { staleAuthentication } from './stale-authentication.js';
+import { storeLost } from './store-lost.js';
 import { tamperedToken } from './tampered-token.js';
 import { tokenInBody } from './token-in-body.js';
 import { totpGuess } from './totp-guess.js';
@@ -37,7 +40,9 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'reuse-after-logout': reuseAfterLogout,
   'logout-in-flight': logoutInFlight,
   'reuse-after-failover': reuseAfterFailover,
+  'store-lost': storeLost,
   'lost-edits': lostEdits,
+  'old-cookie': oldCookie,
   'login-by-get': loginByGet,
   'session-by-crawling': sessionByCrawling,
   'jwt-signature': jwtSignature,
@@ -47,6 +52,9 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'jwt-times': jwtTimes,
   'jwt-type': jwtType,
   'jwt-audience': jwtAudience,
+  'seal-key': sealKey,
+  'seal-times': sealTimes,
+  'seal-purpose': sealPurpose,
   'cookie-attributes': cookieAttributes,
   'cookie-size': cookieSize,
   'token-in-body': tokenInBody,
