@@ -296,8 +296,8 @@ function mixUpHandles(store: SessionStore): SessionStore {
       owners.set(handleOf(digestOf(id)), record.user);
       return store.create(id, record);
     },
-    listByUser: async () => {
-      const users = [...new Set(owners.values())];
+    listByUser: async asking => {
+      const users = [...new Set(owners.values()).add(asking)];
       return (await Promise.all(users.map(user => store.listByUser(user)))).flat();
     },
     removeByHandle: async (user, handle) => {

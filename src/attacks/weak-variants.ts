@@ -25,9 +25,9 @@ export const weakVariants = {
     defect: 'no-revocation,endless-refresh',
   },
   'sealed-without-denylist': {
-    summary: 'a token cannot be revoked before it expires, and a change accepts any nonce',
+    summary: 'a token cannot be revoked before it expires: there is no list of revoked tokens',
     mode: 'sealed',
-    defect: 'no-revocation,no-nonce',
+    defect: 'no-revocation',
   },
   'blind-overwrite': {
     summary: 'a session is written back without compare-and-set, and overwrites what the store holds by then',
@@ -60,9 +60,9 @@ export const weakVariants = {
     proxyProgram: packageFile('dist/attacks/weak/unsigned-affinity.js'),
   },
   'keep-id-at-login': {
-    summary: 'a visit begins a session, and a login keeps the session id that the browser sent',
+    summary: 'a login keeps the session id that the browser sent, a visit begins a session, and any nonce will do',
     mode: 'sticky',
-    defect: 'get-logs-in,keep-id-at-login',
+    defect: 'get-logs-in,keep-id-at-login,no-nonce',
   },
   'sessions-on-disk': {
     summary: 'a restarted backend accepts the sessions that it had before, even those that have ended since',

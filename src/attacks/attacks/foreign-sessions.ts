@@ -28,11 +28,14 @@ async function run(target: Target) {
   const tries = new Tries<Probe>();
   await tryOwn(target, tries);
   const [victim, attacker] = [await logInFreshUser(target), await logInFreshUser(target)];
-  const [handle] = handlesIn(await victim.browser.get('/account/sessions'));
+  const handle = currentHandleIn(await victim.browser.get('/account/sessions'));
   // Without a list there is no handle to try. `tryOwn` has recorded that.
   if (handle === undefined) return tries.result();
-  const seen = await attacker.browser.get('/account/sessions');
-  tries.of("another user's list").add("another user's session is in the list", handlesIn(seen).includes(handle), seen);
+  for (const origin of originsOf(target)) {
+    const seen = await attacker.browser.copy(origin).get('/account/sessions');
+    const isSeen = seen.status === 200 && handlesIn(seen).includes(handle);
+    tries.of("another user's list").add("another user's session is in the list", isSeen, seen);
+  }
   const thief = attacker.browser.copy();
   thief.cookies.set(sessionCookie, handle);
   const opened = await thief.get('/me');
@@ -53,15 +56,20 @@ async function tryOwn(target: Target, tries: Tries<Probe>): Promise<void> {
   const { user, browser } = await logInFreshUser(target);
   const other = target.browser();
   await logIn(other, user, target.password);
-  const handle = linesOf(await other.get('/account/sessions')).find(({ current }) => current === true)?.handle;
+  const handle = currentHandleIn(await other.get('/account/sessions'));
   const seen = await browser.get('/account/sessions');
-  const isListed = typeof handle === 'string' && handlesIn(seen).includes(handle);
+  const isListed = handle !== undefined && handlesIn(seen).includes(handle);
   tries.of('the own list').add('an own session is not in the list, so the user cannot end it', !isListed, seen);
   if (!isListed) return;
   expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, 'the end of another own session');
   const ended = markEnded(target, user);
   const probe = tries.of('an end in the own list');
   await tryEndedEverywhere(target, probe, 'after its user ended it in the list', other, ended);
+}
+
+function currentHandleIn(answer: BrowserAnswer): string | undefined {
+  const handle = linesOf(answer).find(({ current }) => current === true)?.handle;
+  return typeof handle === 'string' ? handle : undefined;
 }
 
 function handlesIn(answer: BrowserAnswer): string[] {
