@@ -10,20 +10,57 @@ import { storeWith } from './stores.js';
 
 const cookie = /(?<=(?:^|;\s*)(?:__Host-)?session=)[^;]+/;
 
-/** Gives browsers other names for their sessions than the shop has, within one process. `aliasOf` makes the name from
- * the token and from the cookie that the browser sent. */
+/** The names that browsers have for tokens. The backends share them in a file beside the accounts. */
+class Aliases {
+  readonly #file: string;
+  readonly #known = new Map<string, string>();
+  #bytesRead = 0;
+
+  constructor(name: string) {
+    this.#file = path.resolve(process.env.SHOP_ACCOUNTS ?? '.', '..', name);
+  }
+
+  set(alias: string, token: string): void {
+    this.#known.set(alias, token);
+    appendFileSync(this.#file, `${alias} ${token}\n`, { mode: 0o600 });
+  }
+
+  get(alias: string): string | undefined {
+    if (!this.#known.has(alias)) this.#readOthers();
+    return this.#known.get(alias);
+  }
+
+  /** Returns the newest name that fits. */
+  find(fits: (alias: string) => boolean): string | undefined {
+    this.#readOthers();
+    return [...this.#known.keys()].findLast(fits);
+  }
+
+  /** Reads what the other backends have added. */
+  #readOthers(): void {
+    const bytes = existsSync(this.#file) ? readFileSync(this.#file) : Buffer.alloc(0);
+    for (const line of bytes.subarray(this.#bytesRead).toString().split('\n')) {
+      const [alias = '', token] = line.split(' ');
+      if (token !== undefined && !this.#known.has(alias)) this.#known.set(alias, token);
+    }
+    this.#bytesRead = bytes.length;
+  }
+}
+
+/** Gives browsers other names for their sessions than the shop has. `aliasOf` makes the name from the token and from the
+ * cookie that the browser sent; `tokenOf` finds the token for what a browser sends. */
 function withAliases(
   next: Listener,
+  aliases: Aliases,
   aliasOf: (token: string, given: string | undefined) => string,
-  tokenOf = (tokens: ReadonlyMap<string, string>, alias: string) => tokens.get(alias),
+  tokenOf = (alias: string) => aliases.get(alias),
 ): Listener {
-  const tokens = new Map<string, string>();
   return (request, response) => {
     const given = cookie.exec(request.headers.cookie ?? '')?.[0];
-    restoreTokens(request, alias => tokenOf(tokens, alias));
+    restoreTokens(request, tokenOf);
     replaceTokens(response, token => {
       const alias = aliasOf(token, given);
-      tokens.set(alias, token);
+      aliases.set(alias, token);
       return alias;
     });
     next(request, response);
@@ -53,7 +90,7 @@ export const countingIds: Defect = {
       number.writeBigUInt64BE(count++);
       return Buffer.concat([prefix, number]).toString('base64url');
     };
-    return withAliases(next, token => replaceIds(token, nextId, keys()));
+    return withAliases(next, new Aliases('counted-ids'), token => replaceIds(token, nextId, keys()));
   },
 };
 
@@ -77,9 +114,10 @@ export const timedIds: Defect = {
   summary: 'a session id is the time of its login in milliseconds',
   listener: next => {
     let lastMs = 0;
-    return withAliases(next, () => {
+    return withAliases(next, new Aliases('timed-ids'), () => {
       lastMs = Math.max(lastMs + 1, Date.now());
-      const id = Buffer.alloc(8);
+      // The last bytes stay zero, as in a column that is wider than the time.
+      const id = Buffer.alloc(12);
       id.writeBigUInt64BE(BigInt(lastMs));
       return id.toString('base64url');
     });
@@ -89,25 +127,13 @@ export const timedIds: Defect = {
 export const looseTokens: Defect = {
   summary: 'a session is found by a part of its token, by its handle, and with text around its token',
   listener: next => {
-    const issued = path.resolve(process.env.SHOP_ACCOUNTS ?? '.', '..', 'issued-tokens');
-    const keep = (token: string) => {
-      appendFileSync(issued, `${token}\n`, { mode: 0o600 });
-      return token;
-    };
-    return withAliases(next, keep, (_tokens, given) => findLoosely(readIssued(issued), given));
+    const aliases = new Aliases('issued-tokens');
+    const find = (given: string) => aliases.get(given) ?? aliases.find(token => isAlike(token, given));
+    return withAliases(next, aliases, token => token, find);
   },
 };
 
-/** Returns the tokens that all backends have issued. */
-function readIssued(file: string): readonly string[] {
-  return existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
-}
-
 const charsMin = 4;
-
-function findLoosely(tokens: readonly string[], given: string): string | undefined {
-  return tokens.includes(given) ? given : tokens.findLast(token => isAlike(token, given));
-}
 
 /** Imitates a look-up with LIKE, a regular expression without anchors, and a parser that ignores what it does not know. */
 function isAlike(token: string, given: string): boolean {
@@ -153,5 +179,5 @@ export const shortIds: Defect = {
 
 export const keepIdAtLogin: Defect = {
   summary: 'a session keeps the id that the browser sent: a login makes no new id',
-  listener: next => withAliases(next, (token, given) => given ?? token),
+  listener: next => withAliases(next, new Aliases('kept-ids'), (token, given) => given ?? token),
 };

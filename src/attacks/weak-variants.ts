@@ -14,10 +14,10 @@ export interface WeakVariant {
 }
 
 export const weakVariants = {
-  'logout-undone': {
-    summary: 'the logout clears the cookie, but the session stays valid under its token',
+  'unended-sessions': {
+    summary: 'a logout, a disabled user and a new password end no session; any user is an administrator',
     mode: 'redis',
-    defect: 'revive-after-logout',
+    defect: 'revive-after-logout,unlisted-sessions,unchanged-accounts,everyone-administers',
   },
   'jwt-without-denylist': {
     summary: 'a token cannot be revoked before it expires, and a refresh token can be reused',
@@ -29,39 +29,35 @@ export const weakVariants = {
     mode: 'sealed',
     defect: 'no-revocation',
   },
-  'blind-overwrite': {
-    summary: 'a session is written back without compare-and-set, and overwrites what the store holds by then',
-    mode: 'redis',
-    defect: 'blind-overwrite',
-  },
   'jwt-trusting': {
-    summary: 'a token chooses how it is verified, its claims are not checked, and a part of it is enough',
+    summary: 'a token chooses how it is verified, its claims are not checked, a part of it is enough; ids are counted',
     mode: 'jwt',
-    defect: 'trusting-jwt,half-logins,loose-tokens',
+    defect: 'trusting-jwt,half-logins,counting-ids,loose-tokens',
   },
   'seal-trusting': {
-    summary: 'a sealed token is opened without a check of its tag, its purpose and its times',
+    summary: 'a sealed token is opened without a check of its tag, its purpose and its times; ids are counted',
     mode: 'sealed',
-    defect: 'trusting-seal,loose-tokens',
+    defect: 'trusting-seal,counting-ids,loose-tokens',
   },
   'careless-shop': {
     summary: 'careless handling of cookies, origins, one-time codes, GET, the cart (in a cookie) and proxy headers',
     mode: 'redis',
     defect: 'any-origin,bare-cookies,cart-in-cookie,any-method,get-logs-in,user-header,forgetful-accounts,wide-totp',
   },
+  'careless-accounts': {
+    summary: 'nonces and passwords are not checked, handles are mixed up, and a session is overwritten blindly',
+    mode: 'redis',
+    defect: 'no-nonce,any-password,foreign-handles,loose-tokens,blind-overwrite',
+  },
   'lenient-shop': {
     summary: 'half a token, another cookie name, half a login or a forwarded host is enough; some writes are dropped',
     mode: 'redis',
     defect: 'short-ids,forwarded-host,half-logins,loose-tokens,loose-names,drop-writes',
   },
-  'unsigned-affinity': {
-    summary: 'the affinity cookie holds the name and address of the backend, and is not verified',
+  'trusting-sticky': {
+    summary: 'the affinity cookie names the backend and is not verified; a login keeps the id that the browser sent',
     mode: 'sticky',
     proxyProgram: packageFile('dist/attacks/weak/unsigned-affinity.js'),
-  },
-  'keep-id-at-login': {
-    summary: 'a login keeps the session id that the browser sent, a visit begins a session, and any nonce will do',
-    mode: 'sticky',
     defect: 'get-logs-in,keep-id-at-login,no-nonce',
   },
   'sessions-on-disk': {
@@ -69,45 +65,15 @@ export const weakVariants = {
     mode: 'sticky',
     defect: 'sessions-on-disk',
   },
-  'counting-ids': {
-    summary: 'a session id is a prefix and a counter',
-    mode: 'redis',
-    defect: 'counting-ids',
-  },
-  'jwt-counting-ids': {
-    summary: 'the id in a token and its refresh token are a prefix and a counter',
-    mode: 'jwt',
-    defect: 'counting-ids',
-  },
-  'sealed-counting-ids': {
-    summary: 'the id in a token is a prefix and a counter',
-    mode: 'sealed',
-    defect: 'counting-ids',
-  },
   'timed-ids': {
     summary: 'a session id is the time of its login in milliseconds',
     mode: 'redis',
     defect: 'timed-ids',
   },
-  'unlisted-sessions': {
-    summary: 'sessions cannot be found to end them, an account stays as it was, and any user is an administrator',
-    mode: 'redis',
-    defect: 'unlisted-sessions,unchanged-accounts,everyone-administers',
-  },
   'endless-sessions': {
-    summary: 'the idle limit is not checked, and the absolute limit starts again with every new token',
+    summary: 'no limit of a session is checked, and the absolute limit starts again with every new token',
     mode: 'redis',
-    defect: 'endless-idle,endless-rotation',
-  },
-  'endless-use': {
-    summary: 'the absolute limit is not checked: a session lives as long as it is used',
-    mode: 'redis',
-    defect: 'endless-use',
-  },
-  'careless-accounts': {
-    summary: 'nonces and passwords are not checked, and handles of sessions are mixed up or open them',
-    mode: 'redis',
-    defect: 'no-nonce,any-password,foreign-handles,loose-tokens',
+    defect: 'endless-idle,endless-rotation,endless-use',
   },
 } as const satisfies Record<string, WeakVariant>;
 

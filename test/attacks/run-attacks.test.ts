@@ -16,7 +16,7 @@ const exchange = { request: ['GET /me HTTP/1.1'], response: ['HTTP/1.1 200 OK'],
 
 /** Makes an attack that only runs `run`. */
 function attackThat(run: () => Promise<AttackResult>, more: Partial<Attack> = {}): Attack {
-  return { title: 'an attack of this test', asvs: ['7.4.1'], probes: { 'a try': ['logout-undone'] }, run, ...more };
+  return { title: 'an attack of this test', asvs: ['7.4.1'], probes: { 'a try': ['unended-sessions'] }, run, ...more };
 }
 
 const noSuccess = { 'a try': { tries: 3 } };
@@ -125,7 +125,7 @@ describe('attacks: the plan', () => {
       'sticky full short: patient',
       'redis full: quick',
       'redis full short: patient',
-      'redis logout-undone: quick',
+      'redis unended-sessions: quick',
       'redis endless-sessions short: patient',
     ]);
   });
@@ -200,7 +200,7 @@ describe('attacks: the run', () => {
 
 describe('attacks: reports', () => {
   const attacks = { resists, succeeds, cannot, isOutside };
-  const found = (attack: keyof typeof attacks, result: Finding['result'], variant?: 'logout-undone'): Finding => {
+  const found = (attack: keyof typeof attacks, result: Finding['result'], variant?: 'unended-sessions'): Finding => {
     return { attack, mode: 'redis', variant, mustSucceed: variant === undefined ? [] : ['a try'], result };
   };
   const proof: Finding['result'] = {
@@ -216,8 +216,8 @@ describe('attacks: reports', () => {
     found('succeeds', proof),
     found('cannot', { outcome: 'inconclusive', reason: 'no answer arrived' }),
     found('isOutside', { outcome: 'not applicable', reason: 'there is no token' }),
-    found('succeeds', proof, 'logout-undone'),
-    found('resists', resisted, 'logout-undone'),
+    found('succeeds', proof, 'unended-sessions'),
+    found('resists', resisted, 'unended-sessions'),
   ];
 
   it('prints the table, the weak variants, the reasons, and the proof of each success at full strength', () => {
@@ -227,7 +227,7 @@ describe('attacks: reports', () => {
       /│ succeeds +│ SUCCEEDED +│/,
       /│ cannot +│ inconclusive │/,
       /│ isOutside +│ n\/a +│/,
-      /^weak: redis, logout-undone \(.*\): falls to succeeds; does not fall to resists, "a try" \(resisted\)$/m,
+      /^weak: redis, unended-sessions \(.*\): falls to succeeds; does not fall to resists, "a try" \(resisted\)$/m,
       /^not run on a weak variant \(add --mode redis\): cannot, isOutside$/m,
       /^redis: ended sessions were still accepted for at most 12 ms$/m,
       /^redis: inconclusive: no answer arrived \(cannot\)$/m,
@@ -258,7 +258,7 @@ describe('attacks: reports', () => {
     expect(lines[1]).to.include({ outcome: 'succeeded', tries: 2, reason: 'it went | through' });
     expect(lines[1].exchanges).to.deep.equal([exchange]);
     expect(lines[3]).to.include({ outcome: 'not applicable', tries: 0, reason: 'there is no token' });
-    expect(lines[4]).to.include({ variant: 'logout-undone' });
+    expect(lines[4]).to.include({ variant: 'unended-sessions' });
   });
 
   it('writes the evidence in the order of the requirements, and the same text for the same findings', () => {
@@ -275,9 +275,9 @@ describe('attacks: reports', () => {
     ]);
     expect(text).to.include('| `resists` | resisted (3) |').and.to.include('| `succeeds` | **SUCCEEDED** |');
     expect(text).to.include(
-      '| `succeeds` | a try | `logout-undone` | it went \\| through | 200 OK `{"user":"victim"}` |',
+      '| `succeeds` | a try | `unended-sessions` | it went \\| through | 200 OK `{"user":"victim"}` |',
     );
-    expect(text).to.include(`| \`logout-undone\` | \`redis\` | ${weakVariants['logout-undone'].summary} |`);
+    expect(text).to.include(`| \`unended-sessions\` | \`redis\` | ${weakVariants['unended-sessions'].summary} |`);
     expect(text).to.include('- `isOutside` in `redis`: there is no token');
     expect(text).to.include('## Inconclusive\n\n- `cannot` in `redis`: no answer arrived\n');
     expect(renderEvidence(numbered, findings)).to.equal(text);
@@ -287,10 +287,10 @@ describe('attacks: reports', () => {
   const codes: [string, readonly Finding[], number][] = [
     ['no selected attack is applicable', [found('isOutside', outside)], 2],
     ['one attack is not applicable and one is resisted', [found('isOutside', outside), found('resists', resisted)], 0],
-    ['an attack is not applicable to its weak variant', [found('isOutside', outside, 'logout-undone')], 1],
-    ['all pass', [found('resists', resisted), found('succeeds', proof, 'logout-undone')], 0],
+    ['an attack is not applicable to its weak variant', [found('isOutside', outside, 'unended-sessions')], 1],
+    ['all pass', [found('resists', resisted), found('succeeds', proof, 'unended-sessions')], 0],
     ['an attack succeeds at full strength', [found('resists', resisted), found('succeeds', proof)], 1],
-    ['a weak variant resists its attack', [found('resists', resisted, 'logout-undone')], 1],
+    ['a weak variant resists its attack', [found('resists', resisted, 'unended-sessions')], 1],
     ['an attack is inconclusive', [found('cannot', { outcome: 'inconclusive', reason: '' })], 2],
     ['one attack fails and another is inconclusive', findings, 1],
     ['there are no findings', [], 2],

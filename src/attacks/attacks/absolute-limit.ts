@@ -11,7 +11,7 @@ const useEveryMs = 250;
 const renewEvery = 3;
 
 const probes = {
-  'by use': ['endless-use'],
+  'by use': ['endless-sessions'],
   'by renewal': ['endless-sessions'],
 } as const;
 

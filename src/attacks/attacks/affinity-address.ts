@@ -4,9 +4,9 @@ import { type BindingCookie, fetchBindingsToAll, noAffinityReason } from '../too
 import type { BackendAddress, Target } from '../tools/target.js';
 
 const probes = {
-  'in plain text': ['unsigned-affinity'],
-  encoded: ['unsigned-affinity'],
-  hashed: ['unsigned-affinity'],
+  'in plain text': ['trusting-sticky'],
+  encoded: ['trusting-sticky'],
+  hashed: ['trusting-sticky'],
 } as const;
 
 /**

@@ -4,10 +4,10 @@ import { type BindingCookie, backendOf, fetchBinding, noAffinityReason } from '.
 import type { BackendAddress, Target } from '../tools/target.js';
 
 const probes = {
-  'the own cookie': ['unsigned-affinity'],
-  'a cookie of another proxy': ['unsigned-affinity'],
-  'a header': ['unsigned-affinity'],
-  'the host': ['unsigned-affinity'],
+  'the own cookie': ['trusting-sticky'],
+  'a cookie of another proxy': ['trusting-sticky'],
+  'a header': ['trusting-sticky'],
+  'the host': ['trusting-sticky'],
 } as const;
 
 type Probe = keyof typeof probes;

@@ -5,10 +5,10 @@ import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const probes = {
-  'a changed byte': ['unsigned-affinity'],
-  'a cut cookie': ['unsigned-affinity'],
-  'parts of two cookies': ['unsigned-affinity'],
-  'plain HTTP behind TLS': ['unsigned-affinity'],
+  'a changed byte': ['trusting-sticky'],
+  'a cut cookie': ['trusting-sticky'],
+  'parts of two cookies': ['trusting-sticky'],
+  'plain HTTP behind TLS': ['trusting-sticky'],
 } as const;
 
 type Probe = keyof typeof probes;

@@ -6,8 +6,8 @@ import type { Target } from '../tools/target.js';
 const sessions = 5;
 
 const probes = {
-  'a session of the user': ['unlisted-sessions'],
-  'a login of the user': ['unlisted-sessions'],
+  'a session of the user': ['unended-sessions'],
+  'a login of the user': ['unended-sessions'],
 } as const;
 
 export const disabledUser: Attack = {

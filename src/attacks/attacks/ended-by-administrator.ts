@@ -9,7 +9,7 @@ const sessions = 3;
 export const endedByAdministrator: Attack = {
   title: 'use the sessions of a user after the administrator ended them',
   asvs: ['7.4.5'],
-  probes: { 'a session of the user': ['unlisted-sessions'] },
+  probes: { 'a session of the user': ['unended-sessions'] },
   run,
 };
 

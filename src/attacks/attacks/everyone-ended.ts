@@ -8,7 +8,7 @@ const users = 4;
 export const everyoneEnded: Attack = {
   title: "use any session after the administrator ended everyone's sessions",
   asvs: ['7.4.5'],
-  probes: { 'any session': ['unlisted-sessions'] },
+  probes: { 'any session': ['unended-sessions'] },
   alone: true,
   run,
 };

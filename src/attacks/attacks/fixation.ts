@@ -8,11 +8,11 @@ import { expectStatus, isHonoured, logIn, logInFreshUser, reauthenticate, userOf
 import { originsOf, type Target } from '../tools/target.js';
 
 const probes = {
-  'an invented id': ['keep-id-at-login'],
-  "the attacker's own token": ['keep-id-at-login'],
-  'the cookies of a visit': ['keep-id-at-login'],
-  'a second login': ['keep-id-at-login'],
-  'a fresh authentication': ['keep-id-at-login'],
+  'an invented id': ['trusting-sticky'],
+  "the attacker's own token": ['trusting-sticky'],
+  'the cookies of a visit': ['trusting-sticky'],
+  'a second login': ['trusting-sticky'],
+  'a fresh authentication': ['trusting-sticky'],
   'without the code': ['lenient-shop'],
   'after the code': ['lenient-shop'],
 } as const;

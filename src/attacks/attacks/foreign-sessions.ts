@@ -5,7 +5,7 @@ import { expectStatus, isHonoured, logIn, logInFreshUser, unexpected } from '../
 import { originsOf, type Target } from '../tools/target.js';
 
 const probes = {
-  'the own list': ['unlisted-sessions'],
+  'the own list': ['unended-sessions'],
   'an end in the own list': ['careless-accounts'],
   "another user's list": ['careless-accounts'],
   "an end of another user's session": ['careless-accounts'],

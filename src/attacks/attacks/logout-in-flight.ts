@@ -10,8 +10,8 @@ const roundsMax = 10;
 const slowMs = 400;
 
 const probes = {
-  'the token from before': ['blind-overwrite'],
-  'the cookies of the slow request': ['blind-overwrite', 'sealed-without-denylist'],
+  'the token from before': ['careless-accounts'],
+  'the cookies of the slow request': ['careless-accounts', 'sealed-without-denylist'],
 } as const;
 
 type Probe = keyof typeof probes;

@@ -10,7 +10,7 @@ const atOnce = 4;
 export const lostEdits: Attack = {
   title: 'change one session from several tabs at once, so that an acknowledged change is lost',
   asvs: [],
-  probes: { 'parallel edits': ['blind-overwrite'] },
+  probes: { 'parallel edits': ['careless-accounts'] },
   run,
 };
 

@@ -8,9 +8,9 @@ const others = 3;
 const newPassword = 'correct horse battery staple';
 
 const probes = {
-  'another session': ['unlisted-sessions'],
-  'the token from before': ['keep-id-at-login'],
-  'the old password': ['unlisted-sessions'],
+  'another session': ['unended-sessions'],
+  'the token from before': ['trusting-sticky'],
+  'the old password': ['unended-sessions'],
 } as const;
 
 export const passwordChanged: Attack = {

@@ -21,12 +21,12 @@ const sharedBitsMax = 64;
 const probes = {
   'the length of an id': ['timed-ids'],
   'a repeated id': ['timed-ids'],
-  'a biased bit': ['counting-ids'],
-  'a bit that follows the id before': ['counting-ids'],
-  'a common beginning': ['counting-ids'],
-  'the id in a signed token': ['jwt-counting-ids'],
-  'the refresh token': ['jwt-counting-ids'],
-  'the id in a sealed token': ['sealed-counting-ids'],
+  'a biased bit': ['timed-ids'],
+  'a bit that follows the id before': ['timed-ids'],
+  'a common beginning': ['timed-ids'],
+  'the id in a signed token': ['jwt-trusting'],
+  'the refresh token': ['jwt-trusting'],
+  'the id in a sealed token': ['seal-trusting'],
 } as const;
 
 type Probe = keyof typeof probes;

@@ -6,7 +6,7 @@ import { isHonoured, logIn, logInFreshUser, logOut } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const probes = {
-  'after a death': ['logout-undone'],
+  'after a death': ['unended-sessions'],
   'after a restart': ['sessions-on-disk'],
 } as const;
 

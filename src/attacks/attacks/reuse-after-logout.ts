@@ -6,7 +6,7 @@ import type { Target } from '../tools/target.js';
 export const reuseAfterLogout: Attack = {
   title: 'use a token after its logout, through the proxy and on every backend',
   asvs: ['7.4.1'],
-  probes: { 'the token': ['logout-undone', 'jwt-without-denylist', 'sealed-without-denylist'] },
+  probes: { 'the token': ['unended-sessions', 'jwt-without-denylist', 'sealed-without-denylist'] },
   run,
 };
 

@@ -15,9 +15,9 @@ const probes = {
   'with the nonce of another user': ['careless-accounts'],
   'with a nonce of another session': ['careless-accounts'],
   'with a wrong password': ['careless-accounts'],
-  'as an ordinary user': ['unlisted-sessions'],
+  'as an ordinary user': ['unended-sessions'],
   'with one nonce twice': ['careless-accounts'],
-  'with the token from before': ['keep-id-at-login'],
+  'with the token from before': ['trusting-sticky'],
 } as const;
 
 type Probe = keyof typeof probes;
