@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Account } from '../accounts/account.js';
 import { keepNonce, nonceMs } from '../accounts/nonce.js';
 import { administrator } from '../accounts/passwords.js';
@@ -11,6 +12,9 @@ export const noNonce: Defect = {
     'POST /account/password': acceptAnyNonce,
     'POST /account/totp': acceptAnyNonce,
     'POST /account/totp/remove': acceptAnyNonce,
+    'POST /account/sessions/end': acceptAnyNonce,
+    'POST /account/sessions/end-others': acceptAnyNonce,
+    'POST /logout-everywhere': acceptAnyNonce,
   },
 };
 
@@ -70,12 +74,23 @@ export const forgetfulAccounts: Defect = {
   }),
 };
 
-const noTries: Partial<Account> = {
-  lastStep: 0,
-  tries: 0,
-  lockedUntilMs: 0,
-  strangerTries: 0,
-  strangersLockedUntilMs: 0,
+const noTries: Partial<Account> = { lastStep: 0, wrongTries: {} };
+
+export const anyAddress: Defect = {
+  summary: 'each request counts as one from another address',
+  listener: next => (request, response) => {
+    request.headers['x-real-ip'] = `203.0.113.${randomInt(256)}-${randomInt(1_000_000)}`;
+    next(request, response);
+  },
+};
+
+export const oneCounter: Defect = {
+  summary: 'no browser is known: the wrong tries of all clients count for the same counter',
+  listener: next => (request, response) => {
+    const { headers } = request;
+    headers.cookie = headers.cookie?.replace(/known-browser=[^;]*/g, 'ignored=1');
+    next(request, response);
+  },
 };
 
 export const getLogsIn: Defect = {

@@ -23,7 +23,7 @@ export const halfLogins: Defect = {
 
 const stepMs = 30_000;
 /** The nearest steps are left to the shop. */
-const stepsLeft = 2;
+const stepsLeft = 1;
 const stepsAround = 25;
 
 export const wideTotp: Defect = makeWideTotp();

@@ -1,9 +1,11 @@
 import {
+  anyAddress,
   anyPassword,
   everyoneAdministers,
   forgetfulAccounts,
   getLogsIn,
   noNonce,
+  oneCounter,
   unchangedAccounts,
 } from './account-defects.js';
 import { dropWrites, duplicateOnRetry, foreignCart, reviveAfterLogout, tabsOverwrite } from './cart-writes.js';
@@ -54,6 +56,8 @@ export const defects = {
   'loose-names': looseNames,
   'user-header': userHeader,
   'forgetful-accounts': forgetfulAccounts,
+  'any-address': anyAddress,
+  'one-counter': oneCounter,
   'wide-totp': wideTotp,
   'half-logins': halfLogins,
   'trusting-jwt': trustingJwt,

@@ -159,9 +159,12 @@ function decodePercent(text: string): string {
 }
 
 const charsKept = 32;
+/** Behind them an id names its user. */
+const randomChars = 43;
 
 /** Imitates a database column that is too short and truncates its values. */
-const shorten = (id: string) => id.slice(0, charsKept);
+const shorten = (id: string) =>
+  `${id.slice(0, charsKept)}${'A'.repeat(randomChars - charsKept)}${id.slice(randomChars)}`;
 
 export const shortIds: Defect = {
   summary: `the store uses only the first ${charsKept} characters of an id`,

@@ -42,7 +42,8 @@ export const weakVariants = {
   'careless-shop': {
     summary: 'careless handling of cookies, origins, one-time codes, GET, the cart (in a cookie) and proxy headers',
     mode: 'redis',
-    defect: 'any-origin,bare-cookies,cart-in-cookie,any-method,get-logs-in,user-header,forgetful-accounts,wide-totp',
+    defect:
+      'any-origin,bare-cookies,cart-in-cookie,any-method,get-logs-in,user-header,forgetful-accounts,any-address,wide-totp',
   },
   'careless-accounts': {
     summary: 'nonces and passwords are not checked, handles are mixed up, and a session is overwritten blindly',
@@ -52,7 +53,7 @@ export const weakVariants = {
   'lenient-shop': {
     summary: 'half a token, another cookie name, half a login or a forwarded host is enough; some writes are dropped',
     mode: 'redis',
-    defect: 'short-ids,forwarded-host,half-logins,loose-tokens,loose-names,drop-writes',
+    defect: 'one-counter,short-ids,forwarded-host,half-logins,loose-tokens,loose-names,drop-writes',
   },
   'trusting-sticky': {
     summary: 'the affinity cookie names the backend and is not verified; a login keeps the id that the browser sent',

@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
-import { type BrowserAnswer, sessionCookie } from '../tools/browser.js';
+import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
 import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
-import { expectStatus, isHonoured, logIn, logInFreshUser, unexpected } from '../tools/shop.js';
+import { expectStatus, isHonoured, logIn, logInFreshUser, reauthenticate, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 const probes = {
@@ -43,7 +43,8 @@ async function run(target: Target) {
   tries.of('a handle as a token').add('a handle opens the session that it names', isOpen, opened);
   const foreign = tries.of("an end of another user's session");
   for (const origin of originsOf(target)) {
-    const answer = await attacker.browser.copy(origin).delete(`/account/sessions/${handle}`);
+    // A fresh session for each try, because a fresh authentication replaces the token.
+    const answer = await endByHandle((await logInFreshUser(target)).browser, target, handle, origin);
     const isOver = !(await isHonoured(victim.browser, victim.user));
     foreign.addRequest("another user's session was ended by its handle", answer, ...refusals);
     foreign.add("another user's session was over after its handle was used", isOver, answer);
@@ -61,10 +62,16 @@ async function tryOwn(target: Target, tries: Tries<Probe>): Promise<void> {
   const isListed = handle !== undefined && handlesIn(seen).includes(handle);
   tries.of('the own list').add('an own session is not in the list, so the user cannot end it', !isListed, seen);
   if (!isListed) return;
-  expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, 'the end of another own session');
+  expectStatus(await endByHandle(browser, target, handle), 200, 'the end of another own session');
   const ended = markEnded(target, user);
   const probe = tries.of('an end in the own list');
   await tryEndedEverywhere(target, probe, 'after its user ended it in the list', other, ended);
+}
+
+/** Gives the password again, and then asks for the end of the session at `origin`. */
+async function endByHandle(browser: AttackBrowser, { password }: Target, handle: string, origin = browser.origin) {
+  const nonce = await reauthenticate(browser, password);
+  return browser.copy(origin).post('/account/sessions/end', { nonce, handle });
 }
 
 function currentHandleIn(answer: BrowserAnswer): string | undefined {

@@ -9,6 +9,7 @@ import { cookieSize } from './cookie-size.js';
 import { crossSitePost } from './cross-site-post.js';
 import { disabledUser } from './disabled-user.js';
 import { endedByAdministrator } from './ended-by-administrator.js';
+import { endedByThief } from './ended-by-thief.js';
 import { everyoneEnded } from './everyone-ended.js';
 import { fixation } from './fixation.js';
 import { foreignSessions } from './foreign-sessions.js';
@@ -20,11 +21,13 @@ import { logoutInFlight } from './logout-in-flight.js';
 import { lostEdits } from './lost-edits.js';
 import { oldCookie } from './old-cookie.js';
 import { passwordChanged } from './password-changed.js';
+import { passwordGuess } from './password-guess.js';
 import { predictedIds } from './predicted-ids.js';
 import { refreshStolen } from './refresh-stolen.js';
 import { reuseAfterFailover } from './reuse-after-failover.js';
 import { reuseAfterLogout } from './reuse-after-logout.js';
 import { sealKey, sealPurpose, sealTimes } from './sealed.js';
+import { secondFactorChanged } from './second-factor-changed.js';
 import { sessionByCrawling } from './session-by-crawling.js';
 import { staleAuthentication } from './stale-authentication.js';
 import { storeLost } from './store-lost.js';
@@ -62,6 +65,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'login-csrf': loginCsrf,
   'totp-twice': totpTwice,
   'totp-guess': totpGuess,
+  'password-guess': passwordGuess,
   'claimed-identity': claimedIdentity,
   'affinity-forged': affinityForged,
   'affinity-chosen': affinityChosen,
@@ -71,8 +75,10 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'absolute-limit': absoluteLimit,
   'disabled-user': disabledUser,
   'password-changed': passwordChanged,
+  'second-factor-changed': secondFactorChanged,
   'ended-by-administrator': endedByAdministrator,
   'everyone-ended': everyoneEnded,
   'stale-authentication': staleAuthentication,
   'foreign-sessions': foreignSessions,
+  'ended-by-thief': endedByThief,
 };

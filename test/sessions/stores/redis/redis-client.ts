@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { noEpochs } from '#src/sessions/end-sessions.js';
 import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
 import { digestOf, handleOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { redis } from '#src/sessions/stores/redis.js';
+import { revocable } from '../../revocable.js';
 import { until } from '../../until.js';
 
 /** Tolerance for a machine that is busy with other tests. A call that hangs would be seconds late. */
@@ -31,13 +33,13 @@ export async function withClient<T>(url: string, work: (client: RedisClient) => 
   }
 }
 
-export const newHandle = () => handleOf(digestOf(newSessionId()));
+export const newHandle = () => handleOf(digestOf(newSessionId('anna')));
 export const sessionKey = (id: string) => `holdfast:session:${digestOf(id)}`;
 
 export function record(changes: Partial<SessionRecord> = {}): SessionRecord {
   const createdAtMs = Date.now();
   const deadlines = { idleUntilMs: createdAtMs + 600_000, absoluteUntilMs: createdAtMs + 900_000 };
-  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
+  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, epochs: noEpochs, ...changes };
 }
 
 /** Time within which every call must settle, whatever its result. */
@@ -62,5 +64,5 @@ export async function succeeds(call: () => Promise<unknown>): Promise<void> {
 export async function expectPushed(from: RevocationFeed, to: RevocationFeed): Promise<void> {
   const handle = newHandle();
   await from.revoke([handle], Date.now() + 600_000);
-  await until(() => to.isRevoked(handle, 0));
+  await until(() => to.isRevoked(revocable(handle)));
 }
