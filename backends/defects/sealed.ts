@@ -11,6 +11,7 @@ import type { Defect } from './defect.js';
 const keysFolder = '/var/lib/shop/keys';
 const purposes = [
   'session',
+  '__Host-session',
   'pre-login',
   'known-browser',
   'totp',

@@ -32,7 +32,7 @@ async function run(target: Target) {
       const stolen = target.browser();
       await logIn(stolen, user, target.password);
       const fields = probe === 'one other session' ? { nonce, handle: await otherHandle(stolen) } : { nonce };
-      const answer = await stolen.thief().post(path, fields);
+      const answer = await stolen.copy().post(path, fields);
       const how = nonce === undefined ? 'without a nonce' : `with the nonce "${nonce}"`;
       tries.of(probe).addRequest(`POST ${path} was carried out ${how}`, answer, ...refusals);
       tries.of(probe).add(`POST ${path} ended the session of the owner`, !(await isHonoured(owner, user)), answer);

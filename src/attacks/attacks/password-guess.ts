@@ -31,6 +31,8 @@ export const passwordGuess: Attack = {
 const guessesMax = 5;
 const guessesOfAddressMax = 100;
 const guesses = 12;
+/** The cookie that a thief of the session alone does not have. */
+const knownBrowserCookie = 'known-browser';
 const guessesOfAddress = guessesOfAddressMax + 10;
 
 async function run(target: Target) {
@@ -78,7 +80,8 @@ async function tryAtOnce(target: Target, tries: Tries<Probe>): Promise<void> {
 /** A thief of the session cookie guesses the password, to change it. */
 async function tryReauthentication(target: Target, tries: Tries<Probe>): Promise<void> {
   const { browser } = await logInFreshUser(target);
-  const thief = browser.thief();
+  const thief = browser.copy();
+  thief.cookies.delete(knownBrowserCookie);
   const answers: BrowserAnswer[] = [];
   for (let number = 0; number < guesses; number++)
     answers.push(await thief.post('/account/reauthenticate', { password: `guess ${number}` }));
