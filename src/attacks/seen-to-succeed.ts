@@ -2,8 +2,8 @@ import type { Success } from './attack.js';
 import type { Finding } from './finding.js';
 import { renderTable } from './markdown.js';
 
-/** Renders the table of the probes with the weak variant and the answer in which each succeeded. Two runs give the same
- * table: what differs from run to run is replaced by a letter or an ellipsis. */
+/** Renders the table of the probes with the weak variant and the answer in which each succeeded. Names, ports, numbers
+ * and tokens are replaced by a letter or an ellipsis, because they differ from run to run. */
 export function renderSuccesses(findings: readonly Finding[]): readonly string[] {
   const rows = findings.flatMap(({ attack, variant, mustSucceed, result }) =>
     mustSucceed.map(probe => {
@@ -21,21 +21,28 @@ function compareRows(one: readonly string[], other: readonly string[]): number {
   return (a ?? '').localeCompare(b ?? '', 'en');
 }
 
-const bodyCharsShown = 70;
+const charsShown = 70;
 
-/** Returns the status and the decisive part of the first answer: its body, or else its cookies. */
+/** Returns the status and the decisive part of the first answer. */
 function answerOf({ exchanges: [first] }: Success): string {
   if (first === undefined) return '';
-  const [status = '', ...headers] = first.response;
-  const cookies = headers.filter(line => /^set-cookie/i.test(line)).join(', ');
-  const shown = maskChance(first.body === '' ? cookies : first.body);
-  const cut = shown.length > bodyCharsShown ? `${shown.slice(0, bodyCharsShown)}…` : shown;
+  const [status = ''] = first.response;
+  const shown = maskChance(first.decisive ?? first.body);
+  const cut = shown.length > charsShown ? `${shown.slice(0, charsShown)}…` : shown;
   return `${status.replace('HTTP/1.1 ', '')}${cut === '' ? '' : ` \`${cut}\``}`;
+}
+
+/** Returns the parts of a row that are the same in every run: attack, probe, weak variant and status. Which try is the
+ * first to succeed depends on the order of concurrent requests. */
+export function readStableCells(row: string): string {
+  const [, attack, probe, variant, , answer = ''] = row.split(/(?<!\\)\|/);
+  return [attack, probe, variant, /^ [^`]*/.exec(answer)?.[0]].join('|').trimEnd();
 }
 
 /** Replaces what chance, the clock or the order of attacks decided. */
 function maskChance(text: string): string {
   return text
+    .replaceAll(/,"backend":"backend-\d+".*/g, ',…}')
     .replaceAll(/user-\w+/g, 'user-N')
     .replaceAll(/backend-\d+/g, 'backend-N')
     .replaceAll(/127\.0\.0\.1(%3A|:)\d+/g, '127.0.0.1:PORT')

@@ -82,5 +82,7 @@ function literal(text: string): RegExp {
 }
 
 function proof({ name, value, backend }: BindingCookie) {
-  return { exchange: { request: ['GET /me HTTP/1.1'], response: [`set-cookie: ${name}=${value}`, backend], body: '' } };
+  const decisive = `set-cookie: ${name}=${value}`;
+  const response = ['HTTP/1.1 200 OK', `holdfast-backend: ${backend}`, decisive];
+  return { exchange: { request: ['GET /me HTTP/1.1'], response, body: '', decisive } };
 }

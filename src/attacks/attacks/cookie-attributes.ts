@@ -42,9 +42,10 @@ async function run(target: Target) {
     if (set.every(({ cookie }) => !sessionCookies.has(cookie.name)))
       throw new Inconclusive('a login set no session cookie to check');
     for (const { cookie, answer } of set) {
+      const shown = { status: answer.status, exchange: { ...answer.exchange, decisive: describeCookie(cookie) } };
       const where = `${cookie.name} over ${secure ? 'TLS' : 'plain HTTP'}`;
       for (const [probe, flaw, isFound] of checksOf(cookie, secure))
-        tries.of(probe).add(`${where}: ${flaw}`, isFound, answer);
+        tries.of(probe).add(`${where}: ${flaw}`, isFound, shown);
     }
   }
   await tryWithoutPrefix(target, tries);
@@ -64,6 +65,11 @@ async function visit(target: Target, headers: Readonly<Record<string, string>>):
     await first.get('/cart', { headers }),
     await browser.post('/logout', {}, { headers }),
   ];
+}
+
+/** Returns the Set-Cookie line without its value. */
+function describeCookie({ line }: SetCookie): string {
+  return `set-cookie: ${line.replace(/=[^;]*/, '=…')}`;
 }
 
 type Check = readonly [probe: Probe, flaw: string, isFound: boolean];

@@ -56,11 +56,13 @@ async function trySensitive(
   nonce: string | undefined,
 ): Promise<void> {
   const requests = [
-    ['/account/password', { password: newPassword, others: 'keep' }],
     ['/account/totp', {}],
     ['/account/totp/remove', { others: 'keep' }],
+    ['/account/password', { password: newPassword, others: 'keep' }],
   ] as const;
   for (const [path, fields] of requests) {
+    // A success shows enough, and a new password costs much.
+    if (tries.success !== undefined) return;
     const answer = await browser.post(path, { ...fields, ...(nonce === undefined ? {} : { nonce }) });
     tries.addRequest(`POST ${path} was carried out ${how}`, answer, ...withoutNonce);
   }

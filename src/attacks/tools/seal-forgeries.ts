@@ -103,7 +103,16 @@ export function forgeTimes({ fields, seal }: SealForge, nowMs: number): readonly
 
 /** Seals the content of a session for other purposes of the same key (9.2.2, 9.2.3, 9.2.4). */
 export function forgePurposes({ fields, seal }: SealForge): readonly Forgery[] {
-  const purposes = ['__Host-session', 'pre-login', 'known-browser', 'totp', 'holdfast:jwt:access', '', 'Session', 'another-shop'];
+  const purposes = [
+    '__Host-session',
+    'pre-login',
+    'known-browser',
+    'totp',
+    'holdfast:jwt:access',
+    '',
+    'Session',
+    'another-shop',
+  ];
   return purposes.map(purpose => ({
     probe: 'a session for another purpose',
     what: `a session sealed for the purpose "${purpose}"`,
