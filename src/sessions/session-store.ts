@@ -96,6 +96,8 @@ export interface StoreSettings {
   readonly deadlineMs: number;
   readonly now: () => number;
   readonly onTransition?: ((transition: StoreTransition) => void) | undefined;
+  /** Called when a setting of the server endangers what the store promises. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
 }
 
 export interface StoreEntry {

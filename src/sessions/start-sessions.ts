@@ -30,6 +30,8 @@ export interface OpenOptions {
   readonly onError?: (error: unknown) => void;
   /** Called when the store is lost and when it is back. */
   readonly onTransition?: (transition: StoreTransition) => void;
+  /** Called when a setting of the store's server endangers what is promised. Default: writes it to stderr. */
+  readonly onWarning?: (warning: string) => void;
 }
 
 /** Opens the sessions. Rejects for an unknown name, and for an address that the store cannot use. */
@@ -39,9 +41,10 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
     pick('session store', options.store, stores),
   ]);
   const { now = Date.now, secure = false, onError = console.error, onTransition, storeUrl: url } = options;
+  const { onWarning = console.error } = options;
   const wanted = { ...defaultLimits, ...options.limits };
   const limits = { ...wanted, dataBytesMax: Math.min(wanted.dataBytesMax, entry.capabilities.dataBytesMax) };
-  const settings: StoreSettings = { url, deadlineMs: limits.storeDeadlineMs, now, onTransition };
+  const settings: StoreSettings = { url, deadlineMs: limits.storeDeadlineMs, now, onTransition, onWarning };
   const { keys = generateOnce(), revocation = true, decorateStore = store => store } = options;
   const store = decorateStore(entry.open(settings));
   const feed = revocation && strategy.needsFeed ? openFeedFor(options, entry, settings) : undefined;

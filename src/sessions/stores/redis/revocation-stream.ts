@@ -27,7 +27,8 @@ const auditIntervalMs = 2_000;
 
 /**
  * Appends an entry to the stream at the key. Each new entry removes the oldest expired entries. It is appended first,
- * because a server without memory refuses only a script that has written nothing yet.
+ * because a server without memory refuses only a script that has written nothing yet. An epoch of a user also removes
+ * older ones of this user among the last entries, so that one user who logs out again and again does not fill memory.
  *
  * Arguments: now, until, what, value.
  */
@@ -37,6 +38,15 @@ if added.err then
   if not string.find(added.err, 'WRONGTYPE') then return added end
   redis.call('DEL', KEYS[1])
   redis.call('XADD', KEYS[1], '*', 'until', ARGV[2], ARGV[3], ARGV[4])
+end
+if ARGV[3] == 'user' then
+  local tag = string.match(ARGV[4], '^%S+')
+  for at, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 32)) do
+    local of, epoch = string.match(entry[2][4], '^(%S+) (%d+)$')
+    if at > 1 and entry[2][3] == 'user' and of == tag and tonumber(epoch) <= tonumber(string.match(ARGV[4], '%d+$')) then
+      redis.call('XDEL', KEYS[1], entry[1])
+    end
+  end
 end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 16)) do
   if tonumber(entry[2][2]) <= tonumber(ARGV[1]) then redis.call('XDEL', KEYS[1], entry[1]) end
@@ -72,6 +82,7 @@ export class RevocationStream implements RevocationFeed {
   readonly #reader: RedisConnection;
   readonly #writer: RedisConnection;
   readonly #now: () => number;
+  readonly #onWarning: StoreSettings['onWarning'];
   readonly #tokens = new RevokedTokens();
   readonly #sweeper: NodeJS.Timeout;
   /** Number of the present connection. A loop over an earlier connection ends. */
@@ -83,8 +94,9 @@ export class RevocationStream implements RevocationFeed {
   /** Time at which the whole stream was known, on the clock of `performance`. */
   #knownAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ url, deadlineMs, now }: StoreSettings) {
+  constructor({ url, deadlineMs, now, onWarning }: StoreSettings) {
     this.#now = now;
+    this.#onWarning = onWarning;
     this.#sweeper = setInterval(() => this.#tokens.sweep(now()), sweepIntervalMs).unref();
     const address = parseAddress(url);
     this.#writer = replicatedConnectionTo(address, { deadlineMs, key: streamKey });
@@ -183,9 +195,23 @@ export class RevocationStream implements RevocationFeed {
       if (entries === undefined || entries.length === readAtOnce) continue;
       isCaughtUp = true;
       this.#knownAtMs = performance.now();
-      if (this.#state === 'unread') this.#state = 'read';
+      if (this.#state === 'unread') {
+        this.#state = 'read';
+        void this.#warnOfEviction();
+      }
       if (performance.now() >= this.#audit.dueAtMs && !this.#isRepairing) await this.#auditPage();
     }
+  }
+
+  /** Warns if the server may evict the stream. A server that does not tell its settings is not warned of. */
+  async #warnOfEviction(): Promise<void> {
+    const info = await this.#reader.at(streamKey, server => server.info('memory')).catch(() => '');
+    const [, policy = 'noeviction'] = /^maxmemory_policy:([\w-]+)/m.exec(info) ?? [];
+    if (policy === 'noeviction' || /^maxmemory:0\s/m.test(info)) return;
+    this.#onWarning?.(
+      `Redis has the maxmemory-policy ${policy}, so it may evict the list of revoked sessions: a backend that boots then ` +
+        'accepts ended sessions until another one has written the list again. Set maxmemory-policy noeviction.',
+    );
   }
 
   /** Returns the next entries. Undefined if the read failed: the connection is lost, or another application uses the
