@@ -20,7 +20,7 @@ type Header = Readonly<Record<string, unknown>>;
 const keysFolder = '/var/lib/shop/keys';
 const fetchWithinMs = 1_000;
 
-/** What a careless verifier knows beside the token. */
+/** Knowledge of a careless verifier beside the token. */
 export interface Verifier {
   /** Signs as the shop does. */
   sign(text: string, digest: string): string;

@@ -57,13 +57,13 @@ export interface Success {
   readonly exchanges: readonly AttackExchange[];
 }
 
-export interface ProbeResult {
+export interface ProbeTally {
   readonly tries: number;
   /** The first try that succeeded. */
   readonly success?: Success;
 }
 
-export type ProbeResults = Readonly<Record<string, ProbeResult>>;
+export type ProbeTallies = Readonly<Record<string, ProbeTally>>;
 
 export type AttackResult =
   | {
@@ -72,13 +72,13 @@ export type AttackResult =
       readonly tries: number;
       /** How long an ended session was still accepted; at most the lag that the mode states. */
       readonly lagMs?: number;
-      readonly probes: ProbeResults;
+      readonly probes: ProbeTallies;
     }
   | ({
       /** `known limit`: it succeeded where the mode says that it does. */
       readonly outcome: 'succeeded' | 'known limit';
       readonly tries: number;
-      readonly probes: ProbeResults;
+      readonly probes: ProbeTallies;
     } & Success)
   | { readonly outcome: 'not applicable'; readonly reason: string };
 
@@ -158,7 +158,7 @@ export class ProbeTries {
     this.lagMs = Math.max(this.lagMs ?? 0, Math.round(lagMs));
   }
 
-  result(): ProbeResult {
+  result(): ProbeTally {
     return { tries: this.tries, ...(this.success === undefined ? {} : { success: this.success }) };
   }
 }
