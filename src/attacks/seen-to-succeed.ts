@@ -10,10 +10,17 @@ export function renderSuccesses(findings: readonly Finding[]): readonly string[]
       const success = 'probes' in result ? result.probes[probe]?.success : undefined;
       const told =
         success === undefined ? [`**${result.outcome}**`, ''] : [maskChance(success.reason), answerOf(success)];
-      return [`\`${attack}\``, probe, `\`${variant}\``, ...told];
+      return [`\`${attack}\``, probe, `\`${variant}\``, ...told, String(countTries(findings, attack, probe))];
     }),
   );
-  return renderTable(['attack', 'probe', 'weak variant', 'what succeeded', 'the answer'], rows.toSorted(compareRows));
+  const head = ['attack', 'probe', 'weak variant', 'what succeeded', 'the answer', 'tries at full strength'];
+  return renderTable(head, rows.toSorted(compareRows));
+}
+
+/** Counts the tries of a probe in all modes at full strength. */
+function countTries(findings: readonly Finding[], attack: string, probe: string): number {
+  const strong = findings.filter(finding => finding.attack === attack && finding.variant === undefined);
+  return strong.reduce((sum, { result }) => sum + ('probes' in result ? (result.probes[probe]?.tries ?? 0) : 0), 0);
 }
 
 function compareRows(one: readonly string[], other: readonly string[]): number {

@@ -275,7 +275,7 @@ describe('attacks: reports', () => {
     ]);
     expect(text).to.include('| `resists` | resisted (3) |').and.to.include('| `succeeds` | **SUCCEEDED** |');
     expect(text).to.include(
-      '| `succeeds` | a try | `unended-sessions` | it went \\| through | 200 OK `{"user":"victim"}` |',
+      '| `succeeds` | a try | `unended-sessions` | it went \\| through | 200 OK `{"user":"victim"}` | 2 |',
     );
     expect(text).to.include(`| \`unended-sessions\` | \`redis\` | ${weakVariants['unended-sessions'].summary} |`);
     expect(text).to.include('- `isOutside` in `redis`: there is no token');

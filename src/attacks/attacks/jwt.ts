@@ -97,16 +97,18 @@ export const jwtAlgorithm: Attack = {
   asvs: ['9.1.2'],
   probes: { 'alg "none"': ['jwt-trusting'], 'another digest': ['jwt-trusting'], 'a published key': ['jwt-trusting'] },
   run: target =>
-    tryForgeries(target, async ({ header, content }) =>
-      forgeAlgorithms(header, content, await target.keyRing(), await fetchPublishedKeys(target)),
+    tryForgeries(target, async ({ header, content }, tries) =>
+      forgeAlgorithms(header, content, await target.keyRing(), await fetchPublishedKeys(target, tries)),
     ),
 };
 
 const keyPaths = ['/.well-known/jwks.json', '/jwks.json', '/keys.json', '/.well-known/openid-configuration/jwks'];
 
 /** Returns the public keys that the system publishes (RFC 7517 section 5). None is the usual answer: it has a secret. */
-async function fetchPublishedKeys(target: Target): Promise<readonly JsonWebKey[]> {
+async function fetchPublishedKeys(target: Target, tries: Tries): Promise<readonly JsonWebKey[]> {
   const answers = await Promise.all(keyPaths.map(path => target.browser().get(path)));
+  // Looking for a key is a try: without a published key there is nothing to sign with.
+  for (const answer of answers) tries.of('a published key').add('no key is published here', false, answer);
   return answers.flatMap(({ status, json: { keys } }) =>
     status === 200 && Array.isArray(keys) ? keys.map(Object) : [],
   );
@@ -228,12 +230,12 @@ const noSignedToken = 'the session cookie is not a signed token';
 /** Sends every cookie that `forgeries` makes to GET /me. */
 async function tryForgeries(
   target: Target,
-  forgeries: (forge: Forge) => Promise<readonly Forgery[]>,
+  forgeries: (forge: Forge, tries: Tries) => Promise<readonly Forgery[]>,
 ): Promise<AttackResult> {
   if (target.strategy !== 'jwt') return notApplicable(noSignedToken);
   const forge = await prepareProvenForge(target);
   const tries = new Tries();
-  for (const { probe, what, token } of await forgeries(forge)) {
+  for (const { probe, what, token } of await forgeries(forge, tries)) {
     const { user, answer } = await fetchUser(target, token);
     tries.of(probe).add(`${what}: accepted as ${user}`, user !== undefined, answer);
   }
