@@ -129,6 +129,11 @@ export class ProbeTries {
   unclear: string | undefined;
   success: Success | undefined;
 
+  /** Whether a try has succeeded: more of them would show nothing new. */
+  get hasSucceeded(): boolean {
+    return this.success !== undefined;
+  }
+
   /** Adds one try: what was attempted, whether it succeeded, and the answers that show it. */
   add(what: string, wentThrough: boolean, ...answers: readonly Shown[]): void {
     this.addMany(1, what, wentThrough, ...answers);

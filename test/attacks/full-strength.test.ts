@@ -18,7 +18,7 @@ const inMode = {
     ...['login-by-get', 'session-by-crawling', 'cookie-attributes', 'cookie-size', 'token-in-body', 'cross-site-post'],
     ...['login-csrf', 'totp-twice', 'totp-guess', 'claimed-identity', 'fixation', 'reuse-after-failover'],
   ],
-  jwt: [...namesWith('jwt-'), 'refresh-stolen', 'tampered-token', 'cookie-attributes', 'token-in-body'],
+  jwt: [...namesWith('jwt-'), 'refresh-stolen', 'cookie-attributes', 'token-in-body'],
   sealed: [...namesWith('seal-'), 'tampered-token', 'fixation', 'logout-in-flight', 'stale-authentication'],
 };
 

@@ -31,6 +31,7 @@ async function run(target: Target) {
   const tries = new Tries<Probe>();
   const own = await fetchBinding(target);
   for (const [probe, what, way] of ways(own)) {
+    if (tries.of(probe).hasSucceeded) continue;
     const { answer, wentThrough } = await tryToChoose(target, way);
     tries.of(probe).add(`the backend was chosen by ${what}`, wentThrough, answer);
   }

@@ -50,6 +50,7 @@ async function run(target: Target) {
     // A form cannot send DELETE, and a body type needs a body.
     const sendable = [...changes, ...endings].filter(([method]) => method === 'POST' || kind !== 'a form');
     for (const [method, path, body] of sendable) {
+      if (tries.of(kind).hasSucceeded) break;
       const answer = await victimOf(path).send(method, path, { headers, body });
       // In a weak system an earlier try may have ended the session.
       if (answer.status !== 401)

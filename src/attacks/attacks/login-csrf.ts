@@ -24,10 +24,12 @@ async function run(target: Target) {
   const login = { user: target.freshUser(), password: target.password };
   const own = await target.browser().post('/login', login, { headers: { origin, 'sec-fetch-site': 'same-origin' } });
   expectStatus(own, 200, 'a login from a page of the shop itself');
+  const names = ['a login', 'a password before a code', 'a one-time code'] as const;
   const attacker = await enrolUser(target);
   const halfway = await preLoginOf(target, attacker.user);
   const code = attacker.code(attacker.usedStep + 1);
   for (const { what, headers } of listCrossSiteRequests(host)) {
+    if (names.every(name => tries.of(name).hasSucceeded)) break;
     const whole = await target.browser().post('/login', login, { headers });
     tries.of('a login').addRequest(`${what}: the login was accepted`, whole, ...refusals);
     const first = await target.browser().post('/login', { ...login, user: attacker.user }, { headers });

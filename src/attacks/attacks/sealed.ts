@@ -74,6 +74,7 @@ async function tryForgeries(
     );
   const tries = new Tries();
   for (const { probe, what, token } of await forgeries(forge)) {
+    if (tries.of(probe).hasSucceeded) continue;
     const { user, answer } = await fetchUser(target, token);
     tries.of(probe).add(`${what}: accepted as ${user}`, user !== undefined, answer);
   }

@@ -62,7 +62,7 @@ async function trySensitive(
   ] as const;
   for (const [path, fields] of requests) {
     // A success shows enough, and a new password costs much.
-    if (tries.success !== undefined) return;
+    if (tries.hasSucceeded) return;
     const answer = await browser.post(path, { ...fields, ...(nonce === undefined ? {} : { nonce }) });
     tries.addRequest(`POST ${path} was carried out ${how}`, answer, ...withoutNonce);
   }

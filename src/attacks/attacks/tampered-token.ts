@@ -36,6 +36,7 @@ async function run(target: Target) {
   ];
   const forgeries = all.flatMap(([probe, made]) => made.map(([what, forged]) => ({ probe, what, forged })));
   await mapConcurrently(forgeries, atOnce, async ({ probe, what, forged }) => {
+    if (tries.of(probe).hasSucceeded) return;
     // The affinity cookie stays, so that the forgery reaches the backend that would accept the token.
     const forger = browser.copy();
     forger.cookies.set(sessionCookie, forged);
