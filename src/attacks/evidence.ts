@@ -21,7 +21,8 @@ export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): 
     'Written by `holdfast attack --markdown`. Requirements are those of OWASP ASVS 5.0.0, unless another source is',
     'named. Each attack uses HTTP, through the proxy and directly to the backends, with the knowledge of an outsider.',
     "An attack that needs a well-signed token with wrong content also has the shop's key. In brackets: its tries.",
-    'A statistical test says "no flaw found": it can find a flaw, and cannot show that there is none.',
+    'A statistical test says "no flaw found": it can find a flaw, and cannot show that there is none. Its tries are tests',
+    'of one sample.',
     '',
     ...renderTable(['requirement', 'attack', ...modes.map(mode => `\`${mode}\``)], rows),
     '',
@@ -31,7 +32,7 @@ export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): 
       ['attack', 'what it does'],
       namesOf(findings).map(name => [`\`${name}\``, attacks[name]?.title ?? '']),
     ),
-    ...reasonsOf(findings),
+    ...reasonsOf(attacks, findings),
     '',
     seenHeading,
     '',
@@ -98,12 +99,12 @@ function namesOf(findings: readonly Finding[]): string[] {
 }
 
 /** Lists why attacks were not applicable or inconclusive, each reason once. */
-function reasonsOf(findings: readonly Finding[]): string[] {
+function reasonsOf(attacks: Attacks, findings: readonly Finding[]): string[] {
   return (['known limit', 'not applicable', 'inconclusive'] as const).flatMap(outcome => {
     const lines = findings.flatMap(({ attack, mode, variant, result }) =>
       result.outcome === outcome ? [{ reason: result.reason, attack, place: variant ?? mode }] : [],
     );
-    if (outcome === 'not applicable') lines.push(...chapterNine(findings));
+    if (outcome === 'not applicable') lines.push(...listOutside(attacks, findings));
     const reasons = [...new Set(lines.map(({ reason }) => reason))].map(reason => {
       const same = lines.filter(line => line.reason === reason);
       return `- ${quoteNames(same.map(({ attack }) => attack))} in ${quoteNames(same.map(({ place }) => place))}: ${reason}`;
@@ -112,16 +113,13 @@ function reasonsOf(findings: readonly Finding[]): string[] {
   });
 }
 
-/** Lists attacks that ran in modes where their requirements of chapter 9 do not apply. */
-function chapterNine(findings: readonly Finding[]) {
-  return findings.flatMap(({ attack, mode, variant, result }) =>
-    attack === 'tampered-token' &&
-    variant === undefined &&
-    result.outcome !== 'not applicable' &&
-    !appliesTo('9.1.1', mode)
-      ? [{ reason: `9.1.1: ${noSelfContainedToken}`, attack, place: mode }]
-      : [],
-  );
+/** Lists the requirements of attacks that ran in modes to which these requirements do not apply. */
+function listOutside(attacks: Attacks, findings: readonly Finding[]) {
+  return findings.flatMap(({ attack, mode, variant, result }) => {
+    if (variant !== undefined || result.outcome === 'not applicable') return [];
+    const ids = attacks[attack]?.asvs.filter(id => !appliesTo(id, mode)) ?? [];
+    return ids.map(id => ({ reason: `${id}: ${noSelfContainedToken}`, attack, place: mode }));
+  });
 }
 
 const titles = { 'known limit': 'Known limits', 'not applicable': 'Not applicable', inconclusive: 'Inconclusive' };

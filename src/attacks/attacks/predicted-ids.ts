@@ -56,7 +56,7 @@ async function run(target: Target) {
   const idsBy = (read: (token: string) => Buffer) => tokens.map(({ token }) => read(token));
   if (target.strategy === 'reference') {
     for (const [probe, flaw, isFound] of checksOf(idsBy(decode)))
-      tries.of(probe).addMany(logins, `of an id ${flaw}`, isFound, ...answers);
+      tries.of(probe).add(`of an id ${flaw}`, isFound, ...answers);
     return tries.result();
   }
   const parts: readonly (readonly [Probe, (token: string) => Buffer])[] =
@@ -68,7 +68,7 @@ async function run(target: Target) {
       : [['the id in a sealed token', token => decode(String(openSeal(token, ring)[0]))]];
   for (const [probe, read] of parts)
     for (const [, flaw, isFound] of checksOf(idsBy(read)))
-      tries.of(probe).addMany(logins, `of ${probe} ${flaw}`, isFound, ...answers);
+      tries.of(probe).add(`of ${probe} ${flaw}`, isFound, ...answers);
   return tries.result();
 }
 
