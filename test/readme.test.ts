@@ -140,6 +140,8 @@ describe('the pages', () => {
     const again = 'Make it again: node dist/cli.js attack --markdown docs/evidence.md';
     expect(missing, again).to.deep.equal([]);
     expect(evidence, again).not.to.match(/SUCCEEDED|\*\*|not run/);
+    // A probe without a try at full strength shows nothing about the modes.
+    expect(evidence, again).not.to.match(/\| 0 \|$/m);
     expect(/^\| requirement .*$/m.exec(evidence)?.[0]).to.equal(
       `| requirement | attack | ${modeNames.map(mode => `\`${mode}\``).join(' | ')} |`,
     );

@@ -1,21 +1,70 @@
+import { randomInt } from 'node:crypto';
 import type { Account } from '../accounts/account.js';
 import { keepNonce, nonceMs } from '../accounts/nonce.js';
+import { administrator } from '../accounts/passwords.js';
 import type { SessionAction } from '../routes/route.js';
+import { copyContext } from './cart-writes.js';
 import type { Defect } from './defect.js';
 
 export const noNonce: Defect = {
-  summary: 'POST /account/password accepts any nonce: any holder of the session can change the password',
-  routes: { 'POST /account/password': acceptAnyNonce },
+  summary: 'a sensitive change accepts any nonce and none: any holder of the session can change the password',
+  routes: {
+    'POST /account/password': acceptAnyNonce,
+    'POST /account/totp': acceptAnyNonce,
+    'POST /account/totp/remove': acceptAnyNonce,
+    'POST /account/sessions/end': acceptAnyNonce,
+    'POST /account/sessions/end-others': acceptAnyNonce,
+    'POST /logout-everywhere': acceptAnyNonce,
+  },
+  accounts: accounts => ({
+    read: async user => ({ ...(await accounts.read(user)), nonceSpentUntilMs: 0 }),
+    save: (user, account) => accounts.save(user, account),
+  }),
 };
 
 function acceptAnyNonce(act: SessionAction): SessionAction {
   return async (call, context) => {
-    const { nonce } = Object(call.body);
-    if (context.session !== undefined && typeof nonce === 'string')
-      await context.change(data => keepNonce(data, { nonce, untilMs: Date.now() + nonceMs }));
-    return act(call, context);
+    if (context.session === undefined) return act(call, context);
+    const { nonce = '', ...fields } = Object(call.body);
+    await context.change(data => keepNonce(data, { nonce, untilMs: Date.now() + nonceMs }));
+    return act({ ...call, body: { ...fields, nonce } }, context);
   };
 }
+
+export const anyPassword: Defect = {
+  summary: 'POST /account/reauthenticate accepts any password',
+  routes: {
+    'POST /account/reauthenticate': act => (call, context) =>
+      act({ ...call, body: { ...Object(call.body), password: process.env.SHOP_PASSWORD ?? '' } }, context),
+  },
+};
+
+export const everyoneAdministers: Defect = {
+  summary: 'the routes of the administrator do not check the role',
+  routes: {
+    'POST /admin/disable': actAsAdministrator,
+    'POST /admin/enable': actAsAdministrator,
+    'POST /admin/end-sessions': actAsAdministrator,
+  },
+};
+
+function actAsAdministrator(act: SessionAction): SessionAction {
+  return (call, context) => {
+    const { session } = context;
+    if (session === undefined) return act(call, context);
+    const data = { ...session.record.data, role: 'administrator' };
+    const record = { ...session.record, user: administrator, data };
+    return act(call, { ...copyContext(context), session: { ...session, record } });
+  };
+}
+
+export const unchangedAccounts: Defect = {
+  summary: 'a new password and the end of an account are acknowledged and not kept',
+  accounts: accounts => ({
+    read: async user => ({ ...(await accounts.read(user)), disabled: false, password: null }),
+    save: (user, account) => accounts.save(user, account),
+  }),
+};
 
 export const forgetfulAccounts: Defect = {
   summary: 'an account forgets its last one-time code and its number of wrong tries',
@@ -26,6 +75,23 @@ export const forgetfulAccounts: Defect = {
 };
 
 const noTries: Partial<Account> = { lastStep: 0, wrongTries: {} };
+
+export const anyAddress: Defect = {
+  summary: 'each request counts as one from another address',
+  listener: next => (request, response) => {
+    request.headers['x-real-ip'] = `203.0.113.${randomInt(256)}-${randomInt(1_000_000)}`;
+    next(request, response);
+  },
+};
+
+export const oneCounter: Defect = {
+  summary: 'no browser is known: the wrong tries of all clients count for the same counter',
+  listener: next => (request, response) => {
+    const { headers } = request;
+    headers.cookie = headers.cookie?.replace(/known-browser=[^;]*/g, 'ignored=1');
+    next(request, response);
+  },
+};
 
 export const getLogsIn: Defect = {
   summary: 'GET /me?user= logs in the user that a link names, and GET /cart gives every visitor a session',

@@ -7,7 +7,7 @@ import type { Defect } from './defect.js';
 
 /** Returns a copy of the context, so that its methods can be replaced one by one. `session` and `why` are the present
  * ones. */
-function copyContext(context: SessionContext): SessionContext {
+export function copyContext(context: SessionContext): SessionContext {
   return {
     session: context.session,
     why: context.why,

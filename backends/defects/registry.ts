@@ -1,9 +1,29 @@
-import { forgetfulAccounts, getLogsIn, noNonce } from './account-defects.js';
+import {
+  anyAddress,
+  anyPassword,
+  everyoneAdministers,
+  forgetfulAccounts,
+  getLogsIn,
+  noNonce,
+  oneCounter,
+  unchangedAccounts,
+} from './account-defects.js';
 import { dropWrites, duplicateOnRetry, foreignCart, reviveAfterLogout, tabsOverwrite } from './cart-writes.js';
 import type { Defect } from './defect.js';
-import { anyOrigin, bareCookies, cartInCookie, dropSetCookie, userHeader } from './http.js';
+import {
+  anyMethod,
+  anyOrigin,
+  bareCookies,
+  cartInCookie,
+  dropSetCookie,
+  forwardedHost,
+  looseNames,
+  userHeader,
+} from './http.js';
 import { trustingJwt } from './jwt.js';
-import { countingIds, keepIdAtLogin, shortIds } from './session-ids.js';
+import { halfLogins, wideTotp } from './logins.js';
+import { trustingSeal } from './sealed.js';
+import { countingIds, keepIdAtLogin, looseTokens, shortIds, timedIds } from './session-ids.js';
 import {
   ackBeforeSave,
   blindOverwrite,
@@ -11,6 +31,7 @@ import {
   endlessIdle,
   endlessRefresh,
   endlessRotation,
+  endlessUse,
   foreignHandles,
   memoryBehindStore,
   noRevocation,
@@ -30,16 +51,30 @@ export const defects = {
   'bare-cookies': bareCookies,
   'cart-in-cookie': cartInCookie,
   'get-logs-in': getLogsIn,
+  'any-method': anyMethod,
+  'forwarded-host': forwardedHost,
+  'loose-names': looseNames,
   'user-header': userHeader,
   'forgetful-accounts': forgetfulAccounts,
+  'any-address': anyAddress,
+  'one-counter': oneCounter,
+  'wide-totp': wideTotp,
+  'half-logins': halfLogins,
   'trusting-jwt': trustingJwt,
+  'trusting-seal': trustingSeal,
   'keep-id-at-login': keepIdAtLogin,
   'short-ids': shortIds,
+  'loose-tokens': looseTokens,
   'counting-ids': countingIds,
+  'timed-ids': timedIds,
   'endless-idle': endlessIdle,
   'endless-rotation': endlessRotation,
+  'endless-use': endlessUse,
   'unlisted-sessions': unlistedSessions,
+  'unchanged-accounts': unchangedAccounts,
   'no-nonce': noNonce,
+  'any-password': anyPassword,
+  'everyone-administers': everyoneAdministers,
   'foreign-handles': foreignHandles,
   'endless-refresh': endlessRefresh,
   'sessions-on-disk': sessionsOnDisk,

@@ -290,18 +290,38 @@ export const noRevocation: Defect = {
 };
 
 export const foreignHandles: Defect = {
-  summary: 'ending a session by its handle does not check its owner',
-  sessions: { decorateStore: removeAnySession },
+  summary: "a user sees and ends the sessions of all others, and ending a session of one's own does nothing",
+  sessions: { decorateStore: mixUpHandles },
 };
 
 /** Ignores the user. It knows the owners only of sessions that this process began. */
-function removeAnySession(store: SessionStore): SessionStore {
+function mixUpHandles(store: SessionStore): SessionStore {
   const owners = new Map<string, string>();
   return storeWith(store, {
     create: (id, record) => {
       owners.set(handleOf(digestOf(id)), record.user);
       return store.create(id, record);
     },
-    removeByHandle: (user, handle) => store.removeByHandle(owners.get(handle) ?? user, handle),
+    listByUser: async asking => {
+      const users = [...new Set(owners.values()).add(asking)];
+      return (await Promise.all(users.map(user => store.listByUser(user)))).flat();
+    },
+    removeByHandle: async (user, handle) => {
+      const owner = owners.get(handle);
+      return owner === undefined || owner === user || store.removeByHandle(owner, handle);
+    },
   });
+}
+
+export const endlessUse: Defect = {
+  summary: 'the absolute limit of a session is not checked',
+  sessions: {
+    decorateStore: store => storeWith(store, { create: (id, record) => store.create(id, removeLimit(record)) }),
+  },
+};
+
+const hourMs = 3_600_000;
+
+function removeLimit(record: NewSessionRecord): NewSessionRecord {
+  return { ...record, absoluteUntilMs: record.absoluteUntilMs + hourMs };
 }

@@ -1,50 +1,62 @@
-import { modeNames } from '../modes.js';
+import { type ModeName, modeNames } from '../modes.js';
 import type { Attack } from './attack.js';
 import type { Finding } from './finding.js';
-import { type WeakVariantName, weakVariants } from './weak-variants.js';
+import { renderTable } from './markdown.js';
+import { appliesTo, noSelfContainedToken } from './requirements.js';
+import { renderSuccesses } from './seen-to-succeed.js';
+import { weakVariantNames, weakVariants } from './weak-variants.js';
 
 type Attacks = Readonly<Record<string, Attack>>;
 
-/** Renders the findings as Markdown: requirement -> attack -> result per mode, then the result in each weak variant.
- * Pure: the same findings give the same text. */
+/** Renders the findings as Markdown: requirement -> attack -> result per mode, then each probe with the answer in which
+ * it succeeded. Pure: the same findings give the same text. */
 export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): string {
   const modes = modeNames.filter(mode => findings.some(finding => finding.mode === mode));
   const rows = requirementsOf(attacks).flatMap(([id, names]) =>
-    names.map(name => [id, `\`${name}\``, ...modes.map(mode => strongCell(findings, name, mode))]),
+    names.map(name => [id, `\`${name}\``, ...modes.map(mode => strongCell(attacks, findings, name, mode, id))]),
   );
-  const weak = findings
-    .filter(({ variant }) => variant !== undefined)
-    .map(finding => [
-      `\`${finding.variant}\``,
-      `\`${finding.mode}\``,
-      summaryOf(finding),
-      `\`${finding.attack}\``,
-      weakCell(finding),
-    ]);
   return [
     '# Evidence',
     '',
     'Written by `holdfast attack --markdown`. Requirements are those of OWASP ASVS 5.0.0, unless another source is',
     'named. Each attack uses HTTP, through the proxy and directly to the backends, with the knowledge of an outsider.',
     "An attack that needs a well-signed token with wrong content also has the shop's key. In brackets: its tries.",
+    'A statistical test says "no flaw found": it can find a flaw, and cannot show that there is none. Its tries are tests',
+    'of one sample.',
     '',
-    ...tableOf(['requirement', 'attack', ...modes.map(mode => `\`${mode}\``)], rows),
+    ...renderTable(['requirement', 'attack', ...modes.map(mode => `\`${mode}\``)], rows),
     '',
     '## What each attack does',
     '',
-    ...tableOf(
+    ...renderTable(
       ['attack', 'what it does'],
       namesOf(findings).map(name => [`\`${name}\``, attacks[name]?.title ?? '']),
     ),
+    ...reasonsOf(attacks, findings),
     '',
-    '## Seen to succeed',
+    seenHeading,
     '',
-    'An attack that cannot succeed proves nothing, so each attack also runs on a system with a planted weakness.',
+    'An attack is made of probes: kinds of tries. A probe that cannot succeed proves nothing. So each probe also runs on',
+    'a system with a planted weakness, where it must succeed. N and … stand for what differs from run to run. The last',
+    'column counts the tries of the probe at full strength, in all modes together.',
     '',
-    ...tableOf(['weak variant', 'mode', 'what is wrong with it', 'attack', 'result'], weak),
-    ...reasonsOf(findings),
+    ...renderSuccesses(findings),
+    '',
+    '### The weak variants',
+    '',
+    ...renderTable(['weak variant', 'mode', 'what is wrong with it'], weakRows(findings)),
     '',
   ].join('\n');
+}
+
+/** The heading of the table of probes. */
+export const seenHeading = '## Seen to succeed';
+
+function weakRows(findings: readonly Finding[]): readonly (readonly string[])[] {
+  const names = new Set(findings.flatMap(({ variant }) => variant ?? []));
+  return weakVariantNames
+    .filter(name => names.has(name))
+    .map(name => [`\`${name}\``, `\`${weakVariants[name].mode}\``, weakVariants[name].summary]);
 }
 
 /** Groups the attacks by requirement, in the order of the ASVS numbers; other requirements come last. */
@@ -62,23 +74,24 @@ function compareIds(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-function strongCell(findings: readonly Finding[], attack: string, mode: string): string {
+function strongCell(
+  attacks: Attacks,
+  findings: readonly Finding[],
+  attack: string,
+  mode: ModeName,
+  requirement: string,
+): string {
   const found = findings.find(each => each.attack === attack && each.mode === mode && each.variant === undefined);
-  return found === undefined ? 'not run' : cell(found);
+  if (!appliesTo(requirement, mode)) return 'n/a';
+  return found === undefined ? 'not run' : cell(found, attacks);
 }
 
-function cell({ result }: Finding): string {
+function cell({ attack, result }: Finding, attacks: Attacks): string {
   if (result.outcome === 'not applicable') return 'n/a';
   if (result.outcome === 'inconclusive') return '**inconclusive**';
-  return result.outcome === 'resisted' ? `resisted (${result.tries})` : '**SUCCEEDED**';
-}
-
-function weakCell({ result }: Finding): string {
-  return result.outcome === 'succeeded' ? `succeeded: ${escapeCell(result.reason)}` : `**${result.outcome}**`;
-}
-
-function summaryOf({ variant }: Finding): string {
-  return variant === undefined ? '' : escapeCell(weakVariants[variant satisfies WeakVariantName].summary);
+  if (result.outcome === 'known limit') return 'known limit';
+  const word = attacks[attack]?.statistical === true ? 'no flaw found' : 'resisted';
+  return result.outcome === 'resisted' ? `${word} (${result.tries})` : '**SUCCEEDED**';
 }
 
 function namesOf(findings: readonly Finding[]): string[] {
@@ -86,11 +99,12 @@ function namesOf(findings: readonly Finding[]): string[] {
 }
 
 /** Lists why attacks were not applicable or inconclusive, each reason once. */
-function reasonsOf(findings: readonly Finding[]): string[] {
-  return (['not applicable', 'inconclusive'] as const).flatMap(outcome => {
+function reasonsOf(attacks: Attacks, findings: readonly Finding[]): string[] {
+  return (['known limit', 'not applicable', 'inconclusive'] as const).flatMap(outcome => {
     const lines = findings.flatMap(({ attack, mode, variant, result }) =>
       result.outcome === outcome ? [{ reason: result.reason, attack, place: variant ?? mode }] : [],
     );
+    if (outcome === 'not applicable') lines.push(...listOutside(attacks, findings));
     const reasons = [...new Set(lines.map(({ reason }) => reason))].map(reason => {
       const same = lines.filter(line => line.reason === reason);
       return `- ${quoteNames(same.map(({ attack }) => attack))} in ${quoteNames(same.map(({ place }) => place))}: ${reason}`;
@@ -99,17 +113,17 @@ function reasonsOf(findings: readonly Finding[]): string[] {
   });
 }
 
-const titles = { 'not applicable': 'Not applicable', inconclusive: 'Inconclusive' };
+/** Lists the requirements of attacks that ran in modes to which these requirements do not apply. */
+function listOutside(attacks: Attacks, findings: readonly Finding[]) {
+  return findings.flatMap(({ attack, mode, variant, result }) => {
+    if (variant !== undefined || result.outcome === 'not applicable') return [];
+    const ids = attacks[attack]?.asvs.filter(id => !appliesTo(id, mode)) ?? [];
+    return ids.map(id => ({ reason: `${id}: ${noSelfContainedToken}`, attack, place: mode }));
+  });
+}
+
+const titles = { 'known limit': 'Known limits', 'not applicable': 'Not applicable', inconclusive: 'Inconclusive' };
 
 function quoteNames(names: readonly string[]): string {
   return [...new Set(names)].map(name => `\`${name}\``).join(', ');
-}
-
-function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)];
-}
-
-function escapeCell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
 }

@@ -1,5 +1,6 @@
 import type { ModeName } from '../modes.js';
 import type { Attack, AttackResult } from './attack.js';
+import { appliesTo } from './requirements.js';
 import type { WeakVariantName } from './weak-variants.js';
 
 /** The result of one attack on one system. */
@@ -9,6 +10,8 @@ export interface Finding {
   readonly mode: ModeName;
   /** Undefined: the mode at full strength. */
   readonly variant: WeakVariantName | undefined;
+  /** The probes that must succeed; none at full strength. */
+  readonly mustSucceed: readonly string[];
   readonly result: AttackResult | InconclusiveResult;
 }
 
@@ -20,10 +23,18 @@ export interface InconclusiveResult {
 /** The same words as the verdict of a scenario. */
 export type FindingWord = 'pass' | 'fail' | 'inconclusive';
 
-/** Judges one finding. At full strength no attack may succeed; in a weak variant every attack that runs must. */
-export function judge({ variant, result: { outcome } }: Finding): FindingWord {
-  if (outcome === 'inconclusive') return 'inconclusive';
-  return (outcome === 'succeeded') === (variant !== undefined) ? 'pass' : 'fail';
+/** Judges one finding. At full strength no probe may succeed; in a weak variant every probe that names it must. */
+export function judge(finding: Finding): FindingWord {
+  const { variant, result } = finding;
+  if (result.outcome === 'inconclusive') return 'inconclusive';
+  if (variant === undefined) return result.outcome === 'succeeded' ? 'fail' : 'pass';
+  return result.outcome === 'succeeded' && probesThatFailed(finding).length === 0 ? 'pass' : 'fail';
+}
+
+/** Returns the probes that should have succeeded and did not. */
+export function probesThatFailed({ mustSucceed, result }: Finding): readonly string[] {
+  const probes = 'probes' in result ? result.probes : {};
+  return mustSucceed.filter(name => probes[name]?.success === undefined);
 }
 
 /** Judges all findings but those that are not applicable: a run in which nothing applied did not pass. */
@@ -38,7 +49,7 @@ export function attackJson(attacks: Readonly<Record<string, Attack>>, findings: 
   const lines = findings.map(({ attack, mode, variant, result }) => ({
     attack,
     title: attacks[attack]?.title,
-    asvs: attacks[attack]?.asvs,
+    asvs: attacks[attack]?.asvs.filter(id => appliesTo(id, mode)),
     mode,
     variant: variant ?? null,
     ...result,

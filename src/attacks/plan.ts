@@ -1,5 +1,5 @@
 import { type ModeName, modeNames } from '../modes.js';
-import type { Attack } from './attack.js';
+import { type Attack, probesIn, weakVariantsOf } from './attack.js';
 import type { SystemSpec } from './start-system.js';
 import { type WeakVariant, type WeakVariantName, weakVariantNames, weakVariants } from './weak-variants.js';
 
@@ -30,11 +30,11 @@ export function planSystems(modes: readonly ModeName[], attacks: Attacks): reado
 }
 
 function selectAttacks(variant: WeakVariantName, attacks: Attacks): string[] {
-  return Object.entries(attacks).flatMap(([name, { weak }]) => (weak.includes(variant) ? [name] : []));
+  return Object.entries(attacks).flatMap(([name, attack]) => (probesIn(attack, variant).length > 0 ? [name] : []));
 }
 
 /** Lists the modes to select so that this attack also runs where it must succeed. */
-export function weakModesOf({ weak }: Attack): readonly ModeName[] {
-  const wanted = weak.map((name): ModeName => weakVariants[name].mode);
+export function weakModesOf(attack: Attack): readonly ModeName[] {
+  const wanted = weakVariantsOf(attack).map((name): ModeName => weakVariants[name].mode);
   return modeNames.filter(mode => wanted.includes(mode));
 }

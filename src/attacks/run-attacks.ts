@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, rejectOnAbort } from '../simulator/errors.js';
-import type { Attack } from './attack.js';
+import { type Attack, type AttackResult, probesIn } from './attack.js';
 import { Inconclusive } from './errors.js';
 import type { Finding } from './finding.js';
 import type { PlannedSystem } from './plan.js';
@@ -59,32 +59,42 @@ async function attackAll(planned: PlannedSystem, system: System, { attacks }: At
   const found = new Map<string, Finding['result']>();
   const beside = chosen.filter(({ attack }) => attack.alone !== true);
   await mapConcurrently(beside, attacksAtOnce, async ({ name, attack }) => {
-    found.set(name, await resultOf(attack, system.target));
+    found.set(name, await resultOf(attack, system.target, planned));
   });
   for (const { name, attack } of chosen.filter(({ attack }) => attack.alone === true)) {
-    found.set(name, await resultOf(attack, system.target));
+    found.set(name, await resultOf(attack, system.target, planned));
     await system.heal();
   }
   const { mode, variantName: variant } = planned;
-  return [...chosen].flatMap(({ name }) => {
+  return chosen.flatMap(({ name, attack }) => {
     const result = found.get(name);
-    return result === undefined ? [] : [{ attack: name, mode, variant, result }];
+    const mustSucceed = variant === undefined ? [] : probesIn(attack, variant);
+    return result === undefined ? [] : [{ attack: name, mode, variant, mustSucceed, result }];
   });
 }
 
-async function resultOf(attack: Attack, target: Target): Promise<Finding['result']> {
+async function resultOf(attack: Attack, target: Target, { variant }: PlannedSystem): Promise<Finding['result']> {
   const timer = new AbortController();
   const limit = sleep(attackWithinMs, undefined, { signal: timer.signal }).then(() => {
     throw new Inconclusive(`it was not over after ${attackWithinMs / 1000} s`);
   });
   try {
-    return await Promise.race([attack.run(target), limit]);
+    const result = await Promise.race([attack.run(target), limit]);
+    return variant === undefined ? markKnownLimit(attack, target, result) : result;
   } catch (error) {
     return { outcome: 'inconclusive', reason: describeFailure(error) };
   } finally {
     limit.catch(() => undefined);
     timer.abort();
   }
+}
+
+/** Reports a success by design as a known limit. A limit that is declared and does not show is an error in the docs. */
+function markKnownLimit({ knownLimit }: Attack, { strategy }: Target, result: AttackResult): Finding['result'] {
+  if (knownLimit?.strategies.includes(strategy) !== true) return result;
+  if (result.outcome === 'succeeded') return { ...result, outcome: 'known limit', reason: knownLimit.reason };
+  const reason = `expected the known limit "${knownLimit.reason}", but it was ${result.outcome}: remove the limit`;
+  return { outcome: 'inconclusive', reason };
 }
 
 /** Returns the reason of a failure. Any error but `Inconclusive` is a bug of the attack, so its stack is included. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
+import { ask } from '../simulator/cluster/ask.js';
 import type { Cluster, ClusterMember } from '../simulator/cluster/cluster.js';
-import { waitReadmitted } from '../simulator/cluster/probe.js';
+import { waitReadmitted, waitUntil } from '../simulator/cluster/probe.js';
 import { readSharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Inconclusive } from './errors.js';
@@ -20,15 +21,17 @@ export interface SystemSpec {
 /** A running system, with the means to repair and stop it. */
 export interface System {
   readonly target: Target;
-  /** Restarts the backends that an attack killed. Resolves when the proxy sends users to them again. */
+  /** Restarts the processes that an attack killed. Resolves when the proxy sends users to them again. */
   heal(): Promise<void>;
   stop(): Promise<void>;
 }
 
-const backendCount = 3;
+/** A weak variant has fewer, so that it starts sooner. */
+const backendCount = { full: 3, weak: 2 };
 const password = 'secret';
 const exitWithinMs = 5_000;
 const healWithinMs = 15_000;
+const healthWithinMs = 1_000;
 
 /** Limits that are long enough to log in and check a session, and short enough to wait for. */
 export const shortLimits: Limits = { idleMs: 2_000, absoluteMs: 5_000 };
@@ -49,7 +52,10 @@ export async function startSystem(spec: SystemSpec, signal: AbortSignal): Promis
   const cluster = await startCluster(
     {
       mode: spec.mode,
-      backends: { count: backendCount, env: environment(spec, administratorPassword) },
+      backends: {
+        count: spec.variant === undefined ? backendCount.full : backendCount.weak,
+        env: environment(spec, administratorPassword),
+      },
       stores: storesOf(spec.mode),
       proxy: {
         health,
@@ -101,6 +107,8 @@ function targetOf(
     browser: (origin = cluster.proxyUrl) => new AttackBrowser(connections, origin),
     kill: name => kill(cluster, name),
     restart: name => restart(cluster, cluster.member(name)),
+    hasStore: storesOf(spec.mode).length > 0,
+    loseStore: () => loseStore(cluster),
     inTurn: work => {
       const mine = turn.then(work);
       turn = mine.catch(() => undefined);
@@ -120,8 +128,23 @@ async function kill(cluster: Cluster, name: string): Promise<void> {
     throw new Inconclusive(`${name} could not be killed`);
 }
 
+async function loseStore(cluster: Cluster): Promise<void> {
+  for (const member of cluster.members.filter(({ role }) => role === 'store')) {
+    await kill(cluster, member.name);
+    await member.start();
+  }
+  const hasStore = async ({ port }: ClusterMember) => {
+    const { json } = await ask('GET', `http://127.0.0.1:${port}/health`, healthWithinMs);
+    return Object(json).store === 'up';
+  };
+  const isBack = async () => (await Promise.all(backendsOf(cluster).map(hasStore))).every(Boolean);
+  if (!(await waitUntil(isBack, healWithinMs))) throw new Inconclusive('a backend did not find the store again');
+}
+
 async function heal(cluster: Cluster): Promise<void> {
-  for (const member of backendsOf(cluster).filter(({ pid }) => pid === undefined)) await restart(cluster, member);
+  const dead = cluster.members.filter(({ pid }) => pid === undefined);
+  for (const store of dead.filter(({ role }) => role === 'store')) await store.start();
+  for (const backend of dead.filter(({ role }) => role === 'backend')) await restart(cluster, backend);
 }
 
 async function restart(cluster: Cluster, member: ClusterMember): Promise<void> {

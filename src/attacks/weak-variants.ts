@@ -14,75 +14,67 @@ export interface WeakVariant {
 }
 
 export const weakVariants = {
-  'logout-undone': {
-    summary: 'the logout clears the cookie, but the session stays valid under its token',
+  'unended-sessions': {
+    summary: 'a logout, a disabled user and a new password end no session; any user is an administrator',
     mode: 'redis',
-    defect: 'revive-after-logout',
+    defect: 'revive-after-logout,unlisted-sessions,unchanged-accounts,everyone-administers',
   },
   'jwt-without-denylist': {
-    summary: 'a token cannot be revoked before it expires: there is no list of revoked tokens',
+    summary: 'a token cannot be revoked before it expires, and a refresh token can be reused',
     mode: 'jwt',
-    defect: 'no-revocation',
+    defect: 'no-revocation,endless-refresh',
   },
   'sealed-without-denylist': {
     summary: 'a token cannot be revoked before it expires: there is no list of revoked tokens',
     mode: 'sealed',
     defect: 'no-revocation',
   },
-  'blind-overwrite': {
-    summary: 'a session is written back without compare-and-set, and overwrites what the store holds by then',
-    mode: 'redis',
-    defect: 'blind-overwrite',
-  },
   'jwt-trusting': {
-    summary: 'a token chooses how it is verified, its claims are not checked, and a refresh token can be reused',
+    summary: 'a token chooses how it is verified, its claims are not checked, a part of it is enough; ids are counted',
     mode: 'jwt',
-    defect: 'trusting-jwt,endless-refresh',
+    defect: 'trusting-jwt,half-logins,counting-ids,loose-tokens',
+  },
+  'seal-trusting': {
+    summary: 'a sealed token is opened without a check of its tag, its purpose and its times; ids are counted',
+    mode: 'sealed',
+    defect: 'trusting-seal,counting-ids,loose-tokens',
   },
   'careless-shop': {
     summary: 'careless handling of cookies, origins, one-time codes, GET, the cart (in a cookie) and proxy headers',
     mode: 'redis',
-    defect: 'any-origin,bare-cookies,cart-in-cookie,get-logs-in,user-header,forgetful-accounts',
+    defect:
+      'any-origin,bare-cookies,cart-in-cookie,any-method,get-logs-in,user-header,forgetful-accounts,any-address,wide-totp',
   },
-  'unsigned-affinity': {
-    summary: 'the affinity cookie holds the name and address of the backend in plain text, and is not verified',
+  'careless-accounts': {
+    summary: 'nonces and passwords are not checked, handles are mixed up, and a session is overwritten blindly',
+    mode: 'redis',
+    defect: 'no-nonce,any-password,foreign-handles,loose-tokens,blind-overwrite',
+  },
+  'lenient-shop': {
+    summary: 'half a token, another cookie name, half a login or a forwarded host is enough; some writes are dropped',
+    mode: 'redis',
+    defect: 'one-counter,short-ids,forwarded-host,half-logins,loose-tokens,loose-names,drop-writes',
+  },
+  'trusting-sticky': {
+    summary: 'the affinity cookie names the backend and is not verified; a login keeps the id that the browser sent',
     mode: 'sticky',
     proxyProgram: packageFile('dist/attacks/weak/unsigned-affinity.js'),
-  },
-  'keep-id-at-login': {
-    summary: 'a login keeps the session id that the browser sent: no new id is made',
-    mode: 'sticky',
-    defect: 'keep-id-at-login',
+    defect: 'get-logs-in,keep-id-at-login,no-nonce',
   },
   'sessions-on-disk': {
     summary: 'a restarted backend accepts the sessions that it had before, even those that have ended since',
     mode: 'sticky',
     defect: 'sessions-on-disk',
   },
-  'short-ids': {
-    summary: 'the store compares only the first 32 characters of an id',
+  'timed-ids': {
+    summary: 'a session id is the time of its login in milliseconds',
     mode: 'redis',
-    defect: 'short-ids',
-  },
-  'counting-ids': {
-    summary: 'a session id is a prefix and a counter',
-    mode: 'redis',
-    defect: 'counting-ids',
-  },
-  'unlisted-sessions': {
-    summary: 'sessions are not listed by user, so the sessions of one user cannot be found and ended',
-    mode: 'redis',
-    defect: 'unlisted-sessions',
+    defect: 'timed-ids',
   },
   'endless-sessions': {
-    summary: 'the idle limit is not checked, and the absolute limit starts again with every new token',
+    summary: 'no limit of a session is checked, and the absolute limit starts again with every new token',
     mode: 'redis',
-    defect: 'endless-idle,endless-rotation',
-  },
-  'careless-accounts': {
-    summary: 'a password change accepts any nonce, and any user can end any session by its handle',
-    mode: 'redis',
-    defect: 'no-nonce,foreign-handles',
+    defect: 'endless-idle,endless-rotation,endless-use',
   },
 } as const satisfies Record<string, WeakVariant>;
 

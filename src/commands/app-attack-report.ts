@@ -9,7 +9,7 @@ type Colours = ReturnType<typeof pc.createColors>;
 
 /** Judges the findings that apply. If none applies there is no verdict, which is no pass. */
 export function judgeAppFindings(findings: readonly AppFinding[]): VerdictWord[] {
-  const words = { succeeded: 'fail', resisted: 'pass', unknown: 'inconclusive' } as const;
+  const words = { succeeded: 'fail', resisted: 'pass', 'known limit': 'pass', unknown: 'inconclusive' } as const;
   return findings.flatMap(({ result: { outcome } }) => (outcome === 'not applicable' ? [] : [words[outcome]]));
 }
 

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { Attack } from '../attacks/attack.js';
-import { type Finding, type FindingWord, judge, judgeAll } from '../attacks/finding.js';
+import { type Finding, type FindingWord, judge, judgeAll, probesThatFailed } from '../attacks/finding.js';
 import { weakModesOf } from '../attacks/plan.js';
 import type { AttackExchange } from '../attacks/tools/browser.js';
 import { weakVariants } from '../attacks/weak-variants.js';
@@ -20,8 +20,9 @@ export function attackReport(
   const strong = findings.filter(({ variant }) => variant === undefined);
   const weak = findings.filter(({ variant }) => variant !== undefined);
   return [
-    table(strong, colours, columns),
+    table(attacks, strong, colours, columns),
     ...weakLines(weak, colours),
+    ...statisticalLines(attacks, strong),
     ...unseenLines(attacks, findings),
     ...lagLines(strong),
     ...reasons(findings),
@@ -31,20 +32,23 @@ export function attackReport(
   ].join('\n');
 }
 
-function table(findings: readonly Finding[], colours: Colours, columns: number): string {
+function table(attacks: Attacks, findings: readonly Finding[], colours: Colours, columns: number): string {
   const modes = [...new Set(findings.map(({ mode }) => mode))];
   const head = ['attack', ...modes].map(title => colours.bold(title));
   const rows = [...new Set(findings.map(finding => finding.attack))].map(attack => {
     const cells = modes.map(mode => findings.find(each => each.attack === attack && each.mode === mode));
-    return [attack, ...cells.map(cell => (cell === undefined ? '' : word(cell, colours)))];
+    return [attack, ...cells.map(cell => (cell === undefined ? '' : word(cell, attacks[attack], colours)))];
   });
   return fitTable({ head, rows, aligns: head.map(() => 'left') }, columns);
 }
 
-function word(finding: Finding, colours: Colours): string {
+function word(finding: Finding, attack: Attack | undefined, colours: Colours): string {
   const { outcome } = finding.result;
-  const said = { resisted: 'resisted', succeeded: 'SUCCEEDED', 'not applicable': 'n/a', inconclusive: 'inconclusive' };
-  return outcome === 'not applicable' ? colours.dim('n/a') : paint(judge(finding), colours)(said[outcome]);
+  if (outcome === 'not applicable') return colours.dim('n/a');
+  if (outcome === 'known limit') return colours.yellow(outcome);
+  const resisted = attack?.statistical === true ? 'no flaw found' : 'resisted';
+  const said = { resisted, succeeded: 'SUCCEEDED', inconclusive: 'inconclusive' };
+  return paint(judge(finding), colours)(said[outcome]);
 }
 
 function paint(word: FindingWord, colours: Colours): (text: string) => string {
@@ -55,13 +59,26 @@ function weakLines(findings: readonly Finding[], colours: Colours): string[] {
   return [...new Set(findings.map(({ variant }) => variant))].flatMap(variant => {
     if (variant === undefined) return [];
     const mine = findings.filter(finding => finding.variant === variant);
-    const fell = mine.filter(({ result }) => result.outcome === 'succeeded').map(({ attack }) => attack);
-    const stood = mine.filter(({ result }) => result.outcome !== 'succeeded');
+    const fell = mine.filter(finding => judge(finding) === 'pass').map(({ attack }) => attack);
+    const stood = mine.filter(finding => judge(finding) !== 'pass').map(finding => colours.red(describeStand(finding)));
     const { mode, summary } = weakVariants[variant];
     const falls = fell.length === 0 ? [] : [`falls to ${fell.join(', ')}`];
-    const stands = stood.map(({ attack, result }) => colours.red(`does not fall to ${attack} (${result.outcome})`));
-    return [`weak: ${mode}, ${variant} (${summary}): ${[...falls, ...stands].join('; ')}`];
+    return [`weak: ${mode}, ${variant} (${summary}): ${[...falls, ...stood].join('; ')}`];
   });
+}
+
+function describeStand(finding: Finding): string {
+  const probes = probesThatFailed(finding).map(name => `"${name}"`);
+  return `does not fall to ${finding.attack}, ${probes.join(', ')} (${finding.result.outcome})`;
+}
+
+/** Says what a statistical test cannot show. */
+function statisticalLines(attacks: Attacks, findings: readonly Finding[]): string[] {
+  const names = Object.keys(attacks).filter(name => attacks[name]?.statistical === true);
+  const isRun = findings.some(({ attack }) => names.includes(attack));
+  return isRun
+    ? [`statistical: ${names.join(', ')}: it can find a flaw, and cannot show that ids come from a CSPRNG`]
+    : [];
 }
 
 /** Lists the attacks that ran on no weak variant, because of `--mode`. A mode that resists such an attack proves less. */
@@ -87,7 +104,8 @@ function lagLines(findings: readonly Finding[]): string[] {
 
 function reasons(findings: readonly Finding[]): string[] {
   const why = findings.flatMap(({ attack, mode, variant, result }) => {
-    if (result.outcome !== 'not applicable' && result.outcome !== 'inconclusive') return [];
+    const { outcome } = result;
+    if (outcome !== 'not applicable' && outcome !== 'inconclusive' && outcome !== 'known limit') return [];
     return { attack, place: [mode, variant].filter(Boolean).join('/'), said: `${result.outcome}: ${result.reason}` };
   });
   const lines = why.map(({ attack, said }): [string, string] => {
@@ -125,12 +143,20 @@ function closing(strong: readonly Finding[], weak: readonly Finding[], colours: 
   const count = (findings: readonly Finding[], outcome: Finding['result']['outcome']) =>
     findings.filter(({ result }) => result.outcome === outcome).length;
   const unclear = count([...strong, ...weak], 'inconclusive');
+  const limits = count(strong, 'known limit');
+  const wanted = sumOf(weak.map(({ mustSucceed }) => mustSucceed.length));
+  const missed = sumOf(weak.map(finding => probesThatFailed(finding).length));
   const said = [
     `at full strength ${count(strong, 'succeeded')} succeeded, ${count(strong, 'resisted')} resisted`,
     `${count(strong, 'not applicable')} not applicable`,
-    `on weak variants ${count(weak, 'succeeded')} of ${weak.length} succeeded (all must)`,
+    ...(limits === 0 ? [] : [`${limits} known ${limits === 1 ? 'limit' : 'limits'}`]),
+    `on weak variants ${wanted - missed} of ${wanted} probes succeeded (all must)`,
     ...(unclear === 0 ? [] : [`${unclear} inconclusive`]),
   ];
   const verdict = worstOf(judgeAll([...strong, ...weak]));
   return paint(verdict, colours)(`${verdict}: ${said.join('; ')}`);
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }

@@ -16,13 +16,17 @@ const exchange = { request: ['GET /me HTTP/1.1'], response: ['HTTP/1.1 200 OK'],
 
 /** Makes an attack that only runs `run`. */
 function attackThat(run: () => Promise<AttackResult>, more: Partial<Attack> = {}): Attack {
-  return { title: 'an attack of this test', asvs: ['7.4.1'], weak: ['logout-undone'], run, ...more };
+  return { title: 'an attack of this test', asvs: ['7.4.1'], probes: { 'a try': ['unended-sessions'] }, run, ...more };
 }
 
-const resisting = async (): Promise<AttackResult> => ({ outcome: 'resisted', tries: 3, lagMs: 12 });
+const noSuccess = { 'a try': { tries: 3 } };
+const resisting = async (): Promise<AttackResult> => {
+  return { outcome: 'resisted', tries: 3, lagMs: 12, probes: noSuccess };
+};
+const success = { reason: 'it went through', exchanges: [exchange] };
 const resists = attackThat(resisting);
 const succeeds = attackThat(async () => {
-  return { outcome: 'succeeded', tries: 2, reason: 'it went through', exchanges: [exchange] };
+  return { outcome: 'succeeded', tries: 2, ...success, probes: { 'a try': { tries: 2, success } } };
 });
 const cannot = attackThat(async () => {
   throw new Inconclusive('no answer arrived');
@@ -58,21 +62,24 @@ describe('attacks: tries', () => {
     expect(() => new Tries().result()).to.throw(Inconclusive, 'nothing was tried');
   });
 
-  it('counts every try, and reports the first that succeeded', () => {
+  it('counts every try, and reports the first of each probe that succeeded', () => {
     const tries = new Tries();
-    tries.add('the first', false, { exchange });
-    tries.addMany(10, 'ten more', false);
-    expect(tries.result()).to.deep.equal({ outcome: 'resisted', tries: 11 });
-    tries.noteLag(3.4);
-    tries.noteLag(1);
-    expect(tries.result()).to.deep.equal({ outcome: 'resisted', tries: 11, lagMs: 3 });
-    tries.add('the second', true, { exchange });
-    tries.add('the third', true);
+    const [one, other] = [tries.of('one'), tries.of('other')];
+    one.add('the first', false, { exchange });
+    other.addMany(10, 'ten more', false);
+    const unbroken = { one: { tries: 1 }, other: { tries: 10 } };
+    expect(tries.result()).to.deep.equal({ outcome: 'resisted', tries: 11, probes: unbroken });
+    one.noteLag(3.4);
+    other.noteLag(1);
+    expect(tries.result()).to.deep.equal({ outcome: 'resisted', tries: 11, lagMs: 3, probes: unbroken });
+    other.add('the second', true, { exchange });
+    other.add('the third', true);
+    const broken = { reason: 'the second', exchanges: [exchange] };
     expect(tries.result()).to.deep.equal({
       outcome: 'succeeded',
       tries: 13,
-      reason: 'the second',
-      exchanges: [exchange],
+      ...broken,
+      probes: { one: { tries: 1 }, other: { tries: 12, success: broken } },
     });
   });
 });
@@ -82,27 +89,30 @@ describe('attacks: unclear answers', () => {
 
   it('throws Inconclusive for a 503 or an unexpected status, and says what was expected', () => {
     const down = new Tries();
-    down.add('anything', false, answered(200), answered(503));
+    down.of('one').add('anything', false, answered(200), answered(503));
     expect(() => down.result()).to.throw(
       Inconclusive,
       /^GET \/me HTTP\/1\.1 was answered 503 .*; which refuses nothing$/,
     );
     const gone = new Tries();
-    gone.addRequest('a change', answered(403), 403);
-    gone.addRequest('a change', answered(404), 401, 403);
+    gone.of('one').addRequest('a change', answered(403), 403);
+    gone.of('one').addRequest('a change', answered(404), 401, 403);
     expect(() => gone.result()).to.throw(Inconclusive, /was answered 404 .*; expected 401 or 403$/);
   });
 
   it('reports a success even when another try was unclear', () => {
     const tries = new Tries();
-    tries.addRequest('a change', answered(503), 403);
-    tries.addRequest('another', answered(201), 403);
+    tries.of('one').addRequest('a change', answered(503), 403);
+    tries.of('other').addRequest('another', answered(201), 403);
     expect(tries.result()).to.include({ outcome: 'succeeded', tries: 2, reason: 'another' });
   });
 });
 
 describe('attacks: the plan', () => {
-  const attacks = { quick: resists, patient: attackThat(resisting, { shortLimits: true, weak: ['endless-sessions'] }) };
+  const attacks = {
+    quick: resists,
+    patient: attackThat(resisting, { shortLimits: true, probes: { 'a try': ['endless-sessions'] } }),
+  };
 
   it('runs every attack in every mode, and on each weak variant the attacks that must succeed there', () => {
     const plan = planSystems(['sticky', 'redis'], attacks);
@@ -115,7 +125,7 @@ describe('attacks: the plan', () => {
       'sticky full short: patient',
       'redis full: quick',
       'redis full short: patient',
-      'redis logout-undone: quick',
+      'redis unended-sessions: quick',
       'redis endless-sessions short: patient',
     ]);
   });
@@ -190,23 +200,24 @@ describe('attacks: the run', () => {
 
 describe('attacks: reports', () => {
   const attacks = { resists, succeeds, cannot, isOutside };
-  const found = (attack: keyof typeof attacks, result: Finding['result'], variant?: 'logout-undone'): Finding => {
-    return { attack, mode: 'redis', variant, result };
+  const found = (attack: keyof typeof attacks, result: Finding['result'], variant?: 'unended-sessions'): Finding => {
+    return { attack, mode: 'redis', variant, mustSucceed: variant === undefined ? [] : ['a try'], result };
   };
   const proof: Finding['result'] = {
     outcome: 'succeeded',
     tries: 2,
     reason: 'it went | through',
     exchanges: [exchange],
+    probes: { 'a try': { tries: 2, success: { reason: 'it went | through', exchanges: [exchange] } } },
   };
-  const resisted: Finding['result'] = { outcome: 'resisted', tries: 3, lagMs: 12 };
+  const resisted: Finding['result'] = { outcome: 'resisted', tries: 3, lagMs: 12, probes: noSuccess };
   const findings = [
     found('resists', resisted),
     found('succeeds', proof),
     found('cannot', { outcome: 'inconclusive', reason: 'no answer arrived' }),
     found('isOutside', { outcome: 'not applicable', reason: 'there is no token' }),
-    found('succeeds', proof, 'logout-undone'),
-    found('resists', resisted, 'logout-undone'),
+    found('succeeds', proof, 'unended-sessions'),
+    found('resists', resisted, 'unended-sessions'),
   ];
 
   it('prints the table, the weak variants, the reasons, and the proof of each success at full strength', () => {
@@ -216,12 +227,12 @@ describe('attacks: reports', () => {
       /│ succeeds +│ SUCCEEDED +│/,
       /│ cannot +│ inconclusive │/,
       /│ isOutside +│ n\/a +│/,
-      /^weak: redis, logout-undone \(.*\): falls to succeeds; does not fall to resists \(resisted\)$/m,
+      /^weak: redis, unended-sessions \(.*\): falls to succeeds; does not fall to resists, "a try" \(resisted\)$/m,
       /^not run on a weak variant \(add --mode redis\): cannot, isOutside$/m,
       /^redis: ended sessions were still accepted for at most 12 ms$/m,
       /^redis: inconclusive: no answer arrived \(cannot\)$/m,
       /^redis: not applicable: there is no token \(isOutside\)$/m,
-      /^fail: at full strength 1 succeeded, 1 resisted; 1 not applicable; on weak variants 1 of 2 succeeded \(all must\); 1 inconclusive$/m,
+      /^fail: at full strength 1 succeeded, 1 resisted; 1 not applicable; on weak variants 1 of 2 probes succeeded \(all must\); 1 inconclusive$/m,
       /^SUCCEEDED: succeeds in redis: it went \| through$/m,
       / {2}> GET \/me HTTP\/1.1\n {2}< HTTP\/1.1 200 OK\n {2}< \{"user":"victim"\}/,
     ])
@@ -242,11 +253,12 @@ describe('attacks: reports', () => {
       outcome: 'resisted',
       tries: 3,
       lagMs: 12,
+      probes: noSuccess,
     });
     expect(lines[1]).to.include({ outcome: 'succeeded', tries: 2, reason: 'it went | through' });
     expect(lines[1].exchanges).to.deep.equal([exchange]);
     expect(lines[3]).to.include({ outcome: 'not applicable', tries: 0, reason: 'there is no token' });
-    expect(lines[4]).to.include({ variant: 'logout-undone' });
+    expect(lines[4]).to.include({ variant: 'unended-sessions' });
   });
 
   it('writes the evidence in the order of the requirements, and the same text for the same findings', () => {
@@ -263,8 +275,9 @@ describe('attacks: reports', () => {
     ]);
     expect(text).to.include('| `resists` | resisted (3) |').and.to.include('| `succeeds` | **SUCCEEDED** |');
     expect(text).to.include(
-      `| ${weakVariants['logout-undone'].summary} | \`succeeds\` | succeeded: it went \\| through |`,
+      '| `succeeds` | a try | `unended-sessions` | it went \\| through | 200 OK `{"user":"victim"}` | 2 |',
     );
+    expect(text).to.include(`| \`unended-sessions\` | \`redis\` | ${weakVariants['unended-sessions'].summary} |`);
     expect(text).to.include('- `isOutside` in `redis`: there is no token');
     expect(text).to.include('## Inconclusive\n\n- `cannot` in `redis`: no answer arrived\n');
     expect(renderEvidence(numbered, findings)).to.equal(text);
@@ -274,10 +287,10 @@ describe('attacks: reports', () => {
   const codes: [string, readonly Finding[], number][] = [
     ['no selected attack is applicable', [found('isOutside', outside)], 2],
     ['one attack is not applicable and one is resisted', [found('isOutside', outside), found('resists', resisted)], 0],
-    ['an attack is not applicable to its weak variant', [found('isOutside', outside, 'logout-undone')], 1],
-    ['all pass', [found('resists', resisted), found('succeeds', proof, 'logout-undone')], 0],
+    ['an attack is not applicable to its weak variant', [found('isOutside', outside, 'unended-sessions')], 1],
+    ['all pass', [found('resists', resisted), found('succeeds', proof, 'unended-sessions')], 0],
     ['an attack succeeds at full strength', [found('resists', resisted), found('succeeds', proof)], 1],
-    ['a weak variant resists its attack', [found('resists', resisted, 'logout-undone')], 1],
+    ['a weak variant resists its attack', [found('resists', resisted, 'unended-sessions')], 1],
     ['an attack is inconclusive', [found('cannot', { outcome: 'inconclusive', reason: '' })], 2],
     ['one attack fails and another is inconclusive', findings, 1],
     ['there are no findings', [], 2],

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { AttackBrowser, BrowserConnections } from '#src/attacks/tools/browser.js';
 import type { Target } from '#src/attacks/tools/target.js';
 
@@ -15,8 +15,9 @@ export async function withBreakingRelays<T>(sound: Target, work: (breaking: Brea
     isBroken = true;
   };
   const connections = new BrowserConnections();
+  const agent = new Agent({ keepAlive: true });
   const relay = (to: string) =>
-    createServer((incoming, response) => (isBroken ? unavailable(response) : pass(to, incoming, response)));
+    createServer((incoming, response) => (isBroken ? unavailable(response) : pass(agent, to, incoming, response)));
   const servers = [sound.proxyUrl, ...sound.backends.map(({ url }) => url)].map(relay);
   const [proxyUrl = '', ...urls] = await Promise.all(servers.map(urlOf));
   const backends = sound.backends.map(({ name }, index) => ({ name, url: urls[index] ?? '' }));
@@ -25,6 +26,7 @@ export async function withBreakingRelays<T>(sound: Target, work: (breaking: Brea
     return await work({ target: { ...sound, proxyUrl, backends, browser }, breakOff });
   } finally {
     connections.close();
+    agent.destroy();
     for (const server of servers) server.closeAllConnections();
     for (const server of servers) server.close();
   }
@@ -40,9 +42,9 @@ function unavailable(response: ServerResponse): void {
   response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":"unreachable"}');
 }
 
-function pass(to: string, incoming: IncomingMessage, response: ServerResponse): void {
+function pass(agent: Agent, to: string, incoming: IncomingMessage, response: ServerResponse): void {
   const { method, headers, url } = incoming;
-  const outgoing = request(`${to}${url}`, { method, headers, agent: false }, answer => {
+  const outgoing = request(`${to}${url}`, { method, headers, agent }, answer => {
     response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
     answer.pipe(response);
   });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Attack, Tries } from '../attack.js';
+import { type Attack, type ProbeTries, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser } from '../tools/browser.js';
 import { isHonoured, logIn, reauthenticate, userOf } from '../tools/shop.js';
@@ -10,26 +10,36 @@ const marginMs = 30;
 const useEveryMs = 250;
 const renewEvery = 3;
 
+const probes = {
+  'by use': ['endless-sessions'],
+  'by renewal': ['endless-sessions'],
+} as const;
+
 export const absoluteLimit: Attack = {
   title: 'keep a session past its absolute limit: by using it all the time, or by renewing its token again and again',
   asvs: ['7.3.2'],
-  weak: ['endless-sessions'],
+  probes,
   shortLimits: true,
   run,
 };
 
 async function run(target: Target) {
-  const tries = new Tries();
+  const tries = new Tries<keyof typeof probes>();
   const use = async () => undefined;
   const renew = (browser: AttackBrowser) => reauthenticate(browser, target.password);
   await Promise.all([
-    tryKept(target, tries, 'by being used all the time', use),
-    tryKept(target, tries, 'by having its token renewed', renew),
+    tryKept(target, tries.of('by use'), 'by being used all the time', use),
+    tryKept(target, tries.of('by renewal'), 'by having its token renewed', renew),
   ]);
   return tries.result();
 }
 
-async function tryKept(target: Target, tries: Tries, how: string, renew: (browser: AttackBrowser) => Promise<unknown>) {
+async function tryKept(
+  target: Target,
+  tries: ProbeTries,
+  how: string,
+  renew: (browser: AttackBrowser) => Promise<unknown>,
+) {
   const { idleMs, absoluteMs } = target.limits;
   const [user, browser] = [target.freshUser(), target.browser()];
   await logIn(browser, user, target.password);

@@ -3,6 +3,12 @@ import { type Attack, notApplicable, Tries } from '../attack.js';
 import { type BindingCookie, fetchBindingsToAll, noAffinityReason } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
+const probes = {
+  'in plain text': ['trusting-sticky'],
+  encoded: ['trusting-sticky'],
+  hashed: ['trusting-sticky'],
+} as const;
+
 /**
  * An affinity cookie must not reveal the network behind the proxy. The cookie of F5, for example, holds address and
  * port.
@@ -10,34 +16,41 @@ import type { BackendAddress, Target } from '../tools/target.js';
 export const affinityAddress: Attack = {
   title: 'read the name, address or port of a backend from an affinity cookie: in plain text, encoded, or hashed',
   asvs: [],
-  weak: ['unsigned-affinity'],
+  probes,
   run,
 };
 
 async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinityReason);
-  const tries = new Tries();
+  const tries = new Tries<keyof typeof probes>();
   for (const binding of await fetchBindingsToAll(target)) {
-    const readings = readingsOf(binding);
-    for (const [what, needle] of target.backends.flatMap(needlesOf)) {
-      const shown = readings.some(text => needle.test(text));
-      tries.add(`${binding.name}=${binding.value} shows ${what}`, shown, proof(binding));
+    const [plain, decoded] = readingsOf(binding);
+    const search = (probe: keyof typeof probes, texts: readonly string[], [what, needle]: Needle) => {
+      const isShown = texts.some(text => needle.test(text));
+      tries.of(probe).add(`${binding.name}=${binding.value} shows ${what}`, isShown, proof(binding));
+    };
+    for (const needle of target.backends.flatMap(needlesOf)) {
+      search('in plain text', plain, needle);
+      search('encoded', decoded, needle);
     }
+    for (const needle of target.backends.flatMap(digestsOfAll)) search('hashed', [...plain, ...decoded], needle);
   }
   return tries.result();
 }
 
-/** Decodes the value and each of its parts: as text, as Base64 and as hexadecimal. */
-function readingsOf({ value }: BindingCookie): readonly string[] {
-  const texts = [value, decodeURIComponent(value), ...value.split('.')];
-  return texts.flatMap(text => [
-    text,
+type Needle = readonly [what: string, needle: RegExp];
+
+/** Returns the value and its parts as they are, and decoded from Base64 and from hexadecimal. */
+function readingsOf({ value }: BindingCookie): readonly [plain: readonly string[], decoded: readonly string[]] {
+  const plain = [value, decodeURIComponent(value), ...value.split('.')];
+  const decoded = plain.flatMap(text => [
     Buffer.from(text, 'base64url').toString('latin1'),
     Buffer.from(text, 'hex').toString('latin1'),
   ]);
+  return [plain, decoded];
 }
 
-function needlesOf({ name, url }: BackendAddress): readonly (readonly [what: string, needle: RegExp])[] {
+function needlesOf({ name, url }: BackendAddress): readonly Needle[] {
   const { host, hostname, port } = new URL(url);
   const bytes = hostname.split('.').map(Number);
   const [low, high] = [Number(port) & 0xff, Number(port) >> 8];
@@ -47,12 +60,16 @@ function needlesOf({ name, url }: BackendAddress): readonly (readonly [what: str
   return [
     ...plain.map(text => [JSON.stringify(text), literal(text)] as const),
     ...numbers.map(text => [`the number ${text}`, new RegExp(`(?<!\\d)${text}(?!\\d)`)] as const),
-    ...[name, host, url, port].flatMap(text => digestsOf(text)),
   ];
 }
 
+function digestsOfAll({ name, url }: BackendAddress): readonly Needle[] {
+  const { host, port } = new URL(url);
+  return [name, host, url, port].flatMap(digestsOf);
+}
+
 /** Lists digests of a text. An attacker could compute them for every address and compare; 16 characters are enough. */
-function digestsOf(text: string): readonly (readonly [what: string, needle: RegExp])[] {
+function digestsOf(text: string): readonly Needle[] {
   return ['md5', 'sha1', 'sha256', 'sha512'].flatMap(digest =>
     (['hex', 'base64url'] as const).map(
       form => [`the ${digest} of ${text}`, literal(hash(digest, text, form).slice(0, 16))] as const,
@@ -65,5 +82,7 @@ function literal(text: string): RegExp {
 }
 
 function proof({ name, value, backend }: BindingCookie) {
-  return { exchange: { request: ['GET /me HTTP/1.1'], response: [`set-cookie: ${name}=${value}`, backend], body: '' } };
+  const decisive = `set-cookie: ${name}=${value}`;
+  const response = ['HTTP/1.1 200 OK', `holdfast-backend: ${backend}`, decisive];
+  return { exchange: { request: ['GET /me HTTP/1.1'], response, body: '', decisive } };
 }

@@ -3,11 +3,20 @@ import { type Attack, notApplicable, Tries } from '../attack.js';
 import { type BindingCookie, backendOf, fetchBinding, noAffinityReason } from '../tools/affinity.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 
+const probes = {
+  'the own cookie': ['trusting-sticky'],
+  'a cookie of another proxy': ['trusting-sticky'],
+  'a header': ['trusting-sticky'],
+  'the host': ['trusting-sticky'],
+} as const;
+
+type Probe = keyof typeof probes;
+
 /** An attacker who can choose the backend can overload one of them, or reach a weak one. */
 export const affinityChosen: Attack = {
   title: 'choose the backend: by its name, number or address, in a header or in a cookie that other proxies use',
   asvs: [],
-  weak: ['unsigned-affinity'],
+  probes,
   run,
 };
 
@@ -19,11 +28,12 @@ type Way = (backend: BackendAddress, number: number) => Readonly<Record<string, 
 
 async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinityReason);
-  const tries = new Tries();
+  const tries = new Tries<Probe>();
   const own = await fetchBinding(target);
-  for (const [what, way] of ways(own)) {
+  for (const [probe, what, way] of ways(own)) {
+    if (tries.of(probe).hasSucceeded) continue;
     const { answer, wentThrough } = await tryToChoose(target, way);
-    tries.add(`the backend was chosen by ${what}`, wentThrough, answer);
+    tries.of(probe).add(`the backend was chosen by ${what}`, wentThrough, answer);
   }
   return tries.result();
 }
@@ -38,8 +48,8 @@ async function tryToChoose(target: Target, way: Way) {
   }
 }
 
-function ways(own: BindingCookie): readonly (readonly [what: string, way: Way])[] {
-  const cookies = [own.name, 'backend', 'route', 'ROUTEID', 'SERVERID', 'SRV', 'AWSALB', 'sticky', 'lb', 'JSESSIONID'];
+function ways(own: BindingCookie): readonly (readonly [probe: Probe, what: string, way: Way])[] {
+  const cookies = ['backend', 'route', 'ROUTEID', 'SERVERID', 'SRV', 'AWSALB', 'sticky', 'lb', 'JSESSIONID'];
   const headers = [
     'x-backend',
     'x-upstream',
@@ -50,18 +60,27 @@ function ways(own: BindingCookie): readonly (readonly [what: string, way: Way])[
     'holdfast-backend',
   ];
   const inCookies = cookies.flatMap(name =>
-    spellings.map(([form, spell]) => [`${form} in the cookie ${name}`, cookie(name, spell)] as const),
+    spellings.map(
+      ([form, spell]) => ['a cookie of another proxy', `${form} in the cookie ${name}`, cookie(name, spell)] as const,
+    ),
   );
   const inHeaders = headers.flatMap(name =>
-    spellings.map(([form, spell]) => [`${form} in the header ${name}`, header(name, spell)] as const),
+    spellings.map(([form, spell]) => ['a header', `${form} in the header ${name}`, header(name, spell)] as const),
   );
   const edited = (_backend: BackendAddress, number: number) => own.value.replace(/\d+/, String(number));
   return [
-    ['the number in the own cookie', cookie(own.name, edited)],
-    ['the last number in the own cookie', cookie(own.name, (_, number) => own.value.replace(/\d+$/, String(number)))],
+    ['the own cookie', 'the number in the own cookie', cookie(own.name, edited)],
+    [
+      'the own cookie',
+      'the last number in the own cookie',
+      cookie(own.name, (_, number) => own.value.replace(/\d+$/, String(number))),
+    ],
+    ...spellings.map(
+      ([form, spell]) => ['the own cookie', `${form} in the own cookie`, cookie(own.name, spell)] as const,
+    ),
     ...inCookies,
     ...inHeaders,
-    ['the host', ({ url }) => ({ host: new URL(url).host })],
+    ['the host', 'the host', ({ url }) => ({ host: new URL(url).host })],
   ];
 }
 

@@ -4,29 +4,44 @@ import { type BindingCookie, fetchBindingsToAll, noAffinityReason, testBinding }
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
+const probes = {
+  'a changed byte': ['trusting-sticky'],
+  'a cut cookie': ['trusting-sticky'],
+  'parts of two cookies': ['trusting-sticky'],
+  'plain HTTP behind TLS': ['trusting-sticky'],
+} as const;
+
+type Probe = keyof typeof probes;
+
 /** An attacker who can make such cookies can send many browsers to one backend, or study that backend alone. */
 export const affinityForged: Attack = {
   title: 'forge an affinity cookie: change each byte, cut it, mix two cookies, use a cookie of plain HTTP behind TLS',
   asvs: [],
-  weak: ['unsigned-affinity'],
+  probes,
   run,
 };
 
 async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinityReason);
-  const tries = new Tries();
+  const tries = new Tries<Probe>();
   const bindings = await fetchBindingsToAll(target);
   const [own, other] = bindings;
   if (own === undefined || other === undefined) throw new Inconclusive('there is only one backend to bind to');
   const genuine = await testBinding(target, own);
   if (!genuine.isFollowed) throw new Inconclusive('the proxy does not follow the cookie that it has just set');
-  for (const value of new Set([...changeBytes(own.value), ...cutValue(own.value), ...mixParts(own, other)])) {
-    if (value === own.value || value === other.value) continue;
-    const { answer, isFollowed: wentThrough } = await testBinding(target, { ...own, value });
-    tries.add(`the proxy followed ${own.name}=${value}`, wentThrough, answer);
+  const all: readonly (readonly [Probe, readonly string[]])[] = [
+    ['a changed byte', changeBytes(own.value)],
+    ['a cut cookie', cutValue(own.value)],
+    ['parts of two cookies', mixParts(own, other)],
+  ];
+  for (const [probe, values] of all) {
+    for (const value of new Set(values)) {
+      if (value === own.value || value === other.value || tries.of(probe).hasSucceeded) continue;
+      const { answer, isFollowed: wentThrough } = await testBinding(target, { ...own, value });
+      tries.of(probe).add(`the proxy followed ${own.name}=${value}`, wentThrough, answer);
+    }
   }
   await tryBehindTls(target, own, tries);
-  await tryReplay(target, own, tries);
   return tries.result();
 }
 
@@ -71,18 +86,11 @@ function mixParts(own: BindingCookie, other: BindingCookie): readonly string[] {
 }
 
 /** Tries a cookie of plain HTTP behind TLS. The proxy must refuse it, because an attacker on the network can set it. */
-async function tryBehindTls(target: Target, { name, value }: BindingCookie, tries: Tries): Promise<void> {
+async function tryBehindTls(target: Target, { name, value }: BindingCookie, tries: Tries<Probe>): Promise<void> {
   for (const named of [name, `__Host-${name}`, `__Secure-${name}`]) {
     const headers = { 'x-forwarded-proto': 'https', cookie: `${named}=${value}` };
     const answer = expectStatus(await target.browser().get('/me', { headers }), 200, 'GET /me behind TLS');
-    tries.add(`behind TLS the proxy followed ${named} of plain HTTP`, answer.setCookies.length === 0, answer);
-  }
-}
-
-/** Replays the cookie alone. It may lead to the same backend, but it must not open a session there. */
-async function tryReplay(target: Target, { name, value }: BindingCookie, tries: Tries): Promise<void> {
-  for (const path of ['/me', '/cart', '/account']) {
-    const answer = await target.browser().get(path, { headers: { cookie: `${name}=${value}` } });
-    tries.add(`${path} opened a session for an affinity cookie alone`, typeof answer.json.user === 'string', answer);
+    const isFollowed = answer.setCookies.length === 0;
+    tries.of('plain HTTP behind TLS').add(`behind TLS the proxy followed ${named} of plain HTTP`, isFollowed, answer);
   }
 }

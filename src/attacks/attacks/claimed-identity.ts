@@ -1,13 +1,20 @@
 import { type Attack, Tries } from '../attack.js';
 import { type AttackBrowser, sessionCookie } from '../tools/browser.js';
-import { type LoggedInUser, logInFreshUser } from '../tools/shop.js';
+import { type LoggedInUser, logInFreshUser, reauthenticate } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
+
+const probes = {
+  'a header': ['careless-shop'],
+  'the other cookies of the victim': ['careless-shop'],
+} as const;
+
+type Probe = keyof typeof probes;
 
 /** Only the token identifies a user: neither a header that a proxy might have set nor the backend does. */
 export const claimedIdentity: Attack = {
-  title: "act as another user: by a header that proxies set, or with one's own token and the victim's affinity cookie",
+  title: "act as another user: by a header that proxies set, or with one's own token and the victim's other cookies",
   asvs: ['7.2.1'],
-  weak: ['careless-shop'],
+  probes,
   run,
 };
 
@@ -38,32 +45,38 @@ const headerNames = [
 ];
 
 async function run(target: Target) {
-  const tries = new Tries();
+  const tries = new Tries<Probe>();
   const victim = await logInFreshUser(target);
+  // Leaves the cookie of a known browser with the victim, beside the one for the affinity.
+  await reauthenticate(victim.browser, target.password);
   const attacker = await logInFreshUser(target);
   for (const origin of originsOf(target)) {
     for (const browser of [target.browser(origin), attacker.browser.copy(origin)])
       await tryHeaders(tries, browser, victim.user);
   }
-  await tryAffinity(tries, attacker.browser, victim);
+  await tryOtherCookies(tries, attacker.browser, victim);
   return tries.result();
 }
 
-async function tryHeaders(tries: Tries, browser: AttackBrowser, user: string): Promise<void> {
+async function tryHeaders(tries: Tries<Probe>, browser: AttackBrowser, user: string): Promise<void> {
   for (const name of headerNames) {
+    if (tries.of('a header').hasSucceeded) return;
     const value = name === 'authorization' ? `Bearer ${user}` : user;
     const answer = await browser.copy().get('/me', { headers: { [name]: value } });
-    tries.add(`the header ${name} was accepted as proof of ${user}`, answer.json.user === user, answer);
+    tries.of('a header').add(`the header ${name} was accepted as proof of ${user}`, answer.json.user === user, answer);
   }
 }
 
 /** Sends the session of the attacker with all other cookies of the victim. */
-async function tryAffinity(tries: Tries, attacker: AttackBrowser, victim: LoggedInUser): Promise<void> {
-  const affinity = [...victim.browser.cookies].filter(([name]) => name !== sessionCookie);
+async function tryOtherCookies(tries: Tries<Probe>, attacker: AttackBrowser, victim: LoggedInUser): Promise<void> {
+  const others = [...victim.browser.cookies].filter(([name]) => name !== sessionCookie);
   for (const path of ['/me', '/cart', '/account']) {
     const mixed = attacker.copy();
-    for (const [name, value] of affinity) mixed.cookies.set(name, value);
+    for (const [name, value] of others) mixed.cookies.set(name, value);
     const answer = await mixed.get(path);
-    tries.add(`${path} with the affinity cookie of ${victim.user}`, answer.json.user === victim.user, answer);
+    const isVictim = answer.json.user === victim.user;
+    tries
+      .of('the other cookies of the victim')
+      .add(`${path} with the other cookies of ${victim.user}`, isVictim, answer);
   }
 }

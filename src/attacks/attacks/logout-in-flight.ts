@@ -9,15 +9,22 @@ const rounds = 3;
 const roundsMax = 10;
 const slowMs = 400;
 
+const probes = {
+  'the token from before': ['careless-accounts'],
+  'the cookies of the slow request': ['careless-accounts', 'sealed-without-denylist'],
+} as const;
+
+type Probe = keyof typeof probes;
+
 export const logoutInFlight: Attack = {
   title: 'log out while a slow request of the same session is in progress, so that the request restores the session',
   asvs: ['7.4.1'],
-  weak: ['blind-overwrite'],
+  probes,
   run,
 };
 
 async function run(target: Target) {
-  const tries = new Tries();
+  const tries = new Tries<Probe>();
   let met = 0;
   for (let round = 0; met < rounds; round++) {
     if (round === roundsMax) throw new Inconclusive(`the logout came too early ${round - met} times of ${roundsMax}`);
@@ -27,18 +34,24 @@ async function run(target: Target) {
 }
 
 /** Returns false when the slow request opened its session after the logout: that round proves nothing. */
-async function tryOnce(target: Target, tries: Tries): Promise<boolean> {
+async function tryOnce(target: Target, tries: Tries<Probe>): Promise<boolean> {
   const { user, browser } = await logInFreshUser(target);
   const [before, slow] = [browser.copy(), browser.copy()];
   const answered = slow.post(`/cart?delayMs=${slowMs}`, { sku: 'late' });
   await logOut(await waitUntilInProgress(browser));
   const ended = markEnded(target, user);
   if (!hadSession(await answered)) return false;
-  await tryEnded(tries, 'the token from before the logout was accepted after a slow request had ended', before, ended);
+  const old = tries.of('the token from before');
+  await tryEnded(old, 'the token from before the logout was accepted after a slow request had ended', before, ended);
   if (slow.cookies.size > 0)
-    await tryEnded(tries, 'the cookies of a slow request were accepted after the logout', slow, ended);
+    await tryEnded(
+      tries.of('the cookies of the slow request'),
+      'the cookies of a slow request were accepted after the logout',
+      slow,
+      ended,
+    );
   for (const { name, url } of target.backends)
-    await tryEnded(tries, `${name} accepted the token after a slow request had ended`, before.copy(url), ended);
+    await tryEnded(old, `${name} accepted the token after a slow request had ended`, before.copy(url), ended);
   return true;
 }
 

@@ -10,7 +10,7 @@ const atOnce = 4;
 export const lostEdits: Attack = {
   title: 'change one session from several tabs at once, so that an acknowledged change is lost',
   asvs: [],
-  weak: ['blind-overwrite'],
+  probes: { 'parallel edits': ['careless-accounts'] },
   run,
 };
 
@@ -27,7 +27,9 @@ async function run(target: Target) {
   const answer = expectStatus(await browser.get('/cart'), 200, 'GET /cart');
   const tries = new Tries();
   for (const sku of acknowledged)
-    tries.add(`${sku} was acknowledged, but is not in the cart`, !answer.text.includes(`"${sku}"`), answer);
+    tries
+      .of('parallel edits')
+      .add(`${sku} was acknowledged, but is not in the cart`, !answer.text.includes(`"${sku}"`), answer);
   return tries.result();
 }
 

@@ -6,6 +6,12 @@ import { cookieOf, makeShopSigner, readToken } from '../tools/forge-jwt.js';
 import { logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
+const probes = {
+  'a second successor': ['jwt-without-denylist'],
+  'a retired token': ['jwt-without-denylist'],
+  'the family after a reuse': ['jwt-without-denylist'],
+} as const;
+
 /**
  * A thief steals a whole cookie (access and refresh token) and uses it after its owner has received new tokens. The
  * attack does not wait until the access tokens expire: it signs them again with the key of the shop, with earlier
@@ -21,7 +27,7 @@ import type { Target } from '../tools/target.js';
 export const refreshStolen: Attack = {
   title: 'use a stolen refresh token after its owner: within the grace period for retries, and after it was retired',
   asvs: ['RFC 9700'],
-  weak: ['jwt-trusting'],
+  probes,
   run,
 };
 
@@ -30,18 +36,18 @@ const agedS = 600;
 
 async function run(target: Target) {
   if (target.strategy !== 'jwt') return notApplicable('there is no refresh token');
-  const tries = new Tries();
+  const tries = new Tries<keyof typeof probes>();
   const { user, browser: owner } = await logInFreshUser(target);
   const thief = await expireAccessToken(target, owner);
   await renew(target, owner, user);
   const retry = thief.copy();
   const again = await retry.get('/cart');
   const isFork = isTaken(again, user) && refreshOf(retry) !== refreshOf(owner);
-  tries.add('the thief received a successor of their own', isFork, again);
+  tries.of('a second successor').add('the thief received a successor of their own', isFork, again);
   await renew(target, owner, user);
   for (const path of ['/cart', '/me']) {
     const late = await thief.copy().get(path);
-    tries.add('a retired refresh token was accepted', isTaken(late, user), late);
+    tries.of('a retired token').add('a retired refresh token was accepted', isTaken(late, user), late);
   }
   await sleep(target.revocationLagMs);
   for (const [whose, browser] of [
@@ -51,7 +57,10 @@ async function run(target: Target) {
     ['retrying thief', retry],
   ] as const) {
     const after = await browser.copy().get('/cart');
-    tries.add(`after the reuse the token family was still valid for the ${whose}`, isTaken(after, user), after);
+    const isValid = isTaken(after, user);
+    tries
+      .of('the family after a reuse')
+      .add(`after the reuse the token family was still valid for the ${whose}`, isValid, after);
   }
   return tries.result();
 }

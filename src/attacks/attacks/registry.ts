@@ -9,6 +9,7 @@ import { cookieSize } from './cookie-size.js';
 import { crossSitePost } from './cross-site-post.js';
 import { disabledUser } from './disabled-user.js';
 import { endedByAdministrator } from './ended-by-administrator.js';
+import { endedByThief } from './ended-by-thief.js';
 import { everyoneEnded } from './everyone-ended.js';
 import { fixation } from './fixation.js';
 import { foreignSessions } from './foreign-sessions.js';
@@ -18,13 +19,18 @@ import { loginByGet } from './login-by-get.js';
 import { loginCsrf } from './login-csrf.js';
 import { logoutInFlight } from './logout-in-flight.js';
 import { lostEdits } from './lost-edits.js';
+import { oldCookie } from './old-cookie.js';
 import { passwordChanged } from './password-changed.js';
+import { passwordGuess } from './password-guess.js';
 import { predictedIds } from './predicted-ids.js';
 import { refreshStolen } from './refresh-stolen.js';
 import { reuseAfterFailover } from './reuse-after-failover.js';
 import { reuseAfterLogout } from './reuse-after-logout.js';
+import { sealKey, sealPurpose, sealTimes } from './sealed.js';
+import { secondFactorChanged } from './second-factor-changed.js';
 import { sessionByCrawling } from './session-by-crawling.js';
 import { staleAuthentication } from './stale-authentication.js';
+import { storeLost } from './store-lost.js';
 import { tamperedToken } from './tampered-token.js';
 import { tokenInBody } from './token-in-body.js';
 import { totpGuess } from './totp-guess.js';
@@ -37,7 +43,9 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'reuse-after-logout': reuseAfterLogout,
   'logout-in-flight': logoutInFlight,
   'reuse-after-failover': reuseAfterFailover,
+  'store-lost': storeLost,
   'lost-edits': lostEdits,
+  'old-cookie': oldCookie,
   'login-by-get': loginByGet,
   'session-by-crawling': sessionByCrawling,
   'jwt-signature': jwtSignature,
@@ -47,6 +55,9 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'jwt-times': jwtTimes,
   'jwt-type': jwtType,
   'jwt-audience': jwtAudience,
+  'seal-key': sealKey,
+  'seal-times': sealTimes,
+  'seal-purpose': sealPurpose,
   'cookie-attributes': cookieAttributes,
   'cookie-size': cookieSize,
   'token-in-body': tokenInBody,
@@ -54,6 +65,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'login-csrf': loginCsrf,
   'totp-twice': totpTwice,
   'totp-guess': totpGuess,
+  'password-guess': passwordGuess,
   'claimed-identity': claimedIdentity,
   'affinity-forged': affinityForged,
   'affinity-chosen': affinityChosen,
@@ -63,8 +75,10 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'absolute-limit': absoluteLimit,
   'disabled-user': disabledUser,
   'password-changed': passwordChanged,
+  'second-factor-changed': secondFactorChanged,
   'ended-by-administrator': endedByAdministrator,
   'everyone-ended': everyoneEnded,
   'stale-authentication': staleAuthentication,
   'foreign-sessions': foreignSessions,
+  'ended-by-thief': endedByThief,
 };

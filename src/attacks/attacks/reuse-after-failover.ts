@@ -1,29 +1,34 @@
-import { type Attack, Tries } from '../attack.js';
+import { type Attack, type ProbeTries, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser } from '../tools/browser.js';
 import { type EndedSession, markEnded, tryEnded } from '../tools/ended-session.js';
 import { isHonoured, logIn, logInFreshUser, logOut } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
+const probes = {
+  'after a death': ['unended-sessions'],
+  'after a restart': ['sessions-on-disk'],
+} as const;
+
 export const reuseAfterFailover: Attack = {
   title:
     'use a token after its logout: when the backend that handled it dies, and when a backend that missed it restarts',
   asvs: ['7.4.1'],
-  weak: ['sessions-on-disk'],
+  probes,
   alone: true,
   run,
 };
 
 async function run(target: Target) {
-  const tries = new Tries();
-  const killed = await dieAfterLogout(target, tries);
+  const tries = new Tries<keyof typeof probes>();
+  const killed = await dieAfterLogout(target, tries.of('after a death'));
   await target.restart(killed);
-  await comeBackAfterLogout(target, tries);
+  await comeBackAfterLogout(target, tries.of('after a restart'));
   return tries.result();
 }
 
 /** Kills the backend that handled the logout as soon as it has answered. */
-async function dieAfterLogout(target: Target, tries: Tries): Promise<string> {
+async function dieAfterLogout(target: Target, tries: ProbeTries): Promise<string> {
   const { user, browser } = await logInFreshUser(target);
   const kept = browser.copy();
   const name = backendOf(await logOut(browser));
@@ -34,7 +39,7 @@ async function dieAfterLogout(target: Target, tries: Tries): Promise<string> {
 }
 
 /** Kills the backend of the user, logs out on another one, and restarts the killed one. */
-async function comeBackAfterLogout(target: Target, tries: Tries): Promise<void> {
+async function comeBackAfterLogout(target: Target, tries: ProbeTries): Promise<void> {
   const { user, browser } = await logInFreshUser(target);
   const kept = browser.copy();
   const name = backendOf(await browser.get('/me'));
@@ -51,7 +56,7 @@ async function comeBackAfterLogout(target: Target, tries: Tries): Promise<void> 
 
 async function tryAll(
   target: Target,
-  tries: Tries,
+  tries: ProbeTries,
   thief: AttackBrowser,
   ended: EndedSession,
   when: string,

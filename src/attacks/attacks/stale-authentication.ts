@@ -1,4 +1,4 @@
-import { type Attack, Tries } from '../attack.js';
+import { type Attack, type ProbeTries, Tries } from '../attack.js';
 import type { AttackBrowser } from '../tools/browser.js';
 import { expectStatus, logIn, logInFreshUser, reauthenticate } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
@@ -8,59 +8,74 @@ const newPassword = 'correct horse battery staple';
 /** 400 refuses a body without a nonce. A 404 or 409 would mean that the nonce was not checked. */
 const withoutNonce = [400, 403];
 
+const probes = {
+  'without a nonce': ['careless-accounts'],
+  'with an empty nonce': ['careless-accounts'],
+  'with an invented nonce': ['careless-accounts'],
+  'with the nonce of another user': ['careless-accounts'],
+  'with a nonce of another session': ['careless-accounts'],
+  'with a wrong password': ['careless-accounts'],
+  'as an ordinary user': ['unended-sessions'],
+  'with one nonce twice': ['careless-accounts'],
+  'with the token from before': ['trusting-sticky'],
+} as const;
+
+type Probe = keyof typeof probes;
+
 export const staleAuthentication: Attack = {
   title: "make a sensitive change without a new login: with no nonce, an invented one, another user's, or a used one",
   asvs: ['7.5.1', '7.5.3'],
-  weak: ['careless-accounts'],
+  probes,
   run,
 };
 
 async function run(target: Target) {
-  const tries = new Tries();
+  const tries = new Tries<Probe>();
   const [victim, attacker] = [await logInFreshUser(target), await logInFreshUser(target)];
   const elsewhere = target.browser();
   await logIn(elsewhere, victim.user, target.password);
-  const nonces = {
-    'without a nonce': undefined,
-    'with an empty nonce': '',
-    'with an invented nonce': invented,
-    'with the nonce of another user': await reauthenticate(attacker.browser, target.password),
-    'with a nonce of another session of the same user': await reauthenticate(elsewhere, target.password),
-  };
-  for (const [how, nonce] of Object.entries(nonces)) await trySensitive(tries, victim.browser, how, nonce);
-  // The password may have been changed by now, so the following tries would be meaningless.
-  if (tries.succeeded) return tries.result();
-  await tryWrongPassword(tries, victim.browser);
-  await tryAdministration(target, tries, attacker.browser, victim.user);
-  await tryTwice(target, tries, victim.browser);
+  const nonces = [
+    ['without a nonce', undefined],
+    ['with an empty nonce', ''],
+    ['with an invented nonce', invented],
+    ['with the nonce of another user', await reauthenticate(attacker.browser, target.password)],
+    ['with a nonce of another session', await reauthenticate(elsewhere, target.password)],
+  ] as const;
+  for (const [probe, nonce] of nonces) await trySensitive(tries.of(probe), victim.browser, probe, nonce);
+  await tryWrongPassword(tries.of('with a wrong password'), (await logInFreshUser(target)).browser);
+  await target.inTurn(() => tryAdministration(target, tries.of('as an ordinary user'), attacker.browser));
+  await tryTwice(target, tries);
   return tries.result();
 }
 
 /** Sends each sensitive request, correct except for the nonce. */
 async function trySensitive(
-  tries: Tries,
+  tries: ProbeTries,
   browser: AttackBrowser,
   how: string,
   nonce: string | undefined,
 ): Promise<void> {
   const requests = [
-    ['/account/password', { password: newPassword, others: 'keep' }],
     ['/account/totp', {}],
     ['/account/totp/remove', { others: 'keep' }],
+    ['/account/password', { password: newPassword, others: 'keep' }],
   ] as const;
   for (const [path, fields] of requests) {
+    // A success shows enough, and a new password costs much.
+    if (tries.hasSucceeded) return;
     const answer = await browser.post(path, { ...fields, ...(nonce === undefined ? {} : { nonce }) });
     tries.addRequest(`POST ${path} was carried out ${how}`, answer, ...withoutNonce);
   }
 }
 
-async function tryWrongPassword(tries: Tries, browser: AttackBrowser): Promise<void> {
+async function tryWrongPassword(tries: ProbeTries, browser: AttackBrowser): Promise<void> {
   const answer = await browser.post('/account/reauthenticate', { password: 'not the password' });
   tries.addRequest('a wrong password was accepted as a fresh authentication', answer, 401);
 }
 
 /** Sends administrator requests with the own nonce of an ordinary user. */
-async function tryAdministration(target: Target, tries: Tries, browser: AttackBrowser, user: string): Promise<void> {
+async function tryAdministration(target: Target, tries: ProbeTries, browser: AttackBrowser): Promise<void> {
+  const { user } = await logInFreshUser(target);
   const nonce = await reauthenticate(browser, target.password);
   const requests = [
     ['/admin/disable', { user }],
@@ -74,14 +89,16 @@ async function tryAdministration(target: Target, tries: Tries, browser: AttackBr
 }
 
 /** Uses the right nonce once, which shows that the change is possible; then a second time. */
-async function tryTwice(target: Target, tries: Tries, browser: AttackBrowser): Promise<void> {
+async function tryTwice(target: Target, tries: Tries<Probe>): Promise<void> {
+  const { browser } = await logInFreshUser(target);
   const nonce = await reauthenticate(browser, target.password);
   const body = { nonce, password: newPassword, others: 'keep' };
   const before = browser.copy();
   expectStatus(await browser.post('/account/password', body), 200, 'the change of the password');
   const again = await browser.post('/account/password', { ...body, password: target.password.repeat(2) });
-  tries.addRequest('one nonce was accepted for two changes', again, 403);
+  tries.of('with one nonce twice').addRequest('one nonce was accepted for two changes', again, 403);
   // With the session in the cookie, an old copy of the cookie still holds the nonce.
   const old = await before.post('/account/password', { ...body, password: target.password.repeat(2) });
-  tries.addRequest('one nonce was accepted for two changes, with the token from before the first', old, 401, 403);
+  const what = 'one nonce was accepted for two changes, with the token from before the first';
+  tries.of('with the token from before').addRequest(what, old, 401, 403);
 }

@@ -4,11 +4,16 @@ import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
 import { listShopPaths } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
+const probes = {
+  'in a body': ['careless-shop'],
+  'in another header': ['careless-shop'],
+} as const;
+
 /** A script in the page cannot read the cookie, so it must not find the token elsewhere. */
 export const tokenInBody: Attack = {
   title: 'find the token, or a part of it, in the body or another header of any answer of any route',
   asvs: ['3.3.4'],
-  weak: ['careless-shop'],
+  probes,
   run,
 };
 
@@ -16,14 +21,15 @@ export const tokenInBody: Attack = {
 const partCharsMin = 20;
 
 async function run(target: Target) {
-  const tries = new Tries();
+  const tries = new Tries<keyof typeof probes>();
   const browser = target.browser();
   const parts = new Set<string>();
   for await (const { what, answer } of visit(target, browser)) {
     for (const part of partsOf(browser)) parts.add(part);
-    const shown = `${answer.text}\n${JSON.stringify({ ...answer.headers, 'set-cookie': undefined })}`;
-    const leaked = [...parts].some(part => shown.includes(part));
-    tries.add(`the answer of ${what} shows the token`, leaked, answer);
+    const isIn = (text: string) => [...parts].some(part => text.includes(part));
+    const headers = JSON.stringify({ ...answer.headers, 'set-cookie': undefined });
+    tries.of('in a body').add(`the body of the answer to ${what} shows the token`, isIn(answer.text), answer);
+    tries.of('in another header').add(`a header of the answer to ${what} shows the token`, isIn(headers), answer);
   }
   return tries.result();
 }

@@ -5,6 +5,15 @@ import { type EnrolledUser, enrolUser, stepAt } from '../tools/second-factor.js'
 import { expectStatus, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
+const probes = {
+  'one after the other': ['careless-shop'],
+  'the right code afterwards': ['careless-shop'],
+  'all at once': ['careless-shop'],
+  'at the fresh authentication': ['careless-shop'],
+} as const;
+
+type Probe = keyof typeof probes;
+
 /**
  * Two of a million codes are valid at any time. An attacker who has the password may guess five times and must then
  * wait. A new pre-authentication token, another backend or concurrent guesses must not reset the counter.
@@ -12,7 +21,7 @@ import { originsOf, type Target } from '../tools/target.js';
 export const totpGuess: Attack = {
   title: 'guess one-time codes: one after the other on every backend, all at once, and at the fresh authentication',
   asvs: ['6.3.1'],
-  weak: ['careless-shop'],
+  probes,
   run,
 };
 
@@ -21,7 +30,7 @@ const guessesMax = 5;
 const guesses = 12;
 
 async function run(target: Target) {
-  const tries = new Tries();
+  const tries = new Tries<Probe>();
   await showFewAreForgiven(target);
   await tryInTurn(target, tries);
   await tryAtOnce(target, tries);
@@ -43,25 +52,25 @@ async function showFewAreForgiven(target: Target): Promise<void> {
   );
 }
 
-async function tryInTurn(target: Target, tries: Tries): Promise<void> {
+async function tryInTurn(target: Target, tries: Tries<Probe>): Promise<void> {
   const member = await enrolUser(target);
   const answers: BrowserAnswer[] = [];
   for (const [index, code] of wrongCodes(member, guesses).entries())
     answers.push(await guess(target, member, code, originAt(target, index)));
   note(tries, answers, 'one after the other');
   const right = await guess(target, member, member.code(member.usedStep + 1));
-  tries.addRequest(`the right code was accepted after ${guesses} guesses`, right, 429);
+  tries.of('the right code afterwards').addRequest(`the right code was accepted after ${guesses} guesses`, right, 429);
 }
 
-async function tryAtOnce(target: Target, tries: Tries): Promise<void> {
+async function tryAtOnce(target: Target, tries: Tries<Probe>): Promise<void> {
   const member = await enrolUser(target);
   const guessed = wrongCodes(member, guesses).map((code, index) =>
     guess(target, member, code, originAt(target, index)),
   );
-  note(tries, await Promise.all(guessed), 'at once');
+  note(tries, await Promise.all(guessed), 'all at once');
 }
 
-async function tryReauthentication(target: Target, tries: Tries): Promise<void> {
+async function tryReauthentication(target: Target, tries: Tries<Probe>): Promise<void> {
   const member = await enrolUser(target);
   const answers: BrowserAnswer[] = [];
   for (const code of wrongCodes(member, guesses))
@@ -69,13 +78,13 @@ async function tryReauthentication(target: Target, tries: Tries): Promise<void> 
   note(tries, answers, 'at the fresh authentication');
 }
 
-function note(tries: Tries, answers: readonly BrowserAnswer[], how: string): void {
+function note(tries: Tries<Probe>, answers: readonly BrowserAnswer[], how: Probe): void {
   const odd = answers.find(({ status }) => ![401, 429].includes(status));
   if (odd !== undefined) throw unexpected(odd, 'a wrong code', '401 or 429');
   const taken = answers.filter(({ status }) => status === 401);
   if (taken.length === 0) throw new Inconclusive(`the shop checked no wrong code (${how})`);
   for (const answer of answers)
-    tries.add(`the shop checked ${taken.length} guesses (${how})`, taken.length > guessesMax, answer);
+    tries.of(how).add(`the shop checked ${taken.length} guesses (${how})`, taken.length > guessesMax, answer);
 }
 
 async function guess(target: Target, { user }: EnrolledUser, code: string, origin?: string): Promise<BrowserAnswer> {

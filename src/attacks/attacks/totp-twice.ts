@@ -1,9 +1,19 @@
-import { type Attack, Tries } from '../attack.js';
+import { type Attack, type ProbeTries, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { sessionIn } from '../tools/browser.js';
 import { type EnrolledUser, enrolUser, preLoginOf, stepAt } from '../tools/second-factor.js';
 import { expectStatus } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
+
+const probes = {
+  'at the same moment': ['careless-shop'],
+  'after a login': ['careless-shop'],
+  'after the enrolment': ['careless-shop'],
+  'at the fresh authentication': ['careless-shop'],
+  'another time step': ['careless-shop'],
+} as const;
+
+type Probe = keyof typeof probes;
 
 /**
  * An attacker may see a code while the user types it. It must be useless, even at the same moment on another backend.
@@ -11,7 +21,7 @@ import type { Target } from '../tools/target.js';
 export const totpTwice: Attack = {
   title: 'use a one-time code twice, at the same moment on every backend and later; use a code of another time step',
   asvs: ['6.5.1', '6.5.5'],
-  weak: ['careless-shop'],
+  probes,
   run,
 };
 
@@ -25,7 +35,7 @@ const otherTimes = [
 ];
 
 async function run(target: Target) {
-  const tries = new Tries();
+  const tries = new Tries<Probe>();
   for (let round = 0; round < rounds; round++) {
     const member = await enrolUser(target);
     await tryAtOnce(target, member, tries);
@@ -34,7 +44,13 @@ async function run(target: Target) {
   for (const steps of otherTimes) {
     const member = await enrolUser(target);
     for (const ahead of steps)
-      await tryCode(target, member, tries, stepAt(Date.now()) + ahead, `${ahead} steps from now`);
+      await tryCode(
+        target,
+        member,
+        tries.of('another time step'),
+        stepAt(Date.now()) + ahead,
+        `${ahead} steps from now`,
+      );
     const right = await logInWithCode(target, member, member.usedStep + 1);
     expectStatus(right, 200, 'the code of now');
   }
@@ -42,7 +58,7 @@ async function run(target: Target) {
 }
 
 /** Sends the one right code from many browsers at the same moment. All have sent the password before. */
-async function tryAtOnce(target: Target, member: EnrolledUser, tries: Tries): Promise<void> {
+async function tryAtOnce(target: Target, member: EnrolledUser, tries: Tries<Probe>): Promise<void> {
   const origins = target.backends.flatMap(({ url }) => Array<string>(atOncePerBackend).fill(url));
   const halfway = await Promise.all(origins.map(origin => preLoginOf(target, member.user, origin)));
   const code = member.code(member.usedStep + 1);
@@ -50,19 +66,28 @@ async function tryAtOnce(target: Target, member: EnrolledUser, tries: Tries): Pr
   const within = answers.filter(answer => sessionIn(answer) !== undefined);
   if (within.length === 0) throw new Inconclusive('the right code was refused everywhere');
   const isTwice = within.length > 1;
-  tries.add(`one code logged in ${within.length} browsers at once`, isTwice, ...(isTwice ? within : answers));
+  const shown = isTwice ? within : answers;
+  tries.of('at the same moment').add(`one code logged in ${within.length} browsers at once`, isTwice, ...shown);
 }
 
-async function tryAgain(target: Target, member: EnrolledUser, tries: Tries): Promise<void> {
+async function tryAgain(target: Target, member: EnrolledUser, tries: Tries<Probe>): Promise<void> {
   const { browser, usedStep, code } = member;
-  await tryCode(target, member, tries, usedStep + 1, 'used to log in');
-  await tryCode(target, member, tries, usedStep, 'used to enrol');
+  await tryCode(target, member, tries.of('after a login'), usedStep + 1, 'used to log in');
+  await tryCode(target, member, tries.of('after the enrolment'), usedStep, 'used to enrol');
   const fields = { password: target.password, code: code(usedStep + 1) };
   const again = await browser.post('/account/reauthenticate', fields);
-  tries.addRequest('a code that was used to log in gave a fresh authentication', again, 401);
+  tries
+    .of('at the fresh authentication')
+    .addRequest('a code that was used to log in gave a fresh authentication', again, 401);
 }
 
-async function tryCode(target: Target, member: EnrolledUser, tries: Tries, step: number, which: string): Promise<void> {
+async function tryCode(
+  target: Target,
+  member: EnrolledUser,
+  tries: ProbeTries,
+  step: number,
+  which: string,
+): Promise<void> {
   const answer = await logInWithCode(target, member, step);
   tries.addRequest(`a code ${which} logged in`, answer, 401);
 }

@@ -3,7 +3,7 @@ import type { JourneyMapping, MappedStep } from '../../simulator/scenario/journe
 import { placeholdersIn, textsOf } from '../../simulator/scenario/journey/mapping.js';
 import { HttpClient } from '../../simulator/users/http-client.js';
 import { mappedJourney } from '../../simulator/users/mapped-journey.js';
-import type { Tries } from '../attack.js';
+import type { UnnamedTries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import {
   type AppAnswer,
@@ -116,7 +116,7 @@ export class AppUnderAttack {
    * Adds a further item of a user and returns the page of the cart. If the page does not show this item, that it shows no
    * other one proves nothing: the tries are then unclear.
    */
-  async readCart({ browser }: LoggedIn, tries: Tries): Promise<string> {
+  async readCart({ browser }: LoggedIn, tries: UnnamedTries): Promise<string> {
     const item = await addItem(browser);
     const read = await browser.ask('read');
     if (!read.reply.body.includes(item))
@@ -254,7 +254,7 @@ export function showsAnyUser(answer: AppAnswer): boolean {
  * makes the attack inconclusive. `earlier`: the answers that led to this one, as evidence.
  */
 export function addUse(
-  tries: Tries,
+  tries: UnnamedTries,
   what: string,
   answer: AppAnswer,
   isAccepted: boolean,

@@ -213,6 +213,8 @@ export interface AttackExchange {
   readonly response: readonly string[];
   /** The beginning of the answer's body. */
   readonly body: string;
+  /** The part of the answer that shows the success, if it is not in the body. */
+  readonly decisive?: string;
 }
 
 const bodyCharsMax = 200;

@@ -1,5 +1,6 @@
 /** A request from another site, or one that pretends to come from this site. */
 export interface CrossSiteRequest {
+  readonly kind: 'Origin' | 'Sec-Fetch-Site' | 'a form' | 'X-Forwarded-Host';
   readonly what: string;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -28,18 +29,25 @@ export function listCrossSiteRequests(host: string): readonly CrossSiteRequest[]
   ];
   const own = `http://${host}`;
   return [
-    ...origins.map(origin => ({ what: `Origin: ${origin}`, headers: { origin } })),
+    ...origins.map(origin => ({ kind: 'Origin' as const, what: `Origin: ${origin}`, headers: { origin } })),
     ...['cross-site', 'same-site', 'Cross-Site', '', 'same-origin, cross-site'].map(site => ({
+      kind: 'Sec-Fetch-Site' as const,
       what: `Sec-Fetch-Site: ${site}`,
       headers: { 'sec-fetch-site': site },
     })),
-    { what: 'Sec-Fetch-Site: cross-site, own Origin', headers: { 'sec-fetch-site': 'cross-site', origin: own } },
-    ...forms.map(type => ({ what: `a form, ${type}`, headers: { 'content-type': type } })),
+    {
+      kind: 'Sec-Fetch-Site',
+      what: 'Sec-Fetch-Site: cross-site, own Origin',
+      headers: { 'sec-fetch-site': 'cross-site', origin: own },
+    },
+    ...forms.map(type => ({ kind: 'a form' as const, what: `a form, ${type}`, headers: { 'content-type': type } })),
     ...forms.map(type => ({
+      kind: 'a form' as const,
       what: `a form of a page without origin, ${type}`,
       headers: { 'content-type': type, origin: 'null' },
     })),
     {
+      kind: 'X-Forwarded-Host',
       what: "the attacker's host in X-Forwarded-Host",
       headers: {
         origin: 'https://evil.example',

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Tries } from '../attack.js';
+import type { ProbeTries } from '../attack.js';
 import type { AttackBrowser } from './browser.js';
 import { userOf } from './shop.js';
 import type { Target } from './target.js';
@@ -23,7 +23,12 @@ export function markEnded({ revocationLagMs: lagMs }: Target, user: string): End
  * Uses the token of an ended session again and again until it is refused. A use that is accepted after the stated lag
  * is a success of the attack. A use that is accepted before that is only recorded as lag.
  */
-export async function tryEnded(tries: Tries, what: string, thief: AttackBrowser, ended: EndedSession): Promise<void> {
+export async function tryEnded(
+  tries: ProbeTries,
+  what: string,
+  thief: AttackBrowser,
+  ended: EndedSession,
+): Promise<void> {
   for (;;) {
     const sinceMs = performance.now() - ended.atMs;
     // A copy each time: an answer that clears the cookie must not disarm the next try.
@@ -40,7 +45,7 @@ export async function tryEnded(tries: Tries, what: string, thief: AttackBrowser,
 /** Uses the token of an ended session through the proxy and on every backend, as `tryEnded` does. */
 export async function tryEndedEverywhere(
   target: Target,
-  tries: Tries,
+  tries: ProbeTries,
   when: string,
   thief: AttackBrowser,
   ended: EndedSession,

@@ -1,5 +1,15 @@
-import { createHmac, generateKeyPairSync, hash, hkdfSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import {
+  createHmac,
+  createPublicKey,
+  generateKeyPairSync,
+  hash,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from 'node:crypto';
 import type { KeyRing } from '../../shared/key-ring.js';
+import { makeOwnCertificate } from './own-certificate.js';
 
 /*
  * Forged tokens. The attacker knows what tokens of this shop look like, because every user can read their own token.
@@ -11,6 +21,8 @@ export type Header = Readonly<Record<string, unknown>>;
 
 /** A cookie to try, and what is wrong with it. */
 export interface Forgery {
+  /** The probe of the attack to which it belongs. */
+  readonly probe: string;
   readonly what: string;
   readonly token: string;
 }
@@ -57,32 +69,44 @@ export function hmac(key: string | Buffer, digest = 'sha256'): Signer {
 }
 
 /** Returns the signer of the shop, made from its key ring. */
-export function makeShopSigner([newest]: KeyRing): Signer {
+export function makeShopSigner([newest]: KeyRing, digest?: string): Signer {
   if (newest === undefined) throw new RangeError('a key ring without a key signs nothing');
-  return hmac(Buffer.from(hkdfSync('sha256', newest.secret, '', 'holdfast:jwt:access', 32)));
+  return hmac(deriveSigningKey(newest.secret), digest);
+}
+
+/** Derives the key from a secret as the shop does. The source of the shop is public, so an attacker can do it too. */
+export function deriveSigningKey(secret: string | Buffer): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', 'holdfast:jwt:access', 32));
 }
 
 /** A key pair of the attacker, and the algorithm for it. */
 export interface OwnPair {
   readonly alg: string;
   readonly publicKey: KeyObject;
+  /** A certificate that the attacker signed for the key, in Base64 (RFC 7515 section 4.1.6). */
+  readonly certificate?: string;
   readonly signer: Signer;
 }
 
-let made: readonly OwnPair[] | undefined;
+let made: Promise<readonly OwnPair[]> | undefined;
 
-/** Returns the key pairs of the attacker. They are made once, because an RSA pair takes a while. */
-export function ownPairs(): readonly OwnPair[] {
+/** Resolves with the key pairs of the attacker. They are made once, because an RSA pair takes a while. */
+export function ownPairs(): Promise<readonly OwnPair[]> {
   made ??= makePairs();
   return made;
 }
 
-function makePairs(): readonly OwnPair[] {
-  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+async function makePairs(): Promise<readonly OwnPair[]> {
+  const { key, certificate } = await makeOwnCertificate();
   const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ed = generateKeyPairSync('ed25519');
   return [
-    { alg: 'RS256', publicKey: rsa.publicKey, signer: text => sign('sha256', Buffer.from(text), rsa.privateKey) },
+    {
+      alg: 'RS256',
+      publicKey: createPublicKey(key),
+      certificate,
+      signer: text => sign('sha256', Buffer.from(text), key),
+    },
     { alg: 'ES256', publicKey: ec.publicKey, signer: text => sign('sha256', Buffer.from(text), ieee(ec.privateKey)) },
     { alg: 'EdDSA', publicKey: ed.publicKey, signer: text => sign(null, Buffer.from(text), ed.privateKey) },
   ];

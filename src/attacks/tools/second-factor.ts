@@ -12,22 +12,25 @@ export interface EnrolledUser extends LoggedInUser {
   readonly usedStep: number;
 }
 
-/** Logs a fresh user in and enrols a second factor. */
-export async function enrolUser(target: Target): Promise<EnrolledUser> {
-  const { user, browser } = await logInFreshUser(target);
+/** Logs a user in and enrols a second factor. The user is fresh unless one is given, and keeps its other sessions. */
+export async function enrolUser(
+  target: Target,
+  { user = target.freshUser(), others = 'keep' }: { readonly user?: string; readonly others?: 'keep' | 'end' } = {},
+): Promise<EnrolledUser> {
+  const { browser } = await logInFreshUser(target, user);
   const nonce = await reauthenticate(browser, target.password);
   const { uri } = expectStatus(await browser.post('/account/totp', { nonce }), 201, 'the second factor').json;
   if (typeof uri !== 'string') throw new Inconclusive('the second factor was begun without an otpauth: URI');
   const secret = secretOf(uri);
   const code = (step: number) => totpCode(secret, step);
-  return { user, browser, code, usedStep: await confirm(browser, code) };
+  return { user, browser, code, usedStep: await confirm(browser, code, others) };
 }
 
 /** Confirms with the code of the previous step, and returns that step. Tries again if a new step began meanwhile. */
-async function confirm(browser: AttackBrowser, code: EnrolledUser['code']): Promise<number> {
+async function confirm(browser: AttackBrowser, code: EnrolledUser['code'], others: string): Promise<number> {
   const usedStep = stepAt(Date.now()) - 1;
-  const answer = await browser.post('/account/totp/confirm', { code: code(usedStep), others: 'keep' });
-  if (answer.status === 401 && usedStep < stepAt(Date.now()) - 1) return confirm(browser, code);
+  const answer = await browser.post('/account/totp/confirm', { code: code(usedStep), others });
+  if (answer.status === 401 && usedStep < stepAt(Date.now()) - 1) return confirm(browser, code, others);
   expectStatus(answer, 200, 'the first code');
   return usedStep;
 }

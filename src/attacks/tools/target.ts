@@ -31,6 +31,11 @@ export interface Target {
   kill(backend: string): Promise<void>;
   /** Starts a killed backend as a new incarnation. Resolves when the proxy sends users to it again. */
   restart(backend: string): Promise<void>;
+  /** Whether the sessions, or the list of them, are in a store that the backends share. */
+  readonly hasStore: boolean;
+  /** Kills the store and starts it again: without its data, if it keeps them in memory. Resolves when every backend
+   * reports it as up. */
+  loseStore(): Promise<void>;
   /** Runs `work` alone, in the order of the calls. Use it for actions that two attacks must not do at the same time. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import { parseArgs } from 'node:util';
 import httpProxy from 'http-proxy';
@@ -27,7 +28,9 @@ createServer((request, response) => {
   const backend = chosen ?? turn++ % backends.length;
   if (chosen === undefined) {
     const { host } = new URL(backends[backend] ?? '');
-    response.appendHeader('set-cookie', `backend=${backend + 1}.${host}; Path=/`);
+    const encoded = Buffer.from(host).toString('base64url');
+    const hashed = hash('sha256', host, 'hex');
+    response.appendHeader('set-cookie', `backend=${backend + 1}.${host}.${encoded}.${hashed}; Path=/`);
     keepAppending(response);
   }
   proxy.web(request, response, { target: backends[backend] });
@@ -39,10 +42,20 @@ createServer((_request, response) => {
   response.setHeader('content-type', 'application/json').end(JSON.stringify({ backends: listed }));
 }).listen(Number(values['admin-port']), '127.0.0.1');
 
-/** Reads the number of the backend. The rest of the cookie is for people who read logs. */
+/**
+ * Returns the index of the backend that a request asks for: by number in the own cookie, or by its name in the cookie or
+ * header of another proxy, or by its host. The rest of the own cookie is for people who read logs.
+ */
 function chosenBy({ headers }: IncomingMessage): number | undefined {
-  const number = Number(/(?:^|; *)backend=(\d+)/.exec(headers.cookie ?? '')?.[1] ?? 0);
-  return number >= 1 && number <= backends.length ? number - 1 : undefined;
+  const { cookie = '', host } = headers;
+  const number = Number(/(?:^|; *)backend=(\d+)/.exec(cookie)?.[1] ?? 0);
+  const name = /(?:^|; *)SERVERID=([^;]*)/.exec(cookie)?.[1] ?? headers['x-backend'];
+  const wanted = [
+    number - 1,
+    Number(/^backend-(\d+)$/.exec(String(name))?.[1] ?? 0) - 1,
+    backends.findIndex(url => new URL(url).host === host),
+  ];
+  return wanted.find(at => at >= 0 && at < backends.length);
 }
 
 /** Keeps our cookie although http-proxy copies the headers of the backend over ours. */

@@ -1,4 +1,4 @@
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
 import { readSetCookie, type SetCookie } from '../../tools/browser.js';
 import type { AppUnderAttack } from '../app.js';
@@ -17,7 +17,7 @@ export const cookieAttributes: AppAttack = {
 async function run(app: AppUnderAttack) {
   const names = app.credentials.filter(({ kind }) => kind === 'cookie').map(({ name }) => name);
   if (names.length === 0) return notApplicable('the session is not in a cookie');
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const browser = app.visitor();
   const page = await browser.askBefore('login');
   const { login, read } = await app.logIn(browser);
@@ -30,7 +30,7 @@ async function run(app: AppUnderAttack) {
     const flaws = checks.filter(([, isFlaw]) => isFlaw).map(([what]) => what);
     tries.addMany(checks.length, `the cookie ${cookie.name}: ${flaws.join(', ')}`, flaws.length > 0, answer);
   }
-  return { ...tries.result(), note: 'over plain HTTP nothing shows whether the cookie is Secure behind TLS' };
+  return { ...tries.conclude(), note: 'over plain HTTP nothing shows whether the cookie is Secure behind TLS' };
 }
 
 /** Lists what is checked of a cookie, and whether it is wrong. */

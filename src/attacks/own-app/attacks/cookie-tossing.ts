@@ -1,4 +1,4 @@
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
 import { type AppUnderAttack, type LoggedIn, showsAnyUser, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
@@ -15,22 +15,22 @@ export const cookieTossing: AppAttack = {
 
 async function run(app: AppUnderAttack) {
   if (app.session.kind !== 'cookie') return notApplicable('the session is not in a cookie');
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const victim = await app.logIn();
   const attacker = await app.logIn();
   if (victim.user === attacker.user) throw new Inconclusive('this needs two users: give users.names more names');
   for (const isFirst of [true, false]) await tryToMix(app, tries, victim, attacker, isFirst);
   // Where one planted cookie is enough, two show nothing more: `fixation` says it.
-  const isFixed = await tryToPlant(app, new Tries(), 'alone');
+  const isFixed = await tryToPlant(app, new UnnamedTries(), 'alone');
   if (!isFixed) for (const place of ['first', 'last'] as const) await tryToPlant(app, tries, place);
   const note = 'a cookie of another host can still win: only the prefix __Host- keeps it out, which needs TLS';
-  return { ...tries.result(), ...(/^__host-/i.test(app.session.name) ? {} : { note }) };
+  return { ...tries.conclude(), ...(/^__host-/i.test(app.session.name) ? {} : { note }) };
 }
 
 /** Adds an item with both cookies. The answers to a read and to the add must be for one and the same user. */
 async function tryToMix(
   app: AppUnderAttack,
-  tries: Tries,
+  tries: UnnamedTries,
   victim: LoggedIn,
   attacker: LoggedIn,
   isFirst: boolean,
@@ -53,7 +53,11 @@ async function tryToMix(
  * Logs a victim in with a planted cookie of a visitor, alone or beside the own cookie of the victim. The planted session
  * must stay without a login. Returns whether it is logged in.
  */
-async function tryToPlant(app: AppUnderAttack, tries: Tries, place: 'alone' | 'first' | 'last'): Promise<boolean> {
+async function tryToPlant(
+  app: AppUnderAttack,
+  tries: UnnamedTries,
+  place: 'alone' | 'first' | 'last',
+): Promise<boolean> {
   const attacker = app.visitor();
   await attacker.askBefore('login');
   const planted = app.sessionOf(attacker);

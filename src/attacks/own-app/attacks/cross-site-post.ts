@@ -1,4 +1,4 @@
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { readSetCookie } from '../../tools/browser.js';
 import { type AppUnderAttack, type LoggedIn, newItem } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
@@ -25,7 +25,7 @@ interface SentForm {
 async function run(app: AppUnderAttack) {
   if (app.session.kind !== 'cookie')
     return notApplicable('a browser does not send the session by itself: it is no cookie');
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const victim = await app.logIn();
   const attacker = await app.logIn();
   const held = victim.browser.cookiesFor(app.mapping.add.request.path);
@@ -48,10 +48,10 @@ async function run(app: AppUnderAttack) {
       });
     }
     // A further type could end the app, and the success with it.
-    if (tries.succeeded) break;
+    if (tries.hasSucceeded) break;
   }
   const isKeptBack = kept?.includes(`${app.session.name}=`) !== true;
-  return { ...tries.result(), ...(isKeptBack ? { note: await describeSibling(app, victim) } : {}) };
+  return { ...tries.conclude(), ...(isKeptBack ? { note: await describeSibling(app, victim) } : {}) };
 }
 
 interface ForeignForm {
@@ -84,7 +84,7 @@ async function describeSibling(app: AppUnderAttack, victim: LoggedIn): Promise<s
   const carried = new Map<string, string>();
   const sibling = { form, carried, cookie, origin: 'https://sibling.example', site: 'same-site' } as const;
   const { item } = await sendForm(app, victim, sibling);
-  const isOpen = (await app.readCart(victim, new Tries())).includes(item);
+  const isOpen = (await app.readCart(victim, new UnnamedTries())).includes(item);
   return isOpen
     ? 'only SameSite keeps the cookie back: the app takes the same form from a sibling host (Sec-Fetch-Site: same-site)'
     : 'SameSite keeps the cookie back; the app also refuses the same form from a sibling host, which gets the cookie';

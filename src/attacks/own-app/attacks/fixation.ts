@@ -1,4 +1,4 @@
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { type AppUnderAttack, addUse, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import { disguise } from '../tools/random-like.js';
@@ -13,18 +13,18 @@ async function run(app: AppUnderAttack) {
   const { kind, name } = app.session;
   if (kind !== 'cookie')
     return notApplicable(`the session is the value {${name}} of a request, which no page can plant`);
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const control = await app.logIn();
   const visitor = app.visitor();
   await visitor.askBefore('login');
   const issued = app.sessionOf(visitor);
   await tryPlanted(app, tries, 'a made-up id', disguise(app.tokenOf(control)));
   if (issued !== undefined) await tryPlanted(app, tries, 'an id that the app had issued to the attacker', issued);
-  return tries.result();
+  return tries.conclude();
 }
 
 /** Plants an id in the browser of a victim, who then logs in. The attacker reads with the id. */
-async function tryPlanted(app: AppUnderAttack, tries: Tries, what: string, id: string): Promise<void> {
+async function tryPlanted(app: AppUnderAttack, tries: UnnamedTries, what: string, id: string): Promise<void> {
   const victim = app.visitor();
   victim.plant(app.session.name, id);
   const attacker = victim.copy();

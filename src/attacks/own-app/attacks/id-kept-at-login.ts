@@ -1,4 +1,4 @@
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
 import { type AppUnderAttack, addUse, type LoggedIn, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
@@ -12,7 +12,7 @@ export const idKeptAtLogin: AppAttack = {
 async function run(app: AppUnderAttack) {
   const { kind, name } = app.session;
   if (kind !== 'cookie') return notApplicable(`the session is the value {${name}}, which each login hands out anew`);
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const browser = app.visitor();
   const page = await browser.askBefore('login');
   const before = app.sessionOf(browser);
@@ -27,11 +27,11 @@ async function run(app: AppUnderAttack) {
     );
   const problem = await trySecondLogin(app, tries, member, first);
   if (problem !== undefined && before === undefined) throw new Inconclusive(problem);
-  return { ...tries.result(), ...(problem === undefined ? {} : { note: problem }) };
+  return { ...tries.conclude(), ...(problem === undefined ? {} : { note: problem }) };
 }
 
 /** Logs in again in the same browser. Returns why that was not possible. */
-async function trySecondLogin(app: AppUnderAttack, tries: Tries, member: LoggedIn, first: string) {
+async function trySecondLogin(app: AppUnderAttack, tries: UnnamedTries, member: LoggedIn, first: string) {
   const old = member.browser.copy();
   const login = await member.browser.ask('login').catch(error => {
     if (error instanceof Inconclusive) return undefined;

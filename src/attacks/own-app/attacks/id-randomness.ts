@@ -1,4 +1,4 @@
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
 import { mapConcurrently } from '../../tools/at-once.js';
 import type { AppUnderAttack } from '../app.js';
@@ -30,7 +30,7 @@ const noProof = 'a statistical test cannot show that the ids come from a secure 
 async function run(app: AppUnderAttack) {
   const control = await app.logIn();
   if (findJwt(app.tokenOf(control)) !== undefined) return notApplicable('the session is a signed token, no id');
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const collected = await collect(app);
   if (collected.length < idsMin)
     throw new Inconclusive(
@@ -46,7 +46,7 @@ async function run(app: AppUnderAttack) {
   tries.add(`an id has only about ${bits} unpredictable bits`, bits < bitsMin, ...shown);
   tries.add(`an id is ${computedFrom}`, computedFrom !== undefined, ...shown);
   const few = bits < bitsClear ? `; an id has about ${bits} unpredictable bits, ASVS asks for ${bitsWanted}` : '';
-  return { ...tries.result(), note: noProof + few };
+  return { ...tries.conclude(), note: noProof + few };
 }
 
 interface Collected {

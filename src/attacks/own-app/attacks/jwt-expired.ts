@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { type AppUnderAttack, addUse, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import { openToken } from '../tools/forged-tokens.js';
@@ -25,10 +25,10 @@ async function run(app: AppUnderAttack) {
     return notApplicable(
       `the token expires in ${Math.round(leftMs / 1000)} s, and this waits ${waitMaxMs / 1000} s: start the app with shorter tokens`,
     );
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   await sleep(Math.max(0, leftMs) + toleranceMs);
   const answer = await attacker.browser.send('read', attacker.browser.fill('read'));
   const what = `a token is accepted ${toleranceMs / 1000} s after its expiry`;
   addUse(tries, what, answer, showsMember(answer, attacker));
-  return tries.result();
+  return tries.conclude();
 }

@@ -1,4 +1,4 @@
-import { Tries } from '../../attack.js';
+import { UnnamedTries } from '../../attack.js';
 import type { AppUnderAttack } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import { openToken, tryForged } from '../tools/forged-tokens.js';
@@ -17,9 +17,9 @@ async function run(app: AppUnderAttack) {
   const { attacker, victim, jwt } = opened;
   const secret = findSecret(jwt);
   if (secret !== undefined) {
-    const tries = new Tries();
+    const tries = new UnnamedTries();
     tries.add(`the token is signed with the secret "${secret}", which was guessed`, true, attacker.login);
-    return tries.result();
+    return tries.conclude();
   }
   const { header, claims, signature } = jwt;
   const other = claimOther(claims, attacker.user, victim.user);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
 import { type AppUnderAttack, addUse, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
@@ -22,9 +22,9 @@ async function run(app: AppUnderAttack) {
     return notApplicable(
       'a logout without requests beside it does not end the session either: see replay-after-logout',
     );
-  const tries = new Tries();
-  for (let round = 0; round < rounds && !tries.succeeded; round++) await race(app, tries, round);
-  return tries.result();
+  const tries = new UnnamedTries();
+  for (let round = 0; round < rounds && !tries.hasSucceeded; round++) await race(app, tries, round);
+  return tries.conclude();
 }
 
 async function survivesLogout(app: AppUnderAttack): Promise<boolean> {
@@ -35,7 +35,7 @@ async function survivesLogout(app: AppUnderAttack): Promise<boolean> {
   return showsMember(await thief.send('read', thief.fill('read')), member);
 }
 
-async function race(app: AppUnderAttack, tries: Tries, round: number): Promise<void> {
+async function race(app: AppUnderAttack, tries: UnnamedTries, round: number): Promise<void> {
   const member = await app.logIn();
   const { browser, item } = member;
   const thief = browser.copy();
@@ -67,7 +67,7 @@ async function race(app: AppUnderAttack, tries: Tries, round: number): Promise<v
 /** Reads with the session that an answer beside the logout has issued. */
 async function tryIssued(
   app: AppUnderAttack,
-  tries: Tries,
+  tries: UnnamedTries,
   member: Awaited<ReturnType<AppUnderAttack['logIn']>>,
   answers: readonly AppAnswer[],
 ): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
 import { type AppUnderAttack, addUse, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
@@ -12,7 +12,7 @@ export const oldPassword: AppAttack = {
 
 async function run(app: AppUnderAttack) {
   if (!app.has('password')) return notApplicable('the journey has no step password');
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const owner = await app.logIn();
   const thief = await app.logIn(app.visitor(owner.user));
   // Long, with every kind of character: an app may have rules.
@@ -30,5 +30,5 @@ async function run(app: AppUnderAttack) {
     showsMember(read, thief),
     change,
   );
-  return tries.result();
+  return tries.conclude();
 }

@@ -1,4 +1,4 @@
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
 import { type AppUnderAttack, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
@@ -11,13 +11,13 @@ export const refreshRace: AppAttack = {
 
 async function run(app: AppUnderAttack) {
   if (!app.has('refresh')) return notApplicable('the journey has no step refresh');
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   for (const isAtOnce of [true, false]) await fork(app, tries, isAtOnce);
-  return tries.result();
+  return tries.conclude();
 }
 
 /** Uses one refresh token twice. Success: both lines of tokens can be refreshed again, and both open the session. */
-async function fork(app: AppUnderAttack, tries: Tries, isAtOnce: boolean): Promise<void> {
+async function fork(app: AppUnderAttack, tries: UnnamedTries, isAtOnce: boolean): Promise<void> {
   const member = await app.logIn();
   const lines = [member.browser.copy(), member.browser.copy()];
   const refresh = async (browser: (typeof lines)[number]) => {

@@ -1,4 +1,4 @@
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
 import { type AppUnderAttack, addUse, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
@@ -11,7 +11,7 @@ export const replayAfterLogout: AppAttack = {
 
 async function run(app: AppUnderAttack) {
   if (!app.has('logout')) return notApplicable('the journey has no step logout');
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const member = await app.logIn();
   const thief = member.browser.copy();
   const copied = await thief.send('read', thief.fill('read'));
@@ -23,5 +23,5 @@ async function run(app: AppUnderAttack) {
     const answer = await thief.send(step, thief.fill(step));
     addUse(tries, `the session is still open after the logout (${step})`, answer, showsMember(answer, member), logout);
   }
-  return tries.result();
+  return tries.conclude();
 }

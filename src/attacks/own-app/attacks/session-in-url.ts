@@ -1,4 +1,4 @@
-import { Tries } from '../../attack.js';
+import { UnnamedTries } from '../../attack.js';
 import { type AppUnderAttack, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer, AppBrowser } from '../app-browser.js';
@@ -10,7 +10,7 @@ export const sessionInUrl: AppAttack = {
 };
 
 async function run(app: AppUnderAttack) {
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const member = await app.logIn();
   const token = app.tokenOf(member);
   for (const answer of [member.login, member.read])
@@ -23,7 +23,7 @@ async function run(app: AppUnderAttack) {
     // An app may answer unknown paths and fields with any page: only the data of the user counts.
     tries.add('the app takes the session id from the URL', showsMember(answer, member), answer);
   }
-  return tries.result();
+  return tries.conclude();
 }
 
 /** Lists the paths of a read that hold the session id, by names that frameworks use and by that of the app. */

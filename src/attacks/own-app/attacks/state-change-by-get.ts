@@ -1,4 +1,4 @@
-import { notApplicable, Tries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { readSetCookie } from '../../tools/browser.js';
 import { type AppUnderAttack, newItem } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
@@ -13,7 +13,7 @@ export const stateChangeByGet: AppAttack = {
 async function run(app: AppUnderAttack) {
   if (app.session.kind !== 'cookie')
     return notApplicable('a browser does not send the session by itself: it is no cookie');
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   const victim = await app.logIn();
   const { browser } = victim;
   const forged = browser.copy();
@@ -32,5 +32,5 @@ async function run(app: AppUnderAttack) {
     const isChanged = (await app.readCart(victim, tries)).includes(item);
     tries.add(`a link of another site changed the session of the victim (${method})`, isChanged, { exchange });
   }
-  return tries.result();
+  return tries.conclude();
 }

@@ -1,4 +1,4 @@
-import { type AttackResult, notApplicable, Tries } from '../../attack.js';
+import { type AttackResult, notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
 import { type AppUnderAttack, addUse, type LoggedIn, showsAnyUser, showsMember } from '../app.js';
 import { findJwt, type Jwt } from './jwt.js';
@@ -38,7 +38,7 @@ export async function tryForged(
   { attacker, victim, value, jwt }: TokenInUse,
   forged: readonly ForgedToken[],
 ): Promise<AttackResult> {
-  const tries = new Tries();
+  const tries = new UnnamedTries();
   for (const { what, token } of forged) {
     const answer = await app.readWith(
       attacker,
@@ -48,5 +48,5 @@ export async function tryForged(
     const who = isVictim ? ', as another user' : '';
     addUse(tries, `the app accepts a token with ${what}${who}`, answer, showsAnyUser(answer));
   }
-  return tries.result();
+  return tries.conclude();
 }
