@@ -6,9 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { ProcessFolder } from '#backends/shared-list/process-folder.js';
 import { SharedList } from '#backends/shared-list.js';
 import { modes } from '#src/modes.js';
-import type { StoreTransition } from '#src/sessions/session-store.js';
-import type { Sessions } from '#src/sessions/sessions.js';
-import { openSessions } from '#src/sessions/start-sessions.js';
+import { sessions as openSessions, type Sessions, type StoreTransition } from '#src/sessions/index.js';
 import type { Accounts } from './accounts/accounts.js';
 import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
@@ -77,8 +75,7 @@ async function openShopSessions(
   };
   const { store, revocation, decorateStore } = defects.sessions(modes[mode].store);
   const sessions = await openSessions({
-    ...modes[mode],
-    ...{ store, storeUrl, limits, keys: keys.ring, onTransition, revocation },
+    ...{ store, url: storeUrl, strategy: modes[mode].strategy, limits, keys: keys.ring, onTransition, revocation },
     decorateStore: original =>
       decorateStore(folder === undefined ? original : new SharedList(original, folder, Date.now)),
   });

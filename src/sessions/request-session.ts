@@ -58,10 +58,10 @@ export class RequestSession implements SessionContext {
     if (found.token !== token) this.#addEffects({ cookie: { token: found.token } });
   }
 
-  begin(user: string, data: SessionData): Promise<void> {
+  begin(user: string, data: SessionData, remember = false): Promise<void> {
     return this.#runInOrder(async () => {
       const former = this.#session;
-      const issued = await this.#strategy.begin(user, data);
+      const issued = await this.#strategy.begin(user, data, remember);
       if (former !== undefined) await this.#strategy.end(former);
       this.#count('begun');
       this.#setSession(issued.session);

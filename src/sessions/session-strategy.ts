@@ -23,8 +23,8 @@ export interface SessionStrategy {
    */
   open(token: string | undefined): Promise<Session | NoSession>;
   /** Begins a session, always under a fresh token (OWASP: a new session id at login). Data over the limit: rejects with
-   * `SessionTooLarge`. */
-  begin(user: string, data: SessionData): Promise<Issued>;
+   * `SessionTooLarge`. With `remember`, the limits `remember` apply. */
+  begin(user: string, data: SessionData, remember?: boolean): Promise<Issued>;
   /**
    * Applies `edit` to a copy of the data and commits it. On a conflict it reads the session again and retries: at most
    * 5 tries, then `SessionConflict`. An edit without a change writes nothing. Data over the limit: rejects with

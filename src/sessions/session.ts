@@ -47,6 +47,8 @@ export type NoSession = 'absent' | 'malformed' | 'unknown' | 'expired' | 'forged
 export interface SessionLimits {
   readonly idleMs: number;
   readonly absoluteMs: number;
+  /** The limits of a session whose user chose to be remembered. */
+  readonly remember: Readonly<Record<'idleMs' | 'absoluteMs', number>>;
   /** Maximum size of the data of one session, in bytes of JSON. */
   readonly dataBytesMax: number;
   readonly storeDeadlineMs: number;
@@ -55,6 +57,7 @@ export interface SessionLimits {
 export const defaultLimits: SessionLimits = {
   idleMs: 30 * 60_000,
   absoluteMs: 12 * 3_600_000,
+  remember: { idleMs: 14 * 86_400_000, absoluteMs: 30 * 86_400_000 },
   dataBytesMax: 64 * 1024,
   storeDeadlineMs: 400,
 };
@@ -64,17 +67,24 @@ type Deadlines = Pick<SessionRecord, 'createdAtMs' | 'idleUntilMs' | 'absoluteUn
 const touchIntervalMinMs = 30_000;
 
 /** Returns the deadlines of a session that begins now. */
-export function computeDeadlines({ idleMs, absoluteMs }: SessionLimits, nowMs: number): Deadlines {
+export function computeDeadlines(limits: SessionLimits, nowMs: number, remember = false): Deadlines {
+  const { idleMs, absoluteMs } = remember ? limits.remember : limits;
   const absoluteUntilMs = nowMs + absoluteMs;
   return { createdAtMs: nowMs, idleUntilMs: Math.min(nowMs + idleMs, absoluteUntilMs), absoluteUntilMs };
+}
+
+/** True if the user of a session chose to be remembered: it lasts longer than other sessions. */
+export function isRemembered({ createdAtMs, absoluteUntilMs }: Deadlines, { absoluteMs }: SessionLimits): boolean {
+  return absoluteUntilMs - createdAtMs > absoluteMs;
 }
 
 /** Returns the idle deadline of a session that is used now. Undefined if a touch would gain too little. */
 export function computeTouchedIdleUntilMs(
   session: Deadlines,
-  { idleMs }: SessionLimits,
+  limits: SessionLimits,
   nowMs: number,
 ): number | undefined {
+  const { idleMs } = isRemembered(session, limits) ? limits.remember : limits;
   const idleUntilMs = Math.min(nowMs + idleMs, session.absoluteUntilMs);
   const gainMs = idleUntilMs - session.idleUntilMs;
   // The last touch gains less than an interval. Without it, an active session would end early by that much.

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { standardCookie } from '#src/sessions/cookie.js';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
 import { defaultLimits } from '#src/sessions/session.js';
 import type { Handler } from '#src/sessions/session-context.js';
@@ -69,7 +70,10 @@ describe('commits before headers are sent', () => {
     const sessions = serveSessions({
       strategy,
       ready: inner.ready,
-      secure: false,
+      cookie: standardCookie,
+      limits: defaultLimits,
+      maxPerUser: Number.POSITIVE_INFINITY,
+      now: Date.now,
       onError: error => errors.push(error),
     });
     try {

@@ -80,9 +80,9 @@ class JwtStrategy implements SessionStrategy {
     return this.#refresh(toSession(token, claims), refresh, nowMs);
   }
 
-  async begin(user: string, data: SessionData): Promise<Issued> {
+  async begin(user: string, data: SessionData, remember = false): Promise<Issued> {
     const { json } = toPlainData(data, this.#dataBytesMax);
-    return this.#createFamily({ user, version: 1, ...computeDeadlines(this.#limits, this.#now()) }, json);
+    return this.#createFamily({ user, version: 1, ...computeDeadlines(this.#limits, this.#now(), remember) }, json);
   }
 
   /** Changes the data. Neither the time of issue nor the expiry moves: an edit does not extend a token. */

@@ -42,9 +42,14 @@ class ReferenceStrategy implements SessionStrategy {
     return touched === undefined ? 'unknown' : { token, record: touched };
   }
 
-  async begin(user: string, data: SessionData): Promise<Issued> {
+  async begin(user: string, data: SessionData, remember = false): Promise<Issued> {
     const plain = toPlainData(data, this.#limits.dataBytesMax);
-    return this.#issue({ user, data: plain.data, version: 1, ...computeDeadlines(this.#limits, this.#now()) });
+    return this.#issue({
+      user,
+      data: plain.data,
+      version: 1,
+      ...computeDeadlines(this.#limits, this.#now(), remember),
+    });
   }
 
   async change({ token, record }: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {

@@ -65,10 +65,10 @@ class SealedStrategy implements SessionStrategy {
     return this.#renewWhenDue(new SealedSession(token, payload), unsealed.keyId !== newest?.id);
   }
 
-  async begin(user: string, data: SessionData): Promise<Issued> {
+  async begin(user: string, data: SessionData, remember = false): Promise<Issued> {
     const { limits, now } = this.#settings;
     const plain = toPlainData(data, limits.dataBytesMax);
-    return this.#createSession({ user, data: plain.data, version: 1, ...computeDeadlines(limits, now()) });
+    return this.#createSession({ user, data: plain.data, version: 1, ...computeDeadlines(limits, now(), remember) });
   }
 
   /**

@@ -1,0 +1,24 @@
+import { SessionError, StoreUnavailable, whyOf } from '../errors.js';
+import type { Reply } from '../session-context.js';
+
+/** The response to a failed request. */
+export interface FailureReply extends Reply {
+  readonly isStoreUnavailable: boolean;
+}
+
+export function buildFailureReply(error: unknown): FailureReply {
+  const isOurs = error instanceof SessionError && error.status !== 500;
+  const content = isOurs
+    ? { error: error.message, why: whyOf(error) }
+    : { error: 'the request could not be handled', why: 'internal' };
+  return {
+    status: isOurs ? error.status : 500,
+    headers: {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      ...(isOurs ? error.headers : {}),
+    },
+    body: JSON.stringify(content),
+    isStoreUnavailable: error instanceof StoreUnavailable,
+  };
+}
