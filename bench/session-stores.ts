@@ -40,8 +40,8 @@ for (const [name, load] of Object.entries(stores)) {
 }
 
 async function measureAll(name: string, store: SessionStore): Promise<void> {
-  const ids = Array.from({ length: sessionCount }, newSessionId);
-  await Promise.all(ids.map(id => store.create(id, record(1))));
+  const ids = Array.from({ length: sessionCount }, () => newSessionId('anna'));
+  await Promise.all(ids.map(id => store.create(id, { ...record(1), epochs: undefined })));
   for (const [call, step] of Object.entries(steps(store))) {
     for (const inFlight of inFlights) {
       await measure(step, ids, inFlight, sliceMs / 4);
@@ -85,7 +85,7 @@ function record(version: number): SessionRecord {
   const createdAtMs = Date.now();
   const cart = Array.from({ length: 5 }, (_, at) => ({ sku: `sku-${at}`, quantity: version + at }));
   const deadlines = { idleUntilMs: createdAtMs + 1_800_000, absoluteUntilMs: createdAtMs + 43_200_000 };
-  return { user: 'anna', data: { cart }, version, createdAtMs, ...deadlines };
+  return { user: 'anna', data: { cart }, version, createdAtMs, epochs: { user: 0, everyone: 0 }, ...deadlines };
 }
 
 function row(store: string, call: string, ...numbers: string[]): string {

@@ -42,10 +42,15 @@ export function refuseEnded(account: Account, epoch: number): void {
   if (account.disabled || account.epoch !== epoch) throw new SessionGone();
 }
 
-/** Ends the sessions of the user except the one with the handle `except`. Also ends logins in progress. */
-export async function endSessions({ accounts, sessions }: Members, user: string, except?: string): Promise<number> {
+/** Ends the sessions of the user. Also ends logins in progress. */
+export async function endSessions(members: Members, user: string): Promise<number> {
+  await endLogins(members, user);
+  return members.sessions.endAll(user);
+}
+
+/** Ends the logins of the user that are in progress. */
+export async function endLogins({ accounts }: Members, user: string): Promise<void> {
   await changeAccount(accounts, user, account => ({ next: withNextEpoch(account), answer: undefined }));
-  return sessions.endAll(user, except);
 }
 
 export function withNextEpoch(account: Account): Account {

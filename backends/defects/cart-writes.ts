@@ -15,6 +15,7 @@ function copyContext(context: SessionContext): SessionContext {
     change: edit => context.change(edit),
     rotate: edit => context.rotate(edit),
     end: () => context.end(),
+    endOthers: () => context.endOthers(),
     handle: context.handle,
   };
 }

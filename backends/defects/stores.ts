@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { cookieName, readCookie } from '#src/sessions/cookie.js';
-import { digestOf, handleOf, type SessionRecord } from '#src/sessions/session.js';
+import { digestOf, handleOf, type NewSessionRecord, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { Defect } from './defect.js';
 
@@ -17,6 +17,7 @@ export function storeWith(store: SessionStore, exchanged: Partial<SessionStore>)
     remove: (id, onlyVersion) => store.remove(id, onlyVersion),
     listByUser: user => store.listByUser(user),
     removeByHandle: (user, handle) => store.removeByHandle(user, handle),
+    raiseEpoch: (user, except) => store.raiseEpoch(user, except),
     clear: () => store.clear(),
     ready: withinMs => store.ready(withinMs),
     close: () => store.close(),
@@ -212,7 +213,7 @@ export const shortTtl: Defect = {
 };
 
 /** Imitates seconds that are read as milliseconds. */
-function shortenLife(record: SessionRecord): SessionRecord {
+function shortenLife(record: NewSessionRecord): NewSessionRecord {
   const untilMs = record.createdAtMs + livesMs;
   return { ...record, idleUntilMs: untilMs, absoluteUntilMs: untilMs };
 }
@@ -224,7 +225,7 @@ export const endlessIdle: Defect = {
   },
 };
 
-function removeIdleLimit(record: SessionRecord): SessionRecord {
+function removeIdleLimit(record: NewSessionRecord): NewSessionRecord {
   return { ...record, idleUntilMs: record.absoluteUntilMs };
 }
 
@@ -235,7 +236,7 @@ export const endlessRotation: Defect = {
   },
 };
 
-function resetAge(record: SessionRecord): SessionRecord {
+function resetAge(record: NewSessionRecord): NewSessionRecord {
   const olderMs = Date.now() - record.createdAtMs;
   const { createdAtMs, idleUntilMs, absoluteUntilMs } = record;
   return {
@@ -274,7 +275,12 @@ export const unlistedSessions: Defect = {
   summary: 'sessions are not listed: those of a user, or of everyone, cannot be found to end them',
   sessions: {
     decorateStore: store =>
-      storeWith(store, { listByUser: async () => [], removeByHandle: async () => false, clear: async () => undefined }),
+      storeWith(store, {
+        listByUser: async () => [],
+        removeByHandle: async () => false,
+        raiseEpoch: async () => 0,
+        clear: async () => 0,
+      }),
   },
 };
 

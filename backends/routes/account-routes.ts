@@ -1,7 +1,7 @@
 import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
-import { endSessions, type Members, refuseEnded, runInEpoch, withNextEpoch } from '../accounts/members.js';
+import { endLogins, endSessions, type Members, refuseEnded, runInEpoch, withNextEpoch } from '../accounts/members.js';
 import { requireFitPassword } from '../accounts/passwords.js';
 import { buildEnrolment, newSecret, withConfirmed, withPending } from '../accounts/second-factor.js';
 import { type Call, stringsOf } from '../call.js';
@@ -37,7 +37,8 @@ export async function endSession(
 
 export async function endOthers(members: Members, call: Call, context: SessionContext, user: string): Promise<Reply> {
   stringsOf(call);
-  return json(200, { ended: await endSessions(members, user, context.handle) });
+  await endLogins(members, user);
+  return json(200, { ended: await context.endOthers() });
 }
 
 export async function logOutEverywhere(
@@ -65,7 +66,7 @@ export async function changePassword(
   const password = await members.passwords.hash(chosen);
   const was = await spendNonce(members, context, user, nonce);
   await change(members, user, was, account => withNextEpoch({ ...account, password }));
-  const ended = others === 'end' ? await members.sessions.endAll(user, context.handle) : 0;
+  const ended = others === 'end' ? await context.endOthers() : 0;
   return json(200, { ended });
 }
 

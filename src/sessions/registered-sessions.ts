@@ -1,8 +1,12 @@
 import { endAll, removeByHandles } from './end-sessions.js';
+import type { Epochs } from './epochs.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import { digestOf, handleOf, type SessionLimits, type SessionRecord, type SessionSummary } from './session.js';
 import type { SessionStore } from './session-store.js';
 import type { StrategySettings } from './session-strategy.js';
+
+/** The epochs in a token that does not carry them. Nothing compares them. */
+export const uncarriedEpochs: Epochs = { user: 0, everyone: 0 };
 
 /**
  * Sessions whose tokens carry everything. The store only lists them; ending a session means revoking it. The session is
@@ -54,6 +58,7 @@ export class RegisteredSessions {
     return isListed && (await this.#endThese(user, [handle])) > 0;
   }
 
+  /** Ends every session of `user` except the one with the handle `except`. */
   endAll(user: string, except?: string): Promise<number> {
     return endAll(this.#store, user, except, handles => this.#endThese(user, handles));
   }

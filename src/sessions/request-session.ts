@@ -2,7 +2,7 @@ import type { CookieReading } from './cookie.js';
 import { SessionGone } from './errors.js';
 import type { NoSession, Session, SessionData } from './session.js';
 import type { SessionContext } from './session-context.js';
-import type { Issued, SessionStrategy } from './session-strategy.js';
+import type { SessionStrategy } from './session-strategy.js';
 
 /** The effects of a request on the headers of its response. */
 export interface ResponseEffects {
@@ -103,6 +103,17 @@ export class RequestSession implements SessionContext {
     });
   }
 
+  endOthers(): Promise<number> {
+    return this.#runInOrder(async () => {
+      if (this.#session === undefined) throw new SessionGone();
+      const { ended, issued } = this.#requirePresent(await this.#strategy.endOthers(this.#session));
+      const isNewToken = issued.token !== this.#session.token;
+      this.#setSession(issued.session);
+      if (isNewToken) this.#addEffects({ cookie: { token: issued.token } });
+      return ended;
+    });
+  }
+
   /**
    * Ends the request, after the handler returned. Waits for every step that the handler started without waiting for it.
    * A step that fails makes the response fail. A step that starts later is refused, because the response is already
@@ -115,7 +126,7 @@ export class RequestSession implements SessionContext {
     if (failed !== undefined) throw failed.reason;
   }
 
-  #requirePresent(outcome: Issued | 'gone'): Issued {
+  #requirePresent<Outcome extends object>(outcome: Outcome | 'gone'): Outcome {
     if (outcome !== 'gone') return outcome;
     this.#clearSession('unknown', 'clear');
     throw new SessionGone();

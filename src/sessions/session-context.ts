@@ -16,6 +16,8 @@ export interface SessionContext {
    */
   rotate(edit?: (data: SessionData) => void): Promise<void>;
   end(): Promise<void>;
+  /** Ends all other sessions of this user. Resolves with their number. Rejects as `change` does. */
+  endOthers(): Promise<number>;
   /** The handle of the present session in `Sessions.list`. */
   readonly handle: string | undefined;
 }

@@ -1,5 +1,6 @@
+import type { Epochs } from './epochs.js';
 import type { RevocationFeed } from './revocation-feed.js';
-import type { SessionRecord, SessionSummary } from './session.js';
+import type { NewSessionRecord, SessionRecord, SessionSummary } from './session.js';
 
 /**
  * Storage for session records. Implementations: `stores/registry.ts`.
@@ -11,12 +12,22 @@ import type { SessionRecord, SessionSummary } from './session.js';
  *
  * A record past either of its two deadlines counts as not found. The clock of the caller decides, no other clock. A
  * record that cannot be read (foreign bytes, another format) counts as not found too.
+ *
+ * A record with other epochs than the present ones counts as not found, for every call. So does one with an epoch that
+ * the store has lost. An epoch is kept longer than any session that refers to it.
  */
 export interface SessionStore {
   /** If the session is not found, `read` resolves with undefined. */
   read(id: string): Promise<SessionRecord | undefined>;
-  /** If `id` is in use, `create` rejects with `SessionExists` and changes nothing. An expired record is overwritten. */
-  create(id: string, record: SessionRecord): Promise<void>;
+  /**
+   * If `id` is in use, `create` rejects with `SessionExists` and changes nothing. An expired record is overwritten.
+   * Resolves with the epochs of the session.
+   *
+   * A record without epochs is a login: it gets the present epochs in the same atomic step, and missing ones are made.
+   * A record with epochs (a rotation) keeps them, also if they have ended meanwhile: then it is not found. Epochs that
+   * are newer than the present ones, or missing, become the present ones: the store has lost them.
+   */
+  create(id: string, record: NewSessionRecord): Promise<Epochs>;
   /**
    * Replaces the data in one atomic step, if the store holds version `record.version - 1`. Otherwise it changes
    * nothing: `conflict` means another version, `gone` means not found. It never creates a session. Deadlines stay as
@@ -37,9 +48,14 @@ export interface SessionStore {
   /** Removes the session of `user` with this handle. Resolves with false if it is not found, also if it belongs to
    * another user. A hundred parallel calls meet the deadline too. */
   removeByHandle(user: string, handle: string): Promise<boolean>;
-  /** Removes every session of every user. With no sessions, it is a no-op. */
-  clear(): Promise<void>;
-  /** Returns counters of the store's server that explain lost sessions, such as `evictions`. They are at most a second
+  /**
+   * Ends every session of `user` in one atomic step, by a greater epoch. The session `except` goes on under the new
+   * epoch, if it is found and is a session of this user. Resolves with the new epoch.
+   */
+  raiseEpoch(user: string, except?: string): Promise<number>;
+  /** Ends every session of every user in the same way. Resolves with the new epoch of everyone. */
+  clear(): Promise<number>;
+  /** Returns counters of the store that explain lost sessions, such as `evictions`. They are at most a second
    * old. */
   statistics?(): Promise<Readonly<Record<string, number>>>;
   /** Resolves with true as soon as the store can serve, with false after `withinMs`. After `close`, resolves with
@@ -56,6 +72,9 @@ export interface StoreCapabilities {
   readonly durability: 'process' | 'store-process' | 'disk';
   readonly revocationLagMs: number;
   readonly dataBytesMax: number;
+  /** Maximum number of sessions of one user. A login beyond it ends the oldest session of this user. Default: no limit.
+   */
+  readonly sessionsPerUserMax?: number;
   /** Round trips of `read` and `replace`. Default: one each, or none for a store inside the process. */
   readonly roundTrips?: RoundTrips;
 }

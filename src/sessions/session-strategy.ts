@@ -9,6 +9,12 @@ export interface Issued {
   readonly token: string;
 }
 
+export interface EndedOthers {
+  /** Number of ended sessions, as for `endAll`. */
+  readonly ended: number;
+  readonly issued: Issued;
+}
+
 /**
  * Turns a cookie token into a session and back. Implementations: `strategies/registry.ts`.
  *
@@ -44,9 +50,15 @@ export interface SessionStrategy {
    * user. */
   endOne(user: string, handle: string): Promise<boolean>;
   /**
-   * Ends every session of `user` except the one with the handle `except`. Resolves with the number of ended sessions.
+   * Ends every session of `user` by a new epoch, also those that no list has. Resolves with the number of sessions that
+   * were listed, at most 1,000.
    */
-  endAll(user: string, except?: string): Promise<number>;
+  endAll(user: string): Promise<number>;
+  /**
+   * Ends every other session of the user of this session, as `endAll` does. This session goes on, perhaps under a new
+   * token. If it has ended already, ends nothing and resolves with `gone`.
+   */
+  endOthers(session: Session): Promise<EndedOthers | 'gone'>;
   /** Ends every session of every user. */
   endEveryone(): Promise<void>;
   /** Closes the store and the feed. */

@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import type { Epochs } from './epochs.js';
 import { SessionTooLarge } from './errors.js';
 
 /** Any value that JSON can express. */
@@ -18,7 +19,12 @@ export interface SessionRecord {
   readonly idleUntilMs: number;
   /** Fixed at creation. Neither rotation nor a touch moves it. */
   readonly absoluteUntilMs: number;
+  /** Fixed at login. A rotation copies them. */
+  readonly epochs: Epochs;
 }
+
+/** A record for a store. Without epochs, it is a login: the store adds the present ones. */
+export type NewSessionRecord = Omit<SessionRecord, 'epochs'> & { readonly epochs?: Epochs | undefined };
 
 /** An open session: a record, and the token that names it in the browser. */
 export interface Session {
@@ -135,15 +141,47 @@ export function findLargest(parts: readonly (readonly [name: string, value: unkn
 
 /** 32 bytes in base64url: 43 characters. The last character carries only four bits, so only 16 characters are possible
  * there. */
-const shape = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+const secretShape = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+const secretChars = 43;
+const tagChars = 16;
 
-export function newSessionId(): string {
+/** Returns a random secret of 43 characters. */
+export function newSecret(): string {
   return randomBytes(32).toString('base64url');
+}
+
+/** Checks the exact form of a secret. So a secret has exactly one spelling. */
+export function isSecret(text: string): boolean {
+  return secretShape.test(text);
+}
+
+/**
+ * Returns a new session id: a secret, and the tag of the user. The tag tells a store where the epoch of the user is,
+ * before it has read the session.
+ */
+export function newSessionId(user: string): string {
+  return `${newSecret()}${userTagOf(user)}`;
 }
 
 /** Checks the exact form. So a session has exactly one spelling, and no foreign text reaches a store. */
 export function isSessionId(text: string): boolean {
-  return shape.test(text);
+  return /^[A-Za-z0-9_-]{59}$/.test(text) && isSecret(text.slice(0, secretChars));
+}
+
+/** Returns the tag of a user: 12 bytes of a hash of the name, 16 characters. It is the same in every session id of the
+ * user. It names no user, but confirms a guessed name. */
+export function userTagOf(user: string): string {
+  return hash('sha256', `holdfast:user-tag:${user}`, 'base64url').slice(0, tagChars);
+}
+
+/** Returns the tag of the user in a session id. */
+export function userTagIn(id: string): string {
+  return id.slice(secretChars);
+}
+
+/** Throws if the id was made for another user. Its session would depend on the epoch of that user. */
+export function assertIdOfUser(id: string, user: string): void {
+  if (userTagIn(id) !== userTagOf(user)) throw new TypeError('the session id was made for another user');
 }
 
 /** Returns the key under which a store keeps a secret: its SHA-256 in hex, 64 characters. An attacker who reads the

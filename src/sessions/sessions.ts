@@ -127,7 +127,7 @@ export function serveSessions(settings: SessionsSettings): Sessions {
     ready,
     list: user => strategy.list(user),
     endOne: (user, handle) => strategy.endOne(user, handle),
-    endAll: (user, except) => strategy.endAll(user, except),
+    endAll: user => strategy.endAll(user),
     endEveryone: () => strategy.endEveryone(),
     close: () => strategy.close(),
   };

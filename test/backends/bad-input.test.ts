@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { type ModeName, modeNames, modes } from '#src/modes.js';
 import { seal } from '#src/sessions/seal.js';
-import { newSessionId } from '#src/sessions/session.js';
+import { newSecret, newSessionId } from '#src/sessions/session.js';
 import { hashOf } from '#src/sessions/strategies/jwt/refresh-families.js';
 import { payloadText } from '#src/sessions/strategies/sealed.js';
 import { generateKeyRing, type KeyRing, parseKeyRing } from '#src/shared/key-ring.js';
@@ -120,7 +120,7 @@ function badInputIn(mode: ModeName): void {
 function badTokens(mode: ModeName, own: string, ring: KeyRing): readonly (readonly [what: string, token: string])[] {
   const other = generateKeyRing().map(({ secret }) => ({ id: ring[0]?.id ?? '', secret }));
   const { strategy } = modes[mode];
-  const made = { reference: () => newSessionId(), jwt: signedAt, sealed: sealedAt }[strategy];
+  const made = { reference: () => newSessionId('anna'), jwt: signedAt, sealed: sealedAt }[strategy];
   return [
     ['half', own.slice(0, own.length / 2)],
     ['one character short', own.slice(0, -1)],
@@ -141,8 +141,8 @@ function badTokens(mode: ModeName, own: string, ring: KeyRing): readonly (readon
 }
 
 function signedAt(ring: KeyRing, aheadMs: number): string {
-  const refresh = newSessionId();
-  const [nowMs, sid] = [Date.now() + aheadMs, newSessionId()];
+  const refresh = newSecret();
+  const [nowMs, sid] = [Date.now() + aheadMs, newSessionId('berta')];
   const times = { iat: nowMs / 1000, exp: nowMs / 1000 + 60 };
   const limits = { version: 1, created: nowMs, absolute: nowMs + dayMs, idle: nowMs + 60_000 };
   const names = { iss: 'holdfast', aud: 'holdfast:session', sub: 'berta', sid, jti: 'j', refresh: hashOf(refresh) };
@@ -152,8 +152,8 @@ function signedAt(ring: KeyRing, aheadMs: number): string {
 function sealedAt(ring: KeyRing, aheadMs: number): string {
   const createdAtMs = Date.now() + aheadMs;
   const limits = { createdAtMs, idleUntilMs: createdAtMs + 60_000, absoluteUntilMs: createdAtMs + dayMs };
-  const record = { user: 'berta', version: 1, data: {}, ...limits };
-  return seal(ring, 'session', payloadText({ sid: newSessionId(), issuedAtMs: createdAtMs, record }));
+  const record = { user: 'berta', version: 1, data: {}, epochs: { user: 1, everyone: 1 }, ...limits };
+  return seal(ring, 'session', payloadText({ sid: newSessionId('berta'), issuedAtMs: createdAtMs, record }));
 }
 
 async function inTime(answer: Promise<Answer>): Promise<Answer> {

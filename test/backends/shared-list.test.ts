@@ -52,7 +52,7 @@ describe('memory store with a shared list', () => {
     afterEach(() => Promise.all([one, two].map(store => store.close())));
 
     async function created(store: SessionStore): Promise<string> {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       const deadlines = { createdAtMs: nowMs, idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
       await store.create(id, { user: 'anna', data: { in: 'memory' }, version: 1, ...deadlines });
       return id;

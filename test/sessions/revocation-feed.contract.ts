@@ -13,7 +13,7 @@ const deadlineMs = 300;
 const lagMs = 1_000;
 const lifeMs = 600_000;
 
-const newHandle = () => handleOf(digestOf(newSessionId()));
+const newHandle = () => handleOf(digestOf(newSessionId('anna')));
 
 /** The contract of `RevocationFeed`. It runs for every store entry that offers a feed. */
 export function revocationFeedContract(entry: StoreEntry, startLab: () => Promise<StoreLab>): void {

@@ -1,18 +1,38 @@
 import { expect } from 'chai';
-import { digestOf, isSessionId, newSessionId } from '#src/sessions/session.js';
+import {
+  digestOf,
+  isSecret,
+  isSessionId,
+  newSecret,
+  newSessionId,
+  userTagIn,
+  userTagOf,
+} from '#src/sessions/session.js';
 
 describe('session ids', () => {
-  const ids = Array.from({ length: 10_000 }, newSessionId);
+  const ids = Array.from({ length: 10_000 }, () => newSessionId('anna'));
 
   it('never repeat and are well-formed', () => {
     expect(new Set(ids)).to.have.length(ids.length);
     expect(ids.filter(id => !isSessionId(id))).to.deep.equal([]);
   });
 
+  it('end with the tag of their user, and never with its name', () => {
+    expect(new Set(ids.map(userTagIn))).to.deep.equal(new Set([userTagOf('anna')]));
+    expect(userTagOf('anna')).to.match(/^[\w-]{16}$/);
+    expect(userTagOf('Anna')).not.to.equal(userTagOf('anna'));
+  });
+
+  it('are no secrets, and secrets are no ids', () => {
+    const secret = newSecret();
+    expect([isSecret(secret), isSessionId(secret)]).to.deep.equal([true, false]);
+    expect(isSecret(ids[0] ?? '')).to.equal(false);
+  });
+
   it('have no biased bit', () => {
     const ones = new Array<number>(256).fill(0);
     for (const id of ids) {
-      Buffer.from(id, 'base64url').forEach((byte, at) => {
+      Buffer.from(id.slice(0, 43), 'base64url').forEach((byte, at) => {
         for (let bit = 0; bit < 8; bit++) ones[at * 8 + bit] = (ones[at * 8 + bit] ?? 0) + ((byte >> bit) & 1);
       });
     }
@@ -32,7 +52,7 @@ describe('session ids', () => {
       `${id}\n`,
       `"${id}"`,
       `${id.slice(0, -1)}!`,
-      `${id.slice(0, -1)}B`,
+      `${id.slice(0, 42)}B${id.slice(43)}`,
       id.replace(/./, 'é'),
       '../'.repeat(15),
       '__proto__',

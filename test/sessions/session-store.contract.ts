@@ -1,11 +1,21 @@
 import { expect } from 'chai';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
-import { digestOf, handleOf, newSessionId, type SessionData, type SessionRecord } from '#src/sessions/session.js';
+import {
+  digestOf,
+  handleOf,
+  type NewSessionRecord,
+  newSecret,
+  newSessionId,
+  type SessionData,
+  type SessionRecord,
+} from '#src/sessions/session.js';
 import type { SessionStore, StoreEntry } from '#src/sessions/session-store.js';
 import { expectRejection } from './expect-rejection.js';
+import { sessionEpochsContract } from './session-epochs.contract.js';
 import type { StoreLab } from './store-labs.js';
 
 const deadlineMs = 300;
+const epochs = { user: 1, everyone: 1 };
 /** Tolerance for a machine that is busy with other tests. A call that hangs would be seconds late. */
 const graceMs = 300;
 const idleMs = 1_800_000;
@@ -38,16 +48,15 @@ export function sessionStoreContract(
     return another;
   }
 
-  function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+  function record(changes: Partial<NewSessionRecord> = {}): NewSessionRecord {
     const times = { createdAtMs: nowMs, idleUntilMs: nowMs + idleMs, absoluteUntilMs: nowMs + absoluteMs };
     return { user: 'anna', data: { cart: ['tea'], note: 'ü "quoted" \u2028' }, version: 1, ...times, ...changes };
   }
 
-  async function created(changes: Partial<SessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
-    const id = newSessionId();
-    const made = record(changes);
-    await store.create(id, made);
-    return { id, made };
+  async function created(changes: Partial<NewSessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
+    const wanted = record(changes);
+    const id = newSessionId(wanted.user);
+    return { id, made: { ...wanted, epochs: await store.create(id, wanted) } };
   }
 
   describe('create and read', () => {
@@ -58,18 +67,18 @@ export function sessionStoreContract(
 
     it('rejects a second create and keeps the first', async () => {
       const { id, made } = await created();
-      await expectRejection(store.create(id, record({ user: 'mallory' })), SessionExists);
+      await expectRejection(store.create(id, record({ data: {} })), SessionExists);
       expect(await store.read(id)).to.deep.equal(made);
     });
 
     it('lets exactly one of many parallel creates win', async () => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => store.create(id, record())));
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
     });
 
     it('read resolves with undefined for an unknown id', async () => {
-      expect(await store.read(newSessionId())).to.equal(undefined);
+      expect(await store.read(newSessionId('anna'))).to.equal(undefined);
     });
 
     it('shares no object with callers', async () => {
@@ -83,7 +92,7 @@ export function sessionStoreContract(
     for (const hours of [-5, 5]) {
       it(`uses the clock of its callers, even if it is ${hours} h off`, async () => {
         nowMs += hours * 3_600_000;
-        const { id, made } = await created({ user: `user-${newSessionId()}` });
+        const { id, made } = await created({ user: `user-${newSecret()}` });
         expect(await store.read(id)).to.deep.equal(made);
         expect(await store.touch(id, made.idleUntilMs + 60_000)).to.equal(true);
         expect(await store.read(id)).to.deep.equal({ ...made, idleUntilMs: made.idleUntilMs + 60_000 });
@@ -96,7 +105,7 @@ export function sessionStoreContract(
       ['absolute', { absoluteUntilMs: Date.now() + 600_000 }],
     ] as const) {
       it(`ends a session at its ${limit} deadline, not before, for every call`, async () => {
-        const { id, made } = await created({ ...changes, user: `user-${newSessionId()}` });
+        const { id, made } = await created({ ...changes, user: `user-${newSecret()}` });
         nowMs = Math.min(made.idleUntilMs, made.absoluteUntilMs) - 1;
         expect(await store.read(id)).to.deep.equal(made);
         nowMs += 1;
@@ -135,7 +144,7 @@ export function sessionStoreContract(
       await store.remove(id);
       expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
       expect(await store.read(id)).to.equal(undefined);
-      const unknown = newSessionId();
+      const unknown = newSessionId('anna');
       expect(await store.replace(unknown, { ...made, version: 1 })).to.equal('gone');
       expect(await store.read(unknown)).to.equal(undefined);
     });
@@ -193,7 +202,7 @@ export function sessionStoreContract(
       expect(await store.remove(id)).to.equal('removed');
       expect(await store.read(id)).to.equal(undefined);
       expect(await store.remove(id)).to.equal('gone');
-      expect(await store.remove(newSessionId())).to.equal('gone');
+      expect(await store.remove(newSessionId('anna'))).to.equal('gone');
     });
 
     it('removes only the given version', async () => {
@@ -208,7 +217,7 @@ export function sessionStoreContract(
 
   describe('listByUser', () => {
     it('lists only live sessions of that user, without ids', async () => {
-      const user = `user-${newSessionId()}`;
+      const user = `user-${newSecret()}`;
       const [kept, touched, removed] = [await created({ user }), await created({ user }), await created({ user })];
       await created({ user: 'somebody else' });
       await store.touch(touched.id, nowMs + idleMs + 7);
@@ -228,7 +237,7 @@ export function sessionStoreContract(
 
   describe('removeByHandle and clear', () => {
     it('removes one session of that user', async () => {
-      const user = `user-${newSessionId()}`;
+      const user = `user-${newSecret()}`;
       const [one, two] = [await created({ user }), await created({ user })];
       const handle = handleOf(digestOf(one.id));
       expect(await store.removeByHandle('somebody else', handle)).to.equal(false);
@@ -241,9 +250,10 @@ export function sessionStoreContract(
     });
 
     it('lists a thousand sessions of a user at once, and ends more', async () => {
-      const user = `user-${newSessionId()}`;
+      const user = `user-${newSecret()}`;
       const handles: string[] = [];
-      for (let rounds = 0; rounds < 21; rounds++) {
+      const count = Math.min(1_050, entry.capabilities.sessionsPerUserMax ?? 1_050);
+      for (let rounds = 0; rounds < count / 50; rounds++) {
         const made = await Promise.all(Array.from({ length: 50 }, () => created({ user })));
         handles.push(...made.map(({ id }) => handleOf(digestOf(id))));
       }
@@ -267,17 +277,27 @@ export function sessionStoreContract(
     });
   });
 
+  sessionEpochsContract({
+    store: () => store,
+    created,
+    now: () => nowMs,
+    moveClock: stepMs => {
+      nowMs += stepMs;
+    },
+  });
+
   /** Every call of a store except `clear`, on a session that may not exist. A frozen server may carry out a command
    * later. */
-  function everyCall(target: SessionStore, id = newSessionId()): Record<string, () => Promise<unknown>> {
+  function everyCall(target: SessionStore, id = newSessionId('anna')): Record<string, () => Promise<unknown>> {
     return {
       read: () => target.read(id),
-      create: () => target.create(newSessionId(), record()),
-      replace: () => target.replace(id, record({ version: 2 })),
+      create: () => target.create(newSessionId('anna'), record()),
+      replace: () => target.replace(id, { ...record({ version: 2 }), epochs }),
       touch: () => target.touch(id, nowMs + idleMs),
       remove: () => target.remove(id),
       listByUser: () => target.listByUser('anna'),
       removeByHandle: () => target.removeByHandle('anna', 'f'.repeat(16)),
+      raiseEpoch: () => target.raiseEpoch('cara', id),
     };
   }
 

@@ -98,7 +98,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
         serving(async ask => {
           const answer = await ask('/login');
           expect(answer.setCookies).to.have.length(1);
-          expect(answer.setCookies[0]).to.match(/^session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/);
+          expect(answer.setCookies[0]).to.match(/^session=[\w-]{59}; Path=\/; HttpOnly; SameSite=Lax$/);
           const again = await ask('/', { cookie: answer.cookie ?? '' });
           expect(again.status).to.equal(200);
           expect(again.setCookies).to.deep.equal([]);
@@ -108,7 +108,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
         serving(async ask => {
           const tls = { 'x-forwarded-proto': 'https' };
           const answer = await ask('/login', tls);
-          const flags = /^__Host-session=[\w-]{43}; Path=\/; HttpOnly; Secure; SameSite=Lax$/;
+          const flags = /^__Host-session=[\w-]{59}; Path=\/; HttpOnly; Secure; SameSite=Lax$/;
           expect(answer.setCookies[0]).to.match(flags);
           expect((await ask('/', { ...tls, cookie: answer.cookie ?? '' })).status).to.equal(200);
           const unprefixed = (answer.cookie ?? '').replace('__Host-', '');
@@ -131,10 +131,10 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
       });
 
       for (const [what, cookie, why] of [
-        ['unknown', `session=${newSessionId()}`, 'unknown'],
+        ['unknown', `session=${newSessionId('anna')}`, 'unknown'],
         ['malformed', 'session=hello', 'malformed'],
         ['empty', 'session=', 'malformed'],
-        ['doubled', `session=${newSessionId()}; session=${newSessionId()}`, 'malformed'],
+        ['doubled', `session=${newSessionId('anna')}; session=${newSessionId('anna')}`, 'malformed'],
         ['oversized', `session=${'a'.repeat(5_000)}`, 'malformed'],
       ] as const) {
         it(`is cleared when it is ${what}`, () =>
@@ -174,7 +174,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
     describe('login', () => {
       it('does not adopt a planted id', () =>
         serving(async ask => {
-          const planted = `session=${newSessionId()}`;
+          const planted = `session=${newSessionId('anna')}`;
           const answer = await ask('/login', { cookie: planted });
           expect(answer.cookie).not.to.equal(planted);
           expect((await ask('/', { cookie: planted })).status).to.equal(401);

@@ -1,4 +1,4 @@
-import type { SessionRecord } from '#src/sessions/session.js';
+import type { NewSessionRecord, SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 
 type Call = Exclude<keyof SessionStore, 'ready' | 'close'>;
@@ -22,12 +22,13 @@ export function watched(store: SessionStore): WatchedStore {
     calls,
     before: (call, interrupt) => void interrupts.set(call, interrupt),
     read: id => watch('read', () => store.read(id)),
-    create: (id: string, record: SessionRecord) => watch('create', () => store.create(id, record)),
+    create: (id: string, record: NewSessionRecord) => watch('create', () => store.create(id, record)),
     replace: (id: string, record: SessionRecord) => watch('replace', () => store.replace(id, record)),
     touch: (id, untilMs) => watch('touch', () => store.touch(id, untilMs)),
     remove: (id, onlyVersion) => watch('remove', () => store.remove(id, onlyVersion)),
     listByUser: user => watch('listByUser', () => store.listByUser(user)),
     removeByHandle: (user, handle) => watch('removeByHandle', () => store.removeByHandle(user, handle)),
+    raiseEpoch: (user, except) => watch('raiseEpoch', () => store.raiseEpoch(user, except)),
     clear: () => watch('clear', () => store.clear()),
     ready: withinMs => store.ready(withinMs),
     close: () => store.close(),

@@ -58,8 +58,6 @@ export interface AppSessionSettings {
   readonly context: RequestSession;
   /** Called before each login: makes room for one more session of this user. */
   readonly makeRoom: (user: string) => Promise<void>;
-  /** Ends all sessions of a user except the one with this handle. */
-  readonly endOthers: (user: string, except: string) => Promise<number>;
   readonly onLate: (error: Error) => void;
 }
 
@@ -125,9 +123,8 @@ export class BrowserSession implements AppSession {
 
   endOthers(): Promise<number> {
     return this.#run(async () => {
-      const { user, handle } = this;
-      if (user === undefined || handle === undefined) throw new SessionGone();
-      return this.#settings.endOthers(user, handle);
+      if (this.user === undefined) throw new SessionGone();
+      return this.#context.endOthers();
     });
   }
 

@@ -38,7 +38,6 @@ export async function openAppSession(
   const session = new BrowserSession({
     context,
     makeRoom: user => makeRoom(settings, user, context.handle),
-    endOthers: (user, except) => strategy.endAll(user, except),
     onLate: report,
   });
   await context.open(readCookie(request.headers.cookie, cookie.nameOf(isSecure))).catch(error => {

@@ -1,5 +1,7 @@
+import { endListed, noEpochs } from '../end-sessions.js';
+import type { Epochs } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import { digestOf, handleOf, type SessionRecord, type SessionSummary } from '../session.js';
+import { digestOf, handleOf, type NewSessionRecord, type SessionRecord, type SessionSummary } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { beginGeneration, generationKey, generationOf } from './memcached/generation.js';
 import { type Address, Nodes } from './memcached/nodes.js';
@@ -43,8 +45,8 @@ class MemcachedStore implements SessionStore {
     return kept && recordOf(kept);
   }
 
-  create(id: string, record: SessionRecord): Promise<void> {
-    return this.#nodes.inTime(async untilMs => {
+  async create(id: string, record: NewSessionRecord): Promise<Epochs> {
+    await this.#nodes.inTime(async untilMs => {
       const digest = digestOf(id);
       const server = this.#nodes.of(digest);
       const creating = this.#createOnly(digest, keptOf(record, await generationOf(server, untilMs)), untilMs);
@@ -54,6 +56,7 @@ class MemcachedStore implements SessionStore {
       await Promise.all([creating, this.#lists.add(record.user, digest, record.absoluteUntilMs, untilMs)]);
       if (isTimeToTidy(digest)) this.#list(record.user, this.#nodes.untilMs()).catch(() => undefined);
     });
+    return noEpochs;
   }
 
   replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
@@ -101,10 +104,15 @@ class MemcachedStore implements SessionStore {
     });
   }
 
+  raiseEpoch(user: string, except?: string): Promise<number> {
+    return endListed(this, user, except);
+  }
+
   /** Ends every session. A session that begins at the same time may belong to the generation that ends. Then it is over
    * before it was used. */
-  async clear(): Promise<void> {
+  async clear(): Promise<number> {
     await Promise.all(this.#nodes.all.map(beginGeneration));
+    return noEpochs.everyone;
   }
 
   /** `evictions`: items that memcached evicted since its start, to make room. Each may have been a session. */

@@ -1,6 +1,8 @@
+import { endListed, noEpochs } from '../end-sessions.js';
+import type { Epochs } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import { pollUntilReady } from '../in-time.js';
-import type { SessionRecord, SessionSummary } from '../session.js';
+import type { NewSessionRecord, SessionRecord, SessionSummary } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { StoreTransitions } from '../store-transitions.js';
 import { Connections, isDuplicateKey, refusalOf } from './postgres/connections.js';
@@ -37,8 +39,9 @@ class PostgresStore implements SessionStore {
     return row && recordOf(row);
   }
 
-  async create(id: string, record: SessionRecord): Promise<void> {
+  async create(id: string, record: NewSessionRecord): Promise<Epochs> {
     await this.#ask(statements.create, valuesOf(id, record));
+    return noEpochs;
   }
 
   async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
@@ -69,8 +72,13 @@ class PostgresStore implements SessionStore {
     return (await this.#ask(statements.removeByHandle, values)).length > 0;
   }
 
-  async clear(): Promise<void> {
+  raiseEpoch(user: string, except?: string): Promise<number> {
+    return endListed(this, user, except);
+  }
+
+  async clear(): Promise<number> {
     await this.#ask(statements.clear, []);
+    return noEpochs.everyone;
   }
 
   ready(withinMs: number): Promise<boolean> {

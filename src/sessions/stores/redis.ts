@@ -1,8 +1,17 @@
 import type { Redis } from 'ioredis';
 import { parseAddress, type RedisAddress } from '../../shared/redis-address.js';
+import { endListed, noEpochs } from '../end-sessions.js';
+import type { Epochs } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import { withTimeout } from '../in-time.js';
-import { digestOf, handleOf, type SessionData, type SessionRecord, type SessionSummary } from '../session.js';
+import {
+  digestOf,
+  handleOf,
+  type NewSessionRecord,
+  type SessionData,
+  type SessionRecord,
+  type SessionSummary,
+} from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { RevocationStream } from './redis/revocation-stream.js';
 import { Servers } from './redis/servers.js';
@@ -38,8 +47,9 @@ class RedisStore implements SessionStore {
     return parseRecord(await this.#fieldsOf(digestOf(id)), this.#settings.now());
   }
 
-  create(id: string, record: SessionRecord): Promise<void> {
-    return this.#inTime(this.#create(digestOf(id), record));
+  async create(id: string, record: NewSessionRecord): Promise<Epochs> {
+    await this.#inTime(this.#create(digestOf(id), record));
+    return noEpochs;
   }
 
   async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
@@ -74,10 +84,14 @@ class RedisStore implements SessionStore {
     return this.#inTime(this.#removeByHandle(user, handle));
   }
 
+  raiseEpoch(user: string, except?: string): Promise<number> {
+    return endListed(this, user, except);
+  }
+
   /** Removes every session, key by key, because other applications may use the same servers. It may miss a session that
    * is created, or moves to another cluster node, meanwhile. */
-  clear(): Promise<void> {
-    return this.#servers.each(async ask => {
+  async clear(): Promise<number> {
+    await this.#servers.each(async ask => {
       for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
         const from = cursor;
         const [next, keys] = await ask(server => server.scan(from, 'MATCH', sessionKey('*'), 'COUNT', scannedAtOnce));
@@ -85,6 +99,7 @@ class RedisStore implements SessionStore {
         cursor = next;
       }
     });
+    return noEpochs.everyone;
   }
 
   ready(withinMs: number): Promise<boolean> {
@@ -102,7 +117,7 @@ class RedisStore implements SessionStore {
    * Between the two steps, the session is in no list. It stays so if this process dies there; but no browser has its
    * token yet.
    */
-  async #create(digest: string, record: SessionRecord): Promise<void> {
+  async #create(digest: string, record: NewSessionRecord): Promise<void> {
     const key = sessionKey(digest);
     const [head, json] = [headOf(record), JSON.stringify(record.data)];
     const untilMs = Math.floor(Math.min(record.idleUntilMs, record.absoluteUntilMs));
@@ -181,7 +196,7 @@ export const redis: StoreEntry = {
 const fields = ['m', 'd'] as const;
 const headShape = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s;
 
-function headOf({ version, idleUntilMs, absoluteUntilMs, createdAtMs, user }: SessionRecord): string {
+function headOf({ version, idleUntilMs, absoluteUntilMs, createdAtMs, user }: NewSessionRecord): string {
   return [version, ...[idleUntilMs, absoluteUntilMs, createdAtMs].map(Math.floor), user].join(' ');
 }
 
@@ -192,7 +207,15 @@ function parseRecord([head, json]: readonly (string | null)[], nowMs: number): S
   if (nowMs >= idleUntilMs || nowMs >= absoluteUntilMs) return undefined;
   const data = parseData(json ?? '');
   if (data === undefined) return undefined;
-  return { user, data, version: Number(version), createdAtMs: Number(created), idleUntilMs, absoluteUntilMs };
+  return {
+    user,
+    data,
+    version: Number(version),
+    createdAtMs: Number(created),
+    idleUntilMs,
+    absoluteUntilMs,
+    epochs: noEpochs,
+  };
 }
 
 function parseData(json: string): SessionData | undefined {

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { StoreUnavailable } from '../errors.js';
-import { RegisteredSessions } from '../registered-sessions.js';
+import { RegisteredSessions, uncarriedEpochs } from '../registered-sessions.js';
 import {
   applyEdit,
   computeDeadlines,
   digestOf,
   handleOf,
-  isSessionId,
+  isSecret,
   type NoSession,
+  newSecret,
   newSessionId,
   type Session,
   type SessionData,
@@ -16,7 +17,7 @@ import {
   type SessionSummary,
   toPlainData,
 } from '../session.js';
-import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+import type { EndedOthers, Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 import { AccessTokens } from './jwt/access-tokens.js';
 import type { AccessClaims } from './jwt/claims.js';
 import { hashOf, RefreshFamilies } from './jwt/refresh-families.js';
@@ -68,7 +69,7 @@ class JwtStrategy implements SessionStrategy {
   async open(token: string | undefined): Promise<Session | NoSession> {
     if (token === undefined) return 'absent';
     const [access = '', refresh = '', ...more] = token.split('~');
-    if (!isSessionId(refresh) || more.length > 0) return 'malformed';
+    if (!isSecret(refresh) || more.length > 0) return 'malformed';
     const claims = this.#tokens.verify(access);
     if (typeof claims === 'string') return claims;
     if (claims.refreshHash !== hashOf(refresh)) return 'forged';
@@ -82,7 +83,8 @@ class JwtStrategy implements SessionStrategy {
 
   async begin(user: string, data: SessionData, remember = false): Promise<Issued> {
     const { json } = toPlainData(data, this.#dataBytesMax);
-    return this.#createFamily({ user, version: 1, ...computeDeadlines(this.#limits, this.#now(), remember) }, json);
+    const deadlines = computeDeadlines(this.#limits, this.#now(), remember);
+    return this.#createFamily({ user, version: 1, epochs: uncarriedEpochs, ...deadlines }, json);
   }
 
   /** Changes the data. Neither the time of issue nor the expiry moves: an edit does not extend a token. */
@@ -122,8 +124,15 @@ class JwtStrategy implements SessionStrategy {
     return this.#registered.endOne(user, handle);
   }
 
-  endAll(user: string, except?: string): Promise<number> {
-    return this.#registered.endAll(user, except);
+  endAll(user: string): Promise<number> {
+    return this.#registered.endAll(user);
+  }
+
+  async endOthers(session: Session): Promise<EndedOthers | 'gone'> {
+    const { claims, token } = requireJwtSession(session);
+    if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
+    const ended = await this.#registered.endAll(claims.record.user, claims.handle);
+    return { ended, issued: { token, session } };
   }
 
   endEveryone(): Promise<void> {
@@ -137,7 +146,7 @@ class JwtStrategy implements SessionStrategy {
   /** Begins a family under a new id and issues its first pair of tokens. If the token cannot be issued, the session is
    * not registered. */
   async #createFamily(record: AccessClaims['record'], dataJson: string): Promise<Issued> {
-    const [sid, refresh] = [newSessionId(), newSessionId()];
+    const [sid, refresh] = [newSessionId(record.user), newSecret()];
     const issued = await this.#issue(this.#claims(sid, record, dataJson, this.#now()), refresh);
     await this.#families.begin(sid, record, refresh);
     return issued;

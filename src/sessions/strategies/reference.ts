@@ -1,4 +1,3 @@
-import { endAll, removeByHandles } from '../end-sessions.js';
 import { SessionConflict, StoreUnavailable } from '../errors.js';
 import {
   applyEdit,
@@ -7,6 +6,7 @@ import {
   digestOf,
   handleOf,
   isSessionId,
+  type NewSessionRecord,
   type NoSession,
   newSessionId,
   type Session,
@@ -17,7 +17,7 @@ import {
   toPlainData,
 } from '../session.js';
 import type { RoundTrips, SessionStore } from '../session-store.js';
-import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+import type { EndedOthers, Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const triesMax = 5;
 
@@ -96,22 +96,35 @@ class ReferenceStrategy implements SessionStrategy {
     return this.#store.removeByHandle(user, handle);
   }
 
-  endAll(user: string, except?: string): Promise<number> {
-    return endAll(this.#store, user, except, handles => removeByHandles(this.#store, user, handles));
+  async endAll(user: string): Promise<number> {
+    const listed = await this.#store.listByUser(user);
+    await this.#store.raiseEpoch(user);
+    return listed.length;
   }
 
-  endEveryone(): Promise<void> {
-    return this.#store.clear();
+  async endOthers(session: Session): Promise<EndedOthers | 'gone'> {
+    const { token, record } = session;
+    const [found, listed] = await Promise.all([this.#store.read(token), this.#store.listByUser(record.user)]);
+    if (found === undefined) return 'gone';
+    await this.#store.raiseEpoch(record.user, token);
+    const kept = await this.#store.read(token);
+    if (kept === undefined) return 'gone';
+    const ended = listed.filter(({ handle }) => handle !== this.handleOf(session)).length;
+    return { ended, issued: { token, session: { token, record: kept } } };
+  }
+
+  async endEveryone(): Promise<void> {
+    await this.#store.clear();
   }
 
   close(): Promise<void> {
     return this.#store.close();
   }
 
-  async #issue(record: SessionRecord): Promise<Issued> {
-    const token = newSessionId();
-    await this.#store.create(token, record);
-    return { token, session: { token, record } };
+  async #issue(record: NewSessionRecord): Promise<Issued> {
+    const token = newSessionId(record.user);
+    const epochs = await this.#store.create(token, record);
+    return { token, session: { token, record: { ...record, epochs } } };
   }
 
   /** Touches the session if it is due. Undefined if the session ended after the read. A store may answer reads and

@@ -1,6 +1,6 @@
 import { cookieBytesMax, cookieName } from '../cookie.js';
 import { SessionTooLarge } from '../errors.js';
-import { RegisteredSessions } from '../registered-sessions.js';
+import { RegisteredSessions, uncarriedEpochs } from '../registered-sessions.js';
 import { seal, sealedCharsAtMost, unseal } from '../seal.js';
 import {
   applyEdit,
@@ -8,6 +8,7 @@ import {
   computeTouchedIdleUntilMs,
   digestOf,
   handleOf,
+  type NewSessionRecord,
   type NoSession,
   newSessionId,
   type Session,
@@ -16,7 +17,7 @@ import {
   type SessionSummary,
   toPlainData,
 } from '../session.js';
-import type { Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+import type { EndedOthers, Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const purpose = 'session';
 /** Tolerated difference between the clocks of two backends. */
@@ -68,7 +69,8 @@ class SealedStrategy implements SessionStrategy {
   async begin(user: string, data: SessionData, remember = false): Promise<Issued> {
     const { limits, now } = this.#settings;
     const plain = toPlainData(data, limits.dataBytesMax);
-    return this.#createSession({ user, data: plain.data, version: 1, ...computeDeadlines(limits, now(), remember) });
+    const deadlines = computeDeadlines(limits, now(), remember);
+    return this.#createSession({ user, data: plain.data, version: 1, epochs: uncarriedEpochs, ...deadlines });
   }
 
   /**
@@ -109,8 +111,15 @@ class SealedStrategy implements SessionStrategy {
     return this.#registered.endOne(user, handle);
   }
 
-  endAll(user: string, except?: string): Promise<number> {
-    return this.#registered.endAll(user, except);
+  endAll(user: string): Promise<number> {
+    return this.#registered.endAll(user);
+  }
+
+  async endOthers(session: Session): Promise<EndedOthers | 'gone'> {
+    const { payload, token } = requireSealed(session);
+    if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
+    const ended = await this.#registered.endAll(payload.record.user, this.handleOf(session));
+    return { ended, issued: { token, session } };
   }
 
   endEveryone(): Promise<void> {
@@ -122,7 +131,7 @@ class SealedStrategy implements SessionStrategy {
   }
 
   async #createSession(record: SessionRecord): Promise<Issued> {
-    const sid = newSessionId();
+    const sid = newSessionId(record.user);
     const session = this.#sealSession(sid, record);
     await this.#settings.store.create(sid, registryRecord(record));
     return toIssued(session);
@@ -177,8 +186,8 @@ function toIssued(session: SealedSession): Issued {
   return { token: session.token, session };
 }
 
-function registryRecord(record: SessionRecord): SessionRecord {
-  return { ...record, data: {}, version: 1 };
+function registryRecord(record: SessionRecord): NewSessionRecord {
+  return { ...record, data: {}, version: 1, epochs: undefined };
 }
 
 export const sealed: StrategyEntry = {
@@ -210,7 +219,7 @@ interface Payload {
  * days) and the version, a session id in quotes, and brackets and commas. It is a maximum, so that a token cannot
  * outgrow its limit later.
  */
-const fixedBytesMax = 13 + 4 * 10 + 45 + 9;
+const fixedBytesMax = 13 + 4 * 10 + 61 + 9;
 
 /** Returns the maximum size of a payload with this user and data, in bytes. */
 function payloadBytesMax(user: string, dataJson: string): number {
@@ -248,7 +257,7 @@ function parsePayload(text: string): Payload | undefined {
   if (!isPayload(fields)) return undefined;
   const [sid, user, createdAtMs, absoluteMs, idleMs, issuedMs, version, data] = fields;
   const [absoluteUntilMs, idleUntilMs] = [createdAtMs + absoluteMs, createdAtMs + idleMs];
-  const record = { user, data, version, createdAtMs, idleUntilMs, absoluteUntilMs };
+  const record = { user, data, version, createdAtMs, idleUntilMs, absoluteUntilMs, epochs: uncarriedEpochs };
   return { sid, issuedAtMs: createdAtMs + issuedMs, record };
 }
 

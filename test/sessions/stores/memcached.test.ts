@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { noEpochs } from '#src/sessions/end-sessions.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, handleOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
@@ -35,11 +36,11 @@ describe('memcached store', () => {
 
   function record(changes: Partial<SessionRecord> = {}): SessionRecord {
     const deadlines = { idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
-    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs: nowMs, ...deadlines, ...changes };
+    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs: nowMs, ...deadlines, epochs: noEpochs, ...changes };
   }
 
   async function created(changes: Partial<SessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
-    const [id, made] = [newSessionId(), record(changes)];
+    const [id, made] = [newSessionId('anna'), record(changes)];
     await store.create(id, made);
     return { id, made };
   }
@@ -111,14 +112,14 @@ describe('memcached store', () => {
     ] as const) {
       it(`treats ${what} under a session key as no session`, async () => {
         await created();
-        const [id, generation] = [newSessionId(), (await raw(generationKey)) ?? ''];
+        const [id, generation] = [newSessionId('anna'), (await raw(generationKey)) ?? ''];
         await plant(keyOf(id), text.replace('GENERATION', generation));
         expect(await store.read(id)).to.equal(undefined);
       });
     }
 
     it('is no session for writes either, and create replaces it', async () => {
-      const [id, made] = [newSessionId(), record()];
+      const [id, made] = [newSessionId('anna'), record()];
       await plant(keyOf(id), 'not ours');
       expect(await store.touch(id, made.idleUntilMs)).to.equal(false);
       expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');

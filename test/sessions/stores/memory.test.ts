@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import { newSessionId, type SessionRecord } from '#src/sessions/session.js';
+import { type NewSessionRecord, newSessionId } from '#src/sessions/session.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { expectRejection } from '../expect-rejection.js';
 
@@ -10,22 +10,47 @@ const lifeMs = 60_000;
 const sessionsMax = 100_000;
 
 describe('memory store', () => {
+  const record = (nowMs: number, user = 'anna'): NewSessionRecord => {
+    const deadlines = { idleUntilMs: nowMs + lifeMs, absoluteUntilMs: nowMs + lifeMs };
+    return { user, data: {}, version: 1, createdAtMs: nowMs, ...deadlines };
+  };
+
   it('rejects a session beyond the maximum, evicts none, and has room again after some have ended', async () => {
     let nowMs = Date.now();
     const store = memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs });
-    const record = (): SessionRecord => {
-      const deadlines = { idleUntilMs: nowMs + lifeMs, absoluteUntilMs: nowMs + lifeMs };
-      return { user: 'anna', data: {}, version: 1, createdAtMs: nowMs, ...deadlines };
+    const begin = async (user: string) => {
+      const id = newSessionId(user);
+      await store.create(id, record(nowMs, user));
+      return id;
     };
-    const first = newSessionId();
-    await store.create(first, record());
-    for (let n = 1; n < sessionsMax; n++) await store.create(newSessionId(), record());
-    const error = await expectRejection(store.create(newSessionId(), record()), StoreUnavailable);
+    const first = await begin('anna');
+    for (let n = 1; n < sessionsMax; n++) await begin(`user-${n % 200}`);
+    const error = await expectRejection(begin('anna'), StoreUnavailable);
     expect(error.message).to.contain('100000');
+    const startedAt = performance.now();
+    for (let n = 0; n < 100; n++) await begin('anna').catch(() => undefined);
+    expect(performance.now() - startedAt, 'a hundred refusals').to.be.lessThan(500);
     expect(await store.read(first)).not.to.equal(undefined);
     nowMs += lifeMs;
-    await store.create(newSessionId(), record());
+    await begin('anna');
     expect(await store.listByUser('anna')).to.have.length(1);
+    await store.close();
+  });
+
+  it('ends the oldest session of a user that begins more than a thousand, counts it, and no session of others', async () => {
+    const nowMs = Date.now();
+    const store = memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs });
+    const [other, ...ids] = ['ben', ...Array.from({ length: 1_001 }, () => 'anna')].map(newSessionId);
+    await store.create(other ?? '', record(nowMs, 'ben'));
+    for (const id of ids) await store.create(id, record(nowMs));
+    const [first = '', second = ''] = ids;
+    expect(await store.read(first)).to.equal(undefined);
+    expect(await store.read(second)).not.to.equal(undefined);
+    expect(await store.read(other ?? '')).not.to.equal(undefined);
+    expect(await store.statistics?.()).to.deep.equal({ evictions: 1 });
+    const rotated = await store.read(second);
+    if (rotated !== undefined) await store.create(newSessionId('anna'), rotated);
+    expect(await store.read(second), 'a rotation ends no session').not.to.equal(undefined);
     await store.close();
   });
 

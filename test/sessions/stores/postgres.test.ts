@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { expect } from 'chai';
+import { noEpochs } from '#src/sessions/end-sessions.js';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
@@ -39,11 +40,11 @@ describe('postgres store', () => {
 
   function record(changes: Partial<SessionRecord> = {}): SessionRecord {
     const deadlines = { idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
-    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs: nowMs, ...deadlines, ...changes };
+    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs: nowMs, ...deadlines, epochs: noEpochs, ...changes };
   }
 
   async function created(changes: Partial<SessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
-    const [id, made] = [newSessionId(), record(changes)];
+    const [id, made] = [newSessionId('anna'), record(changes)];
     await store.create(id, made);
     return { id, made };
   }
@@ -168,7 +169,7 @@ describe('postgres store', () => {
       withRecorder(server.url, async (url, sent) => {
         const far = await opened(url);
         try {
-          for (let n = 0; n < 20; n++) await far.read(newSessionId());
+          for (let n = 0; n < 20; n++) await far.read(newSessionId('anna'));
           expect([...sent().matchAll(/P.{4}holdfast_read\0/gs)], 'prepared').to.have.length(1);
           expect([...sent().matchAll(/B.{4}\0holdfast_read\0/gs)], 'used').to.have.length(20);
         } finally {
@@ -190,13 +191,13 @@ describe('postgres store', () => {
         await other.query('BEGIN');
         await other.query(`LOCK ${table}`);
         const calls = Array.from({ length: 2_100 }, () =>
-          expectRejection(hasty.read(newSessionId()), StoreUnavailable),
+          expectRejection(hasty.read(newSessionId('anna')), StoreUnavailable),
         );
         const causes = (await Promise.all(calls)).map(({ cause }) => String(cause));
         expect(causes.filter(cause => cause === 'Error: 2000 questions wait already')).to.have.length(90);
         await other.query('COMMIT');
       });
-      expect(await hasty.read(newSessionId())).to.equal(undefined);
+      expect(await hasty.read(newSessionId('anna'))).to.equal(undefined);
       // A query that timed out here does not go on waiting in the server either.
       const text = `SELECT FROM pg_stat_activity WHERE application_name = 'holdfast' AND state = 'active'`;
       await until(async () => (await sql(server, text)).length === 0);
@@ -218,7 +219,7 @@ describe('postgres store', () => {
     });
 
     async function createdBy(another: SessionStore): Promise<string> {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await another.create(id, record());
       return id;
     }

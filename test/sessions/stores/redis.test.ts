@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
+import { noEpochs } from '#src/sessions/end-sessions.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
@@ -33,12 +34,12 @@ describe('redis store', () => {
   const record = (changes: Partial<SessionRecord> = {}): SessionRecord => {
     const createdAtMs = Date.now();
     const deadlines = { idleUntilMs: createdAtMs + 60_000, absoluteUntilMs: createdAtMs + 90_000 };
-    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
+    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, epochs: noEpochs, ...changes };
   };
   const keyOf = (id: string) => `holdfast:session:${digestOf(id)}`;
 
   it('has neither the id nor the user name in a key', async () => {
-    const id = newSessionId();
+    const id = newSessionId('anna');
     await store.create(id, record());
     const keys = await raw.keys('*');
     expect(keys).to.have.members([keyOf(id), `holdfast:user:${digestOf('anna')}`]);
@@ -54,13 +55,13 @@ describe('redis store', () => {
     const list = `holdfast:user:${digestOf('anna')}`;
     const soon = Date.now() + 60_000;
     await raw.zadd(list, ...Array.from({ length: 1_000 }, (_, n) => [soon, `dead-${n}`]).flat());
-    await store.create(newSessionId(), record());
+    await store.create(newSessionId('anna'), record());
     expect(await store.listByUser('anna')).to.have.length(1);
     expect(await raw.zcard(list)).to.equal(1);
   });
 
   it('sets the TTL to the earlier deadline, and moves it with a touch', async () => {
-    const [idle, absolute] = [newSessionId(), newSessionId()];
+    const [idle, absolute] = [newSessionId('anna'), newSessionId('anna')];
     const made = record();
     await store.create(idle, made);
     await store.create(absolute, record({ absoluteUntilMs: made.createdAtMs + 30_000 }));
@@ -75,7 +76,7 @@ describe('redis store', () => {
   });
 
   it('keeps its TTL through a replace', async () => {
-    const id = newSessionId();
+    const id = newSessionId('anna');
     const made = record();
     await store.create(id, made);
     const before = await raw.pexpiretime(keyOf(id));
@@ -84,7 +85,7 @@ describe('redis store', () => {
   });
 
   it('reads in one command and writes in one', async () => {
-    const id = newSessionId();
+    const id = newSessionId('anna');
     const made = record();
     await store.create(id, made);
     await store.replace(id, { ...made, version: 2 });
@@ -98,7 +99,7 @@ describe('redis store', () => {
 
   it('sends parallel commands in one write', async () => {
     const before = await eventsOf(raw);
-    await Promise.all(Array.from({ length: 40 }, () => store.read(newSessionId())));
+    await Promise.all(Array.from({ length: 40 }, () => store.read(newSessionId('anna'))));
     // One for the forty commands, one for this count, and one to spare.
     expect((await eventsOf(raw)) - before).to.be.lessThan(4);
   });
@@ -112,14 +113,14 @@ describe('redis store', () => {
     ['a deadline that is no number', (key: string) => raw.hset(key, { m: '1 never 9000000000000 1 anna', d: '{}' })],
   ] as const) {
     it(`treats ${what} under a session key as no session`, async () => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await plant(keyOf(id));
       expect(await store.read(id)).to.equal(undefined);
     });
   }
 
   it('treats a foreign key as no session in writes too, and create replaces it', async () => {
-    const [id, made] = [newSessionId(), record()];
+    const [id, made] = [newSessionId('anna'), record()];
     await raw.set(keyOf(id), 'not ours');
     expect(await store.touch(id, made.idleUntilMs)).to.equal(false);
     expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
@@ -128,7 +129,7 @@ describe('redis store', () => {
   });
 
   it('lists the other sessions when one key is foreign, and keeps all entries', async () => {
-    const ids = [newSessionId(), newSessionId(), newSessionId()];
+    const ids = [newSessionId('anna'), newSessionId('anna'), newSessionId('anna')];
     for (const id of ids) await store.create(id, record());
     await raw.set(keyOf(ids[1] ?? ''), 'not ours');
     expect(await store.listByUser('anna')).to.have.length(2);
@@ -138,12 +139,12 @@ describe('redis store', () => {
   it('replaces a foreign value under the key of a list', async () => {
     await raw.set(`holdfast:user:${digestOf('anna')}`, 'not ours');
     expect(await store.listByUser('anna')).to.deep.equal([]);
-    await store.create(newSessionId(), record());
+    await store.create(newSessionId('anna'), record());
     expect(await store.listByUser('anna')).to.have.length(1);
   });
 
   it('reads back a user name with spaces, line breaks and digits', async () => {
-    const id = newSessionId();
+    const id = newSessionId('anna');
     const made = record({ user: '1 2 3\n4 \u{1f980}' });
     await store.create(id, made);
     await store.touch(id, made.idleUntilMs);
@@ -155,7 +156,7 @@ describe('redis store', () => {
 
   it('drops ended sessions from the list of their user', async () => {
     const list = `holdfast:user:${digestOf('anna')}`;
-    const [kept, removed, lost] = [newSessionId(), newSessionId(), newSessionId()];
+    const [kept, removed, lost] = [newSessionId('anna'), newSessionId('anna'), newSessionId('anna')];
     for (const id of [kept, removed, lost]) await store.create(id, record());
     await store.remove(removed);
     await raw.del(keyOf(lost));
@@ -164,13 +165,13 @@ describe('redis store', () => {
     expect(await raw.zrange(list, '0', '-1')).to.deep.equal([digestOf(kept)]);
     const past = record({ absoluteUntilMs: Date.now() - 1 });
     await raw.zadd(list, past.absoluteUntilMs, 'long past');
-    await store.create(newSessionId(), record({ absoluteUntilMs: Date.now() + 120_000 }));
+    await store.create(newSessionId('anna'), record({ absoluteUntilMs: Date.now() + 120_000 }));
     expect(await raw.zrange(list, '0', '-1')).not.to.contain('long past');
     expect(await raw.pttl(list)).to.be.within(110_000, 121_000);
   });
 
   it('works after the server lost its scripts', async () => {
-    const id = newSessionId();
+    const id = newSessionId('anna');
     const made = record();
     await store.create(id, made);
     await raw.script('FLUSH');
@@ -181,7 +182,7 @@ describe('redis store', () => {
   });
 
   it('never resends a write whose reply was lost: it rejects at once and was carried out once', async () => {
-    const id = newSessionId();
+    const id = newSessionId('anna');
     const made = record();
     await store.create(id, made);
     await withRelay(Number(new URL(server.url).port), async relay => {
@@ -211,10 +212,10 @@ describe('redis store', () => {
     try {
       expect(await hasty.ready(5_000)).to.equal(true);
       server.freeze();
-      await expectRejection(hasty.read(newSessionId()), StoreUnavailable);
+      await expectRejection(hasty.read(newSessionId('anna')), StoreUnavailable);
       for (const _ of [1, 2, 3]) {
         const startedAt = performance.now();
-        await expectRejection(hasty.read(newSessionId()), StoreUnavailable);
+        await expectRejection(hasty.read(newSessionId('anna')), StoreUnavailable);
         expect(performance.now() - startedAt).to.be.lessThan(deadlineMs / 2);
       }
     } finally {
@@ -242,7 +243,7 @@ describe('redis store', () => {
 
   it('reports refused writes once, still reads, and reports the recovery once', () =>
     withTransitions(async (told, transitions) => {
-      const [id, made] = [newSessionId(), record()];
+      const [id, made] = [newSessionId('anna'), record()];
       await told.create(id, made);
       await raw.config('SET', 'maxmemory', '1');
       for (const _ of [1, 2, 3]) {
@@ -255,7 +256,7 @@ describe('redis store', () => {
       expect(transitions).to.have.length(1);
       await raw.config('SET', 'maxmemory', '0');
       await until(async () => {
-        await told.create(newSessionId(), made);
+        await told.create(newSessionId('anna'), made);
         return transitions.length > 1;
       });
       expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
@@ -263,7 +264,7 @@ describe('redis store', () => {
 
   it('leaves a server that became a replica, and reports why', () =>
     withTransitions(async (told, transitions) => {
-      const [id, made] = [newSessionId(), record()];
+      const [id, made] = [newSessionId('anna'), record()];
       await told.create(id, made);
       await raw.replicaof('127.0.0.1', 1);
       await expectRejection(told.replace(id, { ...made, version: 2 }), StoreUnavailable);

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { SessionTooLarge } from '#src/sessions/errors.js';
 import { seal } from '#src/sessions/seal.js';
-import { newSessionId } from '#src/sessions/session.js';
+import { newSecret, newSessionId } from '#src/sessions/session.js';
 import { AccessTokens, tokenBytesMax } from '#src/sessions/strategies/jwt/access-tokens.js';
 import type { AccessClaims } from '#src/sessions/strategies/jwt/claims.js';
 import { generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';
@@ -15,7 +15,7 @@ const lifeMs = 5 * 60_000;
 const nowMs = 1_764_018_197_123;
 
 function claimsOf(over: Partial<AccessClaims> = {}): AccessClaims {
-  const sid = newSessionId();
+  const sid = newSessionId('anna');
   return {
     sid,
     handle: '0123456789abcdef',
@@ -23,8 +23,15 @@ function claimsOf(over: Partial<AccessClaims> = {}): AccessClaims {
     issuedAtMs: nowMs,
     notBeforeMs: nowMs,
     expiresAtMs: nowMs + lifeMs,
-    refreshHash: newSessionId(),
-    record: { user: 'anna', version: 1, createdAtMs: nowMs, idleUntilMs: nowMs + 1, absoluteUntilMs: nowMs + 2 },
+    refreshHash: newSecret(),
+    record: {
+      user: 'anna',
+      version: 1,
+      createdAtMs: nowMs,
+      idleUntilMs: nowMs + 1,
+      absoluteUntilMs: nowMs + 2,
+      epochs: { user: 0, everyone: 0 },
+    },
     dataJson: '{"cart":[]}',
     ...over,
   };
@@ -235,7 +242,14 @@ describe('jwt: access tokens', () => {
   });
 
   it('are refused for another purpose: sealed text and refresh tokens', async () => {
-    for (const other of [seal(ring, 'pre-login', JSON.stringify(said)), newSessionId(), '', '..', 'a.b', 'a.b.c.d.e']) {
+    for (const other of [
+      seal(ring, 'pre-login', JSON.stringify(said)),
+      newSessionId('anna'),
+      '',
+      '..',
+      'a.b',
+      'a.b.c.d.e',
+    ]) {
       expect(await tokens.verify(other), other).to.equal('malformed');
     }
   });

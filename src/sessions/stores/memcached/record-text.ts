@@ -1,4 +1,5 @@
-import type { SessionData, SessionRecord } from '../../session.js';
+import { noEpochs } from '../../end-sessions.js';
+import type { NewSessionRecord, SessionData, SessionRecord } from '../../session.js';
 
 /**
  * The text of a session in memcached. The first line is "version idleUntil absoluteUntil createdAt generation user".
@@ -18,7 +19,7 @@ export interface Kept {
 
 const headShape = /^(\d+) (\d+) (\d+) (\d+) ([\w-]+) (".*")$/s;
 
-export function keptOf(record: SessionRecord, generation: string): Kept {
+export function keptOf(record: NewSessionRecord, generation: string): Kept {
   const [idleUntilMs, absoluteUntilMs, createdAtMs] = [
     Math.floor(record.idleUntilMs),
     Math.floor(record.absoluteUntilMs),
@@ -52,7 +53,7 @@ export function recordOf(kept: Kept): SessionRecord | undefined {
     const user: unknown = JSON.parse(userJson);
     const data: SessionData | null = JSON.parse(dataJson);
     const isWhole = typeof user === 'string' && typeof data === 'object' && data !== null && !Array.isArray(data);
-    return isWhole ? { user, data, ...rest } : undefined;
+    return isWhole ? { user, data, epochs: noEpochs, ...rest } : undefined;
   } catch {
     return undefined;
   }

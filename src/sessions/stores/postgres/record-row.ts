@@ -1,4 +1,12 @@
-import { digestOf, handleOf, type SessionData, type SessionRecord, type SessionSummary } from '../../session.js';
+import { noEpochs } from '../../end-sessions.js';
+import {
+  digestOf,
+  handleOf,
+  type NewSessionRecord,
+  type SessionData,
+  type SessionRecord,
+  type SessionSummary,
+} from '../../session.js';
 
 /** One row of an answer, by the column names of `statements.ts`. A bigint is text, a bytea is a buffer. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -10,7 +18,7 @@ export function keyOf(text: string): Buffer {
 }
 
 /** Returns the values of `create`. */
-export function valuesOf(id: string, record: SessionRecord): readonly Value[] {
+export function valuesOf(id: string, record: NewSessionRecord): readonly Value[] {
   const { user, version, createdAtMs, idleUntilMs, absoluteUntilMs, data } = record;
   const times = [createdAtMs, idleUntilMs, absoluteUntilMs].map(Math.floor);
   return [keyOf(id), keyOf(user), JSON.stringify(user), version, ...times, JSON.stringify(data)];
@@ -27,6 +35,7 @@ export function recordOf(row: Row): SessionRecord | undefined {
     createdAtMs: Number(row.created_at_ms),
     idleUntilMs: Number(row.idle_until_ms),
     absoluteUntilMs: Number(row.absolute_until_ms),
+    epochs: noEpochs,
   };
 }
 

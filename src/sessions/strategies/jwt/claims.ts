@@ -1,3 +1,4 @@
+import { uncarriedEpochs } from '../../registered-sessions.js';
 import { digestOf, handleOf, isSessionId, type Json, type SessionData, type SessionRecord } from '../../session.js';
 
 const issuer = 'holdfast';
@@ -97,6 +98,7 @@ export function readClaims(text: string, lifeMs: number): AccessClaims | undefin
       createdAtMs: claims.created,
       idleUntilMs: claims.idle,
       absoluteUntilMs: claims.absolute,
+      epochs: uncarriedEpochs,
     },
     dataJson: JSON.stringify(claims.data),
   };

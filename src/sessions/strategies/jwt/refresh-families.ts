@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { SessionConflict } from '../../errors.js';
 import { seal, unseal } from '../../seal.js';
-import { newSessionId, type SessionData, type SessionRecord } from '../../session.js';
+import { newSecret, type SessionData, type SessionRecord } from '../../session.js';
 import type { SessionStore } from '../../session-store.js';
 
 /** Grace period, in which an exchanged refresh token gets the same successor again. The first answer may have been
@@ -25,7 +25,7 @@ export interface Exchanged {
 }
 
 /** The record of a session in the store, without the fields that only the token carries. */
-export type Registered = Omit<SessionRecord, 'data' | 'version'>;
+export type Registered = Omit<SessionRecord, 'data' | 'version' | 'epochs'>;
 
 /**
  * Refresh tokens. Each can be exchanged once for the next one. All tokens of one login are a family: one record in the
@@ -46,9 +46,9 @@ export class RefreshFamilies {
   }
 
   /** Begins a family with the token `first`. */
-  begin(sid: string, registered: Registered, first: string): Promise<void> {
+  async begin(sid: string, registered: Registered, first: string): Promise<void> {
     const family: Family = { current: hashOf(first), previous: '', rotatedAtMs: 0, successor: '' };
-    return this.#store.create(sid, { ...registered, version: 1, data: { ...family } });
+    await this.#store.create(sid, { ...registered, version: 1, data: { ...family }, epochs: undefined });
   }
 
   /** Exchanges a token. Of concurrent exchanges of one token, exactly one makes the successor, and all receive it.
@@ -80,7 +80,7 @@ export class RefreshFamilies {
     const nowMs = this.#now();
     const idleUntilMs = Math.max(record.idleUntilMs, Math.min(nowMs + this.#idleMs, record.absoluteUntilMs));
     if (!(await this.#store.touch(sid, idleUntilMs))) return 'unknown';
-    const next = newSessionId();
+    const next = newSecret();
     const family: Family = {
       current: hashOf(next),
       previous: hashOf(refresh),

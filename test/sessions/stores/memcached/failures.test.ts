@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
+import { noEpochs } from '#src/sessions/end-sessions.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
@@ -18,10 +19,10 @@ interface Told {
 function record(changes: Partial<SessionRecord> = {}): SessionRecord {
   const createdAtMs = Date.now();
   const deadlines = { idleUntilMs: createdAtMs + 60_000, absoluteUntilMs: createdAtMs + 90_000 };
-  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
+  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, epochs: noEpochs, ...changes };
 }
 
-const big = () => record({ user: newSessionId(), data: { blob: 'x'.repeat(20_000) } });
+const big = () => record({ user: newSessionId('anna'), data: { blob: 'x'.repeat(20_000) } });
 
 /** Opens a store that records its transitions. */
 async function withStore(url: string, deadlineMs: number, work: (told: Told) => Promise<void>): Promise<void> {
@@ -53,7 +54,7 @@ describe('memcached store on a full server', () => {
         const ids: string[] = [];
         let evictions = 0;
         while (evictions < 20) {
-          const id = newSessionId();
+          const id = newSessionId('anna');
           await store.create(id, big());
           ids.push(id);
           // The generation must outlive all items that are evicted around it. Otherwise every user would be logged out.
@@ -79,7 +80,7 @@ describe('memcached store on a full server', () => {
         const ids: string[] = [];
         const fill = async () => {
           for (;;) {
-            const id = newSessionId();
+            const id = newSessionId('anna');
             await store.create(id, big());
             ids.push(id);
           }
@@ -90,7 +91,7 @@ describe('memcached store on a full server', () => {
         expect(transitions[0]).to.match(/^down: it refuses writes: SERVER_ERROR out of memory/);
         expect((await store.read(ids[0] ?? ''))?.version).to.equal(1);
         for (const id of ids) expect(await store.remove(id), 'a logout needs no memory').to.equal('removed');
-        while (transitions.length === 1) await store.create(newSessionId(), big()).then(() => delay(50));
+        while (transitions.length === 1) await store.create(newSessionId('anna'), big()).then(() => delay(50));
         expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
       }),
     ));
@@ -109,7 +110,7 @@ describe('memcached store on a full server', () => {
         }
         await withStore(server.url, 1_000, async ({ store, transitions }) => {
           expect(await store.ready(150)).to.equal(false);
-          await expectRejection(store.read(newSessionId()), StoreUnavailable);
+          await expectRejection(store.read(newSessionId('anna')), StoreUnavailable);
           expect(transitions).to.have.length(1);
           expect(transitions[0]).to.match(/^down: .*(Too many open connections|closed|ECONNRESET)/);
           for (const socket of others) socket.destroy();
@@ -133,13 +134,13 @@ describe('memcached store on a failing connection', () => {
   it('never resends a write whose reply was lost: it rejects at once and was carried out once', () =>
     withStore(server.url, 2_000, async ({ store: near }) => {
       await near.ready(5_000);
-      const [id, made] = [newSessionId(), record()];
+      const [id, made] = [newSessionId('anna'), record()];
       await near.create(id, made);
       await withRelay(Number(new URL(server.url).port), relay =>
         withStore(`memcached://127.0.0.1:${relay.port}`, 2_000, async ({ store: far }) => {
           expect(await far.ready(5_000)).to.equal(true);
           const before = Number(/cmd_set (\d+)/.exec(await tell(server, 'stats\r\n', 'END\r\n'))?.[1]);
-          const list = expectRejection(far.create(newSessionId(), made), StoreUnavailable);
+          const list = expectRejection(far.create(newSessionId('anna'), made), StoreUnavailable);
           relay.loseAnswers();
           const lost = expectRejection(far.clear(), StoreUnavailable);
           while ((await near.read(id)) !== undefined) await delay(5);
@@ -160,10 +161,10 @@ describe('memcached store on a failing connection', () => {
       expect(await store.ready(5_000)).to.equal(true);
       server.freeze();
       try {
-        await expectRejection(store.read(newSessionId()), StoreUnavailable);
+        await expectRejection(store.read(newSessionId('anna')), StoreUnavailable);
         for (const _ of [1, 2, 3]) {
           const startedAt = performance.now();
-          await expectRejection(store.touch(newSessionId(), Date.now()), StoreUnavailable);
+          await expectRejection(store.touch(newSessionId('anna'), Date.now()), StoreUnavailable);
           expect(performance.now() - startedAt).to.be.lessThan(150);
         }
         expect(transitions).to.deep.equal(['down: no answer within 300 ms']);
@@ -175,7 +176,7 @@ describe('memcached store on a failing connection', () => {
   it('accepts a reply that arrived while this process was busy', () =>
     withStore(server.url, 300, async ({ store, transitions }) => {
       expect(await store.ready(5_000)).to.equal(true);
-      const found = store.read(newSessionId());
+      const found = store.read(newSessionId('anna'));
       // Long enough for the command to leave, and no longer.
       await new Promise(resolve => setImmediate(resolve));
       const busyUntilMs = performance.now() + 400;
@@ -189,9 +190,9 @@ describe('memcached store on a failing connection', () => {
       withStore(`memcached://127.0.0.1:${port}`, 300, async ({ store, transitions }) => {
         expect(await store.ready(5_000)).to.equal(true);
         const startedAt = performance.now();
-        await expectRejection(store.create(newSessionId(), record()), StoreUnavailable);
+        await expectRejection(store.create(newSessionId('anna'), record()), StoreUnavailable);
         expect(performance.now() - startedAt).to.be.within(280, 500);
-        expect(await store.read(newSessionId())).to.equal(undefined);
+        expect(await store.read(newSessionId('anna'))).to.equal(undefined);
         expect(transitions).to.deep.equal([]);
       }),
     );
@@ -208,7 +209,10 @@ describe('memcached store on a failing connection', () => {
       withLiar(answer, port =>
         withStore(`memcached://127.0.0.1:${port}`, 2_000, async ({ store, transitions }) => {
           expect(await store.ready(5_000)).to.equal(true);
-          const outcomes = await Promise.allSettled([store.read(newSessionId()), store.read(newSessionId())]);
+          const outcomes = await Promise.allSettled([
+            store.read(newSessionId('anna')),
+            store.read(newSessionId('anna')),
+          ]);
           expect(outcomes[1]?.status).to.equal('rejected');
           for (const outcome of outcomes) {
             if (outcome.status === 'rejected') expect(outcome.reason).to.be.instanceOf(StoreUnavailable);

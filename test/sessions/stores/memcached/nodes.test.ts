@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { noEpochs } from '#src/sessions/end-sessions.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { digestOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
@@ -88,7 +89,7 @@ describe('memcached: two nodes', () => {
     });
 
     it('calls for its sessions reject, the others work, and after an empty restart it has none', async () => {
-      const ids = Array.from({ length: 40 }, newSessionId);
+      const ids = Array.from({ length: 40 }, () => newSessionId('anna'));
       for (const id of ids) await store.create(id, record());
       expect((await store.listByUser('anna')).length).to.equal(40);
       const [dead]: readonly MemcachedServer[] = lab.servers;
@@ -111,7 +112,7 @@ describe('memcached: two nodes', () => {
 function record(): SessionRecord {
   const nowMs = Date.now();
   const deadlines = { idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
-  return { user: 'anna', data: {}, version: 1, createdAtMs: nowMs, ...deadlines };
+  return { user: 'anna', data: {}, version: 1, createdAtMs: nowMs, ...deadlines, epochs: noEpochs };
 }
 
 async function outcome(store: SessionStore, id: string): Promise<string> {

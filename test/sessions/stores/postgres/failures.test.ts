@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { noEpochs } from '#src/sessions/end-sessions.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
@@ -16,7 +17,7 @@ interface Told {
 function record(changes: Partial<SessionRecord> = {}): SessionRecord {
   const createdAtMs = Date.now();
   const deadlines = { idleUntilMs: createdAtMs + 60_000, absoluteUntilMs: createdAtMs + 90_000 };
-  return { user: 'anna', data: { n: 0 }, version: 1, createdAtMs, ...deadlines, ...changes };
+  return { user: 'anna', data: { n: 0 }, version: 1, createdAtMs, ...deadlines, epochs: noEpochs, ...changes };
 }
 
 describe('postgres store on a failing server', () => {
@@ -42,7 +43,7 @@ describe('postgres store on a failing server', () => {
 
   it('loses no acknowledged write when PostgreSQL is killed during writes', () =>
     withStore(server.url, 2_000, async ({ store }) => {
-      const ids = Array.from({ length: 8 }, newSessionId);
+      const ids = Array.from({ length: 8 }, () => newSessionId('anna'));
       await Promise.all(ids.map(id => store.create(id, record())));
       /** Writes continuously until one write fails. Resolves with the last version that was acknowledged. */
       const write = async (id: string): Promise<number> => {
@@ -69,7 +70,7 @@ describe('postgres store on a failing server', () => {
 
   it('reports a hung server once, rejects at once, reports the recovery once, and works', () =>
     withStore(server.url, 300, async ({ store, transitions }) => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await store.create(id, record());
       server.freeze();
       try {
@@ -86,7 +87,7 @@ describe('postgres store on a failing server', () => {
 
   it('detects a dead server at once, even without calls', () =>
     withStore(server.url, 2_000, async ({ store, transitions }) => {
-      await store.read(newSessionId());
+      await store.read(newSessionId('anna'));
       const killedAt = performance.now();
       await server.kill();
       try {
@@ -101,7 +102,7 @@ describe('postgres store on a failing server', () => {
 
   it('reports no outage when an administrator cuts connections', () =>
     withStore(server.url, 2_000, async ({ store, transitions }) => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await store.create(id, record());
       await sql(server, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'`);
       await until(async () => (await store.read(id).catch(() => undefined)) !== undefined);
@@ -110,7 +111,7 @@ describe('postgres store on a failing server', () => {
 
   it('closes a connection whose query timed out, so that its answer cannot match another query', () =>
     withStore(server.url, 400, async ({ store, transitions }) => {
-      const [id, other] = [newSessionId(), newSessionId()];
+      const [id, other] = [newSessionId('anna'), newSessionId('anna')];
       await store.create(id, record());
       await store.create(other, record({ user: 'bob' }));
       await withClient(server, async client => {
@@ -128,7 +129,7 @@ describe('postgres store on a failing server', () => {
 
   it('never resends a write whose answer was lost: it rejects, and was carried out once', () =>
     withStore(server.url, 2_000, async ({ store: near }) => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await near.create(id, record());
       const there = new URL(server.url);
       await withRelay(Number(there.port), async relay => {
@@ -147,7 +148,7 @@ describe('postgres store on a failing server', () => {
 
   it('accepts a reply that arrived while this process was busy', () =>
     withStore(server.url, 400, async ({ store, transitions }) => {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       await store.create(id, record());
       const found = store.read(id);
       // Long enough for the query to leave, and no longer.
@@ -163,7 +164,7 @@ describe('postgres store on a failing server', () => {
     await store.ready(10_000);
     server.freeze();
     try {
-      const calls = [1, 2, 3].map(() => expectRejection(store.read(newSessionId()), StoreUnavailable));
+      const calls = [1, 2, 3].map(() => expectRejection(store.read(newSessionId('anna')), StoreUnavailable));
       const startedAt = performance.now();
       await store.close();
       await Promise.all(calls);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import { newSessionId } from '#src/sessions/session.js';
+import { newSecret, newSessionId } from '#src/sessions/session.js';
 import { slotOf } from '#src/sessions/stores/redis/cluster.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { expectRejection } from '../../expect-rejection.js';
@@ -22,7 +22,7 @@ describe('redis in a Cluster', () => {
 
   async function idOn(node: RedisProcess | undefined): Promise<string> {
     for (;;) {
-      const id = newSessionId();
+      const id = newSessionId('anna');
       if ((await cluster.ownerOf(sessionKey(id))) === node) return id;
     }
   }
@@ -90,7 +90,7 @@ describe('redis in a Cluster', () => {
           const struck = cluster.primaries.find(node => node !== feedNode);
           if (struck === undefined) throw new Error('there are three');
           const ids = await Promise.all(cluster.primaries.map(idOn));
-          const made = record({ user: `user-${newSessionId()}` });
+          const made = record({ user: `user-${newSecret()}` });
           for (const id of ids) await store.create(id, made);
           await strike(struck);
           try {
@@ -143,7 +143,7 @@ describe('redis in a Cluster', () => {
         onTransition: ({ why }) => void transitions.push(why),
       });
       try {
-        await expectRejection(store.read(newSessionId()), StoreUnavailable);
+        await expectRejection(store.read(newSessionId('anna')), StoreUnavailable);
         expect(await store.ready(100)).to.equal(false);
         expect(transitions).to.deep.equal(['127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1']);
       } finally {
@@ -164,7 +164,7 @@ describe('redis in a Cluster with replicas', () => {
   it('keeps replicated writes when the primary dies, and recovers by itself', () =>
     withClient(`${cluster.url}?replicas=1`, async ({ store, feed }) => {
       const made = record({ user: 'nora' });
-      const ids = Array.from({ length: 40 }, newSessionId);
+      const ids = Array.from({ length: 40 }, () => newSessionId('anna'));
       await Promise.all(ids.map(id => store.create(id, made)));
       const ended = ids.splice(0, 10);
       for (const id of ended) expect(await store.remove(id)).to.equal('removed');

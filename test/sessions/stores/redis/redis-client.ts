@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { noEpochs } from '#src/sessions/end-sessions.js';
 import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
 import { digestOf, handleOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
@@ -31,13 +32,13 @@ export async function withClient<T>(url: string, work: (client: RedisClient) => 
   }
 }
 
-export const newHandle = () => handleOf(digestOf(newSessionId()));
+export const newHandle = () => handleOf(digestOf(newSessionId('anna')));
 export const sessionKey = (id: string) => `holdfast:session:${digestOf(id)}`;
 
 export function record(changes: Partial<SessionRecord> = {}): SessionRecord {
   const createdAtMs = Date.now();
   const deadlines = { idleUntilMs: createdAtMs + 600_000, absoluteUntilMs: createdAtMs + 900_000 };
-  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
+  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, epochs: noEpochs, ...changes };
 }
 
 /** Time within which every call must settle, whatever its result. */

@@ -42,7 +42,7 @@ describe('redis behind Sentinel', () => {
 
     it('rejects begins and ends while the replica hangs; reads, changes and touches work', () =>
       withClient(replicated(), async ({ store, feed, transitions }) => {
-        const [id, made] = [newSessionId(), record({ user: 'ben' })];
+        const [id, made] = [newSessionId('anna'), record({ user: 'ben' })];
         await store.create(id, made);
         group.replica.freeze();
         try {
@@ -52,25 +52,25 @@ describe('redis behind Sentinel', () => {
               await expectRejection(inTime(ask()), StoreUnavailable);
               return transitions.length === told;
             });
-          await refused(() => store.create(newSessionId(), made), 1);
-          await refused(() => store.remove(newSessionId()), 2);
+          await refused(() => store.create(newSessionId('anna'), made), 1);
+          await refused(() => store.remove(newSessionId('anna')), 2);
           await expectRejection(inTime(feed.revoke([newHandle()], Date.now() + 60_000)), StoreUnavailable);
           expect(await store.listByUser('ben'), 'of the other one nothing is seen').to.have.length(1);
           expect(await store.replace(id, { ...made, version: 2 })).to.equal('saved');
           expect(await store.touch(id, made.idleUntilMs)).to.equal(true);
           expect(await store.read(id)).to.deep.equal({ ...made, version: 2 });
           await withClient(group.url, async unreplicated => {
-            await unreplicated.store.create(newSessionId(), record());
+            await unreplicated.store.create(newSessionId('anna'), record());
             expect(unreplicated.transitions).to.deep.equal([]);
           });
         } finally {
           group.replica.thaw();
         }
-        await succeeds(() => store.create(newSessionId(), record()));
+        await succeeds(() => store.create(newSessionId('anna'), record()));
         expect(await store.remove(id)).to.equal('removed');
         await until(async () => {
-          await store.create(newSessionId(), record());
-          await store.remove(newSessionId());
+          await store.create(newSessionId('anna'), record());
+          await store.remove(newSessionId('anna'));
           return transitions.length > 2;
         });
         expect(transitions[0]).to.match(/^down: it refuses replicated writes: 0 of the 1 replicas .* within 300 ms$/);
@@ -80,12 +80,12 @@ describe('redis behind Sentinel', () => {
 
     it('counts replicas for many writes at once, one of them late', () =>
       withClient(replicated(), async ({ store }) => {
-        const ids = Array.from({ length: 50 }, newSessionId);
+        const ids = Array.from({ length: 50 }, () => newSessionId('anna'));
         await Promise.all(ids.map(id => store.create(id, record())));
         group.replica.freeze();
         const outcomes = await Promise.allSettled(ids.map(id => inTime(store.remove(id)))).finally(group.replica.thaw);
         expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.deep.equal([]);
-        await succeeds(() => store.create(newSessionId(), record()));
+        await succeeds(() => store.create(newSessionId('anna'), record()));
       }));
 
     it('returns 503 without a cookie for an unreplicated login, and 200 without ?replicas', async () => {
@@ -116,7 +116,7 @@ describe('redis behind Sentinel', () => {
     it('recovers after a failover: replicated sessions are there, and ended ones stay ended', () =>
       withClient(replicated(), async ({ store, feed }) =>
         withClient(group.url, async other => {
-          const [kept, ended] = [newSessionId(), newSessionId()];
+          const [kept, ended] = [newSessionId('anna'), newSessionId('anna')];
           const made = record({ user: 'cara' });
           for (const id of [kept, ended]) await store.create(id, made);
           await store.remove(ended);
@@ -131,12 +131,12 @@ describe('redis behind Sentinel', () => {
           expect((await store.listByUser('cara')).map(({ handle }) => handle)).to.deep.equal([
             handleOf(digestOf(kept)),
           ]);
-          await other.store.create(newSessionId(), record());
+          await other.store.create(newSessionId('anna'), record());
           await withClient(group.url, async late => {
             expect(late.feed.isRevoked(revoked, 0), 'who boots now is told').to.equal(true);
             await succeeds(() => expectPushed(late.feed, other.feed));
           });
-          await expectRejection(store.create(newSessionId(), made), StoreUnavailable);
+          await expectRejection(store.create(newSessionId('anna'), made), StoreUnavailable);
           expect(other.transitions[0]).to.match(/^down: /);
           expect(other.transitions.slice(1)).to.deep.equal(['up: connected again']);
         }),

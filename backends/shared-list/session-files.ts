@@ -1,0 +1,116 @@
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Epochs } from '#src/sessions/epochs.js';
+import { StoreUnavailable } from '#src/sessions/errors.js';
+import type { SessionRecord } from '#src/sessions/session.js';
+
+export const handleShape = /^[0-9a-f]{16}$/;
+
+/** The content of a file in the list. */
+export interface Line {
+  readonly createdAtMs: number;
+  /** The earlier deadline. */
+  readonly untilMs: number;
+  readonly epochs: Epochs;
+}
+
+export function lineOf({
+  createdAtMs,
+  idleUntilMs,
+  absoluteUntilMs,
+}: Omit<SessionRecord, 'epochs'>): Omit<Line, 'epochs'> {
+  return { createdAtMs, untilMs: Math.min(idleUntilMs, absoluteUntilMs) };
+}
+
+/** Returns the text of a file. Its length is constant (13 digits until the year 2286), so that it can be rewritten in
+ * place. */
+export function formatLine({ createdAtMs, untilMs }: Omit<Line, 'epochs'>, { user, everyone }: Epochs): string {
+  return [createdAtMs, untilMs, user, everyone].map(Math.floor).join(' ');
+}
+
+function parseLine(text: string): Line {
+  const [createdAtMs = 0, untilMs = 0, user = 0, everyone = 0] = text.split(' ').map(Number);
+  return { createdAtMs, untilMs, epochs: { user, everyone } };
+}
+
+/** Returns the content of a file. Undefined if there is none. */
+export function readLine(file: string): Line | undefined {
+  try {
+    return parseLine(readFileSync(file, 'utf8'));
+  } catch (error) {
+    return ignoreMissing(error, undefined);
+  }
+}
+
+export async function readLineLater(file: string): Promise<Line | undefined> {
+  const text = await readFile(file, 'utf8').catch(error => ignoreMissing(error, undefined));
+  return text === undefined ? undefined : parseLine(text);
+}
+
+/** Writes a new file. Tries again if the empty folder was removed just before. */
+export async function writeNew(file: string, text: string): Promise<void> {
+  const write = async () => {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(file, text, { mode: 0o600 });
+  };
+  await write().catch(error => {
+    ignoreMissing(error, undefined);
+    return write();
+  });
+}
+
+/** Rewrites a file in place, only if it exists: a session that was ended meanwhile must not come back. */
+export function rewrite(file: string, text: string): void {
+  try {
+    const descriptor = openSync(file, 'r+');
+    try {
+      writeSync(descriptor, text, 0);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    ignoreMissing(error, undefined);
+  }
+}
+
+/** Runs a step on the file system. An error becomes `StoreUnavailable`. */
+export function withFiles<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw toUnavailable(error);
+  }
+}
+
+export async function removeBefore(file: string, whose: keyof Epochs, epoch: number): Promise<void> {
+  const line = await readLineLater(file);
+  if (line !== undefined && line.epochs[whose] < epoch) await removeFile(file);
+}
+
+export async function filesIn(folder: string): Promise<readonly string[]> {
+  const names = await namesIn(folder);
+  return names.filter(name => handleShape.test(name)).map(name => path.join(folder, name));
+}
+
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  return readdir(folder).catch(error => ignoreMissing(error, []));
+}
+
+/** Removes a file. Resolves with false if it did not exist. */
+export async function removeFile(file: string): Promise<boolean> {
+  return unlink(file).then(
+    () => true,
+    error => ignoreMissing(error, false),
+  );
+}
+
+function ignoreMissing<T>(error: unknown, instead: T): T {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return instead;
+  throw toUnavailable(error);
+}
+
+export function toUnavailable(error: unknown): StoreUnavailable {
+  return new StoreUnavailable('the list of sessions cannot be read or changed', { cause: error });
+}
