@@ -57,6 +57,7 @@ const showSession: AppListener = (_request, response, { user, data }) => {
 export async function ask(url: string, cookie = '', headers: Record<string, string> = {}): Promise<AppAnswer> {
   const response = await fetch(url, { headers: { ...headers, cookie }, redirect: 'manual' });
   const text = await response.text();
-  const [line = ''] = response.headers.getSetCookie().filter(each => /^(?:__\w+-)?[\w.]+=[^;]/.test(each));
-  return { status: response.status, headers: response.headers, text, cookie: line.split(';')[0] ?? '' };
+  // The cookies of the app come first.
+  const line = response.headers.getSetCookie().at(-1) ?? '';
+  return { status: response.status, headers: response.headers, text, cookie: /^[^;=]+=[^;]+/.exec(line)?.[0] ?? '' };
 }
