@@ -8,6 +8,7 @@ import { SharedList } from '#backends/shared-list.js';
 import { modes } from '#src/modes.js';
 import { sessions as openSessions, type Sessions, type StoreTransition } from '#src/sessions/index.js';
 import type { Accounts } from './accounts/accounts.js';
+import { AddressTries } from './accounts/address-tries.js';
 import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
 import { type CombinedDefects, plant } from './defects.js';
@@ -103,6 +104,7 @@ function serve(
     members: {
       accounts: defects.accounts(accounts),
       passwords,
+      addresses: new AddressTries(),
       keys: keys.ring,
       ballast: 'x'.repeat(ballastBytes),
       sessions,

@@ -55,7 +55,7 @@ export function routesOf(shop: Shop): readonly Route[] {
 
     memberRoute('GET', '/account', (_call, context, user) => account.showAccount(members, context, user)),
     memberRoute('GET', '/account/sessions', (_call, context, user) => account.listSessions(members, context, user)),
-    memberRoute('DELETE', '/account/sessions/:handle', (...request) => account.endSession(members, ...request)),
+    memberRoute('POST', '/account/sessions/end', (...request) => account.endSession(members, ...request)),
     memberRoute('POST', '/account/sessions/end-others', (...request) => account.endOthers(members, ...request)),
     anyBrowserRoute(
       'POST',
@@ -69,6 +69,7 @@ export function routesOf(shop: Shop): readonly Route[] {
 
     memberRoute('POST', '/admin/disable', (...request) => admin.disable(members, ...request)),
     memberRoute('POST', '/admin/enable', (...request) => admin.enable(members, ...request)),
+    memberRoute('POST', '/admin/delete', (...request) => admin.deleteUser(members, ...request)),
     memberRoute('POST', '/admin/end-sessions', (...request) => admin.endSessionsOf(members, ...request)),
     memberRoute('POST', '/admin/end-everyone', (...request) => admin.endEveryone(members, ...request)),
   ];

@@ -1,6 +1,6 @@
 import type { KeyRing } from '../shared/key-ring.js';
 import type { RevocationFeed } from './revocation-feed.js';
-import type { NoSession, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
+import type { Edit, NoSession, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
 import type { RoundTrips, SessionStore, StoreCapabilities } from './session-store.js';
 
 /** A session and the token that now names it. The token is the cookie to set. */
@@ -36,7 +36,7 @@ export interface SessionStrategy {
    * 5 tries, then `SessionConflict`. An edit without a change writes nothing. Data over the limit: rejects with
    * `SessionTooLarge`. If the session is not found or has ended, resolves with `gone`.
    */
-  change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'>;
+  change(session: Session, edit: Edit): Promise<Issued | 'gone'>;
   /** Moves the session to a new token. The old token is invalid at once. If the session is not found or has ended,
    * resolves with `gone`. */
   rotate(session: Session): Promise<Issued | 'gone'>;

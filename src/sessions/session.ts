@@ -8,6 +8,13 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 /** The data that the app keeps in a session: plain JSON. An edit may change it freely. */
 export type SessionData = { [key: string]: Json };
 
+/**
+ * Changes the data in place, at once. The type refuses an async function, because nothing that it does after its first
+ * `await` would be written. A return type of `void` alone accepts every function.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: only the union of both refuses a promise.
+export type Edit = (data: SessionData) => void | undefined;
+
 /** The record that a store keeps for one session. All times are milliseconds since the epoch (wall clock). */
 export interface SessionRecord {
   readonly user: string;
@@ -119,17 +126,21 @@ export function toPlainData(data: SessionData, bytesMax: number): PlainData {
   return { json, data: JSON.parse(json) };
 }
 
-/** Returns a copy of `data` with the edit applied, or undefined if the edit changed nothing. */
-export function applyEdit(
-  data: SessionData,
-  edit: (data: SessionData) => void,
-  bytesMax: number,
-): PlainData | undefined {
+/** Returns a copy of `data` with the edit applied, or undefined if the edit changed nothing. Throws `TypeError` for an
+ * edit that returns a promise: in JavaScript no type refuses it. */
+export function applyEdit(data: SessionData, edit: Edit, bytesMax: number): PlainData | undefined {
   const before = JSON.stringify(data);
   const draft: SessionData = JSON.parse(before);
-  edit(draft);
+  refusePromise(edit(draft));
   const after = toPlainData(draft, bytesMax);
   return after.json === before ? undefined : after;
+}
+
+function refusePromise(returned: unknown): void {
+  if (typeof returned !== 'object' || returned === null || !('then' in returned)) return;
+  // The promise may reject later. An unhandled rejection would end the process.
+  Promise.resolve(returned).catch(() => undefined);
+  throw new TypeError('an edit of a session must not be async: wait first, then change the data at once');
 }
 
 /** Returns the part with the most bytes of JSON. Undefined if there is no part. */

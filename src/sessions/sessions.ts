@@ -1,12 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { AppCookies } from './app/app-cookies.js';
 import type { AppSession } from './app/app-session.js';
-import { buildFailureReply, type FailureReply } from './app/failure-reply.js';
+import { buildFailureReply } from './app/failure-reply.js';
 import { type AppListener, type AppSettings, listenWith, openAppSession } from './app/open-app-session.js';
-import { readCookie, type SessionCookie } from './cookie.js';
+import { type CookieOptions, readCookie, SessionCookie } from './cookie.js';
 import { SessionError } from './errors.js';
 import { RequestSession } from './request-session.js';
 import type { SessionLimits } from './session.js';
-import { isRemembered } from './session.js';
 import type { Handler, Reply } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
 
@@ -42,7 +42,7 @@ export interface Sessions {
 export interface SessionsSettings {
   readonly strategy: SessionStrategy;
   readonly ready: (withinMs: number) => Promise<boolean>;
-  readonly cookie: SessionCookie;
+  readonly cookie: CookieOptions | undefined;
   readonly limits: SessionLimits;
   readonly maxPerUser: number;
   readonly now: () => number;
@@ -50,7 +50,9 @@ export interface SessionsSettings {
 }
 
 export function serveSessions(settings: SessionsSettings): Sessions {
-  const { strategy, ready, cookie, limits, maxPerUser, now, onError } = settings;
+  const { strategy, ready, limits, maxPerUser, now, onError } = settings;
+  const cookie = new SessionCookie(settings.cookie);
+  const cookies = new AppCookies(settings.cookie, limits, now);
   const counts: Record<string, number> = {};
   const count = (name: string) => {
     counts[name] = (counts[name] ?? 0) + 1;
@@ -81,14 +83,14 @@ export function serveSessions(settings: SessionsSettings): Sessions {
 
   /** Writes the headers and the body. Every change is committed by now. Errors (a header that HTTP forbids, a cookie too
    * large) are thrown before the first byte is written. */
-  function send(response: ServerResponse, reply: Reply | FailureReply, context: RequestSession, secure: boolean): void {
+  function send(response: ServerResponse, reply: Reply, context: RequestSession, secure: boolean): void {
     if (response.headersSent || response.destroyed) return;
     if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
-    const { hadSession, ended } = context.effects;
-    const line = buildCookieHeader(context, secure, 'isStoreUnavailable' in reply && reply.isStoreUnavailable);
+    const { isPersonal, ended } = context.effects;
+    const line = buildCookieHeader(context, secure);
     for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
     if (line !== undefined) response.appendHeader('set-cookie', line);
-    if (line !== undefined || hadSession) response.setHeader('cache-control', 'no-store');
+    if (isPersonal) response.setHeader('cache-control', 'no-store');
     if (ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
     response.statusCode = reply.status;
     response.end(reply.body);
@@ -103,22 +105,13 @@ export function serveSessions(settings: SessionsSettings): Sessions {
     }
   }
 
-  /** Returns the Set-Cookie value, or undefined. No cookie is cleared while the store is unreachable: its session may be
-   * available again in a moment. A remembered session gets a cookie that outlives the browser. */
-  function buildCookieHeader(
-    { effects, session }: RequestSession,
-    secure: boolean,
-    isStoreUnavailable: boolean,
-  ): string | undefined {
-    if (effects.cookie === 'keep' || (effects.cookie === 'clear' && isStoreUnavailable)) return undefined;
-    if (effects.cookie === 'clear') return cookie.clear(secure);
-    const record = session?.record;
-    const isKept = record !== undefined && isRemembered(record, limits);
-    const maxAgeS = isKept ? Math.max(0, Math.floor((record.absoluteUntilMs - now()) / 1000)) : undefined;
-    return cookie.set(effects.cookie.token, secure, maxAgeS);
+  /** Returns the Set-Cookie value, or undefined if the browser keeps its cookie. */
+  function buildCookieHeader({ effects }: RequestSession, secure: boolean): string | undefined {
+    if (effects.cookie === 'keep') return undefined;
+    return effects.cookie === 'clear' ? cookie.clear(secure) : cookie.set(effects.cookie.token, secure);
   }
 
-  const app: AppSettings = { strategy, cookie, maxPerUser, count, report, buildCookieHeader };
+  const app: AppSettings = { strategy, cookies, maxPerUser, count, report };
   return {
     open: (request, response) => openAppSession(app, request, response),
     listener: handler => listenWith(app, handler),

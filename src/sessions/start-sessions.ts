@@ -1,6 +1,6 @@
 import { generateKeyRing, type KeyRing } from '../shared/key-ring.js';
 import { unknownName } from '../shared/unknown-name.js';
-import { type CookieOptions, SessionCookie } from './cookie.js';
+import type { CookieOptions } from './cookie.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import { defaultLimits, type SessionLimits } from './session.js';
 import type { SessionStore, StoreEntry, StoreSettings, StoreTransition } from './session-store.js';
@@ -49,7 +49,7 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
   return serveSessions({
     strategy: strategy.open({ store, feed, keys, limits, now }),
     ready: async withinMs => (await Promise.all(parts.map(part => part.ready(withinMs)))).every(Boolean),
-    cookie: new SessionCookie(options.cookie),
+    cookie: options.cookie,
     limits,
     maxPerUser: options.maxPerUser ?? Number.POSITIVE_INFINITY,
     now,

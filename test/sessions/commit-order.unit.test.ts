@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { standardCookie } from '#src/sessions/cookie.js';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
 import { defaultLimits } from '#src/sessions/session.js';
 import type { Handler } from '#src/sessions/session-context.js';
@@ -70,7 +69,7 @@ describe('commits before headers are sent', () => {
     const sessions = serveSessions({
       strategy,
       ready: inner.ready,
-      cookie: standardCookie,
+      cookie: undefined,
       limits: defaultLimits,
       maxPerUser: Number.POSITIVE_INFINITY,
       now: Date.now,

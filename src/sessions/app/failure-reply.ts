@@ -1,12 +1,8 @@
-import { SessionError, StoreUnavailable, whyOf } from '../errors.js';
+import { SessionError, whyOf } from '../errors.js';
 import type { Reply } from '../session-context.js';
 
-/** The response to a failed request. */
-export interface FailureReply extends Reply {
-  readonly isStoreUnavailable: boolean;
-}
-
-export function buildFailureReply(error: unknown): FailureReply {
+/** Returns the response to a failed request. */
+export function buildFailureReply(error: unknown): Reply {
   const isOurs = error instanceof SessionError && error.status !== 500;
   const content = isOurs
     ? { error: error.message, why: whyOf(error) }
@@ -19,6 +15,5 @@ export function buildFailureReply(error: unknown): FailureReply {
       ...(isOurs ? error.headers : {}),
     },
     body: JSON.stringify(content),
-    isStoreUnavailable: error instanceof StoreUnavailable,
   };
 }

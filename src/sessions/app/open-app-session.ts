@@ -1,26 +1,20 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { readCookie, type SessionCookie } from '../cookie.js';
 import { RequestSession } from '../request-session.js';
 import type { SessionStrategy } from '../session-strategy.js';
+import type { AppCookies, CookiesRead } from './app-cookies.js';
 import { type AppSession, BrowserSession } from './app-session.js';
 import { buildFailureReply } from './failure-reply.js';
 import { holdHead } from './response-head.js';
 
 export interface AppSettings {
   readonly strategy: SessionStrategy;
-  readonly cookie: SessionCookie;
+  readonly cookies: AppCookies;
   /** Maximum number of sessions of one user. */
   readonly maxPerUser: number;
   /** Counts an event under its name. */
   readonly count: (name: string) => void;
   /** Receives each error that makes a response fail. */
   readonly report: (error: unknown) => void;
-  /** Returns the Set-Cookie value for a response with this status. Undefined: the cookie stays as it is. */
-  readonly buildCookieHeader: (
-    context: RequestSession,
-    secure: boolean,
-    isStoreUnavailable: boolean,
-  ) => string | undefined;
 }
 
 /** Handles a request. The session is committed before the head of the response is sent. */
@@ -32,19 +26,19 @@ export async function openAppSession(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<AppSession> {
-  const { strategy, cookie, count, report } = settings;
-  const isSecure = cookie.isSecure(request);
+  const { strategy, cookies, count, report } = settings;
+  const read = cookies.read(request);
   const context = new RequestSession(strategy, count);
   const session = new BrowserSession({
     context,
     makeRoom: user => makeRoom(settings, user, context.handle),
     onLate: report,
   });
-  await context.open(readCookie(request.headers.cookie, cookie.nameOf(isSecure))).catch(error => {
+  await openFirst(context, read).catch(error => {
     report(error);
     throw error;
   });
-  const addHeaders = () => addSessionHeaders(settings, context, response, isSecure);
+  const addHeaders = () => addSessionHeaders(response, cookies.setCookies(context, read), context.effects.isPersonal);
   holdHead(response, {
     settle: () => session.finish(),
     addHeaders,
@@ -68,16 +62,16 @@ export function listenWith(settings: AppSettings, handler: AppListener): Request
   };
 }
 
-function addSessionHeaders(
-  { buildCookieHeader }: AppSettings,
-  context: RequestSession,
-  response: ServerResponse,
-  isSecure: boolean,
-): void {
-  const line = buildCookieHeader(context, isSecure, response.statusCode === 503);
-  if (line !== undefined) response.appendHeader('set-cookie', line);
-  const isPrivate = context.effects.hadSession && !response.hasHeader('cache-control');
-  if (line !== undefined || isPrivate) response.setHeader('cache-control', 'no-store');
+/** Opens the session of the user, or else the anonymous one. */
+async function openFirst(context: RequestSession, { member, visitor }: CookiesRead): Promise<void> {
+  await context.open(member);
+  if (context.session === undefined && visitor.token !== undefined) await context.open(visitor);
+}
+
+function addSessionHeaders(response: ServerResponse, setCookies: readonly string[], isPersonal: boolean): void {
+  for (const line of setCookies) response.appendHeader('set-cookie', line);
+  if (setCookies.length > 0 || (isPersonal && !response.hasHeader('cache-control')))
+    response.setHeader('cache-control', 'no-store');
 }
 
 /** Sends the failure reply. If even that fails, or the head was sent already, it closes the connection. */

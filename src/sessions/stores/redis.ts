@@ -1,105 +1,139 @@
 import type { Redis } from 'ioredis';
 import { parseAddress, type RedisAddress } from '../../shared/redis-address.js';
-import { endListed, noEpochs } from '../end-sessions.js';
-import type { Epochs } from '../epochs.js';
+import { type Epochs, isPresent } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import { withTimeout } from '../in-time.js';
 import {
+  assertIdOfUser,
   digestOf,
   handleOf,
   type NewSessionRecord,
   type SessionData,
   type SessionRecord,
   type SessionSummary,
+  userTagIn,
+  userTagOf,
 } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
+import { EveryoneEpoch } from './redis/everyone.js';
+import { KnownEpochs } from './redis/known-epochs.js';
 import { RevocationStream } from './redis/revocation-stream.js';
-import { Servers } from './redis/servers.js';
-import { listedMax, RedisUserLists } from './redis/user-lists.js';
+import { type RedisCommand, Servers } from './redis/servers.js';
 
-const scannedAtOnce = 1000;
+const listedMax = 1_000;
+/** Maximum number of sessions of one user. A login beyond it ends the oldest one. */
+const sessionsPerUserMax = 1_000;
+const handleShape = /^[0-9a-f]{16}$/;
 
-const sessionKey = (digest: string) => `holdfast:session:${digest}`;
+const keyOf = (tag: string) => `holdfast:user:${tag}`;
 
 /**
- * Sessions in Redis. Every command names a key, and goes to the server of that key.
+ * Sessions in Redis. Every command names one key, and goes to the server of that key. All sessions of a user are under
+ * one key, together with the epoch of the user. So nothing can be lost of them but everything.
  *
  * Where the address asks for replicas, the begin and the end of a session wait for them. They reject with
  * `StoreUnavailable` if too few replicas acknowledge in time. The command may still have been carried out. After
  * a failed `create`, a session may stay until its idle time-out, but no browser has its token. After a failed removal,
- * the session has ended here, and only a failover could restore it.
+ * the session has ended here, and only a failover could restore it. A second removal waits for the replicas again.
  *
  * A change of the data does not wait for replicas. It would be reported as failed although readers see it, and a retry
  * would apply it twice. A touch does not wait either: without it, a session only ends sooner.
  */
 class RedisStore implements SessionStore {
   readonly #servers: Servers;
-  readonly #lists: RedisUserLists;
+  readonly #everyone: EveryoneEpoch;
+  readonly #known = new KnownEpochs();
   readonly #settings: StoreSettings;
+  #evictions = 0;
 
   constructor(address: RedisAddress, settings: StoreSettings) {
     this.#settings = settings;
     this.#servers = new Servers(address, settings);
-    this.#lists = new RedisUserLists(this.#servers, settings.now);
+    this.#everyone = new EveryoneEpoch(this.#servers, settings.now);
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    return parseRecord(await this.#fieldsOf(digestOf(id)), this.#settings.now());
+    const [tag, digest] = [userTagIn(id), digestOf(id)];
+    const [key, handle] = [keyOf(tag), handleOf(digest)];
+    const ask: RedisCommand<(string | null)[]> = server => server.hmget(key, 'e', `m${handle}`, `d${handle}`);
+    const [[epoch = null, head = null, json = null], everyone] = await Promise.all([
+      this.#servers.ask('reads', key, ask, []),
+      this.#everyone.near(key),
+    ]);
+    const user = epoch === null ? undefined : this.#see(tag, Number(epoch));
+    const record = head?.startsWith(digest) ? parseRecord(head, json, this.#settings.now()) : undefined;
+    return record !== undefined && isPresent(record.epochs, { user, everyone }) ? record : undefined;
   }
 
-  async create(id: string, record: NewSessionRecord): Promise<Epochs> {
-    await this.#inTime(this.#create(digestOf(id), record));
-    return noEpochs;
+  create(id: string, record: NewSessionRecord): Promise<Epochs> {
+    assertIdOfUser(id, record.user);
+    return this.#inTime(this.#create(id, record));
   }
 
   async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
-    const key = sessionKey(digestOf(id));
     const json = JSON.stringify(data);
-    const nowMs = this.#settings.now();
-    const ask = (server: Redis) => server.sessionReplace(key, nowMs, version - 1, version, json);
-    const outcome = await this.#servers.ask('writes', key, ask);
+    const outcome = await this.#askPresent('writes', userTagIn(id), (server, ...args) =>
+      server.sessionReplace(...args, digestOf(id), version - 1, version, json),
+    );
     return outcome === 'saved' || outcome === 'conflict' ? outcome : 'gone';
   }
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
-    const key = sessionKey(digestOf(id));
     const untilMs = Math.floor(idleUntilMs);
-    const ask = (server: Redis) => server.sessionTouch(key, this.#settings.now(), untilMs);
-    return (await this.#servers.ask('writes', key, ask)) === 1;
+    const outcome = await this.#askPresent('writes', userTagIn(id), (server, ...args) =>
+      server.sessionTouch(...args, digestOf(id), untilMs),
+    );
+    return outcome === 'touched';
   }
 
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
-    const digest = digestOf(id);
-    const [outcome, user] = await this.#removeSession(digest, onlyVersion);
-    if (outcome === 'conflict') return outcome;
-    if (user !== undefined) this.#lists.forget(user, [digest]);
-    return user === undefined ? 'gone' : 'removed';
+    const isReplicated = this.#servers.isReplicated ? 1 : 0;
+    const outcome = await this.#askPresent('removals', userTagIn(id), (server, ...args) =>
+      server.sessionRemove(...args, digestOf(id), onlyVersion ?? '', isReplicated),
+    );
+    return outcome === 'removed' || outcome === 'conflict' ? outcome : 'gone';
   }
 
-  listByUser(user: string): Promise<readonly SessionSummary[]> {
-    return this.#inTime(this.#list(user));
+  async listByUser(user: string): Promise<readonly SessionSummary[]> {
+    const tag = userTagOf(user);
+    const key = keyOf(tag);
+    const ask: RedisCommand<(string | number)[]> = server =>
+      server.sessionList(key, this.#settings.now(), this.#known.of(tag), listedMax);
+    const [listed, everyone] = await Promise.all([this.#servers.ask('reads', key, ask), this.#everyone.near(key)]);
+    const summaries: SessionSummary[] = [];
+    for (let at = 0; at < listed.length; at += 4) {
+      const [handle, createdAtMs, idleUntilMs, own] = listed.slice(at, at + 4);
+      const times = { createdAtMs: Number(createdAtMs), idleUntilMs: Number(idleUntilMs) };
+      if (own === everyone) summaries.push({ handle: String(handle), ...times });
+    }
+    return summaries;
   }
 
-  removeByHandle(user: string, handle: string): Promise<boolean> {
-    return this.#inTime(this.#removeByHandle(user, handle));
+  async removeByHandle(user: string, handle: string): Promise<boolean> {
+    if (!handleShape.test(handle)) return false;
+    const isReplicated = this.#servers.isReplicated ? 1 : 0;
+    const outcome = await this.#askPresent('removals', userTagOf(user), (server, ...args) =>
+      server.sessionRemoveByHandle(...args, handle, isReplicated),
+    );
+    return outcome === 'removed';
   }
 
-  raiseEpoch(user: string, except?: string): Promise<number> {
-    return endListed(this, user, except);
+  async raiseEpoch(user: string, except?: string): Promise<number> {
+    const tag = userTagOf(user);
+    const key = keyOf(tag);
+    const kept = except !== undefined && userTagIn(except) === tag ? digestOf(except) : '';
+    const ask: RedisCommand<number> = server => server.epochRaise(key, this.#settings.now(), this.#known.of(tag), kept);
+    return this.#known.see(tag, await this.#servers.askReplicated('removals', key, ask));
   }
 
-  /** Removes every session, key by key, because other applications may use the same servers. It may miss a session that
-   * is created, or moves to another cluster node, meanwhile. */
-  async clear(): Promise<number> {
-    await this.#servers.each(async ask => {
-      for (let cursor = '0', isFirst = true; isFirst || cursor !== '0'; isFirst = false) {
-        const from = cursor;
-        const [next, keys] = await ask(server => server.scan(from, 'MATCH', sessionKey('*'), 'COUNT', scannedAtOnce));
-        await Promise.all(keys.map(key => this.#servers.askReplicated('removals', key, owner => owner.unlink(key))));
-        cursor = next;
-      }
-    });
-    return noEpochs.everyone;
+  /** Ends every session by the epoch of everyone. The sessions stay in Redis until they would have expired. */
+  clear(): Promise<number> {
+    return this.#inTime(this.#everyone.raise());
+  }
+
+  /** `evictions`: sessions that ended because their user began too many others, on this backend. */
+  async statistics(): Promise<Readonly<Record<string, number>>> {
+    return { evictions: this.#evictions };
   }
 
   ready(withinMs: number): Promise<boolean> {
@@ -110,64 +144,60 @@ class RedisStore implements SessionStore {
     this.#servers.close();
   }
 
-  /**
-   * Creates the session, and then its entry in the list of its user. The two may be on different servers. The
-   * session exists before its entry, so a reader may remove an entry that has no session.
-   *
-   * Between the two steps, the session is in no list. It stays so if this process dies there; but no browser has its
-   * token yet.
-   */
-  async #create(digest: string, record: NewSessionRecord): Promise<void> {
-    const key = sessionKey(digest);
-    const [head, json] = [headOf(record), JSON.stringify(record.data)];
-    const untilMs = Math.floor(Math.min(record.idleUntilMs, record.absoluteUntilMs));
-    const nowMs = this.#settings.now();
-    const create = (server: Redis) => server.sessionCreate(key, nowMs, head, json, untilMs);
-    if ((await this.#servers.askReplicated('writes', key, create)) !== 'created') throw new SessionExists();
-    try {
-      await this.#lists.add(record.user, digest, record.absoluteUntilMs);
-    } catch (error) {
-      // No browser has its token. If this fails as well, the session ends by its idle time-out.
-      this.#servers.sendInBackground(key, server => server.unlink(key));
-      this.#lists.forget(record.user, [digest]);
-      throw error;
-    }
+  async #create(id: string, record: NewSessionRecord): Promise<Epochs> {
+    const [tag, digest] = [userTagIn(id), digestOf(id)];
+    const key = keyOf(tag);
+    const present = await this.#everyone.ensure(key, record.epochs?.everyone);
+    const everyone = record.epochs?.everyone ?? present;
+    const { version, idleUntilMs, absoluteUntilMs, createdAtMs } = record;
+    const numbers = [version, ...[idleUntilMs, absoluteUntilMs, createdAtMs].map(Math.floor)].join(' ');
+    const given = record.epochs?.user ?? '';
+    const json = JSON.stringify(record.data);
+    const [outcome, user = 0, evicted = 0] = await this.#servers.askReplicated('writes', key, server =>
+      server.sessionCreate(
+        key,
+        this.#settings.now(),
+        this.#known.of(tag),
+        digest,
+        numbers,
+        record.user,
+        json,
+        given,
+        everyone,
+        present,
+        sessionsPerUserMax,
+      ),
+    );
+    if (outcome !== 'created') throw new SessionExists();
+    this.#evictions += evicted;
+    this.#known.see(tag, user);
+    return { user, everyone };
   }
 
-  /** Reads the list page by page, while a page has only sessions that timed out. Live sessions may follow. */
-  async #list(user: string): Promise<SessionSummary[]> {
-    for (;;) {
-      const digests = await this.#lists.first(user);
-      const replies = await Promise.all(digests.map(digest => this.#fieldsOf(digest)));
-      const records = replies.map(reply => parseRecord(reply, this.#settings.now()));
-      const dead = digests.filter((_, at) => records[at] === undefined);
-      if (dead.length === listedMax) {
-        await this.#lists.remove(user, dead);
-        continue;
-      }
-      if (dead.length > 0) this.#lists.forget(user, dead);
-      return digests.flatMap((digest, at) => summariesOf(digest, records[at]));
-    }
+  /** Runs a script on the sessions of a user. Resolves with `gone` if the epoch of everyone is another than that of the
+   * session. */
+  async #askPresent(
+    kind: 'writes' | 'removals',
+    tag: string,
+    ask: (server: Redis, key: string, nowMs: number, floor: number) => Promise<[string, number?]>,
+  ): Promise<string> {
+    const key = keyOf(tag);
+    const question: RedisCommand<[string, number?]> = server =>
+      ask(server, key, this.#settings.now(), this.#known.of(tag));
+    const asked =
+      kind === 'removals' ? this.#servers.askReplicated(kind, key, question) : this.#servers.ask(kind, key, question);
+    const [[outcome, own], everyone] = await Promise.all([asked, this.#everyone.near(key)]);
+    return own === everyone ? outcome : 'gone';
   }
 
-  async #removeByHandle(user: string, handle: string): Promise<boolean> {
-    const digest = await this.#lists.find(user, handle);
-    if (digest === undefined) return false;
-    const [, owner] = await this.#removeSession(digest);
-    this.#lists.forget(user, [digest]);
-    return owner === user;
-  }
-
-  #fieldsOf(digest: string): Promise<readonly (string | null)[]> {
-    const key = sessionKey(digest);
-    return this.#servers.ask('reads', key, server => server.hmget(key, ...fields), []);
-  }
-
-  #removeSession(digest: string, onlyVersion?: number): Promise<[string, string?]> {
-    const key = sessionKey(digest);
-    const nowMs = this.#settings.now();
-    const ask = (server: Redis) => server.sessionRemove(key, nowMs, onlyVersion ?? '');
-    return this.#servers.askReplicated('removals', key, ask);
+  /** Records the epoch of a user on the server. Returns the highest one that was seen. A server with a lower one has
+   * lost writes, and gets the highest again. */
+  #see(tag: string, epoch: number): number {
+    const highest = this.#known.see(tag, epoch);
+    const key = keyOf(tag);
+    if (epoch < highest)
+      this.#servers.sendInBackground(key, server => server.epochKeep(key, this.#settings.now(), highest));
+    return highest;
   }
 
   /** Applies the deadline to a sequence of commands. Each command could be in time, and the sequence late. */
@@ -181,41 +211,30 @@ class RedisStore implements SessionStore {
   }
 }
 
-function summariesOf(digest: string, record: SessionRecord | undefined): SessionSummary[] {
-  if (record === undefined) return [];
-  return [{ handle: handleOf(digest), createdAtMs: record.createdAtMs, idleUntilMs: record.idleUntilMs }];
-}
-
 export const redis: StoreEntry = {
-  capabilities: { compareAndSet: true, durability: 'store-process', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
+  capabilities: {
+    compareAndSet: true,
+    durability: 'store-process',
+    revocationLagMs: 0,
+    dataBytesMax: 512 * 1024,
+    sessionsPerUserMax,
+  },
   open: settings => new RedisStore(parseAddress(settings.url), settings),
   openFeed: settings => new RevocationStream(settings),
 };
 
-/** The two fields of a session's hash: everything except the data, and the data. `scripts.ts` describes the format. */
-const fields = ['m', 'd'] as const;
-const headShape = /^(\d+) (\d+) (\d+) (\d+) (.*)$/s;
+/** The head of a session, "digest version idle absolute created epochOfUser epochOfEveryone user". */
+const headShape = /^[0-9a-f]{64} (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (.*)$/s;
 
-function headOf({ version, idleUntilMs, absoluteUntilMs, createdAtMs, user }: NewSessionRecord): string {
-  return [version, ...[idleUntilMs, absoluteUntilMs, createdAtMs].map(Math.floor), user].join(' ');
-}
-
-function parseRecord([head, json]: readonly (string | null)[], nowMs: number): SessionRecord | undefined {
-  const [, version, idle, absolute, created, user] = headShape.exec(head ?? '') ?? [];
-  if (user === undefined) return undefined;
+/** Parses a session. Undefined if it has expired or cannot be read. */
+function parseRecord(head: string, json: string | null, nowMs: number): SessionRecord | undefined {
+  const [, version, idle, absolute, created, ofUser, ofEveryone, user] = headShape.exec(head) ?? [];
   const [idleUntilMs, absoluteUntilMs] = [Number(idle), Number(absolute)];
-  if (nowMs >= idleUntilMs || nowMs >= absoluteUntilMs) return undefined;
-  const data = parseData(json ?? '');
+  if (user === undefined || json === null || !(nowMs < idleUntilMs && nowMs < absoluteUntilMs)) return undefined;
+  const data = parseData(json);
   if (data === undefined) return undefined;
-  return {
-    user,
-    data,
-    version: Number(version),
-    createdAtMs: Number(created),
-    idleUntilMs,
-    absoluteUntilMs,
-    epochs: noEpochs,
-  };
+  const epochs = { user: Number(ofUser), everyone: Number(ofEveryone) };
+  return { user, data, version: Number(version), createdAtMs: Number(created), idleUntilMs, absoluteUntilMs, epochs };
 }
 
 function parseData(json: string): SessionData | undefined {

@@ -5,6 +5,7 @@ import {
   applyEdit,
   computeDeadlines,
   digestOf,
+  type Edit,
   handleOf,
   isSecret,
   type NoSession,
@@ -88,7 +89,7 @@ class JwtStrategy implements SessionStrategy {
   }
 
   /** Changes the data. Neither the time of issue nor the expiry moves: an edit does not extend a token. */
-  async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
+  async change(session: Session, edit: Edit): Promise<Issued | 'gone'> {
     const { token, claims, record } = requireJwtSession(session);
     if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
     const edited = applyEdit(record.data, edit, this.#dataBytesMax);

@@ -4,6 +4,7 @@ import {
   computeDeadlines,
   computeTouchedIdleUntilMs,
   digestOf,
+  type Edit,
   handleOf,
   isSessionId,
   type NewSessionRecord,
@@ -52,7 +53,7 @@ class ReferenceStrategy implements SessionStrategy {
     });
   }
 
-  async change({ token, record }: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
+  async change({ token, record }: Session, edit: Edit): Promise<Issued | 'gone'> {
     let current: SessionRecord | undefined = record;
     for (let tries = 0; tries < triesMax && current !== undefined; tries++) {
       const next = this.#applyEdit(current, edit);
@@ -141,7 +142,7 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   /** Returns the next version, or `record` itself if the edit changed nothing. */
-  #applyEdit(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
+  #applyEdit(record: SessionRecord, edit: Edit): SessionRecord {
     const next = applyEdit(record.data, edit, this.#limits.dataBytesMax);
     return next === undefined ? record : { ...record, data: next.data, version: record.version + 1 };
   }

@@ -7,6 +7,7 @@ import {
   computeDeadlines,
   computeTouchedIdleUntilMs,
   digestOf,
+  type Edit,
   handleOf,
   type NewSessionRecord,
   type NoSession,
@@ -76,7 +77,7 @@ class SealedStrategy implements SessionStrategy {
   /**
    * Changes the data. The idle deadline stays: only a touch in `open` moves it, together with the one in the registry.
    */
-  async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
+  async change(session: Session, edit: Edit): Promise<Issued | 'gone'> {
     const { payload, token } = requireSealed(session);
     if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
     const { sid, record } = payload;

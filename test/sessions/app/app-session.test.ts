@@ -60,6 +60,21 @@ describe('session of an app', () => {
         expect(JSON.parse((await ask('/', before.cookie)).text)).to.deep.equal({ user: null, data: {} });
       }));
 
+    it('has a cookie of its own, so that a late answer of a visitor never replaces the cookie of the login', () =>
+      withApp(shop, async ({ ask }) => {
+        const before = await ask('/tea');
+        const { cookie } = await ask('/anna', before.cookie);
+        const late = await ask('/rope', before.cookie);
+        expect(late.cookie).to.match(/^session-visitor=/);
+        const both = `${late.cookie}; ${cookie}`;
+        expect(JSON.parse((await ask('/', both)).text)).to.deep.equal({ user: 'anna', data: { cart: ['tea'] } });
+        const out = await ask('/out', both);
+        expect(out.headers.getSetCookie().map(line => line.slice(0, line.indexOf(';')))).to.have.members([
+          'session=',
+          'session-visitor=',
+        ]);
+      }));
+
     it('does not link two visitors by the user tag of the id', () =>
       withApp(shop, async ({ ask }) => {
         const [one, two] = [await ask('/tea'), await ask('/tea')];

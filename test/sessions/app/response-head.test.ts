@@ -84,7 +84,7 @@ describe('head of a response', () => {
     it(`has the cookie of a new session: ${what}`, () =>
       withApp({ '/reply': replyAtOnce(reply) }, async ({ ask }) => {
         const answer = await ask('/reply');
-        expect(answer.headers.getSetCookie().filter(line => line.startsWith('session='))).to.have.length(1);
+        expect(answer.headers.getSetCookie().filter(line => line.startsWith('session-visitor='))).to.have.length(1);
         expect(answer.headers.get('cache-control')).to.equal('no-store');
       }));
   }
@@ -94,7 +94,7 @@ describe('head of a response', () => {
       { '/reply': replyAtOnce(replies['writeHead with a reason and a list of headers'] ?? start) },
       async ({ ask }) => {
         const cookies = (await ask('/reply')).headers.getSetCookie();
-        expect(cookies.map(line => line.split('=')[0])).to.deep.equal(['a', 'b', 'session']);
+        expect(cookies.map(line => line.split('=')[0])).to.deep.equal(['a', 'b', 'session-visitor']);
       },
     ));
 

@@ -1,9 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
-import { noEpochs } from '#src/sessions/end-sessions.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import { digestOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
+import {
+  digestOf,
+  handleOf,
+  type NewSessionRecord,
+  newSessionId,
+  type SessionRecord,
+  userTagOf,
+} from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { expectRejection } from '../expect-rejection.js';
@@ -31,67 +37,71 @@ describe('redis store', () => {
     await store.close();
   });
 
-  const record = (changes: Partial<SessionRecord> = {}): SessionRecord => {
+  const record = (changes: Partial<NewSessionRecord> = {}): NewSessionRecord => {
     const createdAtMs = Date.now();
     const deadlines = { idleUntilMs: createdAtMs + 60_000, absoluteUntilMs: createdAtMs + 90_000 };
-    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, epochs: noEpochs, ...changes };
+    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
   };
-  const keyOf = (id: string) => `holdfast:session:${digestOf(id)}`;
+  async function created(changes: Partial<NewSessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
+    const wanted = record(changes);
+    const id = newSessionId(wanted.user);
+    return { id, made: { ...wanted, epochs: await store.create(id, wanted) } };
+  }
+  const keyOf = (user: string) => `holdfast:user:${userTagOf(user)}`;
+  const anna = keyOf('anna');
+  const fieldsOf = (id: string) => ['m', 'd'].map(letter => `${letter}${handleOf(digestOf(id))}`);
 
   it('has neither the id nor the user name in a key', async () => {
-    const id = newSessionId('anna');
-    await store.create(id, record());
+    const { id } = await created();
     const keys = await raw.keys('*');
-    expect(keys).to.have.members([keyOf(id), `holdfast:user:${digestOf('anna')}`]);
-    const everything = JSON.stringify([
-      keys,
-      await raw.hgetall(keyOf(id)),
-      await raw.zrange(keys.sort()[1] ?? '', '0', '-1'),
-    ]);
+    expect(keys).to.have.members([anna, 'holdfast:everyone:0']);
+    const everything = JSON.stringify([keys, await raw.hgetall(anna)]);
     expect(everything).not.to.contain(id);
   });
 
-  it('lists live sessions behind a thousand that timed out', async () => {
-    const list = `holdfast:user:${digestOf('anna')}`;
-    const soon = Date.now() + 60_000;
-    await raw.zadd(list, ...Array.from({ length: 1_000 }, (_, n) => [soon, `dead-${n}`]).flat());
-    await store.create(newSessionId('anna'), record());
-    expect(await store.listByUser('anna')).to.have.length(1);
-    expect(await raw.zcard(list)).to.equal(1);
+  it('keeps a key until its last session has ended, and its epoch for an hour', async () => {
+    const hourMs = 3_600_000;
+    const expectLife = async (lifeMs: number) =>
+      expect(await raw.pttl(anna)).to.be.within(lifeMs - 2_000, lifeMs + 2_000);
+    await created();
+    await expectLife(hourMs);
+    const nowMs = Date.now();
+    const long = await created({ idleUntilMs: nowMs + 2 * hourMs, absoluteUntilMs: nowMs + 3 * hourMs });
+    await expectLife(2 * hourMs);
+    await created();
+    await expectLife(2 * hourMs);
+    await store.touch(long.id, nowMs + 4 * hourMs);
+    await expectLife(3 * hourMs);
+    await store.raiseEpoch('anna');
+    await expectLife(3 * hourMs);
   });
 
-  it('sets the TTL to the earlier deadline, and moves it with a touch', async () => {
-    const [idle, absolute] = [newSessionId('anna'), newSessionId('anna')];
-    const made = record();
-    await store.create(idle, made);
-    await store.create(absolute, record({ absoluteUntilMs: made.createdAtMs + 30_000 }));
-    const expectTtl = async (id: string, untilMs: number) =>
-      expect(await raw.pexpiretime(keyOf(id))).to.be.within(untilMs, untilMs + 4_000);
-    await expectTtl(idle, made.idleUntilMs);
-    await expectTtl(absolute, made.createdAtMs + 30_000);
-    await store.touch(idle, made.idleUntilMs + 5_000);
-    await expectTtl(idle, made.idleUntilMs + 5_000);
-    await store.touch(idle, made.absoluteUntilMs + 5_000);
-    await expectTtl(idle, made.absoluteUntilMs);
+  it('prunes what has ended long ago at a login, and nothing that has just expired', async () => {
+    const nowMs = Date.now();
+    const [past, justPast] = [nowMs - 600_001, nowMs - 590_000];
+    for (const idleUntilMs of [past, justPast]) await created({ idleUntilMs });
+    await raw.hset(anna, { mforeign: 'no session', dforeign: '{}' });
+    const { id } = await created();
+    expect(await raw.hkeys(anna)).to.have.length(1 + 2 * 2);
+    expect(await raw.hkeys(anna)).to.include.members(fieldsOf(id));
   });
 
   it('keeps its TTL through a replace', async () => {
-    const id = newSessionId('anna');
-    const made = record();
-    await store.create(id, made);
-    const before = await raw.pexpiretime(keyOf(id));
+    const { id, made } = await created();
+    const before = await raw.pexpiretime(anna);
     await store.replace(id, { ...made, version: 2 });
-    expect(await raw.pexpiretime(keyOf(id))).to.equal(before);
+    expect(await raw.pexpiretime(anna)).to.equal(before);
   });
 
-  it('reads in one command and writes in one', async () => {
-    const id = newSessionId('anna');
-    const made = record();
-    await store.create(id, made);
+  it('reads in one round trip with two commands, and writes in one', async () => {
+    const { id, made } = await created();
     await store.replace(id, { ...made, version: 2 });
     const before = await commandsOf(raw);
+    const events = await eventsOf(raw);
     await store.read(id);
-    expect((await commandsOf(raw)) - before - 1, 'read').to.equal(1);
+    // Each count costs one event and one command.
+    expect((await eventsOf(raw)) - events - 1, 'round trips').to.equal(1);
+    expect((await commandsOf(raw)) - before - 3, 'commands').to.equal(2);
     const script = await scriptsOf(raw);
     await store.replace(id, { ...made, version: 3 });
     expect((await scriptsOf(raw)) - script, 'replace').to.equal(1);
@@ -104,76 +114,104 @@ describe('redis store', () => {
     expect((await eventsOf(raw)) - before).to.be.lessThan(4);
   });
 
-  for (const [what, plant] of [
-    ['a string', (key: string) => raw.set(key, 'not ours')],
-    ['another hash', (key: string) => raw.hset(key, { name: 'value' })],
-    ['no JSON', (key: string) => raw.hset(key, { m: '1 9000000000000000 9000000000000000 1 anna', d: '{"cut' })],
-    ['JSON that is no object', (key: string) => raw.hset(key, { m: '1 9000000000000 9000000000000 1 anna', d: '[1]' })],
-    ['no data', (key: string) => raw.hset(key, { m: '1 9000000000000 9000000000000 1 anna' })],
-    ['a deadline that is no number', (key: string) => raw.hset(key, { m: '1 never 9000000000000 1 anna', d: '{}' })],
+  for (const [what, head, json] of [
+    ['no JSON', '1 9000000000000000 9000000000000000 1 1 1 anna', '{"cut'],
+    ['JSON that is no object', '1 9000000000000 9000000000000 1 1 1 anna', '[1]'],
+    ['no data', '1 9000000000000 9000000000000 1 1 1 anna', undefined],
+    ['a deadline that is no number', '1 never 9000000000000 1 1 1 anna', '{}'],
+    ['a session without epochs', '1 9000000000000 9000000000000 1 anna', '{}'],
   ] as const) {
-    it(`treats ${what} under a session key as no session`, async () => {
+    it(`treats ${what} as no session`, async () => {
       const id = newSessionId('anna');
-      await plant(keyOf(id));
+      await raw.set('holdfast:everyone:0', '1');
+      const [headField = '', dataField = ''] = fieldsOf(id);
+      const fields = { e: '1', [headField]: `${digestOf(id)} ${head}` };
+      await raw.hset(anna, json === undefined ? fields : { ...fields, [dataField]: json });
       expect(await store.read(id)).to.equal(undefined);
     });
   }
 
-  it('treats a foreign key as no session in writes too, and create replaces it', async () => {
+  for (const [what, lose] of [
+    ['of the user', () => raw.hdel(anna, 'e')],
+    ['of everyone', () => raw.del('holdfast:everyone:0')],
+  ] as const) {
+    it(`treats a session as ended if the epoch ${what} was lost, also after the next login`, async () => {
+      const { id, made } = await created();
+      await lose();
+      expect(await store.read(id)).to.equal(undefined);
+      expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
+      const next = await created();
+      expect(await store.read(id)).to.equal(undefined);
+      expect(await store.read(next.id)).to.deep.equal(next.made);
+    });
+  }
+
+  it('treats a foreign key as no session, and create replaces it', async () => {
     const [id, made] = [newSessionId('anna'), record()];
-    await raw.set(keyOf(id), 'not ours');
+    await raw.set(anna, 'not ours');
+    expect(await store.read(id)).to.equal(undefined);
     expect(await store.touch(id, made.idleUntilMs)).to.equal(false);
-    expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
-    await store.create(id, made);
-    expect(await store.read(id)).to.deep.equal(made);
-  });
-
-  it('lists the other sessions when one key is foreign, and keeps all entries', async () => {
-    const ids = [newSessionId('anna'), newSessionId('anna'), newSessionId('anna')];
-    for (const id of ids) await store.create(id, record());
-    await raw.set(keyOf(ids[1] ?? ''), 'not ours');
-    expect(await store.listByUser('anna')).to.have.length(2);
-    expect(await store.listByUser('anna')).to.have.length(2);
-  });
-
-  it('replaces a foreign value under the key of a list', async () => {
-    await raw.set(`holdfast:user:${digestOf('anna')}`, 'not ours');
+    expect(await store.replace(id, { ...made, version: 2, epochs: { user: 1, everyone: 1 } })).to.equal('gone');
+    expect(await store.remove(id)).to.equal('gone');
     expect(await store.listByUser('anna')).to.deep.equal([]);
-    await store.create(newSessionId('anna'), record());
-    expect(await store.listByUser('anna')).to.have.length(1);
+    const epochs = await store.create(id, made);
+    expect(await store.read(id)).to.deep.equal({ ...made, epochs });
+    await raw.set(anna, 'not ours');
+    await store.raiseEpoch('anna');
+    expect(await raw.hkeys(anna)).to.deep.equal(['e']);
+  });
+
+  it('lists the other sessions when one is foreign', async () => {
+    const made = [await created(), await created(), await created()];
+    await raw.hset(anna, fieldsOf(made[1]?.id ?? '')[0] ?? '', 'not ours');
+    expect(await store.listByUser('anna')).to.have.length(2);
   });
 
   it('reads back a user name with spaces, line breaks and digits', async () => {
-    const id = newSessionId('anna');
-    const made = record({ user: '1 2 3\n4 \u{1f980}' });
-    await store.create(id, made);
+    const { id, made } = await created({ user: '1 2 3\n4 \u{1f980}' });
     await store.touch(id, made.idleUntilMs);
     expect(await store.read(id)).to.deep.equal(made);
     expect(await store.listByUser(made.user)).to.have.length(1);
     expect(await store.remove(id)).to.equal('removed');
-    while ((await raw.dbsize()) > 0) await delay(5);
+    expect(await raw.hkeys(keyOf(made.user))).to.deep.equal(['e']);
   });
 
-  it('drops ended sessions from the list of their user', async () => {
-    const list = `holdfast:user:${digestOf('anna')}`;
-    const [kept, removed, lost] = [newSessionId('anna'), newSessionId('anna'), newSessionId('anna')];
-    for (const id of [kept, removed, lost]) await store.create(id, record());
-    await store.remove(removed);
-    await raw.del(keyOf(lost));
-    expect(await store.listByUser('anna')).to.have.length(1);
-    while ((await raw.zcard(list)) > 1) await delay(5);
-    expect(await raw.zrange(list, '0', '-1')).to.deep.equal([digestOf(kept)]);
-    const past = record({ absoluteUntilMs: Date.now() - 1 });
-    await raw.zadd(list, past.absoluteUntilMs, 'long past');
-    await store.create(newSessionId('anna'), record({ absoluteUntilMs: Date.now() + 120_000 }));
-    expect(await raw.zrange(list, '0', '-1')).not.to.contain('long past');
-    expect(await raw.pttl(list)).to.be.within(110_000, 121_000);
+  it('ends the oldest session of a user that begins more than a thousand, and counts it', async () => {
+    const nowMs = Date.now();
+    const first = await created({ user: 'many', createdAtMs: nowMs - 1 });
+    const second = await created({ user: 'many', createdAtMs: nowMs });
+    await Promise.all(Array.from({ length: 999 }, () => created({ user: 'many', createdAtMs: nowMs + 1 })));
+    expect(await store.read(first.id)).to.equal(undefined);
+    expect(await store.read(second.id)).to.deep.equal(second.made);
+    await created({ user: 'many', epochs: second.made.epochs });
+    expect(await store.read(second.id), 'a rotation ends no session').to.deep.equal(second.made);
+    expect(await store.statistics?.()).to.deep.equal({ evictions: 1 });
+  });
+
+  it('keeps sessions ended that an older snapshot brings back, and raises its epoch again', async () => {
+    const { id, made } = await created();
+    const [user, everyone] = await Promise.all([raw.dumpBuffer(anna), raw.dumpBuffer('holdfast:everyone:0')]);
+    const restore = async () => {
+      await raw.restore(anna, 0, user, 'REPLACE');
+      await raw.restore('holdfast:everyone:0', 0, everyone, 'REPLACE');
+    };
+    const epoch = await store.raiseEpoch('anna');
+    await restore();
+    expect(await store.touch(id, made.idleUntilMs)).to.equal(false);
+    expect(await store.listByUser('anna')).to.deep.equal([]);
+    expect(await store.read(id)).to.equal(undefined);
+    while ((await raw.hget(anna, 'e')) !== String(epoch)) await delay(5);
+    await restore();
+    const next = await created();
+    expect(next.made.epochs.user).to.equal(epoch);
+    await store.clear();
+    await restore();
+    for (const each of [id, next.id]) expect(await store.read(each)).to.equal(undefined);
+    while ((await raw.get('holdfast:everyone:0')) === String(made.epochs.everyone)) await delay(5);
   });
 
   it('works after the server lost its scripts', async () => {
-    const id = newSessionId('anna');
-    const made = record();
-    await store.create(id, made);
+    const { id, made } = await created();
     await raw.script('FLUSH');
     expect(await store.replace(id, { ...made, version: 2 })).to.equal('saved');
     expect(await store.touch(id, made.idleUntilMs)).to.equal(true);
@@ -182,9 +220,7 @@ describe('redis store', () => {
   });
 
   it('never resends a write whose reply was lost: it rejects at once and was carried out once', async () => {
-    const id = newSessionId('anna');
-    const made = record();
-    await store.create(id, made);
+    const { id, made } = await created();
     await withRelay(Number(new URL(server.url).port), async relay => {
       const far = redis.open({ url: `redis://127.0.0.1:${relay.port}`, deadlineMs: 2_000, now: Date.now });
       try {
@@ -243,8 +279,7 @@ describe('redis store', () => {
 
   it('reports refused writes once, still reads, and reports the recovery once', () =>
     withTransitions(async (told, transitions) => {
-      const [id, made] = [newSessionId('anna'), record()];
-      await told.create(id, made);
+      const { id, made } = await created();
       await raw.config('SET', 'maxmemory', '1');
       for (const _ of [1, 2, 3]) {
         await expectRejection(told.replace(id, { ...made, version: 2 }), StoreUnavailable);
@@ -256,7 +291,7 @@ describe('redis store', () => {
       expect(transitions).to.have.length(1);
       await raw.config('SET', 'maxmemory', '0');
       await until(async () => {
-        await told.create(newSessionId('anna'), made);
+        await told.create(newSessionId('anna'), record());
         return transitions.length > 1;
       });
       expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
@@ -264,8 +299,7 @@ describe('redis store', () => {
 
   it('leaves a server that became a replica, and reports why', () =>
     withTransitions(async (told, transitions) => {
-      const [id, made] = [newSessionId('anna'), record()];
-      await told.create(id, made);
+      const { id, made } = await created();
       await raw.replicaof('127.0.0.1', 1);
       await expectRejection(told.replace(id, { ...made, version: 2 }), StoreUnavailable);
       await raw.replicaof('NO', 'ONE');

@@ -28,6 +28,7 @@ export class RedisCluster implements RedisConnection {
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
   readonly #nodes = new Map<string, Redis>();
+  readonly #slots = new Map<string, number>();
   #map: SlotMap = emptyMap;
   #isRestoring = false;
   /** Number of events that made the slot map doubtful. */
@@ -57,12 +58,13 @@ export class RedisCluster implements RedisConnection {
     }
   }
 
-  servers(): readonly Redis[] {
-    return this.#neededServers().map(name => this.#nodeAt(this.#placeOf(name)));
+  findNear(key: string, keys: readonly string[]): string {
+    const owner = this.#map.owners[slotOf(key)];
+    return keys.find(each => this.#map.owners[this.#slotOfCopy(each)] === owner) ?? keys[0] ?? '';
   }
 
   async check(): Promise<void> {
-    await Promise.all(this.servers().map(node => assertServing(node)));
+    await Promise.all(this.#servers().map(node => assertServing(node)));
   }
 
   close(): void {
@@ -75,6 +77,18 @@ export class RedisCluster implements RedisConnection {
     if (name === undefined) throw new Error(`no server is known that serves slot ${slot}`);
     const place = this.#placeOf(name);
     return { node: this.#nodeAt(place), place };
+  }
+
+  /** Returns the slot of a key that is asked again and again. */
+  #slotOfCopy(key: string): number {
+    const slot = this.#slots.get(key) ?? slotOf(key);
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  /** Returns one server for each share of the keys. Throws if a share has no server. */
+  #servers(): readonly Redis[] {
+    return this.#neededServers().map(name => this.#nodeAt(this.#placeOf(name)));
   }
 
   /** Returns the names of all servers that the keys need. Throws if some slot has no server. */
@@ -166,7 +180,7 @@ export class RedisCluster implements RedisConnection {
       this.#nodes.delete(name);
       node.disconnect();
     }
-    await Promise.all(this.servers().map(node => this.#assertAnswering(node)));
+    await Promise.all(this.#servers().map(node => this.#assertAnswering(node)));
   }
 
   async #assertAnswering(node: Redis): Promise<void> {

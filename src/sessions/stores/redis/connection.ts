@@ -10,8 +10,8 @@ export interface RedisConnection {
    * not run it. Then the named node gets it once, within the same deadline.
    */
   at<Answer>(key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer>;
-  /** Returns one server for each share of the keys. Throws if a share has no server. */
-  servers(): readonly Redis[];
+  /** Returns the first of the keys that is at the server of `key`. If none is, returns the first. */
+  findNear(key: string, keys: readonly string[]): string;
   /** Rejects unless every needed server can serve now. */
   check(): Promise<void>;
   /** Closes every connection. Later commands reject at once. */

@@ -40,8 +40,8 @@ export class OneServer implements RedisConnection {
     }
   }
 
-  servers(): readonly Redis[] {
-    return [this.#server];
+  findNear(_key: string, [first = '']: readonly string[]): string {
+    return first;
   }
 
   async check(): Promise<void> {

@@ -48,8 +48,8 @@ export class ReplicatedWrites implements RedisConnection {
     );
   }
 
-  servers(): readonly Redis[] {
-    return this.#inner.servers();
+  findNear(key: string, keys: readonly string[]): string {
+    return this.#inner.findNear(key, keys);
   }
 
   check(): Promise<void> {

@@ -1,79 +1,280 @@
 import type { ClientContext, Result } from 'ioredis';
+import { clockToleranceMs } from '../../epochs.js';
 
 declare module 'ioredis' {
   interface RedisCommander<Context extends ClientContext> {
-    sessionCreate(key: string, nowMs: number, head: string, json: string, untilMs: number): Result<string, Context>;
-    sessionReplace(key: string, nowMs: number, over: number, version: number, json: string): Result<string, Context>;
-    sessionTouch(key: string, nowMs: number, idleUntilMs: number): Result<number, Context>;
-    sessionRemove(key: string, nowMs: number, onlyVersion: number | ''): Result<[string, string?], Context>;
-    sessionIndex(key: string, nowMs: number, absoluteUntilMs: number, digest: string): Result<number, Context>;
+    sessionCreate(...args: CreateArguments): Result<[string, number?, number?], Context>;
+    sessionReplace(
+      key: string,
+      nowMs: number,
+      floor: number,
+      digest: string,
+      over: number,
+      version: number,
+      json: string,
+    ): Result<[string, number?], Context>;
+    sessionTouch(
+      key: string,
+      nowMs: number,
+      floor: number,
+      digest: string,
+      idleUntilMs: number,
+    ): Result<[string, number?], Context>;
+    sessionRemove(
+      key: string,
+      nowMs: number,
+      floor: number,
+      digest: string,
+      onlyVersion: number | '',
+      isReplicated: 0 | 1,
+    ): Result<[string, number?], Context>;
+    sessionRemoveByHandle(
+      key: string,
+      nowMs: number,
+      floor: number,
+      handle: string,
+      isReplicated: 0 | 1,
+    ): Result<[string, number?], Context>;
+    sessionList(key: string, nowMs: number, floor: number, count: number): Result<(string | number)[], Context>;
+    epochRaise(key: string, nowMs: number, floor: number, except: string): Result<number, Context>;
+    epochKeep(key: string, nowMs: number, floor: number): Result<number, Context>;
+    everyoneMake(key: string, epoch: number): Result<number, Context>;
+    everyoneRaise(key: string, epoch: number): Result<number, Context>;
   }
 }
 
+export type CreateArguments = readonly [
+  key: string,
+  nowMs: number,
+  floor: number,
+  digest: string,
+  numbers: string,
+  user: string,
+  json: string,
+  given: number | '',
+  everyone: number,
+  presentEveryone: number,
+  sessionsMax: number,
+];
+
+/** A session is kept this much longer than it lives. So a session which ends in a millisecond is found until then. */
+const graceMs = 1_000;
+/** A session is pruned only after it has expired for this long by the clock of the caller, which may be ahead. */
+const pruneAfterMs = 600_000;
+/** The epoch of a user without sessions is kept this long. A rotation that reads an old session takes less. */
+const epochLifeMs = 3_600_000;
+/** Up to this many sessions of a user are pruned at every login, more at one login in sixteen. */
+const prunedAlwaysMax = 32;
+
 /**
- * Lua scripts. Each uses one key and runs atomically in Redis.
+ * Lua scripts. Each uses one key and runs atomically in Redis. So a slot of a cluster can move at any time.
  *
- * A session is a hash of two fields: `m`, "version idleUntil absoluteUntil createdAt user", and `d`, the data as JSON.
- * The scripts read and rewrite the first, and never decode the second.
+ * All sessions of a user are in one hash:
+ *
+ *   e          the epoch of the user
+ *   m<handle>  "digest version idleUntil absoluteUntil createdAt epochOfUser epochOfEveryone user" of a session
+ *   d<handle>  its data as JSON, which no script decodes
  *
  * A key of another type holds no session. `pcall` handles it, because `call` would end the script with WRONGTYPE.
- * `isAlive` compares with ARGV[1], the clock of the caller, because the clock of the server may differ. The TTL only
- * removes what has ended. It is a duration, because on a server whose clock is ahead, a point in time may already have
- * passed. It ends a second after the session, so that a session which ends in a millisecond is still found until then.
+ * Deadlines are compared with ARGV[1], the clock of the caller, because the clock of the server may differ. The TTL
+ * only removes the last sessions of a user. It is a duration, because on a server whose clock is ahead, a point in time
+ * may already have passed.
+ *
+ * ARGV[2] is the highest epoch of the user that the caller has seen. A server with a lower one has lost writes: its
+ * sessions have ended. The epoch of everyone is another key. So a reply has that of the session, and the caller compares.
+ *
+ * Redis checks `maxmemory` only before the first write of a script. So the first write is one that needs memory. Where
+ * sessions end, it is a removal: they must end on a full server too.
  */
-const graceMs = 1_000;
+const prologue = `
+local now, floor = tonumber(ARGV[1]), tonumber(ARGV[2])
+local present = tonumber(redis.pcall('HGET', KEYS[1], 'e'))
 
-const parsed = `
-local head = redis.pcall('HGET', KEYS[1], 'm')
-local text = type(head) == 'string' and head or ''
-local version, idle, absolute, rest = string.match(text, '^(%d+) (%d+) (%d+) (%d+ .*)$')
-local now = tonumber(ARGV[1])
-local isAlive = version and now < tonumber(idle) and now < tonumber(absolute)
+local function read(handle)
+  local head = redis.pcall('HGET', KEYS[1], 'm' .. handle)
+  if type(head) ~= 'string' then return nil end
+  local digest, version, idle, absolute, created, user, everyone, name =
+    string.match(head, '^(%x+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  if not digest then return nil end
+  local session = {digest = digest, version = version, idle = idle, absolute = absolute, created = created, name = name}
+  session.user, session.everyone = tonumber(user), tonumber(everyone)
+  session.untilMs = math.min(tonumber(idle), tonumber(absolute))
+  session.isAlive = now < session.untilMs and session.user == present and present >= floor
+  return session
+end
+
+-- Returns the session with this digest, if it lives.
+local function find(digest)
+  local session = read(string.sub(digest, 1, 16))
+  return session and session.isAlive and session.digest == digest and session or nil
+end
+
+local function write(session)
+  local epochs = string.format('%.0f %.0f', session.user, session.everyone)
+  local head = {session.digest, session.version, session.idle, session.absolute, session.created, epochs, session.name}
+  redis.call('HSET', KEYS[1], 'm' .. string.sub(session.digest, 1, 16), table.concat(head, ' '))
+end
+
+local function forget(handle)
+  return redis.pcall('HDEL', KEYS[1], 'm' .. handle, 'd' .. handle)
+end
+
+local function keepFor(ms)
+  if ms > redis.call('PTTL', KEYS[1]) then redis.call('PEXPIRE', KEYS[1], math.ceil(ms)) end
+end
+
+local function handles()
+  local names = redis.pcall('HKEYS', KEYS[1])
+  local found = {}
+  if names.err then return found end
+  for _, name in ipairs(names) do
+    if string.sub(name, 1, 1) == 'm' then found[#found + 1] = string.sub(name, 2) end
+  end
+  return found
+end
+`;
+
+/**
+ * Writes something that replicas must acknowledge, if the removal changed nothing. An earlier removal may not have
+ * reached them yet, and WAIT counts only replicas that have the writes of its own connection.
+ */
+const confirmed = `
+local function confirm(removed)
+  if ARGV[#ARGV] ~= '1' or removed ~= 0 then return end
+  if redis.call('EXISTS', KEYS[1]) == 1 then
+    redis.call('PEXPIRE', KEYS[1], math.max(redis.call('PTTL', KEYS[1]), ${graceMs}))
+  else
+    redis.call('HSET', KEYS[1], 'e', string.format('%.0f', math.max(now + ${clockToleranceMs}, floor)))
+    redis.call('PEXPIRE', KEYS[1], ${epochLifeMs})
+  end
+end
 `;
 
 export const scripts = {
-  /** Arguments: now, m, d, the earlier deadline. */
-  sessionCreate: `${parsed}
-if isAlive then return 'exists' end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'm', ARGV[2], 'd', ARGV[3])
-redis.call('PEXPIRE', KEYS[1], math.ceil(ARGV[4] - now) + ${graceMs})
-return 'created'`,
+  /**
+   * Arguments: now, floor, digest, "version idle absolute created", user, d, the given epoch of the user or '', that of
+   * everyone, the present one of everyone, maximum number of sessions. Replies with the epoch of the session, and the
+   * number of sessions that ended to make room.
+   */
+  sessionCreate: `${prologue}
+local digest, given = ARGV[3], tonumber(ARGV[7])
+local handle = string.sub(digest, 1, 16)
+local session = read(handle)
+if session and session.isAlive and session.everyone == tonumber(ARGV[9]) then return {'exists'} end
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'hash' and kind ~= 'none' then
+  redis.call('SET', KEYS[1], '')
+  redis.call('DEL', KEYS[1])
+end
+present = math.max(present or given or math.max(now + ${clockToleranceMs}, floor + 1), given or 0, floor)
+local own = given or present
+local epochs = string.format('%.0f %.0f', own, tonumber(ARGV[8]))
+local head = table.concat({digest, ARGV[4], epochs, ARGV[5]}, ' ')
+redis.call('HSET', KEYS[1], 'e', string.format('%.0f', present), 'm' .. handle, head, 'd' .. handle, ARGV[6])
+keepFor(math.max(read(handle).untilMs - now + ${graceMs}, ${epochLifeMs}))
 
-  /** Arguments: now, the version that must be there, the next version, d. */
-  sessionReplace: `${parsed}
-if not isAlive then return 'gone' end
-if version ~= ARGV[2] then return 'conflict' end
-redis.call('HSET', KEYS[1], 'm', table.concat({ARGV[3], idle, absolute, rest}, ' '), 'd', ARGV[4])
-return 'saved'`,
+local count, max, evicted = (redis.call('HLEN', KEYS[1]) - 1) / 2, tonumber(ARGV[10]), 0
+if count > ${prunedAlwaysMax} and count <= max and string.sub(handle, 1, 1) ~= '0' then return {'created', own, 0} end
+local oldest
+count = 0
+for _, each in ipairs(handles()) do
+  local other = read(each)
+  if not other or other.user ~= present or now >= other.untilMs + ${pruneAfterMs} then
+    if each ~= handle then forget(each) end
+  else
+    count = count + 1
+    if each ~= handle and (not oldest or tonumber(other.created) < oldest.created) then
+      oldest = {handle = each, created = tonumber(other.created), isAlive = other.isAlive}
+    end
+  end
+end
+if not given and count > max then
+  forget(oldest.handle)
+  evicted = oldest.isAlive and 1 or 0
+end
+return {'created', own, evicted}`,
 
-  /** Arguments: now, the new idle deadline. */
-  sessionTouch: `${parsed}
-if not isAlive then return 0 end
-idle = ARGV[2]
-if tonumber(idle) > tonumber(absolute) then idle = absolute end
-redis.call('HSET', KEYS[1], 'm', table.concat({version, idle, absolute, rest}, ' '))
-redis.call('PEXPIRE', KEYS[1], math.ceil(idle - now) + ${graceMs})
-return 1`,
+  /** Arguments: now, floor, digest, the version that must be there, the next version, d. */
+  sessionReplace: `${prologue}
+local session = find(ARGV[3])
+if not session then return {'gone'} end
+if session.version ~= ARGV[4] then return {'conflict', session.everyone} end
+session.version = ARGV[5]
+write(session)
+redis.call('HSET', KEYS[1], 'd' .. string.sub(ARGV[3], 1, 16), ARGV[6])
+return {'saved', session.everyone}`,
 
-  /** Arguments: now, the only version to remove or '' for any. The reply has the user too, because the list of the user
-   * must drop the session. */
-  sessionRemove: `${parsed}
-if isAlive and ARGV[2] ~= '' and version ~= ARGV[2] then return {'conflict'} end
-redis.call('DEL', KEYS[1])
-if isAlive then return {'removed', string.match(rest, '^%d+ (.*)$')} end
+  /** Arguments: now, floor, digest, the new idle deadline. */
+  sessionTouch: `${prologue}
+local session = find(ARGV[3])
+if not session then return {'gone'} end
+session.idle = ARGV[4]
+if tonumber(session.idle) > tonumber(session.absolute) then session.idle = session.absolute end
+write(session)
+keepFor(tonumber(session.idle) - now + ${graceMs})
+return {'touched', session.everyone}`,
+
+  /** Arguments: now, floor, digest, the only version to remove or '' for any, 1 if replicas must acknowledge. */
+  sessionRemove: `${prologue}${confirmed}
+local session = find(ARGV[3])
+if session and ARGV[4] ~= '' and session.version ~= ARGV[4] then return {'conflict', session.everyone} end
+confirm(forget(string.sub(ARGV[3], 1, 16)))
+if session then return {'removed', session.everyone} end
 return {'gone'}`,
 
-  /**
-   * Arguments: now, absolute deadline, digest of the session. The key is the list of one user: a sorted set of digests
-   * by absolute deadline, which no touch moves. This script prunes entries past that deadline. Sessions that ended
-   * earlier are removed when the list is read.
-   */
-  sessionIndex: `
-if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
-local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIRE', KEYS[1], math.ceil(last[2] - ARGV[1]) + ${graceMs})
+  /** Arguments: now, floor, handle, 1 if replicas must acknowledge. */
+  sessionRemoveByHandle: `${prologue}${confirmed}
+local session = read(ARGV[3])
+confirm(forget(ARGV[3]))
+if session and session.isAlive then return {'removed', session.everyone} end
+return {'gone'}`,
+
+  /** Arguments: now, floor, maximum number. Replies with handle, creation, idle deadline and epoch of everyone of each
+   * session that lives. Removes nothing: the clock of the caller may be ahead. */
+  sessionList: `${prologue}
+local count, listed = 0, {}
+for _, handle in ipairs(handles()) do
+  local session = read(handle)
+  if session and session.isAlive and count < tonumber(ARGV[3]) then
+    count = count + 1
+    for _, field in ipairs({handle, session.created, session.idle, session.everyone}) do listed[#listed + 1] = field end
+  end
+end
+return listed`,
+
+  /** Arguments: now, floor, digest of the session that goes on or ''. */
+  epochRaise: `${prologue}
+local kept = ARGV[3] ~= '' and find(ARGV[3]) or nil
+local field = 'd' .. string.sub(ARGV[3], 1, 16)
+local json = kept and redis.call('HGET', KEYS[1], field)
+local lifeMs = math.max(redis.call('PTTL', KEYS[1]), ${epochLifeMs})
+local epoch = math.max(present and present + 1 or now + ${clockToleranceMs}, now, floor + 1)
+redis.call('UNLINK', KEYS[1])
+redis.call('HSET', KEYS[1], 'e', string.format('%.0f', epoch))
+if json then
+  kept.user = epoch
+  write(kept)
+  redis.call('HSET', KEYS[1], field, json)
+end
+redis.call('PEXPIRE', KEYS[1], lifeMs)
+return epoch`,
+
+  /** Arguments: now, floor. Gives a server that has lost writes the epoch that the caller has seen. */
+  epochKeep: `${prologue}
+if present and present < floor then redis.call('HSET', KEYS[1], 'e', string.format('%.0f', floor)) end
 return 1`,
+
+  /** Argument: the epoch of everyone to use if there is none. Replies with the present one. */
+  everyoneMake: `
+local present = tonumber(redis.pcall('GET', KEYS[1]))
+if not present then redis.call('SET', KEYS[1], ARGV[1]) end
+return present or tonumber(ARGV[1])`,
+
+  /** Argument: an epoch of everyone. Replies with the present one, which is at least this. */
+  everyoneRaise: `
+local present = tonumber(redis.pcall('GET', KEYS[1]))
+if present and present >= tonumber(ARGV[1]) then return present end
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[1])
+return tonumber(ARGV[1])`,
 } as const;

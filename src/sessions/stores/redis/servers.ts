@@ -23,11 +23,15 @@ export class Servers {
   /** The same connection, if the address asks for no replicas. */
   readonly #replicated: RedisConnection;
   readonly #transitions: StoreTransitions;
+  readonly isCluster: boolean;
+  readonly isReplicated: boolean;
   #isClosed = false;
 
   constructor(address: RedisAddress, { deadlineMs, onTransition }: StoreSettings) {
     const transitions = new StoreTransitions(onTransition);
     this.#transitions = transitions;
+    this.isCluster = address.kind === 'cluster';
+    this.isReplicated = address.replicas > 0;
     this.#plain = connectionTo(address, {
       deadlineMs,
       onUp: () => transitions.markUp(),
@@ -43,8 +47,7 @@ export class Servers {
 
   /** Sends a write and waits for the replicas that the address asks for. */
   askReplicated<Answer>(kind: Write, key: string, question: RedisCommand<Answer>): Promise<Answer> {
-    const isReplicated = this.#replicated !== this.#plain;
-    return this.#run(isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
+    return this.#run(this.isReplicated ? `replicated ${kind}` : kind, () => this.#replicated.at(key, question));
   }
 
   /** Sends a command in the background. It may fail. */
@@ -52,10 +55,9 @@ export class Servers {
     this.#plain.at(key, question).catch(() => undefined);
   }
 
-  /** Runs `work` for each server with its share of the keys, in parallel. */
-  async each(work: (ask: <Answer>(question: RedisCommand<Answer>) => Promise<Answer>) => Promise<void>): Promise<void> {
-    const servers = await this.#run('reads', async () => this.#plain.servers());
-    await Promise.all(servers.map(server => work(question => this.#run('reads', () => question(server)))));
+  /** Returns the first of the keys that is at the server of `key`. If none is, returns the first. */
+  findNear(key: string, keys: readonly string[]): string {
+    return this.#plain.findNear(key, keys);
   }
 
   /** Sends a command to each server. The client's status is not enough: it may call a connection ready that was just

@@ -1,0 +1,71 @@
+import { nextEpoch } from '../../epochs.js';
+import type { Servers } from './servers.js';
+
+/** Number of copies in a cluster. With fewer, a server with few slots might have none. */
+const copiesInCluster = 64;
+
+/**
+ * The epoch of everyone. In a cluster it has copies, so that every server has at least one. So a session and the epoch
+ * are read from the same server, and the loss of another server does not matter.
+ *
+ * All copies are equal. A raised epoch counts when every copy has it.
+ */
+export class EveryoneEpoch {
+  readonly #servers: Servers;
+  readonly #now: () => number;
+  readonly #keys: readonly string[];
+  readonly #asked = new Map<string, Promise<number | undefined>>();
+  /** The highest epoch that this process has seen. A server with a lower one has lost writes. */
+  #known = 0;
+
+  constructor(servers: Servers, now: () => number) {
+    this.#servers = servers;
+    this.#now = now;
+    this.#keys = Array.from({ length: servers.isCluster ? copiesInCluster : 1 }, (_, at) => `holdfast:everyone:${at}`);
+  }
+
+  /** Reads the epoch from the server of `key`. Undefined if it was lost there. Calls in the same turn share one
+   * command: it is sent at the end of the turn. */
+  near(key: string): Promise<number | undefined> {
+    const own = this.#servers.findNear(key, this.#keys);
+    const shared = this.#asked.get(own) ?? this.#read(own);
+    if (!this.#asked.has(own)) setImmediate(() => this.#asked.delete(own));
+    this.#asked.set(own, shared);
+    return shared;
+  }
+
+  /** Returns the epoch for a login at the server of `key`. Makes it where it is missing. */
+  async ensure(key: string, given: number | undefined): Promise<number> {
+    const found = await this.near(key);
+    if (found !== undefined && found >= (given ?? 0)) return found;
+    const fresh = given ?? Math.max(nextEpoch(undefined, this.#now()), this.#known + 1);
+    const made = await Promise.all(
+      this.#keys.map(each => this.#servers.ask('writes', each, server => server.everyoneMake(each, fresh))),
+    );
+    return this.#raiseTo('writes', Math.max(...made, given ?? 0));
+  }
+
+  /** Raises the epoch. Resolves with it. */
+  async raise(): Promise<number> {
+    const found = await Promise.all(this.#keys.map(key => this.#read(key)));
+    const highest = Math.max(...found.map(each => each ?? 0), this.#known);
+    return this.#raiseTo('removals', nextEpoch(highest === 0 ? undefined : highest, this.#now()));
+  }
+
+  async #read(key: string): Promise<number | undefined> {
+    const text = await this.#servers.ask('reads', key, server => server.get(key), null);
+    const epoch = text !== null && /^\d+$/.test(text) ? Number(text) : undefined;
+    if (epoch === undefined) return undefined;
+    if (epoch < this.#known) this.#raiseTo('removals', this.#known).catch(() => undefined);
+    this.#known = Math.max(this.#known, epoch);
+    return this.#known;
+  }
+
+  async #raiseTo(kind: 'writes' | 'removals', epoch: number): Promise<number> {
+    const raised = await Promise.all(
+      this.#keys.map(key => this.#servers.askReplicated(kind, key, server => server.everyoneRaise(key, epoch))),
+    );
+    this.#known = Math.max(this.#known, ...raised);
+    return this.#known;
+  }
+}
