@@ -69,14 +69,23 @@ async function openShopSessions(
   defects: CombinedDefects,
   folder: ProcessFolder | undefined,
 ): Promise<Sessions> {
-  const { mode, storeUrl, limits, keys } = environment;
+  const { mode, storeUrl, limits, keys, feedAgeMaxMs } = environment;
   const onTransition = ({ up, why }: StoreTransition) => {
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
   };
   const { store, revocation, decorateStore } = defects.sessions(modes[mode].store);
   const sessions = await openSessions({
-    ...{ store, url: storeUrl, strategy: modes[mode].strategy, limits, keys: keys.ring, onTransition, revocation },
+    ...{
+      store,
+      url: storeUrl,
+      strategy: modes[mode].strategy,
+      limits,
+      keys: keys.ring,
+      onTransition,
+      revocation,
+      feedAgeMaxMs,
+    },
     decorateStore: original =>
       decorateStore(folder === undefined ? original : new SharedList(original, folder, Date.now)),
   });
@@ -112,6 +121,7 @@ function serve(
     page: shopPage(),
     draining: () => state.draining,
     store: () => state.store,
+    feedAgeMs: () => sessions.feedAgeMs(),
     counts: () => sessions.counts,
     keys: () => environment.keys.ring().map(({ id }) => id),
   };

@@ -41,8 +41,8 @@ export async function enable(
   return json(200, { user });
 }
 
-/** Deletes the account: its password, its second factor and its sessions. The name is free again then. The saved version
- * and the epoch go on, so that no older login or save becomes valid. */
+/** Deletes the account: its password, its second factor and its sessions. The name is free again then. The version, the
+ * epoch and the spent nonces are kept, so that no older save, login or nonce becomes valid. */
 export async function deleteUser(
   members: Members,
   call: Call,
@@ -52,7 +52,9 @@ export async function deleteUser(
   const { user, nonce } = requireUserAndNonce(members, call, context);
   if (user === administrator) throw new NotAllowed('the account of the administrator cannot be deleted');
   await spendNonce(members, context, administrator, nonce);
-  await change(members, user, ({ version, epoch }) => withNextEpoch({ ...freshAccount, version, epoch }));
+  await change(members, user, ({ version, epoch, nonceSpentUntilMs }) =>
+    withNextEpoch({ ...freshAccount, version, epoch, nonceSpentUntilMs }),
+  );
   return json(200, { user, ended: await members.sessions.endAll(user) });
 }
 

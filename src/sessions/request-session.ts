@@ -13,6 +13,13 @@ export interface ResponseEffects {
   readonly ended: boolean;
 }
 
+export interface BeginOptions {
+  /** The name of the cookie that will hold the token. Default: the name under which `open` looked. */
+  readonly cookie?: string | undefined;
+  /** True: the limits `remember` apply. */
+  readonly remember?: boolean;
+}
+
 export class RequestSession implements SessionContext {
   readonly #strategy: SessionStrategy;
   readonly #count: (name: string) => void;
@@ -21,6 +28,8 @@ export class RequestSession implements SessionContext {
   #session: Session | undefined;
   #why: NoSession | undefined;
   #effects: ResponseEffects = { cookie: 'keep', isPersonal: false, ended: false };
+  /** The name of the session cookie of this request. A token is good under its own name only. */
+  #cookieName: string | undefined;
   #isOver = false;
 
   constructor(strategy: SessionStrategy, count: (name: string) => void) {
@@ -40,8 +49,13 @@ export class RequestSession implements SessionContext {
     return this.#session && this.#strategy.handleOf(this.#session);
   }
 
+  /** The effects, as they are when the response is sent. A token that another request replaced meanwhile is not set. */
   get effects(): ResponseEffects {
-    return this.#effects;
+    const { cookie } = this.#effects;
+    if (typeof cookie === 'string' || this.#session === undefined) return this.#effects;
+    const { confirmToken } = this.#strategy;
+    const token = confirmToken === undefined ? cookie.token : confirmToken.call(this.#strategy, this.#session);
+    return { ...this.#effects, cookie: token === undefined ? 'keep' : { token } };
   }
 
   /**
@@ -55,8 +69,9 @@ export class RequestSession implements SessionContext {
    * look-up as a live cookie. An app must decide by `session`, never by the presence of the cookie: otherwise it would
    * send a browser with a dead cookie back and forth between the login and its pages.
    */
-  async open({ token, malformed }: CookieReading): Promise<void> {
-    const found = malformed ? 'malformed' : await this.#strategy.open(token);
+  async open({ name, token, malformed }: CookieReading): Promise<void> {
+    this.#cookieName = name;
+    const found = malformed ? 'malformed' : await this.#strategy.open(token, name);
     this.#count(typeof found === 'string' ? found : 'opened');
     if (typeof found === 'string') {
       this.#addEffects({ isPersonal: found !== 'absent' });
@@ -66,10 +81,14 @@ export class RequestSession implements SessionContext {
     if (found.token !== token) this.#addEffects({ cookie: { token: found.token } });
   }
 
-  begin(user: string, data: SessionData, remember = false): Promise<void> {
+  begin(
+    user: string,
+    data: SessionData,
+    { cookie = this.#cookieName, remember = false }: BeginOptions = {},
+  ): Promise<void> {
     return this.#runInOrder(async () => {
       const former = this.#session;
-      const issued = await this.#strategy.begin(user, data, remember);
+      const issued = await this.#strategy.begin(user, data, cookie, remember);
       if (former !== undefined) await this.#strategy.end(former);
       this.#count('begun');
       this.#setSession(issued.session);
@@ -98,7 +117,7 @@ export class RequestSession implements SessionContext {
       this.#count('rotated');
       this.#setSession(rotated.session);
       this.#addEffects({ cookie: { token: rotated.token } });
-      const edited = this.#requirePresent(await this.#strategy.change(rotated.session, edit));
+      const edited = this.#requirePresent(await this.#strategy.change(rotated.session, edit, 'reserve'));
       this.#setSession(edited.session);
       this.#addEffects({ cookie: { token: edited.token } });
     });

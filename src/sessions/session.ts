@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import { cookieName } from './cookie.js';
 import type { Epochs } from './epochs.js';
 import { SessionTooLarge } from './errors.js';
 
@@ -105,6 +106,13 @@ export function computeTouchedIdleUntilMs(
   return gainMs >= touchIntervalMs(idleMs) || isLast ? idleUntilMs : undefined;
 }
 
+/** Returns the idle deadline as `computeTouchedIdleUntilMs` does, but only in the second half of the idle time. A touch
+ * that makes a new token could take back the change of a parallel request, so it must be rare. */
+export function computeLateTouch(session: Deadlines, limits: SessionLimits, nowMs: number): number | undefined {
+  if (nowMs < session.idleUntilMs - limits.idleMs / 2) return undefined;
+  return computeTouchedIdleUntilMs(session, limits, nowMs);
+}
+
 /**
  * Returns the touch interval. It is long enough to cost nothing, and short enough that an active user never times out.
  */
@@ -126,13 +134,21 @@ export function toPlainData(data: SessionData, bytesMax: number): PlainData {
   return { json, data: JSON.parse(json) };
 }
 
-/** Returns a copy of `data` with the edit applied, or undefined if the edit changed nothing. Throws `TypeError` for an
- * edit that returns a promise: in JavaScript no type refuses it. */
+/** The room that an edit may use. The reserve is for security: in a full session, re-authentication must still fit. */
+export type Room = 'ordinary' | 'reserve';
+
+/** Size of the reserve, in bytes of JSON. Re-authentication adds about 130. */
+export const reserveBytes = 256;
+
+/**
+ * Returns a copy of `data` with the edit applied, or undefined if the edit changed nothing. An edit that makes the data
+ * no larger always fits. Throws `TypeError` for an edit that returns a promise: in JavaScript no type refuses it.
+ */
 export function applyEdit(data: SessionData, edit: Edit, bytesMax: number): PlainData | undefined {
   const before = JSON.stringify(data);
   const draft: SessionData = JSON.parse(before);
   refusePromise(edit(draft));
-  const after = toPlainData(draft, bytesMax);
+  const after = toPlainData(draft, Math.max(bytesMax, Buffer.byteLength(before)));
   return after.json === before ? undefined : after;
 }
 
@@ -183,6 +199,15 @@ export function isSessionId(text: string): boolean {
  * user. It names no user, but confirms a guessed name. */
 export function userTagOf(user: string): string {
   return hash('sha256', `holdfast:user-tag:${user}`, 'base64url').slice(0, tagChars);
+}
+
+/**
+ * Returns the id under which a store keeps the session of a token. Under another cookie name, the same token has another
+ * id. So a token that was seen over plain HTTP is unknown over TLS.
+ */
+export function bindToCookie(token: string, cookie = cookieName(false)): string {
+  if (cookie === cookieName(false)) return token;
+  return `${hash('sha256', `${cookie}=${token}`, 'base64url')}${userTagIn(token)}`;
 }
 
 /** Returns the tag of the user in a session id. */

@@ -6,7 +6,7 @@ import { type AppListener, type AppSettings, listenWith, openAppSession } from '
 import { type CookieOptions, readCookie, SessionCookie } from './cookie.js';
 import { SessionError } from './errors.js';
 import { RequestSession } from './request-session.js';
-import type { SessionLimits } from './session.js';
+import { defaultLimits, type SessionLimits } from './session.js';
 import type { Handler, Reply } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
 
@@ -25,6 +25,8 @@ export interface Sessions {
   respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void>;
   /** Counts of events since the start, by name: `opened`, `absent`, `unknown`, `begun`, `StoreUnavailable` … */
   readonly counts: Readonly<Record<string, number>>;
+  /** Returns the age of the list of revoked sessions that this process uses. Undefined: it uses none. */
+  feedAgeMs(): number | undefined;
   /** Resolves with true as soon as sessions can be served, with false after `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
   /** Returns the live sessions of a user, at most 1,000. */
@@ -42,18 +44,18 @@ export interface Sessions {
 export interface SessionsSettings {
   readonly strategy: SessionStrategy;
   readonly ready: (withinMs: number) => Promise<boolean>;
-  readonly cookie: CookieOptions | undefined;
-  readonly limits: SessionLimits;
-  readonly maxPerUser: number;
-  readonly now: () => number;
+  readonly cookie?: CookieOptions | undefined;
+  readonly limits?: SessionLimits;
+  readonly maxPerUser?: number;
+  readonly now?: () => number;
   readonly onError: (error: unknown) => void;
 }
 
 export function serveSessions(settings: SessionsSettings): Sessions {
-  const { strategy, ready, limits, maxPerUser, now, onError } = settings;
+  const { strategy, ready, limits = defaultLimits, now = Date.now, onError } = settings;
   const cookie = new SessionCookie(settings.cookie);
   const cookies = new AppCookies(settings.cookie, limits, now);
-  const counts: Record<string, number> = {};
+  const counts = strategy.counts ?? {};
   const count = (name: string) => {
     counts[name] = (counts[name] ?? 0) + 1;
   };
@@ -111,12 +113,19 @@ export function serveSessions(settings: SessionsSettings): Sessions {
     return effects.cookie === 'clear' ? cookie.clear(secure) : cookie.set(effects.cookie.token, secure);
   }
 
-  const app: AppSettings = { strategy, cookies, maxPerUser, count, report };
+  const app: AppSettings = {
+    strategy,
+    cookies,
+    maxPerUser: settings.maxPerUser ?? Number.POSITIVE_INFINITY,
+    count,
+    report,
+  };
   return {
     open: (request, response) => openAppSession(app, request, response),
     listener: handler => listenWith(app, handler),
     respond,
     counts,
+    feedAgeMs: () => strategy.feedAgeMs?.(),
     ready,
     list: user => strategy.list(user),
     endOne: (user, handle) => strategy.endOne(user, handle),

@@ -69,10 +69,6 @@ describe('commits before headers are sent', () => {
     const sessions = serveSessions({
       strategy,
       ready: inner.ready,
-      cookie: undefined,
-      limits: defaultLimits,
-      maxPerUser: Number.POSITIVE_INFINITY,
-      now: Date.now,
       onError: error => errors.push(error),
     });
     try {

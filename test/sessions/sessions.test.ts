@@ -113,7 +113,17 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
           expect((await ask('/', { ...tls, cookie: answer.cookie ?? '' })).status).to.equal(200);
           const unprefixed = (answer.cookie ?? '').replace('__Host-', '');
           expect((await ask('/', { ...tls, cookie: unprefixed })).text).to.equal('{"why":"absent"}');
-          expect((await ask('/', { ...tls, 'x-forwarded-proto': 'http', cookie: unprefixed })).status).to.equal(200);
+        }));
+
+      it('is worth nothing under another name: a token that was seen over plain HTTP opens no session over TLS', () =>
+        serving(async ask => {
+          const tls = { 'x-forwarded-proto': 'https' };
+          const [plain, secure] = [await ask('/login'), await ask('/login', tls)];
+          const prefixed = `__Host-${plain.cookie}`;
+          expect((await ask('/', { ...tls, cookie: prefixed })).text).to.equal('{"why":"unknown"}');
+          const unprefixed = (secure.cookie ?? '').replace('__Host-', '');
+          expect((await ask('/', { cookie: unprefixed })).text).to.equal('{"why":"unknown"}');
+          expect((await ask('/', { cookie: plain.cookie ?? '' })).status).to.equal(200);
         }));
 
       it('is Secure on every request when the server is configured so', async () => {

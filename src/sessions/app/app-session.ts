@@ -1,6 +1,6 @@
 import { SessionGone } from '../errors.js';
 import type { RequestSession } from '../request-session.js';
-import { applyEdit, type SessionData } from '../session.js';
+import { applyEdit, type Edit, type SessionData } from '../session.js';
 import { assertUserName, newAnonymousName, userNameOf } from './anonymous.js';
 import { Step } from './step.js';
 
@@ -56,6 +56,8 @@ export interface AppSession {
 
 export interface AppSessionSettings {
   readonly context: RequestSession;
+  /** The names of the cookies of a user and of an anonymous visitor. */
+  readonly cookieNames: { readonly member: string; readonly visitor: string };
   /** Called before each login: makes room for one more session of this user. */
   readonly makeRoom: (user: string) => Promise<void>;
   readonly onLate: (error: Error) => void;
@@ -112,7 +114,7 @@ export class BrowserSession implements AppSession {
       await this.#settings.makeRoom(user);
       const kept = await this.#takeOver(user);
       const edited = edit && applyEdit(kept, toEdit(edit), Number.POSITIVE_INFINITY);
-      await this.#context.begin(user, edited?.data ?? kept, remember);
+      await this.#context.begin(user, edited?.data ?? kept, { cookie: this.#settings.cookieNames.member, remember });
       this.#isGone = false;
     });
   }
@@ -140,7 +142,7 @@ export class BrowserSession implements AppSession {
     return doubtful.length === 0 ? undefined : Promise.all(doubtful.map(({ work }) => work)).then(() => undefined);
   }
 
-  async #changePresent(edit: (data: SessionData) => void): Promise<void> {
+  async #changePresent(edit: Edit): Promise<void> {
     try {
       await this.#context.change(edit);
     } catch (error) {
@@ -149,9 +151,10 @@ export class BrowserSession implements AppSession {
     }
   }
 
-  async #beginAnonymous(edit: (data: SessionData) => void): Promise<void> {
+  async #beginAnonymous(edit: Edit): Promise<void> {
     const begun = applyEdit({}, edit, Number.POSITIVE_INFINITY);
-    if (begun !== undefined) await this.#context.begin(newAnonymousName(), begun.data);
+    if (begun === undefined) return;
+    await this.#context.begin(newAnonymousName(), begun.data, { cookie: this.#settings.cookieNames.visitor });
   }
 
   /**
@@ -202,7 +205,7 @@ interface StartedStep {
 }
 
 /** What the edit returns is kept, so that a promise is refused. */
-function toEdit<Result>(edit: AppEdit<Result>): (data: SessionData) => undefined {
+function toEdit<Result>(edit: AppEdit<Result>): Edit {
   return data => edit(data) as undefined;
 }
 

@@ -31,6 +31,7 @@ export async function openAppSession(
   const context = new RequestSession(strategy, count);
   const session = new BrowserSession({
     context,
+    cookieNames: { member: read.member.name, visitor: read.visitor.name },
     makeRoom: user => makeRoom(settings, user, context.handle),
     onLate: report,
   });

@@ -31,6 +31,9 @@ export interface SessionsOptions {
   readonly issuer?: string;
   /** The `aud` of the tokens of `jwt`. Default: `holdfast:session`. */
   readonly audience?: string;
+  /** `sealed` and `jwt`: while the list of revoked sessions is older than this, requests are answered with 503. Default:
+   * no limit, and a process that cannot reach the store honours ended sessions. */
+  readonly feedAgeMaxMs?: number | undefined;
   /** Receives every error that is not a `SessionError`. Default: writes it to stderr. */
   readonly onError?: (error: unknown) => void;
   /** Called once when the store is lost, and once when it is back. */
@@ -105,6 +108,7 @@ const checks: Readonly<Record<keyof SessionsOptions, Check>> = {
   keyPrefix: hasShape(/^[\w.-]{1,32}$/, '1 to 32 letters, digits, "_", "." or "-"'),
   issuer: isText,
   audience: isText,
+  feedAgeMaxMs: isCount,
   onError: isFunction,
   onTransition: isFunction,
   now: isFunction,

@@ -105,6 +105,18 @@ describe('shop: a password of one’s own, on two backends', () => {
     await owner.logIn();
   });
 
+  it('makes an address wait after a hundred wrong passwords of many users, but no known browser there', async () => {
+    const there = { 'x-real-ip': '192.0.2.9' };
+    const owner = await shops.member('sprayed').logIn();
+    const tryFrom = async (user: string, password: string) =>
+      (await shops.member(user).post('/login', { user, password }, there)).status;
+    const users = Array.from({ length: 100 }, (_, number) => `sprayed-${number}`);
+    expect(new Set(await Promise.all(users.map(user => tryFrom(user, 'guess'))))).to.deep.equal(new Set([401]));
+    expect(await tryFrom('sprayed', 'secret')).to.equal(429);
+    expect((await owner.post('/login', { user: 'sprayed', password: 'secret' }, there)).status).to.equal(200);
+    await shops.member('sprayed-1').logIn();
+  });
+
   it('counts each known browser of a user apart, for each address', async () => {
     const owner = await choose(shops.accounts, shops.member('known'), chosen);
     const other = owner.copy(shops.two.url);

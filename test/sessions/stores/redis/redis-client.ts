@@ -4,6 +4,7 @@ import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
 import { digestOf, handleOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { redis } from '#src/sessions/stores/redis.js';
+import { revocable } from '../../revocable.js';
 import { until } from '../../until.js';
 
 /** Tolerance for a machine that is busy with other tests. A call that hangs would be seconds late. */
@@ -63,5 +64,5 @@ export async function succeeds(call: () => Promise<unknown>): Promise<void> {
 export async function expectPushed(from: RevocationFeed, to: RevocationFeed): Promise<void> {
   const handle = newHandle();
   await from.revoke([handle], Date.now() + 600_000);
-  await until(() => to.isRevoked(handle, 0));
+  await until(() => to.isRevoked(revocable(handle)));
 }

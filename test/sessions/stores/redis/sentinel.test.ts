@@ -5,6 +5,7 @@ import type { Handler } from '#src/sessions/session-context.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { expectRejection } from '../../expect-rejection.js';
+import { revocable } from '../../revocable.js';
 import { sessionStoreContract } from '../../session-store.contract.js';
 import { until } from '../../until.js';
 import { type SentinelGroup, startSentinel } from '../../with-sentinel.js';
@@ -133,7 +134,7 @@ describe('redis behind Sentinel', () => {
           ]);
           await other.store.create(newSessionId('anna'), record());
           await withClient(group.url, async late => {
-            expect(late.feed.isRevoked(revoked, 0), 'who boots now is told').to.equal(true);
+            expect(late.feed.isRevoked(revocable(revoked)), 'who boots now is told').to.equal(true);
             await succeeds(() => expectPushed(late.feed, other.feed));
           });
           await expectRejection(store.create(newSessionId('anna'), made), StoreUnavailable);
