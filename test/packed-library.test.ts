@@ -31,7 +31,7 @@ async function add(session: AppSession, sku: string): Promise<string[] | undefin
     data.cart = [...(data.cart ?? []), sku];
   });
   // @ts-expect-error: an edit must not be async
-  session.change(async data => data.cart).catch(() => undefined);
+  await session.change(async data => data.cart).catch(() => undefined);
   return cart;
 }
 
@@ -49,7 +49,7 @@ const server = createServer(
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : 0;
   const response = await fetch(\`http://127.0.0.1:\${port}/\`);
-  console.log(body, String(headers['set-cookie']).startsWith('shop='), await response.text(), new SessionGone().status);
+  console.log(body, String(headers['set-cookie']).startsWith('shop-visitor='), await response.text(), new SessionGone().status);
   server.close();
   await kept.close();
 });
