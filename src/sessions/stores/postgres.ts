@@ -1,12 +1,11 @@
-import { endListed, noEpochs } from '../end-sessions.js';
-import type { Epochs } from '../epochs.js';
+import { type Epochs, nextEpoch } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import { pollUntilReady } from '../in-time.js';
-import type { NewSessionRecord, SessionRecord, SessionSummary } from '../session.js';
+import { assertIdOfUser, type NewSessionRecord, type SessionRecord, type SessionSummary } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { StoreTransitions } from '../store-transitions.js';
 import { Connections, isDuplicateKey, refusalOf } from './postgres/connections.js';
-import { keyOf, type Row, recordOf, summaryOf, type Value, valuesOf } from './postgres/record-row.js';
+import { epochsOf, keyOf, type Row, recordOf, summaryOf, type Value, valuesOf, valuesOfRaise } from './postgres/record-row.js';
 import * as statements from './postgres/statements.js';
 import { Watch } from './postgres/watch.js';
 
@@ -40,8 +39,9 @@ class PostgresStore implements SessionStore {
   }
 
   async create(id: string, record: NewSessionRecord): Promise<Epochs> {
-    await this.#ask(statements.create, valuesOf(id, record));
-    return noEpochs;
+    assertIdOfUser(id, record.user);
+    const [row = {}] = await this.#ask(statements.create, valuesOf(id, record, this.#nowMs()));
+    return epochsOf(row);
   }
 
   async replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
@@ -72,13 +72,15 @@ class PostgresStore implements SessionStore {
     return (await this.#ask(statements.removeByHandle, values)).length > 0;
   }
 
-  raiseEpoch(user: string, except?: string): Promise<number> {
-    return endListed(this, user, except);
+  async raiseEpoch(user: string, except?: string): Promise<number> {
+    const [row] = await this.#ask(statements.raiseEpoch, valuesOfRaise(user, except, this.#nowMs()));
+    return Number(row?.epoch);
   }
 
   async clear(): Promise<number> {
-    await this.#ask(statements.clear, []);
-    return noEpochs.everyone;
+    const nowMs = this.#nowMs();
+    const [row] = await this.#ask(statements.clear, [nowMs, nextEpoch(undefined, nowMs)]);
+    return Number(row?.epoch);
   }
 
   ready(withinMs: number): Promise<boolean> {

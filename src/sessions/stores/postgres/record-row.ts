@@ -1,4 +1,4 @@
-import { noEpochs } from '../../end-sessions.js';
+import { type Epochs, nextEpoch } from '../../epochs.js';
 import {
   digestOf,
   handleOf,
@@ -17,11 +17,27 @@ export function keyOf(text: string): Buffer {
   return Buffer.from(digestOf(text), 'hex');
 }
 
+/** An epoch is kept this much longer than the session that refers to it. */
+const epochLifeMs = 3_600_000;
+
 /** Returns the values of `create`. */
-export function valuesOf(id: string, record: NewSessionRecord): readonly Value[] {
-  const { user, version, createdAtMs, idleUntilMs, absoluteUntilMs, data } = record;
+export function valuesOf(id: string, record: NewSessionRecord, nowMs: number): readonly Value[] {
+  const { user, version, createdAtMs, idleUntilMs, absoluteUntilMs, data, epochs } = record;
   const times = [createdAtMs, idleUntilMs, absoluteUntilMs].map(Math.floor);
-  return [keyOf(id), keyOf(user), JSON.stringify(user), version, ...times, JSON.stringify(data)];
+  const session = [keyOf(id), keyOf(user), JSON.stringify(user), version, ...times, JSON.stringify(data)];
+  const given = [epochs?.user ?? null, epochs?.everyone ?? null];
+  const untilMs = Math.max(nowMs, Math.floor(absoluteUntilMs)) + epochLifeMs;
+  return [...session, nowMs, ...given, nextEpoch(undefined, nowMs), untilMs];
+}
+
+/** Returns the values of `raiseEpoch`. */
+export function valuesOfRaise(user: string, except: string | undefined, nowMs: number): readonly Value[] {
+  const kept = except === undefined ? null : keyOf(except);
+  return [keyOf(user), nowMs, JSON.stringify(user), kept, nextEpoch(undefined, nowMs), nowMs + epochLifeMs];
+}
+
+export function epochsOf({ user_epoch: user, everyone_epoch: everyone }: Row): Epochs {
+  return { user: Number(user), everyone: Number(everyone) };
 }
 
 /** Parses a row. Undefined for a foreign row: its texts are not JSON, or other JSON. */
@@ -35,7 +51,7 @@ export function recordOf(row: Row): SessionRecord | undefined {
     createdAtMs: Number(row.created_at_ms),
     idleUntilMs: Number(row.idle_until_ms),
     absoluteUntilMs: Number(row.absolute_until_ms),
-    epochs: noEpochs,
+    epochs: epochsOf(row),
   };
 }
 

@@ -9,6 +9,7 @@ export interface Statement {
 
 /** Name of the table. The rows that come back use its column names. */
 export const table = 'holdfast_sessions';
+export const epochTable = 'holdfast_epochs';
 
 /**
  * Creates the table and its indexes, if they do not exist.
@@ -22,6 +23,11 @@ export const table = 'holdfast_sessions';
  */
 export const createTable = `
 SELECT pg_advisory_xact_lock(hashtextextended('${table}', 0));
+CREATE TABLE IF NOT EXISTS ${epochTable} (
+  user_key bytea PRIMARY KEY,
+  epoch bigint NOT NULL,
+  until_ms bigint NOT NULL
+);
 CREATE TABLE IF NOT EXISTS ${table} (
   key bytea PRIMARY KEY,
   user_key bytea NOT NULL,
@@ -32,29 +38,80 @@ CREATE TABLE IF NOT EXISTS ${table} (
   absolute_until_ms bigint NOT NULL,
   data_json text NOT NULL
 );
+ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS user_epoch bigint NOT NULL DEFAULT -1;
+ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS everyone_epoch bigint NOT NULL DEFAULT -1;
 CREATE INDEX IF NOT EXISTS ${table}_of_user ON ${table} (user_key, created_at_ms);
 CREATE INDEX IF NOT EXISTS ${table}_over ON ${table} (least(idle_until_ms, absolute_until_ms));`;
 
-/** Condition for a live session. $2 is the caller's clock in every statement. */
-const alive = 'idle_until_ms > $2 AND absolute_until_ms > $2';
+/** The key of the epoch of everyone. No digest is so short. */
+const everyone = `'\\x00'::bytea`;
+
+/** The epoch of everyone is never pruned. */
+const foreverMs = Number.MAX_SAFE_INTEGER;
+
+/** Condition for a live session. $2 is the caller's clock in every statement. A lost epoch is no epoch, so it fails
+ * closed. */
+const alive = `idle_until_ms > $2 AND absolute_until_ms > $2
+  AND user_epoch = (SELECT epoch FROM ${epochTable} WHERE ${epochTable}.user_key = ${table}.user_key)
+  AND everyone_epoch = (SELECT epoch FROM ${epochTable} WHERE ${epochTable}.user_key = ${everyone})`;
 
 /** Arguments: key, now. */
 export const read: Statement = {
   name: 'holdfast_read',
   kind: 'reads',
-  text: `SELECT version, user_json, created_at_ms, idle_until_ms, absolute_until_ms, data_json
+  text: `SELECT version, user_json, created_at_ms, idle_until_ms, absolute_until_ms, user_epoch, everyone_epoch, data_json
 FROM ${table} WHERE key = $1 AND ${alive}`,
 };
 
 /**
- * Arguments: key, user key, user, version, created, idle deadline, absolute deadline, data. Fails if the key exists.
+ * Arguments: key, user key, user, version, created, idle deadline, absolute deadline, data, now, given epoch of the user
+ * and of everyone or null, a fresh epoch, the time until which the epoch is kept. Fails if the key exists.
+ *
+ * The row of the epoch stays locked until the session is there. So a raised epoch comes before this statement, and the
+ * session gets it, or after it, and ends the session. An expired session under the key is another row: it is removed
+ * before.
  */
 export const create: Statement = {
   name: 'holdfast_create',
   kind: 'writes',
-  text: `INSERT INTO ${table}
-(key, user_key, user_json, version, created_at_ms, idle_until_ms, absolute_until_ms, data_json)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+  text: `WITH own AS (
+  INSERT INTO ${epochTable} AS known (user_key, epoch, until_ms) VALUES ($2, coalesce($10::bigint, $12), $13)
+  ON CONFLICT (user_key) DO UPDATE SET
+    epoch = greatest(known.epoch, $10::bigint), until_ms = greatest(known.until_ms, excluded.until_ms)
+  RETURNING epoch
+), every AS (
+  INSERT INTO ${epochTable} AS known (user_key, epoch, until_ms)
+  SELECT ${everyone}, coalesce($11::bigint, $12), ${foreverMs}
+  WHERE NOT EXISTS (SELECT FROM ${epochTable} WHERE user_key = ${everyone} AND epoch >= coalesce($11::bigint, 0))
+  ON CONFLICT (user_key) DO UPDATE SET epoch = greatest(known.epoch, $11::bigint)
+  RETURNING epoch
+)
+INSERT INTO ${table}
+(key, user_key, user_json, version, created_at_ms, idle_until_ms, absolute_until_ms, data_json, user_epoch, everyone_epoch)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($10::bigint, own.epoch), coalesce($11::bigint,
+  (SELECT epoch FROM every), (SELECT epoch FROM ${epochTable} WHERE user_key = ${everyone}))
+FROM own
+RETURNING user_epoch, everyone_epoch`,
+};
+
+/** Arguments: user key, now, user, the kept session or null, a fresh epoch, the time until which the epoch is kept.
+ * Removes the other sessions too. */
+export const raiseEpoch: Statement = {
+  name: 'holdfast_raise_epoch',
+  kind: 'removals',
+  text: `WITH raised AS (
+  INSERT INTO ${epochTable} AS known (user_key, epoch, until_ms) VALUES ($1, $5, $6)
+  ON CONFLICT (user_key) DO UPDATE SET
+    epoch = greatest(known.epoch + 1, $2), until_ms = greatest(known.until_ms, excluded.until_ms)
+  RETURNING epoch
+), moved AS (
+  UPDATE ${table} SET user_epoch = raised.epoch FROM raised
+  WHERE key = $4::bytea AND ${table}.user_key = $1 AND user_json = $3 AND ${alive}
+), ended AS (
+  DELETE FROM ${table} USING raised
+  WHERE ${table}.user_key = $1 AND user_json = $3 AND key IS DISTINCT FROM $4::bytea AND user_epoch < raised.epoch
+)
+SELECT epoch FROM raised`,
 };
 
 /**
@@ -110,8 +167,13 @@ export const removeByHandle: Statement = {
 WHERE user_key = $1 AND user_json = $3 AND substring(key FROM 1 FOR octet_length($4::bytea)) = $4 AND ${alive} RETURNING true`,
 };
 
-/** Removes all rows at once, however many there are. A concurrent change comes before it, or finds no row. */
-export const clear: Statement = { name: 'holdfast_clear', kind: 'removals', text: `TRUNCATE ${table}` };
+/** Arguments: now, a fresh epoch. Ends all sessions at once, however many there are. The pruner removes their rows. */
+export const clear: Statement = {
+  name: 'holdfast_clear',
+  kind: 'removals',
+  text: `INSERT INTO ${epochTable} AS known (user_key, epoch, until_ms) VALUES (${everyone}, $2, ${foreverMs})
+ON CONFLICT (user_key) DO UPDATE SET epoch = greatest(known.epoch + 1, $1) RETURNING epoch`,
+};
 
 /** Arguments: the time until which rows must have expired, maximum number of rows. Rows that another transaction has
  * locked are left for a later round. */

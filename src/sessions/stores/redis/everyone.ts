@@ -15,6 +15,7 @@ export class EveryoneEpoch {
   readonly #now: () => number;
   readonly #keys: readonly string[];
   readonly #asked = new Map<string, Promise<number | undefined>>();
+  #making: Promise<number> | undefined;
   /** The highest epoch that this process has seen. A server with a lower one has lost writes. */
   #known = 0;
 
@@ -38,18 +39,33 @@ export class EveryoneEpoch {
   async ensure(key: string, given: number | undefined): Promise<number> {
     const found = await this.near(key);
     if (found !== undefined && found >= (given ?? 0)) return found;
-    const fresh = given ?? Math.max(nextEpoch(undefined, this.#now()), this.#known + 1);
-    const made = await Promise.all(
-      this.#keys.map(each => this.#servers.ask('writes', each, server => server.everyoneMake(each, fresh))),
-    );
-    return this.#raiseTo('writes', Math.max(...made, given ?? 0));
+    if (given !== undefined) return this.#make(given);
+    this.#making ??= this.#make(0).finally(() => {
+      this.#making = undefined;
+    });
+    return this.#making;
   }
 
   /** Raises the epoch. Resolves with it. */
   async raise(): Promise<number> {
-    const found = await Promise.all(this.#keys.map(key => this.#read(key)));
-    const highest = Math.max(...found.map(each => each ?? 0), this.#known);
+    const highest = Math.max(...(await this.#readAll()), this.#known);
     return this.#raiseTo('removals', nextEpoch(highest === 0 ? undefined : highest, this.#now()));
+  }
+
+  /** Makes the missing copies, equal to the others. Raises all if some are lower than another, or than `least`. */
+  async #make(least: number): Promise<number> {
+    const highest = Math.max(least, ...(await this.#readAll()));
+    const epoch = highest > 0 ? highest : Math.max(nextEpoch(undefined, this.#now()), this.#known + 1);
+    const made = await Promise.all(
+      this.#keys.map(key => this.#servers.askReplicated('writes', key, server => server.everyoneMake(key, epoch))),
+    );
+    const wanted = Math.max(least, ...made);
+    return made.every(each => each === wanted) ? wanted : this.#raiseTo('writes', wanted);
+  }
+
+  /** Reads every copy. A lost one counts as 0. */
+  async #readAll(): Promise<readonly number[]> {
+    return (await Promise.all(this.#keys.map(key => this.#read(key)))).map(epoch => epoch ?? 0);
   }
 
   async #read(key: string): Promise<number | undefined> {

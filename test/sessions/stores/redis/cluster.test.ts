@@ -9,7 +9,7 @@ import { sessionStoreContract } from '../../session-store.contract.js';
 import { until } from '../../until.js';
 import { type RedisCluster, startCluster } from '../../with-cluster.js';
 import { type RedisProcess, told } from '../../with-redis.js';
-import { expectPushed, inTime, newHandle, record, sessionKey, succeeds, withClient } from './redis-client.js';
+import { create, expectPushed, inTime, newHandle, succeeds, userKey, withClient } from './redis-client.js';
 
 const feedKey = 'holdfast:revoked';
 
@@ -21,10 +21,11 @@ describe('redis in a Cluster', () => {
   });
   after(() => cluster.stop());
 
-  async function idOn(node: RedisProcess | undefined): Promise<string> {
+  /** Returns the name of a user whose sessions are on the node. */
+  async function userOn(node: RedisProcess | undefined): Promise<string> {
     for (;;) {
-      const id = newSessionId('anna');
-      if ((await cluster.ownerOf(sessionKey(id))) === node) return id;
+      const user = `user-${newSecret()}`;
+      if ((await cluster.ownerOf(userKey(user))) === node) return user;
     }
   }
 
@@ -38,9 +39,10 @@ describe('redis in a Cluster', () => {
     it('finds the whole cluster through any node', async () => {
       for (const { port } of cluster.primaries) {
         await withClient(`redis+cluster://127.0.0.1:1,127.0.0.1:${port}`, async ({ store }) => {
-          const ids = await Promise.all(cluster.primaries.map(idOn));
-          for (const id of ids) await store.create(id, record({ user: 'ida' }));
-          for (const id of ids) expect(await store.remove(id)).to.equal('removed');
+          for (const user of await Promise.all(cluster.primaries.map(userOn))) {
+            const { id } = await create(store, { user });
+            expect(await store.remove(id)).to.equal('removed');
+          }
         });
       }
     });
@@ -48,19 +50,40 @@ describe('redis in a Cluster', () => {
     it('follows a slot to another node, during and after the move', () =>
       withClient(cluster.url, async ({ store, transitions }) => {
         const [from, to] = cluster.primaries;
-        const [there, made] = [await idOn(from), record({ user: 'mia' })];
-        const slot = slotOf(sessionKey(there));
-        await store.create(there, made);
+        const user = await userOn(from);
+        const [key, slot] = [userKey(user), slotOf(userKey(user))];
+        const [{ id: there, made }, ended] = [await create(store, { user }), await create(store, { user })];
         await beginMove(slot, from, to);
         expect(await store.read(there), 'not moved yet').to.deep.equal(made);
-        await moveKey(sessionKey(there), from, to);
+        await moveKey(key, from, to);
         expect(await store.read(there), 'moved, the slot not yet').to.deep.equal(made);
         expect(await store.replace(there, { ...made, version: 2 })).to.equal('saved');
+        const moved = { ...made, version: 2, epochs: { ...made.epochs, user: await store.raiseEpoch(user, there) } };
+        expect(await store.read(ended.id)).to.equal(undefined);
         await endMove(slot, cluster.primaries, to);
-        expect(await store.read(there), 'the slot too').to.deep.equal({ ...made, version: 2 });
-        expect(await store.listByUser('mia')).to.have.length(1);
+        expect(await store.read(there), 'the slot too').to.deep.equal(moved);
+        expect(await store.read(ended.id)).to.equal(undefined);
+        expect(await store.listByUser(user)).to.have.length(1);
         expect(await store.remove(there)).to.equal('removed');
         expect(transitions).to.deep.equal([]);
+      }));
+
+    it('makes a lost copy of the epoch of everyone equal to the others, and raises all of them', () =>
+      withClient(cluster.url, async ({ store }) => {
+        const [node, other] = cluster.primaries;
+        const begun = await Promise.all([node, other].map(async each => create(store, { user: await userOn(each) })));
+        const copies = Array.from({ length: 64 }, (_, at) => `holdfast:everyone:${at}`);
+        for (const key of copies) {
+          const owner = await cluster.ownerOf(key);
+          if (owner === node) await told(owner.port, 'DEL', key);
+        }
+        const [lost, kept] = begun;
+        expect(await store.read(lost?.id ?? '')).to.equal(undefined);
+        expect(await store.read(kept?.id ?? '')).to.deep.equal(kept?.made);
+        const next = await create(store, { user: lost?.made.user ?? '' });
+        for (const { id, made } of [...begun, next]) expect(await store.read(id)).to.deep.equal(made);
+        await store.clear();
+        for (const { id } of [...begun, next]) expect(await store.read(id)).to.equal(undefined);
       }));
 
     it('follows the list of revoked sessions to another node', () =>
@@ -90,26 +113,26 @@ describe('redis in a Cluster', () => {
           const feedNode = await cluster.ownerOf(feedKey);
           const struck = cluster.primaries.find(node => node !== feedNode);
           if (struck === undefined) throw new Error('there are three');
-          const ids = await Promise.all(cluster.primaries.map(idOn));
-          const made = record({ user: `user-${newSecret()}` });
-          for (const id of ids) await store.create(id, made);
+          const users = await Promise.all(cluster.primaries.map(userOn));
+          const begun = await Promise.all(users.map(user => create(store, { user })));
           await strike(struck);
           try {
-            for (const [at, id] of ids.entries()) {
+            for (const [at, { id, made }] of begun.entries()) {
               if (cluster.primaries[at] === struck) {
                 await expectRejection(inTime(store.read(id)), StoreUnavailable);
                 await expectRejection(inTime(store.remove(id)), StoreUnavailable);
+                await expectRejection(inTime(store.listByUser(made.user)), StoreUnavailable);
+                await expectRejection(inTime(store.raiseEpoch(made.user)), StoreUnavailable);
               } else {
                 expect(await store.read(id)).to.deep.equal(made);
                 expect(await store.replace(id, { ...made, version: 2 })).to.equal('saved');
               }
             }
-            await expectRejection(inTime(store.listByUser(made.user)), StoreUnavailable);
             await feed.revoke([newHandle()], Date.now() + 60_000);
             expect(await store.ready(20)).to.equal(false);
             await withClientThatIsNotReady(async (early, ready) => {
-              const [alive = ''] = ids.filter((_, at) => cluster.primaries[at] !== struck);
-              await until(async () => (await early.read(alive).catch(() => undefined))?.version === 2);
+              const [alive] = begun.filter((_, at) => cluster.primaries[at] !== struck);
+              await until(async () => (await early.read(alive?.id ?? '').catch(() => undefined))?.version === 2);
               expect(await ready()).to.equal(false);
             });
             await expectRejection(inTime(store.clear()), StoreUnavailable);
@@ -117,7 +140,7 @@ describe('redis in a Cluster', () => {
             await heal(struck);
           }
           expect(await store.ready(10_000)).to.equal(true);
-          await store.create(await idOn(struck), made);
+          await create(store, { user: await userOn(struck) });
           expect(transitions[0]).to.match(/^down: /);
           await until(() => transitions.length > 1);
           expect(transitions.slice(1)).to.deep.equal(['up: connected again']);
@@ -164,20 +187,20 @@ describe('redis in a Cluster with replicas', () => {
 
   it('keeps replicated writes when the primary dies, and recovers by itself', () =>
     withClient(`${cluster.url}?replicas=1`, async ({ store, feed }) => {
-      const made = record({ user: 'nora' });
-      const ids = Array.from({ length: 40 }, () => newSessionId('anna'));
-      await Promise.all(ids.map(id => store.create(id, made)));
-      const ended = ids.splice(0, 10);
-      for (const id of ended) expect(await store.remove(id)).to.equal('removed');
+      const users = Array.from({ length: 40 }, (_, at) => `nora-${at}`);
+      const begun = await Promise.all(users.map(user => create(store, { user })));
+      const [ended, allEnded, kept] = [begun.slice(0, 10), begun.slice(10, 20), begun.slice(20)];
+      for (const { id } of ended) expect(await store.remove(id)).to.equal('removed');
+      for (const { made } of allEnded) await store.raiseEpoch(made.user);
       const handle = newHandle();
       await feed.revoke([handle], Date.now() + 60_000);
       const dying = await cluster.ownerOf(feedKey);
       await dying.kill();
       await cluster.serves(dying);
       expect(await store.ready(10_000)).to.equal(true);
-      for (const id of ids) expect(await store.read(id)).to.deep.equal(made);
-      for (const id of ended) expect(await store.read(id)).to.equal(undefined);
-      expect(await store.listByUser('nora')).to.have.length(ids.length);
+      for (const { id, made } of kept) expect(await store.read(id)).to.deep.equal(made);
+      for (const { id } of [...ended, ...allEnded]) expect(await store.read(id)).to.equal(undefined);
+      expect(await store.listByUser('nora-39')).to.have.length(1);
       await withClient(cluster.url, async late => {
         expect(late.feed.isRevoked(revocable(handle))).to.equal(true);
         await succeeds(() => expectPushed(late.feed, feed));

@@ -1,7 +1,13 @@
 import { expect } from 'chai';
-import { noEpochs } from '#src/sessions/end-sessions.js';
 import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
-import { digestOf, handleOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
+import {
+  digestOf,
+  handleOf,
+  type NewSessionRecord,
+  newSessionId,
+  type SessionRecord,
+  userTagOf,
+} from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { revocable } from '../../revocable.js';
@@ -34,12 +40,21 @@ export async function withClient<T>(url: string, work: (client: RedisClient) => 
 }
 
 export const newHandle = () => handleOf(digestOf(newSessionId('anna')));
-export const sessionKey = (id: string) => `holdfast:session:${digestOf(id)}`;
+export const userKey = (user: string) => `holdfast:user:${userTagOf(user)}`;
 
-export function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+export function record(changes: Partial<NewSessionRecord> = {}): NewSessionRecord {
   const createdAtMs = Date.now();
   const deadlines = { idleUntilMs: createdAtMs + 600_000, absoluteUntilMs: createdAtMs + 900_000 };
-  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, epochs: noEpochs, ...changes };
+  return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs, ...deadlines, ...changes };
+}
+
+export async function create(
+  store: SessionStore,
+  changes: Partial<NewSessionRecord> = {},
+): Promise<{ id: string; made: SessionRecord }> {
+  const wanted = record(changes);
+  const id = newSessionId(wanted.user);
+  return { id, made: { ...wanted, epochs: await store.create(id, wanted) } };
 }
 
 /** Time within which every call must settle, whatever its result. */

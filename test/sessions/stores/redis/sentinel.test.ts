@@ -10,7 +10,7 @@ import { sessionStoreContract } from '../../session-store.contract.js';
 import { until } from '../../until.js';
 import { type SentinelGroup, startSentinel } from '../../with-sentinel.js';
 import { withServer } from '../../with-server.js';
-import { expectPushed, inTime, newHandle, record, succeeds, withClient } from './redis-client.js';
+import { create, expectPushed, inTime, newHandle, succeeds, withClient } from './redis-client.js';
 
 const downAfterMs = 500;
 
@@ -43,8 +43,8 @@ describe('redis behind Sentinel', () => {
 
     it('rejects begins and ends while the replica hangs; reads, changes and touches work', () =>
       withClient(replicated(), async ({ store, feed, transitions }) => {
-        const [id, made] = [newSessionId('anna'), record({ user: 'ben' })];
-        await store.create(id, made);
+        const { id, made } = await create(store, { user: 'ben' });
+        const ended = await create(store, { user: 'berta' });
         group.replica.freeze();
         try {
           // Redis checks its clock every 100 ms. Now and then its reply is late for that reason; that is no transition.
@@ -53,24 +53,27 @@ describe('redis behind Sentinel', () => {
               await expectRejection(inTime(ask()), StoreUnavailable);
               return transitions.length === told;
             });
-          await refused(() => store.create(newSessionId('anna'), made), 1);
-          await refused(() => store.remove(newSessionId('anna')), 2);
+          await refused(() => create(store), 1);
+          await refused(() => store.remove(ended.id), 2);
+          await expectRejection(inTime(store.remove(ended.id)), StoreUnavailable);
+          await expectRejection(inTime(store.raiseEpoch('berta')), StoreUnavailable);
+          await expectRejection(inTime(store.removeByHandle('berta', 'f'.repeat(16))), StoreUnavailable);
           await expectRejection(inTime(feed.revoke([newHandle()], Date.now() + 60_000)), StoreUnavailable);
           expect(await store.listByUser('ben'), 'of the other one nothing is seen').to.have.length(1);
           expect(await store.replace(id, { ...made, version: 2 })).to.equal('saved');
           expect(await store.touch(id, made.idleUntilMs)).to.equal(true);
           expect(await store.read(id)).to.deep.equal({ ...made, version: 2 });
           await withClient(group.url, async unreplicated => {
-            await unreplicated.store.create(newSessionId('anna'), record());
+            await create(unreplicated.store);
             expect(unreplicated.transitions).to.deep.equal([]);
           });
         } finally {
           group.replica.thaw();
         }
-        await succeeds(() => store.create(newSessionId('anna'), record()));
+        await succeeds(() => create(store));
         expect(await store.remove(id)).to.equal('removed');
         await until(async () => {
-          await store.create(newSessionId('anna'), record());
+          await create(store);
           await store.remove(newSessionId('anna'));
           return transitions.length > 2;
         });
@@ -81,12 +84,12 @@ describe('redis behind Sentinel', () => {
 
     it('counts replicas for many writes at once, one of them late', () =>
       withClient(replicated(), async ({ store }) => {
-        const ids = Array.from({ length: 50 }, () => newSessionId('anna'));
-        await Promise.all(ids.map(id => store.create(id, record())));
+        const begun = await Promise.all(Array.from({ length: 50 }, () => create(store)));
         group.replica.freeze();
-        const outcomes = await Promise.allSettled(ids.map(id => inTime(store.remove(id)))).finally(group.replica.thaw);
+        const ends = begun.map(({ id }) => inTime(store.remove(id)));
+        const outcomes = await Promise.allSettled(ends).finally(group.replica.thaw);
         expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.deep.equal([]);
-        await succeeds(() => store.create(newSessionId('anna'), record()));
+        await succeeds(() => create(store));
       }));
 
     it('returns 503 without a cookie for an unreplicated login, and 200 without ?replicas', async () => {
@@ -117,27 +120,27 @@ describe('redis behind Sentinel', () => {
     it('recovers after a failover: replicated sessions are there, and ended ones stay ended', () =>
       withClient(replicated(), async ({ store, feed }) =>
         withClient(group.url, async other => {
-          const [kept, ended] = [newSessionId('anna'), newSessionId('anna')];
-          const made = record({ user: 'cara' });
-          for (const id of [kept, ended]) await store.create(id, made);
-          await store.remove(ended);
+          const [kept, ended] = [await create(store, { user: 'cara' }), await create(store, { user: 'cara' })];
+          const disabled = await create(store, { user: 'dora' });
+          await store.remove(ended.id);
+          await store.raiseEpoch('dora');
           const revoked = newHandle();
           await feed.revoke([revoked], Date.now() + 60_000);
           await group.primary.kill();
-          for (const each of [store, other.store]) await expectRejection(inTime(each.read(kept)), StoreUnavailable);
+          for (const each of [store, other.store]) await expectRejection(inTime(each.read(kept.id)), StoreUnavailable);
           await group.failedOver();
           for (const each of [store, other.store]) expect(await each.ready(5_000)).to.equal(true);
-          expect(await store.read(kept)).to.deep.equal(made);
-          expect(await store.read(ended)).to.equal(undefined);
+          expect(await store.read(kept.id)).to.deep.equal(kept.made);
+          for (const { id } of [ended, disabled]) expect(await store.read(id)).to.equal(undefined);
           expect((await store.listByUser('cara')).map(({ handle }) => handle)).to.deep.equal([
-            handleOf(digestOf(kept)),
+            handleOf(digestOf(kept.id)),
           ]);
-          await other.store.create(newSessionId('anna'), record());
+          await create(other.store);
           await withClient(group.url, async late => {
             expect(late.feed.isRevoked(revocable(revoked)), 'who boots now is told').to.equal(true);
             await succeeds(() => expectPushed(late.feed, other.feed));
           });
-          await expectRejection(store.create(newSessionId('anna'), made), StoreUnavailable);
+          await expectRejection(create(store), StoreUnavailable);
           expect(other.transitions[0]).to.match(/^down: /);
           expect(other.transitions.slice(1)).to.deep.equal(['up: connected again']);
         }),
