@@ -5,7 +5,16 @@ import { assertIdOfUser, type NewSessionRecord, type SessionRecord, type Session
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
 import { StoreTransitions } from '../store-transitions.js';
 import { Connections, isDuplicateKey, refusalOf } from './postgres/connections.js';
-import { epochsOf, keyOf, type Row, recordOf, summaryOf, type Value, valuesOf, valuesOfRaise } from './postgres/record-row.js';
+import {
+  epochsOf,
+  keyOf,
+  type Row,
+  recordOf,
+  summaryOf,
+  type Value,
+  valuesOf,
+  valuesOfRaise,
+} from './postgres/record-row.js';
 import * as statements from './postgres/statements.js';
 import { Watch } from './postgres/watch.js';
 
