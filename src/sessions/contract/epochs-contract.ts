@@ -67,6 +67,21 @@ export function epochsContract(
       assert.deepEqual(await store.listByUser(user), []);
     });
 
+    it('let a session go on that ends the others twice at once, and changes meanwhile', async () => {
+      const user = `user-${newSecret()}`;
+      const { id, made } = await created({ user });
+      for (let version = 2; version < 12; version++) {
+        const [saved] = await Promise.all([
+          store.replace(id, { ...made, version }),
+          store.raiseEpoch(user, id),
+          store.touch(id, made.idleUntilMs),
+          store.raiseEpoch(user, id),
+        ]);
+        expect(saved).to.equal('saved');
+      }
+      expect((await store.read(id))?.version).to.equal(11);
+    });
+
     it('are kept by a rotation of a session that goes on', async () => {
       const user = `user-${newSecret()}`;
       const { id, made } = await created({ user });

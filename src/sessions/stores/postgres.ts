@@ -185,7 +185,7 @@ export class Pruner {
 
   async #round(): Promise<void> {
     try {
-      for (let removed = prunedAtOnce; removed === prunedAtOnce && !this.#isClosed; ) {
+      for (let removed = prunedAtOnce; removed >= prunedAtOnce && !this.#isClosed; ) {
         removed = await this.#options.prune(prunedAtOnce);
       }
     } catch {

@@ -27,7 +27,7 @@ export function valuesOf(id: string, record: NewSessionRecord, nowMs: number): r
   const session = [keyOf(id), keyOf(user), JSON.stringify(user), version, ...times, JSON.stringify(data)];
   const given = [epochs?.user ?? null, epochs?.everyone ?? null];
   const untilMs = Math.max(nowMs, Math.floor(absoluteUntilMs)) + epochLifeMs;
-  return [...session, nowMs, ...given, nextEpoch(undefined, nowMs), untilMs];
+  return [...session, ...given, nextEpoch(undefined, nowMs), untilMs];
 }
 
 /** Returns the values of `raiseEpoch`. */

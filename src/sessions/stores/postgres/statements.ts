@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS ${table} (
 ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS user_epoch bigint NOT NULL DEFAULT -1;
 ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS everyone_epoch bigint NOT NULL DEFAULT -1;
 CREATE INDEX IF NOT EXISTS ${table}_of_user ON ${table} (user_key, created_at_ms);
+CREATE INDEX IF NOT EXISTS ${epochTable}_over ON ${epochTable} (until_ms);
 CREATE INDEX IF NOT EXISTS ${table}_over ON ${table} (least(idle_until_ms, absolute_until_ms));`;
 
 /** The key of the epoch of everyone. No digest is so short. */
@@ -49,10 +50,13 @@ const everyone = `'\\x00'::bytea`;
 /** The epoch of everyone is never pruned. */
 const foreverMs = Number.MAX_SAFE_INTEGER;
 
-/** Condition for a live session. $2 is the caller's clock in every statement. A lost epoch is no epoch, so it fails
- * closed. */
+/**
+ * Condition for a live session. $2 is the caller's clock in every statement. A lost epoch is no epoch, so it fails closed.
+ *
+ * A session that another statement moves to a raised epoch at the same time has a greater one than this statement sees.
+ */
 const alive = `idle_until_ms > $2 AND absolute_until_ms > $2
-  AND user_epoch = (SELECT epoch FROM ${epochTable} WHERE ${epochTable}.user_key = ${table}.user_key)
+  AND user_epoch >= (SELECT epoch FROM ${epochTable} WHERE ${epochTable}.user_key = ${table}.user_key)
   AND everyone_epoch = (SELECT epoch FROM ${epochTable} WHERE ${epochTable}.user_key = ${everyone})`;
 
 /** Arguments: key, now. */
@@ -64,31 +68,30 @@ FROM ${table} WHERE key = $1 AND ${alive}`,
 };
 
 /**
- * Arguments: key, user key, user, version, created, idle deadline, absolute deadline, data, now, given epoch of the user
+ * Arguments: key, user key, user, version, created, idle deadline, absolute deadline, data, given epoch of the user
  * and of everyone or null, a fresh epoch, the time until which the epoch is kept. Fails if the key exists.
  *
  * The row of the epoch stays locked until the session is there. So a raised epoch comes before this statement, and the
- * session gets it, or after it, and ends the session. An expired session under the key is another row: it is removed
- * before.
+ * session gets it, or after it, and ends the session.
  */
 export const create: Statement = {
   name: 'holdfast_create',
   kind: 'writes',
   text: `WITH own AS (
-  INSERT INTO ${epochTable} AS known (user_key, epoch, until_ms) VALUES ($2, coalesce($10::bigint, $12), $13)
+  INSERT INTO ${epochTable} AS known (user_key, epoch, until_ms) VALUES ($2, coalesce($9::bigint, $11), $12)
   ON CONFLICT (user_key) DO UPDATE SET
-    epoch = greatest(known.epoch, $10::bigint), until_ms = greatest(known.until_ms, excluded.until_ms)
+    epoch = greatest(known.epoch, $9::bigint), until_ms = greatest(known.until_ms, excluded.until_ms)
   RETURNING epoch
 ), every AS (
   INSERT INTO ${epochTable} AS known (user_key, epoch, until_ms)
-  SELECT ${everyone}, coalesce($11::bigint, $12), ${foreverMs}
-  WHERE NOT EXISTS (SELECT FROM ${epochTable} WHERE user_key = ${everyone} AND epoch >= coalesce($11::bigint, 0))
-  ON CONFLICT (user_key) DO UPDATE SET epoch = greatest(known.epoch, $11::bigint)
+  SELECT ${everyone}, coalesce($10::bigint, $11), ${foreverMs}
+  WHERE NOT EXISTS (SELECT FROM ${epochTable} WHERE user_key = ${everyone} AND epoch >= coalesce($10::bigint, 0))
+  ON CONFLICT (user_key) DO UPDATE SET epoch = greatest(known.epoch, $10::bigint)
   RETURNING epoch
 )
 INSERT INTO ${table}
 (key, user_key, user_json, version, created_at_ms, idle_until_ms, absolute_until_ms, data_json, user_epoch, everyone_epoch)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($10::bigint, own.epoch), coalesce($11::bigint,
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9::bigint, own.epoch), coalesce($10::bigint,
   (SELECT epoch FROM every), (SELECT epoch FROM ${epochTable} WHERE user_key = ${everyone}))
 FROM own
 RETURNING user_epoch, everyone_epoch`,
@@ -180,8 +183,15 @@ ON CONFLICT (user_key) DO UPDATE SET epoch = greatest(known.epoch + 1, $1) RETUR
 export const prune: Statement = {
   name: 'holdfast_prune',
   kind: 'removals',
-  text: `DELETE FROM ${table} WHERE key = ANY (ARRAY (
-  SELECT key FROM ${table} WHERE least(idle_until_ms, absolute_until_ms) <= $1
-  ORDER BY least(idle_until_ms, absolute_until_ms) LIMIT $2 FOR UPDATE SKIP LOCKED
-)) RETURNING true`,
+  text: `WITH epochs AS (
+  DELETE FROM ${epochTable} WHERE user_key = ANY (ARRAY (
+    SELECT user_key FROM ${epochTable} WHERE until_ms <= $1 ORDER BY until_ms LIMIT $2 FOR UPDATE SKIP LOCKED
+  )) RETURNING true
+), sessions AS (
+  DELETE FROM ${table} WHERE key = ANY (ARRAY (
+    SELECT key FROM ${table} WHERE least(idle_until_ms, absolute_until_ms) <= $1
+    ORDER BY least(idle_until_ms, absolute_until_ms) LIMIT $2 FOR UPDATE SKIP LOCKED
+  )) RETURNING true
+)
+SELECT FROM epochs UNION ALL SELECT FROM sessions`,
 };

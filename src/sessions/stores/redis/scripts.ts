@@ -123,14 +123,23 @@ local function keepFor(ms)
   if ms > redis.call('PTTL', KEYS[1]) then redis.call('PEXPIRE', KEYS[1], math.ceil(ms)) end
 end
 
-local function handles()
+-- Calls with handle, earlier deadline, creation, epoch of the user and epoch of everyone of each session.
+local function each(visit)
+  local fields = {}
   local names = redis.pcall('HKEYS', KEYS[1])
-  local found = {}
-  if names.err then return found end
+  if names.err then return end
   for _, name in ipairs(names) do
-    if string.sub(name, 1, 1) == 'm' then found[#found + 1] = string.sub(name, 2) end
+    if string.byte(name) == 109 then fields[#fields + 1] = name end
   end
-  return found
+  for at = 1, #fields, 500 do
+    local some = {unpack(fields, at, math.min(at + 499, #fields))}
+    for number, head in ipairs(redis.call('HMGET', KEYS[1], unpack(some))) do
+      local idle, absolute, created, user, everyone =
+        string.match(head, '^%x+ %d+ (%d+) (%d+) (%d+) (%d+) (%d+) ')
+      local untilMs = idle and math.min(tonumber(idle), tonumber(absolute)) or 0
+      visit(string.sub(some[number], 2), untilMs, tonumber(created), tonumber(user), tonumber(everyone))
+    end
+  end
 end
 `;
 
@@ -175,22 +184,21 @@ keepFor(math.max(read(handle).untilMs - now + ${graceMs}, ${epochLifeMs}))
 
 local count, max, evicted = (redis.call('HLEN', KEYS[1]) - 1) / 2, tonumber(ARGV[10]), 0
 if count > ${prunedAlwaysMax} and count <= max and string.sub(handle, 1, 1) ~= '0' then return {'created', own, 0} end
-local oldest
+local oldest, oldestUntilMs, oldestCreated
 count = 0
-for _, each in ipairs(handles()) do
-  local other = read(each)
-  if not other or other.user ~= present or now >= other.untilMs + ${pruneAfterMs} then
-    if each ~= handle then forget(each) end
-  else
-    count = count + 1
-    if each ~= handle and (not oldest or tonumber(other.created) < oldest.created) then
-      oldest = {handle = each, created = tonumber(other.created), isAlive = other.isAlive}
-    end
+each(function(other, untilMs, created, ofUser)
+  if ofUser ~= present or now >= untilMs + ${pruneAfterMs} then
+    if other ~= handle then forget(other) end
+    return
   end
-end
+  count = count + 1
+  if other ~= handle and (not oldest or created < oldestCreated) then
+    oldest, oldestUntilMs, oldestCreated = other, untilMs, created
+  end
+end)
 if not given and count > max then
-  forget(oldest.handle)
-  evicted = oldest.isAlive and 1 or 0
+  forget(oldest)
+  evicted = now < oldestUntilMs and 1 or 0
 end
 return {'created', own, evicted}`,
 
@@ -229,17 +237,14 @@ confirm(forget(ARGV[3]))
 if session and session.isAlive then return {'removed', session.everyone} end
 return {'gone'}`,
 
-  /** Arguments: now, floor, maximum number. Replies with handle, creation, idle deadline and epoch of everyone of each
+  /** Arguments: now, floor, maximum number. Replies with handle, creation, deadline and epoch of everyone of each
    * session that lives. Removes nothing: the clock of the caller may be ahead. */
   sessionList: `${prologue}
-local count, listed = 0, {}
-for _, handle in ipairs(handles()) do
-  local session = read(handle)
-  if session and session.isAlive and count < tonumber(ARGV[3]) then
-    count = count + 1
-    for _, field in ipairs({handle, session.created, session.idle, session.everyone}) do listed[#listed + 1] = field end
-  end
-end
+local listed = {}
+each(function(handle, untilMs, created, ofUser, everyone)
+  if now >= untilMs or ofUser ~= present or present < floor or #listed >= 4 * tonumber(ARGV[3]) then return end
+  for _, field in ipairs({handle, created, untilMs, everyone}) do listed[#listed + 1] = field end
+end)
 return listed`,
 
   /** Arguments: now, floor, digest of the session that goes on or ''. */
