@@ -1,5 +1,9 @@
+import type { SessionRecord } from './session.js';
+
 const keptMs = 30_000;
 const sessionsMax = 4_000;
+
+type Carried = { readonly record: Pick<SessionRecord, 'version' | 'epochs'> };
 
 interface Kept<State> {
   readonly state: State;
@@ -12,7 +16,7 @@ interface Kept<State> {
  *
  * Memory is bounded: 4,000 sessions with one cookie of data each, for half a minute.
  */
-export class RecentTokens<State> {
+export class RecentTokens<State extends Carried> {
   readonly #now: () => number;
   readonly #kept = new Map<string, Kept<State>>();
 
@@ -23,6 +27,13 @@ export class RecentTokens<State> {
   find(sid: string): State | undefined {
     const kept = this.#kept.get(sid);
     return kept !== undefined && this.#now() < kept.untilMs ? kept.state : undefined;
+  }
+
+  /** Returns the state if it has newer data or a newer epoch than `own`. */
+  findNewer(sid: string, { version, epochs }: Carried['record']): State | undefined {
+    const newest = this.find(sid);
+    if (newest === undefined) return undefined;
+    return newest.record.version > version || newest.record.epochs.user > epochs.user ? newest : undefined;
   }
 
   keep(sid: string, state: State): void {

@@ -98,6 +98,14 @@ export class RegisteredSessions {
     return epochs;
   }
 
+  /** Moves the idle deadline in the list. A session that the store has lost is listed again, so that it can be found and
+   * ended. One that ended meanwhile is not. */
+  async touch(session: CarriedSession, idleUntilMs: number, relist: () => Promise<unknown>): Promise<void> {
+    if (await this.#store.touch(session.sid, idleUntilMs)) return;
+    await this.#feed?.catchUp();
+    if (!this.isRevoked(session)) await relist();
+  }
+
   list(user: string): Promise<readonly SessionSummary[]> {
     return this.#store.listByUser(user);
   }
@@ -207,7 +215,8 @@ export class RegisteredSessions {
 
   /** Returns a time by which every present session has ended. */
   #latestEndMs(): number {
-    return this.#now() + this.#limits.absoluteMs;
+    const { absoluteMs, remember } = this.#limits;
+    return this.#now() + Math.max(absoluteMs, remember.absoluteMs);
   }
 }
 

@@ -94,8 +94,16 @@ export interface StoreSettings {
   /** The address of the store server, if there is one, for example `redis://127.0.0.1:6379`. */
   readonly url: string | undefined;
   readonly deadlineMs: number;
+  /** Stands in front of every key, so that several apps share one server. Default: `holdfast`. */
+  readonly keyPrefix?: string | undefined;
   readonly now: () => number;
   readonly onTransition?: ((transition: StoreTransition) => void) | undefined;
+  /** Called when a setting of the server endangers what the store promises. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
+}
+
+export function prefixOf({ keyPrefix = 'holdfast' }: Pick<StoreSettings, 'keyPrefix'>): string {
+  return keyPrefix;
 }
 
 export interface StoreEntry {

@@ -75,7 +75,16 @@ export interface SessionStrategy {
   close(): Promise<void>;
 }
 
+/** The names that the tokens of an app carry. An app refuses the tokens of another. */
+export interface TokenNames {
+  /** The `iss` of a JWT. Default: `holdfast`. */
+  readonly issuer?: string;
+  /** The first part of the `aud` of a JWT; the second is the name of the cookie. Default: `holdfast`. */
+  readonly audience?: string;
+}
+
 export interface StrategySettings {
+  readonly tokenNames?: TokenNames | undefined;
   /** The store. The strategy closes it. */
   readonly store: SessionStore;
   /** The list of revoked tokens. The strategy closes it. Undefined: no token is revoked, each lives until its deadline.

@@ -92,13 +92,18 @@ export function isRemembered({ createdAtMs, absoluteUntilMs }: Deadlines, { abso
   return absoluteUntilMs - createdAtMs > absoluteMs;
 }
 
+/** Returns the limits that apply to a session. */
+export function limitsOf(session: Deadlines, limits: SessionLimits): SessionLimits['remember'] {
+  return isRemembered(session, limits) ? limits.remember : limits;
+}
+
 /** Returns the idle deadline of a session that is used now. Undefined if a touch would gain too little. */
 export function computeTouchedIdleUntilMs(
   session: Deadlines,
   limits: SessionLimits,
   nowMs: number,
 ): number | undefined {
-  const { idleMs } = isRemembered(session, limits) ? limits.remember : limits;
+  const { idleMs } = limitsOf(session, limits);
   const idleUntilMs = Math.min(nowMs + idleMs, session.absoluteUntilMs);
   const gainMs = idleUntilMs - session.idleUntilMs;
   // The last touch gains less than an interval. Without it, an active session would end early by that much.
@@ -109,7 +114,7 @@ export function computeTouchedIdleUntilMs(
 /** Returns the idle deadline as `computeTouchedIdleUntilMs` does, but only in the second half of the idle time. A touch
  * that makes a new token could take back the change of a parallel request, so it must be rare. */
 export function computeLateTouch(session: Deadlines, limits: SessionLimits, nowMs: number): number | undefined {
-  if (nowMs < session.idleUntilMs - limits.idleMs / 2) return undefined;
+  if (nowMs < session.idleUntilMs - limitsOf(session, limits).idleMs / 2) return undefined;
   return computeTouchedIdleUntilMs(session, limits, nowMs);
 }
 

@@ -4,6 +4,7 @@ import type { CookieOptions } from './cookie.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import { defaultLimits, type SessionLimits } from './session.js';
 import type { SessionStore, StoreEntry, StoreSettings, StoreTransition } from './session-store.js';
+import type { TokenNames } from './session-strategy.js';
 import { type Sessions, serveSessions } from './sessions.js';
 import { stores } from './stores/registry.js';
 import { strategies } from './strategies/registry.js';
@@ -11,6 +12,10 @@ import { strategies } from './strategies/registry.js';
 export interface OpenOptions {
   /** A key of `strategies/registry.ts`. */
   readonly strategy: string;
+  /** Stands in front of every key in the store. Default: `holdfast`. */
+  readonly keyPrefix?: string;
+  /** The names in the tokens of `jwt`. */
+  readonly tokenNames?: TokenNames;
   /** A key of `stores/registry.ts`, or a store that is in no registry. */
   readonly store: string | StoreEntry;
   readonly storeUrl: string | undefined;
@@ -32,6 +37,8 @@ export interface OpenOptions {
   readonly onError?: (error: unknown) => void;
   /** Called when the store is lost and when it is back. */
   readonly onTransition?: (transition: StoreTransition) => void;
+  /** Called when a setting of the store's server endangers what is promised. Default: writes it to stderr. */
+  readonly onWarning?: (warning: string) => void;
 }
 
 /** Opens the sessions. Rejects for an unknown name, and for an address that the store cannot use. */
@@ -41,15 +48,18 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
     typeof options.store === 'string' ? pick('session store', options.store, stores) : options.store,
   ]);
   const { now = Date.now, onError = console.error, onTransition, storeUrl: url } = options;
+  const { onWarning = console.error, feedAgeMaxMs, tokenNames } = options;
   const wanted = { ...defaultLimits, ...options.limits };
   const limits = { ...wanted, dataBytesMax: Math.min(wanted.dataBytesMax, entry.capabilities.dataBytesMax) };
-  const settings: StoreSettings = { url, deadlineMs: limits.storeDeadlineMs, now, onTransition };
+  const settings: StoreSettings = {
+    ...{ url, deadlineMs: limits.storeDeadlineMs, keyPrefix: options.keyPrefix, now, onTransition, onWarning },
+  };
   const { keys = generateOnce(), revocation = true, decorateStore = store => store } = options;
   const store = decorateStore(entry.open(settings));
   const feed = revocation && strategy.needsFeed ? openFeedFor(options, entry, settings) : undefined;
   const parts = feed === undefined ? [store] : [store, feed];
   return serveSessions({
-    strategy: strategy.open({ store, feed, feedAgeMaxMs: options.feedAgeMaxMs, keys, limits, now }),
+    strategy: strategy.open({ store, feed, feedAgeMaxMs, tokenNames, keys, limits, now }),
     ready: async withinMs => (await Promise.all(parts.map(part => part.ready(withinMs)))).every(Boolean),
     cookie: options.cookie,
     limits,

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { cookieName } from '#src/sessions/cookie.js';
 import { SessionConflict, SessionTooLarge, StoreUnavailable } from '#src/sessions/errors.js';
 import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
 import {
@@ -13,7 +12,8 @@ import type { StoreEntry } from '#src/sessions/session-store.js';
 import type { Issued, SessionStrategy, StrategyEntry } from '#src/sessions/session-strategy.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
 import { expectRejection } from './expect-rejection.js';
-import { bump, issued, living, sessionEndingsContract } from './session-endings.contract.js';
+import { bump, issued, living, type StrategyBench, sessionEndingsContract } from './session-endings.contract.js';
+import { sessionTokensContract } from './session-tokens.contract.js';
 import type { StoreLab } from './store-labs.js';
 import { type WatchedStore, watched } from './watched-store.js';
 
@@ -104,23 +104,6 @@ export function sessionStrategyContract(
         else expect(found).to.equal('forged');
       },
     );
-
-    it('opens a token under the cookie name only under which it was issued', async () => {
-      const names = [cookieName(true), cookieName(false)];
-      for (const name of names) {
-        const { token, session } = await strategy.begin('anna', {}, name);
-        const changed = issued(await strategy.change(session, data => void Object.assign(data, { cart: ['tea'] })));
-        const rotated = issued(await strategy.rotate(changed.session));
-        const kept = await strategy.endOthers(rotated.session);
-        const last = kept === 'gone' ? expect.fail('it goes on') : kept.issued.token;
-        const other = names.find(each => each !== name);
-        for (const each of [token, changed.token, rotated.token, last])
-          expect(await strategy.open(each, other)).to.be.oneOf(['unknown', 'forged']);
-        expect(living(await strategy.open(last, name)).record.data).to.deep.equal({ cart: ['tea'] });
-        await strategy.end(living(await strategy.open(last, name)));
-        expect(await strategy.open(last, name)).to.be.oneOf(['unknown', 'revoked']);
-      }
-    });
 
     it(`takes ${isInStore ? 'one store call' : 'no store call'} while no touch is due`, async () => {
       const { token } = await begun();
@@ -327,23 +310,6 @@ export function sessionStrategyContract(
       await expectRejection(strategy.change(session, fill(tooMuch)), SessionTooLarge);
     });
 
-    it('a full session has room for security, and then takes edits that make it no larger', async () => {
-      const { session } = await strategy.begin('u'.repeat(64), { cart: '' });
-      const fill = (bytes: number) => (data: SessionData) =>
-        void Object.assign(data, { cart: 'x'.repeat(bytes - '{"cart":""}'.length) });
-      const ordinaryMax = isInStore ? defaultLimits.dataBytesMax : declared.dataBytesMax;
-      const full = issued(await strategy.change(session, fill(ordinaryMax)));
-      const add = (data: SessionData) => void Object.assign(data, { nonce: 'n'.repeat(240) });
-      if (isInStore) await expectRejection(strategy.change(full.session, add), SessionTooLarge);
-      const rotated = issued(await strategy.rotate(full.session));
-      const secured = issued(await strategy.change(rotated.session, add, 'reserve'));
-      expect(`__Host-session${secured.token}`.length).to.be.at.most(4_096);
-      const opened = await reopened(secured);
-      await expectRejection(strategy.change(opened, fill(ordinaryMax + 200)), SessionTooLarge);
-      const spent = issued(await strategy.change(opened, data => void delete data.nonce));
-      expect((await reopened(spent)).record.data).to.deep.equal(full.session.record.data);
-    });
-
     it('rejects a megabyte and keeps the old data', async () => {
       const made = await begun();
       const edit = (data: SessionData) => void Object.assign(data, { blob: 'x'.repeat(1_000_000) });
@@ -418,11 +384,13 @@ export function sessionStrategyContract(
     });
   });
 
-  sessionEndingsContract({
+  const bench: StrategyBench = {
     declared,
     strategy: () => strategy,
     store: () => store,
     expectEnded,
     tick: () => void nowMs++,
-  });
+  };
+  sessionEndingsContract(bench);
+  sessionTokensContract(bench);
 }

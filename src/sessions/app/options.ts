@@ -29,7 +29,7 @@ export interface SessionsOptions {
   readonly keyPrefix?: string;
   /** The `iss` of the tokens of `jwt`. Default: `holdfast`. */
   readonly issuer?: string;
-  /** The `aud` of the tokens of `jwt`. Default: `holdfast:session`. */
+  /** The `aud` of the tokens of `jwt` is this, a colon, and the name of the cookie. Default: `holdfast`. */
   readonly audience?: string;
   /** `sealed` and `jwt`: while the list of revoked sessions is older than this, requests are answered with 503. Default:
    * no limit, and a process that cannot reach the store honours ended sessions. */
@@ -38,6 +38,8 @@ export interface SessionsOptions {
   readonly onError?: (error: unknown) => void;
   /** Called once when the store is lost, and once when it is back. */
   readonly onTransition?: (transition: StoreTransition) => void;
+  /** Called when a setting of the store's server endangers what is promised. Default: writes it to stderr. */
+  readonly onWarning?: (warning: string) => void;
   /** Returns the present time in milliseconds. For tests. */
   readonly now?: () => number;
   /** Wraps the store. For tests. */
@@ -50,8 +52,9 @@ export interface SessionsOptions {
 export function toOpenOptions(options: SessionsOptions): OpenOptions {
   const problem = problemIn(options, 'option', checks) ?? problemBetween(options);
   if (problem !== undefined) throw new TypeError(`sessions: ${problem}`);
-  const { url: storeUrl, keys, strategy = 'reference', ...others } = options;
-  return { ...others, storeUrl, strategy, ...(keys === undefined ? {} : { keys: toKeys(keys) }) };
+  const { url: storeUrl, keys, strategy = 'reference', issuer, audience, ...others } = options;
+  const tokenNames = { ...(issuer === undefined ? {} : { issuer }), ...(audience === undefined ? {} : { audience }) };
+  return { ...others, storeUrl, strategy, tokenNames, ...(keys === undefined ? {} : { keys: toKeys(keys) }) };
 }
 
 function toKeys(keys: NonNullable<SessionsOptions['keys']>): () => KeyRing {
@@ -82,7 +85,13 @@ function hasParts(checks: Checks): Check {
   return value => problemIn(value, 'field', checks);
 }
 
-const limitChecks = { idleMs: isCount, absoluteMs: isCount };
+/** A sealed cookie has room for a duration of 115 days. */
+const limitMsMax = 100 * 86_400_000;
+const isDuration: Check = value =>
+  isCount(value) === undefined && Number(value) <= limitMsMax
+    ? undefined
+    : `expected a whole number of milliseconds from 1 to ${limitMsMax} (100 days)`;
+const limitChecks = { idleMs: isDuration, absoluteMs: isDuration };
 
 const checks: Readonly<Record<keyof SessionsOptions, Check>> = {
   store: value => (isStoreEntry(value) ? undefined : isOneOf('store', Object.keys(stores))(value)),
@@ -111,6 +120,7 @@ const checks: Readonly<Record<keyof SessionsOptions, Check>> = {
   feedAgeMaxMs: isCount,
   onError: isFunction,
   onTransition: isFunction,
+  onWarning: isFunction,
   now: isFunction,
   decorateStore: isFunction,
   revocation: isFlag,
@@ -132,6 +142,7 @@ function problemIn(given: unknown, kind: string, known: Checks): string | undefi
 function problemBetween({
   store,
   url,
+  keyPrefix,
   strategy = 'reference',
   keys,
   cookie = {},
@@ -141,6 +152,8 @@ function problemBetween({
     return `the store "${store}" needs its address: sessions({ store: '${store}', url: … })`;
   if (strategy !== 'reference' && store !== 'memory' && keys === undefined)
     return `the strategy "${strategy}" needs the keys that all processes share: keys: process.env.SESSION_KEYS`;
+  if (store === 'postgres' && keyPrefix !== undefined)
+    return 'the store "postgres" has no key prefix: give each app a schema, url: "postgresql://…?options=-csearch_path%3Dshop"';
   if (cookie.secure === false && (cookie.sameSite === 'none' || cookie.partitioned === true))
     return 'a cookie with sameSite "none" or partitioned needs TLS: leave "secure" out, or set it to true';
   return undefined;

@@ -81,8 +81,8 @@ class JwtStrategy implements SessionStrategy {
     this.#now = now;
     this.#lifeMs = Math.min(accessLifeMaxMs, Math.floor(limits.idleMs / 3));
     this.#dataBytesMax = Math.min(claimBytesMax, limits.dataBytesMax);
-    this.#tokens = new AccessTokens(keys, this.#lifeMs);
-    this.#families = new RefreshFamilies(store, limits.idleMs, now);
+    this.#tokens = new AccessTokens(keys, this.#lifeMs, settings.tokenNames);
+    this.#families = new RefreshFamilies(store, limits, now);
   }
 
   get counts(): Record<string, number> {
@@ -164,14 +164,15 @@ class JwtStrategy implements SessionStrategy {
   }
 
   async endOthers(session: Session): Promise<EndedOthers | 'gone'> {
-    const { claims, refresh } = requireJwtSession(session);
-    if (this.#hasEnded(claims)) return 'gone';
-    const { sid, record } = claims;
-    const relist = () => this.#store.create(sid, buildFamilyRecord(record, refresh));
-    const outcome = await this.#registered.endOthers(claims, relist);
+    const own = requireJwtSession(session);
+    if (this.#hasEnded(own.claims)) return 'gone';
+    const { sid, record } = own.claims;
+    const relist = () => this.#store.create(sid, buildFamilyRecord(record, own.refresh));
+    const outcome = await this.#registered.endOthers(own.claims, relist);
     if (outcome === 'gone') return outcome;
-    const kept = { ...claims, jti: newJti(), record: { ...record, epochs: outcome.epochs } };
-    return { ended: outcome.ended, issued: this.#issue(kept, refresh) };
+    const { claims, refresh } = this.#withNewestRefresh(this.#findNewer(own.claims) ?? own);
+    const kept = { ...claims, jti: newJti(), record: { ...claims.record, epochs: outcome.epochs } };
+    return { ended: outcome.ended, issued: this.#keepRecent(this.#issue(kept, refresh)) };
   }
 
   endEveryone(): Promise<void> {
@@ -242,8 +243,7 @@ class JwtStrategy implements SessionStrategy {
   }
 
   #findNewer({ sid, record }: AccessClaims): JwtSession | undefined {
-    const newest = this.#recent.find(sid);
-    return newest !== undefined && newest.record.version > record.version ? newest : undefined;
+    return this.#recent.findNewer(sid, record);
   }
 
   /** Returns the claims of a session with the times of its newest exchange, and the refresh token of this exchange. */

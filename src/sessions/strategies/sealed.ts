@@ -11,6 +11,7 @@ import {
   digestOf,
   type Edit,
   handleOf,
+  limitsOf,
   type NewSessionRecord,
   type NoSession,
   newSessionId,
@@ -147,11 +148,13 @@ class SealedStrategy implements SessionStrategy {
   async endOthers(session: Session): Promise<EndedOthers | 'gone'> {
     const { payload, cookie } = requireSealed(session);
     if (this.#hasEnded(payload)) return 'gone';
-    const { sid, record } = payload;
-    const relist = () => this.#settings.store.create(sid, buildEntry(record));
+    const { sid } = payload;
+    const relist = () => this.#settings.store.create(sid, buildEntry(payload.record));
     const outcome = await this.#registered.endOthers(payload, relist);
     if (outcome === 'gone') return outcome;
+    const { record } = this.#findNewer(payload) ?? payload;
     const kept = this.#sealSession(sid, { ...record, epochs: outcome.epochs }, cookie);
+    this.#recent.keep(sid, kept);
     return { ended: outcome.ended, issued: toIssued(kept) };
   }
 
@@ -187,20 +190,15 @@ class SealedStrategy implements SessionStrategy {
     if (idleUntilMs === undefined && !hasOldKey) return session;
     const renewed = { ...record, idleUntilMs: idleUntilMs ?? record.idleUntilMs };
     // The registry is updated in the background and may be down: the session is valid without it.
-    if (idleUntilMs !== undefined) this.#touchRegistry(sid, renewed).catch(() => undefined);
+    if (idleUntilMs !== undefined) {
+      const relist = () => this.#settings.store.create(sid, buildEntry(renewed));
+      this.#registered.touch(payload, idleUntilMs, relist).catch(() => undefined);
+    }
     return this.#sealSession(sid, renewed, cookie);
   }
 
   #findNewer({ sid, record }: Payload): SealedSession | undefined {
-    const newest = this.#recent.find(sid);
-    return newest !== undefined && newest.record.version > record.version ? newest : undefined;
-  }
-
-  /** Touches the entry in the registry. If the store came back empty, this lists the session again, so that it can be
-   * found and ended. */
-  async #touchRegistry(sid: string, record: SessionRecord): Promise<void> {
-    const { store } = this.#settings;
-    if (!(await store.touch(sid, record.idleUntilMs))) await store.create(sid, buildEntry(record));
+    return this.#recent.findNewer(sid, record);
   }
 
   #sealSession(sid: string, record: SessionRecord, cookie: string): SealedSession {
@@ -216,7 +214,7 @@ class SealedStrategy implements SessionStrategy {
    * long, and a session must not outlive its revocation. */
   #isOver({ record }: Payload): boolean {
     const { limits, now } = this.#settings;
-    const capMs = record.createdAtMs + limits.absoluteMs;
+    const capMs = record.createdAtMs + limitsOf(record, limits).absoluteMs;
     return now() >= Math.min(record.idleUntilMs, record.absoluteUntilMs, capMs);
   }
 }

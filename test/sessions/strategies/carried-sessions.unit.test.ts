@@ -304,6 +304,18 @@ describe('sessions in tokens: a renewal beside a change', () => {
     expect(one.confirmToken?.(reading)).to.equal(undefined);
   });
 
+  forBoth('endOthers keeps a change that a parallel request made', async ({ one, clock }) => {
+    const { token, session } = await one.begin('anna', {});
+    clock.nowMs += idleMs / 2;
+    const reading = living(await one.open(token));
+    const changed = issued(await one.change(session, put('tea')));
+    const outcome = await one.endOthers(session);
+    if (outcome === 'gone') return expect.fail('the session goes on');
+    for (const late of [changed.session, reading]) expect(one.confirmToken?.(late)).to.equal(undefined);
+    const kept = living(await one.open(lastSet(one, outcome.issued.session)));
+    expect(kept.record.data).to.deep.equal({ item: 'tea' });
+  });
+
   forBoth('reads of sealed sessions renew in the second half of the idle time only', async ({ one, clock }, name) => {
     const { token } = await one.begin('anna', {});
     clock.nowMs += idleMs / 2 - 1;

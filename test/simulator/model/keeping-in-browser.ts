@@ -22,7 +22,7 @@ export interface BrowserKind {
 }
 
 const dataBytesMax = { jwt: 1_024, sealed: 2_528 };
-const headBytes = { jwt: 520, sealed: 240 };
+const headBytes = { jwt: 595, sealed: 300 };
 /** Tolerated difference between two clocks. */
 const toleranceMs = 5_000;
 

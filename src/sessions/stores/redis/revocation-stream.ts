@@ -4,7 +4,7 @@ import type { Epochs } from '../../epochs.js';
 import { StoreUnavailable } from '../../errors.js';
 import { pollUntilReady } from '../../in-time.js';
 import { type RevocableToken, type RevocationFeed, RevokedTokens } from '../../revocation-feed.js';
-import type { StoreSettings } from '../../session-store.js';
+import { prefixOf, type StoreSettings } from '../../session-store.js';
 import type { RedisConnection } from './connection.js';
 import {
   addEntry,
@@ -16,7 +16,6 @@ import {
 } from './revocation-entries.js';
 import { connectionTo, replicatedConnectionTo } from './servers.js';
 
-const streamKey = 'holdfast:revoked';
 const readAtOnce = 1_000;
 const retryMs = 200;
 const sweepIntervalMs = 30_000;
@@ -27,7 +26,8 @@ const auditIntervalMs = 2_000;
 
 /**
  * Appends an entry to the stream at the key. Each new entry removes the oldest expired entries. It is appended first,
- * because a server without memory refuses only a script that has written nothing yet.
+ * because a server without memory refuses only a script that has written nothing yet. An epoch of a user also removes
+ * older ones of this user among the last entries, so that one user who logs out again and again does not fill memory.
  *
  * Arguments: now, until, what, value.
  */
@@ -37,6 +37,15 @@ if added.err then
   if not string.find(added.err, 'WRONGTYPE') then return added end
   redis.call('DEL', KEYS[1])
   redis.call('XADD', KEYS[1], '*', 'until', ARGV[2], ARGV[3], ARGV[4])
+end
+if ARGV[3] == 'user' then
+  local tag = string.match(ARGV[4], '^%S+')
+  for at, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 32)) do
+    local of, epoch = string.match(entry[2][4], '^(%S+) (%d+)$')
+    if at > 1 and entry[2][3] == 'user' and of == tag and tonumber(epoch) <= tonumber(string.match(ARGV[4], '%d+$')) then
+      redis.call('XDEL', KEYS[1], entry[1])
+    end
+  end
 end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 16)) do
   if tonumber(entry[2][2]) <= tonumber(ARGV[1]) then redis.call('XDEL', KEYS[1], entry[1]) end
@@ -68,10 +77,12 @@ interface Audit {
  * starts later learns it too.
  */
 export class RevocationStream implements RevocationFeed {
+  readonly #key: string;
   /** A connection of its own: a blocked read delays every other command. */
   readonly #reader: RedisConnection;
   readonly #writer: RedisConnection;
   readonly #now: () => number;
+  readonly #onWarning: StoreSettings['onWarning'];
   readonly #tokens = new RevokedTokens();
   readonly #sweeper: NodeJS.Timeout;
   /** Number of the present connection. A loop over an earlier connection ends. */
@@ -83,14 +94,18 @@ export class RevocationStream implements RevocationFeed {
   /** Time at which the whole stream was known, on the clock of `performance`. */
   #knownAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ url, deadlineMs, now }: StoreSettings) {
+  constructor(settings: StoreSettings) {
+    const { url, deadlineMs, now, onWarning } = settings;
+    const key = `${prefixOf(settings)}:revoked`;
+    this.#key = key;
     this.#now = now;
+    this.#onWarning = onWarning;
     this.#sweeper = setInterval(() => this.#tokens.sweep(now()), sweepIntervalMs).unref();
     const address = parseAddress(url);
-    this.#writer = replicatedConnectionTo(address, { deadlineMs, key: streamKey });
+    this.#writer = replicatedConnectionTo(address, { deadlineMs, key });
     this.#reader = connectionTo(address, {
       deadlineMs: blockMs + deadlineMs,
-      key: streamKey,
+      key,
       onUp: () => void this.#follow(++this.#connection),
       onDown: () => void ++this.#connection,
     });
@@ -127,8 +142,8 @@ export class RevocationStream implements RevocationFeed {
     try {
       for (let count = readAtOnce; count === readAtOnce; ) {
         const from = this.#lastId;
-        const entries = await this.#writer.at(streamKey, async server => {
-          const [stream] = (await server.xread('COUNT', readAtOnce, 'STREAMS', streamKey, from)) ?? [];
+        const entries = await this.#writer.at(this.#key, async server => {
+          const [stream] = (await server.xread('COUNT', readAtOnce, 'STREAMS', this.#key, from)) ?? [];
           return stream?.[1] ?? [];
         });
         this.#addAll(entries);
@@ -163,7 +178,7 @@ export class RevocationStream implements RevocationFeed {
     const { untilMs, what, value } = entry;
     const args = [Math.floor(this.#now()), Math.ceil(untilMs), what, value];
     try {
-      await this.#writer.at(streamKey, server => server.eval(lua, 1, streamKey, ...args));
+      await this.#writer.at(this.#key, server => server.eval(lua, 1, this.#key, ...args));
     } catch (cause) {
       throw new StoreUnavailable('the list of revoked sessions cannot be changed now', { cause });
     }
@@ -183,18 +198,32 @@ export class RevocationStream implements RevocationFeed {
       if (entries === undefined || entries.length === readAtOnce) continue;
       isCaughtUp = true;
       this.#knownAtMs = performance.now();
-      if (this.#state === 'unread') this.#state = 'read';
+      if (this.#state === 'unread') {
+        this.#state = 'read';
+        void this.#warnOfEviction();
+      }
       if (performance.now() >= this.#audit.dueAtMs && !this.#isRepairing) await this.#auditPage();
     }
+  }
+
+  /** Warns if the server may evict the stream. A server that does not tell its settings is not warned of. */
+  async #warnOfEviction(): Promise<void> {
+    const info = await this.#reader.at(this.#key, server => server.info('memory')).catch(() => '');
+    const [, policy = 'noeviction'] = /^maxmemory_policy:([\w-]+)/m.exec(info) ?? [];
+    if (policy === 'noeviction' || /^maxmemory:0\s/m.test(info)) return;
+    this.#onWarning?.(
+      `Redis has the maxmemory-policy ${policy}, so it may evict the list of revoked sessions: a backend that boots then ` +
+        'accepts ended sessions until another one has written the list again. Set maxmemory-policy noeviction.',
+    );
   }
 
   /** Returns the next entries. Undefined if the read failed: the connection is lost, or another application uses the
    * key. */
   async #readNext(isCaughtUp: boolean): Promise<Entries | undefined> {
-    const from = ['STREAMS', streamKey, this.#lastId] as const;
+    const from = ['STREAMS', this.#key, this.#lastId] as const;
     try {
       const [stream] =
-        (await this.#reader.at(streamKey, server =>
+        (await this.#reader.at(this.#key, server =>
           isCaughtUp
             ? server.xread('COUNT', readAtOnce, 'BLOCK', blockMs, ...from)
             : server.xread('COUNT', readAtOnce, ...from),
@@ -222,7 +251,7 @@ export class RevocationStream implements RevocationFeed {
   async #auditPage(): Promise<void> {
     const audit = this.#audit;
     const from = audit.after === undefined ? '-' : `(${audit.after}`;
-    const read = this.#reader.at(streamKey, server => server.xrange(streamKey, from, '+', 'COUNT', readAtOnce));
+    const read = this.#reader.at(this.#key, server => server.xrange(this.#key, from, '+', 'COUNT', readAtOnce));
     const page = await read.catch(() => []);
     for (const [, fields] of page) this.#addFields(fields);
     audit.after = page.at(-1)?.[0] ?? audit.after;

@@ -27,6 +27,16 @@ describe('revocations in a Redis stream', () => {
       expect(await raw.pttl(key), 'a shorter one shortens nothing').to.be.within(58_000, 60_000);
     }));
 
+  it('keep one entry of a user whose epoch is raised again and again', () =>
+    withFeed(async (feed, raw, clock) => {
+      const tags = ['anna', 'ben'].map(userTagOf);
+      for (let epoch = 1; epoch <= 50; epoch++)
+        for (const tag of tags) await feed.tellEpoch(tag, epoch, clock.nowMs + 60_000);
+      await feed.tellEpoch(tags[0] ?? '', 7, clock.nowMs + 60_000);
+      const values = (await raw.xrange(key, '-', '+')).map(([, fields]) => fields[3]);
+      expect(values).to.deep.equal([...tags.map(tag => `${tag} 50`), `${tags[0]} 7`]);
+    }));
+
   it('replace a foreign value under their key, and are read again', () =>
     withFeed(async (feed, raw, clock) => {
       const other = redis.openFeed?.({ url: feed.url, deadlineMs: 1_000, now: () => clock.nowMs });
@@ -94,6 +104,26 @@ describe('revocations in a Redis stream', () => {
       await expectRejection(feed.revoke(['late'], clock.nowMs + 60_000), StoreUnavailable);
       expect(feed.isRevoked(revocable('late'))).to.equal(false);
     }));
+
+  for (const [policy, bytes, isWarned] of [
+    ['allkeys-lru', '100mb', true],
+    ['volatile-ttl', '100mb', true],
+    ['allkeys-lru', '0', false],
+    ['noeviction', '100mb', false],
+  ] as const) {
+    it(`${isWarned ? 'warn' : 'do not warn'} at start: maxmemory ${bytes}, maxmemory-policy ${policy}`, () =>
+      withFeed(async ({ url }, raw) => {
+        await raw.config('SET', 'maxmemory', bytes, 'maxmemory-policy', policy);
+        const warnings: string[] = [];
+        const onWarning = (warning: string) => void warnings.push(warning);
+        const feed = redis.openFeed?.({ url, deadlineMs: 1_000, now: Date.now, onWarning });
+        expect(await feed?.ready(5_000)).to.equal(true);
+        if (isWarned) await until(() => warnings.length > 0);
+        await feed?.revoke(['after'], Date.now() + 60_000);
+        expect(warnings.map(text => text.includes(policy))).to.deep.equal(isWarned ? [true] : []);
+        await feed?.close();
+      }));
+  }
 
   it('name no user and no token: entries have only handles, tags, epochs and deadlines', () =>
     withFeed(async (feed, raw, clock) => {
