@@ -1,6 +1,4 @@
-import type { Epochs } from './epochs.js';
 import { SessionConflict } from './errors.js';
-import { digestOf, handleOf } from './session.js';
 import type { SessionStore } from './session-store.js';
 
 const roundsMax = 100;
@@ -39,12 +37,3 @@ export async function removeByHandles(store: SessionStore, user: string, handles
   }
   return count;
 }
-
-/** Stands in for epochs in a store that has none yet: ends the sessions that are listed. */
-export async function endListed(store: SessionStore, user: string, except?: string): Promise<number> {
-  const kept = except === undefined ? undefined : handleOf(digestOf(except));
-  await endAll(store, user, kept, handles => removeByHandles(store, user, handles));
-  return noEpochs.user;
-}
-
-export const noEpochs: Epochs = { user: 0, everyone: 0 };

@@ -1,23 +1,38 @@
-import { endListed, noEpochs } from '../end-sessions.js';
 import type { Epochs } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import { digestOf, handleOf, type NewSessionRecord, type SessionRecord, type SessionSummary } from '../session.js';
+import {
+  assertIdOfUser,
+  digestOf,
+  handleOf,
+  type NewSessionRecord,
+  type SessionRecord,
+  type SessionSummary,
+  userTagIn,
+  userTagOf,
+} from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import { beginGeneration, generationKey, generationOf } from './memcached/generation.js';
+import { MemcachedEpochs, type SeenEpochs } from './memcached/epochs.js';
 import { type Address, Nodes } from './memcached/nodes.js';
 import * as questions from './memcached/questions.js';
-import { type Kept, keptOf, parseLive, recordOf, textOf } from './memcached/record-text.js';
+import { addEpoch, isOver, type Kept, keptOf, parsePresent, recordOf, textOf } from './memcached/record-text.js';
 import type { Server } from './memcached/server.js';
 import { MemcachedUserLists } from './memcached/user-lists.js';
 
-const triesMax = 5;
+const triesMax = 10;
 const listedMax = 1_000;
 /** Maximum number of keys in one `get`. Its line should stay below 2 KiB. */
 const keysPerQuestion = 20;
 
 const sessionKey = (digest: string) => `holdfast:session:${digest}`;
 
+/** The names of a session: in the store, and of its user. */
+interface Place {
+  readonly tag: string;
+  readonly digest: string;
+}
+
 interface ReadResult {
+  readonly present: SeenEpochs;
   readonly kept: Kept | undefined;
   /** The `cas` value of the item that was read. Empty when there was no item. */
   readonly cas: string;
@@ -28,48 +43,54 @@ interface NextItem {
   readonly expiry: number;
 }
 
-/** Sessions in one memcached, or in several. A session and its generation are in the same server. */
+/** Sessions in one memcached, or in several. All sessions of a user, their list and their epoch are on one server. */
 class MemcachedStore implements SessionStore {
   readonly #now: () => number;
   readonly #nodes: Nodes;
   readonly #lists: MemcachedUserLists;
+  readonly #epochs: MemcachedEpochs;
 
   constructor(addresses: readonly [Address, ...Address[]], settings: StoreSettings) {
     this.#now = settings.now;
     this.#nodes = new Nodes(addresses, settings);
     this.#lists = new MemcachedUserLists(this.#nodes, settings.now);
+    this.#epochs = new MemcachedEpochs(this.#nodes, settings.now);
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    const { kept } = await this.#readItem(questions.get, digestOf(id), this.#nodes.untilMs());
-    return kept && recordOf(kept);
+    const { kept, present } = await this.#readItem(questions.get, placeOf(id), this.#nodes.untilMs());
+    return kept && recordOf(kept, present);
   }
 
   async create(id: string, record: NewSessionRecord): Promise<Epochs> {
-    await this.#nodes.inTime(async untilMs => {
-      const digest = digestOf(id);
-      const server = this.#nodes.of(digest);
-      const creating = this.#createOnly(digest, keptOf(record, await generationOf(server, untilMs)), untilMs);
-      // Writes the session before its entry in the list. A reader removes an entry without a session. On one
-      // connection, the order of the commands ensures this.
-      if (this.#lists.serverOf(record.user) !== server) await creating;
-      await Promise.all([creating, this.#lists.add(record.user, digest, record.absoluteUntilMs, untilMs)]);
-      if (isTimeToTidy(digest)) this.#list(record.user, this.#nodes.untilMs()).catch(() => undefined);
+    assertIdOfUser(id, record.user);
+    return this.#nodes.inTime(async untilMs => {
+      const place = placeOf(id);
+      const { epochs: given = {}, absoluteUntilMs } = record;
+      const present = await this.#epochs.ensure(place.tag, given, absoluteUntilMs, untilMs);
+      const epochs = record.epochs ?? present;
+      // The session is written before its entry in the list, on the same connection. A reader removes an entry without
+      // a session.
+      await Promise.all([
+        this.#createOnly(place, keptOf(record, epochs), untilMs),
+        this.#lists.add(record.user, place.digest, absoluteUntilMs, untilMs),
+      ]);
+      if (isTimeToTidy(place.digest)) this.#list(record.user, this.#nodes.untilMs()).catch(() => undefined);
+      return epochs;
     });
-    return noEpochs;
   }
 
   replace(id: string, { version, data }: SessionRecord): Promise<'saved' | 'conflict' | 'gone'> {
     const dataJson = JSON.stringify(data);
     const next = (kept: Kept) =>
       kept.version === version - 1 ? this.#toItem({ ...kept, version, dataJson }) : undefined;
-    return this.#nodes.inTime(untilMs => this.#swap(digestOf(id), next, untilMs));
+    return this.#nodes.inTime(untilMs => this.#swap(placeOf(id), next, untilMs));
   }
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
     const next = (kept: Kept) =>
       this.#toItem({ ...kept, idleUntilMs: Math.floor(Math.min(idleUntilMs, kept.absoluteUntilMs)) });
-    const outcome = await this.#nodes.inTime(untilMs => this.#swap(digestOf(id), next, untilMs));
+    const outcome = await this.#nodes.inTime(untilMs => this.#swap(placeOf(id), next, untilMs));
     if (outcome === 'conflict') throw new StoreUnavailable('the session is changed too often to be touched');
     return outcome === 'saved';
   }
@@ -80,11 +101,11 @@ class MemcachedStore implements SessionStore {
    * change finds no session.
    */
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
-    const digest = digestOf(id);
-    if (onlyVersion === undefined) return (await this.#removeAny(digest)) ? 'removed' : 'gone';
+    const place = placeOf(id);
+    if (onlyVersion === undefined) return (await this.#removeAny(place)) ? 'removed' : 'gone';
     const nothing = { text: '', expiry: questions.expiredAlready };
     const next = (kept: Kept) => (kept.version === onlyVersion ? nothing : undefined);
-    const outcome = await this.#nodes.inTime(untilMs => this.#swap(digest, next, untilMs));
+    const outcome = await this.#nodes.inTime(untilMs => this.#swap(place, next, untilMs));
     return outcome === 'saved' ? 'removed' : outcome;
   }
 
@@ -97,22 +118,32 @@ class MemcachedStore implements SessionStore {
       const { digests } = await this.#lists.read(user, untilMs);
       const digest = digests.find(each => handleOf(each) === handle);
       if (digest === undefined) return false;
-      const [found] = await this.#findLive(user, [digest], untilMs);
-      if (found === undefined) return false;
-      const { end } = await this.#nodes.of(digest).ask('removals', questions.forget(sessionKey(digest)), untilMs);
+      const [found] = await this.#find(user, [digest], untilMs);
+      if (found === undefined || isOver(found[1], this.#now())) return false;
+      const { end } = await this.#serverOf(userTagOf(user)).ask(
+        'removals',
+        questions.forget(sessionKey(digest)),
+        untilMs,
+      );
       return end === 'DELETED';
     });
   }
 
   raiseEpoch(user: string, except?: string): Promise<number> {
-    return endListed(this, user, except);
+    const tag = userTagOf(user);
+    const kept = except !== undefined && userTagIn(except) === tag ? placeOf(except) : undefined;
+    return this.#nodes.inTime(async untilMs => {
+      const epoch = await this.#epochs.raise(tag, next => this.#keep(kept, next, untilMs), untilMs);
+      // A reader of the list drops the ended sessions. It may fail: every reader checks every session anyway.
+      this.#list(user, this.#nodes.untilMs()).catch(() => undefined);
+      return epoch;
+    });
   }
 
-  /** Ends every session. A session that begins at the same time may belong to the generation that ends. Then it is over
-   * before it was used. */
-  async clear(): Promise<number> {
-    await Promise.all(this.#nodes.all.map(beginGeneration));
-    return noEpochs.everyone;
+  /** Ends every session. A session that begins at the same time may have the former epoch. Then it is over before it was
+   * used. */
+  clear(): Promise<number> {
+    return this.#nodes.inTime(untilMs => this.#epochs.raiseEveryone(untilMs));
   }
 
   /** `evictions`: items that memcached evicted since its start, to make room. Each may have been a session. */
@@ -129,35 +160,49 @@ class MemcachedStore implements SessionStore {
     this.#nodes.close();
   }
 
-  async #createOnly(digest: string, kept: Kept, untilMs: number): Promise<void> {
-    const [key, server] = [sessionKey(digest), this.#nodes.of(digest)];
+  #serverOf(tag: string): Server {
+    return this.#nodes.homeOf(tag).first;
+  }
+
+  /** Lets a session live under the next epoch too. Resolves with false if another process changed it meanwhile. */
+  async #keep(place: Place | undefined, epoch: number, untilMs: number): Promise<boolean> {
+    if (place === undefined) return true;
+    const { kept, cas } = await this.#readItem(questions.gets, place, untilMs);
+    if (kept === undefined) return true;
+    const { text, expiry } = this.#toItem(addEpoch(kept, epoch));
+    const question = questions.swap(sessionKey(place.digest), text, expiry, cas);
+    return (await this.#serverOf(place.tag).ask('writes', question, untilMs)).end !== 'EXISTS';
+  }
+
+  async #createOnly(place: Place, kept: Kept, untilMs: number): Promise<void> {
+    const [key, server] = [sessionKey(place.digest), this.#serverOf(place.tag)];
     const { text, expiry } = this.#toItem(kept);
     if ((await server.ask('writes', questions.add(key, text, expiry), untilMs)).end === 'STORED') return;
-    // The item may be expired, foreign, or of an earlier generation. Then it is no session.
-    const found = await this.#readItem(questions.gets, digest, untilMs);
+    // The item may be expired, foreign, or of an earlier epoch. Then it is no session.
+    const found = await this.#readItem(questions.gets, place, untilMs);
     if (found.kept !== undefined || found.cas === '') throw new SessionExists();
     const { end } = await server.ask('writes', questions.swap(key, text, expiry, found.cas), untilMs);
     if (end !== 'STORED') throw new SessionExists();
   }
 
-  async #removeAny(digest: string): Promise<boolean> {
+  async #removeAny(place: Place): Promise<boolean> {
     const untilMs = this.#nodes.untilMs();
     const [{ kept }, { end }] = await Promise.all([
-      this.#readItem(questions.get, digest, untilMs),
-      this.#nodes.of(digest).ask('removals', questions.forget(sessionKey(digest)), untilMs),
+      this.#readItem(questions.get, place, untilMs),
+      this.#serverOf(place.tag).ask('removals', questions.forget(sessionKey(place.digest)), untilMs),
     ]);
     return kept !== undefined && end === 'DELETED';
   }
 
   /** Reads the session, decides, and writes with `cas`. Retries when another process was faster. */
   async #swap(
-    digest: string,
+    place: Place,
     decide: (kept: Kept) => NextItem | undefined,
     untilMs: number,
   ): Promise<'saved' | 'conflict' | 'gone'> {
-    const [key, server] = [sessionKey(digest), this.#nodes.of(digest)];
+    const [key, server] = [sessionKey(place.digest), this.#serverOf(place.tag)];
     for (let tries = 0; tries < triesMax; tries++) {
-      const { kept, cas } = await this.#readItem(questions.gets, digest, untilMs);
+      const { kept, cas } = await this.#readItem(questions.gets, place, untilMs);
       if (kept === undefined) return 'gone';
       const next = decide(kept);
       if (next === undefined) return 'conflict';
@@ -173,55 +218,58 @@ class MemcachedStore implements SessionStore {
     return { text: textOf(kept), expiry: questions.expiryAt(endsAtMs, this.#now()) };
   }
 
-  /** Reads the session and the present generation in one command. */
+  /** Reads the session and the present epochs in one round trip. */
   async #readItem(
     how: (...keys: string[]) => questions.MemcachedCommand,
-    digest: string,
+    { tag, digest }: Place,
     untilMs: number,
   ): Promise<ReadResult> {
     const key = sessionKey(digest);
-    const { items } = await this.#nodes.of(digest).ask('reads', how(key, generationKey), untilMs);
-    const [item, generation] = [items.get(key), items.get(generationKey)];
-    return { kept: parseLive(item?.text, generation?.text, this.#now()), cas: item?.cas ?? '' };
+    const { items, present } = await this.#epochs.read(tag, how, [key], untilMs);
+    const item = items.get(key);
+    const kept = parsePresent(item?.text, present);
+    const isLive = kept !== undefined && !isOver(kept, this.#now());
+    return { kept: isLive ? kept : undefined, cas: item?.cas ?? '', present };
   }
 
   async #list(user: string, untilMs: number): Promise<SessionSummary[]> {
     const list = await this.#lists.read(user, untilMs);
-    const living: [string, Kept][] = [];
+    const found: [string, Kept][] = [];
     let looked = 0;
-    for (; looked < list.digests.length && living.length < listedMax; looked += listedMax) {
-      living.push(...(await this.#findLive(user, list.digests.slice(looked, looked + listedMax), untilMs)));
+    for (; looked < list.digests.length && found.length < listedMax; looked += listedMax) {
+      found.push(...(await this.#find(user, list.digests.slice(looked, looked + listedMax), untilMs)));
     }
-    const remaining = [...living.map(([digest]) => digest), ...list.digests.slice(looked)];
+    const remaining = [...found.map(([digest]) => digest), ...list.digests.slice(looked)];
     // This runs in the background and may fail: a reader of the list checks every session anyway.
     if (remaining.length < list.digests.length)
       this.#lists.shrink(user, list, remaining, untilMs).catch(() => undefined);
+    const living = found.filter(([, kept]) => !isOver(kept, this.#now()));
     return living.map(([digest, { createdAtMs, idleUntilMs }]) => {
       return { handle: handleOf(digest), createdAtMs, idleUntilMs };
     });
   }
 
-  async #findLive(user: string, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
-    const userJson = JSON.stringify(user);
-    const asked = this.#nodes.all.flatMap(server => {
-      const its = digests.filter(digest => this.#nodes.of(digest) === server);
-      return pagesOf(its).map(page => this.#findLiveAt(server, page, untilMs));
-    });
-    const found = new Map((await Promise.all(asked)).flat());
+  /** Returns the sessions that are there with the present epochs. Some may have expired by the clock of this process,
+   * which may be ahead: only memcached forgets those. */
+  async #find(user: string, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
+    const [tag, userJson] = [userTagOf(user), JSON.stringify(user)];
+    const pages = pagesOf(digests).map(page => this.#epochs.read(tag, questions.get, page.map(sessionKey), untilMs));
+    const found = (await Promise.all(pages)).flatMap(({ items, present }) =>
+      digests.flatMap((digest): [string, Kept][] => {
+        const kept = parsePresent(items.get(sessionKey(digest))?.text, present);
+        return kept?.userJson === userJson ? [[digest, kept]] : [];
+      }),
+    );
+    const byDigest = new Map(found);
     return digests.flatMap((digest): [string, Kept][] => {
-      const kept = found.get(digest);
-      return kept?.userJson === userJson ? [[digest, kept]] : [];
-    });
-  }
-
-  async #findLiveAt(server: Server, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
-    const nowMs = this.#now();
-    const { items } = await server.ask('reads', questions.get(...digests.map(sessionKey), generationKey), untilMs);
-    return digests.flatMap((digest): [string, Kept][] => {
-      const kept = parseLive(items.get(sessionKey(digest))?.text, items.get(generationKey)?.text, nowMs);
+      const kept = byDigest.get(digest);
       return kept === undefined ? [] : [[digest, kept]];
     });
   }
+}
+
+function placeOf(id: string): Place {
+  return { tag: userTagIn(id), digest: digestOf(id) };
 }
 
 function pagesOf(digests: readonly string[]): string[][] {

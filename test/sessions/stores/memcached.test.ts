@@ -1,16 +1,23 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { noEpochs } from '#src/sessions/end-sessions.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import { digestOf, handleOf, newSessionId, type SessionRecord } from '#src/sessions/session.js';
+import {
+  digestOf,
+  handleOf,
+  type NewSessionRecord,
+  newSessionId,
+  type SessionRecord,
+  userTagOf,
+} from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { memcached } from '#src/sessions/stores/memcached.js';
 import { type MemcachedServer, startMemcached, tell } from '../with-memcached.js';
 
-const generationKey = 'holdfast:generation';
+const everyoneKey = 'holdfast:everyone';
+const epochOf = (user: string) => `holdfast:epoch:${userTagOf(user)}`;
 const keyOf = (id: string) => `holdfast:session:${digestOf(id)}`;
-const listOf = (user: string) => `holdfast:user:${digestOf(user)}`;
+const listOf = (user: string) => `holdfast:user:${userTagOf(user)}`;
 
 describe('memcached store', () => {
   let server: MemcachedServer;
@@ -34,15 +41,15 @@ describe('memcached store', () => {
     return another;
   }
 
-  function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+  function record(changes: Partial<NewSessionRecord> = {}): NewSessionRecord {
     const deadlines = { idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
-    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs: nowMs, ...deadlines, epochs: noEpochs, ...changes };
+    return { user: 'anna', data: { n: 1 }, version: 1, createdAtMs: nowMs, ...deadlines, ...changes };
   }
 
-  async function created(changes: Partial<SessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
-    const [id, made] = [newSessionId('anna'), record(changes)];
-    await store.create(id, made);
-    return { id, made };
+  async function created(changes: Partial<NewSessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
+    const wanted = record(changes);
+    const id = newSessionId(wanted.user);
+    return { id, made: { ...wanted, epochs: await store.create(id, wanted) } };
   }
 
   /** Returns the value of a key, without the protocol lines around it. */
@@ -66,7 +73,7 @@ describe('memcached store', () => {
     const { id } = await created();
     const dump = decodeURIComponent(await tell(server, 'lru_crawler metadump all\r\n', 'END\r\n'));
     const keys = [...dump.matchAll(/key=(\S+)/g)].map(([, key]) => key);
-    expect(keys).to.have.members([keyOf(id), listOf('anna'), generationKey]);
+    expect(keys).to.have.members([keyOf(id), listOf('anna'), epochOf('anna'), everyoneKey]);
     expect([dump, await raw(keyOf(id)), await raw(listOf('anna'))].join()).not.to.contain(id);
   });
 
@@ -103,17 +110,18 @@ describe('memcached store', () => {
     for (const [what, text] of [
       ['nothing', ''],
       ['a foreign word', 'not ours'],
-      ['no JSON', `${head} GENERATION "anna"\n{"cut`],
-      ['JSON that is no object', `${head} GENERATION "anna"\n[1]`],
-      ['a user that is no text', `${head} GENERATION 7\n{}`],
-      ['no data', `${head} GENERATION "anna"`],
-      ['a deadline that is no number', '1 never 9000000000000 1 GENERATION "anna"\n{}'],
-      ['another generation', `${head} of-long-ago1 "anna"\n{}`],
+      ['no JSON', `${head} EPOCHS "anna"\n{"cut`],
+      ['JSON that is no object', `${head} EPOCHS "anna"\n[1]`],
+      ['a user that is no text', `${head} EPOCHS 7\n{}`],
+      ['no data', `${head} EPOCHS "anna"`],
+      ['a deadline that is no number', '1 never 9000000000000 1 EPOCHS "anna"\n{}'],
+      ['another epoch', `${head} 1 1 "anna"\n{}`],
+      ['no epoch', `${head} "anna"\n{}`],
     ] as const) {
       it(`treats ${what} under a session key as no session`, async () => {
         await created();
-        const [id, generation] = [newSessionId('anna'), (await raw(generationKey)) ?? ''];
-        await plant(keyOf(id), text.replace('GENERATION', generation));
+        const id = newSessionId('anna');
+        await plant(keyOf(id), text.replace('EPOCHS', `${await raw(epochOf('anna'))} ${await raw(everyoneKey)}`));
         expect(await store.read(id)).to.equal(undefined);
       });
     }
@@ -122,10 +130,10 @@ describe('memcached store', () => {
       const [id, made] = [newSessionId('anna'), record()];
       await plant(keyOf(id), 'not ours');
       expect(await store.touch(id, made.idleUntilMs)).to.equal(false);
-      expect(await store.replace(id, { ...made, version: 2 })).to.equal('gone');
+      expect(await store.replace(id, { ...made, version: 2, epochs: { user: 1, everyone: 1 } })).to.equal('gone');
       expect(await store.remove(id, 1)).to.equal('gone');
-      await store.create(id, made);
-      expect(await store.read(id)).to.deep.equal(made);
+      const epochs = await store.create(id, made);
+      expect(await store.read(id)).to.deep.equal({ ...made, epochs });
     });
 
     it('reads back a user name with spaces, quotes, line breaks and a lone surrogate', async () => {
@@ -145,6 +153,8 @@ describe('memcached store', () => {
       expect(await store.read(id)).to.deep.equal(made);
       const next = await created();
       expect((await store.listByUser('anna')).map(({ handle }) => handle)).to.deep.equal([handleOf(digestOf(next.id))]);
+      await store.raiseEpoch('anna');
+      for (const each of [id, next.id]) expect(await store.read(each)).to.equal(undefined);
     });
 
     it('drops ended sessions when it is read', async () => {
@@ -203,12 +213,15 @@ describe('memcached store', () => {
     });
 
     for (const [what, lose] of [
-      ['lost', () => tell(server, `delete ${generationKey}\r\n`)],
-      ['overwritten', () => plant(generationKey, 'not ours')],
+      ['everyone is lost', () => tell(server, `delete ${everyoneKey}\r\n`)],
+      ['everyone is overwritten', () => plant(everyoneKey, 'not ours')],
+      ['the user is lost', () => tell(server, `delete ${epochOf('anna')}\r\n`)],
+      ['the user is overwritten', () => plant(epochOf('anna'), 'not ours')],
     ] as const) {
-      it(`ends every session for good when the generation is ${what}`, async () => {
+      it(`ends every session for good when the epoch of ${what}`, async () => {
         const [first, ended] = [await created(), await created()];
         await store.remove(ended.id);
+        nowMs += 1;
         await lose();
         expect(await store.read(first.id)).to.equal(undefined);
         const next = await created();

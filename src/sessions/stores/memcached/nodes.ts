@@ -6,9 +6,17 @@ export interface Address {
   readonly port: number;
 }
 
+/** The servers of a user. */
+export interface Home {
+  /** Has the sessions, their list, and the epoch of the user. */
+  readonly first: Server;
+  /** Has a copy of the epoch. Undefined if there is one server only. */
+  readonly second: Server | undefined;
+}
+
 /**
- * The servers over which the keys are spread. They do not know each other. A key belongs to one server, also while that
- * server is down; then its calls reject with `StoreUnavailable`.
+ * The servers over which the users are spread. They do not know each other. The sessions of a user belong to one
+ * server, also while that server is down; then their calls reject with `StoreUnavailable`.
  *
  * Failing over to another server would log users out at once, because it has none of their sessions. After the first
  * server is back, sessions that were ended or changed meanwhile would reappear as they were. libmemcached also keeps
@@ -24,21 +32,20 @@ export class Nodes {
   }
 
   /**
-   * Returns the server of a digest by rendezvous hashing: each server has a weight for the digest, and the largest
-   * weight wins. A server that is appended to the address takes its share from all others, and no other keys move.
+   * Returns the servers of a user by rendezvous hashing: each server has a weight for the tag of the user. The largest
+   * weight has the sessions, the second largest a copy of the epoch. A server that is appended to the address takes its
+   * share from all others, and no other users move. If the first server of a user is taken out, the second is the first.
    *
-   * Only the position in the address counts. A server that replaces another one at its position gets its keys. Backends
+   * Only the position in the address counts. A server that replaces another one at its position gets its users. Backends
    * may use different names for the same server.
    */
-  of(digest: string): Server {
-    let [found] = this.all;
-    let most = -1;
-    if (this.all.length === 1) return found;
-    for (const [place, server] of this.all.entries()) {
-      const weight = weightOf(digest, place);
-      if (weight > most) [found, most] = [server, weight];
-    }
-    return found;
+  homeOf(tag: string): Home {
+    const [only] = this.all;
+    if (this.all.length === 1) return { first: only, second: undefined };
+    const bits = Buffer.from(tag.slice(0, 8), 'base64url').readUInt32BE(0);
+    const weights = this.all.map((server, place) => ({ server, weight: weightOf(bits, place) }));
+    const [first, second] = weights.toSorted((one, other) => other.weight - one.weight);
+    return { first: first?.server ?? only, second: second?.server };
   }
 
   /** Returns the deadline of work that begins now. */
@@ -60,10 +67,10 @@ export class Nodes {
   }
 }
 
-/** Returns the weight of a position. The digest is uniform already; the finalizer of MurmurHash3 mixes the position
- * into it. */
-function weightOf(digest: string, place: number): number {
-  let bits = Number.parseInt(digest.slice(0, 8), 16) ^ Math.imul(place + 1, 0x9e3779b1);
+/** Returns the weight of a position. The tag is uniform already; the finalizer of MurmurHash3 mixes the position into
+ * it. */
+function weightOf(tag: number, place: number): number {
+  let bits = tag ^ Math.imul(place + 1, 0x9e3779b1);
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
   return (bits ^ (bits >>> 16)) >>> 0;

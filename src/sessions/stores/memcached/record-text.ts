@@ -1,59 +1,92 @@
-import { noEpochs } from '../../end-sessions.js';
+import type { Epochs } from '../../epochs.js';
+import { StoreUnavailable } from '../../errors.js';
 import type { NewSessionRecord, SessionData, SessionRecord } from '../../session.js';
+import type { SeenEpochs } from './epochs.js';
 
 /**
- * The text of a session in memcached. The first line is "version idleUntil absoluteUntil createdAt generation user".
- * The user is JSON, so that any name is possible. The second line is the data as JSON. A touch and a replacement
- * rewrite one line and never decode the other.
+ * The text of a session in memcached. The first line is "version idleUntil absoluteUntil createdAt epochsOfUser
+ * epochOfEveryone user". The user is JSON, so that any name is possible. The second line is the data as JSON. A touch
+ * and a replacement rewrite one line and never decode the other.
+ *
+ * A session that goes on when the epoch is raised gets the new epoch first, beside the old one. memcached cannot change
+ * two items in one step. So the session lives before and after the epoch is raised.
  */
 export interface Kept {
   readonly version: number;
   readonly idleUntilMs: number;
   readonly absoluteUntilMs: number;
   readonly createdAtMs: number;
-  /** The generation of the session; see `generation.ts`. */
-  readonly generation: string;
+  /** The session lives under each of these epochs of its user. */
+  readonly users: readonly number[];
+  readonly everyone: number;
   readonly userJson: string;
   readonly dataJson: string;
 }
 
-const headShape = /^(\d+) (\d+) (\d+) (\d+) ([\w-]+) (".*")$/s;
+const usersMax = 8;
+const headShape = /^(\d+) (\d+) (\d+) (\d+) ([\d,]+) (\d+) (".*")$/s;
 
-export function keptOf(record: NewSessionRecord, generation: string): Kept {
+export function keptOf(record: NewSessionRecord, { user, everyone }: Epochs): Kept {
   const [idleUntilMs, absoluteUntilMs, createdAtMs] = [
     Math.floor(record.idleUntilMs),
     Math.floor(record.absoluteUntilMs),
     Math.floor(record.createdAtMs),
   ];
   const [userJson, dataJson] = [JSON.stringify(record.user), JSON.stringify(record.data)];
-  return { version: record.version, idleUntilMs, absoluteUntilMs, createdAtMs, generation, userJson, dataJson };
+  return {
+    version: record.version,
+    idleUntilMs,
+    absoluteUntilMs,
+    createdAtMs,
+    users: [user],
+    everyone,
+    userJson,
+    dataJson,
+  };
+}
+
+/** Returns a session that lives under one more epoch of its user. */
+export function addEpoch(kept: Kept, epoch: number): Kept {
+  return { ...kept, users: [...kept.users, epoch].slice(-usersMax) };
 }
 
 export function textOf(kept: Kept): string {
-  const { version, idleUntilMs, absoluteUntilMs, createdAtMs, generation, userJson, dataJson } = kept;
-  return `${version} ${idleUntilMs} ${absoluteUntilMs} ${createdAtMs} ${generation} ${userJson}\n${dataJson}`;
+  const { version, idleUntilMs, absoluteUntilMs, createdAtMs, users, everyone, userJson, dataJson } = kept;
+  return `${version} ${idleUntilMs} ${absoluteUntilMs} ${createdAtMs} ${users} ${everyone} ${userJson}\n${dataJson}`;
 }
 
-/** Parses a session. Undefined if the text is no session, has expired, or belongs to another generation than the
- * present one. */
-export function parseLive(text: string | undefined, generation: string | undefined, nowMs: number): Kept | undefined {
+/** Parses a session. Undefined if the text is no session, or has other epochs than the present ones. Throws
+ * `StoreUnavailable` if only a server that does not answer could tell. */
+export function parsePresent(text: string | undefined, present: SeenEpochs): Kept | undefined {
   const headEnd = text?.indexOf('\n') ?? -1;
   if (text === undefined || headEnd < 0) return undefined;
-  const [, version, idle, absolute, created, of, userJson = ''] = headShape.exec(text.slice(0, headEnd)) ?? [];
-  const [idleUntilMs, absoluteUntilMs] = [Number(idle), Number(absolute)];
-  if (of === undefined || of !== generation || !(nowMs < idleUntilMs && nowMs < absoluteUntilMs)) return undefined;
+  const [, version, idle, absolute, created, ofUser = '', ofEveryone, userJson = ''] =
+    headShape.exec(text.slice(0, headEnd)) ?? [];
+  const [idleUntilMs, absoluteUntilMs, everyone] = [Number(idle), Number(absolute), Number(ofEveryone)];
+  if (ofEveryone === undefined || !(idleUntilMs > 0 && absoluteUntilMs > 0)) return undefined;
+  const users = ofUser.split(',').map(Number);
+  if (present.user === undefined || present.everyone === undefined) return undefined;
+  if (!users.includes(present.user) || everyone !== present.everyone) {
+    const isNewer = Math.max(...users) > present.user || everyone > present.everyone;
+    if (isNewer && !present.isSure) throw new StoreUnavailable('the server with the newer epoch does not answer');
+    return undefined;
+  }
   const dataJson = text.slice(headEnd + 1);
   const [versionNumber, createdAtMs] = [Number(version), Number(created)];
-  return { version: versionNumber, idleUntilMs, absoluteUntilMs, createdAtMs, generation: of, userJson, dataJson };
+  return { version: versionNumber, idleUntilMs, absoluteUntilMs, createdAtMs, users, everyone, userJson, dataJson };
 }
 
-export function recordOf(kept: Kept): SessionRecord | undefined {
-  const { userJson, dataJson, generation, ...rest } = kept;
+export function isOver({ idleUntilMs, absoluteUntilMs }: Kept, nowMs: number): boolean {
+  return nowMs >= Math.min(idleUntilMs, absoluteUntilMs);
+}
+
+export function recordOf(kept: Kept, { user: epoch = 0 }: SeenEpochs): SessionRecord | undefined {
+  const { userJson, dataJson, users: _, everyone, ...rest } = kept;
   try {
     const user: unknown = JSON.parse(userJson);
     const data: SessionData | null = JSON.parse(dataJson);
     const isWhole = typeof user === 'string' && typeof data === 'object' && data !== null && !Array.isArray(data);
-    return isWhole ? { user, data, epochs: noEpochs, ...rest } : undefined;
+    return isWhole ? { user, data, ...rest, epochs: { user: epoch, everyone } } : undefined;
   } catch {
     return undefined;
   }

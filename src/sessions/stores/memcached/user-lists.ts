@@ -1,5 +1,5 @@
 import { StoreUnavailable } from '../../errors.js';
-import { digestOf } from '../../session.js';
+import { userTagOf } from '../../session.js';
 import type { Nodes } from './nodes.js';
 import { add, append, expiredAlready, expiryAt, extend, gets, swap } from './questions.js';
 import type { Server } from './server.js';
@@ -14,14 +14,14 @@ const triesMax = 5;
 /** Minimum life of a list. A list must outlive its last session, even if the limits were longer when that session
  * began. */
 const lifeMinMs = 24 * 3_600_000;
-const userKey = (user: string) => `holdfast:user:${digestOf(user)}`;
+const userKey = (user: string) => `holdfast:user:${userTagOf(user)}`;
 
 /**
  * The sessions of each user: one item per user, with one digest per line. It grows only by `append` and shrinks only by
  * `cas`.
  *
  * memcached may evict the item before the sessions that it names. A lost list is an empty list. The sessions stay
- * alive, but cannot be listed or ended all at once until the user begins another one.
+ * alive, but cannot be listed or ended one by one. Ending all of them needs no list.
  */
 export class MemcachedUserLists {
   readonly #nodes: Nodes;
@@ -33,14 +33,13 @@ export class MemcachedUserLists {
     this.#now = now;
   }
 
-  /** Returns the server with the list of this user. */
-  serverOf(user: string): Server {
-    return this.#nodes.of(digestOf(user));
+  #serverOf(user: string): Server {
+    return this.#nodes.homeOf(userTagOf(user)).first;
   }
 
   async add(user: string, digest: string, absoluteUntilMs: number, untilMs: number): Promise<void> {
     const [key, line, expiry] = [userKey(user), `${digest}\n`, this.#expiry(absoluteUntilMs)];
-    const server = this.serverOf(user);
+    const server = this.#serverOf(user);
     for (let tries = 0; tries < triesMax; tries++) {
       const [appended] = await Promise.all([
         server.ask('writes', append(key, line), untilMs),
@@ -67,12 +66,12 @@ export class MemcachedUserLists {
   async shrink(user: string, { cas }: UserList, digests: readonly string[], untilMs: number): Promise<void> {
     const text = digests.map(digest => `${digest}\n`).join('');
     const expiry = digests.length === 0 ? expiredAlready : this.#expiry(0);
-    await this.serverOf(user).ask('writes', swap(userKey(user), text, expiry, cas), untilMs);
+    await this.#serverOf(user).ask('writes', swap(userKey(user), text, expiry, cas), untilMs);
   }
 
   async #read(user: string, untilMs: number): Promise<UserList> {
     const key = userKey(user);
-    const { items } = await this.serverOf(user).ask('reads', gets(key), untilMs);
+    const { items } = await this.#serverOf(user).ask('reads', gets(key), untilMs);
     const { text = '', cas = '' } = items.get(key) ?? {};
     return { digests: [...new Set(text.split('\n').filter(isDigest))], cas };
   }

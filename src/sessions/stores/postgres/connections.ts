@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, DatabaseError, Pool, type PoolClient } from 'pg';
 import type { Row, Value } from './record-row.js';
-import { createTable, epochTable, type Statement } from './statements.js';
+import { createTable, epochTable, type Statement, table } from './statements.js';
 
 const connectionsMax = 10;
 /** Maximum number of waiting queries. Ending the thousand sessions of a user sends a thousand queries at once. */
@@ -57,7 +57,10 @@ export class Connections {
     try {
       await this.#inTime(async () => {
         await client.connect();
-        const { rows } = await client.query<Row>('SELECT to_regclass($1) IS NOT NULL AS there', [epochTable]);
+        const { rows } = await client.query<Row>(
+          'SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS there',
+          [table, epochTable],
+        );
         // A role without the right to create tables may still use an existing one.
         if (rows[0]?.there !== true) await client.query(createTable);
       });

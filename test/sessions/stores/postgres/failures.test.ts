@@ -1,7 +1,6 @@
 import { expect } from 'chai';
-import { noEpochs } from '#src/sessions/end-sessions.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import { newSessionId, type SessionRecord } from '#src/sessions/session.js';
+import { type NewSessionRecord, newSessionId } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
 import { postgres } from '#src/sessions/stores/postgres.js';
 import { expectRejection } from '../../expect-rejection.js';
@@ -14,10 +13,12 @@ interface Told {
   readonly transitions: readonly string[];
 }
 
-function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+const epochs = { user: 1, everyone: 1 };
+
+function record(changes: Partial<NewSessionRecord> = {}): NewSessionRecord {
   const createdAtMs = Date.now();
   const deadlines = { idleUntilMs: createdAtMs + 60_000, absoluteUntilMs: createdAtMs + 90_000 };
-  return { user: 'anna', data: { n: 0 }, version: 1, createdAtMs, ...deadlines, epochs: noEpochs, ...changes };
+  return { user: 'anna', data: { n: 0 }, version: 1, createdAtMs, ...deadlines, ...changes };
 }
 
 describe('postgres store on a failing server', () => {
@@ -48,7 +49,7 @@ describe('postgres store on a failing server', () => {
       /** Writes continuously until one write fails. Resolves with the last version that was acknowledged. */
       const write = async (id: string): Promise<number> => {
         for (let version = 1; ; version++) {
-          const next = { ...record(), version: version + 1, data: { n: version } };
+          const next = { ...record(), version: version + 1, data: { n: version }, epochs };
           const outcome = await store.replace(id, next).catch(() => 'failed');
           if (outcome !== 'saved') return version;
         }
@@ -111,7 +112,7 @@ describe('postgres store on a failing server', () => {
 
   it('closes a connection whose query timed out, so that its answer cannot match another query', () =>
     withStore(server.url, 400, async ({ store, transitions }) => {
-      const [id, other] = [newSessionId('anna'), newSessionId('anna')];
+      const [id, other] = [newSessionId('anna'), newSessionId('bob')];
       await store.create(id, record());
       await store.create(other, record({ user: 'bob' }));
       await withClient(server, async client => {
@@ -137,11 +138,11 @@ describe('postgres store on a failing server', () => {
         await withStore(there.href, 500, async ({ store: far }) => {
           expect((await far.read(id))?.version).to.equal(1);
           relay.loseAnswers();
-          await expectRejection(far.replace(id, { ...record(), version: 2 }), StoreUnavailable);
+          await expectRejection(far.replace(id, { ...record(), version: 2, epochs }), StoreUnavailable);
           relay.cut();
           expect(await far.ready(10_000)).to.equal(true);
           expect((await far.read(id))?.version).to.equal(2);
-          expect(await far.replace(id, { ...record(), version: 2 })).to.equal('conflict');
+          expect(await far.replace(id, { ...record(), version: 2, epochs })).to.equal('conflict');
         });
       });
     }));

@@ -91,7 +91,9 @@ describe('postgres store: pruning', () => {
   it('finds its rows by index', async () => {
     await insert(5_000, 9_000, 9_000);
     await sql(server, `ANALYZE ${table}`);
-    const plan = JSON.stringify(await sql(server, `EXPLAIN ${prune.text.replace('$1', '1').replace('$2', '500')}`));
+    const plan = JSON.stringify(
+      await sql(server, `EXPLAIN ${prune.text.replaceAll('$1', '1').replaceAll('$2', '500')}`),
+    );
     expect(plan).to.contain(`${table}_over`);
   });
 

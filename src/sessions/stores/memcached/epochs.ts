@@ -1,0 +1,180 @@
+import { randomInt } from 'node:crypto';
+import { nextEpoch, type PresentEpochs } from '../../epochs.js';
+import { StoreUnavailable } from '../../errors.js';
+import type { Home, Nodes } from './nodes.js';
+import * as questions from './questions.js';
+import type { Server } from './server.js';
+
+const triesMax = 10;
+/** An epoch is kept at least this long. It must outlive every session that refers to it. */
+const lifeMinMs = 25 * 3_600_000;
+/** Two raises that do not know of each other must not choose the same number. */
+const stepMax = 1_000;
+
+export const everyoneKey = 'holdfast:everyone';
+export const epochKey = (tag: string) => `holdfast:epoch:${tag}`;
+
+/** The items of an answer. */
+type Items = questions.MemcachedAnswer['items'];
+
+/** The present epochs of a user. `isSure` is false if the second server could not be asked. */
+export interface SeenEpochs extends PresentEpochs {
+  readonly isSure: boolean;
+}
+
+/**
+ * The epochs: one item for each user, and one for everyone on each server.
+ *
+ * The epoch of a user is on two servers: with its sessions, and on the server that has its sessions if the first one is
+ * taken out of the address. The higher one counts. So a server that comes back into the address, with the sessions and
+ * the epoch of the time before, revives no session that ended meanwhile.
+ *
+ * A lost epoch at the first server ends the sessions. memcached evicts it last, because every read of a session reads
+ * it too.
+ */
+export class MemcachedEpochs {
+  readonly #nodes: Nodes;
+  readonly #now: () => number;
+
+  constructor(nodes: Nodes, now: () => number) {
+    this.#nodes = nodes;
+    this.#now = now;
+  }
+
+  /** Reads items from the first server of a user, together with the present epochs. */
+  async read(
+    tag: string,
+    how: (...keys: string[]) => questions.MemcachedCommand,
+    keys: readonly string[],
+    untilMs: number,
+  ): Promise<{ items: Items; present: SeenEpochs }> {
+    const { first, second } = this.#nodes.homeOf(tag);
+    const own = [epochKey(tag), everyoneKey];
+    const [{ items }, other] = await Promise.all([
+      first.ask('reads', how(...keys, ...own), untilMs),
+      second?.ask('reads', questions.get(...own), untilMs).catch(() => undefined),
+    ]);
+    const [user, everyone] = own.map(key => {
+      const [here, there] = [epochIn(items, key), epochIn(other?.items, key)];
+      if (here !== undefined && there !== undefined && there > here)
+        this.#raiseAt(first, key, there, untilMs).catch(() => undefined);
+      return here === undefined ? undefined : Math.max(here, there ?? 0);
+    });
+    return { items, present: { user, everyone, isSure: second === undefined || other !== undefined } };
+  }
+
+  /** Returns the epochs for a login. Makes them where they are missing, and raises lower ones to `given`. */
+  async ensure(
+    tag: string,
+    given: Partial<PresentEpochs>,
+    absoluteUntilMs: number,
+    untilMs: number,
+  ): Promise<{ user: number; everyone: number }> {
+    const home = this.#nodes.homeOf(tag);
+    const [user, everyone] = await Promise.all([
+      this.#ensure(home, epochKey(tag), given.user, serversOf(home), untilMs),
+      this.#ensure(home, everyoneKey, given.everyone, this.#nodes.all, untilMs),
+    ]);
+    const expiry = this.#expiry(absoluteUntilMs);
+    for (const server of serversOf(home))
+      server.ask('writes', questions.extend(epochKey(tag), expiry), untilMs).catch(() => undefined);
+    return { user, everyone };
+  }
+
+  /**
+   * Raises the epoch of a user. `keep` prepares the session that goes on for the new epoch; it resolves with false if
+   * another process was faster. The other servers get the epoch too, as far as they can be reached.
+   */
+  async raise(tag: string, keep: (epoch: number) => Promise<boolean>, untilMs: number): Promise<number> {
+    const { first, second } = this.#nodes.homeOf(tag);
+    const key = epochKey(tag);
+    for (let tries = 0; tries < triesMax; tries++) {
+      const [{ items }, other] = await Promise.all([
+        first.ask('reads', questions.gets(key), untilMs),
+        second?.ask('reads', questions.get(key), untilMs),
+      ]);
+      const known = [epochIn(items, key), epochIn(other?.items, key)].filter(epoch => epoch !== undefined);
+      const old = known.length === 0 ? undefined : Math.max(...known);
+      const epoch = nextEpoch(old, this.#now()) + randomInt(stepMax);
+      if (!(await keep(epoch)) || !(await this.#write(first, key, epoch, items, untilMs))) continue;
+      const rest = this.#nodes.all.filter(server => server !== first && server !== second);
+      for (const server of rest) this.#raiseAt(server, key, epoch, untilMs).catch(() => undefined);
+      if (second !== undefined) await this.#raiseAt(second, key, epoch, untilMs);
+      return epoch;
+    }
+    throw changedTooOften();
+  }
+
+  /** Raises the epoch of everyone on every server. */
+  async raiseEveryone(untilMs: number): Promise<number> {
+    const { all } = this.#nodes;
+    const answers = await Promise.all(all.map(server => server.ask('reads', questions.get(everyoneKey), untilMs)));
+    const old = Math.max(0, ...answers.map(({ items }) => epochIn(items, everyoneKey) ?? 0));
+    const epoch = nextEpoch(old === 0 ? undefined : old, this.#now());
+    const raised = await Promise.all(all.map(server => this.#raiseAt(server, everyoneKey, epoch, untilMs)));
+    return Math.max(...raised);
+  }
+
+  /** Returns the highest epoch of the servers of the user. If none has it, asks `others`, or makes it. */
+  async #ensure(
+    { first, second }: Home,
+    key: string,
+    given: number | undefined,
+    others: readonly Server[],
+    untilMs: number,
+  ): Promise<number> {
+    const ask = (server: Server) => server.ask('reads', questions.get(key), untilMs);
+    const [here, there] = await Promise.all([ask(first), second && ask(second).catch(() => undefined)]);
+    const found = [epochIn(here.items, key), epochIn(there?.items, key)];
+    const known = [...found, given].filter(epoch => epoch !== undefined);
+    if (known.length === 0) {
+      const answers = await Promise.all(others.map(server => ask(server).catch(() => undefined)));
+      known.push(...answers.map(answer => epochIn(answer?.items, key)).filter(epoch => epoch !== undefined));
+    }
+    const epoch = known.length === 0 ? nextEpoch(undefined, this.#now()) : Math.max(...known);
+    if (found[0] === epoch && (second === undefined || found[1] === epoch)) return epoch;
+    const servers = key === everyoneKey ? others : [first, second];
+    for (const server of servers)
+      if (server !== undefined && server !== first) this.#raiseAt(server, key, epoch, untilMs).catch(() => undefined);
+    return this.#raiseAt(first, key, epoch, untilMs);
+  }
+
+  /** Gives a server an epoch that is at least `epoch`. Resolves with it. */
+  async #raiseAt(server: Server, key: string, epoch: number, untilMs: number): Promise<number> {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const { items } = await server.ask('reads', questions.gets(key), untilMs);
+      const found = epochIn(items, key);
+      if (found !== undefined && found >= epoch) return found;
+      if (await this.#write(server, key, epoch, items, untilMs)) return epoch;
+    }
+    throw changedTooOften();
+  }
+
+  /** Writes an epoch over what `items` has. Resolves with false if another process was faster. */
+  async #write(server: Server, key: string, epoch: number, items: Items, untilMs: number): Promise<boolean> {
+    const expiry = key === everyoneKey ? questions.never : this.#expiry(0);
+    const cas = items.get(key)?.cas;
+    const question =
+      cas === undefined ? questions.add(key, String(epoch), expiry) : questions.swap(key, String(epoch), expiry, cas);
+    return (await server.ask('removals', question, untilMs)).end === 'STORED';
+  }
+
+  #expiry(absoluteUntilMs: number): number {
+    const nowMs = this.#now();
+    return questions.expiryAt(Math.max(absoluteUntilMs, nowMs) + lifeMinMs, nowMs);
+  }
+}
+
+function serversOf({ first, second }: Home): readonly Server[] {
+  return second === undefined ? [first] : [first, second];
+}
+
+/** Returns an epoch. Undefined if there is none, or a foreign value. */
+function epochIn(items: Items | undefined, key: string): number | undefined {
+  const text = items?.get(key)?.text;
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+function changedTooOften(): StoreUnavailable {
+  return new StoreUnavailable('the epoch is changed too often to be raised');
+}
