@@ -25,7 +25,7 @@ export interface SessionsOptions {
   readonly limits?: Partial<SessionLimits>;
   /** Maximum number of sessions of one user. One more login ends the oldest. Default: no maximum. */
   readonly maxPerUser?: number;
-  /** Stands in front of every key in Redis and memcached, so that two apps share one server. Default: `holdfast`. */
+  /** Stands in front of every key in Redis, so that two apps share one server. Default: `holdfast`. */
   readonly keyPrefix?: string;
   /** The `iss` of the tokens of `jwt`. Default: `holdfast`. */
   readonly issuer?: string;
@@ -138,6 +138,13 @@ function problemIn(given: unknown, kind: string, known: Checks): string | undefi
   return undefined;
 }
 
+/** How two apps share a store that has no key prefix. */
+const apart: Readonly<Record<string, string>> = {
+  memory: 'its own process',
+  memcached: 'its own memcached server',
+  postgres: 'a schema of its own, url: "postgresql://…?options=-csearch_path%3Dshop"',
+};
+
 /** Returns the first problem between options that are right by themselves. */
 function problemBetween({
   store,
@@ -152,8 +159,8 @@ function problemBetween({
     return `the store "${store}" needs its address: sessions({ store: '${store}', url: … })`;
   if (strategy !== 'reference' && store !== 'memory' && keys === undefined)
     return `the strategy "${strategy}" needs the keys that all processes share: keys: process.env.SESSION_KEYS`;
-  if (store === 'postgres' && keyPrefix !== undefined)
-    return 'the store "postgres" has no key prefix: give each app a schema, url: "postgresql://…?options=-csearch_path%3Dshop"';
+  if (keyPrefix !== undefined && typeof store === 'string' && Object.hasOwn(apart, store))
+    return `the store "${store}" has no key prefix: give each app ${apart[store]}`;
   if (cookie.secure === false && (cookie.sameSite === 'none' || cookie.partitioned === true))
     return 'a cookie with sameSite "none" or partitioned needs TLS: leave "secure" out, or set it to true';
   return undefined;

@@ -18,7 +18,7 @@ describe('options of sessions', () => {
     [{ store: 'memory', limits: { idle: 5 } }, 'unknown field "idle". Did you mean "idleMs"?'],
     [{ store: 'memory', limits: { idleMs: '5' } }, 'the field "idleMs" cannot be used: expected a whole number'],
     [{ store: 'memory', limits: { absoluteMs: 1e10 } }, '(100 days)'],
-    [{ store: 'postgres', url: 'postgresql://h/db', keyPrefix: 'shop' }, 'give each app a schema'],
+    [{ store: 'postgres', url: 'postgresql://h/db', keyPrefix: 'shop' }, 'give each app a schema of its own'],
     [{ store: 'memory', maxPerUser: 0 }, 'the option "maxPerUser" cannot be used: expected a whole number from 1'],
     [{ store: 'memory', cookie: 'sid' }, 'the option "cookie" cannot be used: expected an object'],
     [{ store: 'memory', cookie: { name: '__Host-sid' } }, 'its prefix is added by itself'],
