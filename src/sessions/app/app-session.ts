@@ -204,7 +204,7 @@ interface StartedStep {
   state: 'running' | 'done' | 'failed';
 }
 
-/** What the edit returns is kept, so that a promise is refused. */
+/** Returns what the edit returns, so that a promise is refused. */
 function toEdit<Result>(edit: AppEdit<Result>): Edit {
   return data => edit(data) as undefined;
 }

@@ -217,7 +217,7 @@ export function storeContract(
     it('lists only live sessions of that user, without ids', async () => {
       const user = `user-${newSecret()}`;
       const [kept, touched, removed] = [await created({ user }), await created({ user }), await created({ user })];
-      await created({ user: 'somebody else' });
+      await created({ user: 'another user' });
       await store.touch(touched.id, nowMs + idleMs + 7);
       await store.remove(removed.id);
       const list = await store.listByUser(user);
@@ -235,7 +235,7 @@ export function storeContract(
     });
 
     it('is empty for a user without sessions', async () => {
-      assert.deepEqual(await store.listByUser('nobody'), []);
+      assert.deepEqual(await store.listByUser('a user without sessions'), []);
     });
   });
 
@@ -244,7 +244,7 @@ export function storeContract(
       const user = `user-${newSecret()}`;
       const [one, two] = [await created({ user }), await created({ user })];
       const handle = handleOf(digestOf(one.id));
-      assert.equal(await store.removeByHandle('somebody else', handle), false);
+      assert.equal(await store.removeByHandle('another user', handle), false);
       assert.equal(await store.removeByHandle(user, 'f'.repeat(16)), false);
       assert.equal(await store.removeByHandle(user, handle), true);
       assert.equal(await store.removeByHandle(user, handle), false);
