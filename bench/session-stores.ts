@@ -40,8 +40,9 @@ for (const [name, load] of Object.entries(stores)) {
 }
 
 async function measureAll(name: string, store: SessionStore): Promise<void> {
-  const ids = Array.from({ length: sessionCount }, () => newSessionId('anna'));
-  await Promise.all(ids.map(id => store.create(id, { ...record(1), epochs: undefined })));
+  const users = Array.from({ length: sessionCount }, (_, at) => `user-${at}`);
+  const ids = users.map(newSessionId);
+  await Promise.all(ids.map((id, at) => store.create(id, { ...record(1), user: users[at] ?? '', epochs: undefined })));
   for (const [call, step] of Object.entries(steps(store))) {
     for (const inFlight of inFlights) {
       await measure(step, ids, inFlight, sliceMs / 4);
@@ -54,8 +55,8 @@ async function measureAll(name: string, store: SessionStore): Promise<void> {
 function steps(store: SessionStore): Record<string, Step> {
   const versions = new Map<string, number>();
   return {
-    read: id => store.read(id),
-    touch: id => store.touch(id, Date.now() + 1_800_000),
+    read: async id => assertFound((await store.read(id)) !== undefined),
+    touch: async id => assertFound(await store.touch(id, Date.now() + 1_800_000)),
     write: async id => {
       const version = (versions.get(id) ?? 1) + 1;
       versions.set(id, version);
@@ -63,6 +64,10 @@ function steps(store: SessionStore): Record<string, Step> {
       if (outcome !== 'saved') throw new Error(`an uncontended write was answered "${outcome}"`);
     },
   };
+}
+
+function assertFound(isFound: boolean): void {
+  if (!isFound) throw new Error('a session is lost');
 }
 
 async function measure(step: Step, ids: readonly string[], inFlight: number, forMs: number): Promise<Cost> {

@@ -1,6 +1,6 @@
 /**
  * What `npm start` and `npm test` run first: looks what is missing, installs it, says what it did.
- * Packages (npm ci), the build (tsc, then pack.mjs), redis-server, memcached, and with --test a Chromium and a curl.
+ * Packages (npm ci), the build (tsc, then pack.mjs), redis-server, memcached, and with --test a Chromium, a curl and a PgBouncer.
  * With nothing missing it only looks, which takes well under a second. Exit code 4: something is missing that it may
  * not install; the last line then is what to type.
  *
@@ -43,6 +43,11 @@ const tools = {
     // The same engine without windows: half the CPU time of the tests in a browser.
     packages: { 'apt-get': 'chromium-headless-shell', brew: '--cask chromium', dnf: 'chromium', apk: 'chromium' },
   },
+  pgbouncer: {
+    commands: ['pgbouncer'],
+    why: 'a real pooler for the tests of the store postgres',
+    packages: { 'apt-get': 'pgbouncer', brew: 'pgbouncer', dnf: 'pgbouncer', apk: 'pgbouncer' },
+  },
   curl: {
     commands: ['curl'],
     why: 'a real client for the proxy tests',
@@ -60,7 +65,7 @@ const managers = {
 
 checkNode();
 const wanted = needs.includes('--build') ? [] : [tools.redis, tools.memcached];
-if (needs.includes('--test')) wanted.push(tools.curl);
+if (needs.includes('--test')) wanted.push(tools.curl, tools.pgbouncer);
 if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) wanted.push(tools.chromium);
 const install = installing(wanted.filter(isMissing));
 // Each mostly waits: for the network, for the disk. Neither is left half done when the other fails.
@@ -158,7 +163,8 @@ function leaveOff(service) {
 }
 
 function onPath(command) {
-  return (process.env.PATH ?? '').split(path.delimiter).some(folder => {
+  // Debian keeps servers in /usr/sbin, which only root has on its PATH.
+  return [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin'].some(folder => {
     try {
       accessSync(path.join(folder, command), constants.X_OK);
       return true;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { digestOf, handleOf, type NewSessionRecord, newSecret, newSessionId, type SessionRecord } from '../session.js';
 import type { SessionStore } from '../session-store.js';
 import { assertWithin } from './contract-help.js';
@@ -39,6 +40,18 @@ export function epochsContract(
       const next = await created({ user });
       assert.ok(next.made.epochs.user >= epoch);
       assert.deepEqual(await store.read(next.id), next.made);
+    });
+
+    it('are the same for all logins that are the first of their user', async () => {
+      const user = `user-${newSecret()}`;
+      const begun: Promise<Created>[] = [];
+      // The logins overlap, and the clock goes on while they run.
+      for (let at = 0; at < 20; at++) {
+        begun.push(created({ user }));
+        await nextTurn();
+        moveClock(1);
+      }
+      for (const { id, made } of await Promise.all(begun)) assert.deepEqual(await store.read(id), made);
     });
 
     it('let one session of the user go on, and none of another user', async () => {

@@ -12,6 +12,7 @@ import {
 } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { memcached } from '#src/sessions/stores/memcached.js';
+import { until } from '../until.js';
 import { type MemcachedServer, startMemcached, tell } from '../with-memcached.js';
 
 const everyoneKey = 'holdfast:everyone';
@@ -71,9 +72,12 @@ describe('memcached store', () => {
 
   it('has neither the id nor the user name in a key', async () => {
     const { id } = await created();
-    const dump = decodeURIComponent(await tell(server, 'lru_crawler metadump all\r\n', 'END\r\n'));
-    const keys = [...dump.matchAll(/key=(\S+)/g)].map(([, key]) => key);
-    expect(keys).to.have.members([keyOf(id), listOf('anna'), epochOf('anna'), everyoneKey]);
+    // memcached leaves out an item that it is moving.
+    const dumped = async () => decodeURIComponent(await tell(server, 'lru_crawler metadump all\r\n', 'END\r\n'));
+    const keysIn = (text: string) => [...text.matchAll(/key=(\S+)/g)].map(([, key]) => key);
+    await until(async () => keysIn(await dumped()).length === 4);
+    const dump = await dumped();
+    expect([keyOf(id), listOf('anna'), epochOf('anna'), everyoneKey]).to.include.members(keysIn(dump));
     expect([dump, await raw(keyOf(id)), await raw(listOf('anna'))].join()).not.to.contain(id);
   });
 
@@ -235,7 +239,8 @@ describe('memcached store', () => {
     it('lets either the removal or the change of a version win, never both', async () => {
       const other = await opened();
       const seen = new Set<string>();
-      for (let round = 0; round < 60; round++) {
+      // Which of the two wins depends on the machine. It goes on until each has won once.
+      for (let round = 0; round < 60 || (round < 1_000 && (!seen.has('conflict saved') || seen.size < 2)); round++) {
         const { id, made } = await created();
         const change = () => other.replace(id, { ...made, version: 2, data: { late: true } });
         const removal = () => store.remove(id, 1);

@@ -298,6 +298,52 @@ describe('redis store', () => {
       expect(transitions.slice(1)).to.deep.equal(['up: it takes writes again']);
     }));
 
+  it('refuses logins that do not fit, keeps none of them, and still ends sessions', () =>
+    withTransitions(async told => {
+      const [ended, kept] = [await created({ user: 'ben' }), await created({ user: 'ben' })];
+      const big = record({ data: { blob: 'x'.repeat(50_000) } });
+      const used = async () => numberIn(await raw.info('memory'), /used_memory:(\d+)/);
+      const full = (await used()) + 1_000_000;
+      await raw.config('SET', 'maxmemory', String(full));
+      const logins = Array.from({ length: 100 }, () => told.create(newSessionId('anna'), big));
+      const outcomes = await Promise.allSettled(logins);
+      expect(outcomes.filter(({ status }) => status === 'rejected')).not.to.have.length(0);
+      expect(await used()).to.be.lessThan(full + 200_000);
+      const foreign = keyOf('cara');
+      await raw.config('SET', 'maxmemory', '0');
+      await raw.set(foreign, 'not ours');
+      await raw.config('SET', 'maxmemory', '1');
+      await expectRejection(told.create(newSessionId('cara'), record({ user: 'cara' })), StoreUnavailable);
+      expect(await raw.get(foreign)).to.equal('not ours');
+      const epoch = await told.raiseEpoch('ben', kept.id);
+      expect(await told.read(ended.id)).to.equal(undefined);
+      expect((await told.read(kept.id))?.epochs.user).to.equal(epoch);
+      await told.clear();
+      expect(await told.read(kept.id)).to.equal(undefined);
+    }));
+
+  for (const [policy, bytes, isWarned] of [
+    ['allkeys-lru', '100mb', true],
+    ['volatile-ttl', '100mb', true],
+    ['allkeys-lru', '0', false],
+    ['noeviction', '100mb', false],
+  ] as const) {
+    it(`${isWarned ? 'warns once' : 'does not warn'}: maxmemory ${bytes}, maxmemory-policy ${policy}`, async () => {
+      await raw.config('SET', 'maxmemory', bytes, 'maxmemory-policy', policy);
+      const warnings: string[] = [];
+      const onWarning = (warning: string) => void warnings.push(warning);
+      const told = redis.open({ url: server.url, deadlineMs: 1_000, now: Date.now, onWarning });
+      try {
+        expect(await told.ready(5_000)).to.equal(true);
+        if (isWarned) await until(async () => warnings.length > 0);
+        expect(warnings.map(text => text.includes(policy))).to.deep.equal(isWarned ? [true] : []);
+      } finally {
+        await raw.config('SET', 'maxmemory', '0', 'maxmemory-policy', 'noeviction');
+        await told.close();
+      }
+    });
+  }
+
   it('leaves a server that became a replica, and reports why', () =>
     withTransitions(async (told, transitions) => {
       const { id, made } = await created();

@@ -115,36 +115,40 @@ export class MemcachedEpochs {
     return Math.max(...raised);
   }
 
-  /** Returns the highest epoch of the servers of the user. If none has it, asks `others`, or makes it. */
+  /**
+   * Returns the highest epoch of the servers of the user. If none of them has it, the first of `leaders` that answers
+   * makes it. So of logins in parallel, all get the same. The other servers get it too, as far as they can be reached.
+   */
   async #ensure(
     { first, second }: Home,
     key: string,
     given: number | undefined,
-    others: readonly Server[],
+    leaders: readonly [Server, ...Server[]],
     untilMs: number,
   ): Promise<number> {
     const ask = (server: Server) => server.ask('reads', questions.get(key), untilMs);
     const [here, there] = await Promise.all([ask(first), second && ask(second).catch(() => undefined)]);
     const found = [epochIn(here.items, key), epochIn(there?.items, key)];
     const known = [...found, given].filter(epoch => epoch !== undefined);
-    if (known.length === 0) {
-      const answers = await Promise.all(others.map(server => ask(server).catch(() => undefined)));
-      known.push(...answers.map(answer => epochIn(answer?.items, key)).filter(epoch => epoch !== undefined));
-    }
-    const epoch = known.length === 0 ? nextEpoch(undefined, this.#now()) : Math.max(...known);
+    const epoch = known.length > 0 ? Math.max(...known) : await this.#makeAtOne(leaders, key, untilMs);
     if (found[0] === epoch && (second === undefined || found[1] === epoch)) return epoch;
-    const servers = key === everyoneKey ? others : [first, second];
-    for (const server of servers)
-      if (server !== undefined && server !== first) this.#raiseAt(server, key, epoch, untilMs).catch(() => undefined);
+    for (const server of leaders.filter(each => each !== first))
+      this.#raiseAt(server, key, epoch, untilMs).catch(() => undefined);
     return this.#raiseAt(first, key, epoch, untilMs);
   }
 
-  /** Gives a server an epoch that is at least `epoch`. Resolves with it. */
-  async #raiseAt(server: Server, key: string, epoch: number, untilMs: number): Promise<number> {
+  async #makeAtOne([first, ...others]: readonly Server[], key: string, untilMs: number): Promise<number> {
+    if (first === undefined) throw new StoreUnavailable('the session store does not answer');
+    const making = this.#raiseAt(first, key, nextEpoch(undefined, this.#now()), untilMs, 'make');
+    return others.length === 0 ? making : making.catch(() => this.#makeAtOne(others, key, untilMs));
+  }
+
+  /** Gives a server an epoch that is at least `epoch`. Resolves with it. `make` changes no epoch that is there. */
+  async #raiseAt(server: Server, key: string, epoch: number, untilMs: number, how = 'raise'): Promise<number> {
     for (let tries = 0; tries < triesMax; tries++) {
       const { items } = await server.ask('reads', questions.gets(key), untilMs);
       const found = epochIn(items, key);
-      if (found !== undefined && found >= epoch) return found;
+      if (found !== undefined && (found >= epoch || how === 'make')) return found;
       if (await this.#write(server, key, epoch, items, untilMs)) return epoch;
     }
     throw changedTooOften();
@@ -165,7 +169,7 @@ export class MemcachedEpochs {
   }
 }
 
-function serversOf({ first, second }: Home): readonly Server[] {
+function serversOf({ first, second }: Home): readonly [Server, ...Server[]] {
   return second === undefined ? [first] : [first, second];
 }
 

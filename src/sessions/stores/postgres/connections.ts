@@ -29,13 +29,20 @@ export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #pool: Pool;
   readonly #sockets = new Set<Socket>();
+  /** True behind a pooler such as PgBouncer. There, the next query may run on another connection of the server. */
+  #isPooled = false;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
     this.#pool = new Pool({ ...this.#settings(), max: connectionsMax, idleTimeoutMillis: idleMs });
     this.#pool.on('error', options.onLost);
     // Ignores errors during a query: the query itself rejects then.
-    this.#pool.on('connect', client => client.on('error', () => undefined));
+    this.#pool.on('connect', client => {
+      client.on('error', () => undefined);
+      // A query that timed out here must not go on waiting for a lock in the server. A pooler refuses this as a startup
+      // parameter, and would give the setting to other clients.
+      if (!this.#isPooled) client.query(`SET statement_timeout = ${options.deadlineMs}`).catch(() => undefined);
+    });
   }
 
   ask(statement: Statement, values: readonly Value[]): Promise<readonly Row[]> {
@@ -43,7 +50,7 @@ export class Connections {
     return this.#inTime(async pending => {
       const client = await this.#pool.connect();
       pending.release = releaseOnce(cut => client.release(cut));
-      if (!pending.isOver) return runQuery(client, statement, values, pending.release);
+      if (!pending.isOver) return runQuery(client, { statement, values, isNamed: !this.#isPooled }, pending.release);
       pending.release(false);
       return [];
     });
@@ -57,12 +64,16 @@ export class Connections {
     try {
       await this.#inTime(async () => {
         await client.connect();
-        const { rows } = await client.query<Row>(
-          'SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS there',
+        const {
+          rows: [found],
+        } = await client.query<Row>(
+          `SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL AS there, pg_backend_pid() AS pid`,
           [table, epochTable],
         );
+        // A pooler gives its clients another process id than the server has.
+        this.#isPooled = !('processID' in client && client.processID === found?.pid);
         // A role without the right to create tables may still use an existing one.
-        if (rows[0]?.there !== true) await client.query(createTable);
+        if (found?.there !== true) await client.query(createTable);
       });
     } finally {
       client.end().catch(() => undefined);
@@ -81,8 +92,6 @@ export class Connections {
     return {
       connectionString: url,
       connectionTimeoutMillis: deadlineMs,
-      // A query that timed out here must not go on waiting for a lock in the server.
-      statement_timeout: deadlineMs,
       keepAlive: true,
       fallback_application_name: 'holdfast',
       stream: () => this.#socket(),
@@ -124,9 +133,17 @@ interface PendingQuery {
   release: Release | undefined;
 }
 
-async function runQuery(client: PoolClient, { name, text }: Statement, values: readonly Value[], release: Release) {
+interface Query {
+  readonly statement: Statement;
+  readonly values: readonly Value[];
+  /** True if the connection may keep the prepared statement. */
+  readonly isNamed: boolean;
+}
+
+async function runQuery(client: PoolClient, { statement, values, isNamed }: Query, release: Release) {
+  const { name, text } = statement;
   try {
-    const { rows } = await client.query<Row>({ name, text, values: [...values] });
+    const { rows } = await client.query<Row>({ ...(isNamed ? { name } : {}), text, values: [...values] });
     release(false);
     return rows;
   } catch (error) {

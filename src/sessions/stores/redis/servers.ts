@@ -14,6 +14,9 @@ import { ReplicatedWrites, slackMs, TooFewReplicas } from './replicated.js';
 type Kind = 'reads' | Write | `replicated ${Write}`;
 type Write = 'writes' | 'removals';
 
+/** A key of any server: all servers of a cluster should have the same settings. */
+const anyKey = 'holdfast:everyone:0';
+
 export type RedisCommand<Answer> = (server: Redis) => Promise<Answer>;
 
 /** Sends the commands of the store to the server of a key, and reconnects by itself. The store does not see the
@@ -26,15 +29,19 @@ export class Servers {
   readonly isCluster: boolean;
   readonly isReplicated: boolean;
   #isClosed = false;
+  #isWarned = false;
 
-  constructor(address: RedisAddress, { deadlineMs, onTransition }: StoreSettings) {
+  constructor(address: RedisAddress, { deadlineMs, onTransition, onWarning }: StoreSettings) {
     const transitions = new StoreTransitions(onTransition);
     this.#transitions = transitions;
     this.isCluster = address.kind === 'cluster';
     this.isReplicated = address.replicas > 0;
     this.#plain = connectionTo(address, {
       deadlineMs,
-      onUp: () => transitions.markUp(),
+      onUp: () => {
+        transitions.markUp();
+        void this.#warnOfEviction(onWarning);
+      },
       onDown: why => this.#isClosed || transitions.markDown(why),
     });
     this.#replicated = address.replicas === 0 ? this.#plain : replicatedConnectionTo(address, { deadlineMs });
@@ -71,6 +78,19 @@ export class Servers {
     this.#isClosed = true;
     this.#plain.close();
     this.#replicated.close();
+  }
+
+  /** Warns once if the server may evict sessions. A server that does not tell its settings is not warned of. */
+  async #warnOfEviction(onWarning: StoreSettings['onWarning']): Promise<void> {
+    if (this.#isWarned || onWarning === undefined) return;
+    const info = await this.#plain.at(anyKey, server => server.info('memory')).catch(() => '');
+    const [, policy = 'noeviction'] = /^maxmemory_policy:([\w-]+)/m.exec(info) ?? [];
+    if (this.#isWarned || policy === 'noeviction' || /^maxmemory:0\s/m.test(info)) return;
+    this.#isWarned = true;
+    onWarning(
+      `Redis has the maxmemory-policy ${policy}, so it may evict sessions: their users are logged out. ` +
+        'Set maxmemory-policy noeviction: then a full server refuses logins.',
+    );
   }
 
   async #run<Answer>(kind: Kind, question: () => Promise<Answer>, foreign?: Answer): Promise<Answer> {
