@@ -106,7 +106,7 @@ export class RevocationStream implements RevocationFeed {
     this.#reader = connectionTo(address, {
       deadlineMs: blockMs + deadlineMs,
       key,
-      onUp: () => void this.#follow(++this.#connection),
+      onUp: () => void (this.#state === 'closed' || this.#follow(++this.#connection)),
       onDown: () => void ++this.#connection,
     });
   }
