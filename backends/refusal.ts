@@ -84,7 +84,10 @@ export class WrongMethod extends Refusal {
 
 export class NothingToConfirm extends Refusal {
   constructor() {
-    super(409, 'no second factor waits for its first code: begin at POST /account/totp');
+    super(
+      409,
+      'no key waits for its first code, or it is older than ten minutes: make a new one at POST /account/totp',
+    );
   }
 }
 

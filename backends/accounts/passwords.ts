@@ -93,10 +93,10 @@ export function requireFitPassword(user: string, password: string): string {
   const text = password.normalize('NFC');
   const chars = charsOf(text);
   if (chars < charsMin || chars > charsMax) {
-    throw new UnfitPassword(`a password has ${charsMin} to ${charsMax} characters; this one has ${chars}`);
+    throw new UnfitPassword(`a password must have ${charsMin} to ${charsMax} characters; this one has ${chars}`);
   }
-  if (/\p{Surrogate}/u.test(text)) throw new UnfitPassword('a password is Unicode text; this one is not');
-  if (text.toLowerCase() === user) throw new UnfitPassword('a password is not the name of its user');
+  if (/\p{Surrogate}/u.test(text)) throw new UnfitPassword('a password must be Unicode text; this one is not');
+  if (text.toLowerCase() === user) throw new UnfitPassword('a password must not be the name of its user');
   return text;
 }
 

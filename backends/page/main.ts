@@ -53,15 +53,18 @@ const mayBeOvertaken: readonly (string | null)[] = ['unknown', 'revoked', 'sessi
 const askAgainMs = 300;
 
 /** Sends a request, and sends it once more if it may have been overtaken: another tab of this browser replaced the
- * token meanwhile. The second request has the new token. Only its answer tells whether the session is lost. The first
- * one changed nothing: it was answered like one without a session. */
+ * token meanwhile. The second request has the new token. The first one changed nothing: it was answered like one without
+ * a session. If both lost the session, the first answer says best why: the proxy tells a move once. */
 async function askForUser(method: string, path: string, content?: object): Promise<PageAnswer> {
-  const answer = await ask(method, path, content);
-  const { observation } = answer;
-  const isLost = state.user !== null && observation?.kind === 'served' && observation.user === null;
-  if (!isLost || !mayBeOvertaken.includes(observation.why)) return answer;
+  const first = await ask(method, path, content);
+  if (state.user === null || !isWithoutSession(first)) return first;
   await pause(askAgainMs);
-  return ask(method, path, content);
+  const second = await ask(method, path, content);
+  return isWithoutSession(second) ? first : second;
+}
+
+function isWithoutSession({ observation }: PageAnswer): boolean {
+  return observation?.kind === 'served' && observation.user === null && mayBeOvertaken.includes(observation.why);
 }
 
 async function poll(): Promise<void> {

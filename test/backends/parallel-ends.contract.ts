@@ -5,7 +5,7 @@ import { Member } from './accounts/member.js';
 import { promisedBy } from './mode-lab.js';
 import type { TwoBackends } from './two-backends.js';
 
-const rounds = 8;
+const rounds = 5;
 
 /** The end of other sessions beside re-authentications in one of them, which move it to a new token meanwhile. */
 export function parallelEnds(mode: ModeName, pair: () => TwoBackends): void {

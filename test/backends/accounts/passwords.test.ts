@@ -5,7 +5,7 @@ import { MemoryAccounts } from '#backends/accounts/accounts.js';
 import { FairQueue } from '#backends/accounts/fair-queue.js';
 import { tryPassword } from '#backends/accounts/password-try.js';
 import { Passwords, requireFitPassword } from '#backends/accounts/passwords.js';
-import { TooBusy, UnfitPassword } from '#backends/refusal.js';
+import { TooBusy, TooManyAtOnce, UnfitPassword } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
 describe('passwords', () => {
@@ -72,6 +72,23 @@ describe('passwords', () => {
       expect(() => requireFitPassword('anna-maria', password)).to.throw(UnfitPassword, said);
     });
   }
+
+  it('lets no account keep the others waiting with right passwords', async () => {
+    const account = {
+      ...freshAccount,
+      password: '$scrypt$ln=4,r=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$Okb1DV6bxM3jgLz9u0MrGtQqNklt0faCHihWM15aBIA',
+    };
+    const order: string[] = [];
+    const logIn = async (user: string) => {
+      expect(await passwords.isRight(user, account, 'p\u00e4ssword')).to.equal(true);
+      order.push(user);
+    };
+    const many = Array.from({ length: 20 }, () => logIn('anna').catch((error: unknown) => error));
+    await logIn('berta');
+    expect(order.length, 'at most the running ones and one turn come first').to.be.at.most(4);
+    const refused = (await Promise.all(many)).filter(error => error instanceof TooManyAtOnce);
+    expect(refused).to.have.length(14);
+  });
 
   it('counts no try for a password that it was too busy to check', async () => {
     const accounts = new MemoryAccounts();
