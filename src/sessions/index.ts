@@ -6,8 +6,12 @@ export type * from './app/app-session.js';
 export { HeadSent } from './app/app-session.js';
 export type { AppListener } from './app/open-app-session.js';
 export type { SessionsOptions } from './app/options.js';
+export type { CookieOptions } from './cookie.js';
+// A store of your own needs these.
+export { type Epochs, isPresent, nextEpoch } from './epochs.js';
 export * from './errors.js';
-export type { Json, SessionLimits, SessionRecord, SessionSummary } from './session.js';
+export type { Json, NewSessionRecord, SessionLimits, SessionRecord, SessionSummary } from './session.js';
+export { digestOf, handleOf, userTagIn, userTagOf } from './session.js';
 export type * from './session-store.js';
 export type { Sessions } from './sessions.js';
 

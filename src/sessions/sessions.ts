@@ -33,7 +33,7 @@ export interface Sessions {
   readonly list: SessionStrategy['list'];
   /** Ends the session of a user with this handle. Resolves with false if there is none. */
   readonly endOne: SessionStrategy['endOne'];
-  /** Ends every session of a user except the one with the handle `except`. Resolves with their number. */
+  /** Ends every session of a user. Resolves with their number, at most 1,000. */
   readonly endAll: SessionStrategy['endAll'];
   /** Ends every session of every user. */
   readonly endEveryone: SessionStrategy['endEveryone'];
