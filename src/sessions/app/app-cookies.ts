@@ -8,7 +8,9 @@ import { userNameOf } from './anonymous.js';
 export interface CookiesRead {
   readonly isSecure: boolean;
   readonly member: CookieReading;
-  readonly visitor: CookieReading;
+  readonly names: { readonly member: string; readonly visitor: string };
+  /** Reads the cookie of an anonymous session. Most requests do not need it. */
+  readVisitor(): CookieReading;
 }
 
 /**
@@ -32,18 +34,20 @@ export class AppCookies {
 
   read(request: IncomingMessage): CookiesRead {
     const isSecure = this.#member.isSecure(request);
-    const read = (cookie: SessionCookie) => readCookie(request.headers.cookie, cookie.nameOf(isSecure));
-    return { isSecure, member: read(this.#member), visitor: read(this.#visitor) };
+    const { cookie } = request.headers;
+    const names = { member: this.#member.nameOf(isSecure), visitor: this.#visitor.nameOf(isSecure) };
+    const readVisitor = () => readCookie(cookie, names.visitor);
+    return { isSecure, names, member: readCookie(cookie, names.member), readVisitor };
   }
 
   /** Returns the Set-Cookie values. `[]`: the browser keeps its cookies. */
-  setCookies({ effects, session }: RequestSession, { isSecure, visitor }: CookiesRead): readonly string[] {
+  setCookies({ effects, session }: RequestSession, { isSecure, readVisitor }: CookiesRead): readonly string[] {
     if (effects.cookie === 'keep') return [];
     const user = userNameOf(session?.record.user);
     const clearMember = effects.ended && user === undefined ? [this.#member.clear(isSecure)] : [];
     const isVisitor = effects.cookie !== 'clear' && user === undefined;
     if (isVisitor) return [...clearMember, this.#visitor.set(effects.cookie.token, isSecure)];
-    const clearVisitor = visitor.token === undefined ? [] : [this.#visitor.clear(isSecure)];
+    const clearVisitor = readVisitor().token === undefined ? [] : [this.#visitor.clear(isSecure)];
     if (effects.cookie === 'clear') return [...clearVisitor, ...clearMember];
     return [...clearVisitor, this.#member.set(effects.cookie.token, isSecure, this.#maxAgeS(session))];
   }

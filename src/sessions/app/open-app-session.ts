@@ -31,7 +31,7 @@ export async function openAppSession(
   const context = new RequestSession(strategy, count);
   const session = new BrowserSession({
     context,
-    cookieNames: { member: read.member.name, visitor: read.visitor.name },
+    cookieNames: read.names,
     makeRoom: user => makeRoom(settings, user, context.handle),
     onLate: report,
   });
@@ -64,9 +64,11 @@ export function listenWith(settings: AppSettings, handler: AppListener): Request
 }
 
 /** Opens the session of the user, or else the anonymous one. */
-async function openFirst(context: RequestSession, { member, visitor }: CookiesRead): Promise<void> {
+async function openFirst(context: RequestSession, { member, readVisitor }: CookiesRead): Promise<void> {
   await context.open(member);
-  if (context.session === undefined && visitor.token !== undefined) await context.open(visitor);
+  if (context.session !== undefined) return;
+  const visitor = readVisitor();
+  if (visitor.token !== undefined) await context.open(visitor);
 }
 
 function addSessionHeaders(response: ServerResponse, setCookies: readonly string[], isPersonal: boolean): void {
