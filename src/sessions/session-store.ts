@@ -50,7 +50,8 @@ export interface SessionStore {
   removeByHandle(user: string, handle: string): Promise<boolean>;
   /**
    * Ends every session of `user` in one atomic step, by a greater epoch. The session `except` goes on under the new
-   * epoch, if it is found and is a session of this user. Resolves with the new epoch.
+   * epoch, if it is found and is a session of this user. Its version becomes the next one: a rotation that has copied
+   * it before must copy it again. Resolves with the new epoch.
    */
   raiseEpoch(user: string, except?: string): Promise<number>;
   /** Ends every session of every user in the same way. Resolves with the new epoch of everyone. */

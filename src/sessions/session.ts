@@ -20,7 +20,7 @@ export type Edit = (data: SessionData) => void | undefined;
 export interface SessionRecord {
   readonly user: string;
   readonly data: SessionData;
-  /** 1 when created; each change of the data adds one. */
+  /** 1 when created; each change of the data or of the epochs adds one. */
   readonly version: number;
   readonly createdAtMs: number;
   /** `touch` moves it, never past `absoluteUntilMs`. */

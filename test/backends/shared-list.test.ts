@@ -41,8 +41,8 @@ describe('memory store with a shared list', () => {
     let one: SessionStore;
     let two: SharedList;
     let place: ProcessFolder;
-    const opened = (at: ProcessFolder) =>
-      new SharedList(memory.open({ url: undefined, deadlineMs: 100, now: () => nowMs }), at, () => nowMs);
+    const opened = (at: ProcessFolder, now = () => nowMs) =>
+      new SharedList(memory.open({ url: undefined, deadlineMs: 100, now }), at, now);
 
     beforeEach(async () => {
       nowMs = Date.now();
@@ -115,6 +115,56 @@ describe('memory store with a shared list', () => {
       await created(two);
       nowMs += 60_000;
       expect(await one.listByUser('anna')).to.deep.equal([]);
+    });
+
+    it('ends all sessions of a user in both, except one, by a shared epoch', async () => {
+      const [mine, kept, theirs] = [await created(one), await created(one), await created(two)];
+      const other = newSessionId('ben');
+      const deadlines = { createdAtMs: nowMs, idleUntilMs: nowMs + 60_000, absoluteUntilMs: nowMs + 90_000 };
+      await two.create(other, { user: 'ben', data: {}, version: 1, ...deadlines });
+      const epoch = await one.raiseEpoch('anna', kept);
+      expect(await one.read(mine)).to.equal(undefined);
+      expect(await two.read(theirs)).to.equal(undefined);
+      expect((await one.read(kept))?.epochs.user).to.equal(epoch);
+      expect(await two.read(other)).not.to.equal(undefined);
+      for (const store of [one, two])
+        expect((await store.listByUser('anna')).map(each => each.handle)).to.deep.equal([handle(kept)]);
+      expect((await two.read(await created(two)))?.epochs.user).to.equal(epoch);
+      expect(await two.raiseEpoch('anna')).to.be.greaterThan(epoch);
+      expect(await one.read(kept)).to.equal(undefined);
+    });
+
+    it('ends a session whose file the raise of another process missed', async () => {
+      const id = await created(two);
+      const user = await folderOf(place);
+      await rename(path.join(place.own, user), path.join(place.own, 'hidden'));
+      await one.raiseEpoch('anna');
+      await rename(path.join(place.own, 'hidden'), path.join(place.own, user));
+      expect(await one.listByUser('anna')).to.deep.equal([]);
+      expect(await two.read(id)).to.equal(undefined);
+    });
+
+    it('lets a process with a clock 60 s ahead end no session of the other by listing, and no later login', async () => {
+      const ahead = opened(await createProcessFolder(directory, 'ahead'), () => nowMs + 60_000);
+      const id = await created(two);
+      expect(await ahead.listByUser('anna')).to.deep.equal([]);
+      await ahead.tidy();
+      expect(await two.read(id)).not.to.equal(undefined);
+      await ahead.raiseEpoch('anna');
+      await ahead.clear();
+      expect(await two.read(id)).to.equal(undefined);
+      expect(await two.read(await created(two))).not.to.equal(undefined);
+      await ahead.close();
+    });
+
+    it('makes one epoch when both processes begin the first session of a user at once', async () => {
+      for (let round = 0; round < 20; round++) {
+        await rm(path.join(directory, '.epochs'), { recursive: true, force: true });
+        const ids = await Promise.all([created(one), created(two), created(one), created(two)]);
+        const found = await Promise.all(ids.map((id, at) => (at % 2 === 0 ? one : two).read(id)));
+        expect(new Set(found.map(record => record?.epochs.user))).to.have.length(1);
+        expect(found).not.to.include(undefined);
+      }
     });
 
     it('moves the deadline in the list with a touch, and revives nothing', async () => {
