@@ -13,9 +13,14 @@ import {
 } from './session.js';
 import type { SessionStore } from './session-store.js';
 import type { StrategySettings } from './session-strategy.js';
+import { UserQuota } from './user-quota.js';
 
 /** A revocation reaches every backend that reads the shared list within this time. */
 export const revocationLagMs = 1_000;
+
+/** Maximum number of single revocations of one user in an hour, on one backend. So one user who logs in and out again
+ * and again cannot fill the list for all others. */
+const revocationsPerUserMax = 1_000;
 
 /** A session whose token carries everything. */
 export interface CarriedSession {
@@ -28,7 +33,7 @@ export interface CarriedSession {
  * The events that are counted:
  *
  *   cutOff        a session was opened while the list of revoked sessions was older than the revocation delay
- *   endedWithAll  the end of one session ended all sessions of its user: the list of single revocations was full
+ *   endedWithAll  the end of one session ended all sessions of its user: there were too many single revocations
  *   olderData     a token had older data than this backend issued: the browser sent it early, or a change was taken back
  */
 type CountedEvent = 'cutOff' | 'endedWithAll' | 'olderData';
@@ -47,6 +52,7 @@ export class RegisteredSessions {
   readonly #limits: SessionLimits;
   readonly #now: () => number;
   readonly #feedAgeMaxMs: number;
+  readonly #quota: UserQuota;
 
   constructor({ store, feed, limits, now, feedAgeMaxMs = Number.POSITIVE_INFINITY }: StrategySettings) {
     this.#store = store;
@@ -54,6 +60,7 @@ export class RegisteredSessions {
     this.#limits = limits;
     this.#now = now;
     this.#feedAgeMaxMs = feedAgeMaxMs;
+    this.#quota = new UserQuota(revocationsPerUserMax, now);
   }
 
   /** Throws `StoreUnavailable` if the list of revoked sessions was never read, or is older than the settings allow. */
@@ -180,7 +187,7 @@ export class RegisteredSessions {
     await Promise.all([this.#store.close(), this.#feed?.close()]);
   }
 
-  /** Revokes single sessions. If the list is full, ends all sessions of their user but `except`, and resolves with the
+  /** Revokes single sessions. If there are too many, ends all sessions of their user but `except`, and resolves with the
    * new epoch: an end is never refused because there were many. */
   async #revoke(
     user: string,
@@ -188,12 +195,13 @@ export class RegisteredSessions {
     untilMs: number,
     except?: string,
   ): Promise<number | undefined> {
-    if (this.#feed?.hasRoomFor(handles.length) === false) {
-      this.count('endedWithAll');
-      return this.#raiseEpoch(user, except);
+    if (this.#feed === undefined) return undefined;
+    if (this.#feed.hasRoomFor(handles.length) && this.#quota.take(user, handles.length)) {
+      await this.#feed.revoke(handles, untilMs);
+      return undefined;
     }
-    await this.#feed?.revoke(handles, untilMs);
-    return undefined;
+    this.count('endedWithAll');
+    return this.#raiseEpoch(user, except);
   }
 
   async #raiseEpoch(user: string, except?: string): Promise<number> {

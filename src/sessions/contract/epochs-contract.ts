@@ -96,7 +96,7 @@ export function epochsContract(
         ]);
         assert.ok(['saved', 'conflict'].includes(changed));
         const found = await store.read(id);
-        assert.ok(found?.version >= version + (changed === 'saved' ? 3 : 2));
+        assert.ok((found?.version ?? 0) >= version + (changed === 'saved' ? 3 : 2));
         version = found?.version ?? 0;
       }
     });

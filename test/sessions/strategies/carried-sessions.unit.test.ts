@@ -198,6 +198,19 @@ describe('sessions in tokens: a full list of revocations', () => {
     { tokens: full() },
   );
 
+  it('sealed: one user who logs out again and again does not fill it for the others', () =>
+    withLab(sealed, {}, async ({ one }) => {
+      for (let at = 0; at < 1_000; at++) await one.end((await one.begin('ben', {})).session);
+      expect(one.counts).not.to.have.property('endedWithAll');
+      const [first, second] = [await one.begin('ben', {}), await one.begin('ben', {})];
+      await one.end(first.session);
+      for (const { token } of [first, second]) expect(await one.open(token)).to.equal('revoked');
+      const [mine, other] = [await one.begin('anna', {}), await one.begin('anna', {})];
+      await one.end(mine.session);
+      living(await one.open(other.token));
+      expect(one.counts).to.include({ endedWithAll: 1 });
+    }));
+
   forBoth(
     'a rotation keeps its own session',
     async ({ one }) => {

@@ -82,7 +82,6 @@ export class RevocationStream implements RevocationFeed {
   readonly #reader: RedisConnection;
   readonly #writer: RedisConnection;
   readonly #now: () => number;
-  readonly #onWarning: StoreSettings['onWarning'];
   readonly #tokens = new RevokedTokens();
   readonly #sweeper: NodeJS.Timeout;
   /** Number of the present connection. A loop over an earlier connection ends. */
@@ -95,11 +94,10 @@ export class RevocationStream implements RevocationFeed {
   #knownAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(settings: StoreSettings) {
-    const { url, deadlineMs, now, onWarning } = settings;
+    const { url, deadlineMs, now } = settings;
     const key = `${prefixOf(settings)}:revoked`;
     this.#key = key;
     this.#now = now;
-    this.#onWarning = onWarning;
     this.#sweeper = setInterval(() => this.#tokens.sweep(now()), sweepIntervalMs).unref();
     const address = parseAddress(url);
     this.#writer = replicatedConnectionTo(address, { deadlineMs, key });
@@ -198,23 +196,9 @@ export class RevocationStream implements RevocationFeed {
       if (entries === undefined || entries.length === readAtOnce) continue;
       isCaughtUp = true;
       this.#knownAtMs = performance.now();
-      if (this.#state === 'unread') {
-        this.#state = 'read';
-        void this.#warnOfEviction();
-      }
+      if (this.#state === 'unread') this.#state = 'read';
       if (performance.now() >= this.#audit.dueAtMs && !this.#isRepairing) await this.#auditPage();
     }
-  }
-
-  /** Warns if the server may evict the stream. A server that does not tell its settings is not warned of. */
-  async #warnOfEviction(): Promise<void> {
-    const info = await this.#reader.at(this.#key, server => server.info('memory')).catch(() => '');
-    const [, policy = 'noeviction'] = /^maxmemory_policy:([\w-]+)/m.exec(info) ?? [];
-    if (policy === 'noeviction' || /^maxmemory:0\s/m.test(info)) return;
-    this.#onWarning?.(
-      `Redis has the maxmemory-policy ${policy}, so it may evict the list of revoked sessions: a backend that boots then ` +
-        'accepts ended sessions until another one has written the list again. Set maxmemory-policy noeviction.',
-    );
   }
 
   /** Returns the next entries. Undefined if the read failed: the connection is lost, or another application uses the

@@ -88,7 +88,8 @@ export class Servers {
     if (this.#isWarned || policy === 'noeviction' || /^maxmemory:0\s/m.test(info)) return;
     this.#isWarned = true;
     onWarning(
-      `Redis has the maxmemory-policy ${policy}, so it may evict sessions: their users are logged out. ` +
+      `Redis has the maxmemory-policy ${policy}, so it may evict sessions and the list of ended ones: users are logged ` +
+        'out, and in modes jwt and sealed a backend that boots then may accept an ended session. ' +
         'Set maxmemory-policy noeviction: then a full server refuses logins.',
     );
   }

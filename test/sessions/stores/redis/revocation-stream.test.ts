@@ -105,26 +105,6 @@ describe('revocations in a Redis stream', () => {
       expect(feed.isRevoked(revocable('late'))).to.equal(false);
     }));
 
-  for (const [policy, bytes, isWarned] of [
-    ['allkeys-lru', '100mb', true],
-    ['volatile-ttl', '100mb', true],
-    ['allkeys-lru', '0', false],
-    ['noeviction', '100mb', false],
-  ] as const) {
-    it(`${isWarned ? 'warn' : 'do not warn'} at start: maxmemory ${bytes}, maxmemory-policy ${policy}`, () =>
-      withFeed(async ({ url }, raw) => {
-        await raw.config('SET', 'maxmemory', bytes, 'maxmemory-policy', policy);
-        const warnings: string[] = [];
-        const onWarning = (warning: string) => void warnings.push(warning);
-        const feed = redis.openFeed?.({ url, deadlineMs: 1_000, now: Date.now, onWarning });
-        expect(await feed?.ready(5_000)).to.equal(true);
-        if (isWarned) await until(() => warnings.length > 0);
-        await feed?.revoke(['after'], Date.now() + 60_000);
-        expect(warnings.map(text => text.includes(policy))).to.deep.equal(isWarned ? [true] : []);
-        await feed?.close();
-      }));
-  }
-
   it('name no user and no token: entries have only handles, tags, epochs and deadlines', () =>
     withFeed(async (feed, raw, clock) => {
       await feed.revoke(['a', 'b'], clock.nowMs + 60_000);
