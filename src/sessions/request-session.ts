@@ -21,6 +21,8 @@ export class RequestSession implements SessionContext {
   #why: NoSession | undefined;
   #effects: ResponseEffects = { cookie: 'keep', hadSession: false, ended: false };
   #isOver = false;
+  /** The token of the cookie, if it names no session. Its session may have ended a moment ago. */
+  #unknownToken: string | undefined;
 
   constructor(strategy: SessionStrategy, count: (name: string) => void) {
     this.#strategy = strategy;
@@ -53,6 +55,7 @@ export class RequestSession implements SessionContext {
   async open({ token, malformed }: CookieReading): Promise<void> {
     const found = malformed ? 'malformed' : await this.#strategy.open(token);
     this.#count(typeof found === 'string' ? found : 'opened');
+    if (found === 'unknown' || found === 'revoked') this.#unknownToken = token;
     if (typeof found === 'string') return this.#clearSession(found, found === 'absent' ? 'keep' : 'clear');
     this.#setSession(found);
     if (found.token !== token) this.#addEffects({ cookie: { token: found.token } });
@@ -97,6 +100,7 @@ export class RequestSession implements SessionContext {
   end(): Promise<void> {
     return this.#runInOrder(async () => {
       if (this.#session !== undefined) await this.#strategy.end(this.#session);
+      else if (this.#unknownToken !== undefined) await this.#strategy.endToken?.(this.#unknownToken);
       this.#count('ended');
       this.#clearSession('absent', 'clear');
       this.#addEffects({ ended: true });

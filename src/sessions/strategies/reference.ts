@@ -79,6 +79,10 @@ class ReferenceStrategy implements SessionStrategy {
     await this.#store.remove(token);
   }
 
+  async endToken(token: string): Promise<void> {
+    if (isSessionId(token)) await this.#store.remove(token);
+  }
+
   handleOf({ token }: Session): string {
     return handleOf(digestOf(token));
   }
