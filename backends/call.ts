@@ -14,6 +14,8 @@ export interface Call {
   readonly cookies: string | undefined;
   /** The `User-Agent` header. */
   readonly agent: string | undefined;
+  /** The address of the client. The proxy reports it in `X-Real-IP`; a client that comes past the proxy can forge it. */
+  readonly address: string;
   /** True if the browser used TLS. */
   readonly secure: boolean;
   /** Why the proxy broke the affinity of this browser, or null. */
@@ -38,10 +40,16 @@ export async function readCall(request: IncomingMessage, query: URLSearchParams,
     body: request.method === 'POST' ? await readJson(request) : undefined,
     cookies: request.headers.cookie,
     agent: request.headers['user-agent'],
+    address: addressOf(request),
     secure: cameOverTls(request.headers),
     affinity: parseAffinity(request.headers['holdfast-affinity']),
     proxied: ['x-forwarded-for', 'forwarded', 'via'].some(name => request.headers[name] !== undefined),
   };
+}
+
+function addressOf({ headers, socket }: IncomingMessage): string {
+  const address = String(headers['x-real-ip'] ?? socket.remoteAddress ?? '');
+  return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
 function changesSomething(request: IncomingMessage): boolean {

@@ -25,6 +25,8 @@ export interface Environment {
   readonly keys: Keys;
   /** The limits of a session. A missing one has its default. */
   readonly limits: Partial<SessionLimits>;
+  /** Maximum age of the list of revoked sessions. Undefined: no limit. */
+  readonly feedAgeMaxMs: number | undefined;
   /** Bytes of padding in every session, because other applications keep more data than the shop. */
   readonly ballastBytes: number;
   /** How long each request of a user takes at least. */
@@ -63,6 +65,7 @@ export function readEnvironment(variables: Variables): Environment {
       ...readLimit('SHOP_IDLE', 'idleMs', variables, report),
       ...readLimit('SHOP_ABSOLUTE', 'absoluteMs', variables, report),
     },
+    feedAgeMaxMs: readAge(variables.SHOP_REVOCATIONS_AGE_MAX, report),
     ballastBytes: readBallast(variables.SHOP_BALLAST_BYTES ?? '0', report),
     workMs: readWork(variables.SHOP_WORK ?? '0ms', report),
     defects: readDefects(variables.SHOP_DEFECT ?? '', report),
@@ -139,6 +142,17 @@ function readLimit(
   if (durationMs > 0) return { [limit]: durationMs };
   report(`${name} is "${text}": expected a duration such as 30min or 12h.`);
   return {};
+}
+
+/** The list is read at least every half second, so a lower limit would refuse requests without a reason. */
+const feedAgeMsMin = 1_000;
+
+function readAge(text: string | undefined, report: Note): number | undefined {
+  if (text === undefined) return undefined;
+  const ageMs = parseDuration(text) ?? 0;
+  if (ageMs >= feedAgeMsMin) return ageMs;
+  report(`SHOP_REVOCATIONS_AGE_MAX is "${text}": expected a duration of at least 1s, or leave it unset.`);
+  return undefined;
 }
 
 function readBallast(text: string, report: Note): number {

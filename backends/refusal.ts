@@ -84,7 +84,10 @@ export class WrongMethod extends Refusal {
 
 export class NothingToConfirm extends Refusal {
   constructor() {
-    super(409, 'no second factor waits for its first code: begin at POST /account/totp');
+    super(
+      409,
+      'no key waits for its first code, or it is older than ten minutes: make a new one at POST /account/totp',
+    );
   }
 }
 
@@ -114,7 +117,14 @@ export class NotMet extends Refusal {
 
 export class TooManyTries extends Refusal {
   constructor(seconds: number) {
-    super(429, `too many wrong tries; the next one is possible in ${seconds} s`, { 'retry-after': String(seconds) });
+    const wait = seconds <= 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+    super(429, `too many wrong tries; the next one is possible in ${wait}`, { 'retry-after': String(seconds) });
+  }
+}
+
+export class TooManyAtOnce extends Refusal {
+  constructor() {
+    super(429, 'too many passwords of this user are being checked at once; try again', { 'retry-after': '1' });
   }
 }
 
@@ -133,7 +143,9 @@ export class AccountsUnavailable extends Refusal {
 /** The secret of the second factor cannot be opened: its key left the ring, or this backend has another ring. */
 export class SecretUnreadable extends Refusal {
   constructor() {
-    super(503, 'the second factor of this account cannot be checked here', { 'retry-after': '1' });
+    super(503, 'the second factor of this account cannot be checked at the moment; try again later', {
+      'retry-after': '1',
+    });
   }
 }
 

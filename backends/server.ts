@@ -10,6 +10,7 @@ import type { StoreTransition } from '#src/sessions/session-store.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { openSessions } from '#src/sessions/start-sessions.js';
 import type { Accounts } from './accounts/accounts.js';
+import { AddressTries } from './accounts/address-tries.js';
 import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
 import { type CombinedDefects, plant } from './defects.js';
@@ -70,7 +71,7 @@ async function openShopSessions(
   defects: CombinedDefects,
   folder: ProcessFolder | undefined,
 ): Promise<Sessions> {
-  const { mode, storeUrl, limits, keys } = environment;
+  const { mode, storeUrl, limits, keys, feedAgeMaxMs } = environment;
   const onTransition = ({ up, why }: StoreTransition) => {
     state.store = up ? 'up' : 'down';
     console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
@@ -78,7 +79,7 @@ async function openShopSessions(
   const { store, revocation, decorateStore } = defects.sessions(modes[mode].store);
   const sessions = await openSessions({
     ...modes[mode],
-    ...{ store, storeUrl, limits, keys: keys.ring, onTransition, revocation },
+    ...{ store, storeUrl, limits, keys: keys.ring, onTransition, revocation, feedAgeMaxMs },
     decorateStore: original =>
       decorateStore(folder === undefined ? original : new SharedList(original, folder, Date.now)),
   });
@@ -106,6 +107,7 @@ function serve(
     members: {
       accounts: defects.accounts(accounts),
       passwords,
+      addresses: new AddressTries(),
       keys: keys.ring,
       ballast: 'x'.repeat(ballastBytes),
       sessions,
@@ -113,6 +115,7 @@ function serve(
     page: shopPage(),
     draining: () => state.draining,
     store: () => state.store,
+    feedAgeMs: () => sessions.feedAgeMs(),
     counts: () => sessions.counts,
     keys: () => environment.keys.ring().map(({ id }) => id),
   };

@@ -43,7 +43,6 @@ const homes: Record<string, RegExp> = {
   'cli-table3': /^src\/(report\/(reporters\/|fitted-table\.ts)|commands\/)/,
   uplot: /^src\/report\/(browser\/|html\/page-script\.ts$)/,
   selfsigned: /^src\/proxy\/front\/dev-certificate\.ts$/,
-  jose: /^src\/sessions\/strategies\/jwt/,
 };
 
 /** The only modules of Node that what decides may import; of the last one the digests, not the chance. */

@@ -16,12 +16,15 @@ export interface Account {
   readonly lastStep: number;
   /** Expiry of the newest spent nonce. */
   readonly nonceSpentUntilMs: number;
-  /** Consecutive wrong passwords and codes from known browsers. */
-  readonly tries: number;
-  readonly lockedUntilMs: number;
-  /** Consecutive wrong passwords and codes from all other clients. */
-  readonly strangerTries: number;
-  readonly strangersLockedUntilMs: number;
+  /** Wrong passwords and codes, by counter: one for each known browser, one for all other clients (`tries.ts`). */
+  readonly wrongTries: Readonly<Record<string, WrongTries>>;
+}
+
+/** Consecutive wrong tries of one counter. */
+export interface WrongTries {
+  readonly count: number;
+  /** Time at which the next try is possible. */
+  readonly waitUntilMs: number;
 }
 
 /** The account of a user that was never saved. Any name can log in here, so there is nothing else to know. */
@@ -34,19 +37,18 @@ export const freshAccount: Account = {
   pendingTotp: null,
   lastStep: 0,
   nonceSpentUntilMs: 0,
-  tries: 0,
-  lockedUntilMs: 0,
-  strangerTries: 0,
-  strangersLockedUntilMs: 0,
+  wrongTries: {},
 };
 
 /** Parses an account. Throws for other text: an unreadable account must not become one without a password. */
 export function parseAccount(text: string): Account {
   const given = parseJson(text);
   const fields = new Map(typeof given === 'object' && given !== null ? Object.entries(given) : []);
+  // Version 0.1 had other counters. They are dropped: a wait is lost, nothing else.
+  if (!fields.has('wrongTries')) fields.set('wrongTries', {});
   const wrong = Object.entries(freshAccount).filter(([name, sample]) => !hasTypeOf(sample, fields.get(name)));
   if (wrong.length > 0) throw new Error(`the account has no usable ${wrong.map(([name]) => name).join(', ')}`);
-  return { ...freshAccount, ...Object.fromEntries(fields) };
+  return { ...freshAccount, ...Object.fromEntries([...fields].filter(([name]) => Object.hasOwn(freshAccount, name))) };
 }
 
 /** Parses JSON. The parser's own message would show a part of the text, which may be secret. */
@@ -60,5 +62,14 @@ function parseJson(text: string): unknown {
 
 function hasTypeOf(sample: unknown, value: unknown): boolean {
   if (sample === null) return value === null || typeof value === 'string';
+  if (typeof sample === 'object') return isCounters(value);
   return typeof value === typeof sample && (typeof value !== 'number' || Number.isSafeInteger(value));
+}
+
+function isCounters(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every(each => {
+    const { count, waitUntilMs } = Object(each);
+    return Number.isSafeInteger(count) && Number.isSafeInteger(waitUntilMs);
+  });
 }

@@ -1,40 +1,20 @@
 import { SessionGone } from '#src/sessions/errors.js';
-import type { SessionContext } from '#src/sessions/session-context.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from './account.js';
 import { type Accounts, changeAccount } from './accounts.js';
+import type { AddressTries } from './address-tries.js';
 import type { Passwords } from './passwords.js';
 
 /** The services that the routes about accounts and logins need. */
 export interface Members {
   readonly accounts: Accounts;
   readonly passwords: Passwords;
+  readonly addresses: AddressTries;
   readonly keys: () => KeyRing;
   /** Padding in every session. */
   readonly ballast: string;
   readonly sessions: Pick<Sessions, 'list' | 'endOne' | 'endAll' | 'endEveryone'>;
-}
-
-/**
- * Runs a step that makes a token, and then reads the account again. If all sessions of the user were ended meanwhile,
- * it ends this one too. Ending all sessions changes the epoch first and lists them afterwards. So a token made
- * before the listing is in that list. For a token made after it, this check sees the new epoch.
- */
-export async function runInEpoch(
-  { accounts }: Members,
-  user: string,
-  { epoch }: Account,
-  context: SessionContext,
-  step: () => Promise<void>,
-): Promise<void> {
-  await step();
-  try {
-    refuseEnded(await accounts.read(user), epoch);
-  } catch (error) {
-    await context.end();
-    throw error;
-  }
 }
 
 /** Throws if the sessions of this user were ended since the account had this epoch. */

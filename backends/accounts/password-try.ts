@@ -44,7 +44,8 @@ async function countTry({ accounts }: TryServices, user: string, guesser: Guesse
 }
 
 async function giveTryBack({ accounts }: TryServices, user: string, guesser: Guesser): Promise<void> {
-  await changeAccount(accounts, user, account => ({ next: withTryBack(account, guesser), answer: undefined }));
+  const nowMs = Date.now();
+  await changeAccount(accounts, user, account => ({ next: withTryBack(account, guesser, nowMs), answer: undefined }));
 }
 
 /** The order matters, because most browsers claim to be others too. */

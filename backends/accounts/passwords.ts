@@ -1,15 +1,15 @@
 import { createHash, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { TooBusy, UnfitPassword } from '../refusal.js';
+import { UnfitPassword } from '../refusal.js';
 import type { Account } from './account.js';
+import { FairQueue } from './fair-queue.js';
 
 /** One of the equally strong scrypt parameter sets of the OWASP Password Storage Cheat Sheet (N=2^17 r=8 p=1 is
  * another). This one takes 32 MiB instead of 128, so that two at a time fit into a small machine. */
 const cost = { ln: 15, r: 8, p: 3 };
 const saltBytes = 16;
 const hashBytes = 32;
-const atOnceMax = 2;
-const waitingMax = 32;
+const queueLimits = { atOnceMax: 2, waitingMax: 32, waitingPerUserMax: 4 };
 
 const charsMin = 8;
 const charsMax = 128;
@@ -26,9 +26,9 @@ const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 export class Passwords {
   readonly #common: string;
   readonly #administrators: string | undefined;
-  readonly #queue: WorkQueue;
+  readonly #queue: FairQueue;
 
-  constructor(common: string, administrators: string | undefined, queue = new WorkQueue(atOnceMax, waitingMax)) {
+  constructor(common: string, administrators: string | undefined, queue = new FairQueue(queueLimits)) {
     this.#queue = queue;
     this.#common = common;
     this.#administrators = administrators;
@@ -50,37 +50,37 @@ export class Passwords {
     return password !== null || this.isAdministrator(user);
   }
 
-  /** Checks a password. Rejects with `TooBusy` if too many checks are waiting. */
+  /** Checks a password. Rejects with `TooBusy` or `TooManyAtOnce` if too many checks are waiting. */
   async isRight(user: string, { password }: Account, given: string): Promise<boolean> {
     const text = given.normalize('NFC');
-    if (password !== null) return this.#matches(password, text);
+    if (password !== null) return this.#matches(user, password, text);
     const expected = this.isAdministrator(user) ? this.#administrators : this.#common;
     return sameText(text, (expected ?? this.#common).normalize('NFC'));
   }
 
-  /** Returns a PHC string. It has the parameters beside salt and hash, so that they can be raised later. */
-  async hash(password: string): Promise<string> {
+  /** Returns a PHC string. Rejects as `isRight` does. The string has the parameters beside salt and hash, so that they can be raised later. */
+  async hash(user: string, password: string): Promise<string> {
     const salt = randomBytes(saltBytes);
     const { ln, r, p } = cost;
-    const hash = await this.#derive(password.normalize('NFC'), salt, ln, r, p);
+    const hash = await this.#derive(user, password.normalize('NFC'), salt, ln, r, p);
     return `$scrypt$ln=${ln},r=${r},p=${p}$${salt.toString('base64url')}$${hash.toString('base64url')}`;
   }
 
-  async #matches(kept: string, given: string): Promise<boolean> {
+  async #matches(user: string, kept: string, given: string): Promise<boolean> {
     const parts = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w-]+)\$([\w-]+)$/.exec(kept);
     if (parts === null) throw new Error('a password hash that cannot be read');
     const [, ln, r, p, salt = '', hash = ''] = parts;
     if (charsOf(given) > charsMax) return false;
-    const derived = await this.#derive(given, Buffer.from(salt, 'base64url'), Number(ln), Number(r), Number(p));
+    const derived = await this.#derive(user, given, Buffer.from(salt, 'base64url'), Number(ln), Number(r), Number(p));
     const expected = Buffer.from(hash, 'base64url');
     return expected.length === derived.length && timingSafeEqual(derived, expected);
   }
 
-  #derive(text: string, salt: Buffer, ln: number, r: number, p: number): Promise<Buffer> {
+  #derive(user: string, text: string, salt: Buffer, ln: number, r: number, p: number): Promise<Buffer> {
     const N = 2 ** ln;
     // scrypt needs slightly more than 128 * N * r bytes. The default limit is just too small.
     const maxmem = 2 * 128 * N * r;
-    return this.#queue.run(() => derive(text, salt, hashBytes, { N, r, p, maxmem }));
+    return this.#queue.run(user, () => derive(text, salt, hashBytes, { N, r, p, maxmem }));
   }
 }
 
@@ -93,10 +93,10 @@ export function requireFitPassword(user: string, password: string): string {
   const text = password.normalize('NFC');
   const chars = charsOf(text);
   if (chars < charsMin || chars > charsMax) {
-    throw new UnfitPassword(`a password has ${charsMin} to ${charsMax} characters; this one has ${chars}`);
+    throw new UnfitPassword(`a password must have ${charsMin} to ${charsMax} characters; this one has ${chars}`);
   }
-  if (/\p{Surrogate}/u.test(text)) throw new UnfitPassword('a password is Unicode text; this one is not');
-  if (text.toLowerCase() === user) throw new UnfitPassword('a password is not the name of its user');
+  if (/\p{Surrogate}/u.test(text)) throw new UnfitPassword('a password must be Unicode text; this one is not');
+  if (text.toLowerCase() === user) throw new UnfitPassword('a password must not be the name of its user');
   return text;
 }
 
@@ -111,36 +111,4 @@ function sameText(given: string, expected: string): boolean {
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-/** Runs a limited number of jobs at once, queues a limited number, and rejects the others. */
-export class WorkQueue {
-  readonly #atOnceMax: number;
-  readonly #waitingMax: number;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
-
-  constructor(atOnceMax: number, waitingMax: number) {
-    this.#atOnceMax = atOnceMax;
-    this.#waitingMax = waitingMax;
-  }
-
-  /** Runs `work`. Rejects with `TooBusy` if the queue is full, and with the error of `work`. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running < this.#atOnceMax) this.#running++;
-    else await this.#waitForSlot();
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      // The next job takes over this slot, so that no new job can take it in between.
-      if (next === undefined) this.#running--;
-      else next();
-    }
-  }
-
-  #waitForSlot(): Promise<void> {
-    if (this.#waiting.length >= this.#waitingMax) throw new TooBusy();
-    return new Promise(resolve => this.#waiting.push(resolve));
-  }
 }

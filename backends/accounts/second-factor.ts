@@ -41,7 +41,7 @@ export function withCode(account: Account, attempt: CodeAttempt): Edited<boolean
   const next = withStepUsed(account, attempt);
   return next === undefined
     ? { next: withTry(account, attempt.from, attempt.nowMs), answer: false }
-    : { next: withoutTries(next, attempt.from), answer: true };
+    : { next: withoutTries(next, attempt.from, attempt.nowMs), answer: true };
 }
 
 /**
@@ -72,7 +72,7 @@ export function withConfirmed(account: Account, attempt: CodeAttempt): Edited<bo
   const kept: Kept = { user, secret, pendingUntilMs: 0 };
   const totp = seal(keys, purpose, JSON.stringify(kept));
   const lastStep = Math.max(step, account.lastStep);
-  const next = { ...withoutTries(account, from), totp, pendingTotp: null, lastStep, epoch: account.epoch + 1 };
+  const next = { ...withoutTries(account, from, nowMs), totp, pendingTotp: null, lastStep, epoch: account.epoch + 1 };
   return { next, answer: true };
 }
 
@@ -86,12 +86,12 @@ function openSealed(sealed: string | null, user: string, keys: KeyRing): Kept {
 }
 
 /**
- * Time-based one-time passwords of RFC 6238, as authenticator apps expect them: SHA-1, 6 digits, steps of 30 s. One
- * step of tolerance on either side covers clock differences and typing time (section 5.2). So a code is good for up to
- * 90 s. Three of a million codes are right at any time.
+ * Time-based one-time passwords of RFC 6238, as authenticator apps expect them: SHA-1, 6 digits, steps of 30 s. The
+ * codes of the present and the previous step are accepted, so that there is time to type one (section 5.2). So a code
+ * is good for 60 s after it appears. Two of a million codes are right at any time.
  */
 const stepSeconds = 30;
-const toleranceSeconds = stepSeconds;
+const tolerance: [pastSeconds: number, futureSeconds: number] = [stepSeconds, 0];
 const issuer = 'Holdfast shop';
 
 /** Returns 160 random bits in Base32, the length of RFC 4226 section 4. */
@@ -103,7 +103,7 @@ export function newSecret(): string {
 export function stepOf(secret: string, code: string, nowMs: number): number | undefined {
   if (!/^\d{6}$/.test(code)) return undefined;
   const epoch = Math.floor(nowMs / 1000);
-  const result = verifySync({ secret, token: code, epoch, epochTolerance: toleranceSeconds });
+  const result = verifySync({ secret, token: code, epoch, epochTolerance: tolerance });
   return result.valid && 'timeStep' in result ? result.timeStep : undefined;
 }
 

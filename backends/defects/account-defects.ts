@@ -25,13 +25,7 @@ export const forgetfulAccounts: Defect = {
   }),
 };
 
-const noTries: Partial<Account> = {
-  lastStep: 0,
-  tries: 0,
-  lockedUntilMs: 0,
-  strangerTries: 0,
-  strangersLockedUntilMs: 0,
-};
+const noTries: Partial<Account> = { lastStep: 0, wrongTries: {} };
 
 export const getLogsIn: Defect = {
   summary: 'GET /me?user= logs in the user that a link names, and GET /cart gives every visitor a session',

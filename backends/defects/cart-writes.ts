@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { clearCookie } from '#src/sessions/cookie.js';
-import type { SessionData } from '#src/sessions/session.js';
+import type { Edit } from '#src/sessions/session.js';
 import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { SessionAction } from '../routes/route.js';
 import type { Defect } from './defect.js';
@@ -29,7 +29,7 @@ export const dropWrites: Defect = {
 function dropEvery50th(act: SessionAction): SessionAction {
   let writes = 0;
   return (call, context) => {
-    const onCopy = async (edit: (data: SessionData) => void) => {
+    const onCopy = async (edit: Edit) => {
       const data = structuredClone(context.session?.record.data ?? {});
       edit(data);
       return data;

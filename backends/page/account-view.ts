@@ -47,8 +47,8 @@ function sessionLine(session: Listed, end: (session: Listed) => void): HTMLEleme
     makeElement('small', ` since ${since}`),
   );
   if (current) return makeElement('li', '', name, makeElement('strong', 'this browser'));
-  const button = makeElement('button', 'End');
-  button.setAttribute('aria-label', `End session ${handle.slice(0, 6)}`);
+  const button = makeElement('button', 'Log out');
+  button.setAttribute('aria-label', `Log out session ${handle.slice(0, 6)}`);
   button.addEventListener('click', () => end(session));
   return makeElement('li', '', name, button);
 }
@@ -78,6 +78,7 @@ function hideEnrolment(): void {
 export function forgetAccount(): void {
   hideEnrolment();
   for (const form of ['proof', 'new-password', 'administration']) resetForm(form);
+  element('totp-others', HTMLInputElement).checked = true;
   const list = element('sessions', HTMLElement);
   delete list.dataset.shown;
   list.replaceChildren();

@@ -9,11 +9,12 @@ import {
   showSessions,
 } from './account-view.js';
 import { type ActionText, tellAction } from './actions.js';
-import { ask, type PageAnswer } from './ask.js';
+import type { PageAnswer } from './ask.js';
 import { element, onClick, onSubmit, showStory } from './view.js';
 
-/** The functions of the page that the account panel needs: run one request at a time, and show each answer. */
+/** The functions of the page that the account panel needs: run one request at a time, send it, and show its answer. */
 export interface PageActions {
+  ask(method: string, path: string, content?: object): Promise<PageAnswer>;
   inTurn(task: () => Promise<void>): void;
   showAnswer(answer: PageAnswer, action?: 'logout'): void;
 }
@@ -25,12 +26,14 @@ export class AccountPanel {
   constructor(page: PageActions) {
     this.#page = page;
     onClick('end-others', () =>
-      this.#runAction(loggedOutAction('your other sessions', 'were'), '/account/sessions/end-others'),
+      this.#runSensitive(loggedOutAction('your other sessions', 'were'), '/account/sessions/end-others', {}),
     );
     onClick('end-all', () => this.#logOutEverywhere());
     onSubmit('new-password', fields => this.#changePassword(fields));
     onClick('totp-on', () => this.#runSensitive(keyMade, '/account/totp', {}, ({ body }) => showEnrolment(body)));
-    onClick('totp-off', () => this.#runSensitive(turnedAction('off'), '/account/totp/remove', {}));
+    onClick('totp-off', () =>
+      this.#runSensitive(turnedAction('off'), '/account/totp/remove', { others: totpOthers() }),
+    );
     onSubmit('enrolment', fields => this.#confirm(fields));
     onSubmit('administration', () => undefined);
     for (const [id, participle] of Object.entries(administrations)) onClick(id, () => this.#administer(id, participle));
@@ -47,15 +50,13 @@ export class AccountPanel {
   }
 
   #end({ handle }: Listed): void {
-    this.#runAction(loggedOutAction(`session ${handle.slice(0, 6)}`, 'was'), `/account/sessions/${handle}`, 'DELETE');
+    this.#runSensitive(loggedOutAction(`session ${handle.slice(0, 6)}`, 'was'), '/account/sessions/end', { handle });
   }
 
   #logOutEverywhere(): void {
-    this.#page.inTurn(async () => {
-      const answer = await ask('POST', '/logout-everywhere', {});
-      if (answer.result.kind === 'done') this.#page.showAnswer(answer, 'logout');
-      else await this.#tell(loggedOutAction('you', 'were'), answer);
-    });
+    this.#runProved(loggedOutAction('you', 'were'), '/logout-everywhere', {}, async answer =>
+      this.#page.showAnswer(answer, 'logout'),
+    );
   }
 
   #changePassword(fields: FormData): void {
@@ -67,7 +68,7 @@ export class AccountPanel {
 
   #confirm(fields: FormData): void {
     this.#page.inTurn(async () => {
-      const answer = await this.#ask('POST', '/account/totp/confirm', { code: codeIn(fields) });
+      const answer = await this.#ask('POST', '/account/totp/confirm', { code: codeIn(fields), others: totpOthers() });
       await this.#tell(turnedAction('on'), answer);
       if (answer.result.kind !== 'done') focusCode();
     });
@@ -77,31 +78,41 @@ export class AccountPanel {
     const isAboutAll = id === 'end-everyone';
     if (!isAboutAll && !element('administration', HTMLFormElement).reportValidity()) return;
     const user = element('revoke-user', HTMLInputElement).value;
-    const subject = isAboutAll ? 'everybody' : user;
-    this.#runSensitive({ subject, verb: 'was', participle }, `/admin/${id}`, isAboutAll ? {} : { user });
+    const subject = isAboutAll ? 'every user' : `user ${user}`;
+    const action: ActionText = { subject, verb: 'was', participle };
+    if (isAboutAll) this.#runProved(action, `/admin/${id}`, {}, answer => this.#showOwnEnd(action, answer));
+    else this.#runSensitive(action, `/admin/${id}`, { user });
   }
 
-  #runAction(action: ActionText, path: string, method = 'POST'): void {
-    this.#page.inTurn(async () => {
-      await this.#tell(action, await this.#ask(method, path, method === 'POST' ? {} : undefined));
-    });
+  /** Shows the result of an action that ended the present session too. */
+  async #showOwnEnd(action: ActionText, answer: PageAnswer): Promise<void> {
+    this.#page.showAnswer(answer, 'logout');
+    showStory(tellAction(action, answer.result), 'good');
   }
 
-  /** Runs a sensitive request: asks for the password again and gets a nonce for this one request. */
+  /** Runs a sensitive request and tells its result. */
   #runSensitive(
     action: ActionText,
     path: string,
     content: object,
     then: (answer: PageAnswer) => void = () => undefined,
   ): void {
+    this.#runProved(action, path, content, async answer => {
+      await this.#tell(action, answer);
+      then(answer);
+    });
+  }
+
+  /** Sends the password again, and then a sensitive request with the nonce. Tells a failure of either; `then` gets the
+   * answer of a success. */
+  #runProved(action: ActionText, path: string, content: object, then: (answer: PageAnswer) => Promise<void>): void {
     const given = readProof();
     if (given === undefined) return;
     this.#page.inTurn(async () => {
       const proof = await this.#ask('POST', '/account/reauthenticate', given);
       if (proof.result.kind !== 'done') return this.#tell(action, proof);
       const answer = await this.#ask('POST', path, { ...content, nonce: proof.body.nonce });
-      await this.#tell(action, answer);
-      if (answer.result.kind === 'done') then(answer);
+      await (answer.result.kind === 'done' ? then(answer) : this.#tell(action, answer));
     });
   }
 
@@ -112,7 +123,7 @@ export class AccountPanel {
   }
 
   async #ask(method: string, path: string, content?: object): Promise<PageAnswer> {
-    const answer = await ask(method, path, content);
+    const answer = await this.#page.ask(method, path, content);
     // Only failures are shown: the other answers of these routes do not name the user. A wrong password at a
     // re-authentication is a 401 too, but it logs no user out.
     const isOwnMistake = answer.body.why === 'wrong-login' || answer.body.why === 'wrong-code';
@@ -125,18 +136,24 @@ export class AccountPanel {
 const administrations: Readonly<Record<string, string>> = {
   disable: 'disabled',
   enable: 'enabled again',
+  delete: 'deleted',
   'end-sessions': 'logged out everywhere',
   'end-everyone': 'logged out',
 };
 
-const keyMade: ActionText = { subject: 'the key for your authenticator', verb: 'was', participle: 'made' };
+const keyMade: ActionText = { subject: 'the key for your authenticator app', verb: 'was', participle: 'made' };
 
 function loggedOutAction(subject: string, verb: ActionText['verb']): ActionText {
   return { subject, verb, participle: 'logged out' };
 }
 
 function turnedAction(word: 'on' | 'off'): ActionText {
-  return { subject: 'two-factor', verb: 'was', participle: `turned ${word}` };
+  return { subject: 'two-factor login', verb: 'was', participle: `turned ${word}` };
+}
+
+/** The choice of the user about the other sessions, for a change of two-factor login. */
+function totpOthers(): 'end' | 'keep' {
+  return element('totp-others', HTMLInputElement).checked ? 'end' : 'keep';
 }
 
 export function codeIn(fields: FormData): string {

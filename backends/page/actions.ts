@@ -16,7 +16,7 @@ export type Result =
 
 export function tellAction({ subject, verb, participle }: ActionText, result: Result): string {
   if (result.kind === 'unknown') {
-    return `It is unknown whether ${subject} ${verb} ${participle}: no answer came back. Look before you try again.`;
+    return `It is unknown whether ${subject} ${verb} ${participle}: no answer came back. Check before you try again.`;
   }
   if (result.kind === 'not-sent') {
     return `${capitalize(subject)} ${verb} not ${participle}: no backend could be reached, and nothing was sent. Try again.`;

@@ -47,8 +47,28 @@ function showAnswer({ observation, body }: PageAnswer, action?: Served['action']
   if (update.sentence !== undefined) showStory(update.sentence, update.mood);
 }
 
+/** Reasons for which an answer may know no user although the user is logged in. */
+const mayBeOvertaken: readonly (string | null)[] = ['unknown', 'revoked', 'session-gone'];
+/** Time for the answer that brings the new cookie to arrive in the other tab. */
+const askAgainMs = 300;
+
+/** Sends a request, and sends it once more if it may have been overtaken: another tab of this browser replaced the
+ * token meanwhile. The second request has the new token. The first one changed nothing: it was answered like one without
+ * a session. If both lost the session, the first answer says best why: the proxy tells a move once. */
+async function askForUser(method: string, path: string, content?: object): Promise<PageAnswer> {
+  const first = await ask(method, path, content);
+  if (state.user === null || !isWithoutSession(first)) return first;
+  await pause(askAgainMs);
+  const second = await ask(method, path, content);
+  return isWithoutSession(second) ? first : second;
+}
+
+function isWithoutSession({ observation }: PageAnswer): boolean {
+  return observation?.kind === 'served' && observation.user === null && mayBeOvertaken.includes(observation.why);
+}
+
 async function poll(): Promise<void> {
-  showAnswer(await ask('GET', '/me'));
+  showAnswer(await askForUser('GET', '/me'));
   await pollCart();
   polls++;
   if (polls % pollsPerRefresh === 0 && state.user !== null && state.kind === 'served')
@@ -57,7 +77,7 @@ async function poll(): Promise<void> {
 
 async function pollCart(): Promise<void> {
   if (state.user === null || state.kind !== 'served') return;
-  const answer = await ask('GET', '/cart');
+  const answer = await askForUser('GET', '/cart');
   showAnswer(answer);
   const lines = answer.body.items;
   if (answer.result.kind !== 'done' || !Array.isArray(lines)) return;
@@ -104,7 +124,7 @@ function change(
   after: () => readonly string[],
 ) {
   return inTurn(async () => {
-    const answer = await ask(method, path, content);
+    const answer = await askForUser(method, path, content);
     const user = state.user;
     showAnswer(answer);
     const loggedOut = user !== null && state.user === null;
@@ -134,7 +154,10 @@ function logIn(path: '/login' | '/login/totp', content: object): void {
 function askForCode(): void {
   element('code', HTMLElement).hidden = false;
   element('login-code', HTMLInputElement).focus();
-  showStory('The password is right. Now the code of your authenticator: until then you are not logged in.', 'good');
+  showStory(
+    'The password is right. Enter the code from your authenticator app: you are not logged in before that.',
+    'good',
+  );
 }
 
 function logOut(): void {
@@ -163,7 +186,7 @@ function once(target: EventTarget, event: string): Promise<void> {
   return new Promise(resolve => target.addEventListener(event, () => resolve(), { once: true }));
 }
 
-const account = new AccountPanel({ inTurn, showAnswer });
+const account = new AccountPanel({ ask: askForUser, inTurn, showAnswer });
 onSubmit('login', fields =>
   logIn('/login', { user: String(fields.get('user')), password: String(fields.get('password')) }),
 );

@@ -12,7 +12,7 @@ export const markup = `<!doctype html>
 <body>
 <header>
   <h1>Holdfast shop</h1>
-  <p>A shop that shows where your session lives. Kill a server and watch what becomes of it.</p>
+  <p>A shop that shows where your session lives. Kill a server and watch what happens to it.</p>
 </header>
 <noscript><p class="story" data-mood="trouble">This page needs JavaScript: it asks the shop every second who you are.</p></noscript>
 <main>
@@ -21,9 +21,9 @@ export const markup = `<!doctype html>
     <section aria-labelledby="shop-title">
       <h2 id="shop-title">Shop</h2>
       <form id="code" hidden>
-        <label for="login-code">Code of your authenticator</label>
+        <label for="login-code">Code from your authenticator app</label>
         <input id="login-code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="7" pattern="[0-9 ]+" title="six digits">
-        <button class="main" type="submit">Go on</button>
+        <button class="main" type="submit">Continue</button>
         <button class="spaced" type="reset">Start over</button>
       </form>
       <form id="login" hidden>
@@ -40,12 +40,12 @@ export const markup = `<!doctype html>
           <button id="logout" type="button">Log out</button>
         </div>
         <h3>Cart</h3>
-        <p id="empty" class="faint">Nothing in it yet.</p>
+        <p id="empty" class="faint">Your cart is empty.</p>
         <ul id="cart" class="cart"></ul>
-        <h3>Add something</h3>
+        <h3>Add an item</h3>
         <div id="goods" class="goods"></div>
         <form id="add">
-          <label for="sku">Something else</label>
+          <label for="sku">Another item</label>
           <div class="row">
             <input id="sku" name="sku" autocomplete="off" required maxlength="64" pattern="[A-Za-z0-9_.:\\-]+" title="letters, digits, or any of _ . : -">
             <button type="submit">Add</button>
@@ -61,13 +61,24 @@ export const markup = `<!doctype html>
         <dt>Mode</dt><dd id="mode">–</dd>
         <dt>Session</dt><dd id="where">–</dd>
       </dl>
-      <h3 id="turns-title">The last answers, newest right</h3>
+      <h3 id="turns-title">The last answers, newest on the right</h3>
       <ol id="turns" class="turns" aria-labelledby="turns-title"></ol>
     </section>
     <section id="account" class="wide" aria-labelledby="account-title" hidden>
       <h2 id="account-title">Your account</h2>
       <div class="columns apart">
         <div>
+          <h3>Confirm that it is you</h3>
+          <p class="faint">Enter your password before each change of your account, and before you log out other sessions.</p>
+          <form id="proof">
+            <input id="proof-user" name="user" autocomplete="username" hidden>
+            <label for="proof-password">Your password</label>
+            <input id="proof-password" name="password" type="password" autocomplete="current-password" required>
+            <div id="proof-code" hidden>
+              <label for="proof-code-field">Code from your authenticator app</label>
+              <input id="proof-code-field" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="7" pattern="[0-9 ]+" title="six digits">
+            </div>
+          </form>
           <h3>Your sessions</h3>
           <ul id="sessions" class="cart"></ul>
           <div class="goods spaced">
@@ -76,17 +87,6 @@ export const markup = `<!doctype html>
           </div>
         </div>
         <div>
-          <h3>Is it still you?</h3>
-          <p class="faint">Every change below asks for your password again.</p>
-          <form id="proof">
-            <input id="proof-user" name="user" autocomplete="username" hidden>
-            <label for="proof-password">Your password</label>
-            <input id="proof-password" name="password" type="password" autocomplete="current-password" required>
-            <div id="proof-code" hidden>
-              <label for="proof-code-field">Code of your authenticator</label>
-              <input id="proof-code-field" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="7" pattern="[0-9 ]+" title="six digits">
-            </div>
-          </form>
           <h3>Password</h3>
           <form id="new-password">
             <input id="new-password-user" name="user" autocomplete="username" hidden>
@@ -95,16 +95,17 @@ export const markup = `<!doctype html>
               <input id="new-password-field" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="128">
               <button type="submit">Change</button>
             </div>
-            <label class="choice"><input type="checkbox" name="others" checked> and log out my other sessions</label>
+            <label class="choice"><input type="checkbox" name="others" checked> Also log out my other sessions</label>
           </form>
-          <h3>Two-factor</h3>
-          <button id="totp-on" type="button">Turn on two-factor</button>
-          <button id="totp-off" type="button" hidden>Turn off two-factor</button>
+          <h3>Two-factor login</h3>
+          <button id="totp-on" type="button">Turn on two-factor login</button>
+          <button id="totp-off" type="button" hidden>Turn off two-factor login</button>
+          <label class="choice"><input id="totp-others" type="checkbox" checked> Also log out my other sessions</label>
           <form id="enrolment" hidden>
-            <p class="faint spaced">Scan this with your authenticator, or <a id="uri">open it</a> on this device, or type the key:</p>
-            <img id="picture" width="180" height="180" alt="QR code of the key, for your authenticator">
+            <p class="faint spaced">Scan this with your authenticator app, or <a id="uri">open it</a> on this device, or type the key:</p>
+            <img id="picture" width="180" height="180" alt="QR code of the key, for your authenticator app">
             <p><code id="key"></code></p>
-            <label for="enrol-code">The code that it shows now</label>
+            <label for="enrol-code">The code that the app shows now</label>
             <div class="row">
               <input id="enrol-code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="7" pattern="[0-9 ]+" title="six digits">
               <button type="submit">Turn it on</button>
@@ -117,8 +118,9 @@ export const markup = `<!doctype html>
             <div class="goods spaced">
               <button id="disable" type="button">Disable</button>
               <button id="enable" type="button">Enable</button>
-              <button id="end-sessions" type="button">End their sessions</button>
-              <button id="end-everyone" type="button">End everybody’s sessions</button>
+              <button id="delete" type="button">Delete</button>
+              <button id="end-sessions" type="button">Log the user out everywhere</button>
+              <button id="end-everyone" type="button">Log out every user</button>
             </div>
           </form>
         </div>

@@ -1,8 +1,7 @@
 import type { Reply, SessionContext } from '#src/sessions/session-context.js';
-import type { Account } from '../accounts/account.js';
+import { type Account, freshAccount } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { endSessions, type Members, withNextEpoch } from '../accounts/members.js';
-import { withoutTries } from '../accounts/tries.js';
 import { type Call, requireUserName, stringsOf } from '../call.js';
 import { json, NotAllowed } from '../refusal.js';
 import { spendNonce } from './reauthentication.js';
@@ -29,7 +28,7 @@ export async function disable(
   return json(200, { user, ended: await members.sessions.endAll(user) });
 }
 
-/** Enables a user and removes the locks: the user asked because they could not log in. */
+/** Enables a user and ends all waits: the user asked because they could not log in. */
 export async function enable(
   members: Members,
   call: Call,
@@ -38,10 +37,25 @@ export async function enable(
 ): Promise<Reply> {
   const { user, nonce } = requireUserAndNonce(members, call, context);
   await spendNonce(members, context, administrator, nonce);
-  await change(members, user, account => {
-    return withoutTries(withoutTries({ ...account, disabled: false }, 'known'), 'stranger');
-  });
+  await change(members, user, account => ({ ...account, disabled: false, wrongTries: {} }));
   return json(200, { user });
+}
+
+/** Deletes the account: its password, its second factor and its sessions. The name is free again then. The version, the
+ * epoch and the spent nonces are kept, so that no older save, login or nonce becomes valid. */
+export async function deleteUser(
+  members: Members,
+  call: Call,
+  context: SessionContext,
+  administrator: string,
+): Promise<Reply> {
+  const { user, nonce } = requireUserAndNonce(members, call, context);
+  if (user === administrator) throw new NotAllowed('the account of the administrator cannot be deleted');
+  await spendNonce(members, context, administrator, nonce);
+  await change(members, user, ({ version, epoch, nonceSpentUntilMs }) =>
+    withNextEpoch({ ...freshAccount, version, epoch, nonceSpentUntilMs }),
+  );
+  return json(200, { user, ended: await members.sessions.endAll(user) });
 }
 
 export async function endSessionsOf(

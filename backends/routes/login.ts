@@ -5,7 +5,7 @@ import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { guesserOf, knownBrowserCookie, SmallCookie } from '../accounts/browser-cookies.js';
-import { type Members, refuseEnded, runInEpoch } from '../accounts/members.js';
+import { type Members, refuseEnded } from '../accounts/members.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withCode } from '../accounts/second-factor.js';
 import { type Guesser, withoutTries, withTryBack } from '../accounts/tries.js';
@@ -17,24 +17,15 @@ import { json, WrongCode, WrongLogin } from '../refusal.js';
 export async function logIn(members: Members, call: Call, context: SessionContext): Promise<Reply> {
   const [name = '', password = ''] = stringsOf(call, 'user', 'password');
   const user = requireUserName(name);
-  const found = await members.accounts.read(user);
-  const isOwn = members.passwords.isOwn(user, found);
-  const account = isOwn
-    ? await proveByOwnPassword(members, call, user, password)
-    : await proveByCommonPassword(members, user, found, password);
-  if (account.totp !== null) return askForCode(members, call, user, account);
-  return beginSession(members, call, context, user, account, isOwn ? [knownBrowserFor(members, call, user)] : []);
-}
-
-/** Checks the common password. Tries are not counted: it is no secret, and any name can log in here. */
-async function proveByCommonPassword({ passwords }: Members, user: string, account: Account, password: string) {
-  const isRight = await passwords.isRight(user, account, password);
-  if (isRight && !account.disabled) return account;
-  throw new WrongLogin();
-}
-
-async function proveByOwnPassword(members: Members, call: Call, user: string, password: string): Promise<Account> {
   const guesser = guesserOf(members.keys(), user, call, Date.now());
+  const account = await members.addresses.run(guesser, () => provePassword(members, user, password, guesser));
+  if (account.totp !== null) return askForCode(members, call, user, account);
+  return beginSession(members, call, context, user, account);
+}
+
+async function provePassword(members: Members, user: string, password: string, guesser: Guesser): Promise<Account> {
+  const found = await members.accounts.read(user);
+  if (await isRightCommonPassword(members, user, found, password)) return found;
   const account = await tryPassword(members, user, password, guesser);
   // Answered like a wrong password, and the try stays counted: the client must not learn that the password was right.
   if (account === undefined || account.disabled) throw new WrongLogin();
@@ -42,13 +33,21 @@ async function proveByOwnPassword(members: Members, call: Call, user: string, pa
   return account;
 }
 
+/** True for the common password of an account without wrong tries. It is the usual login of a load test, so it saves
+ * nothing. Every other login counts a try first. */
+async function isRightCommonPassword({ passwords }: Members, user: string, account: Account, password: string) {
+  const isUsual = !passwords.isOwn(user, account) && !account.disabled && Object.keys(account.wrongTries).length === 0;
+  return isUsual && passwords.isRight(user, account, password);
+}
+
 /** Resets the tries after a right password. With a second factor it takes back only its own try, because wrong codes
  * are counted too: the password is only half of a login. */
 async function settleTries({ accounts }: Members, user: string, was: Account, guesser: Guesser): Promise<void> {
+  const nowMs = Date.now();
   await changeAccount(accounts, user, account => {
     refuseEnded(account, was.epoch);
     const settled = account.totp === null ? withoutTries : withTryBack;
-    return { next: settled(account, guesser), answer: undefined };
+    return { next: settled(account, guesser, nowMs), answer: undefined };
   });
 }
 
@@ -59,26 +58,24 @@ function askForCode({ keys }: Members, { secure }: Call, user: string, account: 
 
 export async function logInWithCode(members: Members, call: Call, context: SessionContext): Promise<Reply> {
   const [code = ''] = stringsOf(call, 'code');
-  const { keys, accounts } = members;
+  const { keys, accounts, addresses } = members;
   const nowMs = Date.now();
   const preLogin = openPreLogin(keys(), preLoginCookie.read(call.cookies, call.secure), nowMs);
   if (preLogin === undefined) throw new WrongLogin(passwordFirst);
   const { user } = preLogin;
   const from = guesserOf(keys(), user, call, nowMs);
-  const { next, answer: isRight } = await changeAccount(accounts, user, account => {
-    if (!preLogin.holdsFor(account) || account.totp === null) throw new WrongLogin(passwordFirst);
-    return withCode(account, { user, code, from, keys: keys(), nowMs });
+  const account = await addresses.run(from, async () => {
+    const { next, answer: isRight } = await changeAccount(accounts, user, account => {
+      if (!preLogin.holdsFor(account) || account.totp === null) throw new WrongLogin(passwordFirst);
+      return withCode(account, { user, code, from, keys: keys(), nowMs });
+    });
+    if (!isRight) throw new WrongCode();
+    return next;
   });
-  if (!isRight) throw new WrongCode();
-  const cookies = [preLoginCookie.clear(call.secure), knownBrowserFor(members, call, user)];
-  return beginSession(members, call, context, user, next, cookies);
+  return beginSession(members, call, context, user, account, [preLoginCookie.clear(call.secure)]);
 }
 
 const passwordFirst = 'log in with name and password first, then send the code within five minutes';
-
-function knownBrowserFor({ keys }: Members, { secure }: Call, user: string): string {
-  return knownBrowserCookie(keys(), user, secure, Date.now());
-}
 
 async function beginSession(
   members: Members,
@@ -93,8 +90,24 @@ async function beginSession(
   if (members.ballast !== '') data.ballast = members.ballast;
   // Stored in the session, because this password gave the role.
   if (members.passwords.isAdministrator(user)) data.role = 'administrator';
-  await runInEpoch(members, user, account, context, () => context.begin(user, data));
-  return json(200, { user }, { 'set-cookie': cookies });
+  await context.begin(user, data);
+  await refuseLateLogin(members, context, user, account);
+  const knownBrowser = knownBrowserCookie(members.keys(), user, call, Date.now());
+  return json(200, { user }, { 'set-cookie': [...cookies, knownBrowser] });
+}
+
+/**
+ * Ends the session that has just begun, if the sessions of the user were ended since the password was checked. Such an
+ * end first raises the epoch of the account, and then that of the sessions. A session that began before both has an old
+ * epoch. For one that began after them, this check sees the new epoch of the account.
+ */
+async function refuseLateLogin({ accounts }: Members, context: SessionContext, user: string, { epoch }: Account) {
+  try {
+    refuseEnded(await accounts.read(user), epoch);
+  } catch (error) {
+    await context.end();
+    throw error;
+  }
 }
 
 export async function logOut(call: Call, context: SessionContext): Promise<Reply> {

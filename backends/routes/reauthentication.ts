@@ -1,12 +1,12 @@
 import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
-import { knownBrowserCookie } from '../accounts/browser-cookies.js';
-import { type Members, refuseEnded, runInEpoch } from '../accounts/members.js';
+import { guesserOf, knownBrowserCookie } from '../accounts/browser-cookies.js';
+import { type Members, refuseEnded } from '../accounts/members.js';
 import { keepNonce, newNonce, nonceUntilMs, withNonceSpent } from '../accounts/nonce.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withStepUsed } from '../accounts/second-factor.js';
-import { withoutTries } from '../accounts/tries.js';
+import { type Guesser, withoutTries } from '../accounts/tries.js';
 import { type Call, hasField, stringsOf } from '../call.js';
 import { json, NotAllowed, WrongCode, WrongLogin } from '../refusal.js';
 
@@ -22,29 +22,37 @@ export async function reauthenticate(
   const [password = '', code = ''] = stringsOf(call, ...names);
   const nowMs = Date.now();
   if (members.passwords.isReserved(user)) throw new NotAllowed(noAdministrator);
-  const account = await tryPassword(members, user, password, 'known');
-  if (account === undefined) throw new WrongLogin('wrong password');
-  await accept(members, user, account, code, nowMs);
+  const guesser = guesserOf(members.keys(), user, call, nowMs);
+  await members.addresses.run(guesser, async () => {
+    const account = await tryPassword(members, user, password, guesser);
+    if (account === undefined) throw new WrongLogin('wrong password');
+    await accept(members, user, account, code, guesser, nowMs);
+  });
   const nonce = newNonce(nowMs);
-  const renew = () =>
-    context.rotate(data => {
-      keepNonce(data, nonce);
-      keepFamily(data, call.agent);
-      data.authenticatedAtMs = nowMs;
-    });
-  await runInEpoch(members, user, account, context, renew);
-  return json(200, nonce, { 'set-cookie': knownBrowserCookie(members.keys(), user, call.secure, nowMs) });
+  await context.rotate(data => {
+    keepNonce(data, nonce);
+    keepFamily(data, call.agent);
+    data.authenticatedAtMs = nowMs;
+  });
+  return json(200, nonce, { 'set-cookie': knownBrowserCookie(members.keys(), user, call, nowMs) });
 }
 
 const noAdministrator = 'this name is reserved for an administrator; set SHOP_ADMIN_PASSWORD to have one';
 
-async function accept(members: Members, user: string, was: Account, code: string, nowMs: number): Promise<void> {
+async function accept(
+  members: Members,
+  user: string,
+  was: Account,
+  code: string,
+  guesser: Guesser,
+  nowMs: number,
+): Promise<void> {
   const { accounts, keys } = members;
   await changeAccount(accounts, user, account => {
     refuseEnded(account, was.epoch);
     const next = account.totp === null ? account : withStepUsed(account, { user, code, keys: keys(), nowMs });
     if (next === undefined) throw new WrongCode();
-    return { next: withoutTries(next, 'known'), answer: undefined };
+    return { next: withoutTries(next, guesser, nowMs), answer: undefined };
   });
 }
 
@@ -66,7 +74,6 @@ export async function spendNonce(
   const spent = await changeAccount(members.accounts, user, account => {
     return { next: withNonceSpent(account, untilMs), answer: undefined };
   });
-  const renew = () => context.rotate(data => void delete data.nonce);
-  await runInEpoch(members, user, spent.next, context, renew);
+  await context.rotate(data => void delete data.nonce);
   return spent.next;
 }

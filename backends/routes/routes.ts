@@ -27,6 +27,8 @@ export interface Shop {
   readonly draining: () => boolean;
   /** The state of the shared store. Undefined without a store, or before its first answer. */
   readonly store: () => 'up' | 'down' | undefined;
+  /** The age of the list of revoked sessions. Undefined in modes without one. */
+  readonly feedAgeMs: () => number | undefined;
   /** Counts of events, such as each reason for having no session. */
   readonly counts: () => object;
   /** The ids of the keys of this process, the newest first. */
@@ -55,7 +57,7 @@ export function routesOf(shop: Shop): readonly Route[] {
 
     memberRoute('GET', '/account', (_call, context, user) => account.showAccount(members, context, user)),
     memberRoute('GET', '/account/sessions', (_call, context, user) => account.listSessions(members, context, user)),
-    memberRoute('DELETE', '/account/sessions/:handle', (...request) => account.endSession(members, ...request)),
+    memberRoute('POST', '/account/sessions/end', (...request) => account.endSession(members, ...request)),
     memberRoute('POST', '/account/sessions/end-others', (...request) => account.endOthers(members, ...request)),
     anyBrowserRoute(
       'POST',
@@ -69,6 +71,7 @@ export function routesOf(shop: Shop): readonly Route[] {
 
     memberRoute('POST', '/admin/disable', (...request) => admin.disable(members, ...request)),
     memberRoute('POST', '/admin/enable', (...request) => admin.enable(members, ...request)),
+    memberRoute('POST', '/admin/delete', (...request) => admin.deleteUser(members, ...request)),
     memberRoute('POST', '/admin/end-sessions', (...request) => admin.endSessionsOf(members, ...request)),
     memberRoute('POST', '/admin/end-everyone', (...request) => admin.endEveryone(members, ...request)),
   ];
@@ -78,10 +81,16 @@ const slowMsMax = 10_000;
 
 /** Answers with the health of this backend. A store that is down is reported, but the status stays 200. Every backend
  * shares the store, so the proxy would remove them all. Then no backend could report that the store is down. */
-function answerHealth({ self, draining, store }: Shop): Reply {
+function answerHealth({ self, draining, store, feedAgeMs }: Shop): Reply {
   const { backend, incarnation } = self;
   if (draining()) return json(503, { status: 'draining', backend, incarnation });
-  return json(200, { status: 'ready', backend, incarnation, store: store() });
+  return json(200, { status: 'ready', backend, incarnation, store: store(), revocationsAgeMs: roundAge(feedAgeMs()) });
+}
+
+/** Returns whole milliseconds. Null: the list was never read. */
+function roundAge(ageMs: number | undefined): number | null | undefined {
+  if (ageMs === undefined) return undefined;
+  return Number.isFinite(ageMs) ? Math.round(ageMs) : null;
 }
 
 async function answerSlowly(call: Call): Promise<Reply> {

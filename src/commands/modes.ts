@@ -49,7 +49,8 @@ const columns: Record<string, (facts: ModeFacts) => string> = {
       ? `${lostWith[durability]}*`
       : lostWith[durability],
   'served\nby': ({ affinity }) => (affinity ? 'its own' : 'any'),
-  'ended\nelsewhere': ({ revocationLagMs: lagMs }) => (lagMs === 0 ? 'at once' : `in ${lagMs / 1000} s`),
+  'ended\nelsewhere': ({ revocationLagMs: lagMs, revocationLagCutOffMs: cutOffMs }) =>
+    lagMs === 0 ? 'at once' : `in ${lagMs / 1000} s${cutOffMs > lagMs ? '**' : ''}`,
   'data\nbytes': ({ dataBytesMax }) => count(dataBytesMax),
   'cookie\nbytes': ({ cookieBytes: { empty, full } }) =>
     empty === full ? count(empty) : `${count(empty)}–${count(full)}`,
@@ -62,6 +63,7 @@ lost with its   acknowledged writes are lost with this: the process of the backe
                 * and, within 5 min, with the store of the refresh tokens
 served by       any backend, or its own: the backend to which a cookie binds the browser
 ended elsewhere how soon all other backends refuse a session that ended on one backend
+                ** a backend that cannot reach the store learns of it when it can again, or refuses sessions (an option)
 data bytes      size of the JSON data that always fits into one session; more is refused
 cookie bytes    size of the cookie value in every request: for an empty session – for a full session
 trips r / w     round trips to the store for a request that reads / changes the session

@@ -21,6 +21,7 @@ export function cookieName(secure: boolean): string {
 /** The value of one cookie in a Cookie header. `malformed`: the cookie occurs twice, or has more bytes than we ever
  * set. */
 export interface CookieReading {
+  readonly name: string;
   readonly token: string | undefined;
   readonly malformed: boolean;
 }
@@ -29,7 +30,7 @@ export function readCookie(header: string | undefined, name: string): CookieRead
   const values = (header ?? '').split(';').flatMap(pair => valuesUnder(name, pair));
   const [token] = values;
   const malformed = values.length > 1 || (token !== undefined && sizeOf(name, token) > cookieBytesMax);
-  return malformed ? { token: undefined, malformed } : { token, malformed };
+  return { name, token: malformed ? undefined : token, malformed };
 }
 
 function valuesUnder(name: string, pair: string): string[] {

@@ -30,7 +30,8 @@ export class SessionConflict extends SessionError {
   }
 }
 
-/** The session ended while the request was handled. The write is dropped and the cookie is cleared. */
+/** The session ended while the request was handled. The write is dropped. The cookie stays, because the browser
+ * may hold a newer one by now. */
 export class SessionGone extends SessionError {
   constructor() {
     super(401, 'the session has ended');

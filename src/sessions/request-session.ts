@@ -1,14 +1,15 @@
 import type { CookieReading } from './cookie.js';
 import { SessionGone } from './errors.js';
-import type { NoSession, Session, SessionData } from './session.js';
+import { applyEdit, type Edit, type NoSession, type Session, type SessionData } from './session.js';
 import type { SessionContext } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
 
 /** The effects of a request on the headers of its response. */
 export interface ResponseEffects {
-  /** `keep`: the cookie of the browser is right. `clear`: it names no session. */
+  /** `clear`: the request ended its session. No other request clears a cookie: see `open`. */
   readonly cookie: 'keep' | 'clear' | { readonly token: string };
-  readonly hadSession: boolean;
+  /** True if the response is for one browser only: the request had a session cookie, or began a session. */
+  readonly isPersonal: boolean;
   readonly ended: boolean;
 }
 
@@ -19,7 +20,9 @@ export class RequestSession implements SessionContext {
   #last: Promise<unknown> = Promise.resolve();
   #session: Session | undefined;
   #why: NoSession | undefined;
-  #effects: ResponseEffects = { cookie: 'keep', hadSession: false, ended: false };
+  #effects: ResponseEffects = { cookie: 'keep', isPersonal: false, ended: false };
+  /** The name of the session cookie of this request. A token is good under its own name only. */
+  #cookieName: string | undefined;
   #isOver = false;
   /** The token of the cookie, if it names no session. Its session may have ended a moment ago. */
   #unknownToken: string | undefined;
@@ -41,22 +44,35 @@ export class RequestSession implements SessionContext {
     return this.#session && this.#strategy.handleOf(this.#session);
   }
 
+  /** The effects, as they are when the response is sent. A token that another request replaced meanwhile is not set. */
   get effects(): ResponseEffects {
-    return this.#effects;
+    const { cookie } = this.#effects;
+    if (typeof cookie === 'string' || this.#session === undefined) return this.#effects;
+    const { confirmToken } = this.#strategy;
+    const token = confirmToken === undefined ? cookie.token : confirmToken.call(this.#strategy, this.#session);
+    return { ...this.#effects, cookie: token === undefined ? 'keep' : { token } };
   }
 
   /**
-   * Opens the session that the cookie names. A cookie that names no session is cleared, because every later request
-   * would send it and cost a look-up.
+   * Opens the session that the cookie names. A cookie that names no session is not cleared.
    *
-   * The price is a race: a request that overlaps a rotation still carries the old token. If its response arrives last,
-   * it clears the new cookie too. The server cannot prevent this, because only the browser knows which cookie it holds.
+   * A request that was sent before a rotation or a login still carries the old token. When its response arrives, the
+   * browser may hold the new cookie already. Clearing it would log the user out. The server cannot tell a replaced
+   * token from any other dead one, unless it kept every token that it replaced.
+   *
+   * The price: a browser sends a dead cookie until its next login or until it closes. Each such request costs the same
+   * look-up as a live cookie. An app must decide by `session`, never by the presence of the cookie: otherwise it would
+   * send a browser with a dead cookie back and forth between the login and its pages.
    */
-  async open({ token, malformed }: CookieReading): Promise<void> {
-    const found = malformed ? 'malformed' : await this.#strategy.open(token);
+  async open({ name, token, malformed }: CookieReading): Promise<void> {
+    this.#cookieName = name;
+    const found = malformed ? 'malformed' : await this.#strategy.open(token, name);
     this.#count(typeof found === 'string' ? found : 'opened');
     if (found === 'unknown' || found === 'revoked') this.#unknownToken = token;
-    if (typeof found === 'string') return this.#clearSession(found, found === 'absent' ? 'keep' : 'clear');
+    if (typeof found === 'string') {
+      this.#addEffects({ isPersonal: found !== 'absent' });
+      return this.#forgetSession(found);
+    }
     this.#setSession(found);
     if (found.token !== token) this.#addEffects({ cookie: { token: found.token } });
   }
@@ -64,7 +80,7 @@ export class RequestSession implements SessionContext {
   begin(user: string, data: SessionData): Promise<void> {
     return this.#runInOrder(async () => {
       const former = this.#session;
-      const issued = await this.#strategy.begin(user, data);
+      const issued = await this.#strategy.begin(user, data, this.#cookieName);
       if (former !== undefined) await this.#strategy.end(former);
       this.#count('begun');
       this.#setSession(issued.session);
@@ -72,7 +88,7 @@ export class RequestSession implements SessionContext {
     });
   }
 
-  change(edit: (data: SessionData) => void): Promise<SessionData> {
+  change(edit: Edit): Promise<SessionData> {
     return this.#runInOrder(async () => {
       if (this.#session === undefined) throw new SessionGone();
       const changed = this.#requirePresent(await this.#strategy.change(this.#session, edit));
@@ -84,14 +100,16 @@ export class RequestSession implements SessionContext {
     });
   }
 
-  rotate(edit: (data: SessionData) => void = () => undefined): Promise<void> {
+  rotate(edit: Edit = () => undefined): Promise<void> {
     return this.#runInOrder(async () => {
       if (this.#session === undefined) throw new SessionGone();
+      // An edit that throws must do so before the token is replaced.
+      applyEdit(this.#session.record.data, edit, Number.POSITIVE_INFINITY);
       const rotated = this.#requirePresent(await this.#strategy.rotate(this.#session));
       this.#count('rotated');
       this.#setSession(rotated.session);
       this.#addEffects({ cookie: { token: rotated.token } });
-      const edited = this.#requirePresent(await this.#strategy.change(rotated.session, edit));
+      const edited = this.#requirePresent(await this.#strategy.change(rotated.session, edit, 'reserve'));
       this.#setSession(edited.session);
       this.#addEffects({ cookie: { token: edited.token } });
     });
@@ -100,10 +118,10 @@ export class RequestSession implements SessionContext {
   end(): Promise<void> {
     return this.#runInOrder(async () => {
       if (this.#session !== undefined) await this.#strategy.end(this.#session);
-      else if (this.#unknownToken !== undefined) await this.#strategy.endToken?.(this.#unknownToken);
+      else if (this.#unknownToken !== undefined) await this.#strategy.endToken?.(this.#unknownToken, this.#cookieName);
       this.#count('ended');
-      this.#clearSession('absent', 'clear');
-      this.#addEffects({ ended: true });
+      this.#forgetSession('absent');
+      this.#addEffects({ cookie: 'clear', ended: true });
     });
   }
 
@@ -132,7 +150,9 @@ export class RequestSession implements SessionContext {
 
   #requirePresent<Outcome extends object>(outcome: Outcome | 'gone'): Outcome {
     if (outcome !== 'gone') return outcome;
-    this.#clearSession('unknown', 'clear');
+    this.#forgetSession('unknown');
+    // Not even a renewed token of the session that ended: the browser may have a newer cookie.
+    this.#addEffects({ cookie: 'keep' });
     throw new SessionGone();
   }
 
@@ -151,13 +171,12 @@ export class RequestSession implements SessionContext {
   #setSession(session: Session): void {
     this.#session = session;
     this.#why = undefined;
-    this.#addEffects({ hadSession: true });
+    this.#addEffects({ isPersonal: true });
   }
 
-  #clearSession(why: NoSession, cookie: 'keep' | 'clear'): void {
+  #forgetSession(why: NoSession): void {
     this.#session = undefined;
     this.#why = why;
-    this.#addEffects({ cookie });
   }
 
   #addEffects(effects: Partial<ResponseEffects>): void {

@@ -1,20 +1,43 @@
+import type { Epochs } from './epochs.js';
+
+/** The parts of a token that decide whether it is revoked. */
+export interface RevocableToken {
+  readonly handle: string;
+  /** The tag of its user, as in the session id. */
+  readonly userTag: string;
+  readonly epochs: Epochs;
+}
+
+/** Names the epoch of everyone. No tag of a user is that short. */
+export const everyone = 'everyone';
+
 /**
- * The tokens that were revoked before they expire. Every backend must know them: they are in a shared list, and each
- * process keeps a copy. A check costs no round trip. The price: a revocation reaches the other processes a moment
- * later. While the shared list is unreachable, the last copy stays in force.
+ * The tokens that were revoked before they expire: single ones, and all of a user or of everyone that have an older
+ * epoch. Every backend must know them: they are in a shared list, and each process keeps a copy. A check costs no round
+ * trip. The price: a revocation reaches the other processes a moment later. While the shared list is unreachable, the
+ * last copy stays in force.
  */
 export interface RevocationFeed {
   /**
-   * Checks the local copy. True if this session was revoked, or if its token was issued before the last
-   * `revokeEveryone`. Throws `StoreUnavailable` until the shared list was read once: an empty copy would accept revoked
-   * tokens.
+   * Checks the local copy. True if the session was revoked, or if an epoch of its token is older than the newest known
+   * one. Throws `StoreUnavailable` until the shared list was read once: an empty copy would accept revoked tokens.
    */
-  isRevoked(handle: string, issuedAtMs: number): boolean;
+  isRevoked(token: RevocableToken): boolean;
+  /** Returns the newest known epochs, 0 where none is known. Throws as `isRevoked` does. */
+  findEpochs(userTag: string): Epochs;
+  /** Reports whether single sessions can be revoked. If not, tell an epoch of their user. */
+  hasRoomFor(handles: number): boolean;
+  /** Reports whether an epoch of this user can be told. If not, tell an epoch of everyone. */
+  hasRoomForUser(userTag: string): boolean;
   /** Adds handles. Resolves when the shared list has them; this process knows them at once. Rejects with
    * `StoreUnavailable` when that is uncertain. An entry is forgotten after `untilMs`, when the tokens have expired. */
   revoke(handles: readonly string[], untilMs: number): Promise<void>;
-  /** Revokes every token that was issued until now. Rejects as `revoke` does. */
-  revokeEveryone(untilMs: number): Promise<void>;
+  /** Revokes every token with an older epoch: of the user with this tag, or of `everyone`. Rejects as `revoke` does. */
+  tellEpoch(whose: string, epoch: number, untilMs: number): Promise<void>;
+  /** Resolves when this process knows all that the shared list has now. Rejects with `StoreUnavailable`. */
+  catchUp(): Promise<void>;
+  /** Returns the age of the local copy: milliseconds since the shared list was last read. Infinity: never read. */
+  ageMs(): number;
   /** Resolves with true as soon as the shared list was read once, with false after `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
   /** Frees connections and timers. A second call is a no-op. Later calls of the other methods throw or reject with
@@ -26,23 +49,35 @@ export interface RevocationFeed {
  * together. */
 const slotMs = 60_000;
 
-/** The copy of the revoked tokens that one process keeps. */
+export interface KnownEpoch {
+  readonly epoch: number;
+  readonly untilMs: number;
+}
+
+/** The copy of the revoked tokens that one process keeps. Its memory is bounded by the two limits. */
 export class RevokedTokens {
   readonly #handlesMax: number;
+  readonly #usersMax: number;
   readonly #untilMs = new Map<string, number>();
   readonly #slots = new Map<number, string[]>();
-  #everyone = { issuedUntilMs: Number.NEGATIVE_INFINITY, untilMs: Number.NEGATIVE_INFINITY };
+  /** The newest epochs, by the tag of the user or `everyone`, in the order in which they were raised. */
+  readonly #epochs = new Map<string, KnownEpoch>();
 
-  /** Limits the handles. When it is full, further revocations are refused: forgetting an older one would silently
-   * accept its token again. */
-  constructor(handlesMax = 1_000_000) {
+  /** Limits the handles and the users. When one limit is reached, callers must tell an epoch of more sessions.
+   * Forgetting an older revocation would silently accept its token again. */
+  constructor(handlesMax = 500_000, usersMax = 500_000) {
     this.#handlesMax = handlesMax;
+    this.#usersMax = usersMax;
   }
 
-  has(handle: string, issuedAtMs: number, nowMs: number): boolean {
-    const { issuedUntilMs, untilMs } = this.#everyone;
-    if (issuedAtMs <= issuedUntilMs && nowMs < untilMs) return true;
-    return nowMs < (this.#untilMs.get(handle) ?? Number.NEGATIVE_INFINITY);
+  has({ handle, userTag, epochs }: RevocableToken, nowMs: number): boolean {
+    if (nowMs < (this.#untilMs.get(handle) ?? Number.NEGATIVE_INFINITY)) return true;
+    const newest = this.findEpochs(userTag, nowMs);
+    return epochs.user < newest.user || epochs.everyone < newest.everyone;
+  }
+
+  findEpochs(userTag: string, nowMs: number): Epochs {
+    return { user: this.#findEpoch(userTag, nowMs), everyone: this.#findEpoch(everyone, nowMs) };
   }
 
   add(handles: Iterable<string>, untilMs: number): void {
@@ -57,13 +92,14 @@ export class RevokedTokens {
     }
   }
 
-  /** Revokes every token that was issued until `issuedUntilMs`. The later of two such revocations replaces both. */
-  addEveryone(issuedUntilMs: number, untilMs: number): void {
-    const known = this.#everyone;
-    this.#everyone = {
-      issuedUntilMs: Math.max(issuedUntilMs, known.issuedUntilMs),
-      untilMs: Math.max(untilMs, known.untilMs),
-    };
+  /** Adds an epoch. Of two epochs of one user, the newer one counts, and the later end. */
+  addEpoch(whose: string, epoch: number, untilMs: number): void {
+    const known = this.#epochs.get(whose);
+    this.#epochs.delete(whose);
+    this.#epochs.set(whose, {
+      epoch: Math.max(epoch, known?.epoch ?? 0),
+      untilMs: Math.max(untilMs, known?.untilMs ?? 0),
+    });
   }
 
   /** Forgets expired entries, up to a minute late. Takes time in proportion to the entries that it forgets. */
@@ -73,22 +109,35 @@ export class RevokedTokens {
       this.#slots.delete(number);
       for (const handle of handles) if ((this.#untilMs.get(handle) ?? 0) <= nowMs) this.#untilMs.delete(handle);
     }
+    for (const [whose, { untilMs }] of this.#epochs) {
+      if (untilMs > nowMs) break;
+      this.#epochs.delete(whose);
+    }
   }
 
-  hasRoomFor(count: number): boolean {
-    return this.#untilMs.size + count <= this.#handlesMax;
+  hasRoomFor(handles: number): boolean {
+    return this.#untilMs.size + handles <= this.#handlesMax;
+  }
+
+  hasRoomForUser(userTag: string): boolean {
+    return this.#epochs.size < this.#usersMax || this.#epochs.has(userTag);
   }
 
   get size(): number {
-    return this.#untilMs.size;
+    return this.#untilMs.size + this.#epochs.size;
   }
 
   /** Returns each handle with the end of its revocation. */
-  entries(): Iterable<[handle: string, untilMs: number]> {
+  handles(): Iterable<[handle: string, untilMs: number]> {
     return this.#untilMs.entries();
   }
 
-  get everyone(): { readonly issuedUntilMs: number; readonly untilMs: number } {
-    return this.#everyone;
+  epochs(): Iterable<[whose: string, known: KnownEpoch]> {
+    return this.#epochs.entries();
+  }
+
+  #findEpoch(whose: string, nowMs: number): number {
+    const known = this.#epochs.get(whose);
+    return known !== undefined && nowMs < known.untilMs ? known.epoch : 0;
   }
 }

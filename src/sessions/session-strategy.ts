@@ -1,6 +1,6 @@
 import type { KeyRing } from '../shared/key-ring.js';
 import type { RevocationFeed } from './revocation-feed.js';
-import type { NoSession, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
+import type { Edit, NoSession, Room, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
 import type { RoundTrips, SessionStore, StoreCapabilities } from './session-store.js';
 
 /** A session and the token that now names it. The token is the cookie to set. */
@@ -25,18 +25,19 @@ export interface SessionStrategy {
   /**
    * Opens the session of a token. An unknown token is never adopted. Touches the idle deadline at most once per 30 s,
    * or per tenth of a longer idle limit. If the token of the session differs from `token` (sealed again, refreshed),
-   * set it as the cookie.
+   * set it as the cookie. A token is good under the cookie name only under which it was issued (default: without TLS).
    */
-  open(token: string | undefined): Promise<Session | NoSession>;
+  open(token: string | undefined, cookie?: string): Promise<Session | NoSession>;
   /** Begins a session, always under a fresh token (OWASP: a new session id at login). Data over the limit: rejects with
    * `SessionTooLarge`. */
-  begin(user: string, data: SessionData): Promise<Issued>;
+  begin(user: string, data: SessionData, cookie?: string): Promise<Issued>;
   /**
    * Applies `edit` to a copy of the data and commits it. On a conflict it reads the session again and retries: at most
    * 5 tries, then `SessionConflict`. An edit without a change writes nothing. Data over the limit: rejects with
-   * `SessionTooLarge`. If the session is not found or has ended, resolves with `gone`.
+   * `SessionTooLarge`; only edits that security needs may use the reserve. If the session is not found or has ended,
+   * resolves with `gone`.
    */
-  change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'>;
+  change(session: Session, edit: Edit, room?: Room): Promise<Issued | 'gone'>;
   /** Moves the session to a new token. The old token is invalid at once. If the session is not found or has ended,
    * resolves with `gone`. */
   rotate(session: Session): Promise<Issued | 'gone'>;
@@ -46,7 +47,7 @@ export interface SessionStrategy {
    * Ends the session of a token that `open` did not find. An earlier `end` may have been carried out and rejected,
    * because too few replicas acknowledged it. This waits for them again. An unknown token is a no-op.
    */
-  endToken?(token: string): Promise<void>;
+  endToken?(token: string, cookie?: string): Promise<void>;
   /** Returns the `SessionSummary.handle` of this session. */
   handleOf(session: Session): string;
   /** Returns the live sessions of a user, at most 1,000. */
@@ -66,6 +67,15 @@ export interface SessionStrategy {
   endOthers(session: Session): Promise<EndedOthers | 'gone'>;
   /** Ends every session of every user. */
   endEveryone(): Promise<void>;
+  /**
+   * Returns the token to set when the response is sent. Undefined: set none, because the session has ended. A strategy
+   * without this method makes tokens that stay good.
+   */
+  confirmToken?(session: Session): string | undefined;
+  /** Counts of events since the start, by name. The caller adds its own. */
+  readonly counts?: Record<string, number>;
+  /** Returns the age of the list of revoked sessions that this process uses. Undefined: it uses none. */
+  feedAgeMs?(): number | undefined;
   /** Closes the store and the feed. */
   close(): Promise<void>;
 }
@@ -76,6 +86,9 @@ export interface StrategySettings {
   /** The list of revoked tokens. The strategy closes it. Undefined: no token is revoked, each lives until its deadline.
    * A strategy whose token is only a reference needs no feed. */
   readonly feed: RevocationFeed | undefined;
+  /** Maximum age of the list of revoked tokens. While it is older, `open` rejects with `StoreUnavailable`. Default: no
+   * limit, the strategy uses the list that it knows. */
+  readonly feedAgeMaxMs?: number | undefined;
   /** Returns the keys. Called for each use, because the ring can be exchanged while the process runs. */
   readonly keys: () => KeyRing;
   readonly limits: SessionLimits;
@@ -93,6 +106,8 @@ export interface StrategyCapabilities {
   readonly withoutStoreMs: number;
   /** Revocation delay: time for which another backend may still accept a session that was ended on one backend. */
   readonly revocationLagMs: number;
+  /** Revocation delay of a backend that cannot reach the store. Infinity: no bound. */
+  readonly revocationLagCutOffMs: number;
   /** Number of bytes of JSON that are certain to fit. */
   readonly dataBytesMax: number;
   readonly dataIn: 'store' | 'browser';
@@ -105,6 +120,6 @@ export interface StrategyCapabilities {
 export interface StrategyEntry {
   /** True if tokens carry the session themselves. Then ending a session early needs a list of revoked tokens. */
   readonly needsFeed: boolean;
-  capabilities(store: StoreCapabilities): StrategyCapabilities;
+  capabilities(store: StoreCapabilities, feedAgeMaxMs?: number): StrategyCapabilities;
   open(settings: StrategySettings): SessionStrategy;
 }

@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import { cookieName } from './cookie.js';
 import type { Epochs } from './epochs.js';
 import { SessionTooLarge } from './errors.js';
 
@@ -7,6 +8,13 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 
 /** The data that the app keeps in a session: plain JSON. An edit may change it freely. */
 export type SessionData = { [key: string]: Json };
+
+/**
+ * Changes the data in place, at once. The type refuses an async function, because nothing that it does after its first
+ * `await` would be written. A return type of `void` alone accepts every function.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: only the union of both refuses a promise.
+export type Edit = (data: SessionData) => void | undefined;
 
 /** The record that a store keeps for one session. All times are milliseconds since the epoch (wall clock). */
 export interface SessionRecord {
@@ -88,6 +96,13 @@ export function computeTouchedIdleUntilMs(
   return gainMs >= touchIntervalMs(idleMs) || isLast ? idleUntilMs : undefined;
 }
 
+/** Returns the idle deadline as `computeTouchedIdleUntilMs` does, but only in the second half of the idle time. A touch
+ * that makes a new token could take back the change of a parallel request, so it must be rare. */
+export function computeLateTouch(session: Deadlines, limits: SessionLimits, nowMs: number): number | undefined {
+  if (nowMs < session.idleUntilMs - limits.idleMs / 2) return undefined;
+  return computeTouchedIdleUntilMs(session, limits, nowMs);
+}
+
 /**
  * Returns the touch interval. It is long enough to cost nothing, and short enough that an active user never times out.
  */
@@ -109,17 +124,29 @@ export function toPlainData(data: SessionData, bytesMax: number): PlainData {
   return { json, data: JSON.parse(json) };
 }
 
-/** Returns a copy of `data` with the edit applied, or undefined if the edit changed nothing. */
-export function applyEdit(
-  data: SessionData,
-  edit: (data: SessionData) => void,
-  bytesMax: number,
-): PlainData | undefined {
+/** The room that an edit may use. The reserve is for security: in a full session, re-authentication must still fit. */
+export type Room = 'ordinary' | 'reserve';
+
+/** Size of the reserve, in bytes of JSON. Re-authentication adds about 130. */
+export const reserveBytes = 256;
+
+/**
+ * Returns a copy of `data` with the edit applied, or undefined if the edit changed nothing. An edit that makes the data
+ * no larger always fits. Throws `TypeError` for an edit that returns a promise: in JavaScript no type refuses it.
+ */
+export function applyEdit(data: SessionData, edit: Edit, bytesMax: number): PlainData | undefined {
   const before = JSON.stringify(data);
   const draft: SessionData = JSON.parse(before);
-  edit(draft);
-  const after = toPlainData(draft, bytesMax);
+  refusePromise(edit(draft));
+  const after = toPlainData(draft, Math.max(bytesMax, Buffer.byteLength(before)));
   return after.json === before ? undefined : after;
+}
+
+function refusePromise(returned: unknown): void {
+  if (typeof returned !== 'object' || returned === null || !('then' in returned)) return;
+  // The promise may reject later. An unhandled rejection would end the process.
+  Promise.resolve(returned).catch(() => undefined);
+  throw new TypeError('an edit of a session must not be async: wait first, then change the data at once');
 }
 
 /** Returns the part with the most bytes of JSON. Undefined if there is no part. */
@@ -162,6 +189,15 @@ export function isSessionId(text: string): boolean {
  * user. It names no user, but confirms a guessed name. */
 export function userTagOf(user: string): string {
   return hash('sha256', `holdfast:user-tag:${user}`, 'base64url').slice(0, tagChars);
+}
+
+/**
+ * Returns the id under which a store keeps the session of a token. Under another cookie name, the same token has another
+ * id. So a token that was seen over plain HTTP is unknown over TLS.
+ */
+export function bindToCookie(token: string, cookie = cookieName(false)): string {
+  if (cookie === cookieName(false)) return token;
+  return `${hash('sha256', `${cookie}=${token}`, 'base64url')}${userTagIn(token)}`;
 }
 
 /** Returns the tag of the user in a session id. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { cameOverTls, clearCookie, cookieName, readCookie, setCookie } from './cookie.js';
-import { SessionError, StoreUnavailable, whyOf } from './errors.js';
+import { SessionError, whyOf } from './errors.js';
 import { RequestSession, type ResponseEffects } from './request-session.js';
 import type { Handler, Reply } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
@@ -11,6 +11,8 @@ export interface Sessions {
   respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void>;
   /** Counts of events since the start, by name: `opened`, `absent`, `unknown`, `begun`, `StoreUnavailable` … */
   readonly counts: Readonly<Record<string, number>>;
+  /** Returns the age of the list of revoked sessions that this process uses. Undefined: it uses none. */
+  feedAgeMs(): number | undefined;
   /** Resolves with true as soon as sessions can be served, with false after `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
   /** Administration of the sessions of any user. `SessionStrategy` documents these four. */
@@ -30,7 +32,7 @@ export interface SessionsSettings {
 }
 
 export function serveSessions({ strategy, ready, secure, onError }: SessionsSettings): Sessions {
-  const counts: Record<string, number> = {};
+  const counts = strategy.counts ?? {};
   const count = (name: string) => {
     counts[name] = (counts[name] ?? 0) + 1;
   };
@@ -61,6 +63,7 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
   return {
     respond,
     counts,
+    feedAgeMs: () => strategy.feedAgeMs?.(),
     ready,
     list: user => strategy.list(user),
     endOne: (user, handle) => strategy.endOne(user, handle),
@@ -72,14 +75,8 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
 
 const retryAfterSeconds = 1;
 
-/** A reply to a failed request. */
-interface Failure extends Reply {
-  readonly isStoreUnavailable: boolean;
-}
-
-function buildFailureReply(error: unknown): Failure {
+function buildFailureReply(error: unknown): Reply {
   const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
-  const isStoreUnavailable = error instanceof StoreUnavailable;
   const isOurs = error instanceof SessionError && error.status !== 500;
   const status = isOurs ? error.status : 500;
   const content = isOurs
@@ -89,19 +86,18 @@ function buildFailureReply(error: unknown): Failure {
     status,
     headers: status === 503 ? { ...headers, 'retry-after': String(retryAfterSeconds) } : headers,
     body: JSON.stringify(content),
-    isStoreUnavailable,
   };
 }
 
 /** Writes the headers and the body. Every change is committed by now. Errors (a header that HTTP forbids, a cookie too
  * large) are thrown before the first byte is written. */
-function send(response: ServerResponse, reply: Reply | Failure, effects: ResponseEffects, secure: boolean): void {
+function send(response: ServerResponse, reply: Reply, effects: ResponseEffects, secure: boolean): void {
   if (response.headersSent || response.destroyed) return;
   if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
-  const cookie = buildCookieHeader(effects, secure, 'isStoreUnavailable' in reply && reply.isStoreUnavailable);
+  const cookie = buildCookieHeader(effects, secure);
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
   if (cookie !== undefined) response.appendHeader('set-cookie', cookie);
-  if (cookie !== undefined || effects.hadSession) response.setHeader('cache-control', 'no-store');
+  if (effects.isPersonal) response.setHeader('cache-control', 'no-store');
   if (effects.ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
   response.statusCode = reply.status;
   response.end(reply.body);
@@ -116,14 +112,9 @@ function sendFailure(response: ServerResponse, error: unknown, effects: Response
   }
 }
 
-/** Returns the Set-Cookie value, or undefined. No cookie is cleared while the store is unreachable: its session may be
- * available again in a moment. */
-function buildCookieHeader(
-  { cookie }: ResponseEffects,
-  secure: boolean,
-  isStoreUnavailable: boolean,
-): string | undefined {
-  if (cookie === 'keep' || (cookie === 'clear' && isStoreUnavailable)) return undefined;
+/** Returns the Set-Cookie value, or undefined if the browser keeps its cookie. */
+function buildCookieHeader({ cookie }: ResponseEffects, secure: boolean): string | undefined {
+  if (cookie === 'keep') return undefined;
   return cookie === 'clear' ? clearCookie(secure) : setCookie(cookie.token, secure);
 }
 

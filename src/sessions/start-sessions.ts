@@ -19,6 +19,8 @@ export interface OpenOptions {
   readonly keys?: () => KeyRing;
   /** False disables revocation: a token stays valid until it expires. For comparison only. */
   readonly revocation?: boolean;
+  /** While the list of revoked sessions is older, requests are answered with 503. Default: no limit. */
+  readonly feedAgeMaxMs?: number | undefined;
   /** Wraps the store: a list that processes share, or a planted defect. */
   readonly decorateStore?: (store: SessionStore) => SessionStore;
   readonly now?: () => number;
@@ -48,7 +50,7 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
   const feed = revocation && strategy.needsFeed ? openFeedFor(options, entry, settings) : undefined;
   const parts = feed === undefined ? [store] : [store, feed];
   return serveSessions({
-    strategy: strategy.open({ store, feed, keys, limits, now }),
+    strategy: strategy.open({ store, feed, feedAgeMaxMs: options.feedAgeMaxMs, keys, limits, now }),
     ready: async withinMs => (await Promise.all(parts.map(part => part.ready(withinMs)))).every(Boolean),
     secure,
     onError,

@@ -61,8 +61,8 @@ describe('shop: the page where the session is in the browser', function () {
             await logIn(page);
             await add(page, 'bread');
             const kept = await fill(page, url);
-            await page.getByLabel('Something else').fill('x'.repeat(64));
-            await page.getByLabel('Something else').press('Enter');
+            await page.getByLabel('Another item').fill('x'.repeat(64));
+            await page.getByLabel('Another item').press('Enter');
             await story(page, /^Xxx.* was not added: .* would hold \d+ bytes; at most \d+ are kept/);
             await page.locator('#cart li').nth(kept).waitFor();
             expect(await page.locator('#cart li').count()).to.equal(1 + kept);

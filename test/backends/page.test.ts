@@ -26,8 +26,8 @@ describe('shop: the page', () => {
         await story(page, /^Bread was added\.$/);
         await page.getByRole('button', { name: 'Add bread' }).click();
         await story(page, /^Bread was added: you have 2 now\.$/);
-        await page.getByLabel('Something else').fill('__proto__');
-        await page.getByLabel('Something else').press('Enter');
+        await page.getByLabel('Another item').fill('__proto__');
+        await page.getByLabel('Another item').press('Enter');
         await story(page, /^__proto__ was added\.$/);
         await page.getByRole('button', { name: 'Remove __proto__' }).waitFor();
         expect(await page.locator('#cart li span').allTextContents()).to.deep.equal(['2 × bread', '__proto__']);

@@ -108,6 +108,11 @@ describe('shop: the process', () => {
       { SHOP_WORK: '200' },
       /^SHOP_WORK is "200": expected a duration such as 200ms, at most 30s\./,
     ],
+    [
+      'a maximum age below a second',
+      { SHOP_REVOCATIONS_AGE_MAX: '500ms' },
+      /^SHOP_REVOCATIONS_AGE_MAX is "500ms": expected a duration of at least 1s, or leave it unset\./,
+    ],
     ['a limit without a unit', { SHOP_IDLE: '30' }, /^SHOP_IDLE is "30": expected a duration such as 30min or 12h\./],
     ['a limit of nothing', { SHOP_ABSOLUTE: '0s' }, /^SHOP_ABSOLUTE is "0s"/],
     [

@@ -1,6 +1,7 @@
 import { type ModeName, modeNames, modes } from '#src/modes.js';
 import { keyRing } from './key-rotation.contract.js';
 import { parallelAdds } from './parallel-adds.contract.js';
+import { parallelEnds } from './parallel-ends.contract.js';
 import { ownSessions, sharedSessions } from './shared-sessions.contract.js';
 import { startTwoBackends, type TwoBackends } from './two-backends.js';
 
@@ -24,6 +25,7 @@ function twoBackends(mode: ModeName): void {
   if (modes[mode].affinity) ownSessions(pair);
   else sharedSessions(mode, pair);
   parallelAdds(mode, pair);
+  parallelEnds(mode, pair);
   // This comes last, because it changes the keys of the backends.
   keyRing(mode, pair);
 }

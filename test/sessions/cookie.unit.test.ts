@@ -2,9 +2,10 @@ import { expect } from 'chai';
 import { clearCookie, cookieName, readCookie, setCookie } from '#src/sessions/cookie.js';
 import { SessionTooLarge } from '#src/sessions/errors.js';
 
-const absent = { token: undefined, malformed: false };
-const malformed = { token: undefined, malformed: true };
-const found = (token: string) => ({ token, malformed: false });
+const name = 'session';
+const absent = { name, token: undefined, malformed: false };
+const malformed = { name, token: undefined, malformed: true };
+const found = (token: string) => ({ name, token, malformed: false });
 
 describe('session cookie', () => {
   it('has every protective attribute and no other', () => {

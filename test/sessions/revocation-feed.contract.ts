@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
-import { digestOf, handleOf, newSessionId } from '#src/sessions/session.js';
+import { everyone, type RevocationFeed } from '#src/sessions/revocation-feed.js';
+import { digestOf, handleOf, newSecret, userTagOf } from '#src/sessions/session.js';
 import type { StoreEntry } from '#src/sessions/session-store.js';
 import { expectRejection } from './expect-rejection.js';
+import { revocable } from './revocable.js';
 import type { StoreLab } from './store-labs.js';
 import { until } from './until.js';
 import { withRelay } from './with-relay.js';
@@ -13,7 +14,7 @@ const deadlineMs = 300;
 const lagMs = 1_000;
 const lifeMs = 600_000;
 
-const newHandle = () => handleOf(digestOf(newSessionId('anna')));
+const newHandle = () => handleOf(digestOf(newSecret()));
 
 /** The contract of `RevocationFeed`. It runs for every store entry that offers a feed. */
 export function revocationFeedContract(entry: StoreEntry, startLab: () => Promise<StoreLab>): void {
@@ -47,20 +48,18 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
     return another;
   }
 
-  const knows = (who: RevocationFeed, handle: string) => who.isRevoked(handle, nowMs);
+  const knows = (who: RevocationFeed, handle: string) => who.isRevoked(revocable(handle));
+
+  /** Reports whether the feed refuses a token with this epoch of its user, or of everyone. */
+  const refuses = (who: RevocationFeed, whose: string, epoch: number) =>
+    whose === everyone
+      ? who.isRevoked(revocable('0'.repeat(16), { everyone: epoch }))
+      : who.isRevoked(revocable('0'.repeat(16), { user: epoch }, whose));
 
   it('knows its own revocations at once, and no others', async () => {
     const [one, two, other] = [newHandle(), newHandle(), newHandle()];
     await feed.revoke([one, two], nowMs + lifeMs);
     expect([one, two, other].map(handle => knows(feed, handle))).to.deep.equal([true, true, false]);
-  });
-
-  it('revokes a session whatever the issue time of its tokens: clocks differ', async () => {
-    const handle = newHandle();
-    await feed.revoke([handle], nowMs + lifeMs);
-    for (const issuedAtMs of [0, nowMs - 1, nowMs, nowMs + 60_000]) {
-      expect(feed.isRevoked(handle, issuedAtMs)).to.equal(true);
-    }
   });
 
   it('accepts a handle twice (the later end counts) and an empty list', async () => {
@@ -74,17 +73,30 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
     expect(knows(feed, handle)).to.equal(false);
   });
 
-  it('revokeEveryone revokes tokens issued until now, and none issued later', async () => {
-    const [one, other] = [newHandle(), newHandle()];
-    const issuedAtMs = nowMs;
-    await feed.revokeEveryone(nowMs + lifeMs);
-    nowMs += 1;
-    expect(feed.isRevoked(one, issuedAtMs)).to.equal(true);
-    expect(feed.isRevoked(other, 0)).to.equal(true);
-    expect(feed.isRevoked(one, nowMs)).to.equal(false);
-    await feed.revokeEveryone(nowMs + lifeMs);
-    expect(feed.isRevoked(one, nowMs), 'a second time').to.equal(true);
-    expect(feed.isRevoked(other, issuedAtMs)).to.equal(true);
+  for (const [what, whose] of [
+    ['a user', userTagOf('anna')],
+    ['everyone', everyone],
+  ] as const) {
+    it(`an epoch of ${what} revokes each token with an older one, until it is forgotten`, async () => {
+      await feed.tellEpoch(whose, nowMs, nowMs + lifeMs);
+      await feed.tellEpoch(whose, nowMs - 1, nowMs + 1_000);
+      expect([nowMs - 1, nowMs, nowMs + 1].map(epoch => refuses(feed, whose, epoch))).to.deep.equal([
+        true,
+        false,
+        false,
+      ]);
+      const { user, everyone: all } = feed.findEpochs(whose);
+      expect(whose === everyone ? all : user).to.equal(nowMs);
+      nowMs += lifeMs - 1;
+      expect(refuses(feed, whose, 1)).to.equal(true);
+      nowMs += 1;
+      expect(refuses(feed, whose, 1)).to.equal(false);
+    });
+  }
+
+  it('an epoch of one user revokes no token of another user', async () => {
+    await feed.tellEpoch(userTagOf('ben'), nowMs, nowMs + lifeMs);
+    expect(refuses(feed, userTagOf('cara'), 1)).to.equal(false);
   });
 
   it('revokes thousands of handles in one call', async () => {
@@ -98,7 +110,8 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
     await feed.close();
     expect(() => knows(feed, newHandle())).to.throw(StoreUnavailable);
     await expectRejection(feed.revoke([newHandle()], nowMs + lifeMs), StoreUnavailable);
-    await expectRejection(feed.revokeEveryone(nowMs + lifeMs), StoreUnavailable);
+    await expectRejection(feed.tellEpoch(everyone, nowMs, nowMs + lifeMs), StoreUnavailable);
+    await expectRejection(feed.catchUp(), StoreUnavailable);
     expect(await feed.ready(20)).to.equal(false);
   });
 
@@ -125,15 +138,30 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
       expect(median).to.be.lessThan(100);
     });
 
-    it('pushes revokeEveryone too', async () => {
+    it('pushes epochs too, and gives them to a process that boots later', async () => {
       const other = await opened();
-      const handle = newHandle();
-      await feed.revokeEveryone(nowMs + lifeMs);
-      await until(() => knows(other, handle));
-      nowMs += 1;
-      expect(knows(other, handle)).to.equal(false);
-      const late = await opened();
-      expect(late.isRevoked(handle, nowMs - 1), 'a process that boots later').to.equal(true);
+      for (const whose of [userTagOf('dora'), everyone]) {
+        await feed.tellEpoch(whose, nowMs, nowMs + lifeMs);
+        await until(() => refuses(other, whose, nowMs - 1));
+        expect(refuses(other, whose, nowMs)).to.equal(false);
+        expect(refuses(await opened(), whose, nowMs - 1)).to.equal(true);
+      }
+    });
+
+    it('catchUp knows all that was acknowledged before', async () => {
+      const other = await opened();
+      for (let turn = 0; turn < 20; turn++) {
+        const handle = newHandle();
+        await feed.revoke([handle], nowMs + lifeMs);
+        await other.catchUp();
+        expect(knows(other, handle)).to.equal(true);
+      }
+    });
+
+    it('is at most a second old while its server answers', async () => {
+      await until(() => feed.ageMs() > 200);
+      await until(() => feed.ageMs() < 200);
+      expect(feed.ageMs()).to.be.lessThan(lagMs);
     });
 
     it('gives a process that boots later every live revocation, and no expired one', async () => {
@@ -168,7 +196,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
       const startedAt = performance.now();
       const handle = newHandle();
       await expectRejection(feed.revoke([handle], nowMs + lifeMs), StoreUnavailable);
-      await expectRejection(feed.revokeEveryone(nowMs + lifeMs), StoreUnavailable);
+      await expectRejection(feed.tellEpoch(everyone, nowMs, nowMs + lifeMs), StoreUnavailable);
       expect(performance.now() - startedAt).to.be.lessThan(2 * deadlineMs + 600);
       expect(knows(feed, handle)).to.equal(false);
     }
@@ -182,21 +210,23 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
       try {
         await expectRejection(feed.revoke([newHandle()], nowMs + lifeMs), StoreUnavailable);
         for (const each of [feed, other]) expect(knows(each, before)).to.equal(true);
+        await until(() => [feed, other].every(each => each.ageMs() > lagMs));
       } finally {
         lab.server?.thaw();
       }
       await until(() => succeeds(feed.revoke([after], nowMs + lifeMs)));
-      await until(() => knows(other, after));
+      await until(() => knows(other, after) && other.ageMs() < lagMs);
     });
 
     it('comes back empty: keeps known revocations and gives them to a process that boots then', async () => {
       const other = await opened();
       const [before, after] = [newHandle(), newHandle()];
-      const issuedAtMs = nowMs - 60_000;
+      const whose = [userTagOf('edda'), everyone];
       await feed.revoke([before], nowMs + lifeMs);
-      await feed.revokeEveryone(nowMs + lifeMs);
-      await until(() => knows(other, before) && other.isRevoked('0'.repeat(16), issuedAtMs));
-      nowMs += 1;
+      for (const each of whose) await feed.tellEpoch(each, nowMs, nowMs + lifeMs);
+      const knowsAll = (who: RevocationFeed) =>
+        knows(who, before) && whose.every(each => refuses(who, each, nowMs - 1));
+      await until(() => knowsAll(other));
       await lab.server?.kill();
       const early = start();
       try {
@@ -208,10 +238,10 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
         await lab.server?.restart();
       }
       expect(await early.ready(5_000)).to.equal(true);
-      await until(() => knows(early, before) && early.isRevoked('0'.repeat(16), issuedAtMs));
+      await until(() => knowsAll(early));
       await until(() => succeeds(feed.revoke([after], nowMs + lifeMs)));
       for (const each of [early, other]) await until(() => knows(each, after));
-      expect(early.isRevoked('0'.repeat(16), nowMs)).to.equal(false);
+      expect(whose.some(each => refuses(early, each, nowMs))).to.equal(false);
     });
   });
 }

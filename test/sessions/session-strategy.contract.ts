@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { cookieName } from '#src/sessions/cookie.js';
 import { SessionConflict, SessionTooLarge, StoreUnavailable } from '#src/sessions/errors.js';
 import type { RevocationFeed } from '#src/sessions/revocation-feed.js';
 import {
@@ -104,6 +105,23 @@ export function sessionStrategyContract(
       },
     );
 
+    it('opens a token under the cookie name only under which it was issued', async () => {
+      const names = [cookieName(true), cookieName(false)];
+      for (const name of names) {
+        const { token, session } = await strategy.begin('anna', {}, name);
+        const changed = issued(await strategy.change(session, data => void Object.assign(data, { cart: ['tea'] })));
+        const rotated = issued(await strategy.rotate(changed.session));
+        const kept = await strategy.endOthers(rotated.session);
+        const last = kept === 'gone' ? expect.fail('it goes on') : kept.issued.token;
+        const other = names.find(each => each !== name);
+        for (const each of [token, changed.token, rotated.token, last])
+          expect(await strategy.open(each, other)).to.be.oneOf(['unknown', 'forged']);
+        expect(living(await strategy.open(last, name)).record.data).to.deep.equal({ cart: ['tea'] });
+        await strategy.end(living(await strategy.open(last, name)));
+        expect(await strategy.open(last, name)).to.be.oneOf(['unknown', 'revoked']);
+      }
+    });
+
     it(`takes ${isInStore ? 'one store call' : 'no store call'} while no touch is due`, async () => {
       const { token } = await begun();
       store.calls.length = 0;
@@ -183,7 +201,7 @@ export function sessionStrategyContract(
         nowMs += touchEveryMs / 10;
         return nowMs <= startMs + 4 * touchEveryMs;
       });
-      expect(touches).to.be.within(isInStore ? 4 : 1, 4);
+      expect(touches).to.be.within(isInStore ? 4 : 0, 4);
     });
 
     for (const { limits, every, touches, what } of [
@@ -307,6 +325,23 @@ export function sessionStrategyContract(
       expect((await reopened(full)).record).to.deep.equal(full.session.record);
       if (!isInStore) expect(`__Host-session${full.token}`.length).to.be.at.most(4_096);
       await expectRejection(strategy.change(session, fill(tooMuch)), SessionTooLarge);
+    });
+
+    it('a full session has room for security, and then takes edits that make it no larger', async () => {
+      const { session } = await strategy.begin('u'.repeat(64), { cart: '' });
+      const fill = (bytes: number) => (data: SessionData) =>
+        void Object.assign(data, { cart: 'x'.repeat(bytes - '{"cart":""}'.length) });
+      const ordinaryMax = isInStore ? defaultLimits.dataBytesMax : declared.dataBytesMax;
+      const full = issued(await strategy.change(session, fill(ordinaryMax)));
+      const add = (data: SessionData) => void Object.assign(data, { nonce: 'n'.repeat(240) });
+      if (isInStore) await expectRejection(strategy.change(full.session, add), SessionTooLarge);
+      const rotated = issued(await strategy.rotate(full.session));
+      const secured = issued(await strategy.change(rotated.session, add, 'reserve'));
+      expect(`__Host-session${secured.token}`.length).to.be.at.most(4_096);
+      const opened = await reopened(secured);
+      await expectRejection(strategy.change(opened, fill(ordinaryMax + 200)), SessionTooLarge);
+      const spent = issued(await strategy.change(opened, data => void delete data.nonce));
+      expect((await reopened(spent)).record.data).to.deep.equal(full.session.record.data);
     });
 
     it('rejects a megabyte and keeps the old data', async () => {

@@ -27,6 +27,20 @@ const failAndAdd: Handler = async context => {
 
 const show: Handler = async context => ({ status: 200, body: String(context.session?.record.data.n) });
 
+/** Refused by the type. A caller in JavaScript, or a cast, gets past it. */
+const asyncEdit = async (data: { n?: unknown }) => {
+  data.n = 99;
+  await Promise.reject(new Error('an unhandled rejection would end the process'));
+};
+
+const editLater =
+  (method: 'change' | 'rotate'): Handler =>
+  async context => {
+    // @ts-expect-error an edit must not be async
+    const refused = await context[method](asyncEdit).catch((error: unknown) => error);
+    return { status: refused instanceof TypeError ? 201 : 500 };
+  };
+
 function one(data: { n?: unknown }): void {
   Object.assign(data, { n: Number(data.n) + 1 });
 }
@@ -36,10 +50,14 @@ for (const strategy of Object.keys(strategies)) {
   describe(`parallel steps of one request: ${strategy}`, () => {
     async function visiting(path: string): Promise<readonly [status: number, shown: string]> {
       const sessions = await openSessions({ strategy, store: 'memory', storeUrl: undefined });
-      const handlers = { '/login': login, '/3': addThree, '/rotate': rotateAndAdd, '/fail': failAndAdd, '/show': show };
+      const handlers = {
+        ...{ '/login': login, '/3': addThree, '/rotate': rotateAndAdd, '/fail': failAndAdd, '/show': show },
+        ...{ '/change-later': editLater('change'), '/rotate-later': editLater('rotate') },
+      };
       const work = async (ask: Ask) => {
         const { cookie: first = '' } = await ask('/login');
         const { status, cookie = first } = await ask(path, { cookie: first });
+        if (path.endsWith('later')) expect(cookie, 'nothing is written').to.equal(first);
         return [status, (await ask('/show', { cookie })).text] as const;
       };
       try {
@@ -53,6 +71,11 @@ for (const strategy of Object.keys(strategies)) {
 
     it('continues with the token of a rotation', async () =>
       expect(await visiting('/rotate')).to.deep.equal([201, '2']));
+
+    for (const method of ['change', 'rotate']) {
+      it(`refuses an async edit of ${method} with a TypeError before it writes anything`, async () =>
+        expect(await visiting(`/${method}-later`)).to.deep.equal([201, '0']));
+    }
 
     it('waits for the other steps when one fails, and sets their cookie', async () =>
       expect(await visiting('/fail')).to.deep.equal([413, '1']));

@@ -1,7 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
 import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
 import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
-import { expectStatus, isHonoured, logIn, logInFreshUser, unexpected } from '../tools/shop.js';
+import { expectStatus, isHonoured, logIn, logInFreshUser, reauthenticate, unexpected } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 export const foreignSessions: Attack = {
@@ -22,7 +22,7 @@ async function run(target: Target) {
   const seen = await attacker.browser.get('/account/sessions');
   tries.add("another user's session is in the list", handlesIn(seen).includes(handle), seen);
   for (const origin of originsOf(target)) {
-    const answer = await attacker.browser.copy(origin).delete(`/account/sessions/${handle}`);
+    const answer = await endByHandle((await logInFreshUser(target)).browser, target, handle, origin);
     const isOver = !(await isHonoured(victim.browser, victim.user));
     tries.addRequest("another user's session was ended by its handle", answer, ...refusals);
     tries.add("another user's session was over after its handle was used", isOver, answer);
@@ -44,9 +44,15 @@ async function tryOwn(target: Target, tries: Tries): Promise<void> {
   const isListed = handlesIn(seen).includes(handle);
   tries.add('an own session is not in the list, so the user cannot end it', !isListed, seen);
   if (!isListed) return;
-  expectStatus(await browser.delete(`/account/sessions/${handle}`), 200, 'the end of another own session');
+  expectStatus(await endByHandle(browser, target, handle), 200, 'the end of another own session');
   const ended = markEnded(target, user);
   await tryEndedEverywhere(target, tries, 'after its user ended it in the list', other, ended);
+}
+
+/** Gives the password again, and then asks for the end of the session at `origin`. */
+async function endByHandle(browser: AttackBrowser, { password }: Target, handle: string, origin = browser.origin) {
+  const nonce = await reauthenticate(browser, password);
+  return browser.copy(origin).post('/account/sessions/end', { nonce, handle });
 }
 
 async function handleOf(browser: AttackBrowser): Promise<string> {

@@ -46,7 +46,7 @@ async function trySensitive(
   const requests = [
     ['/account/password', { password: newPassword, others: 'keep' }],
     ['/account/totp', {}],
-    ['/account/totp/remove', {}],
+    ['/account/totp/remove', { others: 'keep' }],
   ] as const;
   for (const [path, fields] of requests) {
     const answer = await browser.post(path, { ...fields, ...(nonce === undefined ? {} : { nonce }) });

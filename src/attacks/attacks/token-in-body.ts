@@ -40,10 +40,11 @@ async function* visit(target: Target, browser: AttackBrowser): AsyncGenerator<{ 
     yield { what: `GET ${path}`, answer: await browser.get(path) };
     yield { what: `POST ${path} with nonsense`, answer: await browser.post(path, { non: 'sense' }) };
   }
+  const proof = await browser.post('/account/reauthenticate', { password });
+  yield { what: 'POST /account/reauthenticate', answer: proof };
   for (const [path, body] of [
     ['/cart', { sku: 'tea' }],
-    ['/account/reauthenticate', { password }],
-    ['/account/sessions/end-others', {}],
+    ['/account/sessions/end-others', { nonce: proof.json.nonce }],
     ['/logout', {}],
   ] as const)
     yield { what: `POST ${path}`, answer: await browser.post(path, body) };

@@ -17,11 +17,11 @@ export const totpTwice: Attack = {
 
 const rounds = 4;
 const atOncePerBackend = 2;
-/** Time steps whose codes are not valid. The documented tolerance is one step to either side, and the clock may advance
- * by one more. Four per user: the fifth wrong code would lock the account, and the lock would hide the result. */
+/** Time steps whose codes are not valid. The present and the previous step are documented as valid, and the clock may
+ * advance by one more. Four per user: the fifth wrong code would bring a wait, which would hide the result. */
 const otherTimes = [
-  [-20, -10, -4, -3],
-  [3, 4, 10, 20],
+  [-20, -10, -4, -2],
+  [2, 4, 10, 20],
 ];
 
 async function run(target: Target) {

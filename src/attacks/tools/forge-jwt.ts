@@ -39,7 +39,9 @@ export interface TokenContent {
 /** Takes the attacker's own claims and puts in another user, and a session that never existed. */
 export function makeContent(user: string, own: ForgedClaims): TokenContent {
   const refresh = randomToken();
-  return { claims: { ...own, sub: user, sid: randomToken(), refresh: hash('sha256', refresh, 'base64url') }, refresh };
+  // A session id ends with a tag of its user. The attacker's own tag is as good as any.
+  const sid = `${randomToken()}${String(own.sid).slice(refresh.length)}`;
+  return { claims: { ...own, sub: user, sid, refresh: hash('sha256', refresh, 'base64url') }, refresh };
 }
 
 type Signer = (text: string) => Buffer;

@@ -8,7 +8,7 @@ import type { Target } from './target.js';
 export interface EnrolledUser extends LoggedInUser {
   /** Returns the code of a time step. */
   code(step: number): string;
-  /** The step whose code was used to enrol. The code of the next step is valid already: the tolerance is one step. */
+  /** The step whose code was used to enrol. It was over already, so the code of the next step is valid now. */
   readonly usedStep: number;
 }
 
@@ -20,9 +20,16 @@ export async function enrolUser(target: Target): Promise<EnrolledUser> {
   if (typeof uri !== 'string') throw new Inconclusive('the second factor was begun without an otpauth: URI');
   const secret = secretOf(uri);
   const code = (step: number) => totpCode(secret, step);
-  const usedStep = stepAt(Date.now());
-  expectStatus(await browser.post('/account/totp/confirm', { code: code(usedStep) }), 200, 'the first code');
-  return { user, browser, code, usedStep };
+  return { user, browser, code, usedStep: await confirm(browser, code) };
+}
+
+/** Confirms with the code of the previous step, and returns that step. Tries again if a new step began meanwhile. */
+async function confirm(browser: AttackBrowser, code: EnrolledUser['code']): Promise<number> {
+  const usedStep = stepAt(Date.now()) - 1;
+  const answer = await browser.post('/account/totp/confirm', { code: code(usedStep), others: 'keep' });
+  if (answer.status === 401 && usedStep < stepAt(Date.now()) - 1) return confirm(browser, code);
+  expectStatus(answer, 200, 'the first code');
+  return usedStep;
 }
 
 /** Returns a browser that has sent the password and not yet the code. */

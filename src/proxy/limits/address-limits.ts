@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { buildAddressKey } from '../../shared/address-key.js';
 
 /** Limits memory in a flood from many addresses. The addresses that came first are forgotten then. */
 const addressesMax = 65_536;
@@ -75,16 +75,4 @@ export class ConnectionCounts {
     if (count > 1) this.#counts.set(key, count - 1);
     else this.#counts.delete(key);
   }
-}
-
-/** Returns the address, or the /64 network of an IPv6 address: one client usually has all addresses of its network. */
-export function buildAddressKey(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [left = '', right] = address.split('::');
-  const groups = left === '' ? [] : left.split(':');
-  const tail = right === undefined || right === '' ? [] : right.split(':');
-  // An address that ends in IPv4 notation has one group less.
-  const missing = 8 - groups.length - tail.length - (address.includes('.') ? 1 : 0);
-  const all = right === undefined ? groups : [...groups, ...Array.from({ length: missing }, () => '0'), ...tail];
-  return `${all.slice(0, 4).join(':')}::/64`;
 }

@@ -1,6 +1,6 @@
 import { clockToleranceMs, type Epochs, isPresent, nextEpoch } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import { type RevocationFeed, RevokedTokens } from '../revocation-feed.js';
+import { type RevocableToken, type RevocationFeed, RevokedTokens } from '../revocation-feed.js';
 import {
   assertIdOfUser,
   digestOf,
@@ -242,31 +242,51 @@ export const memory: StoreEntry = {
 
 /** Revocations in the memory of this process. Other processes do not see them, and they end with the process. */
 export class RevocationList implements RevocationFeed {
-  readonly #tokens = new RevokedTokens();
+  readonly #tokens: RevokedTokens;
   readonly #now: () => number;
   readonly #sweeper: NodeJS.Timeout;
   #closed = false;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, tokens = new RevokedTokens()) {
     this.#now = now;
+    this.#tokens = tokens;
     this.#sweeper = setInterval(() => this.#tokens.sweep(now()), sweepIntervalMs).unref();
   }
 
-  isRevoked(handle: string, issuedAtMs: number): boolean {
+  isRevoked(token: RevocableToken): boolean {
     this.#checkOpen();
-    return this.#tokens.has(handle, issuedAtMs, this.#now());
+    return this.#tokens.has(token, this.#now());
+  }
+
+  findEpochs(userTag: string): Epochs {
+    this.#checkOpen();
+    return this.#tokens.findEpochs(userTag, this.#now());
+  }
+
+  hasRoomFor(handles: number): boolean {
+    return this.#tokens.hasRoomFor(handles);
+  }
+
+  hasRoomForUser(userTag: string): boolean {
+    return this.#tokens.hasRoomForUser(userTag);
   }
 
   async revoke(handles: readonly string[], untilMs: number): Promise<void> {
     this.#checkOpen();
-    if (!this.#tokens.hasRoomFor(handles.length)) this.#tokens.sweep(this.#now());
-    if (!this.#tokens.hasRoomFor(handles.length)) throw new StoreUnavailable('the list of revoked sessions is full');
     this.#tokens.add(handles, untilMs);
   }
 
-  async revokeEveryone(untilMs: number): Promise<void> {
+  async tellEpoch(whose: string, epoch: number, untilMs: number): Promise<void> {
     this.#checkOpen();
-    this.#tokens.addEveryone(this.#now(), untilMs);
+    this.#tokens.addEpoch(whose, epoch, untilMs);
+  }
+
+  async catchUp(): Promise<void> {
+    this.#checkOpen();
+  }
+
+  ageMs(): number {
+    return 0;
   }
 
   async ready(): Promise<boolean> {

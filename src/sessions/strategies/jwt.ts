@@ -1,15 +1,21 @@
 import { randomBytes } from 'node:crypto';
+import { cookieName } from '../cookie.js';
+import { clockToleranceMs, type Epochs } from '../epochs.js';
 import { StoreUnavailable } from '../errors.js';
-import { RegisteredSessions, uncarriedEpochs } from '../registered-sessions.js';
+import { RecentTokens } from '../recent-tokens.js';
+import { RegisteredSessions, revocationLagMs } from '../registered-sessions.js';
 import {
   applyEdit,
   computeDeadlines,
   digestOf,
+  type Edit,
   handleOf,
   isSecret,
   type NoSession,
   newSecret,
   newSessionId,
+  type Room,
+  reserveBytes,
   type Session,
   type SessionData,
   type SessionLimits,
@@ -17,17 +23,16 @@ import {
   type SessionSummary,
   toPlainData,
 } from '../session.js';
+import type { SessionStore } from '../session-store.js';
 import type { EndedOthers, Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 import { AccessTokens } from './jwt/access-tokens.js';
 import type { AccessClaims } from './jwt/claims.js';
-import { hashOf, RefreshFamilies } from './jwt/refresh-families.js';
+import { buildFamilyRecord, hashOf, RefreshFamilies } from './jwt/refresh-families.js';
 
 /** Maximum size of the data of a session. Each request carries the data, and each change carries it twice: in the
  * cookie and in Set-Cookie. */
 const claimBytesMax = 1024;
 const accessLifeMaxMs = 5 * 60_000;
-/** Tolerated difference between the clocks of two backends. */
-const toleranceMs = 5_000;
 const jtiBytes = 16;
 
 /** A session from a cookie, or for a cookie: `<access token>~<refresh token>`. */
@@ -37,7 +42,14 @@ class JwtSession implements Session {
     readonly claims: AccessClaims,
     readonly record: SessionRecord,
   ) {}
+
+  get refresh(): string {
+    return this.token.slice(this.token.indexOf('~') + 1);
+  }
 }
+
+/** Claims that are not bound to a refresh token yet. */
+type Unbound = Omit<AccessClaims, 'refreshHash'>;
 
 /**
  * Strategy whose session travels in a signed token. The store keeps no data. It only lists the sessions, and keeps the
@@ -45,9 +57,14 @@ class JwtSession implements Session {
  *
  * access token genuine, and issued with this refresh token? -> not revoked? -> in time: open
  *                                                                           -> late: exchange the refresh token
+ *
+ * A token that is made on this backend has the newest data and the newest refresh token that this backend knows. So
+ * parallel requests of one browser do not take back a change, and do not use a retired refresh token.
  */
 class JwtStrategy implements SessionStrategy {
+  readonly #store: SessionStore;
   readonly #registered: RegisteredSessions;
+  readonly #recent: RecentTokens<JwtSession>;
   readonly #limits: SessionLimits;
   readonly #now: () => number;
   readonly #tokens: AccessTokens;
@@ -57,7 +74,9 @@ class JwtStrategy implements SessionStrategy {
 
   constructor(settings: StrategySettings) {
     const { store, keys, limits, now } = settings;
+    this.#store = store;
     this.#registered = new RegisteredSessions(settings);
+    this.#recent = new RecentTokens(now);
     this.#limits = limits;
     this.#now = now;
     this.#lifeMs = Math.min(accessLifeMaxMs, Math.floor(limits.idleMs / 3));
@@ -66,50 +85,73 @@ class JwtStrategy implements SessionStrategy {
     this.#families = new RefreshFamilies(store, limits.idleMs, now);
   }
 
-  async open(token: string | undefined): Promise<Session | NoSession> {
+  get counts(): Record<string, number> {
+    return this.#registered.counts;
+  }
+
+  async open(token: string | undefined, cookie = cookieName(false)): Promise<Session | NoSession> {
     if (token === undefined) return 'absent';
     const [access = '', refresh = '', ...more] = token.split('~');
     if (!isSecret(refresh) || more.length > 0) return 'malformed';
     const claims = this.#tokens.verify(access);
     if (typeof claims === 'string') return claims;
-    if (claims.refreshHash !== hashOf(refresh)) return 'forged';
+    if (claims.refreshHash !== hashOf(refresh) || claims.cookie !== cookie) return 'forged';
     const nowMs = this.#now();
     if (nowMs >= claims.record.absoluteUntilMs) return 'expired';
-    if (this.#isRevoked(claims)) return 'revoked';
-    const isEarly = nowMs < claims.notBeforeMs - toleranceMs;
+    if (this.#registered.isRevokedAtOpen(claims, claims.handle)) return 'revoked';
+    if (this.#findNewer(claims) !== undefined) this.#registered.count('olderData');
+    const isEarly = nowMs < claims.notBeforeMs - clockToleranceMs;
     if (!isEarly && nowMs < claims.expiresAtMs) return toSession(token, claims);
-    return this.#refresh(toSession(token, claims), refresh, nowMs);
+    return this.#refresh(toSession(token, claims), nowMs);
   }
 
-  async begin(user: string, data: SessionData): Promise<Issued> {
+  async begin(user: string, data: SessionData, cookie = cookieName(false)): Promise<Issued> {
     const { json } = toPlainData(data, this.#dataBytesMax);
-    const deadlines = computeDeadlines(this.#limits, this.#now());
-    return this.#createFamily({ user, version: 1, epochs: uncarriedEpochs, ...deadlines }, json);
+    const nowMs = this.#now();
+    const record = { user, version: 1, ...computeDeadlines(this.#limits, nowMs) };
+    const [sid, refresh] = [newSessionId(user), newSecret()];
+    const build = (epochs: Epochs) => this.#buildClaims(cookie, sid, { ...record, epochs }, json, nowMs);
+    // Checks the size before the session is registered. Its epochs are about as large as the time.
+    this.#issue(build({ user: nowMs, everyone: nowMs }), refresh, 'ordinary');
+    return this.#issue(build(await this.#registered.register(sid, buildFamilyRecord(record, refresh))), refresh);
   }
 
   /** Changes the data. Neither the time of issue nor the expiry moves: an edit does not extend a token. */
-  async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
-    const { token, claims, record } = requireJwtSession(session);
-    if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
-    const edited = applyEdit(record.data, edit, this.#dataBytesMax);
+  async change(session: Session, edit: Edit, room: Room = 'ordinary'): Promise<Issued | 'gone'> {
+    const own = requireJwtSession(session);
+    const { token, claims, record } = own;
+    if (this.#hasEnded(claims)) return 'gone';
+    const bytesMax = this.#dataBytesMax + (room === 'reserve' ? reserveBytes : 0);
+    const edited = applyEdit(record.data, edit, bytesMax);
     if (edited === undefined) return { token, session };
-    const [, refresh = ''] = token.split('~');
-    const versioned = { ...claims.record, version: record.version + 1 };
-    const next = { ...claims, jti: newJti(), dataJson: edited.json, record: versioned };
-    return this.#issue(next, refresh);
+    const { claims: current, refresh } = this.#withNewestRefresh(own);
+    const isNoLarger = Buffer.byteLength(edited.json) <= Buffer.byteLength(claims.dataJson);
+    const versioned = { ...current.record, version: record.version + 1 };
+    const next = { ...current, jti: newJti(), dataJson: edited.json, record: versioned };
+    return this.#keepRecent(this.#issue(next, refresh, isNoLarger ? 'reserve' : room));
   }
 
   async rotate(session: Session): Promise<Issued | 'gone'> {
     const { claims } = requireJwtSession(session);
-    if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
-    const issued = await this.#createFamily(claims.record, claims.dataJson);
-    const { sid: next } = requireJwtSession(issued.session).claims;
-    return (await this.#registered.supersede(claims.sid, next, claims.record.absoluteUntilMs)) ? issued : 'gone';
+    if (this.#hasEnded(claims)) return 'gone';
+    const { cookie, record, dataJson } = claims;
+    const [sid, refresh] = [newSessionId(record.user), newSecret()];
+    await this.#store.create(sid, buildFamilyRecord(record, refresh, record.epochs));
+    const relist = () => this.#store.create(sid, buildFamilyRecord(record, refresh));
+    const epochs = await this.#registered.supersede(claims, sid, relist);
+    if (epochs === 'gone') return epochs;
+    return this.#issue(this.#buildClaims(cookie, sid, { ...record, epochs }, dataJson, this.#now()), refresh);
   }
 
   end(session: Session): Promise<void> {
-    const { claims } = requireJwtSession(session);
-    return this.#registered.end(claims.sid, claims.record.absoluteUntilMs);
+    return this.#registered.end(requireJwtSession(session).claims);
+  }
+
+  async endToken(token: string, cookie = cookieName(false)): Promise<void> {
+    const [access = '', refresh = ''] = token.split('~');
+    const claims = this.#tokens.verify(access);
+    if (typeof claims === 'string' || claims.cookie !== cookie || claims.refreshHash !== hashOf(refresh)) return;
+    if (this.#now() < claims.record.absoluteUntilMs) await this.#registered.end(claims);
   }
 
   handleOf(session: Session): string {
@@ -129,35 +171,44 @@ class JwtStrategy implements SessionStrategy {
   }
 
   async endOthers(session: Session): Promise<EndedOthers | 'gone'> {
-    const { claims, token } = requireJwtSession(session);
-    if (this.#isOver(claims) || this.#isRevoked(claims)) return 'gone';
-    const ended = await this.#registered.endAll(claims.record.user, claims.handle);
-    return { ended, issued: { token, session } };
+    const { claims, refresh } = requireJwtSession(session);
+    if (this.#hasEnded(claims)) return 'gone';
+    const { sid, record } = claims;
+    const relist = () => this.#store.create(sid, buildFamilyRecord(record, refresh));
+    const outcome = await this.#registered.endOthers(claims, relist);
+    if (outcome === 'gone') return outcome;
+    const kept = { ...claims, jti: newJti(), record: { ...record, epochs: outcome.epochs } };
+    return { ended: outcome.ended, issued: this.#issue(kept, refresh) };
   }
 
   endEveryone(): Promise<void> {
     return this.#registered.endEveryone();
   }
 
+  /** A request on this backend meanwhile may have made a token with newer data, or exchanged the refresh token. */
+  confirmToken(session: Session): string | undefined {
+    const own = requireJwtSession(session);
+    if (this.#registered.isRevoked(own.claims, own.claims.handle)) return undefined;
+    const newer = this.#findNewer(own.claims);
+    if (newer !== undefined) return newer.token;
+    const { claims, refresh } = this.#withNewestRefresh(own);
+    return refresh === own.refresh ? own.token : this.#issue(claims, refresh).token;
+  }
+
+  feedAgeMs(): number | undefined {
+    return this.#registered.feedAgeMs();
+  }
+
   close(): Promise<void> {
     return this.#registered.close();
   }
 
-  /** Begins a family under a new id and issues its first pair of tokens. If the token cannot be issued, the session is
-   * not registered. */
-  async #createFamily(record: AccessClaims['record'], dataJson: string): Promise<Issued> {
-    const [sid, refresh] = [newSessionId(record.user), newSecret()];
-    const issued = await this.#issue(this.#claims(sid, record, dataJson, this.#now()), refresh);
-    await this.#families.begin(sid, record, refresh);
-    return issued;
-  }
-
   /** Exchanges the refresh token. While the store is down, no token can be exchanged, but users stay logged in: the old
    * token is accepted within the tolerance. */
-  async #refresh(session: JwtSession, refresh: string, nowMs: number): Promise<Session | NoSession> {
-    const { claims } = session;
+  async #refresh(session: JwtSession, nowMs: number): Promise<Session | NoSession> {
+    const { claims, refresh } = session;
     const outcome = await this.#families.exchange(claims.sid, refresh).catch((error: unknown) => {
-      const isNearlyInTime = nowMs < Math.min(claims.expiresAtMs + toleranceMs, claims.record.idleUntilMs);
+      const isNearlyInTime = nowMs < Math.min(claims.expiresAtMs + clockToleranceMs, claims.record.idleUntilMs);
       if (error instanceof StoreUnavailable && isNearlyInTime) return 'in-time' as const;
       throw error;
     });
@@ -167,34 +218,57 @@ class JwtStrategy implements SessionStrategy {
       await this.end(session);
       return 'revoked';
     }
-    const record = { ...claims.record, idleUntilMs: outcome.idleUntilMs };
-    const issued = await this.#issue(this.#claims(claims.sid, record, claims.dataJson, nowMs), outcome.refresh);
-    return issued.session;
+    const { record, dataJson } = this.#findNewer(claims)?.claims ?? claims;
+    const renewed = { ...record, idleUntilMs: outcome.idleUntilMs };
+    const next = this.#buildClaims(claims.cookie, claims.sid, renewed, dataJson, nowMs);
+    return this.#keepRecent(this.#issue(next, outcome.refresh)).session;
   }
 
-  #claims(
+  #buildClaims(
+    cookie: string,
     sid: string,
     record: AccessClaims['record'],
     dataJson: string,
     issuedAtMs: number,
-  ): Omit<AccessClaims, 'refreshHash'> {
+  ): Unbound {
     const expiresAtMs = Math.min(issuedAtMs + this.#lifeMs, record.absoluteUntilMs);
     const handle = handleOf(digestOf(sid));
-    return { sid, handle, jti: newJti(), issuedAtMs, notBeforeMs: issuedAtMs, expiresAtMs, record, dataJson };
+    return { cookie, sid, handle, jti: newJti(), issuedAtMs, notBeforeMs: issuedAtMs, expiresAtMs, record, dataJson };
   }
 
-  async #issue(unbound: Omit<AccessClaims, 'refreshHash'>, refresh: string): Promise<Issued> {
+  /** Issues a token. Only data that the session has already may use the reserve without being asked for. */
+  #issue(unbound: Unbound, refresh: string, room: Room = 'reserve'): Issued & { readonly session: JwtSession } {
     const claims = { ...unbound, refreshHash: hashOf(refresh) };
-    const token = `${await this.#tokens.sign(claims)}~${refresh}`;
+    const token = `${this.#tokens.sign(claims, room)}~${refresh}`;
     return { token, session: toSession(token, claims) };
   }
 
-  #isOver({ record }: AccessClaims): boolean {
-    return this.#now() >= Math.min(record.idleUntilMs, record.absoluteUntilMs);
+  #keepRecent<Kept extends { readonly session: JwtSession }>(issued: Kept): Kept {
+    this.#recent.keep(issued.session.claims.sid, issued.session);
+    return issued;
   }
 
-  #isRevoked({ handle, record }: AccessClaims): boolean {
-    return this.#registered.isRevoked(handle, record);
+  #findNewer({ sid, record }: AccessClaims): JwtSession | undefined {
+    const newest = this.#recent.find(sid);
+    return newest !== undefined && newest.record.version > record.version ? newest : undefined;
+  }
+
+  /** Returns the claims of a session with the times of its newest exchange, and the refresh token of this exchange. */
+  #withNewestRefresh({ claims, refresh }: JwtSession): { readonly claims: AccessClaims; readonly refresh: string } {
+    const newest = this.#recent.find(claims.sid);
+    if (newest === undefined || newest.claims.issuedAtMs <= claims.issuedAtMs) return { claims, refresh };
+    const { issuedAtMs, notBeforeMs, expiresAtMs, record } = newest.claims;
+    const touched = { ...claims.record, idleUntilMs: record.idleUntilMs };
+    return {
+      claims: { ...claims, issuedAtMs, notBeforeMs, expiresAtMs, record: touched },
+      refresh: newest.refresh,
+    };
+  }
+
+  #hasEnded(claims: AccessClaims): boolean {
+    const { idleUntilMs, absoluteUntilMs } = claims.record;
+    if (this.#now() >= Math.min(idleUntilMs, absoluteUntilMs)) return true;
+    return this.#registered.isRevoked(claims, claims.handle);
   }
 }
 
@@ -213,12 +287,13 @@ function newJti(): string {
 
 export const jwt: StrategyEntry = {
   needsFeed: true,
-  capabilities: () => ({
+  capabilities: (_store, feedAgeMaxMs = Number.POSITIVE_INFINITY) => ({
     compareAndSet: false,
     durability: 'browser',
     // After that time the refresh token is exchanged, and the empty store does not know it.
     withoutStoreMs: accessLifeMaxMs,
-    revocationLagMs: 1_000,
+    revocationLagMs,
+    revocationLagCutOffMs: feedAgeMaxMs,
     dataBytesMax: claimBytesMax,
     dataIn: 'browser',
     roundTrips: { read: 0, write: 0 },

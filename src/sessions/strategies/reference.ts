@@ -1,14 +1,18 @@
 import { SessionConflict, StoreUnavailable } from '../errors.js';
 import {
   applyEdit,
+  bindToCookie,
   computeDeadlines,
   computeTouchedIdleUntilMs,
   digestOf,
+  type Edit,
   handleOf,
   isSessionId,
   type NewSessionRecord,
   type NoSession,
   newSessionId,
+  type Room,
+  reserveBytes,
   type Session,
   type SessionData,
   type SessionLimits,
@@ -20,6 +24,25 @@ import type { RoundTrips, SessionStore } from '../session-store.js';
 import type { EndedOthers, Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
 
 const triesMax = 5;
+
+/** An open session. */
+class StoredSession implements Session {
+  /** The id in the store. It depends on the name of the cookie. */
+  readonly id: string;
+
+  constructor(
+    readonly token: string,
+    readonly record: SessionRecord,
+    readonly cookie: string | undefined,
+  ) {
+    this.id = bindToCookie(token, cookie);
+  }
+}
+
+function requireStored(session: Session): StoredSession {
+  if (session instanceof StoredSession) return session;
+  throw new TypeError('this session was opened by another strategy');
+}
 
 /** Strategy whose token is the random id of a record in the store. */
 class ReferenceStrategy implements SessionStrategy {
@@ -33,28 +56,31 @@ class ReferenceStrategy implements SessionStrategy {
     this.#now = now;
   }
 
-  async open(token: string | undefined): Promise<Session | NoSession> {
+  async open(token: string | undefined, cookie?: string): Promise<Session | NoSession> {
     if (token === undefined) return 'absent';
     if (!isSessionId(token)) return 'malformed';
-    const record = await this.#store.read(token);
+    const id = bindToCookie(token, cookie);
+    const record = await this.#store.read(id);
     if (record === undefined) return 'unknown';
-    const touched = await this.#touchWhenDue(token, record);
-    return touched === undefined ? 'unknown' : { token, record: touched };
+    const touched = await this.#touchWhenDue(id, record);
+    return touched === undefined ? 'unknown' : new StoredSession(token, touched, cookie);
   }
 
-  async begin(user: string, data: SessionData): Promise<Issued> {
+  async begin(user: string, data: SessionData, cookie?: string): Promise<Issued> {
     const plain = toPlainData(data, this.#limits.dataBytesMax);
-    return this.#issue({ user, data: plain.data, version: 1, ...computeDeadlines(this.#limits, this.#now()) });
+    const record = { user, data: plain.data, version: 1, ...computeDeadlines(this.#limits, this.#now()) };
+    return this.#issue(record, cookie);
   }
 
-  async change({ token, record }: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
+  async change(session: Session, edit: Edit, room?: Room): Promise<Issued | 'gone'> {
+    const { token, id, record, cookie } = requireStored(session);
     let current: SessionRecord | undefined = record;
     for (let tries = 0; tries < triesMax && current !== undefined; tries++) {
-      const next = this.#applyEdit(current, edit);
-      const outcome = next === current ? 'saved' : await this.#store.replace(token, next);
-      if (outcome === 'saved') return { token, session: { token, record: next } };
+      const next = this.#applyEdit(current, edit, room);
+      const outcome = next === current ? 'saved' : await this.#store.replace(id, next);
+      if (outcome === 'saved') return { token, session: new StoredSession(token, next, cookie) };
       if (outcome === 'gone') return 'gone';
-      current = await this.#store.read(token);
+      current = await this.#store.read(id);
     }
     if (current === undefined) return 'gone';
     throw new SessionConflict();
@@ -62,29 +88,30 @@ class ReferenceStrategy implements SessionStrategy {
 
   /** Creates the successor before it removes the old session. The new token is not sent until the removal succeeded for
    * the copied version. So a change or a logout in between wins, and is neither lost nor undone. */
-  async rotate({ token }: Session): Promise<Issued | 'gone'> {
+  async rotate(session: Session): Promise<Issued | 'gone'> {
+    const { id, cookie } = requireStored(session);
     for (let tries = 0; tries < triesMax; tries++) {
-      const record = await this.#store.read(token);
+      const record = await this.#store.read(id);
       if (record === undefined) return 'gone';
-      const issued = await this.#issue(record);
-      const outcome = await this.#store.remove(token, record.version);
+      const issued = await this.#issue(record, cookie);
+      const outcome = await this.#store.remove(id, record.version);
       if (outcome === 'removed') return issued;
-      await this.#store.remove(issued.token);
+      await this.#store.remove(issued.session.id);
       if (outcome === 'gone') return 'gone';
     }
     throw new SessionConflict();
   }
 
-  async end({ token }: Session): Promise<void> {
-    await this.#store.remove(token);
+  async end(session: Session): Promise<void> {
+    await this.#store.remove(requireStored(session).id);
   }
 
-  async endToken(token: string): Promise<void> {
-    if (isSessionId(token)) await this.#store.remove(token);
+  async endToken(token: string, cookie?: string): Promise<void> {
+    if (isSessionId(token)) await this.#store.remove(bindToCookie(token, cookie));
   }
 
-  handleOf({ token }: Session): string {
-    return handleOf(digestOf(token));
+  handleOf(session: Session): string {
+    return handleOf(digestOf(requireStored(session).id));
   }
 
   list(user: string): Promise<readonly SessionSummary[]> {
@@ -102,14 +129,14 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   async endOthers(session: Session): Promise<EndedOthers | 'gone'> {
-    const { token, record } = session;
-    const [found, listed] = await Promise.all([this.#store.read(token), this.#store.listByUser(record.user)]);
+    const { token, id, record, cookie } = requireStored(session);
+    const [found, listed] = await Promise.all([this.#store.read(id), this.#store.listByUser(record.user)]);
     if (found === undefined) return 'gone';
-    await this.#store.raiseEpoch(record.user, token);
-    const kept = await this.#store.read(token);
+    await this.#store.raiseEpoch(record.user, id);
+    const kept = await this.#store.read(id);
     if (kept === undefined) return 'gone';
     const ended = listed.filter(({ handle }) => handle !== this.handleOf(session)).length;
-    return { ended, issued: { token, session: { token, record: kept } } };
+    return { ended, issued: { token, session: new StoredSession(token, kept, cookie) } };
   }
 
   async endEveryone(): Promise<void> {
@@ -120,19 +147,19 @@ class ReferenceStrategy implements SessionStrategy {
     return this.#store.close();
   }
 
-  async #issue(record: NewSessionRecord): Promise<Issued> {
+  async #issue(record: NewSessionRecord, cookie: string | undefined) {
     const token = newSessionId(record.user);
-    const epochs = await this.#store.create(token, record);
-    return { token, session: { token, record: { ...record, epochs } } };
+    const epochs = await this.#store.create(bindToCookie(token, cookie), record);
+    return { token, session: new StoredSession(token, { ...record, epochs }, cookie) };
   }
 
   /** Touches the session if it is due. Undefined if the session ended after the read. A store may answer reads and
    * refuse writes (out of memory, a replica). The session is still good then; a later request touches it. */
-  async #touchWhenDue(token: string, record: SessionRecord): Promise<SessionRecord | undefined> {
+  async #touchWhenDue(id: string, record: SessionRecord): Promise<SessionRecord | undefined> {
     const idleUntilMs = computeTouchedIdleUntilMs(record, this.#limits, this.#now());
     if (idleUntilMs === undefined) return record;
     try {
-      return (await this.#store.touch(token, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
+      return (await this.#store.touch(id, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
     } catch (error) {
       if (error instanceof StoreUnavailable) return record;
       throw error;
@@ -140,8 +167,8 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   /** Returns the next version, or `record` itself if the edit changed nothing. */
-  #applyEdit(record: SessionRecord, edit: (data: SessionData) => void): SessionRecord {
-    const next = applyEdit(record.data, edit, this.#limits.dataBytesMax);
+  #applyEdit(record: SessionRecord, edit: Edit, room?: Room): SessionRecord {
+    const next = applyEdit(record.data, edit, this.#limits.dataBytesMax + (room === 'reserve' ? reserveBytes : 0));
     return next === undefined ? record : { ...record, data: next.data, version: record.version + 1 };
   }
 }
@@ -158,6 +185,8 @@ export const reference: StrategyEntry = {
     durability,
     withoutStoreMs: 0,
     revocationLagMs,
+    // Without the store, it opens no session.
+    revocationLagCutOffMs: revocationLagMs,
     dataBytesMax,
     dataIn: 'store',
     roundTrips: addRead(roundTrips ?? (durability === 'process' ? { read: 0, write: 0 } : { read: 1, write: 1 })),

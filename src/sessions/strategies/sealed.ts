@@ -1,16 +1,21 @@
 import { cookieBytesMax, cookieName } from '../cookie.js';
+import { clockToleranceMs, type Epochs } from '../epochs.js';
 import { SessionTooLarge } from '../errors.js';
-import { RegisteredSessions, uncarriedEpochs } from '../registered-sessions.js';
+import { RecentTokens } from '../recent-tokens.js';
+import { RegisteredSessions, revocationLagMs } from '../registered-sessions.js';
 import { seal, sealedCharsAtMost, unseal } from '../seal.js';
 import {
   applyEdit,
   computeDeadlines,
-  computeTouchedIdleUntilMs,
+  computeLateTouch,
   digestOf,
+  type Edit,
   handleOf,
   type NewSessionRecord,
   type NoSession,
   newSessionId,
+  type Room,
+  reserveBytes,
   type Session,
   type SessionData,
   type SessionRecord,
@@ -18,10 +23,13 @@ import {
   toPlainData,
 } from '../session.js';
 import type { EndedOthers, Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+import { countPayloadBytesMax, type Payload, parsePayload, payloadText } from './sealed/payload.js';
 
-const purpose = 'session';
-/** Tolerated difference between the clocks of two backends. */
-const toleranceMs = 5_000;
+/** Size limits of a token: browsers may drop a cookie that is longer, with any key and any name. */
+const charsMax: Readonly<Record<Room, number>> = {
+  reserve: cookieBytesMax - cookieName(true).length,
+  ordinary: cookieBytesMax - cookieName(true).length - Math.ceil((reserveBytes * 4) / 3),
+};
 
 /** A session from a cookie, or for a cookie. */
 class SealedSession implements Session {
@@ -30,6 +38,8 @@ class SealedSession implements Session {
   constructor(
     readonly token: string,
     readonly payload: Payload,
+    /** The name of the cookie. It is the purpose of the key, so the token is worth nothing under another name. */
+    readonly cookie: string,
   ) {
     this.record = payload.record;
   }
@@ -42,61 +52,86 @@ class SealedSession implements Session {
  * genuine? -> not from the future? -> within its deadlines? -> not revoked? -> sealed again where due: open
  *
  * The price: the last response that reaches the browser wins. Of two concurrent requests, one may restore a token
- * without the change of the other. The capabilities declare this.
+ * without the change of the other. The capabilities declare this. A renewal does so only if another backend made the
+ * change: this backend knows the newest token of a session for a short time, and renewals are rare.
  */
 class SealedStrategy implements SessionStrategy {
   readonly #settings: StrategySettings;
   readonly #registered: RegisteredSessions;
+  readonly #recent: RecentTokens<SealedSession>;
 
   constructor(settings: StrategySettings) {
     this.#settings = settings;
     this.#registered = new RegisteredSessions(settings);
+    this.#recent = new RecentTokens(settings.now);
   }
 
-  async open(token: string | undefined): Promise<Session | NoSession> {
+  get counts(): Record<string, number> {
+    return this.#registered.counts;
+  }
+
+  async open(token: string | undefined, cookie = cookieName(false)): Promise<Session | NoSession> {
     if (token === undefined) return 'absent';
     const [newest] = this.#settings.keys();
-    const unsealed = unseal(this.#settings.keys(), purpose, token);
+    const unsealed = unseal(this.#settings.keys(), cookie, token);
     if (typeof unsealed === 'string') return unsealed;
     const payload = parsePayload(unsealed.text);
     if (payload === undefined) return 'malformed';
-    if (payload.issuedAtMs > this.#settings.now() + toleranceMs) return 'forged';
+    if (payload.issuedAtMs > this.#settings.now() + clockToleranceMs) return 'forged';
     if (this.#isOver(payload)) return 'expired';
-    if (this.#isRevoked(payload)) return 'revoked';
-    return this.#renewWhenDue(new SealedSession(token, payload), unsealed.keyId !== newest?.id);
+    if (this.#registered.isRevokedAtOpen(payload)) return 'revoked';
+    return this.#renewWhenDue(new SealedSession(token, payload, cookie), unsealed.keyId !== newest?.id);
   }
 
-  async begin(user: string, data: SessionData): Promise<Issued> {
+  async begin(user: string, data: SessionData, cookie = cookieName(false)): Promise<Issued> {
     const { limits, now } = this.#settings;
     const plain = toPlainData(data, limits.dataBytesMax);
-    const deadlines = computeDeadlines(limits, now());
-    return this.#createSession({ user, data: plain.data, version: 1, epochs: uncarriedEpochs, ...deadlines });
+    const record = { user, data: plain.data, version: 1, ...computeDeadlines(limits, now()) };
+    assertFits(record, charsMax.ordinary);
+    const sid = newSessionId(user);
+    const epochs = await this.#registered.register(sid, buildEntry(record));
+    return toIssued(this.#sealSession(sid, { ...record, epochs }, cookie));
   }
 
   /**
    * Changes the data. The idle deadline stays: only a touch in `open` moves it, together with the one in the registry.
    */
-  async change(session: Session, edit: (data: SessionData) => void): Promise<Issued | 'gone'> {
-    const { payload, token } = requireSealed(session);
-    if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
+  async change(session: Session, edit: Edit, room: Room = 'ordinary'): Promise<Issued | 'gone'> {
+    const { payload, token, cookie } = requireSealed(session);
+    if (this.#hasEnded(payload)) return 'gone';
     const { sid, record } = payload;
-    const edited = applyEdit(record.data, edit, this.#settings.limits.dataBytesMax);
+    const edited = applyEdit(
+      record.data,
+      edit,
+      this.#settings.limits.dataBytesMax + (room === 'reserve' ? reserveBytes : 0),
+    );
     if (edited === undefined) return { token, session };
-    return toIssued(this.#sealSession(sid, { ...record, data: edited.data, version: record.version + 1 }));
+    const next = { ...record, data: edited.data, version: record.version + 1 };
+    assertFits(next, Math.max(countCharsMax(record), charsMax[room]));
+    const changed = this.#sealSession(sid, next, cookie);
+    this.#recent.keep(sid, changed);
+    return toIssued(changed);
   }
 
   async rotate(session: Session): Promise<Issued | 'gone'> {
-    const { payload } = requireSealed(session);
-    if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
-    const { sid, record } = payload;
-    const successor = await this.#createSession(record);
-    const { sid: next } = requireSealed(successor.session).payload;
-    return (await this.#registered.supersede(sid, next, record.absoluteUntilMs)) ? successor : 'gone';
+    const { payload, cookie } = requireSealed(session);
+    if (this.#hasEnded(payload)) return 'gone';
+    const { record } = payload;
+    const sid = newSessionId(record.user);
+    await this.#settings.store.create(sid, buildEntry(record, record.epochs));
+    const relist = () => this.#settings.store.create(sid, buildEntry(record));
+    const epochs = await this.#registered.supersede(payload, sid, relist);
+    return epochs === 'gone' ? epochs : toIssued(this.#sealSession(sid, { ...record, epochs }, cookie));
   }
 
   end(session: Session): Promise<void> {
-    const { sid, record } = requireSealed(session).payload;
-    return this.#registered.end(sid, record.absoluteUntilMs);
+    return this.#registered.end(requireSealed(session).payload);
+  }
+
+  async endToken(token: string, cookie = cookieName(false)): Promise<void> {
+    const unsealed = unseal(this.#settings.keys(), cookie, token);
+    const payload = typeof unsealed === 'string' ? undefined : parsePayload(unsealed.text);
+    if (payload !== undefined && !this.#isOver(payload)) await this.#registered.end(payload);
   }
 
   handleOf(session: Session): string {
@@ -116,52 +151,71 @@ class SealedStrategy implements SessionStrategy {
   }
 
   async endOthers(session: Session): Promise<EndedOthers | 'gone'> {
-    const { payload, token } = requireSealed(session);
-    if (this.#isOver(payload) || this.#isRevoked(payload)) return 'gone';
-    const ended = await this.#registered.endAll(payload.record.user, this.handleOf(session));
-    return { ended, issued: { token, session } };
+    const { payload, cookie } = requireSealed(session);
+    if (this.#hasEnded(payload)) return 'gone';
+    const { sid, record } = payload;
+    const relist = () => this.#settings.store.create(sid, buildEntry(record));
+    const outcome = await this.#registered.endOthers(payload, relist);
+    if (outcome === 'gone') return outcome;
+    const kept = this.#sealSession(sid, { ...record, epochs: outcome.epochs }, cookie);
+    return { ended: outcome.ended, issued: toIssued(kept) };
   }
 
   endEveryone(): Promise<void> {
     return this.#registered.endEveryone();
   }
 
+  /** A change on this backend meanwhile made a newer token: the browser may have it already. */
+  confirmToken(session: Session): string | undefined {
+    const { payload, token } = requireSealed(session);
+    if (this.#registered.isRevoked(payload)) return undefined;
+    return this.#findNewer(payload)?.token ?? token;
+  }
+
+  feedAgeMs(): number | undefined {
+    return this.#registered.feedAgeMs();
+  }
+
   close(): Promise<void> {
     return this.#registered.close();
   }
 
-  async #createSession(record: SessionRecord): Promise<Issued> {
-    const sid = newSessionId(record.user);
-    const session = this.#sealSession(sid, record);
-    await this.#settings.store.create(sid, registryRecord(record));
-    return toIssued(session);
-  }
-
+  /** Renews late, and never while this backend knows newer data: so a renewal seldom takes back a change. */
   #renewWhenDue(session: SealedSession, hasOldKey: boolean): SealedSession {
     const { limits, now } = this.#settings;
-    const { sid, record } = session.payload;
-    const idleUntilMs = computeTouchedIdleUntilMs(record, limits, now());
+    const { payload, cookie } = session;
+    const { sid, record } = payload;
+    if (this.#findNewer(payload) !== undefined) {
+      this.#registered.count('olderData');
+      return session;
+    }
+    const idleUntilMs = computeLateTouch(record, limits, now());
     if (idleUntilMs === undefined && !hasOldKey) return session;
     const renewed = { ...record, idleUntilMs: idleUntilMs ?? record.idleUntilMs };
     // The registry is updated in the background and may be down: the session is valid without it.
     if (idleUntilMs !== undefined) this.#touchRegistry(sid, renewed).catch(() => undefined);
-    return this.#sealSession(sid, renewed);
+    return this.#sealSession(sid, renewed, cookie);
+  }
+
+  #findNewer({ sid, record }: Payload): SealedSession | undefined {
+    const newest = this.#recent.find(sid);
+    return newest !== undefined && newest.record.version > record.version ? newest : undefined;
   }
 
   /** Touches the entry in the registry. If the store came back empty, this lists the session again, so that it can be
    * found and ended. */
   async #touchRegistry(sid: string, record: SessionRecord): Promise<void> {
     const { store } = this.#settings;
-    if (!(await store.touch(sid, record.idleUntilMs))) await store.create(sid, registryRecord(record));
+    if (!(await store.touch(sid, record.idleUntilMs))) await store.create(sid, buildEntry(record));
   }
 
-  /** Seals a session. Throws `SessionTooLarge` for a cookie that some browser may drop, with any key and any prefix. */
-  #sealSession(sid: string, record: SessionRecord): SealedSession {
-    const chars = sealedCharsAtMost(payloadBytesMax(record.user, JSON.stringify(record.data)));
-    const bytes = cookieName(true).length + chars;
-    if (bytes > cookieBytesMax) throw new SessionTooLarge(bytes, cookieBytesMax, undefined, 'the sealed cookie');
+  #sealSession(sid: string, record: SessionRecord, cookie: string): SealedSession {
     const payload = { sid, issuedAtMs: this.#settings.now(), record };
-    return new SealedSession(seal(this.#settings.keys(), purpose, payloadText(payload)), payload);
+    return new SealedSession(seal(this.#settings.keys(), cookie, payloadText(payload)), payload, cookie);
+  }
+
+  #hasEnded(payload: Payload): boolean {
+    return this.#isOver(payload) || this.#registered.isRevoked(payload);
   }
 
   /** True when a deadline has passed. The present absolute limit counts too, because a revocation is kept only that
@@ -170,10 +224,6 @@ class SealedStrategy implements SessionStrategy {
     const { limits, now } = this.#settings;
     const capMs = record.createdAtMs + limits.absoluteMs;
     return now() >= Math.min(record.idleUntilMs, record.absoluteUntilMs, capMs);
-  }
-
-  #isRevoked({ sid, record }: Payload): boolean {
-    return this.#registered.isRevoked(handleOf(digestOf(sid)), record);
   }
 }
 
@@ -186,91 +236,34 @@ function toIssued(session: SealedSession): Issued {
   return { token: session.token, session };
 }
 
-function registryRecord(record: SessionRecord): NewSessionRecord {
-  return { ...record, data: {}, version: 1, epochs: undefined };
+/** Throws `SessionTooLarge` for a token of more than `max` characters. An edit that makes a session no larger fits. */
+function assertFits(record: Pick<SessionRecord, 'user' | 'data'>, max: number): void {
+  const name = cookieName(true).length;
+  const chars = countCharsMax(record);
+  if (chars > max) throw new SessionTooLarge(name + chars, name + max, undefined, 'the sealed cookie');
+}
+
+function countCharsMax({ user, data }: Pick<SessionRecord, 'user' | 'data'>): number {
+  return sealedCharsAtMost(countPayloadBytesMax(user, JSON.stringify(data)));
+}
+
+/** Builds the entry in the list of sessions. Without epochs, it gets the present ones. */
+function buildEntry(record: NewSessionRecord, epochs?: Epochs): NewSessionRecord {
+  return { ...record, data: {}, version: 1, epochs };
 }
 
 export const sealed: StrategyEntry = {
   needsFeed: true,
-  capabilities: () => ({
+  capabilities: (_store, feedAgeMaxMs = Number.POSITIVE_INFINITY) => ({
     compareAndSet: false,
     durability: 'browser',
     withoutStoreMs: Number.POSITIVE_INFINITY,
-    revocationLagMs: 1_000,
-    dataBytesMax: 2_816,
+    revocationLagMs,
+    revocationLagCutOffMs: feedAgeMaxMs,
+    dataBytesMax: 2_528,
     dataIn: 'browser',
     roundTrips: { read: 0, write: 0 },
-    clockBackMs: toleranceMs,
+    clockBackMs: clockToleranceMs,
   }),
   open: settings => new SealedStrategy(settings),
 };
-
-/** The content of a sealed token. */
-interface Payload {
-  /** The id of the session in all its tokens, in the registry and in revocations. It is not the token. */
-  readonly sid: string;
-  /** Time at which this token was sealed. */
-  readonly issuedAtMs: number;
-  readonly record: SessionRecord;
-}
-
-/**
- * Maximum size of the numbers of a payload, in bytes: 13 digits until the year 2286, 10 digits for each duration (115
- * days) and the version, a session id in quotes, and brackets and commas. It is a maximum, so that a token cannot
- * outgrow its limit later.
- */
-const fixedBytesMax = 13 + 4 * 10 + 61 + 9;
-
-/** Returns the maximum size of a payload with this user and data, in bytes. */
-function payloadBytesMax(user: string, dataJson: string): number {
-  return fixedBytesMax + Buffer.byteLength(JSON.stringify(user)) + Buffer.byteLength(dataJson);
-}
-
-/** The payload as an array with durations, because every request carries each name and digit. */
-type Fields = readonly [
-  sid: string,
-  user: string,
-  createdAtMs: number,
-  absoluteMs: number,
-  idleMs: number,
-  issuedMs: number,
-  version: number,
-  data: SessionData,
-];
-
-const types = ['string', 'string', 'number', 'number', 'number', 'number', 'number', 'object'];
-
-export function payloadText({ sid, issuedAtMs, record }: Payload): string {
-  const { user, createdAtMs, absoluteUntilMs, idleUntilMs, version, data } = record;
-  const [absoluteMs, idleMs, issuedMs] = [
-    absoluteUntilMs - createdAtMs,
-    idleUntilMs - createdAtMs,
-    issuedAtMs - createdAtMs,
-  ];
-  const fields: Fields = [sid, user, createdAtMs, absoluteMs, idleMs, issuedMs, version, data];
-  return JSON.stringify(fields);
-}
-
-/** Parses a payload. Undefined for the format of another version of this program. */
-function parsePayload(text: string): Payload | undefined {
-  const fields = parseJson(text);
-  if (!isPayload(fields)) return undefined;
-  const [sid, user, createdAtMs, absoluteMs, idleMs, issuedMs, version, data] = fields;
-  const [absoluteUntilMs, idleUntilMs] = [createdAtMs + absoluteMs, createdAtMs + idleMs];
-  const record = { user, data, version, createdAtMs, idleUntilMs, absoluteUntilMs, epochs: uncarriedEpochs };
-  return { sid, issuedAtMs: createdAtMs + issuedMs, record };
-}
-
-function isPayload(value: unknown): value is Fields {
-  if (!Array.isArray(value) || value.length !== types.length) return false;
-  const data: unknown = value.at(-1);
-  return value.every((field, at) => typeof field === types[at]) && data !== null && !Array.isArray(data);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

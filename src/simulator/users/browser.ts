@@ -119,7 +119,8 @@ export class CookieJar {
   readonly #origin: string;
   readonly #jar = new ToughJar(undefined, { rejectPublicSuffixes: false });
   readonly #found = new Map<string, readonly Cookie[]>();
-  #hasExpiry = false;
+  /** The time of the first expiry. Until then, what was found stays right. */
+  #expiresAtMs = Number.POSITIVE_INFINITY;
   #empty = true;
 
   constructor(origin: string) {
@@ -132,7 +133,7 @@ export class CookieJar {
       const cookie = Cookie.parse(line);
       if (cookie === undefined || bytesOf(cookie) > nameAndValueBytesMax) continue;
       this.#jar.setCookieSync(cookie, this.#origin, { ignoreError: true });
-      this.#hasExpiry ||= willExpire(cookie);
+      this.#expiresAtMs = Math.min(this.#expiresAtMs, expiryOf(cookie));
       this.#found.clear();
       this.#empty = false;
     }
@@ -151,7 +152,7 @@ export class CookieJar {
 
   #cookiesFor(path: string): readonly Cookie[] {
     if (this.#empty) return [];
-    const known = this.#hasExpiry ? undefined : this.#found.get(path);
+    const known = Date.now() < this.#expiresAtMs ? this.#found.get(path) : undefined;
     if (known !== undefined) return known;
     const found = this.#jar.getCookiesSync(this.#origin + path);
     if (this.#found.size < pathsKeptMax) this.#found.set(path, found);
@@ -159,10 +160,10 @@ export class CookieJar {
   }
 }
 
-/** True for a cookie that a later look-up may find expired. One that has expired already only deletes. */
-function willExpire(cookie: Cookie): boolean {
+/** Returns when a later look-up may find the cookie expired. One that has expired already only deletes. */
+function expiryOf(cookie: Cookie): number {
   const expiresMs = cookie.expiryTime() ?? Number.POSITIVE_INFINITY;
-  return expiresMs !== Number.POSITIVE_INFINITY && expiresMs > Date.now();
+  return expiresMs > Date.now() ? expiresMs : Number.POSITIVE_INFINITY;
 }
 
 function bytesOf(cookie: Cookie): number {

@@ -34,26 +34,26 @@ export function accountsContract(opened: () => Accounts): void {
     expect(await accounts.read('anna')).to.deep.equal(freshAccount);
     await accounts.save('anna', version(1));
     for (const wrong of [0, 1, 3])
-      expect(await accounts.save('anna', version(wrong, { tries: 9 }))).to.equal('conflict');
-    expect(await accounts.save('anna', version(2, { tries: 2 }))).to.equal('saved');
-    expect(await accounts.read('anna')).to.deep.equal(version(2, { tries: 2 }));
+      expect(await accounts.save('anna', version(wrong, { epoch: 9 }))).to.equal('conflict');
+    expect(await accounts.save('anna', version(2, { epoch: 2 }))).to.equal('saved');
+    expect(await accounts.read('anna')).to.deep.equal(version(2, { epoch: 2 }));
   });
 
   it('reports a conflict for any old version', async () => {
     for (let number = 1; number <= 20; number++) await accounts.save('anna', version(number));
     for (let number = 0; number <= 20; number++) {
-      expect(await accounts.save('anna', version(number, { tries: 9 })), String(number)).to.equal('conflict');
+      expect(await accounts.save('anna', version(number, { epoch: 9 })), String(number)).to.equal('conflict');
     }
     expect(await accounts.read('anna')).to.deep.equal(version(20));
   });
 
   it('lets exactly one of many parallel saves of a version win', async () => {
     const outcomes = await Promise.all(
-      Array.from({ length: 8 }, (_, index) => accounts.save('anna', version(1, { tries: index }))),
+      Array.from({ length: 8 }, (_, index) => accounts.save('anna', version(1, { epoch: index }))),
     );
     const winner = outcomes.indexOf('saved');
     expect(outcomes.filter(outcome => outcome === 'saved')).to.have.length(1);
-    expect((await accounts.read('anna')).tries).to.equal(winner);
+    expect((await accounts.read('anna')).epoch).to.equal(winner);
   });
 
   it('shares no object with callers', async () => {
@@ -88,8 +88,8 @@ export function accountsContract(opened: () => Accounts): void {
   });
 
   it('loses no parallel change', async () => {
-    const edit = (account: Account) => ({ next: { ...account, tries: account.tries + 1 }, answer: account.version });
+    const edit = (account: Account) => ({ next: { ...account, epoch: account.epoch + 1 }, answer: account.version });
     await Promise.all(Array.from({ length: 6 }, () => changeAccount(accounts, 'anna', edit)));
-    expect(await accounts.read('anna')).to.deep.equal(version(6, { tries: 6 }));
+    expect(await accounts.read('anna')).to.deep.equal(version(6, { epoch: 6 }));
   });
 }

@@ -43,7 +43,7 @@ describe('accounts', () => {
       while (!(await Promise.race([over, reader.read('anna').then(({ version }) => void seen.push(version))])));
       expect((await Promise.all(ends)).map(([code]) => code)).to.deep.equal([0, 0]);
       expect(seen).to.deep.equal(seen.toSorted((one, other) => one - other));
-      expect(await reader.read('anna')).to.include({ version: 2 * eachSaves, tries: 2 * eachSaves });
+      expect(await reader.read('anna')).to.include({ version: 2 * eachSaves, epoch: 2 * eachSaves });
     });
 
     it('saves exactly once when a process stands still between its steps', async () => {
@@ -62,7 +62,7 @@ describe('accounts', () => {
       }
       expect((await ends).map(([code]) => code)).to.deep.equal([0, 0]);
       const made = saves.halting + saves.steady;
-      expect(await new DirectoryAccounts(root).read('anna')).to.include({ version: made, tries: made });
+      expect(await new DirectoryAccounts(root).read('anna')).to.include({ version: made, epoch: made });
     });
 
     it('removes old versions and drafts, with files readable only by their owner', async () => {

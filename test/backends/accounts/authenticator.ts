@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { generateSync } from 'otplib';
-import type { Member } from './member.js';
+import type { FullAnswer, Member } from './member.js';
 
 const stepMs = 30_000;
 
-/** The authenticator app. Its codes are of the present and the next step, so that they are good if the step changes
- * meanwhile. */
+/** The authenticator app. Its codes are of the present step. They are good in the next one too, so that the step may
+ * change meanwhile. */
 export class Authenticator {
   readonly secret: string;
 
@@ -31,12 +31,19 @@ export class Authenticator {
   }
 }
 
-/** Turns the second factor on, over HTTP. Its step is then used up, so the next code is of a later step. */
+/** Turns the second factor on, over HTTP. It uses the previous step, so the code of the present one is still good. */
 export async function enrol(member: Member): Promise<Authenticator> {
   const { status, json } = await member.post('/account/totp', { nonce: await member.nonce() });
   expect(status, JSON.stringify(json)).to.equal(201);
   const authenticator = Authenticator.fromUri(json.uri);
-  const confirmed = await member.post('/account/totp/confirm', { code: authenticator.code() });
-  expect([confirmed.status, confirmed.json]).to.deep.equal([200, { totp: true }]);
+  const { status: confirmed, json: answer } = await confirm(member, authenticator);
+  expect([confirmed, answer]).to.deep.equal([200, { totp: true, ended: 0 }]);
   return authenticator;
+}
+
+/** Tries again if a new step began meanwhile: the code is too old then. */
+async function confirm(member: Member, authenticator: Authenticator): Promise<FullAnswer> {
+  const code = authenticator.code(-1);
+  const answer = await member.post('/account/totp/confirm', { code, others: 'keep' });
+  return answer.status === 401 && authenticator.code(-1) !== code ? confirm(member, authenticator) : answer;
 }

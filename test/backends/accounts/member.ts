@@ -111,8 +111,13 @@ export class Member {
     return String(json.nonce);
   }
 
+  /** Gives the password again, and then sends a request that needs the nonce. */
+  async postProved(path: string, content: object = {}): Promise<FullAnswer> {
+    return this.post(path, { ...content, nonce: await this.nonce() });
+  }
+
   async changePassword(password: string, others: 'end' | 'keep' = 'keep'): Promise<this> {
-    const answer = await this.post('/account/password', { nonce: await this.nonce(), password, others });
+    const answer = await this.postProved('/account/password', { password, others });
     expect(answer.status, JSON.stringify(answer.json)).to.equal(200);
     this.password = password;
     return this;

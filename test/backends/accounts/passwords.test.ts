@@ -2,16 +2,17 @@ import { EventEmitter, once } from 'node:events';
 import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
 import { MemoryAccounts } from '#backends/accounts/accounts.js';
+import { FairQueue } from '#backends/accounts/fair-queue.js';
 import { tryPassword } from '#backends/accounts/password-try.js';
-import { Passwords, requireFitPassword, WorkQueue } from '#backends/accounts/passwords.js';
-import { TooBusy, UnfitPassword } from '#backends/refusal.js';
+import { Passwords, requireFitPassword } from '#backends/accounts/passwords.js';
+import { TooBusy, TooManyAtOnce, UnfitPassword } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
 describe('passwords', () => {
   const passwords = new Passwords('secret', 'root-secret');
 
   it('accepts the common password until a user chooses their own', async () => {
-    const hash = await passwords.hash('correct horse');
+    const hash = await passwords.hash('anna', 'correct horse');
     const chosen = { ...freshAccount, password: hash };
     expect(hash).to.match(/^\$scrypt\$ln=15,r=8,p=3\$[\w-]{22}\$[\w-]{43}$/);
     expect(await passwords.isRight('anna', freshAccount, 'secret')).to.equal(true);
@@ -23,7 +24,7 @@ describe('passwords', () => {
   });
 
   it('makes a different hash of the same password each time', async () => {
-    expect(await passwords.hash('correct horse')).not.to.equal(await passwords.hash('correct horse'));
+    expect(await passwords.hash('anna', 'correct horse')).not.to.equal(await passwords.hash('anna', 'correct horse'));
   });
 
   it('reads the parameters from the hash, and accepts composed and decomposed spelling', async () => {
@@ -72,53 +73,40 @@ describe('passwords', () => {
     });
   }
 
-  it('derives two at once, queues some in order, and rejects the rest', async () => {
-    const queue = new WorkQueue(2, 3);
-    const open: (() => void)[] = [];
-    const begun: number[] = [];
-    const work = (number: number) => () => {
-      begun.push(number);
-      return new Promise<number>(resolve => open.push(() => resolve(number)));
+  it('lets no account keep the others waiting with right passwords', async () => {
+    const account = {
+      ...freshAccount,
+      password: '$scrypt$ln=4,r=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$Okb1DV6bxM3jgLz9u0MrGtQqNklt0faCHihWM15aBIA',
     };
-    const all = [1, 2, 3, 4, 5].map(number => queue.run(work(number)));
-    await expectRejection(queue.run(work(6)), TooBusy);
-    expect(begun).to.deep.equal([1, 2]);
-    const first = open.shift();
-    first?.();
-    await all[0];
-    expect(begun).to.deep.equal([1, 2, 3]);
-    while (begun.length < 5 || open.length > 0) {
-      open.shift()?.();
-      await new Promise(setImmediate);
-    }
-    expect(await Promise.all(all)).to.deep.equal([1, 2, 3, 4, 5]);
-    expect(await queue.run(async () => 'a place again')).to.equal('a place again');
+    const order: string[] = [];
+    const logIn = async (user: string) => {
+      expect(await passwords.isRight(user, account, 'p\u00e4ssword')).to.equal(true);
+      order.push(user);
+    };
+    const many = Array.from({ length: 20 }, () => logIn('anna').catch((error: unknown) => error));
+    await logIn('berta');
+    expect(order.length, 'at most the running ones and one turn come first').to.be.at.most(4);
+    const refused = (await Promise.all(many)).filter(error => error instanceof TooManyAtOnce);
+    expect(refused).to.have.length(14);
   });
 
   it('counts no try for a password that it was too busy to check', async () => {
     const accounts = new MemoryAccounts();
-    const account = { ...freshAccount, version: 1, password: await passwords.hash('correct horse') };
+    const account = { ...freshAccount, version: 1, password: await passwords.hash('anna', 'correct horse') };
     await accounts.save('anna', account);
-    const queue = new WorkQueue(1, 0);
+    const queue = new FairQueue({ atOnceMax: 1, waitingMax: 0, waitingPerUserMax: 1 });
     const busy = { accounts, passwords: new Passwords('secret', undefined, queue) };
+    const known = { browser: 'of-anna', address: '192.0.2.1' };
     const gate = new EventEmitter();
-    const before = queue.run(() => once(gate, 'open'));
+    const before = queue.run('berta', () => once(gate, 'open'));
     for (let tries = 0; tries < 6; tries++) {
-      await expectRejection(tryPassword(busy, 'anna', 'correct horse', 'known'), TooBusy);
+      await expectRejection(tryPassword(busy, 'anna', 'correct horse', known), TooBusy);
     }
-    expect(await accounts.read('anna')).to.include({ tries: 0, lockedUntilMs: 0 });
+    expect(await accounts.read('anna')).to.deep.include({ wrongTries: {} });
     gate.emit('open');
     await before;
-    expect(await tryPassword(busy, 'anna', 'wrong', 'known')).to.equal(undefined);
-    expect(await accounts.read('anna')).to.include({ tries: 1, strangerTries: 0 });
-  });
-
-  it('releases the slot when the work fails', async () => {
-    const queue = new WorkQueue(1, 0);
-    await expectRejection(
-      queue.run(() => Promise.reject(new RangeError('no'))),
-      RangeError,
-    );
-    expect(await queue.run(async () => 1)).to.equal(1);
+    expect(await tryPassword(busy, 'anna', 'wrong', known)).to.equal(undefined);
+    const { wrongTries } = await accounts.read('anna');
+    expect(Object.entries(wrongTries).map(([name, { count }]) => [name, count])).to.deep.equal([['of-anna', 1]]);
   });
 });

@@ -35,7 +35,7 @@ describe('shop: the administrator, on two backends', () => {
     expect((await shops.member('admin').tryLogin()).status).to.equal(401);
     const anna = await shops.member('anna').logIn();
     expect((await anna.get('/account')).json).to.include({ role: 'user' });
-    for (const route of ['disable', 'enable', 'end-sessions', 'end-everyone']) {
+    for (const route of ['disable', 'enable', 'delete', 'end-sessions', 'end-everyone']) {
       const target = route === 'end-everyone' ? {} : { user: 'berta' };
       const { status, json } = await anna.post(`/admin/${route}`, { ...target, nonce: await anna.nonce() });
       expect([status, json.why], route).to.deep.equal([403, 'not-allowed']);
@@ -60,7 +60,7 @@ describe('shop: the administrator, on two backends', () => {
 
   it('needs the password again for each action', async () => {
     const [berta] = await browsers('berta', 1);
-    for (const route of ['disable', 'enable', 'end-sessions']) {
+    for (const route of ['disable', 'enable', 'delete', 'end-sessions']) {
       const { status, json } = await admin.post(`/admin/${route}`, { user: 'berta', nonce: 'x' });
       expect([status, json.why], route).to.deep.equal([403, 'fresh-authentication-needed']);
     }
@@ -91,7 +91,9 @@ describe('shop: the administrator, on two backends', () => {
       const { status, json } = await carl.tryLogin(password);
       expect([status, json.why]).to.deep.equal([401, 'wrong-login']);
     }
-    expect(await shops.accounts.read('carl')).to.include({ strangerTries: 2 });
+    // Right or wrong, each try stays counted.
+    const [counter] = Object.values((await shops.accounts.read('carl')).wrongTries);
+    expect(counter?.count).to.equal(2);
   });
 
   it('disables a user whose login waits for its code', async () => {
@@ -99,7 +101,7 @@ describe('shop: the administrator, on two backends', () => {
     const waiting = shops.member('dora');
     expect((await waiting.tryLogin()).status).to.equal(202);
     await act('disable', 'dora');
-    const { status, json } = await waiting.post('/login/totp', { code: app.code(1) });
+    const { status, json } = await waiting.post('/login/totp', { code: app.code() });
     expect([status, json.why]).to.deep.equal([401, 'wrong-login']);
     expect((await waiting.tryLogin()).json.why).to.equal('wrong-login');
   });
@@ -115,13 +117,29 @@ describe('shop: the administrator, on two backends', () => {
     expect(await shops.accounts.read('edda')).to.include({ disabled: true });
   });
 
+  it('deletes a user: ends the sessions, and forgets the password, the second factor and the waits', async () => {
+    const owner = await choose(shops.accounts, await shops.member('ines').logIn(), 'correct horse');
+    const app = await enrol(owner);
+    const waiting = Object.assign(shops.member('ines'), { password: 'correct horse' });
+    expect((await waiting.tryLogin()).status).to.equal(202);
+    const there = Object.assign(shops.member('ines'), { url: shops.two.url, password: 'correct horse' });
+    await there.logInWith(app.code());
+    expect((await act('delete', 'ines')).json).to.deep.equal({ user: 'ines', ended: 2 });
+    expect(await whoIsIn([owner, there])).to.deep.equal([false, false]);
+    expect((await waiting.post('/login/totp', { code: app.code() })).json.why).to.equal('wrong-login');
+    expect((await waiting.tryLogin('correct horse')).status).to.equal(401);
+    await shops.member('ines').logIn();
+    expect(await owner.isIn()).to.equal(false);
+    expect((await act('delete', 'admin')).status).to.equal(403);
+  });
+
   it('cannot disable the own account, nor an impossible user name', async () => {
     expect((await act('disable', 'admin')).status).to.equal(403);
     for (const user of ['', '../anna', 'a\n', 'Ä']) expect((await act('disable', user)).status).to.equal(400);
     expect(await admin.isIn()).to.equal(true);
   });
 
-  it('removes a lock', async () => {
+  it('ends a wait after wrong passwords', async () => {
     const fred = await choose(shops.accounts, await shops.member('fred').logIn(), 'correct horse');
     const elsewhere = shops.member('fred');
     for (let tries = 1; tries <= 5; tries++) await elsewhere.tryLogin('guess');

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { nonceMs } from '#backends/accounts/nonce.js';
 import { redis } from '#src/sessions/stores/redis.js';
+import { sessionsOpened, until } from '../visitor.js';
 import type { Member } from './member.js';
 import { rewrite } from './shortcuts.js';
 import { startTwoShops, type TwoShops } from './two-shops.js';
@@ -41,9 +42,9 @@ describe('shop: my sessions, on two backends', () => {
   it('are ended one by one, on either backend', async () => {
     const [here, there] = await pair('berta');
     const other = (await here.sessions()).find(({ current }) => !current)?.handle;
-    expect((await here.delete(`/account/sessions/${other}`)).json).to.deep.equal({ ended: other });
+    expect((await here.postProved('/account/sessions/end', { handle: other })).json).to.deep.equal({ ended: other });
     expect(await whoIsIn([here, there])).to.deep.equal([true, false]);
-    const again = await here.delete(`/account/sessions/${other}`);
+    const again = await here.postProved('/account/sessions/end', { handle: other });
     expect([again.status, again.json.why]).to.deep.equal([404, 'no-such-session']);
   });
 
@@ -51,7 +52,7 @@ describe('shop: my sessions, on two backends', () => {
     const [victim, thief] = [await shops.member('cara').logIn(), await shops.member('carl').logIn()];
     const [{ handle } = { handle: '' }] = await victim.sessions();
     for (const wanted of [handle, '*', '%2A', `${handle}%00`, handle.toUpperCase(), 'x'.repeat(4_000)]) {
-      expect((await thief.delete(`/account/sessions/${wanted}`)).status, wanted).to.equal(404);
+      expect((await thief.postProved('/account/sessions/end', { handle: wanted })).status, wanted).to.equal(404);
     }
     expect(await whoIsIn([victim, thief])).to.deep.equal([true, true]);
   });
@@ -59,26 +60,68 @@ describe('shop: my sessions, on two backends', () => {
   it('end by their own handle, which clears the cookie too', async () => {
     const anna = await shops.member('dora').logIn();
     const [{ handle } = { handle: '' }] = await anna.sessions();
-    expect((await anna.delete(`/account/sessions/${handle}`)).status).to.equal(200);
+    expect((await anna.post('/account/sessions/end', { nonce: '', handle })).status).to.equal(200);
     expect(anna.cookies.has('session')).to.equal(false);
   });
 
   it('end at once except the present one', async () => {
     const all = await browsers('edda', 4);
-    expect((await first(all).post('/account/sessions/end-others')).json).to.deep.equal({ ended: 3 });
+    expect((await first(all).postProved('/account/sessions/end-others')).json).to.deep.equal({ ended: 3 });
     expect(await whoIsIn(all)).to.deep.equal([true, false, false, false]);
   });
 
+  it('are not ended by a thief without the password', async () => {
+    const [owner, stolen] = await pair('ella');
+    const thief = stolen.copy();
+    const handle = (await thief.sessions()).find(({ current }) => !current)?.handle ?? '';
+    for (const [path, content] of [
+      ['/account/sessions/end', { handle }],
+      ['/account/sessions/end-others', {}],
+      ['/logout-everywhere', {}],
+    ] as const) {
+      for (const nonce of ['', 'x'.repeat(43)]) {
+        const { status, json } = await thief.post(path, { ...content, nonce });
+        expect([status, json.why], path).to.deep.equal([403, 'fresh-authentication-needed']);
+      }
+    }
+    expect(await whoIsIn([owner, stolen])).to.deep.equal([true, true]);
+  });
+
+  it('stay when a request is overtaken by a new token: its answer is anonymous, and leaves the cookie alone', async () => {
+    const anna = await shops.member('greta').logIn();
+    await anna.post('/cart', { sku: 'tea' });
+    const overtaken = anna.copy(shops.two.url);
+    const late = anna.copy();
+    const opened = await sessionsOpened(shops.one.url);
+    const inFlight = late.post('/cart?delayMs=400', { sku: 'rope' });
+    await until(async () => (await sessionsOpened(shops.one.url)) > opened);
+    await anna.nonce();
+    for (const answer of [
+      await overtaken.get('/me'),
+      await overtaken.get('/cart'),
+      await overtaken.post('/cart', { sku: 'rope' }),
+      await inFlight,
+    ]) {
+      expect([answer.json.user ?? null, answer.setCookies]).to.deep.equal([null, []]);
+    }
+    expect((await inFlight).json.why).to.equal('session-gone');
+    expect((await anna.get('/cart')).json.items).to.deep.equal([{ sku: 'tea', quantity: 1 }]);
+  });
+
   it('end all at once; over TLS the browser must clear its data', async () => {
-    const all = await browsers('fred', 3);
-    const one = first(all);
-    one.cookies.set('__Host-session', one.token);
-    const { json, headers, setCookies } = await one.post('/logout-everywhere', {}, { 'x-forwarded-proto': 'https' });
+    const tls = { 'x-forwarded-proto': 'https' };
+    const others = await browsers('fred', 2);
+    const one = shops.member('fred');
+    await one.post('/login', { user: 'fred', password: 'secret' }, tls);
+    const { nonce } = (await one.post('/account/reauthenticate', { password: 'secret' }, tls)).json;
+    const stolen = one.copy();
+    const { json, headers, setCookies } = await one.post('/logout-everywhere', { nonce }, tls);
     expect(json).to.deep.equal({ ended: 3 });
     expect(headers.get('clear-site-data')).to.equal('"cache", "storage"');
     expect(headers.get('cache-control')).to.equal('no-store');
     expect(setCookies).to.deep.equal(['__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax']);
-    expect(await whoIsIn(all)).to.deep.equal([false, false, false]);
+    expect((await stolen.get('/me', tls)).json.user).to.equal(null);
+    expect(await whoIsIn(others)).to.deep.equal([false, false]);
   });
 
   it('a logout invalidates the token on the other backend', async () => {
@@ -145,7 +188,7 @@ describe('shop: my sessions, on two backends', () => {
       expect(await anna.isIn()).to.equal(true);
     });
 
-    it('needs the right password: five wrong ones lock it, and end no session', async () => {
+    it('needs the right password: five wrong ones bring a wait, and end no session', async () => {
       const anna = await shops.member('mona').logIn();
       for (let tries = 1; tries <= 5; tries++) {
         const { status, json } = await anna.post('/account/reauthenticate', { password: 'wrong' });
@@ -154,7 +197,7 @@ describe('shop: my sessions, on two backends', () => {
       expect((await anna.post('/account/reauthenticate', { password: 'secret' })).status).to.equal(429);
       expect(await anna.isIn()).to.equal(true);
       await shops.member('mona').logIn();
-      await rewrite(shops.accounts, 'mona', { lockedUntilMs: Date.now() - 1 });
+      await rewrite(shops.accounts, 'mona', { wrongTries: {} });
       await anna.nonce();
     });
 
@@ -212,7 +255,7 @@ describe('shop: my sessions, on two backends', () => {
       ['POST', '/logout'],
       ['POST', '/logout-everywhere'],
       ['POST', '/account/sessions/end-others'],
-      ['DELETE', '/account/sessions/x'],
+      ['POST', '/account/sessions/end'],
       ['POST', '/account/reauthenticate'],
       ['POST', '/account/password'],
       ['POST', '/account/totp'],
@@ -220,6 +263,7 @@ describe('shop: my sessions, on two backends', () => {
       ['POST', '/account/totp/remove'],
       ['POST', '/admin/disable'],
       ['POST', '/admin/enable'],
+      ['POST', '/admin/delete'],
       ['POST', '/admin/end-sessions'],
       ['POST', '/admin/end-everyone'],
     ];

@@ -37,16 +37,16 @@ describe('shop: sessions in the memory of two backends', () => {
     const [here, there] = await browsers('anna', 2);
     const [listed, other] = [await here?.sessions(), (await there?.sessions())?.find(({ current }) => !current)];
     expect(listed).to.have.length(2);
-    expect((await there?.delete(`/account/sessions/${other?.handle}`))?.status).to.equal(200);
+    expect((await there?.postProved('/account/sessions/end', { handle: other?.handle }))?.status).to.equal(200);
     expect(await whoIsIn([here, there].filter(each => each !== undefined))).to.deep.equal([false, true]);
   });
 
   it('end on both backends, except the present one and then all', async () => {
     const four = await browsers('berta', 4);
-    expect((await four[0]?.post('/account/sessions/end-others'))?.json).to.deep.equal({ ended: 3 });
+    expect((await four[0]?.postProved('/account/sessions/end-others'))?.json).to.deep.equal({ ended: 3 });
     expect(await whoIsIn(four)).to.deep.equal([true, false, false, false]);
     const more = await browsers('berta', 3);
-    expect((await more[1]?.post('/logout-everywhere'))?.json).to.deep.equal({ ended: 4 });
+    expect((await more[1]?.postProved('/logout-everywhere'))?.json).to.deep.equal({ ended: 4 });
     expect(await whoIsIn([...four, ...more])).not.to.include(true);
   });
 

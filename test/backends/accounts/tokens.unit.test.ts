@@ -22,7 +22,9 @@ describe('pre-login token', () => {
 
   it('is valid until a code is accepted, the password changes or the account is disabled; wrong codes do not end it', () => {
     const opened = openPreLogin(keys, token, nowMs);
-    expect(opened?.holdsFor({ ...account, version: 9, tries: 4 })).to.equal(true);
+    expect(
+      opened?.holdsFor({ ...account, version: 9, wrongTries: { unknown: { count: 4, waitUntilMs: nowMs } } }),
+    ).to.equal(true);
     expect(opened?.holdsFor({ ...account, lastStep: 42 })).to.equal(false);
     expect(opened?.holdsFor({ ...account, epoch: 4 })).to.equal(false);
   });

@@ -385,7 +385,7 @@ describe('shop: the result of an action', () => {
     );
     expect(tellAction(added, { kind: 'not-sent' })).to.match(/^Tea was not added: .* nothing was sent\. Try again\.$/);
     expect(tellAction(added, { kind: 'unknown' })).to.match(
-      /^It is unknown whether tea was added: .*Look before you try again\.$/,
+      /^It is unknown whether tea was added: .*Check before you try again\.$/,
     );
   });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { buildAddressKey, ConnectionCounts, RequestRates, takeToken } from '#src/proxy/limits/address-limits.js';
+import { ConnectionCounts, RequestRates, takeToken } from '#src/proxy/limits/address-limits.js';
+import { buildAddressKey } from '#src/shared/address-key.js';
 
 describe('limits per client address', () => {
   it('lets a burst through, then one request for each refilled token', () => {

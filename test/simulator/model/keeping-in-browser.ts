@@ -21,7 +21,7 @@ export interface BrowserKind {
   readonly ballastBytes: number;
 }
 
-const dataBytesMax = { jwt: 1_024, sealed: 2_816 };
+const dataBytesMax = { jwt: 1_024, sealed: 2_528 };
 const headBytes = { jwt: 520, sealed: 240 };
 /** Tolerated difference between two clocks. */
 const toleranceMs = 5_000;

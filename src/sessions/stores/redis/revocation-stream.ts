@@ -1,38 +1,60 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseAddress } from '../../../shared/redis-address.js';
+import type { Epochs } from '../../epochs.js';
 import { StoreUnavailable } from '../../errors.js';
 import { pollUntilReady } from '../../in-time.js';
-import { type RevocationFeed, RevokedTokens } from '../../revocation-feed.js';
+import { type RevocableToken, type RevocationFeed, RevokedTokens } from '../../revocation-feed.js';
 import type { StoreSettings } from '../../session-store.js';
 import type { RedisConnection } from './connection.js';
+import {
+  addEntry,
+  buildEpochEntry,
+  buildHandlesEntries,
+  buildMissingEntries,
+  parseEntry,
+  type RevocationEntry,
+} from './revocation-entries.js';
 import { connectionTo, replicatedConnectionTo } from './servers.js';
 
 const streamKey = 'holdfast:revoked';
 const readAtOnce = 1_000;
-const writtenAtOnce = 500;
 const retryMs = 200;
 const sweepIntervalMs = 30_000;
 /** How long the server may block an idle read. A dead connection is detected within this time. */
 const blockMs = 500;
+/** Interval of the audits. Each reads one page of the stream: a small stream is read completely each time. */
+const auditIntervalMs = 2_000;
 
 /**
- * Appends an entry to the stream at the key. An entry has `until`, the time after which it may be forgotten. It also
- * has either `handles`, or `everyone`: the time until which tokens were issued. Each new entry removes the oldest
- * expired entries.
+ * Appends an entry to the stream at the key. Each new entry removes the oldest expired entries. It is appended first,
+ * because a server without memory refuses only a script that has written nothing yet.
  *
  * Arguments: now, until, what, value.
  */
 const lua = `
-if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then redis.call('DEL', KEYS[1]) end
+local added = redis.pcall('XADD', KEYS[1], '*', 'until', ARGV[2], ARGV[3], ARGV[4])
+if added.err then
+  if not string.find(added.err, 'WRONGTYPE') then return added end
+  redis.call('DEL', KEYS[1])
+  redis.call('XADD', KEYS[1], '*', 'until', ARGV[2], ARGV[3], ARGV[4])
+end
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 16)) do
   if tonumber(entry[2][2]) <= tonumber(ARGV[1]) then redis.call('XDEL', KEYS[1], entry[1]) end
 end
-redis.call('XADD', KEYS[1], '*', 'until', ARGV[2], ARGV[3], ARGV[4])
 local lifeMs = ARGV[2] - ARGV[1]
 if redis.call('PTTL', KEYS[1]) < lifeMs then redis.call('PEXPIRE', KEYS[1], lifeMs) end
 return 1`;
 
 type Entries = readonly [id: string, fields: string[]][];
+
+/** One pass over the stream from its beginning. */
+interface Audit {
+  /** Names of what the stream revokes, as far as the pass has read it. */
+  readonly seen: Set<string>;
+  /** The last id that it read. Undefined: none. */
+  after: string | undefined;
+  dueAtMs: number;
+}
 
 /**
  * Revocations in a Redis stream. When it connects, a process reads the stream from the beginning. Then it waits for the
@@ -41,7 +63,8 @@ type Entries = readonly [id: string, fields: string[]][];
  * It does not continue from the last id. A server that came back empty, or another server after a failover, may restart
  * its ids. Reading an entry twice changes nothing.
  *
- * If the server came back empty, every process that knows a missing revocation appends it again. So a process that
+ * Every process also reads the stream again and again, a page at a time. It appends each revocation that it knows and
+ * the stream has lost: the server came back empty, or the stream was evicted, trimmed or deleted. So a process that
  * starts later learns it too.
  */
 export class RevocationStream implements RevocationFeed {
@@ -54,6 +77,11 @@ export class RevocationStream implements RevocationFeed {
   /** Number of the present connection. A loop over an earlier connection ends. */
   #connection = 0;
   #state: 'unread' | 'read' | 'closed' = 'unread';
+  #lastId = '0';
+  #audit = beginAudit(0);
+  #isRepairing = false;
+  /** Time at which the whole stream was known, on the clock of `performance`. */
+  #knownAtMs = Number.NEGATIVE_INFINITY;
 
   constructor({ url, deadlineMs, now }: StoreSettings) {
     this.#now = now;
@@ -68,24 +96,51 @@ export class RevocationStream implements RevocationFeed {
     });
   }
 
-  isRevoked(handle: string, issuedAtMs: number): boolean {
-    if (this.#state === 'read') return this.#tokens.has(handle, issuedAtMs, this.#now());
-    throw new StoreUnavailable('the list of revoked sessions could not be read yet');
+  isRevoked(token: RevocableToken): boolean {
+    this.#assertRead();
+    return this.#tokens.has(token, this.#now());
+  }
+
+  findEpochs(userTag: string): Epochs {
+    this.#assertRead();
+    return this.#tokens.findEpochs(userTag, this.#now());
+  }
+
+  hasRoomFor(handles: number): boolean {
+    return this.#tokens.hasRoomFor(handles);
+  }
+
+  hasRoomForUser(userTag: string): boolean {
+    return this.#tokens.hasRoomForUser(userTag);
   }
 
   async revoke(handles: readonly string[], untilMs: number): Promise<void> {
-    if (!this.#tokens.hasRoomFor(handles.length)) throw new StoreUnavailable('the list of revoked sessions is full');
-    for (let at = 0; at < handles.length; at += writtenAtOnce) {
-      const some = handles.slice(at, at + writtenAtOnce);
-      await this.#append(untilMs, 'handles', some.join(' '));
-      this.#tokens.add(some, untilMs);
+    for (const entry of buildHandlesEntries(handles, untilMs)) await this.#append(entry);
+  }
+
+  tellEpoch(whose: string, epoch: number, untilMs: number): Promise<void> {
+    return this.#append(buildEpochEntry(whose, epoch, untilMs));
+  }
+
+  /** Reads on the connection of the writer: the other one may be blocked for half a second. */
+  async catchUp(): Promise<void> {
+    try {
+      for (let count = readAtOnce; count === readAtOnce; ) {
+        const from = this.#lastId;
+        const entries = await this.#writer.at(streamKey, async server => {
+          const [stream] = (await server.xread('COUNT', readAtOnce, 'STREAMS', streamKey, from)) ?? [];
+          return stream?.[1] ?? [];
+        });
+        this.#addAll(entries);
+        count = entries.length;
+      }
+    } catch (cause) {
+      throw new StoreUnavailable('the list of revoked sessions cannot be read now', { cause });
     }
   }
 
-  async revokeEveryone(untilMs: number): Promise<void> {
-    const issuedUntilMs = this.#now();
-    await this.#append(untilMs, 'everyone', String(issuedUntilMs));
-    this.#tokens.addEveryone(issuedUntilMs, untilMs);
+  ageMs(): number {
+    return performance.now() - this.#knownAtMs;
   }
 
   ready(withinMs: number): Promise<boolean> {
@@ -100,39 +155,43 @@ export class RevocationStream implements RevocationFeed {
     for (const connection of [this.#reader, this.#writer]) connection.close();
   }
 
-  async #append(untilMs: number, what: 'handles' | 'everyone', value: string): Promise<void> {
+  #assertRead(): void {
+    if (this.#state !== 'read') throw new StoreUnavailable('the list of revoked sessions could not be read yet');
+  }
+
+  async #append(entry: RevocationEntry): Promise<void> {
+    const { untilMs, what, value } = entry;
     const args = [Math.floor(this.#now()), Math.ceil(untilMs), what, value];
     try {
       await this.#writer.at(streamKey, server => server.eval(lua, 1, streamKey, ...args));
     } catch (cause) {
       throw new StoreUnavailable('the list of revoked sessions cannot be changed now', { cause });
     }
+    for (const name of addEntry(this.#tokens, entry)) this.#audit.seen.add(name);
   }
 
   /** Reads over one connection until that connection ends. */
   async #follow(connection: number): Promise<void> {
-    const seen = new Set<string>();
+    this.#lastId = '0';
+    this.#audit = beginAudit(0);
     let isCaughtUp = false;
-    let after = '0';
     while (connection === this.#connection) {
-      const entries = await this.#readNext(after, isCaughtUp);
+      const entries = await this.#readNext(isCaughtUp);
+      if (connection !== this.#connection) return;
       if (entries === undefined) await delay(retryMs);
-      for (const [id, fields] of entries ?? []) {
-        const added = this.#addEntry(fields);
-        if (!isCaughtUp) for (const name of added) seen.add(name);
-        after = id;
-      }
-      if (isCaughtUp || entries === undefined || entries.length === readAtOnce) continue;
+      this.#addAll(entries ?? []);
+      if (entries === undefined || entries.length === readAtOnce) continue;
       isCaughtUp = true;
+      this.#knownAtMs = performance.now();
       if (this.#state === 'unread') this.#state = 'read';
-      void this.#appendMissing(seen, connection);
+      if (performance.now() >= this.#audit.dueAtMs && !this.#isRepairing) await this.#auditPage();
     }
   }
 
   /** Returns the next entries. Undefined if the read failed: the connection is lost, or another application uses the
    * key. */
-  async #readNext(after: string, isCaughtUp: boolean): Promise<Entries | undefined> {
-    const from = ['STREAMS', streamKey, after] as const;
+  async #readNext(isCaughtUp: boolean): Promise<Entries | undefined> {
+    const from = ['STREAMS', streamKey, this.#lastId] as const;
     try {
       const [stream] =
         (await this.#reader.at(streamKey, server =>
@@ -146,51 +205,47 @@ export class RevocationStream implements RevocationFeed {
     }
   }
 
-  /** Adds an entry to the local copy. Returns the names of what it revokes. */
-  #addEntry([, until, what, value = '']: readonly string[]): readonly string[] {
-    const untilMs = Number(until);
-    if (!(untilMs > this.#now())) return [];
-    if (what === 'everyone') {
-      this.#tokens.addEveryone(Number(value), untilMs);
-      return [everyoneUntil(Number(value))];
-    }
-    const handles = what === 'handles' ? value.split(' ') : [];
-    this.#tokens.add(handles, untilMs);
-    return handles;
-  }
-
-  /**
-   * Appends the revocations that the server has lost. The writer may reconnect later than the reader, and a server may
-   * refuse writes at first: this tries again until it succeeds or the connection ends.
-   */
-  async #appendMissing(seen: Set<string>, connection: number): Promise<void> {
-    while (connection === this.#connection) {
-      try {
-        return await this.#appendAllBut(seen);
-      } catch {
-        await delay(retryMs);
-      }
+  #addAll(entries: Entries): void {
+    for (const [id, fields] of entries) {
+      this.#addFields(fields);
+      this.#lastId = id;
     }
   }
 
-  /** Appends the revocations that are not among `seen`. Adds to `seen` what the server has then. */
-  async #appendAllBut(seen: Set<string>): Promise<void> {
-    const nowMs = this.#now();
-    const { issuedUntilMs, untilMs } = this.#tokens.everyone;
-    if (untilMs > nowMs && !seen.has(everyoneUntil(issuedUntilMs))) {
-      await this.#append(untilMs, 'everyone', String(issuedUntilMs));
-      seen.add(everyoneUntil(issuedUntilMs));
-    }
-    const lost = [...this.#tokens.entries()].filter(([handle, until]) => until > nowMs && !seen.has(handle));
-    for (let at = 0; at < lost.length; at += writtenAtOnce) {
-      const some = lost.slice(at, at + writtenAtOnce);
-      const latestMs = Math.max(...some.map(([, until]) => until));
-      await this.#append(latestMs, 'handles', some.map(([handle]) => handle).join(' '));
-      for (const [handle] of some) seen.add(handle);
+  #addFields(fields: readonly string[]): void {
+    const entry = parseEntry(fields);
+    if (entry === undefined || !(entry.untilMs > this.#now())) return;
+    for (const name of addEntry(this.#tokens, entry)) this.#audit.seen.add(name);
+  }
+
+  /** Reads the next page of the audit. After the last page it appends what is missing. */
+  async #auditPage(): Promise<void> {
+    const audit = this.#audit;
+    const from = audit.after === undefined ? '-' : `(${audit.after}`;
+    const read = this.#reader.at(streamKey, server => server.xrange(streamKey, from, '+', 'COUNT', readAtOnce));
+    const page = await read.catch(() => []);
+    for (const [, fields] of page) this.#addFields(fields);
+    audit.after = page.at(-1)?.[0] ?? audit.after;
+    audit.dueAtMs = performance.now() + auditIntervalMs;
+    if (page.length === readAtOnce) return;
+    this.#audit = beginAudit(audit.dueAtMs);
+    void this.#repair(buildMissingEntries(this.#tokens, audit.seen, this.#now()));
+  }
+
+  /** Appends what the stream has lost. The writer may reconnect later than the reader, and a server may refuse writes at
+   * first: then the next audit is soon. */
+  async #repair(missing: readonly RevocationEntry[]): Promise<void> {
+    this.#isRepairing = true;
+    try {
+      for (const entry of missing) await this.#append(entry);
+    } catch {
+      this.#audit.dueAtMs = performance.now() + retryMs;
+    } finally {
+      this.#isRepairing = false;
     }
   }
 }
 
-function everyoneUntil(issuedUntilMs: number): string {
-  return `everyone until ${issuedUntilMs}`;
+function beginAudit(dueAtMs: number): Audit {
+  return { seen: new Set(), after: undefined, dueAtMs };
 }

@@ -1,11 +1,14 @@
-import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual, webcrypto } from 'node:crypto';
-import { CompactSign } from 'jose';
+import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { KeyRing } from '../../../shared/key-ring.js';
 import { SessionTooLarge } from '../../errors.js';
-import { findLargest } from '../../session.js';
+import { findLargest, type Room, reserveBytes } from '../../session.js';
 import { type AccessClaims, claimsText, readClaims } from './claims.js';
 
-export const tokenBytesMax = 2048;
+export const tokenBytesMax = 2_688;
+const bytesMax: Readonly<Record<Room, number>> = {
+  reserve: tokenBytesMax,
+  ordinary: tokenBytesMax - Math.ceil((reserveBytes * 4) / 3),
+};
 const rememberedMax = 2000;
 
 /** Pattern of a token. The last character of a signature carries four bits. If the other two were free, a token would
@@ -38,17 +41,17 @@ export class AccessTokens {
     this.#lifeMs = lifeMs;
   }
 
-  /** Signs an access token. Rejects with `SessionTooLarge` if it would be longer than `tokenBytesMax`. */
-  async sign(claims: AccessClaims): Promise<string> {
-    const { header, key } = this.#keys.newest();
-    const text = new TextEncoder().encode(claimsText(claims));
-    const token = await new CompactSign(text).setProtectedHeader({ ...header }).sign(await key);
-    if (token.length <= tokenBytesMax) return token;
+  /** Signs an access token. Throws `SessionTooLarge` if it would be longer than the room. */
+  sign(claims: AccessClaims, room: Room): string {
+    const { header, secret } = this.#keys.newest();
+    const signed = `${header}.${Buffer.from(claimsText(claims)).toString('base64url')}`;
+    const token = `${signed}.${signatureOf(signed, secret).toString('base64url')}`;
+    if (token.length <= bytesMax[room]) return token;
     const parts = [
       ['sub', claims.record.user],
       ['data', claims.dataJson],
     ] as const;
-    throw new SessionTooLarge(token.length, tokenBytesMax, findLargest(parts));
+    throw new SessionTooLarge(token.length, bytesMax[room], findLargest(parts));
   }
 
   verify(token: string): AccessClaims | 'malformed' | 'forged' {
@@ -73,18 +76,21 @@ export class AccessTokens {
   }
 }
 
-/** Checks an HS256 signature (RFC 7518 section 3.2). The header is known to be one of ours by now. It is done here
- * because every request pays for it: the library uses WebCrypto and its threads, at ten times the cost. */
+/** Checks an HS256 signature (RFC 7518 section 3.2). The header is known to be one of ours by now. */
 function hasValidSignature(signature: string, signed: string, { secret }: SigningKey): boolean {
-  return timingSafeEqual(Buffer.from(signature, 'base64url'), createHmac('sha256', secret).update(signed).digest());
+  return timingSafeEqual(Buffer.from(signature, 'base64url'), signatureOf(signed, secret));
+}
+
+/** Signs and verifies with node:crypto, because every request pays for it. A library would use WebCrypto and its
+ * threads, at ten times the cost (`bench/tokens.ts`). */
+function signatureOf(signed: string, secret: KeyObject): Buffer {
+  return createHmac('sha256', secret).update(signed).digest();
 }
 
 /** Returns a copy. A substring of a request header would keep the whole header in memory. */
 function copyText(token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1');
 }
-
-type CryptoKey = webcrypto.CryptoKey;
 
 /** The only algorithm, for signing and for verifying. It is never read from a token. */
 const algorithm = 'HS256';
@@ -97,19 +103,10 @@ const keyBytes = 32;
  */
 const purpose = 'holdfast:jwt:access';
 
-interface Header {
-  readonly alg: typeof algorithm;
-  readonly kid: string;
-  readonly typ: typeof tokenType;
-}
-
 interface SigningKey {
-  readonly header: Header;
-  /** Key for verifying. */
+  /** The header of a token, encoded. */
+  readonly header: string;
   readonly secret: KeyObject;
-  /** The same key for signing. It is imported once: jose would import it again for every token, at twice the cost of
-   * signing. */
-  readonly key: Promise<CryptoKey>;
 }
 
 /** The keys of the ring, by the header of a token. A header with any other spelling has no key. */
@@ -135,7 +132,7 @@ class SigningKeys {
   #currentKeys(): ReadonlyMap<string, SigningKey> {
     const ring = this.#keys();
     if (ring !== this.#ring) {
-      this.#byHeader = new Map(ring.map(deriveSigningKey).map(key => [encodeHeader(key.header), key]));
+      this.#byHeader = new Map(ring.map(deriveSigningKey).map(key => [key.header, key]));
       this.#ring = ring;
     }
     return this.#byHeader;
@@ -144,15 +141,6 @@ class SigningKeys {
 
 function deriveSigningKey({ id, secret }: KeyRing[number]): SigningKey {
   const bytes = hkdfSync('sha256', secret, '', purpose, keyBytes);
-  const hmac = { name: 'HMAC', hash: 'SHA-256' };
-  return {
-    header: { alg: algorithm, kid: id, typ: tokenType },
-    secret: createSecretKey(Buffer.from(bytes)),
-    key: webcrypto.subtle.importKey('raw', bytes, hmac, false, ['sign', 'verify']),
-  };
-}
-
-/** Encodes a header as jose does: the members in this order, without spaces. */
-function encodeHeader(header: Header): string {
-  return Buffer.from(JSON.stringify(header)).toString('base64url');
+  const header = JSON.stringify({ alg: algorithm, kid: id, typ: tokenType });
+  return { header: Buffer.from(header).toString('base64url'), secret: createSecretKey(Buffer.from(bytes)) };
 }

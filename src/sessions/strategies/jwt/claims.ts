@@ -1,12 +1,18 @@
-import { uncarriedEpochs } from '../../registered-sessions.js';
+import { cookieName } from '../../cookie.js';
+import type { Epochs } from '../../epochs.js';
 import { digestOf, handleOf, isSessionId, type Json, type SessionData, type SessionRecord } from '../../session.js';
 
 const issuer = 'holdfast';
-/** The audience: readers of sessions. A token for another audience is refused, even if the same key signed it. */
-const audience = 'holdfast:session';
+/** The audiences by the name of the cookie. A token is accepted under its own name only: a token that was seen over
+ * plain HTTP is worth nothing over TLS. */
+const cookieOf: ReadonlyMap<unknown, string> = new Map(
+  [true, false].map(cookieName).map(cookie => [audienceOf(cookie), cookie]),
+);
 
 /** The claims of an access token. */
 export interface AccessClaims {
+  /** The name of the cookie that carries the token. */
+  readonly cookie: string;
   readonly sid: string;
   /** The name of `sid` in lists of sessions and in revocations. */
   readonly handle: string;
@@ -24,7 +30,7 @@ export interface AccessClaims {
 }
 
 /** The claims as JSON. `iat`, `exp` and `nbf` count seconds, with thousandths (RFC 7519 section 2 allows them). Without
- * thousandths, `endEveryone` could revoke a session that began just after it. Our own claims count milliseconds. */
+ * thousandths, a token could be refused just after it was issued. Our own claims count milliseconds. */
 interface ClaimsJson {
   readonly iss: string;
   readonly aud: string;
@@ -38,13 +44,15 @@ interface ClaimsJson {
   readonly created: number;
   readonly absolute: number;
   readonly idle: number;
+  /** The epoch of the user, and of everyone. */
+  readonly epochs: readonly [user: number, everyone: number];
   readonly data: SessionData;
 }
 
 /** Every required claim with its check. */
 const checks: Readonly<Record<keyof ClaimsJson, (value: unknown) => boolean>> = {
   iss: value => value === issuer,
-  aud: value => value === audience,
+  aud: value => cookieOf.has(value),
   sub: isText,
   sid: value => isText(value) && isSessionId(value),
   jti: isText,
@@ -55,13 +63,16 @@ const checks: Readonly<Record<keyof ClaimsJson, (value: unknown) => boolean>> = 
   created: Number.isFinite,
   absolute: Number.isFinite,
   idle: Number.isFinite,
+  epochs: value => Array.isArray(value) && value.length === 2 && value.every(Number.isSafeInteger),
   data: isObject,
 };
 
-export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, record, dataJson }: AccessClaims): string {
-  const claims: Omit<ClaimsJson, 'data'> = {
+export function claimsText(claims: AccessClaims): string {
+  const { sid, jti, issuedAtMs, expiresAtMs, refreshHash, record, dataJson } = claims;
+  const { user, everyone }: Epochs = record.epochs;
+  const json: Omit<ClaimsJson, 'data'> = {
     iss: issuer,
-    aud: audience,
+    aud: audienceOf(claims.cookie),
     sub: record.user,
     sid,
     jti,
@@ -72,8 +83,9 @@ export function claimsText({ sid, jti, issuedAtMs, expiresAtMs, refreshHash, rec
     created: record.createdAtMs,
     absolute: record.absoluteUntilMs,
     idle: record.idleUntilMs,
+    epochs: [user, everyone],
   };
-  return `${JSON.stringify(claims).slice(0, -1)},"data":${dataJson}}`;
+  return `${JSON.stringify(json).slice(0, -1)},"data":${dataJson}}`;
 }
 
 /** Parses claims. Undefined if a claim is missing or wrong, or if the token would live longer than `lifeMs`. */
@@ -84,7 +96,9 @@ export function readClaims(text: string, lifeMs: number): AccessClaims | undefin
   const [issuedAtMs, expiresAtMs, notBeforeMs] = [claims.iat, claims.exp, nbf].map(toMs);
   if (issuedAtMs === undefined || expiresAtMs === undefined || notBeforeMs === undefined) return undefined;
   if (!(expiresAtMs > issuedAtMs && expiresAtMs - issuedAtMs <= lifeMs)) return undefined;
+  const [user, everyone] = claims.epochs;
   return {
+    cookie: cookieOf.get(claims.aud) ?? '',
     sid: claims.sid,
     handle: handleOf(digestOf(claims.sid)),
     jti: claims.jti,
@@ -98,7 +112,7 @@ export function readClaims(text: string, lifeMs: number): AccessClaims | undefin
       createdAtMs: claims.created,
       idleUntilMs: claims.idle,
       absoluteUntilMs: claims.absolute,
-      epochs: uncarriedEpochs,
+      epochs: { user, everyone },
     },
     dataJson: JSON.stringify(claims.data),
   };
@@ -117,6 +131,10 @@ function parseJson(text: string): Json | undefined {
   } catch {
     return undefined;
   }
+}
+
+function audienceOf(cookie: string): string {
+  return `holdfast:${cookie}`;
 }
 
 function toMs(seconds: number): number {

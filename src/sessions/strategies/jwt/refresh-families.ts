@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
+import type { Epochs } from '../../epochs.js';
 import { SessionConflict } from '../../errors.js';
 import { seal, unseal } from '../../seal.js';
-import { newSecret, type SessionData, type SessionRecord } from '../../session.js';
+import { type NewSessionRecord, newSecret, type SessionData, type SessionRecord } from '../../session.js';
 import type { SessionStore } from '../../session-store.js';
 
 /** Grace period, in which an exchanged refresh token gets the same successor again. The first answer may have been
@@ -24,8 +25,15 @@ export interface Exchanged {
   readonly idleUntilMs: number;
 }
 
-/** The record of a session in the store, without the fields that only the token carries. */
-export type Registered = Omit<SessionRecord, 'data' | 'version' | 'epochs'>;
+/** Builds the record of a new family. Without epochs, it gets the present ones of the store. */
+export function buildFamilyRecord(
+  record: Omit<NewSessionRecord, 'data' | 'version'>,
+  refresh: string,
+  epochs?: Epochs,
+): NewSessionRecord {
+  const family: Family = { current: hashOf(refresh), previous: '', rotatedAtMs: 0, successor: '' };
+  return { ...record, version: 1, data: { ...family }, epochs };
+}
 
 /**
  * Refresh tokens. Each can be exchanged once for the next one. All tokens of one login are a family: one record in the
@@ -43,12 +51,6 @@ export class RefreshFamilies {
     this.#store = store;
     this.#idleMs = idleMs;
     this.#now = now;
-  }
-
-  /** Begins a family with the token `first`. */
-  async begin(sid: string, registered: Registered, first: string): Promise<void> {
-    const family: Family = { current: hashOf(first), previous: '', rotatedAtMs: 0, successor: '' };
-    await this.#store.create(sid, { ...registered, version: 1, data: { ...family }, epochs: undefined });
   }
 
   /** Exchanges a token. Of concurrent exchanges of one token, exactly one makes the successor, and all receive it.

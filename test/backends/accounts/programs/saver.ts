@@ -1,11 +1,11 @@
 import { DirectoryAccounts } from '#backends/accounts/directory.js';
 
-/** Saves several versions of one account, each over the newest version. Counts its saved tries in the account. */
+/** Saves several versions of one account, each over the newest version. Counts its saves in the epoch. */
 const [root = '', user = '', count = ''] = process.argv.slice(2);
 const accounts = new DirectoryAccounts(root);
 let saved = 0;
 while (saved < Number(count)) {
   const account = await accounts.read(user);
-  const next = { ...account, version: account.version + 1, tries: account.tries + 1 };
+  const next = { ...account, version: account.version + 1, epoch: account.epoch + 1 };
   if ((await accounts.save(user, next)) === 'saved') saved++;
 }

@@ -4,6 +4,7 @@ import { newSecret, newSessionId } from '#src/sessions/session.js';
 import { slotOf } from '#src/sessions/stores/redis/cluster.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { expectRejection } from '../../expect-rejection.js';
+import { revocable } from '../../revocable.js';
 import { sessionStoreContract } from '../../session-store.contract.js';
 import { until } from '../../until.js';
 import { type RedisCluster, startCluster } from '../../with-cluster.js';
@@ -201,7 +202,7 @@ describe('redis in a Cluster with replicas', () => {
       for (const { id } of [...ended, ...allEnded]) expect(await store.read(id)).to.equal(undefined);
       expect(await store.listByUser('nora-39')).to.have.length(1);
       await withClient(cluster.url, async late => {
-        expect(late.feed.isRevoked(handle, 0)).to.equal(true);
+        expect(late.feed.isRevoked(revocable(handle))).to.equal(true);
         await succeeds(() => expectPushed(late.feed, feed));
       });
     }));

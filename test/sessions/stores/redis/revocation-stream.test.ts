@@ -1,7 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
+import { StoreUnavailable } from '#src/sessions/errors.js';
+import { everyone } from '#src/sessions/revocation-feed.js';
+import { userTagOf } from '#src/sessions/session.js';
 import { redis } from '#src/sessions/stores/redis.js';
+import { expectRejection } from '../../expect-rejection.js';
+import { revocable } from '../../revocable.js';
 import { until } from '../../until.js';
 import { withRedis } from '../../with-redis.js';
 
@@ -32,7 +37,7 @@ describe('revocations in a Redis stream', () => {
         expect(await other.ready(5_000)).to.equal(true);
         await raw.set(key, 'not ours again');
         await feed.revoke(['two'], clock.nowMs + 60_000);
-        await until(() => ['one', 'two'].every(handle => other.isRevoked(handle, 0)));
+        await until(() => ['one', 'two'].every(handle => other.isRevoked(revocable(handle))));
       } finally {
         await other.close();
       }
@@ -50,14 +55,56 @@ describe('revocations in a Redis stream', () => {
       await until(async () => (await raw.xlen(key)) > 0);
     }));
 
-  it('name no user and no token: entries have only handles and deadlines', () =>
+  for (const [what, lose] of [
+    ['is deleted', (raw: Redis) => raw.del(key)],
+    ['is trimmed', (raw: Redis) => raw.xtrim(key, 'MAXLEN', 1)],
+    [
+      'loses an entry in the middle',
+      async (raw: Redis) => {
+        const [, second] = await raw.xrange(key, '-', '+');
+        return raw.xdel(key, second?.[0] ?? '');
+      },
+    ],
+  ] as const) {
+    it(`are appended again when the stream ${what} and every connection lives`, () =>
+      withFeed(async (feed, raw, clock) => {
+        for (const handle of ['one', 'two']) await feed.revoke([handle], clock.nowMs + 60_000);
+        const whose = [userTagOf('anna'), everyone];
+        for (const each of whose) await feed.tellEpoch(each, 1_000, clock.nowMs + 60_000);
+        await lose(raw);
+        const missing = async () => {
+          const text = JSON.stringify(await raw.xrange(key, '-', '+'));
+          return ['one', 'two', ...whose].filter(each => !text.includes(each));
+        };
+        expect(await missing()).not.to.deep.equal([]);
+        await until(async () => (await missing()).length === 0);
+        const late = redis.openFeed?.({ url: feed.url, deadlineMs: 1_000, now: () => clock.nowMs });
+        expect(await late?.ready(5_000)).to.equal(true);
+        expect(late?.findEpochs(userTagOf('anna'))).to.deep.equal({ user: 1_000, everyone: 1_000 });
+        expect(['one', 'two'].map(handle => late?.isRevoked(revocable(handle)))).to.deep.equal([true, true]);
+        await late?.close();
+      }));
+  }
+
+  it('are refused by a server without memory, like any write', () =>
+    withFeed(async (feed, raw, clock) => {
+      for (let at = 0; at < 20; at++) await feed.revoke([`handle-${at}`], clock.nowMs + 1_000);
+      clock.nowMs += 1_000;
+      await raw.config('SET', 'maxmemory', '1');
+      await expectRejection(feed.revoke(['late'], clock.nowMs + 60_000), StoreUnavailable);
+      expect(feed.isRevoked(revocable('late'))).to.equal(false);
+    }));
+
+  it('name no user and no token: entries have only handles, tags, epochs and deadlines', () =>
     withFeed(async (feed, raw, clock) => {
       await feed.revoke(['a', 'b'], clock.nowMs + 60_000);
-      await feed.revokeEveryone(clock.nowMs + 60_000);
+      await feed.tellEpoch(userTagOf('anna'), 7, clock.nowMs + 60_000);
+      await feed.tellEpoch(everyone, 8, clock.nowMs + 60_000);
       const entries = await raw.xrange(key, '-', '+');
       expect(entries.map(([, fields]) => fields)).to.deep.equal([
         ['until', String(clock.nowMs + 60_000), 'handles', 'a b'],
-        ['until', String(clock.nowMs + 60_000), 'everyone', String(clock.nowMs)],
+        ['until', String(clock.nowMs + 60_000), 'user', `${userTagOf('anna')} 7`],
+        ['until', String(clock.nowMs + 60_000), 'everyone', '8'],
       ]);
     }));
 });
