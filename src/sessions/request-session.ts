@@ -31,6 +31,8 @@ export class RequestSession implements SessionContext {
   /** The name of the session cookie of this request. A token is good under its own name only. */
   #cookieName: string | undefined;
   #isOver = false;
+  /** The token of the cookie, if it names no session. Its session may have ended a moment ago. */
+  #unknownToken: string | undefined;
 
   constructor(strategy: SessionStrategy, count: (name: string) => void) {
     this.#strategy = strategy;
@@ -73,6 +75,7 @@ export class RequestSession implements SessionContext {
     this.#cookieName = name;
     const found = malformed ? 'malformed' : await this.#strategy.open(token, name);
     this.#count(typeof found === 'string' ? found : 'opened');
+    if (found === 'unknown' || found === 'revoked') this.#unknownToken = token;
     if (typeof found === 'string') {
       this.#addEffects({ isPersonal: found !== 'absent' });
       return this.#forgetSession(found);
@@ -126,6 +129,7 @@ export class RequestSession implements SessionContext {
   end(): Promise<void> {
     return this.#runInOrder(async () => {
       if (this.#session !== undefined) await this.#strategy.end(this.#session);
+      else if (this.#unknownToken !== undefined) await this.#strategy.endToken?.(this.#unknownToken, this.#cookieName);
       this.#count('ended');
       this.#forgetSession('absent');
       this.#addEffects({ cookie: 'clear', ended: true });

@@ -43,6 +43,11 @@ export interface SessionStrategy {
   rotate(session: Session): Promise<Issued | 'gone'>;
   /** Ends the session. If it has ended already, `end` is a no-op. */
   end(session: Session): Promise<void>;
+  /**
+   * Ends the session of a token that `open` did not find. An earlier `end` may have been carried out and rejected,
+   * because too few replicas acknowledged it. This waits for them again. An unknown token is a no-op.
+   */
+  endToken?(token: string, cookie?: string): Promise<void>;
   /** Returns the `SessionSummary.handle` of this session. */
   handleOf(session: Session): string;
   /** Returns the live sessions of a user, at most 1,000. */

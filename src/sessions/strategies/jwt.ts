@@ -147,6 +147,13 @@ class JwtStrategy implements SessionStrategy {
     return this.#registered.end(requireJwtSession(session).claims);
   }
 
+  async endToken(token: string, cookie = cookieName(false)): Promise<void> {
+    const [access = '', refresh = ''] = token.split('~');
+    const claims = this.#tokens.verify(access);
+    if (typeof claims === 'string' || claims.cookie !== cookie || claims.refreshHash !== hashOf(refresh)) return;
+    if (this.#now() < claims.record.absoluteUntilMs) await this.#registered.end(claims);
+  }
+
   handleOf(session: Session): string {
     return requireJwtSession(session).claims.handle;
   }

@@ -106,6 +106,10 @@ class ReferenceStrategy implements SessionStrategy {
     await this.#store.remove(requireStored(session).id);
   }
 
+  async endToken(token: string, cookie?: string): Promise<void> {
+    if (isSessionId(token)) await this.#store.remove(bindToCookie(token, cookie));
+  }
+
   handleOf(session: Session): string {
     return handleOf(digestOf(requireStored(session).id));
   }

@@ -129,6 +129,12 @@ class SealedStrategy implements SessionStrategy {
     return this.#registered.end(requireSealed(session).payload);
   }
 
+  async endToken(token: string, cookie = cookieName(false)): Promise<void> {
+    const unsealed = unseal(this.#settings.keys(), cookie, token);
+    const payload = typeof unsealed === 'string' ? undefined : parsePayload(unsealed.text);
+    if (payload !== undefined && !this.#isOver(payload)) await this.#registered.end(payload);
+  }
+
   handleOf(session: Session): string {
     return handleOf(digestOf(requireSealed(session).payload.sid));
   }
