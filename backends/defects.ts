@@ -1,3 +1,4 @@
+import type { Mode } from '#src/modes.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Accounts } from './accounts/accounts.js';
@@ -16,7 +17,7 @@ export function isDefectName(name: string): name is DefectName {
 /** Several defects combined: each wraps the result of the one before. */
 export interface CombinedDefects {
   routes(original: readonly Route[]): readonly Route[];
-  sessions(store: string): Required<NonNullable<Defect['sessions']>>;
+  sessions(store: Mode['store']): Required<NonNullable<Defect['sessions']>>;
   accounts(original: Accounts): Accounts;
   listener(original: Listener, keys: () => KeyRing): Listener;
 }
@@ -29,7 +30,7 @@ export function plant(names: readonly DefectName[]): CombinedDefects {
     routes: original =>
       planted.reduce((routes, { routes: wrappers = {} }) => routes.map(route => wrapRoute(route, wrappers)), original),
     sessions: store => ({
-      store: planted.reduce((name, { sessions }) => sessions?.store ?? name, store),
+      store: planted.reduce((name: Mode['store'], { sessions }) => sessions?.store ?? name, store),
       revocation: planted.every(({ sessions }) => sessions?.revocation !== false),
       decorateStore: original =>
         planted.reduce((store: SessionStore, { sessions }) => sessions?.decorateStore?.(store) ?? store, original),

@@ -6,9 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { ProcessFolder } from '#backends/shared-list/process-folder.js';
 import { SharedList } from '#backends/shared-list.js';
 import { modes } from '#src/modes.js';
-import type { StoreTransition } from '#src/sessions/session-store.js';
-import type { Sessions } from '#src/sessions/sessions.js';
-import { openSessions } from '#src/sessions/start-sessions.js';
+import { sessions as openSessions, type Sessions, type StoreTransition } from '#src/sessions/index.js';
 import type { Accounts } from './accounts/accounts.js';
 import { AddressTries } from './accounts/address-tries.js';
 import { Passwords } from './accounts/passwords.js';
@@ -78,8 +76,16 @@ async function openShopSessions(
   };
   const { store, revocation, decorateStore } = defects.sessions(modes[mode].store);
   const sessions = await openSessions({
-    ...modes[mode],
-    ...{ store, storeUrl, limits, keys: keys.ring, onTransition, revocation, feedAgeMaxMs },
+    ...{
+      store,
+      url: storeUrl,
+      strategy: modes[mode].strategy,
+      limits,
+      keys: keys.ring,
+      onTransition,
+      revocation,
+      feedAgeMaxMs,
+    },
     decorateStore: original =>
       decorateStore(folder === undefined ? original : new SharedList(original, folder, Date.now)),
   });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { clearCookie } from '#src/sessions/cookie.js';
+import { standardCookie } from '#src/sessions/cookie.js';
 import type { Edit } from '#src/sessions/session.js';
 import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { SessionAction } from '../routes/route.js';
@@ -112,6 +112,6 @@ export const reviveAfterLogout: Defect = {
 function keepSession(act: SessionAction): SessionAction {
   return async (call, context) => {
     const reply = await act(call, { ...copyContext(context), end: async () => undefined });
-    return { ...reply, headers: { ...reply.headers, 'set-cookie': clearCookie(false) } };
+    return { ...reply, headers: { ...reply.headers, 'set-cookie': standardCookie.clear(false) } };
   };
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { OpenOptions } from '#src/sessions/start-sessions.js';
+import type { Mode } from '#src/modes.js';
+import type { SessionsOptions } from '#src/sessions/index.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Accounts } from '../accounts/accounts.js';
 import type { SessionAction } from '../routes/route.js';
@@ -17,7 +18,7 @@ export interface Defect {
   /** Wraps the action of a route, by `METHOD path` of the route. */
   readonly routes?: Readonly<Record<string, (act: SessionAction) => SessionAction>>;
   /** Replaces options with which the shop opens its sessions. */
-  readonly sessions?: Partial<Pick<OpenOptions, 'store' | 'revocation' | 'decorateStore'>>;
+  readonly sessions?: Pick<SessionsOptions, 'revocation' | 'decorateStore'> & { readonly store?: Mode['store'] };
   /** Wraps the accounts. */
   readonly accounts?: (accounts: Accounts) => Accounts;
   /** Wraps the whole listener. It may change the headers of a request, change the answer, or answer itself. */

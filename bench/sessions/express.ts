@@ -3,7 +3,7 @@ import { RedisStore } from 'connect-redis';
 import express from 'express';
 import session from 'express-session';
 import { createClient } from 'redis';
-import { type Cart, listen, putInto } from './cart.js';
+import { type Cart, listen, putInto, waitFor } from './cart.js';
 
 declare module 'express-session' {
   interface SessionData {
@@ -31,8 +31,12 @@ app.get('/cart', (request, response) => {
   if (request.session.user === undefined) response.status(401).json({});
   else response.json({ cart: request.session.cart });
 });
-app.post('/cart', express.json(), (request, response) => {
+app.post('/cart', express.json(), async (request, response) => {
+  await waitFor(request.body.waitMs);
   request.session.cart = putInto(request.session.cart ?? {}, request.body.sku);
   response.status(201).json({ cart: request.session.cart });
+});
+app.post('/logout', (request, response) => {
+  request.session.destroy(() => response.json({}));
 });
 listen(port => app.listen(port, '127.0.0.1'));

@@ -4,7 +4,7 @@ import fastifySession from '@fastify/session';
 import { RedisStore } from 'connect-redis';
 import fastify from 'fastify';
 import { createClient } from 'redis';
-import { type Cart, listen, putInto } from './cart.js';
+import { type Cart, listen, putInto, waitFor } from './cart.js';
 
 declare module 'fastify' {
   interface Session {
@@ -35,9 +35,14 @@ await app.register(async shop => {
   shop.get('/cart', async (request, reply) =>
     request.session.user === undefined ? reply.code(401).send({}) : { cart: request.session.cart },
   );
-  shop.post<{ Body: { sku: string } }>('/cart', async (request, reply) => {
+  shop.post<{ Body: { sku: string; waitMs?: number } }>('/cart', async (request, reply) => {
+    await waitFor(request.body.waitMs);
     request.session.cart = putInto(request.session.cart ?? {}, request.body.sku);
     return reply.code(201).send({ cart: request.session.cart });
+  });
+  shop.post('/logout', async request => {
+    await request.session.destroy();
+    return {};
   });
 });
 listen(port => app.listen({ port, host: '127.0.0.1' }));

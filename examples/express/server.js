@@ -1,14 +1,16 @@
 /**
  * A small shop as it is often written: Express, express-session, pages with forms and a CSRF field, the cart in the
  * session. Without REDIS_URL the sessions are in its memory (the default of express-session), with it in Redis.
+ * RESERVE_MS is the time that an add waits for the stock.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { RedisStore } from 'connect-redis';
 import express from 'express';
 import session from 'express-session';
 import { createClient } from 'redis';
 
-const { PORT = '3000', REDIS_URL, SESSION_SECRET = 'keyboard cat' } = process.env;
+const { PORT = '3000', REDIS_URL, RESERVE_MS = '0' } = process.env;
 
 const client = REDIS_URL && createClient({ url: REDIS_URL }).on('error', error => console.error(error.message));
 if (client) await client.connect();
@@ -17,7 +19,7 @@ const app = express();
 app.get('/health', (_request, response) => response.send('ok'));
 app.use(
   session({
-    secret: SESSION_SECRET,
+    secret: process.env.SESSION_SECRET ?? 'keyboard cat',
     resave: false,
     saveUninitialized: false,
     ...(client ? { store: new RedisStore({ client }) } : {}),
@@ -27,8 +29,8 @@ app.use(express.urlencoded({ extended: false }));
 
 /** Every form carries the token of its session. A form with another token is refused. */
 app.use((request, response, next) => {
-  request.session.csrf ??= randomBytes(16).toString('base64');
-  if (request.method === 'POST' && request.body._csrf !== request.session.csrf) {
+  request.csrf = request.session.csrf ??= newToken();
+  if (request.method === 'POST' && request.body._csrf !== request.csrf) {
     response.status(403).send('invalid csrf token');
   } else next();
 });
@@ -64,7 +66,8 @@ app.get('/cart', (request, response) => {
   );
 });
 
-app.post('/cart', (request, response) => {
+app.post('/cart', async (request, response) => {
+  await delay(Number(RESERVE_MS));
   request.session.cart.push(request.body.sku);
   response.redirect('/cart');
 });
@@ -78,12 +81,16 @@ app.post('/logout', (request, response, next) => {
   request.session.destroy(error => (error ? next(error) : response.redirect('/login')));
 });
 
+function newToken() {
+  return randomBytes(16).toString('base64');
+}
+
 function page(title, body) {
   return `<!doctype html><title>Shop</title><h1>${title}</h1>${body}`;
 }
 
 function form(request, action, fields) {
-  return `<form method="post" action="${action}">${hidden('_csrf', request.session.csrf)}${fields}<button>OK</button></form>`;
+  return `<form method="post" action="${action}">${hidden('_csrf', request.csrf)}${fields}<button>OK</button></form>`;
 }
 
 function hidden(name, value) {

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { trimBlanks } from '../shared/white-space.js';
 import { SessionTooLarge } from './errors.js';
 
@@ -12,10 +12,81 @@ export function cameOverTls(headers: IncomingHttpHeaders): boolean {
   return first.trim().toLowerCase() === 'https';
 }
 
-/** Returns the name of the session cookie. With the `__Host-` prefix, browsers refuse a cookie without Secure, with a
- * Domain, or from a sibling host. */
+/** The options of the session cookie. */
+export interface CookieOptions {
+  /** Its name over plain HTTP. Over TLS, `__Host-` stands in front of it, or `__Secure-` where `domain` or `path` is
+   * given. Default: `session`. */
+  readonly name?: string;
+  /** Sends the cookie to the subdomains of this domain too. Default: to this host only. */
+  readonly domain?: string;
+  /** Default: `/`. */
+  readonly path?: string;
+  /** True: every request came over TLS. False: none did. Default: the connection or `X-Forwarded-Proto` decides. */
+  readonly secure?: boolean;
+  /** Default: `lax`. `none` needs TLS. */
+  readonly sameSite?: 'lax' | 'strict' | 'none';
+  /** Keeps one cookie for each site that embeds this one (CHIPS). It needs TLS. Default: false. */
+  readonly partitioned?: boolean;
+}
+
+/** The session cookie of one app: its name, and the values of Set-Cookie. */
+export class SessionCookie {
+  readonly #options: CookieOptions;
+
+  constructor(options: CookieOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Reports whether a request came over TLS. */
+  isSecure({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): boolean {
+    return this.#options.secure ?? (('encrypted' in socket && socket.encrypted === true) || cameOverTls(headers));
+  }
+
+  /** Returns the name of the cookie. With the `__Host-` prefix, browsers refuse a cookie without Secure, with a Domain,
+   * or from a sibling host. */
+  nameOf(secure: boolean): string {
+    const { name = 'session', domain, path = '/' } = this.#options;
+    if (!secure) return name;
+    return domain === undefined && path === '/' ? `__Host-${name}` : `__Secure-${name}`;
+  }
+
+  /**
+   * Builds the Set-Cookie value. Without Domain, only this host gets the cookie. Without `maxAgeS`, it ends with the
+   * browser; the server enforces the deadlines anyway. Throws `SessionTooLarge`, because a browser would drop a longer
+   * cookie silently.
+   */
+  set(token: string, secure: boolean, maxAgeS?: number): string {
+    const name = this.nameOf(secure);
+    const bytes = sizeOf(name, token);
+    if (bytes > cookieBytesMax) throw new SessionTooLarge(bytes, cookieBytesMax);
+    const maxAge = maxAgeS === undefined ? '' : `Max-Age=${maxAgeS}; `;
+    return `${name}=${token}; ${maxAge}${this.#attributes(secure)}`;
+  }
+
+  clear(secure: boolean): string {
+    return `${this.nameOf(secure)}=; Max-Age=0; ${this.#attributes(secure)}`;
+  }
+
+  #attributes(secure: boolean): string {
+    const { domain, path = '/', sameSite = 'lax', partitioned = false } = this.#options;
+    const attributes = [
+      ...(domain === undefined ? [] : [`Domain=${domain}`]),
+      `Path=${path}`,
+      'HttpOnly',
+      ...(secure ? ['Secure'] : []),
+      `SameSite=${sameSite.charAt(0).toUpperCase()}${sameSite.slice(1)}`,
+      ...(secure && partitioned ? ['Partitioned'] : []),
+    ];
+    return attributes.join('; ');
+  }
+}
+
+/** The cookie without options. */
+export const standardCookie = new SessionCookie();
+
+/** Returns the name of the session cookie without options. */
 export function cookieName(secure: boolean): string {
-  return secure ? '__Host-session' : 'session';
+  return standardCookie.nameOf(secure);
 }
 
 /** The value of one cookie in a Cookie header. `malformed`: the cookie occurs twice, or has more bytes than we ever
@@ -36,26 +107,6 @@ export function readCookie(header: string | undefined, name: string): CookieRead
 function valuesUnder(name: string, pair: string): string[] {
   const equals = pair.indexOf('=');
   return equals !== -1 && trimBlanks(pair.slice(0, equals)) === name ? [trimBlanks(pair.slice(equals + 1))] : [];
-}
-
-/**
- * Builds the Set-Cookie value. Without Domain, only this host gets the cookie. Without Max-Age, it ends with the
- * browser; the server enforces the deadlines anyway. Throws `SessionTooLarge`, because a browser would drop a longer
- * cookie silently.
- */
-export function setCookie(token: string, secure: boolean): string {
-  const name = cookieName(secure);
-  const bytes = sizeOf(name, token);
-  if (bytes > cookieBytesMax) throw new SessionTooLarge(bytes, cookieBytesMax);
-  return `${name}=${token}; ${cookieAttributes(secure)}`;
-}
-
-export function clearCookie(secure: boolean): string {
-  return `${cookieName(secure)}=; Max-Age=0; ${cookieAttributes(secure)}`;
-}
-
-function cookieAttributes(secure: boolean): string {
-  return `Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}SameSite=Lax`;
 }
 
 function sizeOf(name: string, value: string): number {

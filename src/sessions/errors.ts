@@ -1,3 +1,5 @@
+const retryAfterSeconds = 1;
+
 /** Base class of the named errors of sessions. Each has the HTTP status of its response. */
 export class SessionError extends Error {
   readonly status: number;
@@ -6,6 +8,11 @@ export class SessionError extends Error {
     super(message, options);
     this.name = new.target.name;
     this.status = status;
+  }
+
+  /** Headers of the response. Express and Fastify send them with the status. */
+  get headers(): Readonly<Record<string, string>> {
+    return this.status === 503 ? { 'retry-after': String(retryAfterSeconds) } : {};
   }
 }
 

@@ -223,7 +223,8 @@ export class RegisteredSessions {
 
   /** Returns a time by which every present session has ended. */
   #latestEndMs(): number {
-    return this.#now() + this.#limits.absoluteMs;
+    const { absoluteMs, remember } = this.#limits;
+    return this.#now() + Math.max(absoluteMs, remember.absoluteMs);
   }
 }
 

@@ -13,6 +13,13 @@ export interface ResponseEffects {
   readonly ended: boolean;
 }
 
+export interface BeginOptions {
+  /** The name of the cookie that will hold the token. Default: the name under which `open` looked. */
+  readonly cookie?: string | undefined;
+  /** True: the limits `remember` apply. */
+  readonly remember?: boolean;
+}
+
 export class RequestSession implements SessionContext {
   readonly #strategy: SessionStrategy;
   readonly #count: (name: string) => void;
@@ -24,6 +31,8 @@ export class RequestSession implements SessionContext {
   /** The name of the session cookie of this request. A token is good under its own name only. */
   #cookieName: string | undefined;
   #isOver = false;
+  /** The token of the cookie, if it names no session. Its session may have ended a moment ago. */
+  #unknownToken: string | undefined;
 
   constructor(strategy: SessionStrategy, count: (name: string) => void) {
     this.#strategy = strategy;
@@ -66,6 +75,7 @@ export class RequestSession implements SessionContext {
     this.#cookieName = name;
     const found = malformed ? 'malformed' : await this.#strategy.open(token, name);
     this.#count(typeof found === 'string' ? found : 'opened');
+    if (found === 'unknown' || found === 'revoked') this.#unknownToken = token;
     if (typeof found === 'string') {
       this.#addEffects({ isPersonal: found !== 'absent' });
       return this.#forgetSession(found);
@@ -74,10 +84,14 @@ export class RequestSession implements SessionContext {
     if (found.token !== token) this.#addEffects({ cookie: { token: found.token } });
   }
 
-  begin(user: string, data: SessionData): Promise<void> {
+  begin(
+    user: string,
+    data: SessionData,
+    { cookie = this.#cookieName, remember = false }: BeginOptions = {},
+  ): Promise<void> {
     return this.#runInOrder(async () => {
       const former = this.#session;
-      const issued = await this.#strategy.begin(user, data, this.#cookieName);
+      const issued = await this.#strategy.begin(user, data, cookie, remember);
       if (former !== undefined) await this.#strategy.end(former);
       this.#count('begun');
       this.#setSession(issued.session);
@@ -115,6 +129,7 @@ export class RequestSession implements SessionContext {
   end(): Promise<void> {
     return this.#runInOrder(async () => {
       if (this.#session !== undefined) await this.#strategy.end(this.#session);
+      else if (this.#unknownToken !== undefined) await this.#strategy.endToken?.(this.#unknownToken, this.#cookieName);
       this.#count('ended');
       this.#forgetSession('absent');
       this.#addEffects({ cookie: 'clear', ended: true });

@@ -50,7 +50,8 @@ export interface SessionStore {
   removeByHandle(user: string, handle: string): Promise<boolean>;
   /**
    * Ends every session of `user` in one atomic step, by a greater epoch. The session `except` goes on under the new
-   * epoch, if it is found and is a session of this user. Resolves with the new epoch.
+   * epoch, if it is found and is a session of this user. Its version becomes the next one: a rotation that has copied
+   * it before must copy it again. Resolves with the new epoch.
    */
   raiseEpoch(user: string, except?: string): Promise<number>;
   /** Ends every session of every user in the same way. Resolves with the new epoch of everyone. */
@@ -94,10 +95,16 @@ export interface StoreSettings {
   /** The address of the store server, if there is one, for example `redis://127.0.0.1:6379`. */
   readonly url: string | undefined;
   readonly deadlineMs: number;
+  /** Stands in front of every key, so that several apps share one server. Default: `holdfast`. */
+  readonly keyPrefix?: string | undefined;
   readonly now: () => number;
   readonly onTransition?: ((transition: StoreTransition) => void) | undefined;
   /** Called when a setting of the server endangers what the store promises. */
   readonly onWarning?: ((warning: string) => void) | undefined;
+}
+
+export function prefixOf({ keyPrefix = 'holdfast' }: Pick<StoreSettings, 'keyPrefix'>): string {
+  return keyPrefix;
 }
 
 export interface StoreEntry {

@@ -29,8 +29,8 @@ export interface SessionStrategy {
    */
   open(token: string | undefined, cookie?: string): Promise<Session | NoSession>;
   /** Begins a session, always under a fresh token (OWASP: a new session id at login). Data over the limit: rejects with
-   * `SessionTooLarge`. */
-  begin(user: string, data: SessionData, cookie?: string): Promise<Issued>;
+   * `SessionTooLarge`. With `remember`, the limits `remember` apply. */
+  begin(user: string, data: SessionData, cookie?: string, remember?: boolean): Promise<Issued>;
   /**
    * Applies `edit` to a copy of the data and commits it. On a conflict it reads the session again and retries: at most
    * 5 tries, then `SessionConflict`. An edit without a change writes nothing. Data over the limit: rejects with
@@ -43,6 +43,11 @@ export interface SessionStrategy {
   rotate(session: Session): Promise<Issued | 'gone'>;
   /** Ends the session. If it has ended already, `end` is a no-op. */
   end(session: Session): Promise<void>;
+  /**
+   * Ends the session of a token that `open` did not find. An earlier `end` may have been carried out and rejected,
+   * because too few replicas acknowledged it. This waits for them again. An unknown token is a no-op.
+   */
+  endToken?(token: string, cookie?: string): Promise<void>;
   /** Returns the `SessionSummary.handle` of this session. */
   handleOf(session: Session): string;
   /** Returns the live sessions of a user, at most 1,000. */
@@ -75,7 +80,16 @@ export interface SessionStrategy {
   close(): Promise<void>;
 }
 
+/** The names that the tokens of an app carry. An app refuses the tokens of another. */
+export interface TokenNames {
+  /** The `iss` of a JWT. Default: `holdfast`. */
+  readonly issuer?: string;
+  /** The first part of the `aud` of a JWT; the second is the name of the cookie. Default: `holdfast`. */
+  readonly audience?: string;
+}
+
 export interface StrategySettings {
+  readonly tokenNames?: TokenNames | undefined;
   /** The store. The strategy closes it. */
   readonly store: SessionStore;
   /** The list of revoked tokens. The strategy closes it. Undefined: no token is revoked, each lives until its deadline.

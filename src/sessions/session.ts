@@ -20,7 +20,7 @@ export type Edit = (data: SessionData) => void | undefined;
 export interface SessionRecord {
   readonly user: string;
   readonly data: SessionData;
-  /** 1 when created; each change of the data adds one. */
+  /** 1 when created; each change of the data or of the epochs adds one. */
   readonly version: number;
   readonly createdAtMs: number;
   /** `touch` moves it, never past `absoluteUntilMs`. */
@@ -61,6 +61,8 @@ export type NoSession = 'absent' | 'malformed' | 'unknown' | 'expired' | 'forged
 export interface SessionLimits {
   readonly idleMs: number;
   readonly absoluteMs: number;
+  /** The limits of a session whose user chose to be remembered. */
+  readonly remember: Readonly<Record<'idleMs' | 'absoluteMs', number>>;
   /** Maximum size of the data of one session, in bytes of JSON. */
   readonly dataBytesMax: number;
   readonly storeDeadlineMs: number;
@@ -69,6 +71,7 @@ export interface SessionLimits {
 export const defaultLimits: SessionLimits = {
   idleMs: 30 * 60_000,
   absoluteMs: 12 * 3_600_000,
+  remember: { idleMs: 14 * 86_400_000, absoluteMs: 30 * 86_400_000 },
   dataBytesMax: 64 * 1024,
   storeDeadlineMs: 400,
 };
@@ -78,17 +81,29 @@ type Deadlines = Pick<SessionRecord, 'createdAtMs' | 'idleUntilMs' | 'absoluteUn
 const touchIntervalMinMs = 30_000;
 
 /** Returns the deadlines of a session that begins now. */
-export function computeDeadlines({ idleMs, absoluteMs }: SessionLimits, nowMs: number): Deadlines {
+export function computeDeadlines(limits: SessionLimits, nowMs: number, remember = false): Deadlines {
+  const { idleMs, absoluteMs } = remember ? limits.remember : limits;
   const absoluteUntilMs = nowMs + absoluteMs;
   return { createdAtMs: nowMs, idleUntilMs: Math.min(nowMs + idleMs, absoluteUntilMs), absoluteUntilMs };
+}
+
+/** True if the user of a session chose to be remembered: it lasts longer than other sessions. */
+export function isRemembered({ createdAtMs, absoluteUntilMs }: Deadlines, { absoluteMs }: SessionLimits): boolean {
+  return absoluteUntilMs - createdAtMs > absoluteMs;
+}
+
+/** Returns the limits that apply to a session. */
+export function limitsOf(session: Deadlines, limits: SessionLimits): SessionLimits['remember'] {
+  return isRemembered(session, limits) ? limits.remember : limits;
 }
 
 /** Returns the idle deadline of a session that is used now. Undefined if a touch would gain too little. */
 export function computeTouchedIdleUntilMs(
   session: Deadlines,
-  { idleMs }: SessionLimits,
+  limits: SessionLimits,
   nowMs: number,
 ): number | undefined {
+  const { idleMs } = limitsOf(session, limits);
   const idleUntilMs = Math.min(nowMs + idleMs, session.absoluteUntilMs);
   const gainMs = idleUntilMs - session.idleUntilMs;
   // The last touch gains less than an interval. Without it, an active session would end early by that much.
@@ -99,7 +114,7 @@ export function computeTouchedIdleUntilMs(
 /** Returns the idle deadline as `computeTouchedIdleUntilMs` does, but only in the second half of the idle time. A touch
  * that makes a new token could take back the change of a parallel request, so it must be rare. */
 export function computeLateTouch(session: Deadlines, limits: SessionLimits, nowMs: number): number | undefined {
-  if (nowMs < session.idleUntilMs - limits.idleMs / 2) return undefined;
+  if (nowMs < session.idleUntilMs - limitsOf(session, limits).idleMs / 2) return undefined;
   return computeTouchedIdleUntilMs(session, limits, nowMs);
 }
 

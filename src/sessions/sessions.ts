@@ -1,13 +1,27 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { cameOverTls, clearCookie, cookieName, readCookie, setCookie } from './cookie.js';
-import { SessionError, whyOf } from './errors.js';
-import { RequestSession, type ResponseEffects } from './request-session.js';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { AppCookies } from './app/app-cookies.js';
+import type { AppSession } from './app/app-session.js';
+import { buildFailureReply } from './app/failure-reply.js';
+import { type AppListener, type AppSettings, listenWith, openAppSession } from './app/open-app-session.js';
+import { type CookieOptions, readCookie, SessionCookie } from './cookie.js';
+import { SessionError } from './errors.js';
+import { RequestSession } from './request-session.js';
+import { defaultLimits, type SessionLimits } from './session.js';
 import type { Handler, Reply } from './session-context.js';
 import type { SessionStrategy } from './session-strategy.js';
 
+/** The sessions of an app. `sessions` opens them. */
 export interface Sessions {
-  /** Runs the handler and sends its reply. Never rejects: a `SessionError` becomes its status, any other error becomes
-   * 500. Headers that were set on `response` before are kept. */
+  /**
+   * Opens the session of a request. Call it before anything is written to `response`: it holds back the head until the
+   * session is committed. Rejects with `StoreUnavailable` (503) if the store is unreachable.
+   */
+  open(request: IncomingMessage, response: ServerResponse): Promise<AppSession>;
+  /** Returns a listener for `createServer` of `node:http`. An error of the handler becomes a failure reply: 503 with
+   * Retry-After when the store is unreachable. */
+  listener(handler: AppListener): RequestListener;
+  /** Runs a handler that returns its reply as a value, and sends the reply. Never rejects: a `SessionError` becomes its
+   * status, any other error becomes 500. Headers that were set on `response` before are kept. */
   respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void>;
   /** Counts of events since the start, by name: `opened`, `absent`, `unknown`, `begun`, `StoreUnavailable` … */
   readonly counts: Readonly<Record<string, number>>;
@@ -15,23 +29,32 @@ export interface Sessions {
   feedAgeMs(): number | undefined;
   /** Resolves with true as soon as sessions can be served, with false after `withinMs`. Never rejects. */
   ready(withinMs: number): Promise<boolean>;
-  /** Administration of the sessions of any user. `SessionStrategy` documents these four. */
+  /** Returns the live sessions of a user, at most 1,000. */
   readonly list: SessionStrategy['list'];
+  /** Ends the session of a user with this handle. Resolves with false if there is none. */
   readonly endOne: SessionStrategy['endOne'];
+  /** Ends every session of a user. Resolves with their number, at most 1,000. */
   readonly endAll: SessionStrategy['endAll'];
+  /** Ends every session of every user. */
   readonly endEveryone: SessionStrategy['endEveryone'];
+  /** Closes the connections to the store. A second call is a no-op. */
   close(): Promise<void>;
 }
 
 export interface SessionsSettings {
   readonly strategy: SessionStrategy;
   readonly ready: (withinMs: number) => Promise<boolean>;
-  /** True if every request came over TLS, whatever its headers say. */
-  readonly secure: boolean;
+  readonly cookie?: CookieOptions | undefined;
+  readonly limits?: SessionLimits;
+  readonly maxPerUser?: number;
+  readonly now?: () => number;
   readonly onError: (error: unknown) => void;
 }
 
-export function serveSessions({ strategy, ready, secure, onError }: SessionsSettings): Sessions {
+export function serveSessions(settings: SessionsSettings): Sessions {
+  const { strategy, ready, limits = defaultLimits, now = Date.now, onError } = settings;
+  const cookie = new SessionCookie(settings.cookie);
+  const cookies = new AppCookies(settings.cookie, limits, now);
   const counts = strategy.counts ?? {};
   const count = (name: string) => {
     counts[name] = (counts[name] ?? 0) + 1;
@@ -39,17 +62,17 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
 
   /** cookie -> token -> session -> handler (commits) -> cookie -> headers and body */
   async function respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void> {
-    const isSecure = secure || cameOverTls(request.headers);
+    const isSecure = cookie.isSecure(request);
     const context = new RequestSession(strategy, count);
     try {
-      await context.open(readCookie(request.headers.cookie, cookieName(isSecure)));
+      await context.open(readCookie(request.headers.cookie, cookie.nameOf(isSecure)));
       const reply = await handler(context);
       await context.close();
-      send(response, reply, context.effects, isSecure);
+      send(response, reply, context, isSecure);
     } catch (error) {
       await context.close().catch(() => undefined);
       report(error);
-      sendFailure(response, error, context.effects, isSecure);
+      sendFailure(response, error, context, isSecure);
     }
   }
 
@@ -60,7 +83,46 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
     if (!isOurs || error.status === 500) onError(error);
   }
 
+  /** Writes the headers and the body. Every change is committed by now. Errors (a header that HTTP forbids, a cookie too
+   * large) are thrown before the first byte is written. */
+  function send(response: ServerResponse, reply: Reply, context: RequestSession, secure: boolean): void {
+    if (response.headersSent || response.destroyed) return;
+    if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
+    const { isPersonal, ended } = context.effects;
+    const line = buildCookieHeader(context, secure);
+    for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
+    if (line !== undefined) response.appendHeader('set-cookie', line);
+    if (isPersonal) response.setHeader('cache-control', 'no-store');
+    if (ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
+    response.statusCode = reply.status;
+    response.end(reply.body);
+  }
+
+  /** Sends the failure reply. If even that fails, it closes the connection without a response. */
+  function sendFailure(response: ServerResponse, error: unknown, context: RequestSession, secure: boolean): void {
+    try {
+      send(response, buildFailureReply(error), context, secure);
+    } catch {
+      response.destroy();
+    }
+  }
+
+  /** Returns the Set-Cookie value, or undefined if the browser keeps its cookie. */
+  function buildCookieHeader({ effects }: RequestSession, secure: boolean): string | undefined {
+    if (effects.cookie === 'keep') return undefined;
+    return effects.cookie === 'clear' ? cookie.clear(secure) : cookie.set(effects.cookie.token, secure);
+  }
+
+  const app: AppSettings = {
+    strategy,
+    cookies,
+    maxPerUser: settings.maxPerUser ?? Number.POSITIVE_INFINITY,
+    count,
+    report,
+  };
   return {
+    open: (request, response) => openAppSession(app, request, response),
+    listener: handler => listenWith(app, handler),
     respond,
     counts,
     feedAgeMs: () => strategy.feedAgeMs?.(),
@@ -71,51 +133,6 @@ export function serveSessions({ strategy, ready, secure, onError }: SessionsSett
     endEveryone: () => strategy.endEveryone(),
     close: () => strategy.close(),
   };
-}
-
-const retryAfterSeconds = 1;
-
-function buildFailureReply(error: unknown): Reply {
-  const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' };
-  const isOurs = error instanceof SessionError && error.status !== 500;
-  const status = isOurs ? error.status : 500;
-  const content = isOurs
-    ? { error: error.message, why: whyOf(error) }
-    : { error: 'the request could not be handled', why: 'internal' };
-  return {
-    status,
-    headers: status === 503 ? { ...headers, 'retry-after': String(retryAfterSeconds) } : headers,
-    body: JSON.stringify(content),
-  };
-}
-
-/** Writes the headers and the body. Every change is committed by now. Errors (a header that HTTP forbids, a cookie too
- * large) are thrown before the first byte is written. */
-function send(response: ServerResponse, reply: Reply, effects: ResponseEffects, secure: boolean): void {
-  if (response.headersSent || response.destroyed) return;
-  if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
-  const cookie = buildCookieHeader(effects, secure);
-  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
-  if (cookie !== undefined) response.appendHeader('set-cookie', cookie);
-  if (effects.isPersonal) response.setHeader('cache-control', 'no-store');
-  if (effects.ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
-  response.statusCode = reply.status;
-  response.end(reply.body);
-}
-
-/** Sends the failure reply. If even that fails, it closes the connection without a response. */
-function sendFailure(response: ServerResponse, error: unknown, effects: ResponseEffects, secure: boolean): void {
-  try {
-    send(response, buildFailureReply(error), effects, secure);
-  } catch {
-    response.destroy();
-  }
-}
-
-/** Returns the Set-Cookie value, or undefined if the browser keeps its cookie. */
-function buildCookieHeader({ cookie }: ResponseEffects, secure: boolean): string | undefined {
-  if (cookie === 'keep') return undefined;
-  return cookie === 'clear' ? clearCookie(secure) : setCookie(cookie.token, secure);
 }
 
 function isFinalStatus(status: number): boolean {

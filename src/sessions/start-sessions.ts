@@ -1,8 +1,10 @@
 import { generateKeyRing, type KeyRing } from '../shared/key-ring.js';
 import { unknownName } from '../shared/unknown-name.js';
+import type { CookieOptions } from './cookie.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import { defaultLimits, type SessionLimits } from './session.js';
 import type { SessionStore, StoreEntry, StoreSettings, StoreTransition } from './session-store.js';
+import type { TokenNames } from './session-strategy.js';
 import { type Sessions, serveSessions } from './sessions.js';
 import { stores } from './stores/registry.js';
 import { strategies } from './strategies/registry.js';
@@ -10,8 +12,12 @@ import { strategies } from './strategies/registry.js';
 export interface OpenOptions {
   /** A key of `strategies/registry.ts`. */
   readonly strategy: string;
-  /** A key of `stores/registry.ts`. */
-  readonly store: string;
+  /** Stands in front of every key in the store. Default: `holdfast`. */
+  readonly keyPrefix?: string;
+  /** The names in the tokens of `jwt`. */
+  readonly tokenNames?: TokenNames;
+  /** A key of `stores/registry.ts`, or a store that is in no registry. */
+  readonly store: string | StoreEntry;
   readonly storeUrl: string | undefined;
   readonly limits?: Partial<SessionLimits>;
   /** Returns the keys for signed or sealed tokens; called for each use. Default: one fresh key that only this process
@@ -24,8 +30,9 @@ export interface OpenOptions {
   /** Wraps the store: a list that processes share, or a planted defect. */
   readonly decorateStore?: (store: SessionStore) => SessionStore;
   readonly now?: () => number;
-  /** True if every request comes over TLS. Otherwise `X-Forwarded-Proto: https` decides for each request. */
-  readonly secure?: boolean;
+  readonly cookie?: CookieOptions;
+  /** Maximum number of sessions of one user. Default: no maximum. */
+  readonly maxPerUser?: number;
   /** Receives every error that is not a `SessionError`. Default: writes it to stderr. */
   readonly onError?: (error: unknown) => void;
   /** Called when the store is lost and when it is back. */
@@ -38,21 +45,26 @@ export interface OpenOptions {
 export async function openSessions(options: OpenOptions): Promise<Sessions> {
   const [strategy, entry] = await Promise.all([
     pick('strategy', options.strategy, strategies),
-    pick('session store', options.store, stores),
+    typeof options.store === 'string' ? pick('session store', options.store, stores) : options.store,
   ]);
-  const { now = Date.now, secure = false, onError = console.error, onTransition, storeUrl: url } = options;
-  const { onWarning = console.error } = options;
+  const { now = Date.now, onError = console.error, onTransition, storeUrl: url } = options;
+  const { onWarning = console.error, feedAgeMaxMs, tokenNames } = options;
   const wanted = { ...defaultLimits, ...options.limits };
   const limits = { ...wanted, dataBytesMax: Math.min(wanted.dataBytesMax, entry.capabilities.dataBytesMax) };
-  const settings: StoreSettings = { url, deadlineMs: limits.storeDeadlineMs, now, onTransition, onWarning };
+  const settings: StoreSettings = {
+    ...{ url, deadlineMs: limits.storeDeadlineMs, keyPrefix: options.keyPrefix, now, onTransition, onWarning },
+  };
   const { keys = generateOnce(), revocation = true, decorateStore = store => store } = options;
   const store = decorateStore(entry.open(settings));
   const feed = revocation && strategy.needsFeed ? openFeedFor(options, entry, settings) : undefined;
   const parts = feed === undefined ? [store] : [store, feed];
   return serveSessions({
-    strategy: strategy.open({ store, feed, feedAgeMaxMs: options.feedAgeMaxMs, keys, limits, now }),
+    strategy: strategy.open({ store, feed, feedAgeMaxMs, tokenNames, keys, limits, now }),
     ready: async withinMs => (await Promise.all(parts.map(part => part.ready(withinMs)))).every(Boolean),
-    secure,
+    cookie: options.cookie,
+    limits,
+    ...(options.maxPerUser === undefined ? {} : { maxPerUser: options.maxPerUser }),
+    now,
     onError,
   });
 }
@@ -61,7 +73,9 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
 function openFeedFor({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
   const feed = entry.openFeed?.({ ...settings, onTransition: undefined });
   if (feed !== undefined) return feed;
-  throw new Error(`the strategy "${strategy}" needs a store with a list of revoked tokens; "${store}" has none`);
+  throw new Error(
+    `the strategy "${strategy}" needs a store with a list of revoked tokens; ${typeof store === 'string' ? `"${store}"` : 'this store'} has none`,
+  );
 }
 
 function generateOnce(): () => KeyRing {

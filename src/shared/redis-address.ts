@@ -12,10 +12,15 @@ export interface RedisAddress {
   readonly places: readonly [ServerAddress, ...ServerAddress[]];
   /** The name under which Sentinel watches the primary. */
   readonly primary: string | undefined;
+  /** True: every connection uses TLS, to sentinels too. */
   readonly tls: boolean;
-  /** The user for the Redis servers. Sentinels get no user and no password. */
+  /** The file with the certificates of the authorities to trust (PEM). Undefined: those of Node.js. */
+  readonly ca: string | undefined;
+  /** The user for the Redis servers. */
   readonly username: string | undefined;
   readonly password: string | undefined;
+  /** True: the sentinels get the same user and password. False: they get none. */
+  readonly sentinelLogin: boolean;
   readonly database: number;
   /** Number of replicas that must have received a login or a logout before it is acknowledged. */
   readonly replicas: number;
@@ -51,11 +56,25 @@ const schemes: Readonly<Record<string, Scheme>> = {
     example: 'redis+sentinel://h1:26379,h2:26379,h3:26379/<name of the primary>',
     path: /^\/(?<primary>[A-Za-z0-9._-]+)(?:\/(?<database>\d{1,4})?)?$/,
   },
+  'rediss+sentinel': {
+    kind: 'sentinel',
+    tls: true,
+    portDefault: 26_379,
+    example: 'rediss+sentinel://h1:26379,h2:26379,h3:26379/<name of the primary>',
+    path: /^\/(?<primary>[A-Za-z0-9._-]+)(?:\/(?<database>\d{1,4})?)?$/,
+  },
   'redis+cluster': {
     kind: 'cluster',
     tls: false,
     portDefault: 6379,
     example: 'redis+cluster://h1:6379,h2:6379,h3:6379',
+    path: /^\/?$/,
+  },
+  'rediss+cluster': {
+    kind: 'cluster',
+    tls: true,
+    portDefault: 6379,
+    example: 'rediss+cluster://h1:6379,h2:6379,h3:6379',
     path: /^\/?$/,
   },
 };
@@ -84,7 +103,7 @@ export function parseAddress(url: string | undefined): RedisAddress {
     username: decoded(login.user, refuse),
     password: decoded(login.password, refuse),
     database: Number(parts.groups?.database ?? 0),
-    replicas: replicasOf(query, refuse),
+    ...readOptions(query, scheme, refuse),
   };
 }
 
@@ -130,15 +149,44 @@ function decoded(text: string | undefined, refuse: Refuse): string | undefined {
   }
 }
 
-function replicasOf(query: string | undefined, refuse: Refuse): number {
-  if (query === undefined) return 0;
-  const [pair = '', ...others] = query.split('&');
-  const [name, value = ''] = pair.split(/=(.*)/s);
-  if (name !== 'replicas') throw refuse(`"${name}": the only option is ?replicas=<number>,`);
-  if (others.length > 0) throw refuse('an option besides ?replicas=<number>');
-  const number = /^\d{1,3}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(number <= replicasMax)) throw refuse(`replicas=${value} is not a number from 0 to ${replicasMax}`);
+type Options = Pick<RedisAddress, 'replicas' | 'ca' | 'sentinelLogin'>;
+
+/** Parses the options behind the question mark. Each may occur once. */
+function readOptions(query: string | undefined, scheme: Scheme, refuse: Refuse): Options {
+  const given = new Map<string, string>();
+  for (const pair of query === undefined ? [] : query.split('&')) {
+    const [name = '', value = ''] = pair.split(/=(.*)/s);
+    if (!['replicas', 'ca', 'sentinel-login'].includes(name))
+      throw refuse(`"${name}": the options are replicas=<number>, ca=<file> and sentinel-login=same,`);
+    if (given.has(name)) throw refuse(`the option ${name} twice`);
+    given.set(name, value);
+  }
+  return {
+    replicas: replicasOf(given.get('replicas'), refuse),
+    ca: authorityOf(given.get('ca'), scheme, refuse),
+    sentinelLogin: sentinelLoginOf(given.get('sentinel-login'), scheme, refuse),
+  };
+}
+
+function replicasOf(text: string | undefined, refuse: Refuse): number {
+  const number = /^\d{1,3}$/.test(text ?? '0') ? Number(text ?? 0) : Number.NaN;
+  if (!(number <= replicasMax)) throw refuse(`replicas=${text} is not a number from 0 to ${replicasMax}`);
   return number;
+}
+
+function authorityOf(text: string | undefined, { tls }: Scheme, refuse: Refuse): string | undefined {
+  if (text === undefined) return undefined;
+  if (!tls) throw refuse('ca= without TLS (rediss://, rediss+sentinel://, rediss+cluster://)');
+  const file = decoded(text, refuse);
+  if (file === undefined) throw refuse('ca= without a file');
+  return file;
+}
+
+function sentinelLoginOf(text: string | undefined, { kind }: Scheme, refuse: Refuse): boolean {
+  if (text === undefined) return false;
+  if (kind !== 'sentinel') throw refuse('sentinel-login= without sentinels');
+  if (text !== 'same') throw refuse(`sentinel-login=${text}: the only value is "same",`);
+  return true;
 }
 
 function wrong(problem: string, scheme: Scheme | undefined): Error {

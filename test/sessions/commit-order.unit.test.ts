@@ -69,7 +69,6 @@ describe('commits before headers are sent', () => {
     const sessions = serveSessions({
       strategy,
       ready: inner.ready,
-      secure: false,
       onError: error => errors.push(error),
     });
     try {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { clearCookie, cookieName, readCookie, setCookie } from '#src/sessions/cookie.js';
+import { cookieName, readCookie, standardCookie } from '#src/sessions/cookie.js';
 import { SessionTooLarge } from '#src/sessions/errors.js';
 
 const name = 'session';
@@ -9,16 +9,16 @@ const found = (token: string) => ({ name, token, malformed: false });
 
 describe('session cookie', () => {
   it('has every protective attribute and no other', () => {
-    expect(setCookie('abc', true)).to.equal('__Host-session=abc; Path=/; HttpOnly; Secure; SameSite=Lax');
-    expect(setCookie('abc', false)).to.equal('session=abc; Path=/; HttpOnly; SameSite=Lax');
-    expect(clearCookie(true)).to.equal('__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax');
-    expect(clearCookie(false)).to.equal('session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax');
+    expect(standardCookie.set('abc', true)).to.equal('__Host-session=abc; Path=/; HttpOnly; Secure; SameSite=Lax');
+    expect(standardCookie.set('abc', false)).to.equal('session=abc; Path=/; HttpOnly; SameSite=Lax');
+    expect(standardCookie.clear(true)).to.equal('__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax');
+    expect(standardCookie.clear(false)).to.equal('session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax');
   });
 
   it('throws SessionTooLarge where a browser would drop the cookie', () => {
     const longest = 'a'.repeat(4_096 - cookieName(false).length);
-    expect(setCookie(longest, false)).to.contain(longest);
-    expect(() => setCookie(`${longest}a`, false)).to.throw(SessionTooLarge, '4097 bytes');
+    expect(standardCookie.set(longest, false)).to.contain(longest);
+    expect(() => standardCookie.set(`${longest}a`, false)).to.throw(SessionTooLarge, '4097 bytes');
     expect(readCookie(`session=${longest}`, 'session')).to.deep.equal(found(longest));
     expect(readCookie(`session=${longest}a`, 'session')).to.deep.equal(malformed);
   });

@@ -55,7 +55,7 @@ describe('sessions: a read that renews its token and is answered late', () => {
       const store = memory.open({ url: undefined, deadlineMs: 400, now });
       const settings = { store, feed: new RevocationList(now), keys: () => ring, limits: defaultLimits, now };
       const strategy = entry.open(settings);
-      const sessions = serveSessions({ strategy, ready: store.ready, secure: false, onError: console.error });
+      const sessions = serveSessions({ strategy, ready: store.ready, onError: console.error });
       slow.current = slowHandler();
       try {
         await withServer(sessions, handlers, ask => work(ask, clock));

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { CookieOptions } from '#src/sessions/cookie.js';
 import { defaultLimits, newSessionId } from '#src/sessions/session.js';
 import type { Handler } from '#src/sessions/session-context.js';
 import type { Sessions } from '#src/sessions/sessions.js';
@@ -71,7 +72,7 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
       await Promise.all(running.splice(0).map(sessions => sessions.close()));
     });
 
-    async function opened(options: { secure?: boolean } = {}): Promise<Sessions> {
+    async function opened(options: { cookie?: CookieOptions } = {}): Promise<Sessions> {
       const onError = (error: unknown) => void errors.push(error);
       const base = { strategy: 'reference', store, storeUrl: lab.url, now: () => nowMs, onError };
       const sessions = await openSessions({ ...base, ...options });
@@ -126,13 +127,17 @@ for (const [store, entry] of Object.entries(await loaded(stores))) {
         }));
 
       it('is Secure on every request when the server is configured so', async () => {
-        await withServer(await opened({ secure: true }), { '/login': login, '/logout': logout }, async ask => {
-          const answer = await ask('/login', { 'x-forwarded-proto': 'http' });
-          expect(answer.setCookies[0]).to.match(/^__Host-session=.*; Secure;/);
-          const bye = await ask('/logout', { cookie: answer.cookie ?? '' });
-          expect(bye.setCookies[0]).to.match(/^__Host-session=; Max-Age=0; .*Secure/);
-          expect(bye.headers.get('clear-site-data')).to.equal('"cache", "storage"');
-        });
+        await withServer(
+          await opened({ cookie: { secure: true } }),
+          { '/login': login, '/logout': logout },
+          async ask => {
+            const answer = await ask('/login', { 'x-forwarded-proto': 'http' });
+            expect(answer.setCookies[0]).to.match(/^__Host-session=.*; Secure;/);
+            const bye = await ask('/logout', { cookie: answer.cookie ?? '' });
+            expect(bye.setCookies[0]).to.match(/^__Host-session=; Max-Age=0; .*Secure/);
+            expect(bye.headers.get('clear-site-data')).to.equal('"cache", "storage"');
+          },
+        );
       });
 
       for (const [what, cookie, why] of [

@@ -131,7 +131,11 @@ class MemoryStore implements SessionStore {
     user.epoch = nextEpoch(user.epoch, this.#now());
     user.epochUntilMs = Math.max(user.epochUntilMs, this.#now() + clockToleranceMs);
     if (exceptKey !== undefined && excepted?.user === name)
-      this.#kept.set(exceptKey, { ...excepted, epochs: { ...excepted.epochs, user: user.epoch } });
+      this.#kept.set(exceptKey, {
+        ...excepted,
+        version: excepted.version + 1,
+        epochs: { ...excepted.epochs, user: user.epoch },
+      });
     for (const key of user.keys.values()) this.#forgetEnded(key);
     return user.epoch;
   }

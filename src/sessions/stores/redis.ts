@@ -14,7 +14,7 @@ import {
   userTagIn,
   userTagOf,
 } from '../session.js';
-import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
+import { prefixOf, type SessionStore, type StoreEntry, type StoreSettings } from '../session-store.js';
 import { EveryoneEpoch } from './redis/everyone.js';
 import { KnownEpochs } from './redis/known-epochs.js';
 import { RevocationStream } from './redis/revocation-stream.js';
@@ -24,8 +24,6 @@ const listedMax = 1_000;
 /** Maximum number of sessions of one user. A login beyond it ends the oldest one. */
 const sessionsPerUserMax = 1_000;
 const handleShape = /^[0-9a-f]{16}$/;
-
-const keyOf = (tag: string) => `holdfast:user:${tag}`;
 
 /**
  * Sessions in Redis. Every command names one key, and goes to the server of that key. All sessions of a user are under
@@ -49,12 +47,12 @@ class RedisStore implements SessionStore {
   constructor(address: RedisAddress, settings: StoreSettings) {
     this.#settings = settings;
     this.#servers = new Servers(address, settings);
-    this.#everyone = new EveryoneEpoch(this.#servers, settings.now);
+    this.#everyone = new EveryoneEpoch(this.#servers, settings);
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
     const [tag, digest] = [userTagIn(id), digestOf(id)];
-    const [key, handle] = [keyOf(tag), handleOf(digest)];
+    const [key, handle] = [this.#keyOf(tag), handleOf(digest)];
     const ask: RedisCommand<(string | null)[]> = server => server.hmget(key, 'e', `m${handle}`, `d${handle}`);
     const [[epoch = null, head = null, json = null], everyone] = await Promise.all([
       this.#servers.ask('reads', key, ask, []),
@@ -96,7 +94,7 @@ class RedisStore implements SessionStore {
 
   async listByUser(user: string): Promise<readonly SessionSummary[]> {
     const tag = userTagOf(user);
-    const key = keyOf(tag);
+    const key = this.#keyOf(tag);
     const ask: RedisCommand<(string | number)[]> = server =>
       server.sessionList(key, this.#settings.now(), this.#known.of(tag), listedMax);
     const [listed, everyone] = await Promise.all([this.#servers.ask('reads', key, ask), this.#everyone.near(key)]);
@@ -120,7 +118,7 @@ class RedisStore implements SessionStore {
 
   async raiseEpoch(user: string, except?: string): Promise<number> {
     const tag = userTagOf(user);
-    const key = keyOf(tag);
+    const key = this.#keyOf(tag);
     const kept = except !== undefined && userTagIn(except) === tag ? digestOf(except) : '';
     const ask: RedisCommand<number> = server => server.epochRaise(key, this.#settings.now(), this.#known.of(tag), kept);
     return this.#known.see(tag, await this.#servers.askReplicated('removals', key, ask));
@@ -146,7 +144,7 @@ class RedisStore implements SessionStore {
 
   async #create(id: string, record: NewSessionRecord): Promise<Epochs> {
     const [tag, digest] = [userTagIn(id), digestOf(id)];
-    const key = keyOf(tag);
+    const key = this.#keyOf(tag);
     const present = await this.#everyone.ensure(key, record.epochs?.everyone);
     const everyone = record.epochs?.everyone ?? present;
     const { version, idleUntilMs, absoluteUntilMs, createdAtMs } = record;
@@ -181,7 +179,7 @@ class RedisStore implements SessionStore {
     tag: string,
     ask: (server: Redis, key: string, nowMs: number, floor: number) => Promise<[string, number?]>,
   ): Promise<string> {
-    const key = keyOf(tag);
+    const key = this.#keyOf(tag);
     const question: RedisCommand<[string, number?]> = server =>
       ask(server, key, this.#settings.now(), this.#known.of(tag));
     const asked =
@@ -194,10 +192,14 @@ class RedisStore implements SessionStore {
    * lost writes, and gets the highest again. */
   #see(tag: string, epoch: number): number {
     const highest = this.#known.see(tag, epoch);
-    const key = keyOf(tag);
+    const key = this.#keyOf(tag);
     if (epoch < highest)
       this.#servers.sendInBackground(key, server => server.epochKeep(key, this.#settings.now(), highest));
     return highest;
+  }
+
+  #keyOf(tag: string): string {
+    return `${prefixOf(this.#settings)}:user:${tag}`;
   }
 
   /** Applies the deadline to a sequence of commands. Each command could be in time, and the sequence late. */

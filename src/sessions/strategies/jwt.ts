@@ -81,8 +81,8 @@ class JwtStrategy implements SessionStrategy {
     this.#now = now;
     this.#lifeMs = Math.min(accessLifeMaxMs, Math.floor(limits.idleMs / 3));
     this.#dataBytesMax = Math.min(claimBytesMax, limits.dataBytesMax);
-    this.#tokens = new AccessTokens(keys, this.#lifeMs);
-    this.#families = new RefreshFamilies(store, limits.idleMs, now);
+    this.#tokens = new AccessTokens(keys, this.#lifeMs, settings.tokenNames);
+    this.#families = new RefreshFamilies(store, limits, now);
   }
 
   get counts(): Record<string, number> {
@@ -105,10 +105,10 @@ class JwtStrategy implements SessionStrategy {
     return this.#refresh(toSession(token, claims), nowMs);
   }
 
-  async begin(user: string, data: SessionData, cookie = cookieName(false)): Promise<Issued> {
+  async begin(user: string, data: SessionData, cookie = cookieName(false), remember = false): Promise<Issued> {
     const { json } = toPlainData(data, this.#dataBytesMax);
     const nowMs = this.#now();
-    const record = { user, version: 1, ...computeDeadlines(this.#limits, nowMs) };
+    const record = { user, version: 1, ...computeDeadlines(this.#limits, nowMs, remember) };
     const [sid, refresh] = [newSessionId(user), newSecret()];
     const build = (epochs: Epochs) => this.#buildClaims(cookie, sid, { ...record, epochs }, json, nowMs);
     // Checks the size before the session is registered. Its epochs are about as large as the time.
@@ -145,6 +145,13 @@ class JwtStrategy implements SessionStrategy {
 
   end(session: Session): Promise<void> {
     return this.#registered.end(requireJwtSession(session).claims);
+  }
+
+  async endToken(token: string, cookie = cookieName(false)): Promise<void> {
+    const [access = '', refresh = ''] = token.split('~');
+    const claims = this.#tokens.verify(access);
+    if (typeof claims === 'string' || claims.cookie !== cookie || claims.refreshHash !== hashOf(refresh)) return;
+    if (this.#now() < claims.record.absoluteUntilMs) await this.#registered.end(claims);
   }
 
   handleOf(session: Session): string {

@@ -66,9 +66,9 @@ class ReferenceStrategy implements SessionStrategy {
     return touched === undefined ? 'unknown' : new StoredSession(token, touched, cookie);
   }
 
-  async begin(user: string, data: SessionData, cookie?: string): Promise<Issued> {
+  async begin(user: string, data: SessionData, cookie?: string, remember = false): Promise<Issued> {
     const plain = toPlainData(data, this.#limits.dataBytesMax);
-    const record = { user, data: plain.data, version: 1, ...computeDeadlines(this.#limits, this.#now()) };
+    const record = { user, data: plain.data, version: 1, ...computeDeadlines(this.#limits, this.#now(), remember) };
     return this.#issue(record, cookie);
   }
 
@@ -104,6 +104,10 @@ class ReferenceStrategy implements SessionStrategy {
 
   async end(session: Session): Promise<void> {
     await this.#store.remove(requireStored(session).id);
+  }
+
+  async endToken(token: string, cookie?: string): Promise<void> {
+    if (isSessionId(token)) await this.#store.remove(bindToCookie(token, cookie));
   }
 
   handleOf(session: Session): string {

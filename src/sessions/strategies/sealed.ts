@@ -11,6 +11,7 @@ import {
   digestOf,
   type Edit,
   handleOf,
+  limitsOf,
   type NewSessionRecord,
   type NoSession,
   newSessionId,
@@ -83,10 +84,10 @@ class SealedStrategy implements SessionStrategy {
     return this.#renewWhenDue(new SealedSession(token, payload, cookie), unsealed.keyId !== newest?.id);
   }
 
-  async begin(user: string, data: SessionData, cookie = cookieName(false)): Promise<Issued> {
+  async begin(user: string, data: SessionData, cookie = cookieName(false), remember = false): Promise<Issued> {
     const { limits, now } = this.#settings;
     const plain = toPlainData(data, limits.dataBytesMax);
-    const record = { user, data: plain.data, version: 1, ...computeDeadlines(limits, now()) };
+    const record = { user, data: plain.data, version: 1, ...computeDeadlines(limits, now(), remember) };
     assertFits(record, charsMax.ordinary);
     const sid = newSessionId(user);
     const epochs = await this.#registered.register(sid, buildEntry(record));
@@ -126,6 +127,12 @@ class SealedStrategy implements SessionStrategy {
 
   end(session: Session): Promise<void> {
     return this.#registered.end(requireSealed(session).payload);
+  }
+
+  async endToken(token: string, cookie = cookieName(false)): Promise<void> {
+    const unsealed = unseal(this.#settings.keys(), cookie, token);
+    const payload = typeof unsealed === 'string' ? undefined : parsePayload(unsealed.text);
+    if (payload !== undefined && !this.#isOver(payload)) await this.#registered.end(payload);
   }
 
   handleOf(session: Session): string {
@@ -213,7 +220,7 @@ class SealedStrategy implements SessionStrategy {
    * long, and a session must not outlive its revocation. */
   #isOver({ record }: Payload): boolean {
     const { limits, now } = this.#settings;
-    const capMs = record.createdAtMs + limits.absoluteMs;
+    const capMs = record.createdAtMs + limitsOf(record, limits).absoluteMs;
     return now() >= Math.min(record.idleUntilMs, record.absoluteUntilMs, capMs);
   }
 }

@@ -10,6 +10,7 @@ import { describeExit, type Exit } from './cluster.js';
 /** Time between two checks of a condition. */
 const pollMs = 25;
 const backWithinMs = 15_000;
+const goneWithinMs = 1_000;
 
 /** Polls until `holds` returns true. Returns false when it did not within `withinMs`. Rejects when `holds` rejects. */
 export async function waitUntil(holds: () => Promise<boolean>, withinMs: number): Promise<boolean> {
@@ -95,9 +96,13 @@ function createNotBack(member: ClusterMember, why: string): MemberNotBack {
   return new MemberNotBack(member.name, `${why}; it ${member.describe()}`);
 }
 
-/** Says how the member ended and that its port refuses connections. Returns false when the port still accepts. */
-export async function describeGone({ port }: ClusterMember, exit: Exit): Promise<string | false> {
-  return (await portRefuses(port)) && `${describeExit(exit)}; port ${port} refuses connections`;
+/** Says how the member ended and that its port refuses connections. Returns false when the port still accepts. The
+ * shell of an app may end a moment before the process that listens, although one signal killed both. */
+export async function describeGone({ port }: Pick<ClusterMember, 'port'>, exit: Exit): Promise<string | false> {
+  return (
+    (await waitUntil(() => portRefuses(port), goneWithinMs)) &&
+    `${describeExit(exit)}; port ${port} refuses connections`
+  );
 }
 
 export async function proxyStateIs(

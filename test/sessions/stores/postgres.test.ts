@@ -234,6 +234,18 @@ describe('postgres store', () => {
       expect(transitions).to.deep.equal([]);
     });
 
+    it('of version 0.1 gets the new columns, and its sessions have ended', async () => {
+      const { id } = await created();
+      await sql(server, `ALTER TABLE ${table} DROP COLUMN user_epoch, DROP COLUMN everyone_epoch`);
+      await sql(server, `DROP TABLE ${epochTable}`);
+      const updated = await opened();
+      const next = newSessionId('anna');
+      await updated.create(next, record());
+      expect(await updated.read(id)).to.equal(undefined);
+      expect((await updated.read(next))?.user).to.equal('anna');
+      await updated.close();
+    });
+
     it('may belong to another role that grants access', async () => {
       await sql(server, `CREATE ROLE shop LOGIN PASSWORD 'p'`);
       await sql(server, `GRANT SELECT, INSERT, UPDATE, DELETE ON ${table}, ${epochTable} TO shop`);

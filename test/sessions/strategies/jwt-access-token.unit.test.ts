@@ -89,7 +89,7 @@ describe('jwt: access tokens', () => {
       'iat as text': { iat: String(seconds) },
       'no iat': { iat: undefined },
       'nbf as text': { nbf: String(seconds) },
-      'another aud': { aud: 'holdfast:mail' },
+      'another aud': { aud: 'mail:session' },
       'aud a list': { aud: ['holdfast:session'] },
       'no aud': { aud: undefined },
       'another iss': { iss: 'holdfaster' },

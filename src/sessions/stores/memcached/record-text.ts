@@ -45,9 +45,9 @@ export function keptOf(record: NewSessionRecord, { user, everyone }: Epochs): Ke
   };
 }
 
-/** Returns a session that lives under one more epoch of its user. */
+/** Returns the next version of a session, which lives under one more epoch of its user. */
 export function addEpoch(kept: Kept, epoch: number): Kept {
-  return { ...kept, users: [...kept.users, epoch].slice(-usersMax) };
+  return { ...kept, version: kept.version + 1, users: [...kept.users, epoch].slice(-usersMax) };
 }
 
 export function textOf(kept: Kept): string {

@@ -108,7 +108,7 @@ export const raiseEpoch: Statement = {
     epoch = greatest(known.epoch + 1, $2), until_ms = greatest(known.until_ms, excluded.until_ms)
   RETURNING epoch
 ), moved AS (
-  UPDATE ${table} SET user_epoch = raised.epoch FROM raised
+  UPDATE ${table} SET user_epoch = raised.epoch, version = version + 1 FROM raised
   WHERE key = $4::bytea AND ${table}.user_key = $1 AND user_json = $3 AND ${alive}
 ), ended AS (
   DELETE FROM ${table} USING raised

@@ -12,6 +12,7 @@ import {
   reasonOf,
   retryDelayMs,
   serverOptions,
+  tlsOf,
 } from './connection.js';
 
 /**
@@ -26,6 +27,7 @@ import {
 export class RedisCluster implements RedisConnection {
   readonly #address: RedisAddress;
   readonly #options: ConnectionOptions;
+  readonly #security: ReturnType<typeof loginOf> & ReturnType<typeof tlsOf>;
   readonly #closing = new AbortController();
   readonly #nodes = new Map<string, Redis>();
   readonly #slots = new Map<string, number>();
@@ -36,6 +38,7 @@ export class RedisCluster implements RedisConnection {
 
   constructor(address: RedisAddress, options: ConnectionOptions) {
     this.#address = address;
+    this.#security = { ...loginOf(address), ...tlsOf(address) };
     this.#options = options;
     void this.#restore();
   }
@@ -110,7 +113,7 @@ export class RedisCluster implements RedisConnection {
     const name = nameOf(place);
     const known = this.#nodes.get(name);
     if (known !== undefined) return known;
-    const node = new Redis({ ...serverOptions(this.#options.deadlineMs), ...loginOf(this.#address), ...place });
+    const node = new Redis({ ...serverOptions(this.#options.deadlineMs), ...this.#security, ...place });
     if (this.#closing.signal.aborted) node.disconnect();
     this.#nodes.set(name, node);
     // Every command that waits for its connection adds a listener.
@@ -201,7 +204,7 @@ export class RedisCluster implements RedisConnection {
   }
 
   async #readMapFromUnconnected(place: ServerAddress): Promise<SlotMap> {
-    const options = { ...serverOptions(this.#options.deadlineMs), ...loginOf(this.#address), ...place };
+    const options = { ...serverOptions(this.#options.deadlineMs), ...this.#security, ...place };
     const node = new Redis({ ...options, lazyConnect: true, retryStrategy: () => null });
     let lastError: Error | undefined;
     node.on('error', error => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../../../shared/redis-address.js';
 import { scripts } from './scripts.js';
@@ -66,6 +67,22 @@ export function serverOptions(deadlineMs: number) {
 
 export function loginOf({ username, password }: RedisAddress) {
   return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+}
+
+/** Returns the options for TLS. Throws for a file of authorities that cannot be read. */
+export function tlsOf({ tls, ca }: RedisAddress): { readonly tls?: { readonly ca?: string } } {
+  if (!tls) return {};
+  return { tls: ca === undefined ? {} : { ca: readAuthorities(ca) } };
+}
+
+function readAuthorities(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new Error(`the file of authorities "${file}" cannot be read: expected certificates in PEM, as ca=<file>`, {
+      cause,
+    });
+  }
 }
 
 /** Batches the writes of one turn of the event loop into one system call. On a busy backend, the system call is the

@@ -1,4 +1,5 @@
 import { nextEpoch } from '../../epochs.js';
+import { prefixOf, type StoreSettings } from '../../session-store.js';
 import type { Servers } from './servers.js';
 
 /** Number of copies in a cluster. With fewer, a server with few slots might have none. */
@@ -19,10 +20,13 @@ export class EveryoneEpoch {
   /** The highest epoch that this process has seen. A server with a lower one has lost writes. */
   #known = 0;
 
-  constructor(servers: Servers, now: () => number) {
+  constructor(servers: Servers, settings: StoreSettings) {
     this.#servers = servers;
-    this.#now = now;
-    this.#keys = Array.from({ length: servers.isCluster ? copiesInCluster : 1 }, (_, at) => `holdfast:everyone:${at}`);
+    this.#now = settings.now;
+    this.#keys = Array.from(
+      { length: servers.isCluster ? copiesInCluster : 1 },
+      (_, at) => `${prefixOf(settings)}:everyone:${at}`,
+    );
   }
 
   /** Reads the epoch from the server of `key`. Undefined if it was lost there. Calls in the same turn share one

@@ -9,6 +9,7 @@ import {
   reasonOf,
   retryDelayMs,
   serverOptions,
+  tlsOf,
 } from './connection.js';
 
 /** One connection to one server that has every key: a single server, or the primary that the sentinels name. */
@@ -75,16 +76,27 @@ export class OneServer implements RedisConnection {
  * prevents that.
  */
 function addressOptions(address: RedisAddress, deadlineMs: number) {
-  const { places, database: db, tls } = address;
+  const { places, database: db } = address;
   const login = loginOf(address);
+  const security = tlsOf(address);
   const [{ host, port }] = places;
-  if (address.kind === 'single') return { host, port, db, ...login, ...(tls ? { tls: {} } : {}) };
+  if (address.kind === 'single') return { host, port, db, ...login, ...security };
   return {
     ...login,
+    ...security,
+    ...(security.tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: security.tls }),
+    ...(address.sentinelLogin ? sentinelLoginOf(address) : {}),
     db,
     name: address.primary,
     sentinels: [...places],
     sentinelCommandTimeout: deadlineMs,
     sentinelRetryStrategy: retryDelayMs,
+  };
+}
+
+function sentinelLoginOf({ username, password }: RedisAddress) {
+  return {
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
   };
 }

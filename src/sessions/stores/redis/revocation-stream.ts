@@ -4,7 +4,7 @@ import type { Epochs } from '../../epochs.js';
 import { StoreUnavailable } from '../../errors.js';
 import { pollUntilReady } from '../../in-time.js';
 import { type RevocableToken, type RevocationFeed, RevokedTokens } from '../../revocation-feed.js';
-import type { StoreSettings } from '../../session-store.js';
+import { prefixOf, type StoreSettings } from '../../session-store.js';
 import type { RedisConnection } from './connection.js';
 import {
   addEntry,
@@ -16,7 +16,6 @@ import {
 } from './revocation-entries.js';
 import { connectionTo, replicatedConnectionTo } from './servers.js';
 
-const streamKey = 'holdfast:revoked';
 const readAtOnce = 1_000;
 const retryMs = 200;
 const sweepIntervalMs = 30_000;
@@ -78,6 +77,7 @@ interface Audit {
  * starts later learns it too.
  */
 export class RevocationStream implements RevocationFeed {
+  readonly #key: string;
   /** A connection of its own: a blocked read delays every other command. */
   readonly #reader: RedisConnection;
   readonly #writer: RedisConnection;
@@ -93,14 +93,17 @@ export class RevocationStream implements RevocationFeed {
   /** Time at which the whole stream was known, on the clock of `performance`. */
   #knownAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ url, deadlineMs, now }: StoreSettings) {
+  constructor(settings: StoreSettings) {
+    const { url, deadlineMs, now } = settings;
+    const key = `${prefixOf(settings)}:revoked`;
+    this.#key = key;
     this.#now = now;
     this.#sweeper = setInterval(() => this.#tokens.sweep(now()), sweepIntervalMs).unref();
     const address = parseAddress(url);
-    this.#writer = replicatedConnectionTo(address, { deadlineMs, key: streamKey });
+    this.#writer = replicatedConnectionTo(address, { deadlineMs, key });
     this.#reader = connectionTo(address, {
       deadlineMs: blockMs + deadlineMs,
-      key: streamKey,
+      key,
       onUp: () => void (this.#state === 'closed' || this.#follow(++this.#connection)),
       onDown: () => void ++this.#connection,
     });
@@ -137,8 +140,8 @@ export class RevocationStream implements RevocationFeed {
     try {
       for (let count = readAtOnce; count === readAtOnce; ) {
         const from = this.#lastId;
-        const entries = await this.#writer.at(streamKey, async server => {
-          const [stream] = (await server.xread('COUNT', readAtOnce, 'STREAMS', streamKey, from)) ?? [];
+        const entries = await this.#writer.at(this.#key, async server => {
+          const [stream] = (await server.xread('COUNT', readAtOnce, 'STREAMS', this.#key, from)) ?? [];
           return stream?.[1] ?? [];
         });
         this.#addAll(entries);
@@ -173,7 +176,7 @@ export class RevocationStream implements RevocationFeed {
     const { untilMs, what, value } = entry;
     const args = [Math.floor(this.#now()), Math.ceil(untilMs), what, value];
     try {
-      await this.#writer.at(streamKey, server => server.eval(lua, 1, streamKey, ...args));
+      await this.#writer.at(this.#key, server => server.eval(lua, 1, this.#key, ...args));
     } catch (cause) {
       throw new StoreUnavailable('the list of revoked sessions cannot be changed now', { cause });
     }
@@ -201,10 +204,10 @@ export class RevocationStream implements RevocationFeed {
   /** Returns the next entries. Undefined if the read failed: the connection is lost, or another application uses the
    * key. */
   async #readNext(isCaughtUp: boolean): Promise<Entries | undefined> {
-    const from = ['STREAMS', streamKey, this.#lastId] as const;
+    const from = ['STREAMS', this.#key, this.#lastId] as const;
     try {
       const [stream] =
-        (await this.#reader.at(streamKey, server =>
+        (await this.#reader.at(this.#key, server =>
           isCaughtUp
             ? server.xread('COUNT', readAtOnce, 'BLOCK', blockMs, ...from)
             : server.xread('COUNT', readAtOnce, ...from),
@@ -232,7 +235,7 @@ export class RevocationStream implements RevocationFeed {
   async #auditPage(): Promise<void> {
     const audit = this.#audit;
     const from = audit.after === undefined ? '-' : `(${audit.after}`;
-    const read = this.#reader.at(streamKey, server => server.xrange(streamKey, from, '+', 'COUNT', readAtOnce));
+    const read = this.#reader.at(this.#key, server => server.xrange(this.#key, from, '+', 'COUNT', readAtOnce));
     const page = await read.catch(() => []);
     for (const [, fields] of page) this.#addFields(fields);
     audit.after = page.at(-1)?.[0] ?? audit.after;

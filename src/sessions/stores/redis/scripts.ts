@@ -258,6 +258,7 @@ redis.call('UNLINK', KEYS[1])
 redis.call('HSET', KEYS[1], 'e', string.format('%.0f', epoch))
 if json then
   kept.user = epoch
+  kept.version = string.format('%.0f', kept.version + 1)
   write(kept)
   redis.call('HSET', KEYS[1], field, json)
 end

@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual 
 import type { KeyRing } from '../../../shared/key-ring.js';
 import { SessionTooLarge } from '../../errors.js';
 import { findLargest, type Room, reserveBytes } from '../../session.js';
+import type { TokenNames } from '../../session-strategy.js';
 import { type AccessClaims, claimsText, readClaims } from './claims.js';
 
 export const tokenBytesMax = 2_688;
@@ -32,11 +33,13 @@ interface Verified {
 export class AccessTokens {
   readonly #keys: SigningKeys;
   readonly #lifeMs: number;
+  readonly #names: TokenNames;
   /** Tokens that were verified recently. A token may have expired or been revoked since: the caller checks that each
    * time. */
   readonly #verified = new Map<string, Verified>();
 
-  constructor(keys: () => KeyRing, lifeMs: number) {
+  constructor(keys: () => KeyRing, lifeMs: number, names: TokenNames = {}) {
+    this.#names = names;
     this.#keys = new SigningKeys(keys);
     this.#lifeMs = lifeMs;
   }
@@ -44,7 +47,7 @@ export class AccessTokens {
   /** Signs an access token. Throws `SessionTooLarge` if it would be longer than the room. */
   sign(claims: AccessClaims, room: Room): string {
     const { header, secret } = this.#keys.newest();
-    const signed = `${header}.${Buffer.from(claimsText(claims)).toString('base64url')}`;
+    const signed = `${header}.${Buffer.from(claimsText(claims, this.#names)).toString('base64url')}`;
     const token = `${signed}.${signatureOf(signed, secret).toString('base64url')}`;
     if (token.length <= bytesMax[room]) return token;
     const parts = [
@@ -63,7 +66,7 @@ export class AccessTokens {
     if (signed === '') return 'malformed';
     const key = this.#keys.under(header);
     if (key === undefined || !hasValidSignature(signature, signed, key)) return 'forged';
-    const claims = readClaims(Buffer.from(payload, 'base64url').toString('utf8'), this.#lifeMs);
+    const claims = readClaims(Buffer.from(payload, 'base64url').toString('utf8'), this.#lifeMs, this.#names);
     if (claims === undefined) return 'forged';
     this.#remember(token, { header, key, claims });
     return claims;

@@ -1,13 +1,6 @@
-import { cookieName } from '../../cookie.js';
 import type { Epochs } from '../../epochs.js';
 import { digestOf, handleOf, isSessionId, type Json, type SessionData, type SessionRecord } from '../../session.js';
-
-const issuer = 'holdfast';
-/** The audiences by the name of the cookie. A token is accepted under its own name only: a token that was seen over
- * plain HTTP is worth nothing over TLS. */
-const cookieOf: ReadonlyMap<unknown, string> = new Map(
-  [true, false].map(cookieName).map(cookie => [audienceOf(cookie), cookie]),
-);
+import type { TokenNames } from '../../session-strategy.js';
 
 /** The claims of an access token. */
 export interface AccessClaims {
@@ -51,8 +44,8 @@ interface ClaimsJson {
 
 /** Every required claim with its check. */
 const checks: Readonly<Record<keyof ClaimsJson, (value: unknown) => boolean>> = {
-  iss: value => value === issuer,
-  aud: value => cookieOf.has(value),
+  iss: isText,
+  aud: isText,
   sub: isText,
   sid: value => isText(value) && isSessionId(value),
   jti: isText,
@@ -67,12 +60,12 @@ const checks: Readonly<Record<keyof ClaimsJson, (value: unknown) => boolean>> = 
   data: isObject,
 };
 
-export function claimsText(claims: AccessClaims): string {
+export function claimsText(claims: AccessClaims, { issuer = 'holdfast', audience = 'holdfast' }: TokenNames): string {
   const { sid, jti, issuedAtMs, expiresAtMs, refreshHash, record, dataJson } = claims;
   const { user, everyone }: Epochs = record.epochs;
   const json: Omit<ClaimsJson, 'data'> = {
     iss: issuer,
-    aud: audienceOf(claims.cookie),
+    aud: `${audience}:${claims.cookie}`,
     sub: record.user,
     sid,
     jti,
@@ -89,16 +82,18 @@ export function claimsText(claims: AccessClaims): string {
 }
 
 /** Parses claims. Undefined if a claim is missing or wrong, or if the token would live longer than `lifeMs`. */
-export function readClaims(text: string, lifeMs: number): AccessClaims | undefined {
+export function readClaims(text: string, lifeMs: number, names: TokenNames): AccessClaims | undefined {
   const claims = parseJson(text);
   if (!isClaimsJson(claims)) return undefined;
+  const cookie = cookieIn(claims, names);
+  if (cookie === undefined) return undefined;
   const { nbf = claims.iat } = claims;
   const [issuedAtMs, expiresAtMs, notBeforeMs] = [claims.iat, claims.exp, nbf].map(toMs);
   if (issuedAtMs === undefined || expiresAtMs === undefined || notBeforeMs === undefined) return undefined;
   if (!(expiresAtMs > issuedAtMs && expiresAtMs - issuedAtMs <= lifeMs)) return undefined;
   const [user, everyone] = claims.epochs;
   return {
-    cookie: cookieOf.get(claims.aud) ?? '',
+    cookie,
     sid: claims.sid,
     handle: handleOf(digestOf(claims.sid)),
     jti: claims.jti,
@@ -133,8 +128,13 @@ function parseJson(text: string): Json | undefined {
   }
 }
 
-function audienceOf(cookie: string): string {
-  return `holdfast:${cookie}`;
+/** Returns the name of the cookie for which a token was issued. A token is accepted under its own name only: a token that
+ * was seen over plain HTTP is worth nothing over TLS. Undefined for a token of another app. */
+function cookieIn(
+  { iss, aud }: ClaimsJson,
+  { issuer = 'holdfast', audience = 'holdfast' }: TokenNames,
+): string | undefined {
+  return iss === issuer && aud.startsWith(`${audience}:`) ? aud.slice(audience.length + 1) : undefined;
 }
 
 function toMs(seconds: number): number {

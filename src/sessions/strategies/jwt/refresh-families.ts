@@ -2,7 +2,14 @@ import { hash } from 'node:crypto';
 import type { Epochs } from '../../epochs.js';
 import { SessionConflict } from '../../errors.js';
 import { seal, unseal } from '../../seal.js';
-import { type NewSessionRecord, newSecret, type SessionData, type SessionRecord } from '../../session.js';
+import {
+  limitsOf,
+  type NewSessionRecord,
+  newSecret,
+  type SessionData,
+  type SessionLimits,
+  type SessionRecord,
+} from '../../session.js';
 import type { SessionStore } from '../../session-store.js';
 
 /** Grace period, in which an exchanged refresh token gets the same successor again. The first answer may have been
@@ -44,12 +51,12 @@ export function buildFamilyRecord(
  */
 export class RefreshFamilies {
   readonly #store: SessionStore;
-  readonly #idleMs: number;
+  readonly #limits: SessionLimits;
   readonly #now: () => number;
 
-  constructor(store: SessionStore, idleMs: number, now: () => number) {
+  constructor(store: SessionStore, limits: SessionLimits, now: () => number) {
     this.#store = store;
-    this.#idleMs = idleMs;
+    this.#limits = limits;
     this.#now = now;
   }
 
@@ -80,7 +87,8 @@ export class RefreshFamilies {
    * period. */
   async #rotate(sid: string, record: SessionRecord, refresh: string): Promise<Exchanged | 'unknown' | 'conflict'> {
     const nowMs = this.#now();
-    const idleUntilMs = Math.max(record.idleUntilMs, Math.min(nowMs + this.#idleMs, record.absoluteUntilMs));
+    const { idleMs } = limitsOf(record, this.#limits);
+    const idleUntilMs = Math.max(record.idleUntilMs, Math.min(nowMs + idleMs, record.absoluteUntilMs));
     if (!(await this.#store.touch(sid, idleUntilMs))) return 'unknown';
     const next = newSecret();
     const family: Family = {

@@ -58,7 +58,7 @@ describe('redis in a Cluster', () => {
         await moveKey(key, from, to);
         expect(await store.read(there), 'moved, the slot not yet').to.deep.equal(made);
         expect(await store.replace(there, { ...made, version: 2 })).to.equal('saved');
-        const moved = { ...made, version: 2, epochs: { ...made.epochs, user: await store.raiseEpoch(user, there) } };
+        const moved = { ...made, version: 3, epochs: { ...made.epochs, user: await store.raiseEpoch(user, there) } };
         expect(await store.read(ended.id)).to.equal(undefined);
         await endMove(slot, cluster.primaries, to);
         expect(await store.read(there), 'the slot too').to.deep.equal(moved);

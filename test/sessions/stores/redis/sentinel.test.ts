@@ -19,6 +19,11 @@ const begin: Handler = async context => {
   return { status: 200, body: 'welcome' };
 };
 
+const end: Handler = async context => {
+  await context.end();
+  return { status: 200 };
+};
+
 describe('redis behind Sentinel', () => {
   let group: SentinelGroup;
 
@@ -116,6 +121,29 @@ describe('redis behind Sentinel', () => {
       }
       await until(async () => (await login(replicated())).status === 200);
     });
+
+    for (const strategy of ['reference', 'jwt', 'sealed']) {
+      it(`returns 503 for every logout of a session in ${strategy} until the replica has its end`, async () => {
+        const sessions = await openSessions({ strategy, store: 'redis', storeUrl: replicated() });
+        const routes = { '/login': begin, '/logout': end };
+        try {
+          expect(await sessions.ready(5_000)).to.equal(true);
+          await withServer(sessions, routes, async ask => {
+            const { cookie = '' } = await ask('/login');
+            const logout = async () => (await ask('/logout', { cookie })).status;
+            group.replica.freeze();
+            try {
+              expect([await logout(), await logout(), await logout()]).to.deep.equal([503, 503, 503]);
+            } finally {
+              group.replica.thaw();
+            }
+            await until(async () => (await logout()) === 200);
+          });
+        } finally {
+          await sessions.close();
+        }
+      });
+    }
 
     it('recovers after a failover: replicated sessions are there, and ended ones stay ended', () =>
       withClient(replicated(), async ({ store, feed }) =>

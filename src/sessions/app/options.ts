@@ -1,0 +1,171 @@
+import { checkKeys, type KeyRing, parseKeyRing } from '../../shared/key-ring.js';
+import { unknownName } from '../../shared/unknown-name.js';
+import type { CookieOptions } from '../cookie.js';
+import type { SessionLimits } from '../session.js';
+import type { SessionStore, StoreEntry, StoreTransition } from '../session-store.js';
+import type { OpenOptions } from '../start-sessions.js';
+import { stores } from '../stores/registry.js';
+import { strategies } from '../strategies/registry.js';
+
+/** The options of `sessions`. Each has a default, except `store`. */
+export interface SessionsOptions {
+  /** Where sessions are kept: `memory`, `redis`, `memcached`, `postgres`, or a store of your own. */
+  readonly store: 'memory' | 'redis' | 'memcached' | 'postgres' | StoreEntry;
+  /** The address of the store's server, such as `redis://127.0.0.1:6379`. `memory` has none. */
+  readonly url?: string | undefined;
+  /**
+   * How a cookie becomes a session. `reference`: the cookie is a random id, and the store has the session. `sealed`: the
+   * cookie is the session, encrypted. `jwt`: it is the session, signed. Default: `reference`.
+   */
+  readonly strategy?: 'reference' | 'sealed' | 'jwt';
+  readonly cookie?: CookieOptions;
+  /** The keys of `sealed` and `jwt`, the newest first: `id:hex,id:hex`, or a function that returns the present ones. Each
+   * process of the app needs the same keys. */
+  readonly keys?: string | KeyRing | (() => KeyRing);
+  readonly limits?: Partial<SessionLimits>;
+  /** Maximum number of sessions of one user. One more login ends the oldest. Default: no maximum. */
+  readonly maxPerUser?: number;
+  /** Stands in front of every key in Redis, so that two apps share one server. Default: `holdfast`. */
+  readonly keyPrefix?: string;
+  /** The `iss` of the tokens of `jwt`. Default: `holdfast`. */
+  readonly issuer?: string;
+  /** The `aud` of the tokens of `jwt` is this, a colon, and the name of the cookie. Default: `holdfast`. */
+  readonly audience?: string;
+  /** `sealed` and `jwt`: while the list of revoked sessions is older than this, requests are answered with 503. Default:
+   * no limit, and a process that cannot reach the store honours ended sessions. */
+  readonly feedAgeMaxMs?: number | undefined;
+  /** Receives every error that is not a `SessionError`. Default: writes it to stderr. */
+  readonly onError?: (error: unknown) => void;
+  /** Called once when the store is lost, and once when it is back. */
+  readonly onTransition?: (transition: StoreTransition) => void;
+  /** Called when a setting of the store's server endangers what is promised. Default: writes it to stderr. */
+  readonly onWarning?: (warning: string) => void;
+  /** Returns the present time in milliseconds. For tests. */
+  readonly now?: () => number;
+  /** Wraps the store. For tests. */
+  readonly decorateStore?: (store: SessionStore) => SessionStore;
+  /** False: a token of `sealed` and `jwt` stays valid until it expires, also after a logout. For comparison only. */
+  readonly revocation?: boolean;
+}
+
+/** Checks the options. Throws a `TypeError` that says what is wrong and what was expected. It never shows a secret. */
+export function toOpenOptions(options: SessionsOptions): OpenOptions {
+  const problem = problemIn(options, 'option', checks) ?? problemBetween(options);
+  if (problem !== undefined) throw new TypeError(`sessions: ${problem}`);
+  const { url: storeUrl, keys, strategy = 'reference', issuer, audience, ...others } = options;
+  const tokenNames = { ...(issuer === undefined ? {} : { issuer }), ...(audience === undefined ? {} : { audience }) };
+  return { ...others, storeUrl, strategy, tokenNames, ...(keys === undefined ? {} : { keys: toKeys(keys) }) };
+}
+
+function toKeys(keys: NonNullable<SessionsOptions['keys']>): () => KeyRing {
+  if (typeof keys === 'function') return keys;
+  const ring = typeof keys === 'string' ? parseKeyRing(keys) : checkKeys(keys);
+  return () => ring;
+}
+
+/** Returns what is wrong with a value. Undefined: nothing. */
+type Check = (value: unknown) => string | undefined;
+type Checks = Readonly<Record<string, Check>>;
+
+const isText: Check = value => (typeof value === 'string' && value !== '' ? undefined : 'expected a text');
+const isFlag: Check = value => (typeof value === 'boolean' ? undefined : 'expected true or false');
+const isFunction: Check = value => (typeof value === 'function' ? undefined : 'expected a function');
+const isCount: Check = value =>
+  Number.isSafeInteger(value) && Number(value) > 0 ? undefined : 'expected a whole number from 1';
+
+function hasShape(shape: RegExp, expected: string): Check {
+  return value => (typeof value === 'string' && shape.test(value) ? undefined : `expected ${expected}`);
+}
+
+function isOneOf(kind: string, names: readonly string[]): Check {
+  return value => (names.includes(String(value)) ? undefined : unknownName(kind, String(value), names));
+}
+
+function hasParts(checks: Checks): Check {
+  return value => problemIn(value, 'field', checks);
+}
+
+/** A sealed cookie has room for a duration of 115 days. */
+const limitMsMax = 100 * 86_400_000;
+const isDuration: Check = value =>
+  isCount(value) === undefined && Number(value) <= limitMsMax
+    ? undefined
+    : `expected a whole number of milliseconds from 1 to ${limitMsMax} (100 days)`;
+const limitChecks = { idleMs: isDuration, absoluteMs: isDuration };
+
+const checks: Readonly<Record<keyof SessionsOptions, Check>> = {
+  store: value => (isStoreEntry(value) ? undefined : isOneOf('store', Object.keys(stores))(value)),
+  url: isText,
+  strategy: isOneOf('strategy', Object.keys(strategies)),
+  cookie: hasParts({
+    // `__Host-` and `__Secure-` mean something to browsers.
+    name: hasShape(/^(?!__)[\w.-]{1,32}$/, '1 to 32 letters, digits, "_", "." or "-"; its prefix is added by itself'),
+    domain: hasShape(/^(?=.{1,253}$)[a-z\d-]+(?:\.[a-z\d-]+)*$/i, 'a host name such as "example.com"'),
+    path: hasShape(/^\/[\w./~-]*$/, 'a path that begins with "/"'),
+    secure: isFlag,
+    sameSite: isOneOf('value', ['lax', 'strict', 'none']),
+    partitioned: isFlag,
+  } satisfies Record<keyof CookieOptions, Check>),
+  keys: value => (['string', 'object', 'function'].includes(typeof value) ? undefined : 'expected "id:hex,id:hex"'),
+  limits: hasParts({
+    ...limitChecks,
+    dataBytesMax: isCount,
+    storeDeadlineMs: isCount,
+    remember: hasParts(limitChecks),
+  } satisfies Record<keyof SessionLimits, Check>),
+  maxPerUser: isCount,
+  keyPrefix: hasShape(/^[\w.-]{1,32}$/, '1 to 32 letters, digits, "_", "." or "-"'),
+  issuer: isText,
+  audience: isText,
+  feedAgeMaxMs: isCount,
+  onError: isFunction,
+  onTransition: isFunction,
+  onWarning: isFunction,
+  now: isFunction,
+  decorateStore: isFunction,
+  revocation: isFlag,
+};
+
+/** Returns the first problem in an object of options. */
+function problemIn(given: unknown, kind: string, known: Checks): string | undefined {
+  if (typeof given !== 'object' || given === null) return 'expected an object';
+  for (const [name, value] of Object.entries(given)) {
+    const check = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (check === undefined) return unknownName(kind, name, Object.keys(known));
+    const problem = value === undefined ? undefined : check(value);
+    if (problem !== undefined) return `the ${kind} "${name}" cannot be used: ${problem}`;
+  }
+  return undefined;
+}
+
+/** How two apps share a store that has no key prefix. */
+const apart: Readonly<Record<string, string>> = {
+  memory: 'its own process',
+  memcached: 'its own memcached server',
+  postgres: 'a schema of its own, url: "postgresql://…?options=-csearch_path%3Dshop"',
+};
+
+/** Returns the first problem between options that are right by themselves. */
+function problemBetween({
+  store,
+  url,
+  keyPrefix,
+  strategy = 'reference',
+  keys,
+  cookie = {},
+}: SessionsOptions): string | undefined {
+  if (store === undefined) return `the option "store" is missing. Known: ${Object.keys(stores).join(', ')}`;
+  if (typeof store === 'string' && store !== 'memory' && url === undefined)
+    return `the store "${store}" needs its address: sessions({ store: '${store}', url: … })`;
+  if (strategy !== 'reference' && store !== 'memory' && keys === undefined)
+    return `the strategy "${strategy}" needs the keys that all processes share: keys: process.env.SESSION_KEYS`;
+  if (keyPrefix !== undefined && typeof store === 'string' && Object.hasOwn(apart, store))
+    return `the store "${store}" has no key prefix: give each app ${apart[store]}`;
+  if (cookie.secure === false && (cookie.sameSite === 'none' || cookie.partitioned === true))
+    return 'a cookie with sameSite "none" or partitioned needs TLS: leave "secure" out, or set it to true';
+  return undefined;
+}
+
+function isStoreEntry(value: unknown): value is StoreEntry {
+  return typeof value === 'object' && value !== null && 'open' in value && 'capabilities' in value;
+}

@@ -1,0 +1,24 @@
+import { type SessionsOptions, toOpenOptions } from './app/options.js';
+import type { Sessions } from './sessions.js';
+import { openSessions } from './start-sessions.js';
+
+export type * from './app/app-session.js';
+export { HeadSent } from './app/app-session.js';
+export type { AppListener } from './app/open-app-session.js';
+export type { SessionsOptions } from './app/options.js';
+export type { CookieOptions } from './cookie.js';
+// A store of your own needs these.
+export { type Epochs, isPresent, nextEpoch } from './epochs.js';
+export * from './errors.js';
+export type { Json, NewSessionRecord, SessionLimits, SessionRecord, SessionSummary } from './session.js';
+export { digestOf, handleOf, userTagIn, userTagOf } from './session.js';
+export type * from './session-store.js';
+export type { Sessions } from './sessions.js';
+
+/**
+ * Opens the sessions of an app. Resolves at once, also while the store is unreachable: `ready` waits for it. Rejects
+ * with a `TypeError` for an option that cannot be used.
+ */
+export async function sessions(options: SessionsOptions): Promise<Sessions> {
+  return openSessions(toOpenOptions(options));
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { check } from '#src/simulator/checker/check.js';
+import { makePlan } from '#src/simulator/plan/plan.js';
+import { readScenario } from '#src/simulator/scenario/file.js';
+import type { Scenario } from '#src/simulator/scenario/scenario.js';
+import { simulate } from '#src/simulator/simulate.js';
+import { leavingNothing } from '../simulator/processes.js';
+
+const examples = path.resolve(import.meta.dirname, '../../../examples');
+
+/** Runs a scenario and returns what was found, without the verdict, which a busy machine could make inconclusive. */
+function findIn(file: string, command?: string) {
+  return leavingNothing(async () => {
+    const scenario = await readScenario(path.join(examples, file));
+    const { signal } = new AbortController();
+    const changed = command === undefined ? scenario : replaceCommand(scenario, command);
+    const run = await simulate(changed, 'redis', makePlan(changed, changed.seed), {
+      onProgress: () => undefined,
+      signal,
+    });
+    return { run, findings: check(run) };
+  });
+}
+
+function replaceCommand(scenario: Scenario, command: string): Scenario {
+  const { system } = scenario;
+  const { own } = system.backends;
+  if (own === undefined) return expect.fail('the scenario starts no app');
+  return { ...scenario, system: { ...system, backends: { ...system.backends, own: { ...own, command } } } };
+}
+
+describe('examples with holdfast/sessions', () => {
+  for (const file of ['express/holdfast.yaml', 'fastify/shop.yaml', 'node/shop.yaml']) {
+    it(`${file} survives a killed process, parallel tabs, late adds at the logout and a hanging Redis`, async () => {
+      const { run, findings } = await findIn(file);
+      for (const fault of run.faults) expect(fault.confirmedMs, fault.problem).to.be.a('number');
+      const { users, writes } = findings;
+      expect(users.loggedOut + users.logoutNotHonoured + users.identitySwapped).to.equal(0);
+      expect(writes.lost + writes.phantom + writes.duplicated + writes.resurrected).to.equal(0);
+      expect(findings.serviceMs.max).to.be.lessThan(1_500);
+      expect(writes.acknowledged).to.be.greaterThan(100);
+    });
+  }
+
+  it('express/server.js loses writes and undoes logouts where express/server-holdfast.js does not', async () => {
+    const { findings } = await findIn('express/holdfast.yaml', 'node server.js');
+    expect(findings.writes.lost).to.be.greaterThan(0);
+    expect(findings.users.logoutNotHonoured).to.be.greaterThan(0);
+    expect(findings.serviceMs.max).to.be.greaterThan(1_500);
+  });
+
+  it('takes at most ten changed lines of code to move the Express shop', () => {
+    const [before, after] = ['server.js', 'server-holdfast.js'].map(name =>
+      readFileSync(path.join(examples, 'express', name), 'utf8').split('\n'),
+    );
+    const changed = (after ?? []).filter(line => !before?.includes(line) && !/^(?:\/\*\*| \*)/.test(line));
+    expect(changed.length, changed.join('\n')).to.be.at.most(10);
+  });
+});

@@ -1,0 +1,73 @@
+import { expect } from 'chai';
+import { type SessionsOptions, sessions } from '#src/sessions/index.js';
+import { withApp } from './with-app.js';
+
+const keys = `k1:${'ab'.repeat(32)}`;
+
+describe('options of sessions', () => {
+  for (const [options, message] of [
+    [{}, 'the option "store" is missing. Known: memory, redis'],
+    [{ store: 'reddis' }, 'unknown store "reddis". Did you mean "redis"?'],
+    [{ store: 'redis' }, 'the store "redis" needs its address'],
+    [{ store: 'redis', url: 'redis:/x' }, 'expected an address of Redis'],
+    [{ store: 'memory', strateggy: 'sealed' }, 'unknown option "strateggy". Did you mean "strategy"?'],
+    [{ store: 'memory', strategy: 'seal' }, 'unknown strategy "seal". Did you mean "sealed"?'],
+    [{ store: 'redis', url: 'redis://127.0.0.1', strategy: 'sealed' }, 'needs the keys that all processes share'],
+    [{ store: 'memory', keys: 'k1:secret' }, 'the key ring cannot be used'],
+    [{ store: 'memory', keys: 5 }, 'the option "keys" cannot be used: expected "id:hex,id:hex"'],
+    [{ store: 'memory', limits: { idle: 5 } }, 'unknown field "idle". Did you mean "idleMs"?'],
+    [{ store: 'memory', limits: { idleMs: '5' } }, 'the field "idleMs" cannot be used: expected a whole number'],
+    [{ store: 'memory', limits: { absoluteMs: 1e10 } }, '(100 days)'],
+    [{ store: 'postgres', url: 'postgresql://h/db', keyPrefix: 'shop' }, 'give each app a schema of its own'],
+    [{ store: 'memory', maxPerUser: 0 }, 'the option "maxPerUser" cannot be used: expected a whole number from 1'],
+    [{ store: 'memory', cookie: 'sid' }, 'the option "cookie" cannot be used: expected an object'],
+    [{ store: 'memory', cookie: { name: '__Host-sid' } }, 'its prefix is added by itself'],
+    [{ store: 'memory', cookie: { name: 'a b' } }, 'the field "name" cannot be used'],
+    [{ store: 'memory', cookie: { domain: 'a.example; Path=/x' } }, 'expected a host name'],
+    [{ store: 'memory', cookie: { sameSite: 'Lax' } }, 'unknown value "Lax"'],
+    [{ store: 'memory', cookie: { sameSite: 'none', secure: false } }, 'needs TLS'],
+    [{ store: 'memory', cookie: { partitioned: true, secure: false } }, 'needs TLS'],
+  ] as const) {
+    it(`are refused: ${JSON.stringify(options)}`, async () => {
+      // An app in JavaScript has no type that refuses them.
+      const given: unknown = options;
+      const error = await sessions(given as SessionsOptions).catch((reason: unknown) => reason);
+      expect(error).to.be.an('error').with.property('message').that.contains(message);
+      expect(String(error)).not.to.contain('secret"');
+    });
+  }
+
+  for (const [cookie, tls, expected] of [
+    [{ name: 'shop' }, true, /^__Host-shop=[\w-]+; Path=\/; HttpOnly; Secure; SameSite=Lax$/],
+    [{ name: 'shop' }, false, /^shop=[\w-]+; Path=\/; HttpOnly; SameSite=Lax$/],
+    [{ domain: 'a.example' }, true, /^__Secure-session=[\w-]+; Domain=a\.example; Path=\/; HttpOnly; Secure; /],
+    [{ path: '/shop' }, true, /^__Secure-session=[\w-]+; Path=\/shop; HttpOnly; Secure; SameSite=Lax$/],
+    [
+      { sameSite: 'none', partitioned: true },
+      true,
+      /^__Host-session=[^;]+; Path=\/; HttpOnly; Secure; SameSite=None; Partitioned$/,
+    ],
+    [{ partitioned: true }, false, /; HttpOnly; SameSite=Lax$/],
+    [{ sameSite: 'strict', secure: true }, false, /^__Host-session=[^;]+; Path=\/; HttpOnly; Secure; SameSite=Strict$/],
+    [{ secure: false }, true, /^session=[^;]+; Path=\/; HttpOnly; SameSite=Lax$/],
+  ] as const) {
+    it(`set the cookie of ${JSON.stringify(cookie)} ${tls ? 'over TLS' : 'over plain HTTP'}`, () =>
+      withApp(
+        { '/in': (_request, response, session) => void session.login('anna').then(() => response.end()) },
+        async ({ ask }) => {
+          const headers: Record<string, string> = tls ? { 'x-forwarded-proto': 'https' } : {};
+          const answer = await ask('/in', '', headers);
+          expect(answer.headers.get('set-cookie')).to.match(expected);
+          expect((await ask('/', answer.cookie, headers)).text).to.contain('"anna"');
+        },
+        { cookie },
+      ));
+  }
+
+  it('take keys as text', () =>
+    withApp(
+      { '/in': (_request, response, session) => void session.login('anna').then(() => response.end()) },
+      async ({ ask }) => expect((await ask('/in')).cookie).to.match(/^session=v1\.k1\./),
+      { strategy: 'sealed', keys },
+    ));
+});
