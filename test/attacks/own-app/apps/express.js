@@ -6,26 +6,18 @@ import session from 'express-session';
  * The shop of examples/express, mended: its cookie has SameSite, and a request that is still running cannot write a
  * session back that a logout has ended. `DEFECT` plants a mistake again.
  */
-declare module 'express-session' {
-  interface SessionData {
-    user: string;
-    cart: string[];
-    csrf: string;
-  }
-}
-
 const { PORT = '0', DEFECT = '' } = process.env;
 
 /** The MemoryStore of express-session, which would take a session again after its end. */
 class EndingStore extends session.MemoryStore {
-  readonly #ended = new Set<string>();
+  #ended = new Set();
 
-  override destroy(id: string, done?: (error?: unknown) => void): void {
+  destroy(id, done) {
     this.#ended.add(id);
     super.destroy(id, done);
   }
 
-  override set(id: string, data: session.SessionData, done?: (error?: unknown) => void): void {
+  set(id, data, done) {
     if (this.#ended.has(id)) done?.();
     else super.set(id, data, done);
   }
