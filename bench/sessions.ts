@@ -76,7 +76,13 @@ async function post(url: string, body: object, cookie: string): Promise<string> 
   const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`POST ${url} answered ${response.status}`);
-  return response.headers.getSetCookie()[0]?.split(';')[0] ?? cookie;
+  return mergeCookies(cookie, response.headers.getSetCookie());
+}
+
+/** Returns the Cookie header that a browser sends after these Set-Cookie lines. */
+function mergeCookies(header: string, lines: readonly string[]): string {
+  const pairs = [...header.split('; '), ...lines.map(line => line.split(';')[0] ?? '')].filter(pair => pair !== '');
+  return [...new Map(pairs.map(pair => [pair.split('=')[0], pair])).values()].join('; ');
 }
 
 interface Target {

@@ -13,6 +13,7 @@ const kept = await sessions({ strategy, store, url, keys: `bench:${'ab'.repeat(3
 if (!(await kept.ready(5_000))) throw new Error('the session store is not up');
 
 interface Body {
+  readonly user?: string;
   readonly sku?: string;
   readonly waitMs?: number;
 }
@@ -28,7 +29,7 @@ async function add(session: AppSession, { sku = '', waitMs }: Body): Promise<Ans
 async function act(session: AppSession, route: string, body: Body): Promise<Answer> {
   if (route === 'GET /cart') return session.user === undefined ? [401, {}] : [200, session.data];
   if (route === 'POST /cart') return add(session, body);
-  if (route === 'POST /login') await session.login('anna', data => (data.cart = {}));
+  if (route === 'POST /login') await session.login(body.user ?? 'anna', data => (data.cart = {}));
   else await session.logout();
   return [200, {}];
 }
