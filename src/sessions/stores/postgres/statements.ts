@@ -16,7 +16,7 @@ export const epochTable = 'holdfast_epochs';
  *
  * `key` is the SHA-256 of the id. `user_key` is the SHA-256 of the user name, so that a long name fits into an index.
  * Name and data are JSON in `text` columns: neither `text` nor `jsonb` can hold a NUL character, which JSON can escape.
- * Times are milliseconds since the epoch by the clocks of the backends. The server's own clock decides nothing.
+ * Times are milliseconds since 1970 by the clocks of the backends. The server's own clock decides nothing.
  *
  * A simple query with several statements is one transaction: the lock is held until all of it is committed. `IF NOT
  * EXISTS` alone does not help when two backends boot at once: both look, both create, and one fails.
