@@ -27,7 +27,7 @@ const handleShape = /^[0-9a-f]{16}$/;
 
 /**
  * Sessions in Redis. Every command names one key, and goes to the server of that key. All sessions of a user are under
- * one key, together with the epoch of the user. So nothing can be lost of them but everything.
+ * one key, together with the epoch of the user. So Redis loses either all of them or none.
  *
  * Where the address asks for replicas, the begin and the end of a session wait for them. They reject with
  * `StoreUnavailable` if too few replicas acknowledge in time. The command may still have been carried out. After

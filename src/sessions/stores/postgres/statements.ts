@@ -51,7 +51,7 @@ const everyone = `'\\x00'::bytea`;
 const foreverMs = Number.MAX_SAFE_INTEGER;
 
 /**
- * Condition for a live session. $2 is the caller's clock in every statement. A lost epoch is no epoch, so it fails closed.
+ * Condition for a live session. $2 is the caller's clock in every statement. After the loss of an epoch it is false.
  *
  * A session that another statement moves to a raised epoch at the same time has a greater one than this statement sees.
  */
@@ -71,8 +71,8 @@ FROM ${table} WHERE key = $1 AND ${alive}`,
  * Arguments: key, user key, user, version, created, idle deadline, absolute deadline, data, given epoch of the user
  * and of everyone or null, a fresh epoch, the time until which the epoch is kept. Fails if the key exists.
  *
- * The row of the epoch stays locked until the session is there. So a raised epoch comes before this statement, and the
- * session gets it, or after it, and ends the session.
+ * The row of the epoch stays locked until the session is there. If the epoch is raised before this statement, the
+ * session gets the new one. If it is raised afterwards, the session ends.
  */
 export const create: Statement = {
   name: 'holdfast_create',
