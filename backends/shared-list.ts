@@ -147,18 +147,14 @@ export class SharedList implements SessionStore {
       if (kept !== undefined && line !== undefined) rewrite(kept, formatLine(line, { ...line.epochs, user: next }));
       return next;
     });
-    await this.#removeFilesBefore(user, epoch);
+    await removeFilesBefore(await this.#foldersOf(user), 'user', epoch);
     return epoch;
   }
 
   async clear(): Promise<number> {
     await this.#inner.clear();
     const epoch = withFiles(() => this.#epochs.raise(everyone));
-    for (const folder of await this.#folders()) {
-      const files = await filesIn(folder);
-      for (let at = 0; at < files.length; at += filesAtOnce)
-        await Promise.all(files.slice(at, at + filesAtOnce).map(file => removeBefore(file, 'everyone', epoch)));
-    }
+    await removeFilesBefore(await this.#folders(), 'everyone', epoch);
     return epoch;
   }
 
@@ -207,14 +203,6 @@ export class SharedList implements SessionStore {
     );
   }
 
-  async #removeFilesBefore(user: string, epoch: number): Promise<void> {
-    for (const folder of await this.#foldersOf(user)) {
-      const files = await filesIn(folder);
-      for (let at = 0; at < files.length; at += filesAtOnce)
-        await Promise.all(files.slice(at, at + filesAtOnce).map(file => removeBefore(file, 'user', epoch)));
-    }
-  }
-
   /** Returns every folder of every user in every process. */
   async #folders(): Promise<readonly string[]> {
     const users = (await this.#owners()).map(async owner => (await namesIn(owner)).map(user => path.join(owner, user)));
@@ -226,6 +214,15 @@ export class SharedList implements SessionStore {
     const { directory } = this.#folder;
     const names = await namesIn(directory);
     return names.filter(name => name !== epochsFolder).map(name => path.join(directory, name));
+  }
+}
+
+/** Removes the files of sessions with an older epoch from these folders. */
+async function removeFilesBefore(folders: readonly string[], whose: keyof Epochs, epoch: number): Promise<void> {
+  for (const folder of folders) {
+    const files = await filesIn(folder);
+    for (let at = 0; at < files.length; at += filesAtOnce)
+      await Promise.all(files.slice(at, at + filesAtOnce).map(file => removeBefore(file, whose, epoch)));
   }
 }
 

@@ -1,4 +1,4 @@
-/** The data of one user in the shop; plain JSON. All times are milliseconds since the epoch (wall clock). */
+/** The data of one user in the shop; plain JSON. All times are milliseconds since 1970 (wall clock). */
 export interface Account {
   /** 0 if never saved; each save adds one. */
   readonly version: number;

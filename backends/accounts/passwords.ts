@@ -58,7 +58,8 @@ export class Passwords {
     return sameText(text, (expected ?? this.#common).normalize('NFC'));
   }
 
-  /** Returns a PHC string. Rejects as `isRight` does. The string has the parameters beside salt and hash, so that they can be raised later. */
+  /** Returns a PHC string. It has the parameters beside salt and hash, so that they can be raised later. Rejects as
+   * `isRight` does. */
   async hash(user: string, password: string): Promise<string> {
     const salt = randomBytes(saltBytes);
     const { ln, r, p } = cost;

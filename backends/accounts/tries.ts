@@ -55,7 +55,7 @@ export function withoutTries(account: Account, guesser: Guesser, nowMs: number):
   return tries === undefined ? account : { ...account, wrongTries: others };
 }
 
-/** Returns the counter after one more wrong try. The first `free` tries bring no wait. */
+/** Returns the counter after one more wrong try. The wrong try with the number `free` brings the first wait. */
 export function withOneMore(
   before: WrongTries | undefined,
   free: number,

@@ -1,7 +1,7 @@
 /**
  * The epochs of a session: one number of its user, and one of everyone. A session keeps those of its login. It has
- * ended as soon as one of the two present numbers is another. So one step ends all sessions of a user, whatever a list
- * of them has lost.
+ * ended as soon as one of them differs from the present one. So one step ends all sessions of a user, even those that a
+ * list of them has lost.
  *
  * Two epochs are compared only if both belong to the same user, or both to everyone.
  */

@@ -42,8 +42,8 @@ type CountedEvent = 'cutOff' | 'endedWithAll' | 'olderData';
  * Sessions whose tokens carry everything. The store only lists them; ending a session means revoking it. The session is
  * revoked before it is removed. If a step fails, the session is still listed and can be ended again.
  *
- * All sessions of a user end by a greater epoch, whatever the list has lost. The store makes the epoch, and the feed
- * tells it. The end is acknowledged when both have it.
+ * All sessions of a user end by a greater epoch, even those that the list has lost. The store makes the epoch, and the
+ * feed tells it. The end is acknowledged when both have it.
  */
 export class RegisteredSessions {
   readonly counts: Record<string, number> = {};

@@ -16,7 +16,7 @@ export type SessionData = { [key: string]: Json };
 // biome-ignore lint/suspicious/noConfusingVoidType: only the union of both refuses a promise.
 export type Edit = (data: SessionData) => void | undefined;
 
-/** The record that a store keeps for one session. All times are milliseconds since the epoch (wall clock). */
+/** The record that a store keeps for one session. All times are milliseconds since 1970 (wall clock). */
 export interface SessionRecord {
   readonly user: string;
   readonly data: SessionData;

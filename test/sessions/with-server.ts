@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import type { Handler } from '#src/sessions/session-context.js';
 import type { Sessions } from '#src/sessions/sessions.js';
+import { withHttpServer } from '../with-http-server.js';
 
 /** The response, with the session cookie as a browser sees it. */
 export interface Answer {
@@ -16,25 +15,15 @@ export interface Answer {
 export type Ask = (path: string, headers?: Record<string, string>, method?: string) => Promise<Answer>;
 
 /** Serves `handlers` by path over real HTTP. An unknown path shows the session. */
-export async function withServer<T>(
+export function withServer<T>(
   sessions: Sessions,
   handlers: Record<string, Handler>,
   work: (ask: Ask) => Promise<T>,
 ): Promise<T> {
-  const server = createServer((request, response) => {
-    void sessions.respond(request, response, handlers[request.url ?? ''] ?? show);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  try {
-    return await work((path, headers = {}, method = 'GET') => ask(`http://127.0.0.1:${port}${path}`, headers, method));
-  } finally {
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
-  }
+  return withHttpServer(
+    (request, response) => void sessions.respond(request, response, handlers[request.url ?? ''] ?? show),
+    origin => work((path, headers = {}, method = 'GET') => ask(`${origin}${path}`, headers, method)),
+  );
 }
 
 const show: Handler = async ({ session, why }) => ({

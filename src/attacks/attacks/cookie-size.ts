@@ -1,11 +1,9 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { readSetCookie } from '../tools/browser.js';
+import { cookieBytesMax, readSetCookie } from '../tools/browser.js';
 import { expectStatus, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-/** Limit for name and value together (RFC 6265bis section 5.6). A browser may drop a longer cookie silently. */
-const cookieBytesMax = 4096;
 const skuChars = 64;
 const skus = 100;
 

@@ -10,8 +10,8 @@ const probes = {
 } as const;
 
 /**
- * A store that crashed may come back without its data. Then it no longer knows which sessions have ended, and which
- * there are to be ended. Sessions may be lost with it, but none may live on after its end.
+ * A store that crashed may come back without its data. Then it knows neither the ended sessions nor the live ones. It
+ * may lose sessions, but an ended session must stay ended.
  */
 export const storeLost: Attack = {
   title: 'use a token whose session ended before the store came back without its data, or is ended after that',

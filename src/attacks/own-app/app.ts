@@ -59,7 +59,7 @@ export class AppUnderAttack {
     this.mapping = spec.mapping;
     this.origin = spec.origin;
     this.#client = new HttpClient(spec.origin, spec.timeoutMs);
-    this.#stepped = steppedJourneys(spec.mapping);
+    this.#stepped = buildSteppedJourneys(spec.mapping);
   }
 
   close(): Promise<void> {
@@ -113,8 +113,8 @@ export class AppUnderAttack {
   }
 
   /**
-   * Adds a further item of a user and returns the page of the cart. If the page does not show this item, that it shows no
-   * other one proves nothing: the tries are then unclear.
+   * Adds a further item of a user and returns the page of the cart. A page without this item proves nothing about other
+   * items. The tries are then unclear.
    */
   async readCart({ browser }: LoggedIn, tries: UnnamedTries): Promise<string> {
     const item = await addItem(browser);
@@ -265,7 +265,7 @@ export function addUse(
     tries.noteUnclear(`${answer.describe()}, which is neither a refusal nor a success`);
 }
 
-function steppedJourneys(mapping: JourneyMapping): ReadonlyMap<AppStep, SteppedJourney> {
+function buildSteppedJourneys(mapping: JourneyMapping): ReadonlyMap<AppStep, SteppedJourney> {
   const own = mappedJourney(mapping);
   const steps = (['login', 'add', 'read', 'whoami', 'logout'] as const).flatMap(kind =>
     mapping[kind] === undefined ? [] : [[kind, { journey: own, kind }] as const],

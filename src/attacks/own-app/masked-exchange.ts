@@ -46,7 +46,7 @@ export function maskText(text: string): string {
 }
 
 /** Cuts a secret to its first characters and its length. That is enough to tell two values apart. */
-export function cutSecret(value: string): string {
+function cutSecret(value: string): string {
   return `${value.slice(0, Math.min(secretCharsShown, value.length >> 1))}…(${value.length} characters)`;
 }
 

@@ -1,6 +1,9 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Inconclusive } from '../errors.js';
 
+/** Limit for name and value together (RFC 6265bis section 5.6). A browser may drop a longer cookie silently. */
+export const cookieBytesMax = 4096;
+
 /** One answer and the exchange that it belongs to. Its rarely used parts are computed on demand. */
 export class BrowserAnswer {
   readonly status: number;

@@ -209,7 +209,7 @@ function describeChange(change: Header): string {
   return words.join(', ');
 }
 
-/** Lists wrong times for claims (ASVS 9.2.1). `nowS` is in seconds since the epoch. */
+/** Lists wrong times for claims (ASVS 9.2.1). `nowS` is in seconds since 1970. */
 export function listWrongTimes(nowS: number): readonly Header[] {
   const day = 86_400;
   return [

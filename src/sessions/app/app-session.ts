@@ -158,8 +158,8 @@ export class BrowserSession implements AppSession {
   }
 
   /**
-   * Returns the data that a login keeps. The session moves to an id that no browser knows first. So a change that is
-   * under way in another tab either comes before, and is kept, or fails, and is not acknowledged.
+   * Returns the data that a login keeps. First the session moves to an id that no browser knows. So a change that is
+   * under way in another tab is either kept, or fails and is not acknowledged.
    */
   async #takeOver(user: string): Promise<SessionData> {
     const { session } = this.#context;

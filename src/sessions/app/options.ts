@@ -67,63 +67,63 @@ function toKeys(keys: NonNullable<SessionsOptions['keys']>): () => KeyRing {
 type Check = (value: unknown) => string | undefined;
 type Checks = Readonly<Record<string, Check>>;
 
-const isText: Check = value => (typeof value === 'string' && value !== '' ? undefined : 'expected a text');
-const isFlag: Check = value => (typeof value === 'boolean' ? undefined : 'expected true or false');
-const isFunction: Check = value => (typeof value === 'function' ? undefined : 'expected a function');
-const isCount: Check = value =>
+const checkText: Check = value => (typeof value === 'string' && value !== '' ? undefined : 'expected a text');
+const checkFlag: Check = value => (typeof value === 'boolean' ? undefined : 'expected true or false');
+const checkFunction: Check = value => (typeof value === 'function' ? undefined : 'expected a function');
+const checkCount: Check = value =>
   Number.isSafeInteger(value) && Number(value) > 0 ? undefined : 'expected a whole number from 1';
 
-function hasShape(shape: RegExp, expected: string): Check {
+function checkShape(shape: RegExp, expected: string): Check {
   return value => (typeof value === 'string' && shape.test(value) ? undefined : `expected ${expected}`);
 }
 
-function isOneOf(kind: string, names: readonly string[]): Check {
+function checkOneOf(kind: string, names: readonly string[]): Check {
   return value => (names.includes(String(value)) ? undefined : unknownName(kind, String(value), names));
 }
 
-function hasParts(checks: Checks): Check {
+function checkParts(checks: Checks): Check {
   return value => problemIn(value, 'field', checks);
 }
 
 /** A sealed cookie has room for a duration of 115 days. */
 const limitMsMax = 100 * 86_400_000;
-const isDuration: Check = value =>
-  isCount(value) === undefined && Number(value) <= limitMsMax
+const checkDuration: Check = value =>
+  checkCount(value) === undefined && Number(value) <= limitMsMax
     ? undefined
     : `expected a whole number of milliseconds from 1 to ${limitMsMax} (100 days)`;
-const limitChecks = { idleMs: isDuration, absoluteMs: isDuration };
+const limitChecks = { idleMs: checkDuration, absoluteMs: checkDuration };
 
 const checks: Readonly<Record<keyof SessionsOptions, Check>> = {
-  store: value => (isStoreEntry(value) ? undefined : isOneOf('store', Object.keys(stores))(value)),
-  url: isText,
-  strategy: isOneOf('strategy', Object.keys(strategies)),
-  cookie: hasParts({
+  store: value => (isStoreEntry(value) ? undefined : checkOneOf('store', Object.keys(stores))(value)),
+  url: checkText,
+  strategy: checkOneOf('strategy', Object.keys(strategies)),
+  cookie: checkParts({
     // `__Host-` and `__Secure-` mean something to browsers.
-    name: hasShape(/^(?!__)[\w.-]{1,32}$/, '1 to 32 letters, digits, "_", "." or "-"; its prefix is added by itself'),
-    domain: hasShape(/^(?=.{1,253}$)[a-z\d-]+(?:\.[a-z\d-]+)*$/i, 'a host name such as "example.com"'),
-    path: hasShape(/^\/[\w./~-]*$/, 'a path that begins with "/"'),
-    secure: isFlag,
-    sameSite: isOneOf('value', ['lax', 'strict', 'none']),
-    partitioned: isFlag,
+    name: checkShape(/^(?!__)[\w.-]{1,32}$/, '1 to 32 letters, digits, "_", "." or "-"; its prefix is added by itself'),
+    domain: checkShape(/^(?=.{1,253}$)[a-z\d-]+(?:\.[a-z\d-]+)*$/i, 'a host name such as "example.com"'),
+    path: checkShape(/^\/[\w./~-]*$/, 'a path that begins with "/"'),
+    secure: checkFlag,
+    sameSite: checkOneOf('value', ['lax', 'strict', 'none']),
+    partitioned: checkFlag,
   } satisfies Record<keyof CookieOptions, Check>),
   keys: value => (['string', 'object', 'function'].includes(typeof value) ? undefined : 'expected "id:hex,id:hex"'),
-  limits: hasParts({
+  limits: checkParts({
     ...limitChecks,
-    dataBytesMax: isCount,
-    storeDeadlineMs: isCount,
-    remember: hasParts(limitChecks),
+    dataBytesMax: checkCount,
+    storeDeadlineMs: checkCount,
+    remember: checkParts(limitChecks),
   } satisfies Record<keyof SessionLimits, Check>),
-  maxPerUser: isCount,
-  keyPrefix: hasShape(/^[\w.-]{1,32}$/, '1 to 32 letters, digits, "_", "." or "-"'),
-  issuer: isText,
-  audience: isText,
-  feedAgeMaxMs: isCount,
-  onError: isFunction,
-  onTransition: isFunction,
-  onWarning: isFunction,
-  now: isFunction,
-  decorateStore: isFunction,
-  revocation: isFlag,
+  maxPerUser: checkCount,
+  keyPrefix: checkShape(/^[\w.-]{1,32}$/, '1 to 32 letters, digits, "_", "." or "-"'),
+  issuer: checkText,
+  audience: checkText,
+  feedAgeMaxMs: checkCount,
+  onError: checkFunction,
+  onTransition: checkFunction,
+  onWarning: checkFunction,
+  now: checkFunction,
+  decorateStore: checkFunction,
+  revocation: checkFlag,
 };
 
 /** Returns the first problem in an object of options. */

@@ -1,5 +1,7 @@
-/** A promise that knows whether any code waits for it. A step without a reader does not end the process when it fails;
- * `BrowserSession.finish` reports it. */
+/**
+ * A promise that records in `isSeen` whether any code waits for it. If it rejects and no code waits, the process does
+ * not end: `BrowserSession.finish` reports the failure.
+ */
 export class Step<T> extends Promise<T> {
   isSeen = false;
 

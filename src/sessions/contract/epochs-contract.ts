@@ -12,7 +12,7 @@ interface Created {
 
 export interface StoreBench {
   store(): SessionStore;
-  created(changes?: Partial<NewSessionRecord>): Promise<Created>;
+  createSession(changes?: Partial<NewSessionRecord>): Promise<Created>;
   now(): number;
   moveClock(stepMs: number): void;
 }
@@ -20,24 +20,24 @@ export interface StoreBench {
 /** The part of the contract of `SessionStore` about epochs: ending all sessions of a user at once. */
 export function epochsContract(
   { describe, it, beforeEach }: Pick<TestRunner, 'describe' | 'it' | 'beforeEach'>,
-  { store: opened, created, now, moveClock }: StoreBench,
+  { store: getStore, createSession, now, moveClock }: StoreBench,
 ): void {
   let store: SessionStore;
   beforeEach(() => {
-    store = opened();
+    store = getStore();
   });
 
   describe('epochs', () => {
     it('end every session of one user in one step', async () => {
       const user = `user-${newSecret()}`;
-      const made = [await created({ user }), await created({ user })];
-      const other = await created();
+      const made = [await createSession({ user }), await createSession({ user })];
+      const other = await createSession();
       const epoch = await store.raiseEpoch(user);
       assert.ok(epoch > (made[0]?.made.epochs.user ?? 0));
       for (const each of made) await assertOver(each);
       assert.deepEqual(await store.listByUser(user), []);
       assert.deepEqual(await store.read(other.id), other.made);
-      const next = await created({ user });
+      const next = await createSession({ user });
       assert.ok(next.made.epochs.user >= epoch);
       assert.deepEqual(await store.read(next.id), next.made);
     });
@@ -47,7 +47,7 @@ export function epochsContract(
       const begun: Promise<Created>[] = [];
       // The logins overlap, and the clock goes on while they run.
       for (let at = 0; at < 20; at++) {
-        begun.push(created({ user }));
+        begun.push(createSession({ user }));
         await nextTurn();
         moveClock(1);
       }
@@ -56,7 +56,11 @@ export function epochsContract(
 
     it('let one session of the user go on, and none of another user', async () => {
       const user = `user-${newSecret()}`;
-      const [kept, ended, other] = [await created({ user }), await created({ user }), await created()];
+      const [kept, ended, other] = [
+        await createSession({ user }),
+        await createSession({ user }),
+        await createSession(),
+      ];
       const epoch = await store.raiseEpoch(user, kept.id);
       const moved = { ...kept.made, version: 2, epochs: { ...kept.made.epochs, user: epoch } };
       assert.deepEqual(await store.read(kept.id), moved);
@@ -75,7 +79,7 @@ export function epochsContract(
 
     it('let no rotation bring back a session that ended meanwhile', async () => {
       const user = `user-${newSecret()}`;
-      const { made } = await created({ user });
+      const { made } = await createSession({ user });
       await store.raiseEpoch(user);
       const successor = newSessionId(user);
       assert.deepEqual(await store.create(successor, made), made.epochs);
@@ -85,7 +89,7 @@ export function epochsContract(
 
     it('let a session go on that ends the others twice at once, and changes meanwhile', async () => {
       const user = `user-${newSecret()}`;
-      const { id, made } = await created({ user });
+      const { id, made } = await createSession({ user });
       let version = 1;
       for (let rounds = 0; rounds < 10; rounds++) {
         const [changed] = await Promise.all([
@@ -103,7 +107,7 @@ export function epochsContract(
 
     it('are kept by a rotation of a session that goes on', async () => {
       const user = `user-${newSecret()}`;
-      const { id, made } = await created({ user });
+      const { id, made } = await createSession({ user });
       const successor = newSessionId(user);
       await store.create(successor, { ...made, data: { rotated: true } });
       await store.remove(id);
@@ -115,7 +119,7 @@ export function epochsContract(
       let last = 0;
       for (const stepMs of [0, -60_000, 0, 60_000, -1]) {
         moveClock(stepMs);
-        const { id, made } = await created({ user });
+        const { id, made } = await createSession({ user });
         const epoch = await store.raiseEpoch(user);
         assert.ok(epoch > last);
         assertWithin(made.epochs.user, last, epoch - 1);
@@ -126,9 +130,13 @@ export function epochsContract(
 
     it('end the sessions that a parallel login or rotation began before, and no later login', async () => {
       const user = `user-${newSecret()}`;
-      const { made } = await created({ user });
+      const { made } = await createSession({ user });
       const raising = store.raiseEpoch(user);
-      const parallel = await Promise.all([created({ user }), created({ user, epochs: made.epochs }), raising]);
+      const parallel = await Promise.all([
+        createSession({ user }),
+        createSession({ user, epochs: made.epochs }),
+        raising,
+      ]);
       const [login, rotated, epoch] = parallel;
       assert.equal(await store.read(rotated.id), undefined);
       assert.ok([undefined, epoch].includes((await store.read(login.id))?.epochs.user));
@@ -137,8 +145,8 @@ export function epochsContract(
 
   it('lists and ends nothing early for a caller with a clock 60 s ahead', async () => {
     const user = `user-${newSecret()}`;
-    const short = await created({ user, idleUntilMs: now() + 30_000 });
-    const long = await created({ user });
+    const short = await createSession({ user, idleUntilMs: now() + 30_000 });
+    const long = await createSession({ user });
     moveClock(60_000);
     assert.deepEqual(
       (await store.listByUser(user)).map(({ handle }) => handle),
@@ -152,7 +160,7 @@ export function epochsContract(
     await store.raiseEpoch(user);
     moveClock(-60_000);
     for (const each of [short, long]) await assertOver(each);
-    const next = await created({ user });
+    const next = await createSession({ user });
     assert.deepEqual(await store.read(next.id), next.made);
   });
 

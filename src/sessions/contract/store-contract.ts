@@ -36,11 +36,11 @@ export function storeContract(
   after(() => lab.stop());
   beforeEach(async () => {
     nowMs = Date.now();
-    store = await opened();
+    store = await openStore();
   });
   afterEach(() => store.close());
 
-  async function opened(): Promise<SessionStore> {
+  async function openStore(): Promise<SessionStore> {
     const another = entry.open({ url: lab.url, deadlineMs, now: () => nowMs });
     assert.equal(await another.ready(5_000), true);
     return another;
@@ -51,7 +51,7 @@ export function storeContract(
     return { user: 'anna', data: { cart: ['tea'], note: 'ü "quoted" \u2028' }, version: 1, ...times, ...changes };
   }
 
-  async function created(changes: Partial<NewSessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
+  async function createSession(changes: Partial<NewSessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
     const wanted = record(changes);
     const id = newSessionId(wanted.user);
     return { id, made: { ...wanted, epochs: await store.create(id, wanted) } };
@@ -59,12 +59,12 @@ export function storeContract(
 
   describe('create and read', () => {
     it('reads back what was created', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       assert.deepEqual(await store.read(id), made);
     });
 
     it('rejects a second create and keeps the first', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       await assert.rejects(store.create(id, record({ data: {} })), SessionExists);
       assert.deepEqual(await store.read(id), made);
     });
@@ -80,7 +80,7 @@ export function storeContract(
     });
 
     it('shares no object with callers', async () => {
-      const { id, made } = await created({ data: { cart: ['tea'] } });
+      const { id, made } = await createSession({ data: { cart: ['tea'] } });
       made.data.cart = 'spoiled by the creator';
       const first = await store.read(id);
       if (first !== undefined) first.data.cart = 'spoiled by a reader';
@@ -90,7 +90,7 @@ export function storeContract(
     for (const hours of [-5, 5]) {
       it(`uses the clock of its callers, even if it is ${hours} h off`, async () => {
         nowMs += hours * 3_600_000;
-        const { id, made } = await created({ user: `user-${newSecret()}` });
+        const { id, made } = await createSession({ user: `user-${newSecret()}` });
         assert.deepEqual(await store.read(id), made);
         assert.equal(await store.touch(id, made.idleUntilMs + 60_000), true);
         assert.deepEqual(await store.read(id), { ...made, idleUntilMs: made.idleUntilMs + 60_000 });
@@ -103,7 +103,7 @@ export function storeContract(
       ['absolute', { absoluteUntilMs: Date.now() + 600_000 }],
     ] as const) {
       it(`ends a session at its ${limit} deadline, not before, for every call`, async () => {
-        const { id, made } = await created({ ...changes, user: `user-${newSecret()}` });
+        const { id, made } = await createSession({ ...changes, user: `user-${newSecret()}` });
         nowMs = Math.min(made.idleUntilMs, made.absoluteUntilMs) - 1;
         assert.deepEqual(await store.read(id), made);
         nowMs += 1;
@@ -120,7 +120,7 @@ export function storeContract(
 
   describe('replace', () => {
     it('replaces the previous version, and only the data', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       const data = { cart: [] };
       const moved = { idleUntilMs: nowMs + 1, absoluteUntilMs: nowMs + 2, createdAtMs: 0 };
       assert.equal(await store.replace(id, { ...made, ...moved, data, version: 2 }), 'saved');
@@ -128,7 +128,7 @@ export function storeContract(
     });
 
     it('reports a conflict for an old, the same and a future version', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       const second = { ...made, version: 2, data: { second: true } };
       await store.replace(id, second);
       for (const version of [1, 2, 4, 30]) {
@@ -138,7 +138,7 @@ export function storeContract(
     });
 
     it('creates no session: neither after a removal nor for an unknown id', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       await store.remove(id);
       assert.equal(await store.replace(id, { ...made, version: 2 }), 'gone');
       assert.equal(await store.read(id), undefined);
@@ -148,8 +148,8 @@ export function storeContract(
     });
 
     it('loses no parallel edit of two clients', async () => {
-      const { id } = await created({ data: { edits: [] } });
-      const others = entry.capabilities.durability === 'process' ? [] : [await opened()];
+      const { id } = await createSession({ data: { edits: [] } });
+      const others = entry.capabilities.durability === 'process' ? [] : [await openStore()];
       const clients = [store, ...others];
       const names = Array.from({ length: 24 }, (_, at) => `edit-${at}`);
       await Promise.all(names.map((name, at) => append(clients[at % clients.length] ?? store, id, name)));
@@ -162,14 +162,14 @@ export function storeContract(
 
   describe('touch', () => {
     it('moves the idle deadline and nothing else', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       const idleUntilMs = made.idleUntilMs + 60_000;
       assert.equal(await store.touch(id, idleUntilMs), true);
       assert.deepEqual(await store.read(id), { ...made, idleUntilMs });
     });
 
     it('never moves past the absolute deadline', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       assert.equal(await store.touch(id, made.absoluteUntilMs + 1), true);
       assert.equal((await store.read(id))?.idleUntilMs, made.absoluteUntilMs);
       nowMs = made.absoluteUntilMs;
@@ -177,7 +177,7 @@ export function storeContract(
     });
 
     it('keeps an earlier change of the data', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       await Promise.all([
         store.replace(id, { ...made, version: 2, data: { n: 2 } }),
         store.touch(id, nowMs + idleMs + 5),
@@ -187,7 +187,7 @@ export function storeContract(
     });
 
     it('does not revive a removed session', async () => {
-      const { id } = await created();
+      const { id } = await createSession();
       await store.remove(id);
       assert.equal(await store.touch(id, nowMs + idleMs), false);
       assert.equal(await store.read(id), undefined);
@@ -196,7 +196,7 @@ export function storeContract(
 
   describe('remove', () => {
     it('removes once, and resolves with gone the second time', async () => {
-      const { id } = await created();
+      const { id } = await createSession();
       assert.equal(await store.remove(id), 'removed');
       assert.equal(await store.read(id), undefined);
       assert.equal(await store.remove(id), 'gone');
@@ -204,7 +204,7 @@ export function storeContract(
     });
 
     it('removes only the given version', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       await store.replace(id, { ...made, version: 2 });
       assert.equal(await store.remove(id, 1), 'conflict');
       assert.equal((await store.read(id))?.version, 2);
@@ -216,8 +216,12 @@ export function storeContract(
   describe('listByUser', () => {
     it('lists only live sessions of that user, without ids', async () => {
       const user = `user-${newSecret()}`;
-      const [kept, touched, removed] = [await created({ user }), await created({ user }), await created({ user })];
-      await created({ user: 'another user' });
+      const [kept, touched, removed] = [
+        await createSession({ user }),
+        await createSession({ user }),
+        await createSession({ user }),
+      ];
+      await createSession({ user: 'another user' });
       await store.touch(touched.id, nowMs + idleMs + 7);
       await store.remove(removed.id);
       const list = await store.listByUser(user);
@@ -242,7 +246,7 @@ export function storeContract(
   describe('removeByHandle and clear', () => {
     it('removes one session of that user', async () => {
       const user = `user-${newSecret()}`;
-      const [one, two] = [await created({ user }), await created({ user })];
+      const [one, two] = [await createSession({ user }), await createSession({ user })];
       const handle = handleOf(digestOf(one.id));
       assert.equal(await store.removeByHandle('another user', handle), false);
       assert.equal(await store.removeByHandle(user, 'f'.repeat(16)), false);
@@ -258,7 +262,7 @@ export function storeContract(
       const handles: string[] = [];
       const count = Math.min(1_050, entry.capabilities.sessionsPerUserMax ?? 1_050);
       for (let rounds = 0; rounds < count / 50; rounds++) {
-        const made = await Promise.all(Array.from({ length: 50 }, () => created({ user })));
+        const made = await Promise.all(Array.from({ length: 50 }, () => createSession({ user })));
         handles.push(...made.map(({ id }) => handleOf(digestOf(id))));
       }
       const listed = (await store.listByUser(user)).map(({ handle }) => handle);
@@ -272,11 +276,11 @@ export function storeContract(
     });
 
     it('clears every session, and keeps those created afterwards', async () => {
-      const made = await Promise.all(Array.from({ length: 20 }, (_, at) => created({ user: `user-${at % 3}` })));
+      const made = await Promise.all(Array.from({ length: 20 }, (_, at) => createSession({ user: `user-${at % 3}` })));
       await store.clear();
       for (const { id } of made) assert.equal(await store.read(id), undefined);
       assert.deepEqual(await store.listByUser('user-1'), []);
-      const next = await created();
+      const next = await createSession();
       assert.deepEqual(await store.read(next.id), next.made);
     });
   });
@@ -285,7 +289,7 @@ export function storeContract(
     { describe, it, beforeEach },
     {
       store: () => store,
-      created,
+      createSession,
       now: () => nowMs,
       moveClock: stepMs => {
         nowMs += stepMs;
@@ -317,7 +321,7 @@ export function storeContract(
   }
 
   it('rejects every call after close, and accepts a second close', async () => {
-    const closed = await opened();
+    const closed = await openStore();
     await closed.close();
     await closed.close();
     await expectAllUnavailable(closed, graceMs);
@@ -336,7 +340,7 @@ export function storeContract(
 
   describe('when its server fails', () => {
     it('rejects at the deadline when the server hangs, and mixes up no answer afterwards', async () => {
-      const made = await Promise.all(Array.from({ length: 5 }, (_, n) => created({ data: { n } })));
+      const made = await Promise.all(Array.from({ length: 5 }, (_, n) => createSession({ data: { n } })));
       lab.server?.freeze();
       try {
         const startedAt = performance.now();
@@ -360,7 +364,7 @@ export function storeContract(
     });
 
     it('rejects at once while the server is dead, and serves after its restart with the promised data', async () => {
-      const { id, made } = await created();
+      const { id, made } = await createSession();
       await lab.server?.kill();
       try {
         await expectAllUnavailable(store, graceMs);
@@ -371,7 +375,7 @@ export function storeContract(
       assert.equal(await store.ready(5_000), true);
       const survives = entry.capabilities.durability === 'disk';
       assert.deepEqual(await store.read(id), survives ? made : undefined);
-      const next = await created();
+      const next = await createSession();
       assert.deepEqual(await store.read(next.id), next.made);
     });
 

@@ -140,8 +140,7 @@ class MemcachedStore implements SessionStore {
     });
   }
 
-  /** Ends every session. A session that begins at the same time may have the former epoch. Then it is over before it was
-   * used. */
+  /** Ends every session. A session that begins at the same time may get the former epoch. Then it has ended too. */
   clear(): Promise<number> {
     return this.#nodes.inTime(untilMs => this.#epochs.raiseEveryone(untilMs));
   }

@@ -24,8 +24,8 @@ const pruneIntervalMs = 60_000;
 const pruneAfterMs = 60_000;
 const handleShape = /^[0-9a-f]{16}$/;
 
-/** Sessions in a table of PostgreSQL; each call is one statement. It never upserts, so a change cannot create a
- * session. */
+/** Sessions in a table of PostgreSQL; each call is one statement. A change updates a row and never inserts one,
+ * so it cannot create a session. Only epochs are upserted. */
 class PostgresStore implements SessionStore {
   readonly #now: () => number;
   readonly #transitions: StoreTransitions;

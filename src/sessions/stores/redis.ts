@@ -27,7 +27,7 @@ const handleShape = /^[0-9a-f]{16}$/;
 
 /**
  * Sessions in Redis. Every command names one key, and goes to the server of that key. All sessions of a user are under
- * one key, together with the epoch of the user. So nothing can be lost of them but everything.
+ * one key, together with the epoch of the user. So Redis loses either all of them or none.
  *
  * Where the address asks for replicas, the begin and the end of a session wait for them. They reject with
  * `StoreUnavailable` if too few replicas acknowledge in time. The command may still have been carried out. After
@@ -56,7 +56,7 @@ class RedisStore implements SessionStore {
     const ask: RedisCommand<(string | null)[]> = server => server.hmget(key, 'e', `m${handle}`, `d${handle}`);
     const [[epoch = null, head = null, json = null], everyone] = await Promise.all([
       this.#servers.ask('reads', key, ask, []),
-      this.#everyone.near(key),
+      this.#everyone.readNear(key),
     ]);
     const user = epoch === null ? undefined : this.#see(tag, Number(epoch));
     const record = head?.startsWith(digest) ? parseRecord(head, json, this.#settings.now()) : undefined;
@@ -97,7 +97,7 @@ class RedisStore implements SessionStore {
     const key = this.#keyOf(tag);
     const ask: RedisCommand<(string | number)[]> = server =>
       server.sessionList(key, this.#settings.now(), this.#known.of(tag), listedMax);
-    const [listed, everyone] = await Promise.all([this.#servers.ask('reads', key, ask), this.#everyone.near(key)]);
+    const [listed, everyone] = await Promise.all([this.#servers.ask('reads', key, ask), this.#everyone.readNear(key)]);
     const summaries: SessionSummary[] = [];
     for (let at = 0; at < listed.length; at += 4) {
       const [handle, createdAtMs, idleUntilMs, own] = listed.slice(at, at + 4);
@@ -184,7 +184,7 @@ class RedisStore implements SessionStore {
       ask(server, key, this.#settings.now(), this.#known.of(tag));
     const asked =
       kind === 'removals' ? this.#servers.askReplicated(kind, key, question) : this.#servers.ask(kind, key, question);
-    const [[outcome, own], everyone] = await Promise.all([asked, this.#everyone.near(key)]);
+    const [[outcome, own], everyone] = await Promise.all([asked, this.#everyone.readNear(key)]);
     return own === everyone ? outcome : 'gone';
   }
 

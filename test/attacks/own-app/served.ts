@@ -1,5 +1,5 @@
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import { withHttpServer } from '../../with-http-server.js';
 
 export interface AppCall {
   /** `POST /cart`. */
@@ -21,7 +21,18 @@ type Answer = (call: AppCall) => AppSaid | Promise<AppSaid>;
 
 /** Serves an app on this port of the loopback address. Resolves when it listens. */
 export async function listen(answer: Answer, port: number): Promise<Server> {
-  const server = createServer(async (request, response) => {
+  const server = createServer(toListener(answer));
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
+  return server;
+}
+
+/** Serves an app in this process during `body`, because a process for each defect costs more. */
+export function withServedApp<T>(answer: Answer, body: (origin: string) => Promise<T>): Promise<T> {
+  return withHttpServer(toListener(answer), body);
+}
+
+function toListener(answer: Answer): RequestListener {
+  return async (request, response) => {
     let text = '';
     for await (const chunk of request) text += chunk;
     const url = new URL(request.url ?? '/', 'http://app');
@@ -31,19 +42,5 @@ export async function listen(answer: Answer, port: number): Promise<Server> {
     const said = await answer({ route, url, body: text, cookies, headers: request.headers });
     response.writeHead(said.status ?? 200, { 'content-type': 'application/json', ...said.headers });
     response.end(said.body === undefined ? '' : JSON.stringify(said.body));
-  });
-  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
-  return server;
-}
-
-/** Serves an app in this process during `body`, because a process for each defect costs more. */
-export async function withServedApp<T>(answer: Answer, body: (origin: string) => Promise<T>): Promise<T> {
-  const server = await listen(answer, 0);
-  const { port } = server.address() as AddressInfo;
-  try {
-    return await body(`http://127.0.0.1:${port}`);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  };
 }

@@ -3,15 +3,16 @@ import { expect } from 'chai';
 import { appAttacks } from '#src/attacks/own-app/attacks/registry.js';
 import { buildMaskedExchange } from '#src/attacks/own-app/masked-exchange.js';
 import {
-  cookiesFromAnotherSite,
-  cookiesOfNavigation,
+  buildCrossSiteCookies,
+  buildNavigationCookies,
   listFormRequests,
 } from '#src/attacks/own-app/tools/cross-site.js';
 import { judgeIds } from '#src/attacks/own-app/tools/id-statistics.js';
 import { explainIgnoredCookie } from '#src/attacks/own-app/tools/ignored-cookie.js';
-import { buildJwt, claimOther, findJwt, findSecret, signHs256 } from '#src/attacks/own-app/tools/jwt.js';
-import { disguise } from '#src/attacks/own-app/tools/random-like.js';
+import { buildJwt, claimOther, findJwt, findSecret } from '#src/attacks/own-app/tools/jwt.js';
+import { makeLookAlike } from '#src/attacks/own-app/tools/look-alike.js';
 import { readSetCookie } from '#src/attacks/tools/browser.js';
+import { hmac } from '#src/attacks/tools/forge-jwt.js';
 
 const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 
@@ -63,9 +64,9 @@ describe('attacks on an app of one’s own: what a page of another site can send
   const held = new Map(['a', 'b', 'c', 'd'].map((name, at) => [name, String(at + 1)]));
 
   it('sends cookies as a browser does', () => {
-    expect(cookiesFromAnotherSite(set, held)).to.equal('a=1; d=4');
-    expect(cookiesOfNavigation(set, held)).to.equal('a=1; b=2; d=4');
-    expect(cookiesFromAnotherSite(set.slice(1, 2), new Map([['b', '2']]))).to.equal(undefined);
+    expect(buildCrossSiteCookies(set, held)).to.equal('a=1; d=4');
+    expect(buildNavigationCookies(set, held)).to.equal('a=1; b=2; d=4');
+    expect(buildCrossSiteCookies(set.slice(1, 2), new Map([['b', '2']]))).to.equal(undefined);
   });
 
   it('sends JSON as a form, as text and in parts, and names the method that a form does not know', () => {
@@ -80,14 +81,14 @@ describe('attacks on an app of one’s own: what a page of another site can send
 
 describe('attacks on an app of one’s own: tokens and cookies', () => {
   it('finds a token inside a value, and no token in an id', () => {
-    const token = buildJwt({ alg: 'HS256' }, { sub: 'ann' }, signHs256('secret'));
+    const token = buildJwt({ alg: 'HS256' }, { sub: 'ann' }, hmac('secret'));
     expect(findJwt(`s:${token}~refresh`)).to.deep.include({ text: token, claims: { sub: 'ann' } });
     expect(findJwt('s%3Aabcdefghijkl.mnopqrstuv.wxyz')).to.equal(undefined);
   });
 
   it('guesses a common secret, and no random one', () => {
     const secretOf = (secret: string | Buffer) => {
-      const jwt = findJwt(buildJwt({ alg: 'HS256' }, { sub: 'ann' }, signHs256(secret)));
+      const jwt = findJwt(buildJwt({ alg: 'HS256' }, { sub: 'ann' }, hmac(secret)));
       return jwt && findSecret(jwt);
     };
     expect(secretOf('secret')).to.equal('secret');
@@ -100,7 +101,7 @@ describe('attacks on an app of one’s own: tokens and cookies', () => {
   });
 
   it('makes an id of the same form', () => {
-    expect(disguise('s%3AabX9-z_')).to.match(/^[g-z]%\d[A-F][a-f][a-f][G-Z]\d-[g-z]_$/);
+    expect(makeLookAlike('s%3AabX9-z_')).to.match(/^[g-z]%\d[A-F][a-f][a-f][G-Z]\d-[g-z]_$/);
   });
 
   for (const [line, isIgnored] of [

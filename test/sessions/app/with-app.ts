@@ -1,6 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { type AppListener, type Sessions, type SessionsOptions, sessions } from '#src/sessions/index.js';
+import { withHttpServer } from '../../with-http-server.js';
 
 export interface AppAnswer {
   readonly status: number;
@@ -36,18 +36,8 @@ export async function withApp<T>(
 }
 
 /** Serves a listener over real HTTP. */
-export async function withListener<T>(listener: RequestListener, work: (ask: AskApp) => Promise<T>): Promise<T> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  try {
-    return await work((path, cookie, headers) => ask(`http://127.0.0.1:${port}${path}`, cookie, headers));
-  } finally {
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
-  }
+export function withListener<T>(listener: RequestListener, work: (ask: AskApp) => Promise<T>): Promise<T> {
+  return withHttpServer(listener, origin => work((path, cookie, headers) => ask(`${origin}${path}`, cookie, headers)));
 }
 
 const showSession: AppListener = (_request, response, { user, data }) => {

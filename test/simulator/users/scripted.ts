@@ -1,31 +1,22 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LabRecord, Operation, OperationKind } from '#src/simulator/history/records.js';
 import type { PlannedStep } from '#src/simulator/plan/shop-journey.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 import { Driver, type DriverOptions } from '#src/simulator/users/driver.js';
 import type { Journey } from '#src/simulator/users/journey.js';
 import { shopJourney } from '#src/simulator/users/shop-requests.js';
+import { withHttpServer } from '../../with-http-server.js';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, nth: number) => void;
 
 /** Runs a real HTTP server on a free port, and closes it with all its connections afterwards. `nth` counts its requests
  * from 1. */
-export async function withServer<T>(handler: Handler, use: (origin: string) => Promise<T>): Promise<T> {
+export function withServer<T>(handler: Handler, use: (origin: string) => Promise<T>): Promise<T> {
   let requests = 0;
-  const server = createServer((request, response) => {
+  return withHttpServer((request, response) => {
     requests += 1;
     handler(request, response, requests);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  try {
-    const address = server.address();
-    return await use(`http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  }, use);
 }
 
 export interface Driven {

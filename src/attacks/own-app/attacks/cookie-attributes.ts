@@ -1,11 +1,8 @@
 import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
-import { readSetCookie, type SetCookie } from '../../tools/browser.js';
+import { cookieBytesMax, readSetCookie, type SetCookie } from '../../tools/browser.js';
 import type { AppUnderAttack } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
-
-/** If name and value together are longer than this, browsers ignore the cookie (RFC 6265bis section 5.6). */
-const nameAndValueBytesMax = 4_096;
 
 export const cookieAttributes: AppAttack = {
   title:
@@ -41,6 +38,6 @@ function listChecks({ name, value, attributes }: SetCookie): readonly (readonly 
     ['no HttpOnly (3.3.4), so that a script can read it', !attributes.has('httponly')],
     ['no SameSite=Lax or Strict (3.3.2), so that other sites can use it', sameSite !== 'lax' && sameSite !== 'strict'],
     [`Domain=${domain} (3.3.3), so that other hosts of the domain get it`, domain !== ''],
-    ['longer than browsers accept (3.3.5)', Buffer.byteLength(name) + Buffer.byteLength(value) > nameAndValueBytesMax],
+    ['longer than browsers accept (3.3.5)', Buffer.byteLength(name) + Buffer.byteLength(value) > cookieBytesMax],
   ];
 }

@@ -3,7 +3,7 @@ import { readSetCookie } from '../../tools/browser.js';
 import { type AppUnderAttack, type LoggedIn, newItem } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer } from '../app-browser.js';
-import { cookiesFromAnotherSite, type FormRequest, listFormRequests, pageOrigins } from '../tools/cross-site.js';
+import { buildCrossSiteCookies, type FormRequest, listFormRequests, pageOrigins } from '../tools/cross-site.js';
 
 /**
  * A page of another site makes the browser of a victim send a form. The page knows no value that the app gave to the
@@ -29,7 +29,7 @@ async function run(app: AppUnderAttack) {
   const victim = await app.logIn();
   const attacker = await app.logIn();
   const held = victim.browser.cookiesFor(app.mapping.add.request.path);
-  const kept = cookiesFromAnotherSite(victim.browser.setCookies.map(readSetCookie), held);
+  const kept = buildCrossSiteCookies(victim.browser.setCookies.map(readSetCookie), held);
   const tokens = [
     new Map<string, string>(),
     ...(Object.keys(app.mapping.carry).length === 0 ? [] : [attacker.browser.carried]),

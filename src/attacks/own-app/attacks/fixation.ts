@@ -1,7 +1,7 @@
 import { notApplicable, UnnamedTries } from '../../attack.js';
 import { type AppUnderAttack, addUse, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
-import { disguise } from '../tools/random-like.js';
+import { makeLookAlike } from '../tools/look-alike.js';
 
 export const fixation: AppAttack = {
   title: 'a session id that was planted before the login: one that the app issued, and one that is made up',
@@ -18,7 +18,7 @@ async function run(app: AppUnderAttack) {
   const visitor = app.visitor();
   await visitor.askBefore('login');
   const issued = app.sessionOf(visitor);
-  await tryPlanted(app, tries, 'a made-up id', disguise(app.tokenOf(control)));
+  await tryPlanted(app, tries, 'a made-up id', makeLookAlike(app.tokenOf(control)));
   if (issued !== undefined) await tryPlanted(app, tries, 'an id that the app had issued to the attacker', issued);
   return tries.conclude();
 }

@@ -1,8 +1,9 @@
 import { notApplicable } from '../../attack.js';
+import { hmac } from '../../tools/forge-jwt.js';
 import type { AppUnderAttack } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import { openToken, tryForged } from '../tools/forged-tokens.js';
-import { buildJwt, claimOther, listKeyForms, publicKeysOf, signHs256 } from '../tools/jwt.js';
+import { buildJwt, claimOther, listKeyForms, publicKeysOf } from '../tools/jwt.js';
 
 /** Where apps publish their public keys. */
 const keyPaths = [
@@ -32,7 +33,7 @@ async function run(app: AppUnderAttack) {
   const claims = claimOther(jwt.claims, attacker.user, victim.user);
   const forged = keys.flatMap(listKeyForms).map(([form, secret]) => ({
     what: `HS256 and the ${form} of the public key as its secret`,
-    token: buildJwt({ ...jwt.header, alg: 'HS256' }, claims, signHs256(secret)),
+    token: buildJwt({ ...jwt.header, alg: 'HS256' }, claims, hmac(secret)),
   }));
   return tryForged(app, opened, forged);
 }

@@ -1,8 +1,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { hmac } from '../../tools/forge-jwt.js';
 import type { AppUnderAttack } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import { openToken, tryForged } from '../tools/forged-tokens.js';
-import { buildJwt, claimOther, signHs256 } from '../tools/jwt.js';
+import { buildJwt, claimOther } from '../tools/jwt.js';
 
 /** Key ids that lead to known content, each with the key that this content would be. */
 const kids: readonly (readonly [kid: string, key: string])[] = [
@@ -28,7 +29,7 @@ async function run(app: AppUnderAttack) {
   const claims = claimOther(jwt.claims, attacker.user, victim.user);
   const named = kids.map(([kid, key]) => ({
     what: `the kid ${JSON.stringify(kid)}`,
-    token: buildJwt({ ...jwt.header, alg: 'HS256', kid }, claims, signHs256(key)),
+    token: buildJwt({ ...jwt.header, alg: 'HS256', kid }, claims, hmac(key)),
   }));
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = publicKey.export({ format: 'jwk' });

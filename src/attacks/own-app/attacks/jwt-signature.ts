@@ -1,8 +1,9 @@
 import { UnnamedTries } from '../../attack.js';
+import { hmac } from '../../tools/forge-jwt.js';
 import type { AppUnderAttack } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import { openToken, tryForged } from '../tools/forged-tokens.js';
-import { buildJwt, claimOther, findSecret, signHs256 } from '../tools/jwt.js';
+import { buildJwt, claimOther, findSecret } from '../tools/jwt.js';
 
 export const jwtSignature: AppAttack = {
   title:
@@ -29,7 +30,7 @@ async function run(app: AppUnderAttack) {
     { what: 'a changed payload and no signature', token: buildJwt(header, other, () => '') },
     {
       what: 'a changed payload, signed by the attacker',
-      token: buildJwt(header, other, signHs256('key of the attacker')),
+      token: buildJwt(header, other, hmac('key of the attacker')),
     },
     { what: 'an empty signature', token: `${head}.` },
     { what: 'half of its signature', token: `${head}.${signature.slice(0, signature.length >> 1)}` },

@@ -12,12 +12,12 @@ export const refreshRace: AppAttack = {
 async function run(app: AppUnderAttack) {
   if (!app.has('refresh')) return notApplicable('the journey has no step refresh');
   const tries = new UnnamedTries();
-  for (const isAtOnce of [true, false]) await fork(app, tries, isAtOnce);
+  for (const isAtOnce of [true, false]) await tryTwice(app, tries, isAtOnce);
   return tries.conclude();
 }
 
 /** Uses one refresh token twice. Success: both lines of tokens can be refreshed again, and both open the session. */
-async function fork(app: AppUnderAttack, tries: UnnamedTries, isAtOnce: boolean): Promise<void> {
+async function tryTwice(app: AppUnderAttack, tries: UnnamedTries, isAtOnce: boolean): Promise<void> {
   const member = await app.logIn();
   const lines = [member.browser.copy(), member.browser.copy()];
   const refresh = async (browser: (typeof lines)[number]) => {

@@ -2,7 +2,7 @@ import { notApplicable, UnnamedTries } from '../../attack.js';
 import { readSetCookie } from '../../tools/browser.js';
 import { type AppUnderAttack, newItem } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
-import { cookiesOfNavigation, fieldsOf } from '../tools/cross-site.js';
+import { buildNavigationCookies, fieldsOf } from '../tools/cross-site.js';
 
 export const stateChangeByGet: AppAttack = {
   title: 'an add as a GET, which a link of another site can send, with the cookies that the browser adds',
@@ -20,7 +20,7 @@ async function run(app: AppUnderAttack) {
   for (const name of Object.keys(app.mapping.carry)) forged.carried.set(name, '');
   const item = newItem();
   const { request } = forged.fill('add', item);
-  const cookie = cookiesOfNavigation(browser.setCookies.map(readSetCookie), browser.cookiesFor(request.path));
+  const cookie = buildNavigationCookies(browser.setCookies.map(readSetCookie), browser.cookiesFor(request.path));
   const headers = ['sec-fetch-site', 'cross-site', 'sec-fetch-mode', 'navigate'];
   const fields = new URLSearchParams([...fieldsOf(request)]).toString();
   const joint = request.path.includes('?') ? '&' : '?';

@@ -8,19 +8,22 @@ import type { SetCookie } from '../../tools/browser.js';
 export const pageOrigins = ['https://evil.example', 'null'] as const;
 
 /** Returns the Cookie header of a form that another site sends. Undefined when the browser sends no cookie. */
-export function cookiesFromAnotherSite(
+export function buildCrossSiteCookies(
   set: readonly SetCookie[],
   held: ReadonlyMap<string, string>,
 ): string | undefined {
-  return headerOf(set, held, ['lax', 'strict']);
+  return buildCookieHeader(set, held, ['lax', 'strict']);
 }
 
 /** Returns the Cookie header of a link that another site shows: the browser also sends cookies with SameSite=Lax. */
-export function cookiesOfNavigation(set: readonly SetCookie[], held: ReadonlyMap<string, string>): string | undefined {
-  return headerOf(set, held, ['strict']);
+export function buildNavigationCookies(
+  set: readonly SetCookie[],
+  held: ReadonlyMap<string, string>,
+): string | undefined {
+  return buildCookieHeader(set, held, ['strict']);
 }
 
-function headerOf(set: readonly SetCookie[], held: ReadonlyMap<string, string>, keptBack: readonly string[]) {
+function buildCookieHeader(set: readonly SetCookie[], held: ReadonlyMap<string, string>, keptBack: readonly string[]) {
   const pairs = [...held].filter(([name]) => {
     const last = set.findLast(cookie => cookie.name === name);
     return !keptBack.includes(last?.attributes.get('samesite')?.toLowerCase() ?? '');

@@ -19,8 +19,8 @@ export interface TokenInUse {
 }
 
 /**
- * Logs an attacker and a victim in. Returns the signed token of the attacker, or why there is none. A read with a text in
- * its place must be refused: otherwise the token is not what the app looks at.
+ * Logs an attacker and a victim in. Returns the signed token of the attacker, or why there is none. Rejects with
+ * `Inconclusive` if the app accepts any text in place of the token: then it does not look at the token.
  */
 export async function openToken(app: AppUnderAttack): Promise<TokenInUse | { readonly none: AttackResult }> {
   const attacker = await app.logIn();

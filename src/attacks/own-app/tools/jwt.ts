@@ -41,10 +41,6 @@ export function buildJwt(header: JwtPart, claims: JwtPart, sign: (text: string) 
   return `${text}.${typeof signature === 'string' ? signature : signature.toString('base64url')}`;
 }
 
-export function signHs256(key: string | Buffer): (text: string) => Buffer {
-  return text => createHmac('sha256', key).update(text).digest();
-}
-
 /** Replaces the name of one user by that of another in every claim. Adds a claim when no claim holds the name. */
 export function claimOther(claims: JwtPart, own: string, other: string): JwtPart {
   const swapped = Object.entries(claims).map(([name, value]) => [
@@ -56,7 +52,7 @@ export function claimOther(claims: JwtPart, own: string, other: string): JwtPart
 }
 
 /** Secrets that real apps have used. */
-export const guessedSecrets: readonly string[] = [
+const guessedSecrets: readonly string[] = [
   ...['', 'secret', 'password', 'changeme', 'change-me', 'default', 'jwt', 'jwt-secret', 'jwt_secret', 'key', 'test'],
   ...['your-256-bit-secret', 'your-secret-key', 'your_jwt_secret', 'supersecret', 'keyboard cat', 'shhhhh', 'admin'],
   ...[

@@ -12,7 +12,7 @@ const lifeMinMs = 25 * 3_600_000;
 const stepMax = 1_000;
 
 export const everyoneKey = 'holdfast:everyone';
-export const epochKey = (tag: string) => `holdfast:epoch:${tag}`;
+const epochKey = (tag: string) => `holdfast:epoch:${tag}`;
 
 /** The items of an answer. */
 type Items = questions.MemcachedAnswer['items'];

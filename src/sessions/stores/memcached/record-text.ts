@@ -56,7 +56,7 @@ export function textOf(kept: Kept): string {
 }
 
 /** Parses a session. Undefined if the text is no session, or has other epochs than the present ones. Throws
- * `StoreUnavailable` if only a server that does not answer could tell. */
+ * `StoreUnavailable` if the session has a newer epoch and the second server, which may have it too, does not answer. */
 export function parsePresent(text: string | undefined, present: SeenEpochs): Kept | undefined {
   const headEnd = text?.indexOf('\n') ?? -1;
   if (text === undefined || headEnd < 0) return undefined;

@@ -16,7 +16,7 @@ export const epochTable = 'holdfast_epochs';
  *
  * `key` is the SHA-256 of the id. `user_key` is the SHA-256 of the user name, so that a long name fits into an index.
  * Name and data are JSON in `text` columns: neither `text` nor `jsonb` can hold a NUL character, which JSON can escape.
- * Times are milliseconds since the epoch by the clocks of the backends. The server's own clock decides nothing.
+ * Times are milliseconds since 1970 by the clocks of the backends. The server's own clock decides nothing.
  *
  * A simple query with several statements is one transaction: the lock is held until all of it is committed. `IF NOT
  * EXISTS` alone does not help when two backends boot at once: both look, both create, and one fails.
@@ -51,7 +51,7 @@ const everyone = `'\\x00'::bytea`;
 const foreverMs = Number.MAX_SAFE_INTEGER;
 
 /**
- * Condition for a live session. $2 is the caller's clock in every statement. A lost epoch is no epoch, so it fails closed.
+ * Condition for a live session. $2 is the caller's clock in every statement. After the loss of an epoch it is false.
  *
  * A session that another statement moves to a raised epoch at the same time has a greater one than this statement sees.
  */
@@ -71,8 +71,8 @@ FROM ${table} WHERE key = $1 AND ${alive}`,
  * Arguments: key, user key, user, version, created, idle deadline, absolute deadline, data, given epoch of the user
  * and of everyone or null, a fresh epoch, the time until which the epoch is kept. Fails if the key exists.
  *
- * The row of the epoch stays locked until the session is there. So a raised epoch comes before this statement, and the
- * session gets it, or after it, and ends the session.
+ * The row of the epoch stays locked until the session is there. If the epoch is raised before this statement, the
+ * session gets the new one. If it is raised afterwards, the session ends.
  */
 export const create: Statement = {
   name: 'holdfast_create',

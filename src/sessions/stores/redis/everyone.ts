@@ -31,7 +31,7 @@ export class EveryoneEpoch {
 
   /** Reads the epoch from the server of `key`. Undefined if it was lost there. Calls in the same turn share one
    * command: it is sent at the end of the turn. */
-  near(key: string): Promise<number | undefined> {
+  readNear(key: string): Promise<number | undefined> {
     const own = this.#servers.findNear(key, this.#keys);
     const shared = this.#asked.get(own) ?? this.#read(own);
     if (!this.#asked.has(own)) setImmediate(() => this.#asked.delete(own));
@@ -41,7 +41,7 @@ export class EveryoneEpoch {
 
   /** Returns the epoch for a login at the server of `key`. Makes it where it is missing. */
   async ensure(key: string, given: number | undefined): Promise<number> {
-    const found = await this.near(key);
+    const found = await this.readNear(key);
     if (found !== undefined && found >= (given ?? 0)) return found;
     if (given !== undefined) return this.#make(given);
     this.#making ??= this.#make(0).finally(() => {
