@@ -41,6 +41,8 @@ export const badExpectation = buildFlaw('expectation', 'The only expectation tha
 export const longTarget = buildFlaw('target-bytes', 'The request target is too long.');
 export const longHead = buildFlaw('header-bytes', 'The request head is too long.');
 export const lateHead = buildFlaw('header-timeout', 'The request head did not arrive in time.');
+export const malformedBody = buildFlaw('body-malformed', 'The request body is not well-formed.');
+export const cutBody = buildFlaw('body-malformed', 'The request body is not complete.');
 export const lateBody = buildFlaw('body-timeout', 'The request body did not arrive in time.');
 export const longBody = buildFlaw('body-bytes', 'The request body is too long.');
 

@@ -229,3 +229,8 @@ function buildDateLine(nowMs: number): string {
   }
   return line;
 }
+
+/** Builds the fields of the proxy's own answer to a request that is not valid (RFC 9209). */
+export function buildBadRequestFields(outcome: 'not-sent' | 'unknown'): Readonly<Record<string, string>> {
+  return { 'proxy-status': `holdfast; error=http_request_error; outcome=${outcome}` };
+}

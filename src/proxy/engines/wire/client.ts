@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { ClientConnection, EngineAnswerCause } from '../../exchange.js';
-import { buildFlaw, lateBody, lateHead, longBody, type RequestFlaw } from '../../request-flaws.js';
+import { cutBody, lateBody, lateHead, longBody, malformedBody, type RequestFlaw } from '../../request-flaws.js';
 import { joinTunnel, type TunnelEnded } from '../../sockets/tunnel.js';
-import { buildOwnAnswerText } from './answer-head.js';
+import { buildBadRequestFields, buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
@@ -15,11 +15,6 @@ import { WireExchange } from './wire-exchange.js';
 const lingerMs = 2_000;
 /** Limit for bytes that a client sends ahead while it waits for an answer. */
 const aheadBytesMax = 64 * 1024;
-const malformedBody = buildFlaw('body-malformed', 'The request body is not well-formed.');
-const cutBody = buildFlaw('body-malformed', 'The request body is not complete.');
-const badRequest = (outcome: 'not-sent' | 'unknown') => ({
-  'proxy-status': `holdfast; error=http_request_error; outcome=${outcome}`,
-});
 
 /**
  * One client connection: requests one after the other, each with its body and its answer.
@@ -334,9 +329,8 @@ export class Client implements ExchangeClient {
   #reject({ status, reason, cause }: RequestFlaw, outcome: 'not-sent' | 'unknown'): void {
     this.#report(status, cause, reason);
     this.#exchange = undefined;
-    this.write(
-      buildOwnAnswerText(status, reason, badRequest(outcome), { bodyless: false, connection: 'connection: close\r\n' }),
-    );
+    const how = { bodyless: false, connection: 'connection: close\r\n' };
+    this.write(buildOwnAnswerText(status, reason, buildBadRequestFields(outcome), how));
     this.#leave();
   }
 
