@@ -73,7 +73,8 @@ export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
   'memory-behind-store': {
     mode: 'redis',
     finding: hard,
-    also: ['writes.lost', 'users.logoutNotHonoured'],
+    // The answer of the other backend leaves the cookie alone, so the next one may open the session again.
+    also: ['writes.lost', 'users.logoutNotHonoured', 'users.flickered'],
     backends: 2,
   },
 };
