@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { type Epochs, isPresent } from '#src/sessions/epochs.js';
+import type { Epochs } from '#src/sessions/epochs.js';
 import {
   digestOf,
   handleOf,
@@ -198,8 +198,8 @@ export class SharedList implements SessionStore {
   }
 
   #isPresent(user: string, { epochs }: Line): boolean {
-    return withFiles(() =>
-      isPresent(epochs, { user: this.#epochs.find(folderOf(user)), everyone: this.#epochs.find(everyone) }),
+    return withFiles(
+      () => this.#epochs.isPresent(folderOf(user), epochs.user) && this.#epochs.isPresent(everyone, epochs.everyone),
     );
   }
 

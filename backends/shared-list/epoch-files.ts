@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { nextEpoch } from '#src/sessions/epochs.js';
 
@@ -30,6 +30,11 @@ export class EpochFiles {
       if (isMissing(error)) return undefined;
       throw error;
     }
+  }
+
+  /** Whether this is the present epoch. Each request asks, and a look at one name costs less than `find`. */
+  isPresent(owner: string, epoch: number): boolean {
+    return statSync(path.join(this.#folder, owner, String(epoch)), { throwIfNoEntry: false }) !== undefined;
   }
 
   /** Returns the present epoch, which is at least `given`. Makes a missing one. */
