@@ -1,5 +1,7 @@
 import { type Attack, Tries } from '../attack.js';
-import { expectStatus, isHonoured, logIn, logInFreshUser } from '../tools/shop.js';
+import type { AttackBrowser } from '../tools/browser.js';
+import { currentHandleIn } from '../tools/session-list.js';
+import { isHonoured, logIn, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const probes = {
@@ -31,7 +33,7 @@ async function run(target: Target) {
       const { user, browser: owner } = await logInFreshUser(target);
       const stolen = target.browser();
       await logIn(stolen, user, target.password);
-      const fields = probe === 'one other session' ? { nonce, handle: await otherHandle(stolen) } : { nonce };
+      const fields = probe === 'one other session' ? { nonce, handle: await handleOf(owner) } : { nonce };
       const answer = await stolen.copy().post(path, fields);
       const how = nonce === undefined ? 'without a nonce' : `with the nonce "${nonce}"`;
       tries.of(probe).addRequest(`POST ${path} was carried out ${how}`, answer, ...refusals);
@@ -41,8 +43,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-async function otherHandle(browser: Awaited<ReturnType<typeof logInFreshUser>>['browser']): Promise<string> {
-  const { sessions } = expectStatus(await browser.get('/account/sessions'), 200, 'GET /account/sessions').json;
-  const lines: readonly Readonly<Record<string, unknown>>[] = Array.isArray(sessions) ? sessions.map(Object) : [];
-  return String(lines.find(({ current }) => current === false)?.handle);
+/** Asks the owner, and not the thief: a weak shop lists the sessions of other users too, which other attacks use now. */
+async function handleOf(owner: AttackBrowser): Promise<string | undefined> {
+  return currentHandleIn(await owner.get('/account/sessions'));
 }

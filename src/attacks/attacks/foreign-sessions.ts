@@ -1,7 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
-import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
+import { type AttackBrowser, sessionCookie } from '../tools/browser.js';
 import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
-import { expectStatus, isHonoured, logIn, logInFreshUser, reauthenticate, unexpected } from '../tools/shop.js';
+import { currentHandleIn, handlesIn } from '../tools/session-list.js';
+import { expectStatus, isHonoured, logIn, logInFreshUser, reauthenticate } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 const probes = {
@@ -72,19 +73,4 @@ async function tryOwn(target: Target, tries: Tries<Probe>): Promise<void> {
 async function endByHandle(browser: AttackBrowser, { password }: Target, handle: string, origin = browser.origin) {
   const nonce = await reauthenticate(browser, password);
   return browser.copy(origin).post('/account/sessions/end', { nonce, handle });
-}
-
-function currentHandleIn(answer: BrowserAnswer): string | undefined {
-  const handle = linesOf(answer).find(({ current }) => current === true)?.handle;
-  return typeof handle === 'string' ? handle : undefined;
-}
-
-function handlesIn(answer: BrowserAnswer): string[] {
-  return linesOf(answer).flatMap(({ handle }) => (typeof handle === 'string' ? [handle] : []));
-}
-
-function linesOf(answer: BrowserAnswer): readonly Readonly<Record<string, unknown>>[] {
-  const { sessions } = expectStatus(answer, 200, 'GET /account/sessions').json;
-  if (Array.isArray(sessions)) return sessions.map(line => Object(line));
-  throw unexpected(answer, 'GET /account/sessions', 'a list');
 }
