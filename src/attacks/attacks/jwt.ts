@@ -25,8 +25,9 @@ import {
   listWrongTimes,
 } from '../tools/jwt-forgeries.js';
 import { enrolUser, preLoginOf } from '../tools/second-factor.js';
-import { expectStatus, logInFreshUser, userOf } from '../tools/shop.js';
-import type { Target } from '../tools/target.js';
+import { fetchUser, proveContent, sendForgeries } from '../tools/send-forgeries.js';
+import { logInFreshUser } from '../tools/shop.js';
+import { originsOf, type Target } from '../tools/target.js';
 
 const types: readonly unknown[] = [
   'JWT',
@@ -233,39 +234,24 @@ async function tryForgeries(
   forgeries: (forge: Forge, tries: Tries) => Promise<readonly Forgery[]>,
 ): Promise<AttackResult> {
   if (target.strategy !== 'jwt') return notApplicable(noSignedToken);
-  const forge = await prepareProvenForge(target);
-  const tries = new Tries();
-  for (const { probe, what, token } of await forgeries(forge, tries)) {
-    if (tries.of(probe).hasSucceeded) continue;
-    const { user, answer } = await fetchUser(target, token);
-    tries.of(probe).add(`${what}: accepted as ${user}`, user !== undefined, answer);
-  }
-  return tries.result();
+  const [forge, tries] = [await prepareProvenForge(target), new Tries()];
+  return sendForgeries(target, await forgeries(forge, tries), tries);
 }
 
-/**
- * Shows first that the forged claims are right: signed with the key of the shop, they are accepted as the victim. So
- * every refusal of a forgery is due to what is wrong with it.
- */
 async function prepareProvenForge(target: Target): Promise<Forge> {
   const forge = await prepareForge(target);
   const sound = cookieOf(forge.header, forge.content, makeShopSigner(await target.keyRing()));
-  if ((await fetchUser(target, sound)).user === forge.victim) return forge;
-  throw new Inconclusive(
-    'the same claims signed with the genuine key are not accepted, so the forgeries would prove nothing',
-  );
+  await proveContent(target, sound, forge.victim);
+  return forge;
 }
 
+/** Shows the own token to every backend: one that remembers good signatures knows only those that it has seen. */
 async function prepareForge(target: Target): Promise<Forge> {
   const { browser } = await logInFreshUser(target);
   const victim = target.freshUser();
   const own = readToken(browser.token);
   if (own === undefined) throw new Inconclusive('the session cookie of mode jwt holds no signed token');
+  for (const origin of originsOf(target)) await fetchUser(target, browser.token, origin);
   const { header, claims, signature } = own;
   return { header, ownSignature: signature, ownCookie: browser.token, content: makeContent(victim, claims), victim };
-}
-
-async function fetchUser(target: Target, cookie: string) {
-  const answer = await target.browser().thief(cookie).get('/me');
-  return { user: userOf(answer), answer: expectStatus(answer, 200, 'GET /me') };
 }

