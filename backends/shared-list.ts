@@ -218,11 +218,11 @@ export class SharedList implements SessionStore {
 }
 
 /** Removes the files of sessions with an older epoch from these folders. */
-async function removeFilesBefore(folders: readonly string[], whose: keyof Epochs, epoch: number): Promise<void> {
+async function removeFilesBefore(folders: readonly string[], scope: keyof Epochs, epoch: number): Promise<void> {
   for (const folder of folders) {
     const files = await filesIn(folder);
     for (let at = 0; at < files.length; at += filesAtOnce)
-      await Promise.all(files.slice(at, at + filesAtOnce).map(file => removeBefore(file, whose, epoch)));
+      await Promise.all(files.slice(at, at + filesAtOnce).map(file => removeBefore(file, scope, epoch)));
   }
 }
 

@@ -83,9 +83,9 @@ export function withFiles<T>(step: () => T): T {
   }
 }
 
-export async function removeBefore(file: string, whose: keyof Epochs, epoch: number): Promise<void> {
+export async function removeBefore(file: string, scope: keyof Epochs, epoch: number): Promise<void> {
   const line = await readLineLater(file);
-  if (line !== undefined && line.epochs[whose] < epoch) await removeFile(file);
+  if (line !== undefined && line.epochs[scope] < epoch) await removeFile(file);
 }
 
 export async function filesIn(folder: string): Promise<readonly string[]> {

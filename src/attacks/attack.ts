@@ -176,7 +176,7 @@ export class ProbeTries {
   }
 }
 
-/** The tries of an attack without named probes, such as those on an app whose inside is unknown. */
+/** The tries of an attack without named probes, such as an attack on a foreign app. */
 export class UnnamedTries extends ProbeTries {
   /** Returns the result as `Tries.result` does. */
   conclude(): AttackResult {

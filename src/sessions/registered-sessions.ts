@@ -213,11 +213,11 @@ export class RegisteredSessions {
   }
 
   /** Tells an epoch. It is greater than every known one, also if the store has lost a greater one. */
-  async #tellEpoch(whose: string, raised: number): Promise<number> {
+  async #tellEpoch(owner: string, raised: number): Promise<number> {
     if (this.#feed === undefined) return raised;
-    const { user, everyone: all } = this.#feed.findEpochs(whose);
-    const epoch = Math.max(raised, (whose === everyone ? all : user) + 1);
-    await this.#feed.tellEpoch(whose, epoch, this.#latestEndMs() + clockToleranceMs);
+    const { user, everyone: all } = this.#feed.findEpochs(owner);
+    const epoch = Math.max(raised, (owner === everyone ? all : user) + 1);
+    await this.#feed.tellEpoch(owner, epoch, this.#latestEndMs() + clockToleranceMs);
     return epoch;
   }
 

@@ -33,7 +33,7 @@ export interface RevocationFeed {
    * `StoreUnavailable` when that is uncertain. An entry is forgotten after `untilMs`, when the tokens have expired. */
   revoke(handles: readonly string[], untilMs: number): Promise<void>;
   /** Revokes every token with an older epoch: of the user with this tag, or of `everyone`. Rejects as `revoke` does. */
-  tellEpoch(whose: string, epoch: number, untilMs: number): Promise<void>;
+  tellEpoch(owner: string, epoch: number, untilMs: number): Promise<void>;
   /** Resolves when this process knows all that the shared list has now. Rejects with `StoreUnavailable`. */
   catchUp(): Promise<void>;
   /** Returns the age of the local copy: milliseconds since the shared list was last read. Infinity: never read. */
@@ -93,10 +93,10 @@ export class RevokedTokens {
   }
 
   /** Adds an epoch. Of two epochs of one user, the newer one counts, and the later end. */
-  addEpoch(whose: string, epoch: number, untilMs: number): void {
-    const known = this.#epochs.get(whose);
-    this.#epochs.delete(whose);
-    this.#epochs.set(whose, {
+  addEpoch(owner: string, epoch: number, untilMs: number): void {
+    const known = this.#epochs.get(owner);
+    this.#epochs.delete(owner);
+    this.#epochs.set(owner, {
       epoch: Math.max(epoch, known?.epoch ?? 0),
       untilMs: Math.max(untilMs, known?.untilMs ?? 0),
     });
@@ -109,9 +109,9 @@ export class RevokedTokens {
       this.#slots.delete(number);
       for (const handle of handles) if ((this.#untilMs.get(handle) ?? 0) <= nowMs) this.#untilMs.delete(handle);
     }
-    for (const [whose, { untilMs }] of this.#epochs) {
+    for (const [owner, { untilMs }] of this.#epochs) {
       if (untilMs > nowMs) break;
-      this.#epochs.delete(whose);
+      this.#epochs.delete(owner);
     }
   }
 
@@ -132,12 +132,12 @@ export class RevokedTokens {
     return this.#untilMs.entries();
   }
 
-  epochs(): Iterable<[whose: string, known: KnownEpoch]> {
+  epochs(): Iterable<[owner: string, known: KnownEpoch]> {
     return this.#epochs.entries();
   }
 
-  #findEpoch(whose: string, nowMs: number): number {
-    const known = this.#epochs.get(whose);
+  #findEpoch(owner: string, nowMs: number): number {
+    const known = this.#epochs.get(owner);
     return known !== undefined && nowMs < known.untilMs ? known.epoch : 0;
   }
 }

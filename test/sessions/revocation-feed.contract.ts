@@ -51,10 +51,10 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
   const knows = (who: RevocationFeed, handle: string) => who.isRevoked(revocable(handle));
 
   /** Reports whether the feed refuses a token with this epoch of its user, or of everyone. */
-  const refuses = (who: RevocationFeed, whose: string, epoch: number) =>
-    whose === everyone
+  const refuses = (who: RevocationFeed, owner: string, epoch: number) =>
+    owner === everyone
       ? who.isRevoked(revocable('0'.repeat(16), { everyone: epoch }))
-      : who.isRevoked(revocable('0'.repeat(16), { user: epoch }, whose));
+      : who.isRevoked(revocable('0'.repeat(16), { user: epoch }, owner));
 
   it('knows its own revocations at once, and no others', async () => {
     const [one, two, other] = [newHandle(), newHandle(), newHandle()];
@@ -73,24 +73,24 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
     expect(knows(feed, handle)).to.equal(false);
   });
 
-  for (const [what, whose] of [
+  for (const [what, owner] of [
     ['a user', userTagOf('anna')],
     ['everyone', everyone],
   ] as const) {
     it(`an epoch of ${what} revokes each token with an older one, until it is forgotten`, async () => {
-      await feed.tellEpoch(whose, nowMs, nowMs + lifeMs);
-      await feed.tellEpoch(whose, nowMs - 1, nowMs + 1_000);
-      expect([nowMs - 1, nowMs, nowMs + 1].map(epoch => refuses(feed, whose, epoch))).to.deep.equal([
+      await feed.tellEpoch(owner, nowMs, nowMs + lifeMs);
+      await feed.tellEpoch(owner, nowMs - 1, nowMs + 1_000);
+      expect([nowMs - 1, nowMs, nowMs + 1].map(epoch => refuses(feed, owner, epoch))).to.deep.equal([
         true,
         false,
         false,
       ]);
-      const { user, everyone: all } = feed.findEpochs(whose);
-      expect(whose === everyone ? all : user).to.equal(nowMs);
+      const { user, everyone: all } = feed.findEpochs(owner);
+      expect(owner === everyone ? all : user).to.equal(nowMs);
       nowMs += lifeMs - 1;
-      expect(refuses(feed, whose, 1)).to.equal(true);
+      expect(refuses(feed, owner, 1)).to.equal(true);
       nowMs += 1;
-      expect(refuses(feed, whose, 1)).to.equal(false);
+      expect(refuses(feed, owner, 1)).to.equal(false);
     });
   }
 
@@ -140,11 +140,11 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
 
     it('pushes epochs too, and gives them to a process that boots later', async () => {
       const other = await opened();
-      for (const whose of [userTagOf('dora'), everyone]) {
-        await feed.tellEpoch(whose, nowMs, nowMs + lifeMs);
-        await until(() => refuses(other, whose, nowMs - 1));
-        expect(refuses(other, whose, nowMs)).to.equal(false);
-        expect(refuses(await opened(), whose, nowMs - 1)).to.equal(true);
+      for (const owner of [userTagOf('dora'), everyone]) {
+        await feed.tellEpoch(owner, nowMs, nowMs + lifeMs);
+        await until(() => refuses(other, owner, nowMs - 1));
+        expect(refuses(other, owner, nowMs)).to.equal(false);
+        expect(refuses(await opened(), owner, nowMs - 1)).to.equal(true);
       }
     });
 
@@ -221,11 +221,11 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
     it('comes back empty: keeps known revocations and gives them to a process that boots then', async () => {
       const other = await opened();
       const [before, after] = [newHandle(), newHandle()];
-      const whose = [userTagOf('edda'), everyone];
+      const owner = [userTagOf('edda'), everyone];
       await feed.revoke([before], nowMs + lifeMs);
-      for (const each of whose) await feed.tellEpoch(each, nowMs, nowMs + lifeMs);
+      for (const each of owner) await feed.tellEpoch(each, nowMs, nowMs + lifeMs);
       const knowsAll = (who: RevocationFeed) =>
-        knows(who, before) && whose.every(each => refuses(who, each, nowMs - 1));
+        knows(who, before) && owner.every(each => refuses(who, each, nowMs - 1));
       await until(() => knowsAll(other));
       await lab.server?.kill();
       const early = start();
@@ -241,7 +241,7 @@ export function revocationFeedContract(entry: StoreEntry, startLab: () => Promis
       await until(() => knowsAll(early));
       await until(() => succeeds(feed.revoke([after], nowMs + lifeMs)));
       for (const each of [early, other]) await until(() => knows(each, after));
-      expect(whose.some(each => refuses(early, each, nowMs))).to.equal(false);
+      expect(owner.some(each => refuses(early, each, nowMs))).to.equal(false);
     });
   });
 }

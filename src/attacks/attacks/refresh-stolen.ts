@@ -50,7 +50,7 @@ async function run(target: Target) {
     tries.of('a retired token').add('a retired refresh token was accepted', isTaken(late, user), late);
   }
   await sleep(target.revocationLagMs);
-  for (const [whose, browser] of [
+  for (const [holder, browser] of [
     ['owner', owner],
     ['owner, aged,', await expireAccessToken(target, owner)],
     ['thief', thief],
@@ -60,7 +60,7 @@ async function run(target: Target) {
     const isValid = isTaken(after, user);
     tries
       .of('the family after a reuse')
-      .add(`after the reuse the token family was still valid for the ${whose}`, isValid, after);
+      .add(`after the reuse the token family was still valid for the ${holder}`, isValid, after);
   }
   return tries.result();
 }

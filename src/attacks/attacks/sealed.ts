@@ -29,7 +29,7 @@ export const sealKey: Attack = {
 
 /** The tokens are sealed with the key of the shop, as by another service that shares it. So only the times are wrong. */
 export const sealTimes: Attack = {
-  title: 'send a well-sealed token whose limits are over or no number, or that was issued in the future',
+  title: 'send a well-sealed token with limits that are over or no number, or with a time of issue in the future',
   asvs: ['9.2.1'],
   probes: {
     'a limit that is over': ['seal-trusting'],

@@ -14,7 +14,7 @@ const probes = {
  * may lose sessions, but an ended session must stay ended.
  */
 export const storeLost: Attack = {
-  title: 'use a token whose session ended before the store came back without its data, or is ended after that',
+  title: 'use a token after the store came back without its data: of a session that had ended, or is ended then',
   asvs: ['7.4.1', '7.4.2'],
   probes,
   alone: true,

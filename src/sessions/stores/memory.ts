@@ -276,9 +276,9 @@ export class RevocationList implements RevocationFeed {
     this.#tokens.add(handles, untilMs);
   }
 
-  async tellEpoch(whose: string, epoch: number, untilMs: number): Promise<void> {
+  async tellEpoch(owner: string, epoch: number, untilMs: number): Promise<void> {
     this.#checkOpen();
-    this.#tokens.addEpoch(whose, epoch, untilMs);
+    this.#tokens.addEpoch(owner, epoch, untilMs);
   }
 
   async catchUp(): Promise<void> {

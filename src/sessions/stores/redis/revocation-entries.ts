@@ -23,9 +23,9 @@ export function buildHandlesEntries(handles: readonly string[], untilMs: number)
   return entries;
 }
 
-export function buildEpochEntry(whose: string, epoch: number, untilMs: number): RevocationEntry {
-  if (whose === everyone) return { untilMs, what: 'everyone', value: String(epoch) };
-  return { untilMs, what: 'user', value: `${whose} ${epoch}` };
+export function buildEpochEntry(owner: string, epoch: number, untilMs: number): RevocationEntry {
+  if (owner === everyone) return { untilMs, what: 'everyone', value: String(epoch) };
+  return { untilMs, what: 'user', value: `${owner} ${epoch}` };
 }
 
 /** Parses the fields of an entry. Undefined for an entry of another program. */
@@ -41,16 +41,16 @@ export function addEntry(tokens: RevokedTokens, { untilMs, what, value }: Revoca
     tokens.add(words, untilMs);
     return words;
   }
-  const [whose = '', epoch] = what === 'everyone' ? [everyone, value] : words;
-  tokens.addEpoch(whose, Number(epoch), untilMs);
-  return [nameEpoch(whose, Number(epoch))];
+  const [owner = '', epoch] = what === 'everyone' ? [everyone, value] : words;
+  tokens.addEpoch(owner, Number(epoch), untilMs);
+  return [nameEpoch(owner, Number(epoch))];
 }
 
 /** Returns entries for all that the copy has and `seen`, the names that the stream has, does not. */
 export function buildMissingEntries(tokens: RevokedTokens, seen: ReadonlySet<string>, nowMs: number) {
   const missing: RevocationEntry[] = [];
-  for (const [whose, { epoch, untilMs }] of tokens.epochs()) {
-    if (untilMs > nowMs && !seen.has(nameEpoch(whose, epoch))) missing.push(buildEpochEntry(whose, epoch, untilMs));
+  for (const [owner, { epoch, untilMs }] of tokens.epochs()) {
+    if (untilMs > nowMs && !seen.has(nameEpoch(owner, epoch))) missing.push(buildEpochEntry(owner, epoch, untilMs));
   }
   const lost = [...tokens.handles()].filter(([handle, untilMs]) => untilMs > nowMs && !seen.has(handle));
   const latestMs = lost.reduce((latest, [, untilMs]) => Math.max(latest, untilMs), 0);
@@ -64,6 +64,6 @@ export function buildMissingEntries(tokens: RevokedTokens, seen: ReadonlySet<str
 }
 
 /** An epoch has a name of its own: an older one in the stream does not replace a newer one. */
-function nameEpoch(whose: string, epoch: number): string {
-  return `${whose} ${epoch}`;
+function nameEpoch(owner: string, epoch: number): string {
+  return `${owner} ${epoch}`;
 }

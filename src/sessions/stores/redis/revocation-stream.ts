@@ -131,8 +131,8 @@ export class RevocationStream implements RevocationFeed {
     for (const entry of buildHandlesEntries(handles, untilMs)) await this.#append(entry);
   }
 
-  tellEpoch(whose: string, epoch: number, untilMs: number): Promise<void> {
-    return this.#append(buildEpochEntry(whose, epoch, untilMs));
+  tellEpoch(owner: string, epoch: number, untilMs: number): Promise<void> {
+    return this.#append(buildEpochEntry(owner, epoch, untilMs));
   }
 
   /** Reads on the connection of the writer: the other one may be blocked for half a second. */

@@ -79,12 +79,12 @@ describe('revocations in a Redis stream', () => {
     it(`are appended again when the stream ${what} and every connection lives`, () =>
       withFeed(async (feed, raw, clock) => {
         for (const handle of ['one', 'two']) await feed.revoke([handle], clock.nowMs + 60_000);
-        const whose = [userTagOf('anna'), everyone];
-        for (const each of whose) await feed.tellEpoch(each, 1_000, clock.nowMs + 60_000);
+        const owners = [userTagOf('anna'), everyone];
+        for (const each of owners) await feed.tellEpoch(each, 1_000, clock.nowMs + 60_000);
         await lose(raw);
         const missing = async () => {
           const text = JSON.stringify(await raw.xrange(key, '-', '+'));
-          return ['one', 'two', ...whose].filter(each => !text.includes(each));
+          return ['one', 'two', ...owners].filter(each => !text.includes(each));
         };
         expect(await missing()).not.to.deep.equal([]);
         await until(async () => (await missing()).length === 0);
