@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import type { SessionData } from '../session.js';
 import type { SessionStore } from '../session-store.js';
 
+/** The idle limit of the sessions that the contract makes. */
+export const idleMs = 1_800_000;
+
 /** Asserts that two lists have the same members, in any order. */
 export function assertMembers(given: unknown, expected: readonly unknown[]): void {
   assert.ok(Array.isArray(given));
