@@ -7,17 +7,11 @@ import { serveSessions } from '#src/sessions/sessions.js';
 import { memory } from '#src/sessions/stores/memory.js';
 import { reference } from '#src/sessions/strategies/reference.js';
 import { type WatchedStore, watched } from './watched-store.js';
-import { type Ask, withServer } from './with-server.js';
+import { type Ask, buyTea, logInAnna, withServer } from './with-server.js';
 
 const handlers: Record<string, Handler> = {
-  '/login': async context => {
-    await context.begin('anna', { cart: [] });
-    return { status: 200 };
-  },
-  '/buy': async context => {
-    await context.change(data => void Object.assign(data, { cart: ['tea'] }));
-    return { status: 201 };
-  },
+  '/login': logInAnna,
+  '/buy': buyTea,
   '/logout': async context => {
     await context.end();
     return { status: 200 };

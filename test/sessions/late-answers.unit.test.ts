@@ -6,7 +6,7 @@ import { memory, RevocationList } from '#src/sessions/stores/memory.js';
 import { jwt } from '#src/sessions/strategies/jwt.js';
 import { sealed } from '#src/sessions/strategies/sealed.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
-import { type Ask, withServer } from './with-server.js';
+import { type Ask, buyTea, logInAnna, withServer } from './with-server.js';
 
 /** A handler that is answered when the test releases it. */
 function slowHandler() {
@@ -33,14 +33,8 @@ describe('sessions: a read that renews its token and is answered late', () => {
   ] as const) {
     const slow = { current: slowHandler() };
     const handlers: Record<string, Handler> = {
-      '/login': async context => {
-        await context.begin('anna', { cart: [] });
-        return { status: 200 };
-      },
-      '/buy': async context => {
-        await context.change(data => void Object.assign(data, { cart: ['tea'] }));
-        return { status: 201 };
-      },
+      '/login': logInAnna,
+      '/buy': buyTea,
       '/rotate': async context => {
         await context.rotate();
         return { status: 200 };

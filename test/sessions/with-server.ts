@@ -26,6 +26,17 @@ export function withServer<T>(
   );
 }
 
+/** Logs anna in with an empty cart. */
+export const logInAnna: Handler = async context => {
+  await context.begin('anna', { cart: [] });
+  return { status: 200 };
+};
+
+export const buyTea: Handler = async context => {
+  await context.change(data => void Object.assign(data, { cart: ['tea'] }));
+  return { status: 201 };
+};
+
 const show: Handler = async ({ session, why }) => ({
   status: session === undefined ? 401 : 200,
   body: JSON.stringify(session === undefined ? { why } : { user: session.record.user, data: session.record.data }),
