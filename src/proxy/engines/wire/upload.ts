@@ -9,7 +9,7 @@ export class WireUpload {
   /** Shared by all requests without a body. */
   static readonly none = new WireUpload('', 0);
   /** The whole body, one character for each byte, if it arrived with its head. Then it is never passed in parts. */
-  readonly whole: string | undefined;
+  readonly #whole: string | undefined;
   readonly #keepBytesMax: number;
   #kept: Buffer[] | undefined = [];
   #keptBytes = 0;
@@ -17,7 +17,7 @@ export class WireUpload {
   #sink: Sink | undefined;
 
   constructor(whole: string | undefined, keepBytesMax: number) {
-    this.whole = whole;
+    this.#whole = whole;
     this.#complete = whole !== undefined;
     this.#keepBytesMax = keepBytesMax;
   }
@@ -39,9 +39,9 @@ export class WireUpload {
 
   /** Returns the whole body for a backend; undefined if it did not arrive with its head. */
   pourWhole(): string | undefined {
-    if (this.whole === undefined) return undefined;
-    this.#count(this.whole.length);
-    return this.whole;
+    if (this.#whole === undefined) return undefined;
+    this.#count(this.#whole.length);
+    return this.#whole;
   }
 
   /** Sends the body to `sink`, beginning with the bytes already read. */
