@@ -1,0 +1,245 @@
+import type { CaseFile } from '../report/browser/columns.js';
+
+/**
+ * The messages between the live lab and its page. Times are milliseconds since the start of the run of one side, as in
+ * a history. The server sends `StreamMessage`s as server-sent events; the page sends `Command`s by POST.
+ */
+
+export const sideNames = ['left', 'right'] as const;
+export type SideName = (typeof sideNames)[number];
+
+/** State of a simulated user, as the checker sees it (`checker/users/present-state.ts`). */
+export type UserStateName =
+  /** No acknowledged login yet. */
+  | 'arriving'
+  /** Its last answer named it. */
+  | 'in'
+  /** A request has been in flight for more than 300 ms. */
+  | 'waiting'
+  /** A write has an unknown outcome, and no later read has shown what became of it. */
+  | 'in-doubt'
+  /** It is logged in, but an acknowledged write is missing. */
+  | 'has-lost'
+  /** An answer treated it as anonymous, although it did not log out. */
+  | 'logged-out'
+  /** An answer named another user. */
+  | 'someone-else'
+  /** It logged out itself, or it left. */
+  | 'gone';
+
+/** One user. `member`: the backend that answered it last; null before the first answer. */
+export interface UserView {
+  readonly name: string;
+  readonly state: UserStateName;
+  readonly member: string | null;
+}
+
+export interface MemberView {
+  readonly name: string;
+  readonly role: 'proxy' | 'backend' | 'store';
+  readonly state: 'starting' | 'up' | 'draining' | 'ejected' | 'stopped' | 'dead';
+  /** When this state began. */
+  readonly sinceMs: number;
+  /** Role in a replicated store. */
+  readonly storeRole?: 'primary' | 'replica';
+  /** Number of browsers that the proxy binds to this backend. Absent where the proxy binds none. */
+  readonly bound?: number;
+}
+
+export type StrikeState = 'requested' | 'confirmed' | 'not-confirmed' | 'healing' | 'healed' | 'not-healed';
+
+/** One execution of a fault. A strike is active until its state is `healed`. */
+export interface StrikeView {
+  readonly id: string;
+  /** A key of the fault registry. */
+  readonly fault: string;
+  /** A member, a link (`proxy->backend-2`) or `secrets`. */
+  readonly target: string;
+  readonly state: StrikeState;
+  readonly requestedMs: number;
+  readonly confirmedMs: number | null;
+  readonly healedMs: number | null;
+  /** The observation that confirmed it. */
+  readonly evidence?: string;
+  /** Why it was not confirmed or not healed. */
+  readonly problem?: string;
+}
+
+/** The counters of one side. All but the last are those of `holdfast report` for the same history. */
+export interface CountsView {
+  /** Users who lost a session that they should have had. */
+  readonly loggedOut: number;
+  /** Users that a fault exposed. Null: no fault struck. */
+  readonly exposed: number | null;
+  readonly acknowledged: number;
+  /** Acknowledged writes that the user's last good read missed. `lost` is the proven part. */
+  readonly missing: number;
+  readonly lost: number;
+  readonly failed: number;
+  readonly unknown: number;
+  /** Users who got the answer of another user. */
+  readonly swapped: number;
+  /** 99th percentile of the response times of the last 5 s. Null: no answer. This one is no counter of the report. */
+  readonly p99Ms: number | null;
+}
+
+/** Answers of one second, by outcome. `atMs` is the start of the second. */
+export interface BinView {
+  readonly atMs: number;
+  readonly ok: number;
+  readonly failed: number;
+  readonly unknown: number;
+  /** Response times in milliseconds. Null: no answer. */
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+/** One lost write or one logged-out user: a tick at the acknowledgement, and a tick at the discovery. */
+export interface MarkView {
+  readonly kind: 'lost' | 'logged-out' | 'identity-swapped';
+  readonly user: string;
+  readonly sinceMs: number;
+  readonly seenMs: number;
+}
+
+/** What can strike one target. A fault that cannot strike it is not listed. */
+export interface OfferView {
+  readonly target: string;
+  /** The member in whose box the page offers it: the end of a link that is no proxy, or `proxy` for `secrets`. */
+  readonly member: string;
+  readonly faults: readonly OfferedFault[];
+}
+
+export interface OfferedFault {
+  /** A key of the fault registry. */
+  readonly name: string;
+  readonly summary: string;
+  readonly options: readonly OfferedOption[];
+}
+
+export interface OfferedOption {
+  readonly name: string;
+  readonly required: boolean;
+  /** The accepted values, if there are few. */
+  readonly choices?: readonly string[];
+  /** A value that is accepted, as a scenario file writes it: `200ms`. */
+  readonly example: string;
+  /** `number`: the value is sent as a number. */
+  readonly type: 'text' | 'number' | 'boolean';
+}
+
+export interface SideView {
+  readonly mode: string;
+  /** `failed`: the system could not be started, or broke down; `problem` says why. `over`: nothing changes any more. */
+  readonly stage: 'starting' | 'running' | 'stopping' | 'over' | 'failed';
+  readonly problem?: string;
+  /** Time of the run when this was made. */
+  readonly nowMs: number;
+  readonly users: readonly UserView[];
+  readonly members: readonly MemberView[];
+  readonly counts: CountsView;
+  readonly strikes: readonly StrikeView[];
+  /** The last 60 s. */
+  readonly bins: readonly BinView[];
+  readonly marks: readonly MarkView[];
+  readonly offers: readonly OfferView[];
+}
+
+/** What changed on one side. Lists hold only entries that are new or changed; the keys are `name`, `id` and `atMs`. */
+export interface SideChange extends Partial<Omit<SideView, 'nowMs'>> {
+  readonly nowMs: number;
+  /** Users that are not there any more. */
+  readonly usersGone?: readonly string[];
+  /** The run of this side began anew, or its history was cut: the receiver empties all lists before it applies this. */
+  readonly isNew?: true;
+}
+
+export interface LiveSettings {
+  readonly seed: number;
+  /** Number of users on each side. */
+  readonly users: number;
+  readonly usersMin: number;
+  readonly usersMax: number;
+  /** Modes that a side can be changed to. */
+  readonly modes: readonly string[];
+  /** Whether recorded histories are played. Then nothing can be struck or changed. */
+  readonly isReplay: boolean;
+  /** Where the files are written when the command ends. */
+  readonly folder?: string;
+}
+
+/** A command line that plays one history alone has no right side. */
+export interface Snapshot {
+  readonly kind: 'snapshot';
+  readonly settings: LiveSettings;
+  readonly left: SideView;
+  readonly right?: SideView;
+}
+
+export interface Frame {
+  readonly kind: 'frame';
+  readonly left?: SideChange;
+  readonly right?: SideChange;
+  readonly settings?: LiveSettings;
+}
+
+/** A strike changed its state. It is sent at once, and is part of no frame. */
+export interface StrikeMessage {
+  readonly kind: 'strike';
+  readonly side: SideName;
+  readonly nowMs: number;
+  readonly strike: StrikeView;
+}
+
+/** The command has ended. `files`: what it wrote, with the paths. */
+export interface OverMessage {
+  readonly kind: 'over';
+  readonly reason: string;
+  readonly files: readonly string[];
+}
+
+export type StreamMessage = Snapshot | Frame | StrikeMessage | OverMessage;
+
+/** Paths of the server. All but `page` need the token in the header `tokenHeader`. */
+export const paths = {
+  page: '/',
+  stream: '/stream',
+  command: '/command',
+  /** `?side=left&user=user-17`: a `StoryReply`. */
+  story: '/story',
+  /** `/export/<file>`: a file of `exportNames`. */
+  export: '/export/',
+} as const;
+export const tokenHeader = 'holdfast-live-token';
+
+export const exportNames = ['report.html', 'history-left.ndjson', 'history-right.ndjson', 'scenario.yaml'] as const;
+
+export type Command =
+  /** Strikes one target on each of these sides. */
+  | {
+      readonly do: 'strike';
+      readonly sides: readonly SideName[];
+      readonly fault: string;
+      readonly target: string;
+      readonly options?: Readonly<Record<string, unknown>>;
+    }
+  /** Heals all active strikes of a member, those of its links too. */
+  | { readonly do: 'heal'; readonly sides: readonly SideName[]; readonly member: string }
+  | { readonly do: 'set-users'; readonly count: number }
+  /** Stops the system of one side and starts another. */
+  | { readonly do: 'set-mode'; readonly side: SideName; readonly mode: string }
+  /** Starts both sides again with the next seed. */
+  | { readonly do: 'next-seed' }
+  /** Forgets everything but the present sessions and the active strikes. */
+  | { readonly do: 'clear' };
+
+/** Status 200 with `problems` empty: done. A side that could not do it says why. Status 400: the command is malformed. */
+export interface CommandReply {
+  readonly problems: readonly { readonly side?: SideName; readonly problem: string }[];
+}
+
+/** The whole story of one user, for the dialog of the report. `user`: an index into `file.words`. */
+export interface StoryReply {
+  readonly file: CaseFile;
+  readonly user: number;
+}
