@@ -1,8 +1,13 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { AppCookies } from './app/app-cookies.js';
 import type { AppSession } from './app/app-session.js';
-import { buildFailureReply } from './app/failure-reply.js';
-import { type AppListener, type AppSettings, listenWith, openAppSession } from './app/open-app-session.js';
+import {
+  type AppListener,
+  type AppSettings,
+  buildFailureReply,
+  listenWith,
+  openAppSession,
+} from './app/open-app-session.js';
 import { type CookieOptions, readCookie, SessionCookie } from './cookie.js';
 import { SessionError } from './errors.js';
 import { RequestSession } from './request-session.js';

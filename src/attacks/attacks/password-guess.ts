@@ -2,7 +2,7 @@ import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
 import { expectStatus, logIn, logInFreshUser, unexpected } from '../tools/shop.js';
-import { originsOf, type Target } from '../tools/target.js';
+import { originAt, type Target } from '../tools/target.js';
 
 const probes = {
   'one after the other': ['careless-shop'],
@@ -111,9 +111,4 @@ function note(tries: Tries<Probe>, answers: readonly BrowserAnswer[], how: Probe
 
 function guess(browser: AttackBrowser, user: string, number: number): Promise<BrowserAnswer> {
   return browser.post('/login', { user, password: `guess ${number}` });
-}
-
-function originAt(target: Target, index: number): string {
-  const origins = originsOf(target);
-  return origins[index % origins.length] ?? target.proxyUrl;
 }

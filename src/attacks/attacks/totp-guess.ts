@@ -3,7 +3,7 @@ import { Inconclusive } from '../errors.js';
 import type { BrowserAnswer } from '../tools/browser.js';
 import { type EnrolledUser, enrolUser, stepAt } from '../tools/second-factor.js';
 import { expectStatus, unexpected } from '../tools/shop.js';
-import { originsOf, type Target } from '../tools/target.js';
+import { originAt, type Target } from '../tools/target.js';
 
 const probes = {
   'one after the other': ['careless-shop'],
@@ -92,11 +92,6 @@ async function guess(target: Target, { user }: EnrolledUser, code: string, origi
   const password = await browser.post('/login', { user, password: target.password });
   // While the account waits, the shop does not even check the password.
   return password.status === 429 ? password : browser.post('/login/totp', { code });
-}
-
-function originAt(target: Target, index: number): string {
-  const origins = originsOf(target);
-  return origins[index % origins.length] ?? target.proxyUrl;
 }
 
 function wrongCodes({ code }: EnrolledUser, count: number): readonly string[] {

@@ -1,5 +1,6 @@
 import {
   createHmac,
+  createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
   hash,
@@ -7,9 +8,9 @@ import {
   type KeyObject,
   randomBytes,
   sign,
+  X509Certificate,
 } from 'node:crypto';
 import type { KeyRing } from '../../shared/key-ring.js';
-import { makeOwnCertificate } from './own-certificate.js';
 
 /*
  * Forged tokens. The attacker knows what tokens of this shop look like, because every user can read their own token.
@@ -117,6 +118,13 @@ function ieee(key: KeyObject) {
   return { key, dsaEncoding: 'ieee-p1363' } as const;
 }
 
+/** Key ids that lead to known files, each with the key that this content would be. */
+export const knownKeyFiles: readonly (readonly [kid: string, key: string])[] = [
+  ['../../../../../../../../dev/null', ''],
+  ['/dev/null', ''],
+  ['../../../../../../../../proc/sys/kernel/ostype', 'Linux\n'],
+];
+
 export const signWithNothing: Signer = () => Buffer.alloc(0);
 
 export function randomToken(): string {
@@ -133,4 +141,14 @@ function decode(part: string): Readonly<Record<string, unknown>> {
   } catch {
     return {};
   }
+}
+
+/** Makes an RSA key of the attacker with a certificate that only the attacker signed. */
+export async function makeOwnCertificate(): Promise<{ readonly key: KeyObject; readonly certificate: string }> {
+  // Loaded only when needed: few attacks use a certificate, and it takes a while to load.
+  const { default: selfsigned } = await import('selfsigned');
+  const { private: key, cert } = await selfsigned.generate([{ name: 'commonName', value: 'attacker.example' }], {
+    keySize: 2048,
+  });
+  return { key: createPrivateKey(key), certificate: new X509Certificate(cert).raw.toString('base64') };
 }

@@ -6,6 +6,7 @@ import {
   type Forgery,
   type Header,
   hmac,
+  knownKeyFiles,
   makeShopSigner,
   type OwnPair,
   signWithNothing,
@@ -128,7 +129,7 @@ export function forgeWithOwnKeys(header: Header, content: TokenContent, pairs: r
         ? []
         : [made('a certificate in x5c', `x5c for ${alg}`, { alg, x5c: [certificate] }, signer)]),
     ]),
-    ...kids.flatMap(([kid, key]) => [
+    ...knownKeyFiles.flatMap(([kid, key]) => [
       made('a file as kid', `kid ${JSON.stringify(kid)}`, { kid }, hmac(key)),
       made('a file as kid', `kid ${JSON.stringify(kid)}, derived`, { kid }, hmac(deriveSigningKey(key))),
     ]),
@@ -143,13 +144,6 @@ export function forgeWithOwnKeys(header: Header, content: TokenContent, pairs: r
 }
 
 const injection = "x' UNION SELECT 'known' -- ";
-
-/** Key ids that lead to known content, each with the key that this content would be. */
-const kids: readonly (readonly [kid: unknown, key: string])[] = [
-  ['../../../../../../../../dev/null', ''],
-  ['/dev/null', ''],
-  ['../../../../../../../../proc/sys/kernel/ostype', 'Linux\n'],
-];
 
 const listenersKey = randomBytes(32);
 

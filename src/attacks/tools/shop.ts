@@ -23,6 +23,13 @@ export async function logIn(browser: AttackBrowser, user: string, password: stri
   return answer;
 }
 
+/** Logs one user in with several browsers. */
+export async function logInBrowsers(target: Target, user: string, count: number): Promise<readonly AttackBrowser[]> {
+  const browsers = Array.from({ length: count }, () => target.browser());
+  for (const browser of browsers) await logIn(browser, user, target.password);
+  return browsers;
+}
+
 export async function logOut(browser: AttackBrowser): Promise<BrowserAnswer> {
   return expectStatus(await browser.post('/logout'), 200, 'the logout');
 }
@@ -86,4 +93,20 @@ export async function listShopPaths(browser: AttackBrowser): Promise<readonly st
   const paths = listed.split(', ').map(path => path.replace(/:\w+$/, 'some-thing'));
   if (paths.length >= pathsMin) return paths;
   throw new Inconclusive('the shop does not list its paths, so the attack cannot try all of them');
+}
+
+/** Returns the handle of the session that asked for its list (`GET /account/sessions`). */
+export function currentHandleIn(answer: BrowserAnswer): string | undefined {
+  const handle = linesOf(answer).find(({ current }) => current === true)?.handle;
+  return typeof handle === 'string' ? handle : undefined;
+}
+
+export function handlesIn(answer: BrowserAnswer): string[] {
+  return linesOf(answer).flatMap(({ handle }) => (typeof handle === 'string' ? [handle] : []));
+}
+
+function linesOf(answer: BrowserAnswer): readonly Readonly<Record<string, unknown>>[] {
+  const { sessions } = expectStatus(answer, 200, 'GET /account/sessions').json;
+  if (Array.isArray(sessions)) return sessions.map(line => Object(line));
+  throw unexpected(answer, 'GET /account/sessions', 'a list');
 }

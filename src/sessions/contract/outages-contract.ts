@@ -46,7 +46,7 @@ export function outagesContract(
     for (const [name, call] of Object.entries(everyCall(target))) {
       const startedAt = performance.now();
       await assert.rejects(call(), StoreUnavailable);
-      assert.ok(performance.now() - startedAt < withinMs, `${name} took`);
+      assert.ok(performance.now() - startedAt < withinMs, `${name} took too long`);
     }
   }
 

@@ -1,5 +1,7 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { expect } from 'chai';
+import { explainIgnoredCookie } from '#src/attacks/own-app/app-browser.js';
+import { makeLookAlike } from '#src/attacks/own-app/attacks/fixation.js';
 import { appAttacks } from '#src/attacks/own-app/attacks/registry.js';
 import { buildMaskedExchange } from '#src/attacks/own-app/masked-exchange.js';
 import {
@@ -8,9 +10,7 @@ import {
   listFormRequests,
 } from '#src/attacks/own-app/tools/cross-site.js';
 import { judgeIds } from '#src/attacks/own-app/tools/id-statistics.js';
-import { explainIgnoredCookie } from '#src/attacks/own-app/tools/ignored-cookie.js';
 import { buildJwt, claimOther, findJwt, findSecret } from '#src/attacks/own-app/tools/jwt.js';
-import { makeLookAlike } from '#src/attacks/own-app/tools/look-alike.js';
 import { readSetCookie } from '#src/attacks/tools/browser.js';
 import { hmac } from '#src/attacks/tools/forge-jwt.js';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { makeVerifier, readUserUnsafely } from '#backends/defects/jwt.js';
+import { makeVerifier, readUserUnsafely } from '#backends/defects/tokens.js';
 import { withListener } from '#src/attacks/attacks/jwt.js';
 import {
   cookieOf,

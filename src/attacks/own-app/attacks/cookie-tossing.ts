@@ -20,7 +20,7 @@ async function run(app: AppUnderAttack) {
   const attacker = await app.logIn();
   if (victim.user === attacker.user) throw new Inconclusive('this needs two users: give users.names more names');
   for (const isFirst of [true, false]) await tryToMix(app, tries, victim, attacker, isFirst);
-  // Where one planted cookie is enough, two show nothing more: `fixation` says it.
+  // If one planted cookie is enough, two show nothing new: `fixation` reports that.
   const isFixed = await tryToPlant(app, new UnnamedTries(), 'alone');
   if (!isFixed) for (const place of ['first', 'last'] as const) await tryToPlant(app, tries, place);
   const note = 'a cookie of another host can still win: only the prefix __Host- keeps it out, which needs TLS';

@@ -23,6 +23,7 @@ export function buildNavigationCookies(
   return buildCookieHeader(set, held, ['strict']);
 }
 
+/** Leaves out the cookies whose SameSite is one of `keptBack`. */
 function buildCookieHeader(set: readonly SetCookie[], held: ReadonlyMap<string, string>, keptBack: readonly string[]) {
   const pairs = [...held].filter(([name]) => {
     const last = set.findLast(cookie => cookie.name === name);
@@ -71,7 +72,7 @@ function multipartOf(fields: readonly (readonly [string, string])[]): string {
 export function fieldsOf({ body = '' }: JourneyRequest): [string, string][] {
   const json = parseJson(body);
   if (typeof json !== 'object' || json === null) return [...new URLSearchParams(body)];
-  // A part that is itself a map stays JSON: GraphQL takes its variables so.
+  // A part that is a map stays JSON. GraphQL takes its variables in this form.
   return Object.entries(json).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
 }
 
