@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { DescribeClient } from '../client.js';
 import { SessionError, whyOf } from '../errors.js';
 import { RequestSession } from '../request-session.js';
 import type { Reply } from '../session-context.js';
@@ -12,6 +13,8 @@ export interface AppSettings {
   readonly cookies: AppCookies;
   /** Maximum number of sessions of one user. */
   readonly maxPerUser: number;
+  /** Returns the client of a request, for the list of sessions. */
+  readonly clientOf: DescribeClient;
   /** Counts an event under its name. */
   readonly count: (name: string) => void;
   /** Receives each error that makes a response fail. */
@@ -27,9 +30,9 @@ export async function openAppSession(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<AppSession> {
-  const { strategy, cookies, count, report } = settings;
+  const { strategy, cookies, clientOf, count, report } = settings;
   const read = cookies.read(request);
-  const context = new RequestSession(strategy, count);
+  const context = new RequestSession(strategy, count, () => clientOf(request));
   const session = new BrowserSession({
     context,
     cookieNames: read.names,

@@ -50,7 +50,8 @@ export function storeContract(
   async function createSession(changes: Partial<NewSessionRecord> = {}): Promise<{ id: string; made: SessionRecord }> {
     const wanted = record(changes);
     const id = newSessionId(wanted.user);
-    return { id, made: { ...wanted, epochs: await store.create(id, wanted) } };
+    const { client: _, ...kept } = wanted;
+    return { id, made: { ...kept, epochs: await store.create(id, wanted) } };
   }
 
   describe('create and read', () => {
@@ -232,6 +233,25 @@ export function storeContract(
       for (const { handle } of list) assert.match(handle, /^[0-9a-f]{16}$/);
       assert.equal(new Set(list.map(({ handle }) => handle)).size, 2);
       assert.ok(!JSON.stringify(list).includes(kept.id));
+    });
+
+    it('shows the client of each session as it was given, whatever happens to the session', async () => {
+      const user = `user-${newSecret()}`;
+      const client = { address: '2001:db8::1', userAgent: 'ü "quoted" \\ \u2028 \n' };
+      const [known, unknown] = [await createSession({ user, client }), await createSession({ user })];
+      const clients = async () =>
+        (await store.listByUser(user)).map(({ handle, client }) => [handle === handleOf(digestOf(known.id)), client]);
+      assertMembers(
+        (await clients()).map(each => JSON.stringify(each)),
+        [JSON.stringify([true, client]), '[false,null]'],
+      );
+      await store.touch(known.id, nowMs + idleMs + 7);
+      await store.replace(known.id, { ...known.made, version: 2 });
+      await store.remove(unknown.id);
+      assert.deepEqual(await clients(), [[true, client]]);
+      await store.raiseEpoch(user, known.id);
+      assert.deepEqual(await clients(), [[true, client]]);
+      assert.ok(!('client' in ((await store.read(known.id)) ?? {})));
     });
 
     it('is empty for a user without sessions', async () => {
