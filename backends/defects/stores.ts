@@ -170,7 +170,7 @@ export const sessionsOnDisk: Defect = {
 };
 
 function reloadSessions(store: SessionStore): SessionStore {
-  const folder = ownFolder();
+  const folder = makeOwnFolder();
   const fileOf = (id: string) => path.join(folder, encodeURIComponent(id));
   for (const name of readdirSync(folder))
     void store.create(decodeURIComponent(name), readRecord(path.join(folder, name)));
@@ -187,7 +187,7 @@ function reloadSessions(store: SessionStore): SessionStore {
 }
 
 /** Returns a folder beside the accounts, where the lab cleans up. */
-function ownFolder(): string {
+function makeOwnFolder(): string {
   const folder = path.resolve(process.env.SHOP_ACCOUNTS ?? '.', '..', `sessions-of-${process.env.BACKEND_ID}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;

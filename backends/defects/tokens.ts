@@ -81,10 +81,10 @@ async function isValidAsClaimed(
   if (/^none$/i.test(alg)) return true;
   const key = jwkIn(header.jwk) ?? (await fetchKey([header.jku, header.x5u, header.kid, claims.iss]));
   const ownKey =
-    certifiedKey(header.x5c) ?? (key?.kty === 'oct' ? undefined : key && createPublicKey({ key, format: 'jwk' }));
+    readCertifiedKey(header.x5c) ?? (key?.kty === 'oct' ? undefined : key && createPublicKey({ key, format: 'jwk' }));
   if (alg !== 'HS256') return ownKey !== undefined && isSignedBy(ownKey, alg, text, signature);
   if (key?.k !== undefined) return signature === hmacOf(Buffer.from(key.k, 'base64url'), text);
-  return guessableKeys(header, verifier).some(secret => signature === hmacOf(secret, text));
+  return listGuessableKeys(header, verifier).some(secret => signature === hmacOf(secret, text));
 }
 
 function isSignedBy(key: KeyObject, alg: string, text: string, signature: string): boolean {
@@ -93,7 +93,7 @@ function isSignedBy(key: KeyObject, alg: string, text: string, signature: string
 }
 
 /** Lists the secrets of this verifier: the default, what the key id finds, and a public key taken for a secret. */
-function guessableKeys({ kid }: Header, { derive, publicKey }: Verifier): readonly Buffer[] {
+function listGuessableKeys({ kid }: Header, { derive, publicKey }: Verifier): readonly Buffer[] {
   const found = queryKey(kid) ?? readKeyFile(kid);
   const secrets = ['secret', ...(found === undefined ? [] : [found])];
   return [
@@ -119,7 +119,7 @@ function queryKey(kid: unknown): Buffer | undefined {
 }
 
 /** Takes the key of a certificate without asking for the signature of an authority. */
-function certifiedKey(x5c: unknown): KeyObject | undefined {
+function readCertifiedKey(x5c: unknown): KeyObject | undefined {
   const [first] = Array.isArray(x5c) ? x5c : [];
   return typeof first === 'string' ? new X509Certificate(Buffer.from(first, 'base64')).publicKey : undefined;
 }

@@ -11,7 +11,7 @@ type Attacks = Readonly<Record<string, Attack>>;
 export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): string {
   const modes = modeNames.filter(mode => findings.some(finding => finding.mode === mode));
   const rows = requirementsOf(attacks).flatMap(([id, names]) =>
-    names.map(name => [id, `\`${name}\``, ...modes.map(mode => strongCell(attacks, findings, name, mode, id))]),
+    names.map(name => [id, `\`${name}\``, ...modes.map(mode => describeStrength(attacks, findings, name, mode, id))]),
   );
   return [
     '# Evidence',
@@ -42,7 +42,7 @@ export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): 
     '',
     '### The weak variants',
     '',
-    ...renderTable(['weak variant', 'mode', 'what is wrong with it'], weakRows(findings)),
+    ...renderTable(['weak variant', 'mode', 'what is wrong with it'], listWeakRows(findings)),
     '',
   ].join('\n');
 }
@@ -50,7 +50,7 @@ export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): 
 /** The heading of the table of probes. */
 export const seenHeading = '## Seen to succeed';
 
-function weakRows(findings: readonly Finding[]): readonly (readonly string[])[] {
+function listWeakRows(findings: readonly Finding[]): readonly (readonly string[])[] {
   const names = new Set(findings.flatMap(({ variant }) => variant ?? []));
   return weakVariantNames
     .filter(name => names.has(name))
@@ -72,7 +72,7 @@ function compareIds(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-function strongCell(
+function describeStrength(
   attacks: Attacks,
   findings: readonly Finding[],
   attack: string,
@@ -81,10 +81,10 @@ function strongCell(
 ): string {
   const found = findings.find(each => each.attack === attack && each.mode === mode && each.variant === undefined);
   if (!appliesTo(requirement, mode)) return 'n/a';
-  return found === undefined ? 'not run' : cell(found, attacks);
+  return found === undefined ? 'not run' : describeResult(found, attacks);
 }
 
-function cell({ attack, result }: Finding, attacks: Attacks): string {
+function describeResult({ attack, result }: Finding, attacks: Attacks): string {
   if (result.outcome === 'not applicable') return 'n/a';
   if (result.outcome === 'inconclusive') return '**inconclusive**';
   if (result.outcome === 'known limit') return 'known limit';

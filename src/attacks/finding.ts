@@ -44,7 +44,7 @@ export function judgeAll(findings: readonly Finding[]): FindingWord[] {
 }
 
 /** Renders the findings as JSON. Schema 1: fields are added and never changed. `variant` is null at full strength. */
-export function attackJson(attacks: Readonly<Record<string, Attack>>, findings: readonly Finding[]): string {
+export function renderAttackJson(attacks: Readonly<Record<string, Attack>>, findings: readonly Finding[]): string {
   const lines = findings.map(({ attack, mode, variant, result }) => ({
     attack,
     title: attacks[attack]?.title,

@@ -1,6 +1,6 @@
 import { type Attack, Tries } from '../attack.js';
 import { sessionCookie, sessionIn } from '../tools/browser.js';
-import { randomToken } from '../tools/forge-jwt.js';
+import { makeRandomToken } from '../tools/forge-jwt.js';
 import { listShopPaths, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -64,7 +64,7 @@ async function crawl(target: Target) {
   await logInFreshUser(target);
   for (const path of ['/no-such-path', ...(await listShopPaths(target.browser()))]) {
     for (const method of ['GET', 'HEAD']) {
-      for (const planted of [undefined, randomToken()]) {
+      for (const planted of [undefined, makeRandomToken()]) {
         const browser = target.browser();
         if (planted !== undefined) browser.cookies.set(sessionCookie, planted);
         const answer = await browser.send(method, path);

@@ -2,7 +2,7 @@ import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
 import { markEnded, tryEnded } from '../tools/ended-session.js';
-import { logInFreshUser, logOut, unexpected } from '../tools/shop.js';
+import { buildUnexpected, logInFreshUser, logOut } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const rounds = 3;
@@ -65,5 +65,5 @@ async function waitUntilInProgress(browser: AttackBrowser): Promise<AttackBrowse
 function hadSession(answer: BrowserAnswer): boolean {
   if (answer.status === 201) return true;
   if (answer.status === 401) return answer.json.why === 'session-gone';
-  throw unexpected(answer, 'the slow request', '201 or 401');
+  throw buildUnexpected(answer, 'the slow request', '201 or 401');
 }

@@ -1,6 +1,6 @@
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import type { AttackBrowser } from '../tools/browser.js';
-import { expectStatus, logInFreshUser, unexpected } from '../tools/shop.js';
+import { buildUnexpected, expectStatus, logInFreshUser } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 const rounds = 25;
@@ -37,7 +37,7 @@ async function tryParallelEdits(target: Target) {
 async function isAcknowledged(browser: AttackBrowser, sku: string): Promise<boolean> {
   const answer = await browser.post('/cart', { sku });
   if (answer.status === 201 || answer.status === 409) return answer.status === 201;
-  throw unexpected(answer, 'POST /cart', '201 or 409');
+  throw buildUnexpected(answer, 'POST /cart', '201 or 409');
 }
 
 /** A user could spend a voucher, send an older cookie, and have the voucher again. */

@@ -2,7 +2,7 @@ import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { BrowserAnswer } from '../tools/browser.js';
 import { type EnrolledUser, enrolUser, stepAt } from '../tools/second-factor.js';
-import { expectStatus, unexpected } from '../tools/shop.js';
+import { buildUnexpected, expectStatus } from '../tools/shop.js';
 import { originAt, type Target } from '../tools/target.js';
 
 const probes = {
@@ -43,7 +43,7 @@ async function run(target: Target) {
  */
 async function showFewAreForgiven(target: Target): Promise<void> {
   const member = await enrolUser(target);
-  for (const code of wrongCodes(member, guessesMax - 1))
+  for (const code of listWrongCodes(member, guessesMax - 1))
     expectStatus(await guess(target, member, code), 401, 'a wrong code');
   expectStatus(
     await guess(target, member, member.code(member.usedStep + 1)),
@@ -55,7 +55,7 @@ async function showFewAreForgiven(target: Target): Promise<void> {
 async function tryInTurn(target: Target, tries: Tries<Probe>): Promise<void> {
   const member = await enrolUser(target);
   const answers: BrowserAnswer[] = [];
-  for (const [index, code] of wrongCodes(member, guesses).entries())
+  for (const [index, code] of listWrongCodes(member, guesses).entries())
     answers.push(await guess(target, member, code, originAt(target, index)));
   note(tries, answers, 'one after the other');
   const right = await guess(target, member, member.code(member.usedStep + 1));
@@ -64,7 +64,7 @@ async function tryInTurn(target: Target, tries: Tries<Probe>): Promise<void> {
 
 async function tryAtOnce(target: Target, tries: Tries<Probe>): Promise<void> {
   const member = await enrolUser(target);
-  const guessed = wrongCodes(member, guesses).map((code, index) =>
+  const guessed = listWrongCodes(member, guesses).map((code, index) =>
     guess(target, member, code, originAt(target, index)),
   );
   note(tries, await Promise.all(guessed), 'all at once');
@@ -73,14 +73,14 @@ async function tryAtOnce(target: Target, tries: Tries<Probe>): Promise<void> {
 async function tryReauthentication(target: Target, tries: Tries<Probe>): Promise<void> {
   const member = await enrolUser(target);
   const answers: BrowserAnswer[] = [];
-  for (const code of wrongCodes(member, guesses))
+  for (const code of listWrongCodes(member, guesses))
     answers.push(await member.browser.post('/account/reauthenticate', { password: target.password, code }));
   note(tries, answers, 'at the fresh authentication');
 }
 
 function note(tries: Tries<Probe>, answers: readonly BrowserAnswer[], how: Probe): void {
   const odd = answers.find(({ status }) => ![401, 429].includes(status));
-  if (odd !== undefined) throw unexpected(odd, 'a wrong code', '401 or 429');
+  if (odd !== undefined) throw buildUnexpected(odd, 'a wrong code', '401 or 429');
   const taken = answers.filter(({ status }) => status === 401);
   if (taken.length === 0) throw new Inconclusive(`the shop checked no wrong code (${how})`);
   for (const answer of answers)
@@ -94,7 +94,7 @@ async function guess(target: Target, { user }: EnrolledUser, code: string, origi
   return password.status === 429 ? password : browser.post('/login/totp', { code });
 }
 
-function wrongCodes({ code }: EnrolledUser, count: number): readonly string[] {
+function listWrongCodes({ code }: EnrolledUser, count: number): readonly string[] {
   const now = stepAt(Date.now());
   const right = [-3, -2, -1, 0, 1, 2, 3].map(ahead => code(now + ahead));
   const all = Array.from({ length: count + right.length }, (_, number) => String(number).padStart(6, '0'));

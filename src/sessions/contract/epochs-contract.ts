@@ -18,7 +18,7 @@ export interface StoreBench {
 }
 
 /** The part of the contract of `SessionStore` about epochs: ending all sessions of a user at once. */
-export function epochsContract(
+export function registerEpochsContract(
   { describe, it, beforeEach }: Pick<TestRunner, 'describe' | 'it' | 'beforeEach'>,
   { store: getStore, createSession, now, moveClock }: StoreBench,
 ): void {
@@ -54,7 +54,7 @@ export function epochsContract(
       for (const { id, made } of await Promise.all(begun)) assert.deepEqual(await store.read(id), made);
     });
 
-    it('let one session of the user go on, and none of another user', async () => {
+    it('let one session of the same user go on, and no session of another user', async () => {
       const user = `user-${newSecret()}`;
       const [kept, ended, other] = [
         await createSession({ user }),

@@ -4,8 +4,8 @@ import { digestOf, handleOf, type NewSessionRecord, newSecret, newSessionId, typ
 import type { SessionStore } from '../session-store.js';
 import { append, assertMembers, idleMs } from './contract-help.js';
 import type { ContractSubject, StoreLab, TestRunner } from './contract-subject.js';
-import { epochsContract, type StoreBench } from './epochs-contract.js';
-import { deadlineMs, outagesContract } from './outages-contract.js';
+import { registerEpochsContract, type StoreBench } from './epochs-contract.js';
+import { deadlineMs, registerOutagesContract } from './outages-contract.js';
 
 export type * from './contract-subject.js';
 
@@ -309,6 +309,6 @@ export function storeContract(
       nowMs += stepMs;
     },
   };
-  epochsContract({ describe, it, beforeEach }, bench);
-  outagesContract({ describe, it }, bench, { entry, lab: () => lab, openStore, record, outages });
+  registerEpochsContract({ describe, it, beforeEach }, bench);
+  registerOutagesContract({ describe, it }, bench, { entry, lab: () => lab, openStore, record, outages });
 }

