@@ -4,7 +4,7 @@ import { type NewSessionRecord, newSessionId } from '../session.js';
 import type { SessionStore, StoreEntry } from '../session-store.js';
 import { assertWithin, idleMs } from './contract-help.js';
 import type { StoreLab, TestRunner } from './contract-subject.js';
-import type { StoreBench } from './epochs-contract.js';
+import type { StoreBench } from './user-sessions-contract.js';
 
 /** The deadline of each call of the contract. */
 export const deadlineMs = 1_000;
@@ -21,7 +21,7 @@ export interface OutageBench {
   readonly outages: boolean;
 }
 
-/** The part of the contract of `SessionStore` about a store that cannot serve: closed, hanging or dead. */
+/** Registers the part of the contract of `SessionStore` about a store that cannot serve: closed, hanging or dead. */
 export function registerOutagesContract(
   { describe, it }: Pick<TestRunner, 'describe' | 'it'>,
   { store, createSession, now }: StoreBench,
