@@ -5,26 +5,23 @@ import { affinityForged } from './affinity-forged.js';
 import { loginByGet, sessionByCrawling } from './begun-by-get.js';
 import { passwordChanged, secondFactorChanged } from './changed-credentials.js';
 import { claimedIdentity } from './claimed-identity.js';
-import { cookieAttributes } from './cookie-attributes.js';
-import { cookieSize } from './cookie-size.js';
+import { cookieAttributes, cookieSize } from './cookies.js';
 import { crossSitePost, loginCsrf } from './cross-site.js';
 import { disabledUser, endedByAdministrator, everyoneEnded } from './ended-by-administrator.js';
 import { fixation } from './fixation.js';
 import { endedByThief, foreignSessions } from './foreign-sessions.js';
 import { jwtAlgorithm, jwtAudience, jwtKeyAddress, jwtOwnKey, jwtSignature, jwtTimes, jwtType } from './jwt.js';
 import { absoluteLimit, idleLimit } from './limits.js';
-import { logoutInFlight } from './logout-in-flight.js';
 import { lostEdits, oldCookie } from './lost-changes.js';
+import { totpGuess, totpTwice } from './one-time-codes.js';
 import { passwordGuess } from './password-guess.js';
 import { predictedIds } from './predicted-ids.js';
 import { refreshStolen } from './refresh-stolen.js';
-import { reuseAfterFailover, reuseAfterLogout, storeLost } from './reuse.js';
+import { logoutInFlight, reuseAfterFailover, reuseAfterLogout, storeLost } from './reuse.js';
 import { sealKey, sealPurpose, sealTimes } from './sealed.js';
 import { staleAuthentication } from './stale-authentication.js';
 import { tamperedToken } from './tampered-token.js';
 import { tokenInBody } from './token-in-body.js';
-import { totpGuess } from './totp-guess.js';
-import { totpTwice } from './totp-twice.js';
 
 export const attacks: Readonly<Record<string, Attack>> = {
   'tampered-token': tamperedToken,

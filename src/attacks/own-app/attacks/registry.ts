@@ -1,6 +1,5 @@
 import type { AppAttack } from '../app-attack.js';
-import { cookieAttributes } from './cookie-attributes.js';
-import { cookieTossing } from './cookie-tossing.js';
+import { cookieAttributes, cookieTossing } from './cookies.js';
 import { crossSitePost, stateChangeByGet } from './cross-site.js';
 import { fixation, idKeptAtLogin } from './fixation.js';
 import { idRandomness } from './id-randomness.js';
