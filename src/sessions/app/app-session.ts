@@ -2,6 +2,7 @@ import { SessionGone } from '../errors.js';
 import type { RequestSession } from '../request-session.js';
 import { applyEdit, type Edit, type SessionData } from '../session.js';
 import { assertUserName, newAnonymousName, userNameOf } from './anonymous.js';
+import { Step } from './step.js';
 
 /**
  * The data of a session: plain JSON. Declare the fields of your app once:
@@ -216,35 +217,4 @@ function freeze(value: unknown): void {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
   Object.freeze(value);
   for (const part of Object.values(value)) freeze(part);
-}
-
-/**
- * A promise that records in `isSeen` whether any code waits for it. If it rejects and no code waits, the process does
- * not end: `BrowserSession.finish` reports the failure.
- */
-export class Step<T> extends Promise<T> {
-  isSeen = false;
-
-  /** `then` returns a plain promise. */
-  static override get [Symbol.species](): PromiseConstructor {
-    return Promise;
-  }
-
-  static of<T>(work: Promise<T>): Step<T> {
-    const step = new Step<T>((resolve, reject) => {
-      work.then(resolve, reject);
-    });
-    Promise.prototype.then.call(step, undefined, () => undefined);
-    return step;
-  }
-
-  /** `await` calls it too, because this class is not `Promise` itself. */
-  // biome-ignore lint/suspicious/noThenProperty: a subclass of Promise
-  override then<Value = T, Failure = never>(
-    onFulfilled?: ((value: T) => Value | PromiseLike<Value>) | null,
-    onRejected?: ((reason: unknown) => Failure | PromiseLike<Failure>) | null,
-  ): Promise<Value | Failure> {
-    this.isSeen = true;
-    return super.then(onFulfilled, onRejected);
-  }
 }
