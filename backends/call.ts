@@ -34,22 +34,24 @@ export const bodyBytesMax = 16 * 1024;
 /** Reads and checks a request. Throws a `Refusal` for a request that every route would refuse. */
 export async function readCall(request: IncomingMessage, query: URLSearchParams, parameter: string): Promise<Call> {
   if (changesSomething(request)) refuseOtherSites(request);
+  const { address, userAgent } = clientOf(request);
   return {
     query,
     parameter,
     body: request.method === 'POST' ? await readJson(request) : undefined,
     cookies: request.headers.cookie,
-    agent: request.headers['user-agent'],
-    address: addressOf(request),
+    agent: userAgent,
+    address,
     secure: cameOverTls(request.headers),
     affinity: parseAffinity(request.headers['holdfast-affinity']),
     proxied: ['x-forwarded-for', 'forwarded', 'via'].some(name => request.headers[name] !== undefined),
   };
 }
 
-function addressOf({ headers, socket }: IncomingMessage): string {
+/** Returns the client of a request. The proxy reports its address in `X-Real-IP`. */
+export function clientOf({ headers, socket }: IncomingMessage) {
   const address = String(headers['x-real-ip'] ?? socket.remoteAddress ?? '');
-  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+  return { address: address.replace(/^::ffff:(?=\d+\.)/i, ''), userAgent: headers['user-agent'] };
 }
 
 function changesSomething(request: IncomingMessage): boolean {

@@ -11,6 +11,7 @@ import type { Accounts } from './accounts/accounts.js';
 import { AddressTries } from './accounts/address-tries.js';
 import { Passwords } from './accounts/passwords.js';
 import { answer, send } from './answer.js';
+import { clientOf } from './call.js';
 import { type CombinedDefects, plant } from './defects.js';
 import type { Environment } from './environment.js';
 import { shopPage } from './page.js';
@@ -85,6 +86,7 @@ async function openShopSessions(
       onTransition,
       revocation,
       feedAgeMaxMs,
+      describeClient: clientOf,
     },
     decorateStore: original =>
       decorateStore(folder === undefined ? original : new SharedList(original, folder, Date.now)),

@@ -14,6 +14,7 @@ import { EpochFiles, epochsFolder } from './shared-list/epoch-files.js';
 import type { ProcessFolder } from './shared-list/process-folder.js';
 import {
   filesIn,
+  formatFile,
   formatLine,
   handleShape,
   type Line,
@@ -74,7 +75,7 @@ export class SharedList implements SessionStore {
   }
 
   async create(id: string, record: NewSessionRecord): Promise<Epochs> {
-    await this.#inner.create(id, { ...record, epochs: undefined });
+    await this.#inner.create(id, { ...record, epochs: undefined, client: undefined });
     const file = this.#file(record.user, id);
     try {
       const present = {
@@ -83,7 +84,7 @@ export class SharedList implements SessionStore {
       };
       const epochs = record.epochs ?? present;
       // The file gets its name only when it is complete: an empty file would look like an expired session.
-      await writeNew(`${file}.new`, formatLine(lineOf(record), epochs));
+      await writeNew(`${file}.new`, formatFile(record, epochs));
       await rename(`${file}.new`, file);
       return epochs;
     } catch (error) {
@@ -194,7 +195,8 @@ export class SharedList implements SessionStore {
   async #readLive(user: string, file: string): Promise<SessionSummary | undefined> {
     const line = await readLineLater(file);
     if (line === undefined || this.#now() >= line.untilMs || !this.#isPresent(user, line)) return undefined;
-    return { handle: path.basename(file), createdAtMs: line.createdAtMs, idleUntilMs: line.untilMs };
+    const { createdAtMs, untilMs: idleUntilMs, client } = line;
+    return { handle: path.basename(file), createdAtMs, idleUntilMs, ...(client === undefined ? {} : { client }) };
   }
 
   #isPresent(user: string, { epochs }: Line): boolean {

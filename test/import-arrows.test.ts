@@ -43,7 +43,7 @@ const homes: Record<string, RegExp> = {
   qrcode: /^backends\/accounts\/second-factor\.ts$/,
   'cli-table3': /^src\/(report\/(reporters\/|fitted-table\.ts)|commands\/)/,
   uplot: /^src\/report\/(browser\/|html\/page-script\.ts$)/,
-  selfsigned: /^src\/(proxy\/front\/dev-certificate|attacks\/tools\/own-certificate)\.ts$/,
+  selfsigned: /^src\/(proxy\/front\/dev-certificate|attacks\/tools\/forge-jwt)\.ts$/,
 };
 
 /** The only modules of Node that what decides may import; of the last one the digests, not the chance. */

@@ -39,7 +39,7 @@ export const looseNames: Defect = {
 };
 
 export const bareCookies: Defect = {
-  summary: 'the session cookie has none of the right attributes and its plain name; body and headers repeat its value',
+  summary: 'the session cookie has wrong attributes and its plain name; body and headers repeat its value',
   listener: next => (request, response) => {
     stripAttributes(response);
     next(request, response);
@@ -117,19 +117,19 @@ function toPost(request: IncomingMessage): IncomingMessage | undefined {
   if (method !== 'GET' && method !== 'HEAD') return undefined;
   const query = new URLSearchParams(text);
   const wanted = headers['x-http-method-override'] ?? query.get('_method');
-  const basic = basicLogin(headers.authorization);
-  const login = basic ?? (query.has('password') ? loginIn(query) : undefined);
+  const basic = readBasicLogin(headers.authorization);
+  const login = basic ?? (query.has('password') ? readLogin(query) : undefined);
   if (login !== undefined) return forgeRequest(request, 'POST', '/login', login);
   if (headers['content-length'] !== undefined) request.method = 'POST';
   query.delete('_method');
   return typeof wanted === 'string' ? forgeRequest(request, wanted, path, Object.fromEntries(query)) : undefined;
 }
 
-function loginIn(query: URLSearchParams): object {
+function readLogin(query: URLSearchParams): object {
   return { user: query.get('user'), password: query.get('password') };
 }
 
-function basicLogin(header: string | undefined): object | undefined {
+function readBasicLogin(header: string | undefined): object | undefined {
   const [, encoded = ''] = /^Basic (.*)$/.exec(header ?? '') ?? [];
   const [user, password] = Buffer.from(encoded, 'base64').toString().split(':');
   return password === undefined ? undefined : { user, password };

@@ -4,9 +4,11 @@ import {
   everyoneAdministers,
   forgetfulAccounts,
   getLogsIn,
+  halfLogins,
   noNonce,
   oneCounter,
   unchangedAccounts,
+  wideTotp,
 } from './account-defects.js';
 import { dropWrites, duplicateOnRetry, foreignCart, reviveAfterLogout, tabsOverwrite } from './cart-writes.js';
 import type { Defect } from './defect.js';
@@ -20,10 +22,15 @@ import {
   looseNames,
   userHeader,
 } from './http.js';
-import { trustingJwt } from './jwt.js';
-import { halfLogins, wideTotp } from './logins.js';
-import { trustingSeal } from './sealed.js';
-import { countingIds, keepIdAtLogin, looseTokens, shortIds, timedIds } from './session-ids.js';
+import {
+  countingIds,
+  foreignHandles,
+  keepIdAtLogin,
+  looseTokens,
+  shortIds,
+  timedIds,
+  unlistedSessions,
+} from './session-ids.js';
 import {
   ackBeforeSave,
   blindOverwrite,
@@ -32,14 +39,13 @@ import {
   endlessRefresh,
   endlessRotation,
   endlessUse,
-  foreignHandles,
   memoryBehindStore,
   noRevocation,
   sessionsOnDisk,
   shortTtl,
   staleReplica,
-  unlistedSessions,
 } from './stores.js';
+import { trustingJwt, trustingSeal } from './tokens.js';
 
 export const defects = {
   'drop-writes': dropWrites,

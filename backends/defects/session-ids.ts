@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import { seal, unseal } from '#src/sessions/seal.js';
 import { digestOf, handleOf } from '#src/sessions/session.js';
+import type { SessionStore } from '#src/sessions/session-store.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Defect, Listener } from './defect.js';
 import { storeWith } from './stores.js';
@@ -184,3 +185,40 @@ export const keepIdAtLogin: Defect = {
   summary: 'a session keeps the id that the browser sent: a login makes no new id',
   listener: next => withAliases(next, new Aliases('kept-ids'), (token, given) => given ?? token),
 };
+
+export const unlistedSessions: Defect = {
+  summary: 'sessions are not listed: those of a user, or of everyone, cannot be found to end them',
+  sessions: {
+    decorateStore: store =>
+      storeWith(store, {
+        listByUser: async () => [],
+        removeByHandle: async () => false,
+        raiseEpoch: async () => 0,
+        clear: async () => 0,
+      }),
+  },
+};
+
+export const foreignHandles: Defect = {
+  summary: "a user sees and ends the sessions of all others, and ending a session of one's own does nothing",
+  sessions: { decorateStore: mixUpHandles },
+};
+
+/** Ignores the user. It knows the owners only of sessions that this process began. */
+function mixUpHandles(store: SessionStore): SessionStore {
+  const owners = new Map<string, string>();
+  return storeWith(store, {
+    create: (id, record) => {
+      owners.set(handleOf(digestOf(id)), record.user);
+      return store.create(id, record);
+    },
+    listByUser: async asking => {
+      const users = [...new Set(owners.values()).add(asking)];
+      return (await Promise.all(users.map(user => store.listByUser(user)))).flat();
+    },
+    removeByHandle: async (user, handle) => {
+      const owner = owners.get(handle);
+      return owner === undefined || owner === user || store.removeByHandle(owner, handle);
+    },
+  });
+}

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { cookieName, readCookie } from '#src/sessions/cookie.js';
-import { digestOf, handleOf, type NewSessionRecord, type SessionRecord } from '#src/sessions/session.js';
+import type { NewSessionRecord, SessionRecord } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { Defect } from './defect.js';
 
@@ -162,15 +162,15 @@ function readCopies(store: SessionStore): SessionStore {
   });
 }
 
-/** Imitates servers that save their sessions to disk, to keep them over a restart. They
- * miss sessions that were ended on another backend meanwhile. */
+/** Imitates servers that save their sessions to disk, to keep them over a restart. They do not learn of sessions that
+ * were ended on another backend meanwhile. */
 export const sessionsOnDisk: Defect = {
   summary: 'a backend that restarts accepts the sessions that it had, even those that were ended meanwhile',
   sessions: { decorateStore: reloadSessions },
 };
 
 function reloadSessions(store: SessionStore): SessionStore {
-  const folder = ownFolder();
+  const folder = makeOwnFolder();
   const fileOf = (id: string) => path.join(folder, encodeURIComponent(id));
   for (const name of readdirSync(folder))
     void store.create(decodeURIComponent(name), readRecord(path.join(folder, name)));
@@ -187,7 +187,7 @@ function reloadSessions(store: SessionStore): SessionStore {
 }
 
 /** Returns a folder beside the accounts, where the lab cleans up. */
-function ownFolder(): string {
+function makeOwnFolder(): string {
   const folder = path.resolve(process.env.SHOP_ACCOUNTS ?? '.', '..', `sessions-of-${process.env.BACKEND_ID}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
@@ -271,47 +271,10 @@ function acceptAnyRefresh(record: SessionRecord | undefined): SessionRecord | un
   );
 }
 
-export const unlistedSessions: Defect = {
-  summary: 'sessions are not listed: those of a user, or of everyone, cannot be found to end them',
-  sessions: {
-    decorateStore: store =>
-      storeWith(store, {
-        listByUser: async () => [],
-        removeByHandle: async () => false,
-        raiseEpoch: async () => 0,
-        clear: async () => 0,
-      }),
-  },
-};
-
 export const noRevocation: Defect = {
   summary: 'a token that carries its session cannot be ended early: there is no list of revoked tokens',
   sessions: { revocation: false },
 };
-
-export const foreignHandles: Defect = {
-  summary: "a user sees and ends the sessions of all others, and ending a session of one's own does nothing",
-  sessions: { decorateStore: mixUpHandles },
-};
-
-/** Ignores the user. It knows the owners only of sessions that this process began. */
-function mixUpHandles(store: SessionStore): SessionStore {
-  const owners = new Map<string, string>();
-  return storeWith(store, {
-    create: (id, record) => {
-      owners.set(handleOf(digestOf(id)), record.user);
-      return store.create(id, record);
-    },
-    listByUser: async asking => {
-      const users = [...new Set(owners.values()).add(asking)];
-      return (await Promise.all(users.map(user => store.listByUser(user)))).flat();
-    },
-    removeByHandle: async (user, handle) => {
-      const owner = owners.get(handle);
-      return owner === undefined || owner === user || store.removeByHandle(owner, handle);
-    },
-  });
-}
 
 export const endlessUse: Defect = {
   summary: 'the absolute limit of a session is not checked',

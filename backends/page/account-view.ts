@@ -6,6 +6,9 @@ import { element, makeElement } from './view.js';
 export interface Listed {
   readonly handle: string;
   readonly createdAtMs: number;
+  /** The client that began the session, as it described itself. */
+  readonly address?: string;
+  readonly userAgent?: string;
   readonly current: boolean;
 }
 
@@ -38,13 +41,14 @@ function byAge(one: Listed, other: Listed): number {
 }
 
 function sessionLine(session: Listed, end: (session: Listed) => void): HTMLElement {
-  const { handle, createdAtMs, current } = session;
+  const { handle, createdAtMs, address, userAgent, current } = session;
   const since = new Date(createdAtMs).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
   const name = makeElement(
     'span',
     '',
     makeElement('code', handle.slice(0, 6)),
     makeElement('small', ` since ${since}`),
+    makeElement('small', [address, userAgent].filter(text => text !== undefined).join(', ')),
   );
   if (current) return makeElement('li', '', name, makeElement('strong', 'this browser'));
   const button = makeElement('button', 'Log out');

@@ -18,8 +18,8 @@ export async function showAccount(members: Members, context: SessionContext, use
 
 export async function listSessions({ sessions }: Members, context: SessionContext, user: string): Promise<Reply> {
   const listed = await sessions.list(user);
-  const lines = listed.map(({ handle, createdAtMs, idleUntilMs }) => {
-    return { handle, createdAtMs, idleUntilMs, current: handle === context.handle };
+  const lines = listed.map(({ handle, createdAtMs, idleUntilMs, client }) => {
+    return { handle, createdAtMs, idleUntilMs, ...client, current: handle === context.handle };
   });
   return json(200, { sessions: lines });
 }

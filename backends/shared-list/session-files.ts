@@ -1,9 +1,10 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { mkdir, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { clientText, parseClient, type SessionClient } from '#src/sessions/client.js';
 import type { Epochs } from '#src/sessions/epochs.js';
 import { StoreUnavailable } from '#src/sessions/errors.js';
-import type { SessionRecord } from '#src/sessions/session.js';
+import type { NewSessionRecord, SessionRecord } from '#src/sessions/session.js';
 
 export const handleShape = /^[0-9a-f]{16}$/;
 
@@ -15,6 +16,11 @@ export interface Line {
   readonly epochs: Epochs;
 }
 
+/** The content of a file, with its second line. */
+export interface ListedLine extends Line {
+  readonly client: SessionClient | undefined;
+}
+
 export function lineOf({
   createdAtMs,
   idleUntilMs,
@@ -23,14 +29,20 @@ export function lineOf({
   return { createdAtMs, untilMs: Math.min(idleUntilMs, absoluteUntilMs) };
 }
 
-/** Returns the text of a file. Its length is constant (13 digits until the year 2286), so that it can be rewritten in
- * place. */
+/** Returns the first line of a file. Its length is constant (13 digits until the year 2286), so that it can be rewritten
+ * in place. */
 export function formatLine({ createdAtMs, untilMs }: Omit<Line, 'epochs'>, { user, everyone }: Epochs): string {
   return [createdAtMs, untilMs, user, everyone].map(Math.floor).join(' ');
 }
 
+/** Returns the text of a new file. The second line is the client that began the session. */
+export function formatFile(record: NewSessionRecord, epochs: Epochs): string {
+  return `${formatLine(lineOf(record), epochs)}\n${clientText(record.client)}`;
+}
+
 function parseLine(text: string): Line {
-  const [createdAtMs = 0, untilMs = 0, user = 0, everyone = 0] = text.split(' ').map(Number);
+  const numbers = text.split('\n', 1)[0]?.split(' ').map(Number) ?? [];
+  const [createdAtMs = 0, untilMs = 0, user = 0, everyone = 0] = numbers;
   return { createdAtMs, untilMs, epochs: { user, everyone } };
 }
 
@@ -43,9 +55,9 @@ export function readLine(file: string): Line | undefined {
   }
 }
 
-export async function readLineLater(file: string): Promise<Line | undefined> {
+export async function readLineLater(file: string): Promise<ListedLine | undefined> {
   const text = await readFile(file, 'utf8').catch(error => ignoreMissing(error, undefined));
-  return text === undefined ? undefined : parseLine(text);
+  return text === undefined ? undefined : { ...parseLine(text), client: parseClient(text.split('\n')[1]) };
 }
 
 /** Writes a new file. Tries again if the empty folder was removed just before. */

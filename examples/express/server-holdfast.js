@@ -1,7 +1,6 @@
 /**
  * The shop of server.js with holdfast/sessions in place of express-session. Without REDIS_URL the sessions are in its
- * memory, with it in Redis.
- * RESERVE_MS is the time that an add waits for the stock.
+ * memory, with it in Redis. RESERVE_MS is the time that an add waits for the stock.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -4,8 +4,8 @@ import type { Target } from './tools/target.js';
 import type { WeakVariantName } from './weak-variants.js';
 
 /**
- * One kind of try of an attack, by name, with the weak variants in which it must succeed. A probe that cannot succeed
- * anywhere proves nothing, so each has at least one.
+ * The kinds of tries of an attack, by name. Each has the weak variants in which it must succeed. There is at least one,
+ * because a probe that cannot succeed anywhere proves nothing.
  */
 export type Probes = Readonly<Record<string, readonly [WeakVariantName, ...WeakVariantName[]]>>;
 

@@ -1,9 +1,7 @@
 import { type ModeName, modeNames } from '../modes.js';
-import type { Attack } from './attack.js';
+import type { Attack, Success } from './attack.js';
 import type { Finding } from './finding.js';
-import { renderTable } from './markdown.js';
-import { appliesTo, noSelfContainedToken } from './requirements.js';
-import { renderSuccesses } from './seen-to-succeed.js';
+import { appliesTo, noSelfContainedToken } from './finding.js';
 import { weakVariantNames, weakVariants } from './weak-variants.js';
 
 type Attacks = Readonly<Record<string, Attack>>;
@@ -13,7 +11,7 @@ type Attacks = Readonly<Record<string, Attack>>;
 export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): string {
   const modes = modeNames.filter(mode => findings.some(finding => finding.mode === mode));
   const rows = requirementsOf(attacks).flatMap(([id, names]) =>
-    names.map(name => [id, `\`${name}\``, ...modes.map(mode => strongCell(attacks, findings, name, mode, id))]),
+    names.map(name => [id, `\`${name}\``, ...modes.map(mode => describeStrength(attacks, findings, name, mode, id))]),
   );
   return [
     '# Evidence',
@@ -44,7 +42,7 @@ export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): 
     '',
     '### The weak variants',
     '',
-    ...renderTable(['weak variant', 'mode', 'what is wrong with it'], weakRows(findings)),
+    ...renderTable(['weak variant', 'mode', 'what is wrong with it'], listWeakRows(findings)),
     '',
   ].join('\n');
 }
@@ -52,7 +50,7 @@ export function renderEvidence(attacks: Attacks, findings: readonly Finding[]): 
 /** The heading of the table of probes. */
 export const seenHeading = '## Seen to succeed';
 
-function weakRows(findings: readonly Finding[]): readonly (readonly string[])[] {
+function listWeakRows(findings: readonly Finding[]): readonly (readonly string[])[] {
   const names = new Set(findings.flatMap(({ variant }) => variant ?? []));
   return weakVariantNames
     .filter(name => names.has(name))
@@ -74,7 +72,7 @@ function compareIds(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-function strongCell(
+function describeStrength(
   attacks: Attacks,
   findings: readonly Finding[],
   attack: string,
@@ -83,10 +81,10 @@ function strongCell(
 ): string {
   const found = findings.find(each => each.attack === attack && each.mode === mode && each.variant === undefined);
   if (!appliesTo(requirement, mode)) return 'n/a';
-  return found === undefined ? 'not run' : cell(found, attacks);
+  return found === undefined ? 'not run' : describeResult(found, attacks);
 }
 
-function cell({ attack, result }: Finding, attacks: Attacks): string {
+function describeResult({ attack, result }: Finding, attacks: Attacks): string {
   if (result.outcome === 'not applicable') return 'n/a';
   if (result.outcome === 'inconclusive') return '**inconclusive**';
   if (result.outcome === 'known limit') return 'known limit';
@@ -126,4 +124,69 @@ const titles = { 'known limit': 'Known limits', 'not applicable': 'Not applicabl
 
 function quoteNames(names: readonly string[]): string {
   return [...new Set(names)].map(name => `\`${name}\``).join(', ');
+}
+
+/** Renders the table of the probes with the weak variant and the answer in which each succeeded. Names, ports, numbers
+ * and tokens are replaced by a letter or an ellipsis, because they differ from run to run. */
+export function renderSuccesses(findings: readonly Finding[]): readonly string[] {
+  const rows = findings.flatMap(({ attack, variant, mustSucceed, result }) =>
+    mustSucceed.map(probe => {
+      const success = 'probes' in result ? result.probes[probe]?.success : undefined;
+      const told =
+        success === undefined ? [`**${result.outcome}**`, ''] : [maskChance(success.reason), answerOf(success)];
+      return [`\`${attack}\``, probe, `\`${variant}\``, ...told, String(countTries(findings, attack, probe))];
+    }),
+  );
+  const head = ['attack', 'probe', 'weak variant', 'what succeeded', 'the answer', 'tries at full strength'];
+  return renderTable(head, rows.toSorted(compareRows));
+}
+
+/** Counts the tries of a probe in all modes at full strength. */
+function countTries(findings: readonly Finding[], attack: string, probe: string): number {
+  const strong = findings.filter(finding => finding.attack === attack && finding.variant === undefined);
+  return strong.reduce((sum, { result }) => sum + ('probes' in result ? (result.probes[probe]?.tries ?? 0) : 0), 0);
+}
+
+function compareRows(one: readonly string[], other: readonly string[]): number {
+  const [a, b] = [one, other].map(row => row.slice(0, 3).join());
+  return (a ?? '').localeCompare(b ?? '', 'en');
+}
+
+const charsShown = 70;
+
+/** Returns the status and the decisive part of the first answer. */
+function answerOf({ exchanges: [first] }: Success): string {
+  if (first === undefined) return '';
+  const [status = ''] = first.response;
+  const shown = maskChance(first.decisive ?? first.body);
+  const cut = shown.length > charsShown ? `${shown.slice(0, charsShown)}…` : shown;
+  return `${status.replace('HTTP/1.1 ', '')}${cut === '' ? '' : ` \`${cut}\``}`;
+}
+
+/** Returns the parts of a row that are the same in every run: attack, probe, weak variant and status. Which try is the
+ * first to succeed depends on the order of concurrent requests. */
+export function readStableCells(row: string): string {
+  const [, attack, probe, variant, , answer = ''] = row.split(/(?<!\\)\|/);
+  return [attack, probe, variant, /^ [^`]*/.exec(answer)?.[0]].join('|').trimEnd();
+}
+
+/** Replaces what chance, the clock or the order of attacks decided. */
+function maskChance(text: string): string {
+  return text
+    .replaceAll(/,"backend":"backend-\d+".*/g, ',…}')
+    .replaceAll(/user-\w+/g, 'user-N')
+    .replaceAll(/backend-\d+/g, 'backend-N')
+    .replaceAll(/127\.0\.0\.1(%3A|:)\d+/g, '127.0.0.1:PORT')
+    .replaceAll(/[\w-]*(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{12,}/g, '…')
+    .replaceAll(/\d{2,}/g, 'N');
+}
+
+/** Renders a table. Cells may hold any text. */
+export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`;
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)];
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
 }

@@ -1,6 +1,5 @@
-import type { ModeName } from '../modes.js';
+import { type Mode, type ModeName, modes } from '../modes.js';
 import type { Attack, AttackResult } from './attack.js';
-import { appliesTo } from './requirements.js';
 import type { WeakVariantName } from './weak-variants.js';
 
 /** The result of one attack on one system. */
@@ -45,7 +44,7 @@ export function judgeAll(findings: readonly Finding[]): FindingWord[] {
 }
 
 /** Renders the findings as JSON. Schema 1: fields are added and never changed. `variant` is null at full strength. */
-export function attackJson(attacks: Readonly<Record<string, Attack>>, findings: readonly Finding[]): string {
+export function renderAttackJson(attacks: Readonly<Record<string, Attack>>, findings: readonly Finding[]): string {
   const lines = findings.map(({ attack, mode, variant, result }) => ({
     attack,
     title: attacks[attack]?.title,
@@ -57,3 +56,15 @@ export function attackJson(attacks: Readonly<Record<string, Attack>>, findings: 
   }));
   return `${JSON.stringify({ schema: 1, attacks: lines }, null, 2)}\n`;
 }
+
+/**
+ * Returns whether a requirement of OWASP ASVS 5.0.0 applies to a mode. Chapter 9 is about self-contained tokens. In the
+ * other modes the cookie holds only the id of a session in a store, so no result there is evidence for it.
+ */
+export function appliesTo(requirement: string, mode: ModeName): boolean {
+  const { strategy }: Mode = modes[mode];
+  return strategy !== 'reference' || !requirement.startsWith('9.');
+}
+
+/** Why a requirement of chapter 9 does not apply. */
+export const noSelfContainedToken = 'the cookie holds the id of a session in a store, not a self-contained token';

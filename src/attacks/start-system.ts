@@ -26,7 +26,7 @@ export interface System {
   stop(): Promise<void>;
 }
 
-/** A weak variant has fewer, so that it starts sooner. */
+/** Number of backends. A weak variant has fewer, so that it starts sooner. */
 const backendCount = { full: 3, weak: 2 };
 const password = 'secret';
 const exitWithinMs = 5_000;
@@ -54,7 +54,7 @@ export async function startSystem(spec: SystemSpec, signal: AbortSignal): Promis
       mode: spec.mode,
       backends: {
         count: spec.variant === undefined ? backendCount.full : backendCount.weak,
-        env: environment(spec, administratorPassword),
+        env: buildEnvironment(spec, administratorPassword),
       },
       stores: storesOf(spec.mode),
       proxy: {
@@ -74,7 +74,7 @@ export async function startSystem(spec: SystemSpec, signal: AbortSignal): Promis
   return { target: targetOf(spec, cluster, connections, administratorPassword), heal: () => heal(cluster), stop };
 }
 
-function environment({ variant, shortLimits: isShort }: SystemSpec, administratorPassword: string) {
+function buildEnvironment({ variant, shortLimits: isShort }: SystemSpec, administratorPassword: string) {
   return {
     SHOP_PASSWORD: password,
     SHOP_ADMIN_PASSWORD: administratorPassword,

@@ -1,5 +1,5 @@
 import { AppUnderAttack } from '../attacks/own-app/app.js';
-import { type AppAttack, appAttackJson } from '../attacks/own-app/app-attack.js';
+import { type AppAttack, renderAppAttackJson } from '../attacks/own-app/app-attack.js';
 import { appAttacks } from '../attacks/own-app/attacks/registry.js';
 import { maskText } from '../attacks/own-app/masked-exchange.js';
 import { runAppAttacks } from '../attacks/own-app/run-app-attacks.js';
@@ -56,7 +56,7 @@ export async function attackApp(args: AppAttackArgs, signal: AbortSignal): Promi
     stdout.write(`${report}\n`);
     if (findings.every(({ result }) => result.outcome === 'unknown'))
       stdout.write(`next: node dist/cli.js check ${args.app}     (says which step of the journey does not fit)\n`);
-    if (args.json !== undefined) await writeWhole(args.json, appAttackJson(args.app, chosen, findings));
+    if (args.json !== undefined) await writeWhole(args.json, renderAppAttackJson(args.app, chosen, findings));
     return exitCodeOf(judgeAppFindings(findings));
   } finally {
     await app.close();

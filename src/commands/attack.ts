@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { attacks } from '../attacks/attacks/registry.js';
 import { renderEvidence } from '../attacks/evidence.js';
-import { attackJson, type Finding, judge, judgeAll } from '../attacks/finding.js';
+import { type Finding, judge, judgeAll, renderAttackJson } from '../attacks/finding.js';
 import { appAttacks } from '../attacks/own-app/attacks/registry.js';
 import { type PlannedSystem, planSystems } from '../attacks/plan.js';
 import { runAttacks } from '../attacks/run-attacks.js';
@@ -73,7 +73,7 @@ async function attackAll(args: AttackArgs, signal: AbortSignal): Promise<number>
   const { stdout } = process;
   const report = attackReport(chosen, findings, { colour: wantsColour(stdout), columns: columnsOf(stdout) });
   stdout.write(`${report}\n`);
-  if (args.json !== undefined) await writeWhole(args.json, attackJson(chosen, findings));
+  if (args.json !== undefined) await writeWhole(args.json, renderAttackJson(chosen, findings));
   if (args.markdown !== undefined) await writeWhole(args.markdown, renderEvidence(chosen, findings));
   return exitCodeOf(judgeAll(findings));
 }

@@ -6,6 +6,7 @@ export type * from './app/app-session.js';
 export { HeadSent } from './app/app-session.js';
 export type { AppListener } from './app/open-app-session.js';
 export type { SessionsOptions } from './app/options.js';
+export type { DescribeClient, SessionClient } from './client.js';
 export type { CookieOptions } from './cookie.js';
 // A store of your own needs these.
 export { type Epochs, isPresent, nextEpoch } from './epochs.js';

@@ -1,8 +1,9 @@
+import type { SessionClient } from './client.js';
 import type { CookieReading } from './cookie.js';
 import { SessionGone } from './errors.js';
 import { applyEdit, type Edit, type NoSession, type Session, type SessionData } from './session.js';
 import type { SessionContext } from './session-context.js';
-import type { SessionStrategy } from './session-strategy.js';
+import type { BeginOptions, SessionStrategy } from './session-strategy.js';
 
 /** The effects of a request on the headers of its response. */
 export interface ResponseEffects {
@@ -13,16 +14,10 @@ export interface ResponseEffects {
   readonly ended: boolean;
 }
 
-export interface BeginOptions {
-  /** The name of the cookie that will hold the token. Default: the name under which `open` looked. */
-  readonly cookie?: string | undefined;
-  /** True: the limits `remember` apply. */
-  readonly remember?: boolean;
-}
-
 export class RequestSession implements SessionContext {
   readonly #strategy: SessionStrategy;
   readonly #count: (name: string) => void;
+  readonly #client: () => SessionClient | undefined;
   readonly #pending = new Set<Promise<unknown>>();
   #last: Promise<unknown> = Promise.resolve();
   #session: Session | undefined;
@@ -34,9 +29,11 @@ export class RequestSession implements SessionContext {
   /** The token of the cookie, if it names no session. Its session may have ended a moment ago. */
   #unknownToken: string | undefined;
 
-  constructor(strategy: SessionStrategy, count: (name: string) => void) {
+  /** `client` returns the client of the request. It is called when a session begins or gets a new token. */
+  constructor(strategy: SessionStrategy, count: (name: string) => void, client: () => SessionClient | undefined) {
     this.#strategy = strategy;
     this.#count = count;
+    this.#client = client;
   }
 
   get session(): Session | undefined {
@@ -84,14 +81,15 @@ export class RequestSession implements SessionContext {
     if (found.token !== token) this.#addEffects({ cookie: { token: found.token } });
   }
 
-  begin(
-    user: string,
-    data: SessionData,
-    { cookie = this.#cookieName, remember = false }: BeginOptions = {},
-  ): Promise<void> {
+  /** Begins a session. The defaults are the name under which `open` looked, and the client of the request. */
+  begin(user: string, data: SessionData, options: BeginOptions = {}): Promise<void> {
     return this.#runInOrder(async () => {
       const former = this.#session;
-      const issued = await this.#strategy.begin(user, data, cookie, remember);
+      const issued = await this.#strategy.begin(user, data, {
+        cookie: this.#cookieName,
+        client: this.#client(),
+        ...options,
+      });
       if (former !== undefined) await this.#strategy.end(former);
       this.#count('begun');
       this.#setSession(issued.session);
@@ -116,7 +114,7 @@ export class RequestSession implements SessionContext {
       if (this.#session === undefined) throw new SessionGone();
       // An edit that throws must do so before the token is replaced.
       applyEdit(this.#session.record.data, edit, Number.POSITIVE_INFINITY);
-      const rotated = this.#requirePresent(await this.#strategy.rotate(this.#session));
+      const rotated = this.#requirePresent(await this.#strategy.rotate(this.#session, this.#client()));
       this.#count('rotated');
       this.#setSession(rotated.session);
       this.#addEffects({ cookie: { token: rotated.token } });

@@ -42,8 +42,8 @@ export interface SessionStore {
    * that it cannot remove a concurrent change.
    */
   remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'>;
-  /** Returns at most 1,000 live sessions. Remove them and call again to get the rest. An unknown user has an empty
-   * list. */
+  /** Returns at most 1,000 live sessions, each with the client that `create` was given. Remove them and call again to get
+   * the rest. An unknown user has an empty list. */
   listByUser(user: string): Promise<readonly SessionSummary[]>;
   /** Removes the session of `user` with this handle. Resolves with false if it is not found, also if it belongs to
    * another user. A hundred parallel calls meet the deadline too. */

@@ -1,4 +1,5 @@
 import type { KeyRing } from '../shared/key-ring.js';
+import type { SessionClient } from './client.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import type { Edit, NoSession, Room, Session, SessionData, SessionLimits, SessionSummary } from './session.js';
 import type { RoundTrips, SessionStore, StoreCapabilities } from './session-store.js';
@@ -7,6 +8,15 @@ import type { RoundTrips, SessionStore, StoreCapabilities } from './session-stor
 export interface Issued {
   readonly session: Session;
   readonly token: string;
+}
+
+export interface BeginOptions {
+  /** The name of the cookie that will hold the token. Default: the name over plain HTTP. */
+  readonly cookie?: string | undefined;
+  /** True: the limits `remember` apply. */
+  readonly remember?: boolean;
+  /** The list of sessions shows it. */
+  readonly client?: SessionClient | undefined;
 }
 
 export interface EndedOthers {
@@ -29,8 +39,8 @@ export interface SessionStrategy {
    */
   open(token: string | undefined, cookie?: string): Promise<Session | NoSession>;
   /** Begins a session, always under a fresh token (OWASP: a new session id at login). Data over the limit: rejects with
-   * `SessionTooLarge`. With `remember`, the limits `remember` apply. */
-  begin(user: string, data: SessionData, cookie?: string, remember?: boolean): Promise<Issued>;
+   * `SessionTooLarge`. */
+  begin(user: string, data: SessionData, options?: BeginOptions): Promise<Issued>;
   /**
    * Applies `edit` to a copy of the data and commits it. On a conflict it reads the session again and retries: at most
    * 5 tries, then `SessionConflict`. An edit without a change writes nothing. Data over the limit: rejects with
@@ -40,7 +50,7 @@ export interface SessionStrategy {
   change(session: Session, edit: Edit, room?: Room): Promise<Issued | 'gone'>;
   /** Moves the session to a new token. The old token is invalid at once. If the session is not found or has ended,
    * resolves with `gone`. */
-  rotate(session: Session): Promise<Issued | 'gone'>;
+  rotate(session: Session, client?: SessionClient): Promise<Issued | 'gone'>;
   /** Ends the session. If it has ended already, `end` is a no-op. */
   end(session: Session): Promise<void>;
   /**

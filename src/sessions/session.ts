@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import type { SessionClient } from './client.js';
 import { cookieName } from './cookie.js';
 import type { Epochs } from './epochs.js';
 import { SessionTooLarge } from './errors.js';
@@ -32,7 +33,11 @@ export interface SessionRecord {
 }
 
 /** A record for a store. Without epochs, it is a login: the store adds the present ones. */
-export type NewSessionRecord = Omit<SessionRecord, 'epochs'> & { readonly epochs?: Epochs | undefined };
+export type NewSessionRecord = Omit<SessionRecord, 'epochs'> & {
+  readonly epochs?: Epochs | undefined;
+  /** Only `listByUser` returns it. So a read does not carry it. */
+  readonly client?: SessionClient | undefined;
+};
 
 /** An open session: a record, and the token that names it in the browser. */
 export interface Session {
@@ -46,6 +51,8 @@ export interface SessionSummary {
   readonly handle: string;
   readonly createdAtMs: number;
   readonly idleUntilMs: number;
+  /** The client that began the session, or that was given a new token last. Undefined: it is not known. */
+  readonly client?: SessionClient | undefined;
 }
 
 /**

@@ -1,8 +1,14 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { AppCookies } from './app/app-cookies.js';
 import type { AppSession } from './app/app-session.js';
-import { buildFailureReply } from './app/failure-reply.js';
-import { type AppListener, type AppSettings, listenWith, openAppSession } from './app/open-app-session.js';
+import {
+  type AppListener,
+  type AppSettings,
+  buildFailureReply,
+  listenWith,
+  openAppSession,
+} from './app/open-app-session.js';
+import { type DescribeClient, describeClient, limitClient } from './client.js';
 import { type CookieOptions, readCookie, SessionCookie } from './cookie.js';
 import { SessionError } from './errors.js';
 import { RequestSession } from './request-session.js';
@@ -47,6 +53,7 @@ export interface SessionsSettings {
   readonly cookie?: CookieOptions | undefined;
   readonly limits?: SessionLimits;
   readonly maxPerUser?: number;
+  readonly describeClient?: DescribeClient | undefined;
   readonly now?: () => number;
   readonly onError: (error: unknown) => void;
 }
@@ -55,6 +62,8 @@ export function serveSessions(settings: SessionsSettings): Sessions {
   const { strategy, ready, limits = defaultLimits, now = Date.now, onError } = settings;
   const cookie = new SessionCookie(settings.cookie);
   const cookies = new AppCookies(settings.cookie, limits, now);
+  const describe = settings.describeClient ?? describeClient;
+  const clientOf: DescribeClient = request => limitClient(describe(request));
   const counts = strategy.counts ?? {};
   const count = (name: string) => {
     counts[name] = (counts[name] ?? 0) + 1;
@@ -63,7 +72,7 @@ export function serveSessions(settings: SessionsSettings): Sessions {
   /** cookie -> token -> session -> handler (commits) -> cookie -> headers and body */
   async function respond(request: IncomingMessage, response: ServerResponse, handler: Handler): Promise<void> {
     const isSecure = cookie.isSecure(request);
-    const context = new RequestSession(strategy, count);
+    const context = new RequestSession(strategy, count, () => clientOf(request));
     try {
       await context.open(readCookie(request.headers.cookie, cookie.nameOf(isSecure)));
       const reply = await handler(context);
@@ -116,6 +125,7 @@ export function serveSessions(settings: SessionsSettings): Sessions {
   const app: AppSettings = {
     strategy,
     cookies,
+    clientOf,
     maxPerUser: settings.maxPerUser ?? Number.POSITIVE_INFINITY,
     count,
     report,

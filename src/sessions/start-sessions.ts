@@ -1,5 +1,6 @@
 import { generateKeyRing, type KeyRing } from '../shared/key-ring.js';
 import { unknownName } from '../shared/unknown-name.js';
+import type { DescribeClient } from './client.js';
 import type { CookieOptions } from './cookie.js';
 import type { RevocationFeed } from './revocation-feed.js';
 import { defaultLimits, type SessionLimits } from './session.js';
@@ -33,6 +34,8 @@ export interface OpenOptions {
   readonly cookie?: CookieOptions;
   /** Maximum number of sessions of one user. Default: no maximum. */
   readonly maxPerUser?: number;
+  /** Returns the client that the list of sessions shows. Default: the address of the connection and `User-Agent`. */
+  readonly describeClient?: DescribeClient | undefined;
   /** Receives every error that is not a `SessionError`. Default: writes it to stderr. */
   readonly onError?: (error: unknown) => void;
   /** Called when the store is lost and when it is back. */
@@ -64,6 +67,7 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
     cookie: options.cookie,
     limits,
     ...(options.maxPerUser === undefined ? {} : { maxPerUser: options.maxPerUser }),
+    describeClient: options.describeClient,
     now,
     onError,
   });

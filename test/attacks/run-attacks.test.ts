@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { type Attack, type AttackResult, notApplicable, Tries } from '#src/attacks/attack.js';
 import { Inconclusive } from '#src/attacks/errors.js';
 import { renderEvidence } from '#src/attacks/evidence.js';
-import { attackJson, type Finding, judge, judgeAll } from '#src/attacks/finding.js';
+import { type Finding, judge, judgeAll, renderAttackJson } from '#src/attacks/finding.js';
 import { type PlannedSystem, planSystems } from '#src/attacks/plan.js';
 import { runAttacks } from '#src/attacks/run-attacks.js';
 import type { System } from '#src/attacks/start-system.js';
@@ -242,7 +242,7 @@ describe('attacks: reports', () => {
   });
 
   it('writes JSON of schema 1: one entry per finding, with variant null at full strength', () => {
-    const { schema, attacks: lines } = JSON.parse(attackJson(attacks, findings));
+    const { schema, attacks: lines } = JSON.parse(renderAttackJson(attacks, findings));
     expect(schema).to.equal(1);
     expect(lines[0]).to.deep.equal({
       attack: 'resists',

@@ -212,6 +212,8 @@ async function endOther(page: Page, app: Authenticator): Promise<void> {
   const lines = page.locator('#sessions li');
   await lines.nth(1).waitFor();
   expect(await lines.filter({ hasText: 'this browser' }).count()).to.equal(1);
+  for (const line of await lines.all())
+    expect(await line.textContent()).to.match(/127\.0\.0\.1, Mozilla\/5\.0 .*Chrome/);
   await prove(page, app.code());
   await lines.getByRole('button', { name: /^Log out session [0-9a-f]{6}$/ }).click();
   await story(page, /^Session [0-9a-f]{6} was logged out\.$/);

@@ -79,6 +79,20 @@ export function sessionEndingsContract(bench: StrategyBench): void {
       expect(handles).to.have.members([one, two].map(({ session }) => strategy.handleOf(session)));
     });
 
+    it('are listed with the client that began them, or that was given a new token last', async () => {
+      const [login, later] = [{ address: '192.0.2.1', userAgent: 'a "browser"' }, { address: '192.0.2.2' }];
+      const begun = await strategy.begin('cleo', {}, { client: login });
+      await strategy.begin('cleo', {});
+      const clients = async () => (await strategy.list('cleo')).map(({ client }) => client);
+      expect(await clients()).to.have.deep.members([login, undefined]);
+      const changed = issued(await strategy.change(begun.session, data => void Object.assign(data, { cart: ['tea'] })));
+      expect(await clients()).to.have.deep.members([login, undefined]);
+      const rotated = issued(await strategy.rotate(changed.session, later));
+      expect(await clients()).to.have.deep.members([later, undefined]);
+      await strategy.endOthers(rotated.session);
+      expect(await clients()).to.deep.equal([later]);
+    });
+
     it('are ended one by one, and only by their own user', async () => {
       const [mine, other] = [await strategy.begin('cara', {}), await strategy.begin('dora', {})];
       expect(await strategy.endOne('cara', strategy.handleOf(other.session))).to.equal(false);

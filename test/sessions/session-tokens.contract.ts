@@ -13,7 +13,7 @@ export function sessionTokensContract(bench: StrategyBench): void {
   it('opens a token under the cookie name only under which it was issued', async () => {
     const names = [cookieName(true), cookieName(false)];
     for (const name of names) {
-      const { token, session } = await bench.strategy().begin('anna', {}, name);
+      const { token, session } = await bench.strategy().begin('anna', {}, { cookie: name });
       const changed = issued(
         await bench.strategy().change(session, data => void Object.assign(data, { cart: ['tea'] })),
       );

@@ -27,7 +27,7 @@ async function run(target: Target) {
     const [plain, decoded] = readingsOf(binding);
     const search = (probe: keyof typeof probes, texts: readonly string[], [what, needle]: Needle) => {
       const isShown = texts.some(text => needle.test(text));
-      tries.of(probe).add(`${binding.name}=${binding.value} shows ${what}`, isShown, proof(binding));
+      tries.of(probe).add(`${binding.name}=${binding.value} shows ${what}`, isShown, buildProof(binding));
     };
     for (const needle of target.backends.flatMap(needlesOf)) {
       search('in plain text', plain, needle);
@@ -58,7 +58,7 @@ function needlesOf({ name, url }: BackendAddress): readonly Needle[] {
   const plain = [name, host, hostname, url, String.fromCharCode(...bytes), String.fromCharCode(...bytes.toReversed())];
   const numbers = [port, number(bytes), number(bytes.toReversed()), low * 256 + high].map(String);
   return [
-    ...plain.map(text => [JSON.stringify(text), literal(text)] as const),
+    ...plain.map(text => [JSON.stringify(text), matchLiterally(text)] as const),
     ...numbers.map(text => [`the number ${text}`, new RegExp(`(?<!\\d)${text}(?!\\d)`)] as const),
   ];
 }
@@ -72,16 +72,16 @@ function digestsOfAll({ name, url }: BackendAddress): readonly Needle[] {
 function digestsOf(text: string): readonly Needle[] {
   return ['md5', 'sha1', 'sha256', 'sha512'].flatMap(digest =>
     (['hex', 'base64url'] as const).map(
-      form => [`the ${digest} of ${text}`, literal(hash(digest, text, form).slice(0, 16))] as const,
+      form => [`the ${digest} of ${text}`, matchLiterally(hash(digest, text, form).slice(0, 16))] as const,
     ),
   );
 }
 
-function literal(text: string): RegExp {
+function matchLiterally(text: string): RegExp {
   return new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
 }
 
-function proof({ name, value, backend }: BindingCookie) {
+function buildProof({ name, value, backend }: BindingCookie) {
   const decisive = `set-cookie: ${name}=${value}`;
   const response = ['HTTP/1.1 200 OK', `holdfast-backend: ${backend}`, decisive];
   return { exchange: { request: ['GET /me HTTP/1.1'], response, body: '', decisive } };

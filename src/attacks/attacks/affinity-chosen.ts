@@ -30,7 +30,7 @@ async function run(target: Target) {
   if (!target.affinity) return notApplicable(noAffinityReason);
   const tries = new Tries<Probe>();
   const own = await fetchBinding(target);
-  for (const [probe, what, way] of ways(own)) {
+  for (const [probe, what, way] of listWays(own)) {
     if (tries.of(probe).hasSucceeded) continue;
     const { answer, wentThrough } = await tryToChoose(target, way);
     tries.of(probe).add(`the backend was chosen by ${what}`, wentThrough, answer);
@@ -48,7 +48,7 @@ async function tryToChoose(target: Target, way: Way) {
   }
 }
 
-function ways(own: BindingCookie): readonly (readonly [probe: Probe, what: string, way: Way])[] {
+function listWays(own: BindingCookie): readonly (readonly [probe: Probe, what: string, way: Way])[] {
   const cookies = ['backend', 'route', 'ROUTEID', 'SERVERID', 'SRV', 'AWSALB', 'sticky', 'lb', 'JSESSIONID'];
   const headers = [
     'x-backend',
@@ -61,22 +61,23 @@ function ways(own: BindingCookie): readonly (readonly [probe: Probe, what: strin
   ];
   const inCookies = cookies.flatMap(name =>
     spellings.map(
-      ([form, spell]) => ['a cookie of another proxy', `${form} in the cookie ${name}`, cookie(name, spell)] as const,
+      ([form, spell]) =>
+        ['a cookie of another proxy', `${form} in the cookie ${name}`, askByCookie(name, spell)] as const,
     ),
   );
   const inHeaders = headers.flatMap(name =>
-    spellings.map(([form, spell]) => ['a header', `${form} in the header ${name}`, header(name, spell)] as const),
+    spellings.map(([form, spell]) => ['a header', `${form} in the header ${name}`, askByHeader(name, spell)] as const),
   );
   const edited = (_backend: BackendAddress, number: number) => own.value.replace(/\d+/, String(number));
   return [
-    ['the own cookie', 'the number in the own cookie', cookie(own.name, edited)],
+    ['the own cookie', 'the number in the own cookie', askByCookie(own.name, edited)],
     [
       'the own cookie',
       'the last number in the own cookie',
-      cookie(own.name, (_, number) => own.value.replace(/\d+$/, String(number))),
+      askByCookie(own.name, (_, number) => own.value.replace(/\d+$/, String(number))),
     ],
     ...spellings.map(
-      ([form, spell]) => ['the own cookie', `${form} in the own cookie`, cookie(own.name, spell)] as const,
+      ([form, spell]) => ['the own cookie', `${form} in the own cookie`, askByCookie(own.name, spell)] as const,
     ),
     ...inCookies,
     ...inHeaders,
@@ -97,10 +98,10 @@ const spellings: readonly (readonly [form: string, spell: Spell])[] = [
   ['its name behind a dot', ({ name }) => `x.${name}`],
 ];
 
-function cookie(name: string, spell: Spell): Way {
+function askByCookie(name: string, spell: Spell): Way {
   return (backend, number) => ({ cookie: `${name}=${spell(backend, number)}` });
 }
 
-function header(name: string, spell: Spell): Way {
+function askByHeader(name: string, spell: Spell): Way {
   return (backend, number) => ({ [name]: spell(backend, number) });
 }

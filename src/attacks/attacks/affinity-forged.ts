@@ -48,11 +48,11 @@ async function run(target: Target) {
 /** Replaces each character by two others of its kind. */
 function changeBytes(value: string): readonly string[] {
   return [...value].flatMap((char, at) =>
-    neighbours(char).map(next => `${value.slice(0, at)}${next}${value.slice(at + 1)}`),
+    listNeighbours(char).map(next => `${value.slice(0, at)}${next}${value.slice(at + 1)}`),
   );
 }
 
-function neighbours(char: string): readonly string[] {
+function listNeighbours(char: string): readonly string[] {
   const kinds = ['0123456789', 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
   const kind = kinds.find(letters => letters.includes(char));
   if (kind === undefined) return ['A', '0'];

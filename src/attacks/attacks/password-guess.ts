@@ -1,8 +1,8 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
-import { expectStatus, logIn, logInFreshUser, unexpected } from '../tools/shop.js';
-import { originsOf, type Target } from '../tools/target.js';
+import { buildUnexpected, expectStatus, logIn, logInFreshUser } from '../tools/shop.js';
+import { originAt, type Target } from '../tools/target.js';
 
 const probes = {
   'one after the other': ['careless-shop'],
@@ -100,7 +100,7 @@ async function tryManyUsers(target: Target, tries: Tries<Probe>): Promise<void> 
 
 function note(tries: Tries<Probe>, answers: readonly BrowserAnswer[], how: Probe, most = guessesMax): void {
   const odd = answers.find(({ status }) => ![401, 429].includes(status));
-  if (odd !== undefined) throw unexpected(odd, 'a wrong password', '401 or 429');
+  if (odd !== undefined) throw buildUnexpected(odd, 'a wrong password', '401 or 429');
   const checked = answers.filter(({ status }) => status === 401);
   if (checked.length === 0) throw new Inconclusive(`the shop checked no wrong password (${how})`);
   const [last] = answers.slice(-1);
@@ -111,9 +111,4 @@ function note(tries: Tries<Probe>, answers: readonly BrowserAnswer[], how: Probe
 
 function guess(browser: AttackBrowser, user: string, number: number): Promise<BrowserAnswer> {
   return browser.post('/login', { user, password: `guess ${number}` });
-}
-
-function originAt(target: Target, index: number): string {
-  const origins = originsOf(target);
-  return origins[index % origins.length] ?? target.proxyUrl;
 }

@@ -72,7 +72,7 @@ async function run(target: Target) {
   return tries.result();
 }
 
-/** Logs in directly at the backends, because they make the ids and 10,000 logins take seconds. Keeps the order. */
+/** Logs in directly at the backends, because they make the ids. Keeps the order. */
 async function collect(target: Target) {
   const origins = target.backends.map(({ url }) => url);
   const turns = Array.from({ length: logins }, (_, at) => origins[at % origins.length]);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, notApplicable, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
-import { cookieOf, makeShopSigner, readToken } from '../tools/forge-jwt.js';
+import { buildCookie, makeShopSigner, readToken } from '../tools/forge-jwt.js';
 import { logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -80,7 +80,11 @@ async function expireAccessToken(target: Target, browser: AttackBrowser): Promis
   if (token === undefined) throw new Inconclusive('the session cookie of mode jwt holds no signed token');
   const { header, claims, refresh } = token;
   const [iat, exp] = [Number(claims.iat) - agedS, Number(claims.exp) - agedS];
-  const cookie = cookieOf(header, { claims: { ...claims, iat, exp }, refresh }, makeShopSigner(await target.keyRing()));
+  const cookie = buildCookie(
+    header,
+    { claims: { ...claims, iat, exp }, refresh },
+    makeShopSigner(await target.keyRing()),
+  );
   return browser.thief(cookie);
 }
 

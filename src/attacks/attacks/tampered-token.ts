@@ -53,14 +53,14 @@ type Forgery = readonly [what: string, forged: string];
 /** Flips the lowest and the highest of the six bits of each character. The lowest bit of the last may carry no data. */
 function flipBits(token: string): Forgery[] {
   return [...token].flatMap((letter, at) =>
-    otherLetters(letter).map(
+    listOtherLetters(letter).map(
       other =>
         [`character ${at + 1} of ${token.length} changed`, token.slice(0, at) + other + token.slice(at + 1)] as const,
     ),
   );
 }
 
-function otherLetters(letter: string): string[] {
+function listOtherLetters(letter: string): string[] {
   const value = alphabet.indexOf(letter);
   return value === -1 ? ['A', '_'] : [alphabet.charAt(value ^ 1), alphabet.charAt(value ^ 32)];
 }

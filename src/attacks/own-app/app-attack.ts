@@ -33,7 +33,7 @@ export interface UnknownResult {
 }
 
 /** Renders the findings as JSON. Schema 1: fields are added and never changed. */
-export function appAttackJson(
+export function renderAppAttackJson(
   app: string,
   attacks: Readonly<Record<string, AppAttack>>,
   findings: readonly AppFinding[],

@@ -2,7 +2,7 @@ import { CookieJar } from '../../simulator/users/browser.js';
 import type { AppReply, Journey, JourneyRequest } from '../../simulator/users/journey.js';
 import { type Judgement, judge } from '../../simulator/users/outcome.js';
 import { Inconclusive } from '../errors.js';
-import type { AttackExchange } from '../tools/browser.js';
+import { type AttackExchange, readSetCookie } from '../tools/browser.js';
 import { buildMaskedExchange, type Outgoing } from './masked-exchange.js';
 
 /** A step of the journey, and the two steps that only attacks use. */
@@ -215,4 +215,16 @@ export function substitute({ request, cookie }: Outgoing, from: string, to: stri
 export function withoutCookie({ request, cookie }: Outgoing, name: string): Outgoing {
   const left = cookie?.split('; ').filter(pair => !pair.startsWith(`${name}=`)) ?? [];
   return { request, cookie: left.length === 0 ? undefined : left.join('; ') };
+}
+
+/** Says which cookie of an answer a browser ignores because of its prefix (RFC 6265bis section 4.1.3). Pure. */
+export function explainIgnoredCookie(setCookies: readonly string[]): string | undefined {
+  for (const { name, attributes } of setCookies.map(readSetCookie)) {
+    const isSecure = attributes.has('secure');
+    if (/^__secure-/i.test(name) && !isSecure) return `browsers ignore the cookie ${name}, because it is not Secure`;
+    const isHost = isSecure && attributes.get('path') === '/' && !attributes.has('domain');
+    if (/^__host-/i.test(name) && !isHost)
+      return `browsers ignore the cookie ${name}: its prefix needs Secure and Path=/, and no Domain`;
+  }
+  return undefined;
 }

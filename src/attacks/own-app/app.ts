@@ -9,11 +9,11 @@ import {
   type AppAnswer,
   AppBrowser,
   type AppStep,
+  explainIgnoredCookie,
   type SteppedJourney,
   substitute,
   withoutCookie,
 } from './app-browser.js';
-import { explainIgnoredCookie } from './tools/ignored-cookie.js';
 
 export interface AppSpec {
   /** Where the app answers: a loopback address. */

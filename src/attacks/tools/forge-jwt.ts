@@ -1,5 +1,6 @@
 import {
   createHmac,
+  createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
   hash,
@@ -7,9 +8,9 @@ import {
   type KeyObject,
   randomBytes,
   sign,
+  X509Certificate,
 } from 'node:crypto';
 import type { KeyRing } from '../../shared/key-ring.js';
-import { makeOwnCertificate } from './own-certificate.js';
 
 /*
  * Forged tokens. The attacker knows what tokens of this shop look like, because every user can read their own token.
@@ -50,28 +51,28 @@ export interface TokenContent {
 
 /** Takes the attacker's own claims and puts in another user, and a session that never existed. */
 export function makeContent(user: string, own: ForgedClaims): TokenContent {
-  const refresh = randomToken();
-  // A session id ends with a tag of its user. The attacker's own tag is as good as any.
-  const sid = `${randomToken()}${String(own.sid).slice(refresh.length)}`;
+  const refresh = makeRandomToken();
+  // A session id ends with a tag of its user. Nothing compares it with the user in the claims, so the own tag will do.
+  const sid = `${makeRandomToken()}${String(own.sid).slice(refresh.length)}`;
   return { claims: { ...own, sub: user, sid, refresh: hash('sha256', refresh, 'base64url') }, refresh };
 }
 
 type Signer = (text: string) => Buffer;
 
 /** Builds the cookie with these claims and this header. Members that are undefined are left out. */
-export function cookieOf(header: unknown, { claims, refresh }: TokenContent, signer: Signer): string {
+export function buildCookie(header: unknown, { claims, refresh }: TokenContent, signer: Signer): string {
   const text = `${encode(JSON.stringify(header))}.${encode(JSON.stringify(claims))}`;
   return `${text}.${signer(text).toString('base64url')}~${refresh}`;
 }
 
-export function hmac(key: string | Buffer, digest = 'sha256'): Signer {
+export function makeHmacSigner(key: string | Buffer, digest = 'sha256'): Signer {
   return text => createHmac(digest, key).update(text).digest();
 }
 
 /** Returns the signer of the shop, made from its key ring. */
 export function makeShopSigner([newest]: KeyRing, digest?: string): Signer {
   if (newest === undefined) throw new RangeError('a key ring without a key signs nothing');
-  return hmac(deriveSigningKey(newest.secret), digest);
+  return makeHmacSigner(deriveSigningKey(newest.secret), digest);
 }
 
 /** Derives the key from a secret as the shop does. The source of the shop is public, so an attacker can do it too. */
@@ -91,7 +92,7 @@ export interface OwnPair {
 let made: Promise<readonly OwnPair[]> | undefined;
 
 /** Resolves with the key pairs of the attacker. They are made once, because an RSA pair takes a while. */
-export function ownPairs(): Promise<readonly OwnPair[]> {
+export function makeOwnPairs(): Promise<readonly OwnPair[]> {
   made ??= makePairs();
   return made;
 }
@@ -117,9 +118,16 @@ function ieee(key: KeyObject) {
   return { key, dsaEncoding: 'ieee-p1363' } as const;
 }
 
+/** Key ids that lead to known files, each with the key that this content would be. */
+export const knownKeyFiles: readonly (readonly [kid: string, key: string])[] = [
+  ['../../../../../../../../dev/null', ''],
+  ['/dev/null', ''],
+  ['../../../../../../../../proc/sys/kernel/ostype', 'Linux\n'],
+];
+
 export const signWithNothing: Signer = () => Buffer.alloc(0);
 
-export function randomToken(): string {
+export function makeRandomToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
@@ -133,4 +141,14 @@ function decode(part: string): Readonly<Record<string, unknown>> {
   } catch {
     return {};
   }
+}
+
+/** Makes an RSA key of the attacker with a certificate that only the attacker signed. */
+export async function makeOwnCertificate(): Promise<{ readonly key: KeyObject; readonly certificate: string }> {
+  // Loaded only when needed: few attacks use a certificate, and it takes a while to load.
+  const { default: selfsigned } = await import('selfsigned');
+  const { private: key, cert } = await selfsigned.generate([{ name: 'commonName', value: 'attacker.example' }], {
+    keySize: 2048,
+  });
+  return { key: createPrivateKey(key), certificate: new X509Certificate(cert).raw.toString('base64') };
 }

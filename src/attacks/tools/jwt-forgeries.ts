@@ -1,11 +1,12 @@
 import { createPublicKey, type JsonWebKey, randomBytes } from 'node:crypto';
 import type { KeyRing } from '../../shared/key-ring.js';
 import {
-  cookieOf,
+  buildCookie,
   deriveSigningKey,
   type Forgery,
   type Header,
-  hmac,
+  knownKeyFiles,
+  makeHmacSigner,
   makeShopSigner,
   type OwnPair,
   signWithNothing,
@@ -17,11 +18,11 @@ import {
 /** Makes tokens whose signature is missing, made over another text, or made with a guessed key (ASVS 9.1.1). */
 export function forgeSignatures(header: Header, content: TokenContent, ownSignature: string): readonly Forgery[] {
   const own = Buffer.from(ownSignature, 'base64url');
-  const [text = '', refresh = ''] = cookieOf(header, content, signWithNothing).split('.~');
-  const signed = (probe: string, what: string, signer: Parameters<typeof cookieOf>[2]) => ({
+  const [text = '', refresh = ''] = buildCookie(header, content, signWithNothing).split('.~');
+  const signed = (probe: string, what: string, signer: Parameters<typeof buildCookie>[2]) => ({
     probe,
     what,
-    token: cookieOf(header, content, signer),
+    token: buildCookie(header, content, signer),
   });
   return [
     signed('no signature', 'no signature', signWithNothing),
@@ -37,8 +38,8 @@ export function forgeSignatures(header: Header, content: TokenContent, ownSignat
     signed('another signature', 'half of the own signature', () => own.subarray(0, 16)),
     signed('another signature', 'the own signature twice', () => Buffer.concat([own, own])),
     ...listGuessedKeys(header).flatMap(key => [
-      signed('a guessed key', `the key ${JSON.stringify(key)}`, hmac(key)),
-      signed('a guessed key', `the key derived from ${JSON.stringify(key)}`, hmac(deriveSigningKey(key))),
+      signed('a guessed key', `the key ${JSON.stringify(key)}`, makeHmacSigner(key)),
+      signed('a guessed key', `the key derived from ${JSON.stringify(key)}`, makeHmacSigner(deriveSigningKey(key))),
     ]),
   ];
 }
@@ -75,12 +76,12 @@ export function forgeAlgorithms(
     ...nones.map(alg => ({
       probe: 'alg "none"',
       what: `alg ${JSON.stringify(alg)}, no signature`,
-      token: cookieOf({ ...header, alg }, content, signWithNothing),
+      token: buildCookie({ ...header, alg }, content, signWithNothing),
     })),
     ...['384', '512'].map(bits => ({
       probe: 'another digest',
       what: `HS${bits} with the key of the shop`,
-      token: cookieOf({ ...header, alg: `HS${bits}` }, content, makeShopSigner(ring, `sha${bits}`)),
+      token: buildCookie({ ...header, alg: `HS${bits}` }, content, makeShopSigner(ring, `sha${bits}`)),
     })),
     ...publicKeys.flatMap(key => forgeKeyConfusion(header, content, key)),
   ];
@@ -95,7 +96,7 @@ function listSpellings(word: string): readonly string[] {
 
 /**
  * Signs with a public key as if it were the shared secret. That fools a verifier that has both kinds of keys and lets
- * the token choose. A key of the attacker would fool none, so only a key that the system itself publishes will do.
+ * the token choose. No verifier knows a key of the attacker, so it takes a key that the system itself publishes.
  */
 function forgeKeyConfusion(header: Header, content: TokenContent, jwk: JsonWebKey): readonly Forgery[] {
   const key = createPublicKey({ key: jwk, format: 'jwk' });
@@ -107,7 +108,7 @@ function forgeKeyConfusion(header: Header, content: TokenContent, jwk: JsonWebKe
   return halves.map(([form, half]) => ({
     probe: 'a published key',
     what: `HS256 with the ${form} of the published key as secret`,
-    token: cookieOf({ ...header, alg: 'HS256' }, content, hmac(half)),
+    token: buildCookie({ ...header, alg: 'HS256' }, content, makeHmacSigner(half)),
   }));
 }
 
@@ -115,41 +116,34 @@ function forgeKeyConfusion(header: Header, content: TokenContent, jwk: JsonWebKe
 export function forgeWithOwnKeys(header: Header, content: TokenContent, pairs: readonly OwnPair[]): readonly Forgery[] {
   const secret = randomBytes(32);
   const jwk = { kty: 'oct', k: secret.toString('base64url'), alg: 'HS256', kid: header.kid };
-  const made = (probe: string, what: string, more: Header, signer: Parameters<typeof cookieOf>[2]) => ({
+  const made = (probe: string, what: string, more: Header, signer: Parameters<typeof buildCookie>[2]) => ({
     probe,
     what,
-    token: cookieOf({ ...header, ...more }, content, signer),
+    token: buildCookie({ ...header, ...more }, content, signer),
   });
   return [
-    made('a key in jwk', 'jwk with a secret', { jwk }, hmac(secret)),
+    made('a key in jwk', 'jwk with a secret', { jwk }, makeHmacSigner(secret)),
     ...pairs.flatMap(({ alg, publicKey, certificate, signer }) => [
       made('a key in jwk', `jwk for ${alg}`, { alg, jwk: publicKey.export({ format: 'jwk' }) }, signer),
       ...(certificate === undefined
         ? []
         : [made('a certificate in x5c', `x5c for ${alg}`, { alg, x5c: [certificate] }, signer)]),
     ]),
-    ...kids.flatMap(([kid, key]) => [
-      made('a file as kid', `kid ${JSON.stringify(kid)}`, { kid }, hmac(key)),
-      made('a file as kid', `kid ${JSON.stringify(kid)}, derived`, { kid }, hmac(deriveSigningKey(key))),
+    ...knownKeyFiles.flatMap(([kid, key]) => [
+      made('a file as kid', `kid ${JSON.stringify(kid)}`, { kid }, makeHmacSigner(key)),
+      made('a file as kid', `kid ${JSON.stringify(kid)}, derived`, { kid }, makeHmacSigner(deriveSigningKey(key))),
     ]),
-    made('a query as kid', `kid ${JSON.stringify(injection)}`, { kid: injection }, hmac('known')),
+    made('a query as kid', `kid ${JSON.stringify(injection)}`, { kid: injection }, makeHmacSigner('known')),
     made(
       'a query as kid',
       `kid ${JSON.stringify(injection)}, derived`,
       { kid: injection },
-      hmac(deriveSigningKey('known')),
+      makeHmacSigner(deriveSigningKey('known')),
     ),
   ];
 }
 
 const injection = "x' UNION SELECT 'known' -- ";
-
-/** Key ids that lead to known content, each with the key that this content would be. */
-const kids: readonly (readonly [kid: unknown, key: string])[] = [
-  ['../../../../../../../../dev/null', ''],
-  ['/dev/null', ''],
-  ['../../../../../../../../proc/sys/kernel/ostype', 'Linux\n'],
-];
 
 const listenersKey = randomBytes(32);
 
@@ -160,10 +154,10 @@ export const listenersAnswer = JSON.stringify({
 
 /** Makes tokens that name the address of their key (ASVS 9.1.3). `listener` is an origin that notes its requests. */
 export function forgeKeyAddresses(header: Header, content: TokenContent, listener: string): readonly Forgery[] {
-  const signer = hmac(listenersKey);
+  const signer = makeHmacSigner(listenersKey);
   const named = (probe: string, more: (url: string) => Header) => {
     const fields = more(`${listener}/${probe}`);
-    return { probe, what: JSON.stringify(fields), token: cookieOf({ ...header, ...fields }, content, signer) };
+    return { probe, what: JSON.stringify(fields), token: buildCookie({ ...header, ...fields }, content, signer) };
   };
   const issuer = `${listener}/iss`;
   const claims = { ...content.claims, iss: issuer };
@@ -174,7 +168,7 @@ export function forgeKeyAddresses(header: Header, content: TokenContent, listene
     named('x5u', url => ({ x5u: url })),
     named('x5u', url => ({ x5u: url, kid: undefined })),
     named('kid', url => ({ kid: url })),
-    { probe: 'iss', what: 'the listener as issuer', token: cookieOf(header, { ...content, claims }, signer) },
+    { probe: 'iss', what: 'the listener as issuer', token: buildCookie(header, { ...content, claims }, signer) },
   ];
 }
 
@@ -184,7 +178,7 @@ export function forgeExtensions(header: Header, content: TokenContent, ring: Key
   return more.map(extra => ({
     probe: 'an unknown extension',
     what: `${JSON.stringify(extra)} under a good signature`,
-    token: cookieOf({ ...header, ...extra }, content, makeShopSigner(ring)),
+    token: buildCookie({ ...header, ...extra }, content, makeShopSigner(ring)),
   }));
 }
 
@@ -198,7 +192,7 @@ export function forgeClaims(
   return changes.map(change => ({
     probe: Object.keys(change)[0] ?? '',
     what: describeChange(change),
-    token: cookieOf(header, { ...content, claims: { ...content.claims, ...change } }, makeShopSigner(ring)),
+    token: buildCookie(header, { ...content, claims: { ...content.claims, ...change } }, makeShopSigner(ring)),
   }));
 }
 

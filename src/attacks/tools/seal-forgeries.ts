@@ -1,5 +1,5 @@
 import type { KeyRing } from '../../shared/key-ring.js';
-import type { Forgery } from './forge-jwt.js';
+import { type Forgery, knownKeyFiles } from './forge-jwt.js';
 import { deriveKey, readSeal, type Seal, sealOf, sealText, sessionPurpose } from './forge-seal.js';
 import { listGuessedKeys } from './jwt-forgeries.js';
 
@@ -62,11 +62,7 @@ export function forgeForeignKeys({ own, fields }: SealForge): readonly Forgery[]
     what: `the key derived from ${JSON.stringify(guess)}`,
     token: sealText(own, deriveKey(guess, sessionPurpose), text),
   }));
-  const files = [
-    ['../../../../../../../../dev/null', ''],
-    ['/dev/null', ''],
-    ['../../../../../../../../proc/sys/kernel/ostype', 'Linux\n'],
-  ].map(([keyId = '', content = '']) => ({
+  const files = knownKeyFiles.map(([keyId, content]) => ({
     probe: 'a file as key id',
     what: `the key id ${keyId}`,
     token: sealText({ ...own, keyId }, deriveKey(content, sessionPurpose), text),

@@ -22,7 +22,7 @@ export async function enrolUser(
   const { uri } = expectStatus(await browser.post('/account/totp', { nonce }), 201, 'the second factor').json;
   if (typeof uri !== 'string') throw new Inconclusive('the second factor was begun without an otpauth: URI');
   const secret = secretOf(uri);
-  const code = (step: number) => totpCode(secret, step);
+  const code = (step: number) => computeTotpCode(secret, step);
   return { user, browser, code, usedStep: await confirm(browser, code, others) };
 }
 
@@ -46,7 +46,7 @@ const stepSeconds = 30;
 const digits = 6;
 
 /** Computes the code of RFC 6238 for a time step (30 s, SHA-1, six digits), as an authenticator app does. */
-export function totpCode(secret: Buffer, step: number): string {
+export function computeTotpCode(secret: Buffer, step: number): string {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(step));
   const mac = createHmac('sha1', secret).update(counter).digest();

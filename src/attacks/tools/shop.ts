@@ -23,6 +23,13 @@ export async function logIn(browser: AttackBrowser, user: string, password: stri
   return answer;
 }
 
+/** Logs one user in with several browsers. */
+export async function logInBrowsers(target: Target, user: string, count: number): Promise<readonly AttackBrowser[]> {
+  const browsers = Array.from({ length: count }, () => target.browser());
+  for (const browser of browsers) await logIn(browser, user, target.password);
+  return browsers;
+}
+
 export async function logOut(browser: AttackBrowser): Promise<BrowserAnswer> {
   return expectStatus(await browser.post('/logout'), 200, 'the logout');
 }
@@ -39,12 +46,12 @@ export function userOf(answer: BrowserAnswer): string | undefined {
   if (answer.status === 200 && user === null) return undefined;
   // The shop answers so when the session began in another browser.
   if (answer.status === 401) return undefined;
-  throw unexpected(answer, 'GET /me', '200 or 401');
+  throw buildUnexpected(answer, 'GET /me', '200 or 401');
 }
 
 export function expectStatus(answer: BrowserAnswer, status: number, what: string): BrowserAnswer {
   if (answer.status === status) return answer;
-  throw unexpected(answer, what, String(status));
+  throw buildUnexpected(answer, what, String(status));
 }
 
 /** Sends the password again and returns the nonce for one sensitive change. */
@@ -52,7 +59,7 @@ export async function reauthenticate(browser: AttackBrowser, password: string): 
   const answer = await browser.post('/account/reauthenticate', { password });
   const { nonce } = expectStatus(answer, 200, 'the fresh authentication').json;
   if (typeof nonce === 'string') return nonce;
-  throw unexpected(answer, 'the fresh authentication', '200 with a nonce');
+  throw buildUnexpected(answer, 'the fresh authentication', '200 with a nonce');
 }
 
 /** Sends a request of the administrator about one user or about everyone. `path` is one of `/admin/...`. */
@@ -69,7 +76,7 @@ export function sendAsAdministrator(
   });
 }
 
-export function unexpected(answer: BrowserAnswer, what: string, expected: string): Inconclusive {
+export function buildUnexpected(answer: BrowserAnswer, what: string, expected: string): Inconclusive {
   return new Inconclusive(
     `${what} was answered ${answer.status} ${answer.text.trim().slice(0, 200)}; expected ${expected}`,
   );
@@ -86,4 +93,20 @@ export async function listShopPaths(browser: AttackBrowser): Promise<readonly st
   const paths = listed.split(', ').map(path => path.replace(/:\w+$/, 'some-thing'));
   if (paths.length >= pathsMin) return paths;
   throw new Inconclusive('the shop does not list its paths, so the attack cannot try all of them');
+}
+
+/** Returns the handle of the session that asked for its list (`GET /account/sessions`). */
+export function currentHandleIn(answer: BrowserAnswer): string | undefined {
+  const handle = linesOf(answer).find(({ current }) => current === true)?.handle;
+  return typeof handle === 'string' ? handle : undefined;
+}
+
+export function handlesIn(answer: BrowserAnswer): string[] {
+  return linesOf(answer).flatMap(({ handle }) => (typeof handle === 'string' ? [handle] : []));
+}
+
+function linesOf(answer: BrowserAnswer): readonly Readonly<Record<string, unknown>>[] {
+  const { sessions } = expectStatus(answer, 200, 'GET /account/sessions').json;
+  if (Array.isArray(sessions)) return sessions.map(line => Object(line));
+  throw buildUnexpected(answer, 'GET /account/sessions', 'a list');
 }

@@ -45,6 +45,12 @@ export function originsOf({ proxyUrl, backends }: Target): readonly string[] {
   return [proxyUrl, ...backends.map(({ url }) => url)];
 }
 
+/** Returns one of the origins for each index, in turn. */
+export function originAt(target: Target, index: number): string {
+  const origins = originsOf(target);
+  return origins[index % origins.length] ?? target.proxyUrl;
+}
+
 export interface BackendAddress {
   readonly name: string;
   readonly url: string;

@@ -24,7 +24,7 @@ const proxy = httpProxy.createProxyServer({ xfwd: true });
 proxy.on('error', (_error, _request, response) => void response.end());
 
 createServer((request, response) => {
-  const chosen = chosenBy(request);
+  const chosen = findChosen(request);
   const backend = chosen ?? turn++ % backends.length;
   if (chosen === undefined) {
     const { host } = new URL(backends[backend] ?? '');
@@ -46,7 +46,7 @@ createServer((_request, response) => {
  * Returns the index of the backend that a request asks for: by number in the own cookie, or by its name in the cookie or
  * header of another proxy, or by its host. The rest of the own cookie is for people who read logs.
  */
-function chosenBy({ headers }: IncomingMessage): number | undefined {
+function findChosen({ headers }: IncomingMessage): number | undefined {
   const { cookie = '', host } = headers;
   const number = Number(/(?:^|; *)backend=(\d+)/.exec(cookie)?.[1] ?? 0);
   const name = /(?:^|; *)SERVERID=([^;]*)/.exec(cookie)?.[1] ?? headers['x-backend'];

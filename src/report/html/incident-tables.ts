@@ -79,6 +79,9 @@ export function noSessionSection(runs: readonly JudgedRun[]): Markup | string {
   const evicted = runs.map(({ findings }) => findings.stores.evictions);
   if (evicted.some(times => times))
     rows.push(reasonRow('evictions', 'the store evicted sessions that no user had ended', evicted));
+  const cutOff = runs.map(({ findings }) => findings.backends.cutOff);
+  if (cutOff.some(times => times))
+    rows.push(reasonRow('cut off', 'served although the list of ended sessions was too old to be sure', cutOff));
   const head = labelRuns(runs).map(label => markup`<th scope="col">${label}</th>`);
   const table = markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${rows}</tbody></table>`;
   return markup`<section aria-labelledby="no-session"><h2 id="no-session">Why no session</h2>${scrollable('Why requests had no session', table)}

@@ -154,7 +154,11 @@ export class BrowserSession implements AppSession {
   async #beginAnonymous(edit: Edit): Promise<void> {
     const begun = applyEdit({}, edit, Number.POSITIVE_INFINITY);
     if (begun === undefined) return;
-    await this.#context.begin(newAnonymousName(), begun.data, { cookie: this.#settings.cookieNames.visitor });
+    await this.#context.begin(newAnonymousName(), begun.data, {
+      cookie: this.#settings.cookieNames.visitor,
+      // No list shows the session of a visitor.
+      client: undefined,
+    });
   }
 
   /**

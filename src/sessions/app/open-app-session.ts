@@ -1,9 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { DescribeClient } from '../client.js';
+import { SessionError, whyOf } from '../errors.js';
 import { RequestSession } from '../request-session.js';
+import type { Reply } from '../session-context.js';
 import type { SessionStrategy } from '../session-strategy.js';
 import type { AppCookies, CookiesRead } from './app-cookies.js';
 import { type AppSession, BrowserSession } from './app-session.js';
-import { buildFailureReply } from './failure-reply.js';
 import { holdHead } from './response-head.js';
 
 export interface AppSettings {
@@ -11,6 +13,8 @@ export interface AppSettings {
   readonly cookies: AppCookies;
   /** Maximum number of sessions of one user. */
   readonly maxPerUser: number;
+  /** Returns the client of a request, for the list of sessions. */
+  readonly clientOf: DescribeClient;
   /** Counts an event under its name. */
   readonly count: (name: string) => void;
   /** Receives each error that makes a response fail. */
@@ -26,9 +30,9 @@ export async function openAppSession(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<AppSession> {
-  const { strategy, cookies, count, report } = settings;
+  const { strategy, cookies, clientOf, count, report } = settings;
   const read = cookies.read(request);
-  const context = new RequestSession(strategy, count);
+  const context = new RequestSession(strategy, count, () => clientOf(request));
   const session = new BrowserSession({
     context,
     cookieNames: read.names,
@@ -99,4 +103,21 @@ async function makeRoom({ strategy, maxPerUser }: AppSettings, user: string, pre
   const oldestFirst = others.toSorted((one, other) => one.createdAtMs - other.createdAtMs);
   const surplus = oldestFirst.slice(0, Math.max(0, others.length - maxPerUser + 1));
   await Promise.all(surplus.map(({ handle }) => strategy.endOne(user, handle)));
+}
+
+/** Returns the response to a failed request. */
+export function buildFailureReply(error: unknown): Reply {
+  const isOurs = error instanceof SessionError && error.status !== 500;
+  const content = isOurs
+    ? { error: error.message, why: whyOf(error) }
+    : { error: 'the request could not be handled', why: 'internal' };
+  return {
+    status: isOurs ? error.status : 500,
+    headers: {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      ...(isOurs ? error.headers : {}),
+    },
+    body: JSON.stringify(content),
+  };
 }

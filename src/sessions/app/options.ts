@@ -1,5 +1,6 @@
 import { checkKeys, type KeyRing, parseKeyRing } from '../../shared/key-ring.js';
 import { unknownName } from '../../shared/unknown-name.js';
+import type { DescribeClient } from '../client.js';
 import type { CookieOptions } from '../cookie.js';
 import type { SessionLimits } from '../session.js';
 import type { SessionStore, StoreEntry, StoreTransition } from '../session-store.js';
@@ -25,6 +26,10 @@ export interface SessionsOptions {
   readonly limits?: Partial<SessionLimits>;
   /** Maximum number of sessions of one user. One more login ends the oldest. Default: no maximum. */
   readonly maxPerUser?: number;
+  /** Returns the address and the user agent that `Sessions.list` shows for a session. At most 64 and 256 characters are
+   * kept, for as long as the session is listed. Undefined: nothing is kept. Default: the address of the connection and
+   * the `User-Agent` header. Behind a proxy, take the address from a header that the proxy sets. */
+  readonly describeClient?: DescribeClient | undefined;
   /** Stands in front of every key in Redis, so that two apps share one server. Default: `holdfast`. */
   readonly keyPrefix?: string;
   /** The `iss` of the tokens of `jwt`. Default: `holdfast`. */
@@ -114,6 +119,7 @@ const checks: Readonly<Record<keyof SessionsOptions, Check>> = {
     remember: checkParts(limitChecks),
   } satisfies Record<keyof SessionLimits, Check>),
   maxPerUser: checkCount,
+  describeClient: checkFunction,
   keyPrefix: checkShape(/^[\w.-]{1,32}$/, '1 to 32 letters, digits, "_", "." or "-"'),
   issuer: checkText,
   audience: checkText,

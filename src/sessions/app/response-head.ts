@@ -35,7 +35,7 @@ export function holdHead(response: ServerResponse, hooks: HeadHooks): void {
   }
 
   function release(): void {
-    // First, so that an error of `addHeaders` does not stop the error page too.
+    // Set first. Otherwise an error of `addHeaders` would hold back the error page too.
     state = 'sent';
     hooks.addHeaders();
     for (const { call } of kept) call();

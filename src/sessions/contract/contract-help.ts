@@ -15,7 +15,7 @@ export function assertWithin(given: number, least: number, most: number): void {
   assert.ok(given >= least && given <= most, `expected ${given} to be within ${least} and ${most}`);
 }
 
-/** A client that retries until its edit is saved. */
+/** Adds a name to the edits of a session. Retries until it is saved. */
 export async function append(store: SessionStore, id: string, name: string): Promise<void> {
   for (;;) {
     const found = await store.read(id);

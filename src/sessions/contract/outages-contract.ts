@@ -4,7 +4,7 @@ import { type NewSessionRecord, newSessionId } from '../session.js';
 import type { SessionStore, StoreEntry } from '../session-store.js';
 import { assertWithin, idleMs } from './contract-help.js';
 import type { StoreLab, TestRunner } from './contract-subject.js';
-import type { StoreBench } from './epochs-contract.js';
+import type { StoreBench } from './user-sessions-contract.js';
 
 /** The deadline of each call of the contract. */
 export const deadlineMs = 1_000;
@@ -21,15 +21,15 @@ export interface OutageBench {
   readonly outages: boolean;
 }
 
-/** The part of the contract of `SessionStore` about a store that cannot serve: closed, hanging or dead. */
-export function outagesContract(
+/** Registers the part of the contract of `SessionStore` about a store that cannot serve: closed, hanging or dead. */
+export function registerOutagesContract(
   { describe, it }: Pick<TestRunner, 'describe' | 'it'>,
   { store, createSession, now }: StoreBench,
   { entry, lab, openStore, record, outages }: OutageBench,
 ): void {
-  /** Every call of a store except `clear`, on a session that may not exist. A frozen server may carry out a command
-   * later. */
-  function everyCall(target: SessionStore, id = newSessionId('anna')): Record<string, () => Promise<unknown>> {
+  /** Returns every call of a store, on a session that may not exist. `clear` is left out: a frozen server may carry it
+   * out later, and end the sessions of the next test. */
+  function listCalls(target: SessionStore, id = newSessionId('anna')): Record<string, () => Promise<unknown>> {
     return {
       read: () => target.read(id),
       create: () => target.create(newSessionId('anna'), record()),
@@ -43,10 +43,10 @@ export function outagesContract(
   }
 
   async function expectAllUnavailable(target: SessionStore, withinMs: number): Promise<void> {
-    for (const [name, call] of Object.entries(everyCall(target))) {
+    for (const [name, call] of Object.entries(listCalls(target))) {
       const startedAt = performance.now();
       await assert.rejects(call(), StoreUnavailable);
-      assert.ok(performance.now() - startedAt < withinMs, `${name} took`);
+      assert.ok(performance.now() - startedAt < withinMs, `${name} took too long`);
     }
   }
 
@@ -74,7 +74,7 @@ export function outagesContract(
       lab().server?.freeze();
       try {
         const startedAt = performance.now();
-        const calls = Object.values(everyCall(store(), made[0]?.id)).map(call =>
+        const calls = Object.values(listCalls(store(), made[0]?.id)).map(call =>
           assert.rejects(call(), StoreUnavailable),
         );
         await Promise.all(calls);
@@ -112,7 +112,7 @@ export function outagesContract(
     it('rejects calls in flight when the server dies', async () => {
       lab().server?.freeze();
       const startedAt = performance.now();
-      const calls = Object.values(everyCall(store())).map(call => assert.rejects(call(), StoreUnavailable));
+      const calls = Object.values(listCalls(store())).map(call => assert.rejects(call(), StoreUnavailable));
       await lab().server?.kill();
       try {
         await Promise.all(calls);

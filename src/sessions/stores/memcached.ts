@@ -1,3 +1,4 @@
+import { parseClient } from '../client.js';
 import type { Epochs } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import {
@@ -243,8 +244,9 @@ class MemcachedStore implements SessionStore {
     if (remaining.length < list.digests.length)
       this.#lists.shrink(user, list, remaining, untilMs).catch(() => undefined);
     const living = found.filter(([, kept]) => !isOver(kept, this.#now()));
-    return living.map(([digest, { createdAtMs, idleUntilMs }]) => {
-      return { handle: handleOf(digest), createdAtMs, idleUntilMs };
+    return living.map(([digest, { createdAtMs, idleUntilMs, clientJson }]) => {
+      const client = parseClient(clientJson);
+      return { handle: handleOf(digest), createdAtMs, idleUntilMs, ...(client === undefined ? {} : { client }) };
     });
   }
 

@@ -1,3 +1,4 @@
+import type { SessionClient } from '../client.js';
 import { clockToleranceMs, type Epochs, isPresent, nextEpoch } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import { type RevocableToken, type RevocationFeed, RevokedTokens } from '../revocation-feed.js';
@@ -25,6 +26,7 @@ const lookedAtOnce = 64;
 /** A stored record. The data is text, so that callers have no reference into the store. */
 interface Kept extends Omit<SessionRecord, 'data'> {
   readonly json: string;
+  readonly client: SessionClient | undefined;
 }
 
 /** The sessions of one user. */
@@ -57,11 +59,11 @@ class MemoryStore implements SessionStore {
   async read(id: string): Promise<SessionRecord | undefined> {
     const kept = this.#findLive(digestOf(id));
     if (kept === undefined) return undefined;
-    const { json, ...rest } = kept;
+    const { json, client: _, ...rest } = kept;
     return { ...rest, data: JSON.parse(json) };
   }
 
-  async create(id: string, { data, epochs: given, ...rest }: NewSessionRecord): Promise<Epochs> {
+  async create(id: string, { data, epochs: given, client, ...rest }: NewSessionRecord): Promise<Epochs> {
     assertIdOfUser(id, rest.user);
     const key = digestOf(id);
     if (this.#findLive(key) !== undefined) throw new SessionExists();
@@ -74,7 +76,7 @@ class MemoryStore implements SessionStore {
     if (given !== undefined) this.#everyone = Math.max(this.#everyone, given.everyone);
     else if (user.keys.size >= sessionsPerUserMax) this.#evictOldest(user);
     const epochs = given ?? { user: user.epoch, everyone: this.#everyone };
-    this.#kept.set(key, { ...rest, epochs: { ...epochs }, json: JSON.stringify(data) });
+    this.#kept.set(key, { ...rest, epochs: { ...epochs }, json: JSON.stringify(data), client });
     user.keys.set(handleOf(key), key);
     return epochs;
   }
@@ -109,7 +111,7 @@ class MemoryStore implements SessionStore {
     const listed: SessionSummary[] = [];
     for (const [handle, key] of this.#users.get(user)?.keys ?? []) {
       const kept = this.#findLive(key);
-      if (kept !== undefined) listed.push({ handle, createdAtMs: kept.createdAtMs, idleUntilMs: kept.idleUntilMs });
+      if (kept !== undefined) listed.push(summaryOf(handle, kept));
       if (listed.length === listedMax) break;
     }
     return listed;
@@ -222,6 +224,10 @@ class MemoryStore implements SessionStore {
   #checkOpen(): void {
     if (this.#closed) throw new StoreUnavailable('the session store is closed');
   }
+}
+
+function summaryOf(handle: string, { createdAtMs, idleUntilMs, client }: Kept): SessionSummary {
+  return { handle, createdAtMs, idleUntilMs, ...(client === undefined ? {} : { client }) };
 }
 
 function isOver({ idleUntilMs, absoluteUntilMs }: Kept, nowMs: number): boolean {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { parseAddress, type RedisAddress } from '../../shared/redis-address.js';
+import { clientText, parseClient } from '../client.js';
 import { type Epochs, isPresent } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import { withTimeout } from '../in-time.js';
@@ -99,10 +100,12 @@ class RedisStore implements SessionStore {
       server.sessionList(key, this.#settings.now(), this.#known.of(tag), listedMax);
     const [listed, everyone] = await Promise.all([this.#servers.ask('reads', key, ask), this.#everyone.readNear(key)]);
     const summaries: SessionSummary[] = [];
-    for (let at = 0; at < listed.length; at += 4) {
-      const [handle, createdAtMs, idleUntilMs, own] = listed.slice(at, at + 4);
+    for (let at = 0; at < listed.length; at += 5) {
+      const [handle, createdAtMs, idleUntilMs, own, text] = listed.slice(at, at + 5);
       const times = { createdAtMs: Number(createdAtMs), idleUntilMs: Number(idleUntilMs) };
-      if (own === everyone) summaries.push({ handle: String(handle), ...times });
+      const client = parseClient(text);
+      if (own === everyone)
+        summaries.push({ handle: String(handle), ...times, ...(client === undefined ? {} : { client }) });
     }
     return summaries;
   }
@@ -164,6 +167,7 @@ class RedisStore implements SessionStore {
         everyone,
         present,
         sessionsPerUserMax,
+        clientText(record.client),
       ),
     );
     if (outcome !== 'created') throw new SessionExists();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { SessionClient } from '../client.js';
 import { cookieName } from '../cookie.js';
 import { clockToleranceMs, type Epochs } from '../epochs.js';
 import { StoreUnavailable } from '../errors.js';
@@ -24,7 +25,14 @@ import {
   toPlainData,
 } from '../session.js';
 import type { SessionStore } from '../session-store.js';
-import type { EndedOthers, Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+import type {
+  BeginOptions,
+  EndedOthers,
+  Issued,
+  SessionStrategy,
+  StrategyEntry,
+  StrategySettings,
+} from '../session-strategy.js';
 import { AccessTokens } from './jwt/access-tokens.js';
 import type { AccessClaims } from './jwt/claims.js';
 import { buildFamilyRecord, hashOf, RefreshFamilies } from './jwt/refresh-families.js';
@@ -105,7 +113,8 @@ class JwtStrategy implements SessionStrategy {
     return this.#refresh(toSession(token, claims), nowMs);
   }
 
-  async begin(user: string, data: SessionData, cookie = cookieName(false), remember = false): Promise<Issued> {
+  async begin(user: string, data: SessionData, options: BeginOptions = {}): Promise<Issued> {
+    const { cookie = cookieName(false), remember, client } = options;
     const { json } = toPlainData(data, this.#dataBytesMax);
     const nowMs = this.#now();
     const record = { user, version: 1, ...computeDeadlines(this.#limits, nowMs, remember) };
@@ -113,7 +122,8 @@ class JwtStrategy implements SessionStrategy {
     const build = (epochs: Epochs) => this.#buildClaims(cookie, sid, { ...record, epochs }, json, nowMs);
     // Checks the size before the session is registered. Its epochs are about as large as the time.
     this.#issue(build({ user: nowMs, everyone: nowMs }), refresh, 'ordinary');
-    return this.#issue(build(await this.#registered.register(sid, buildFamilyRecord(record, refresh))), refresh);
+    const entry = buildFamilyRecord({ ...record, client }, refresh);
+    return this.#issue(build(await this.#registered.register(sid, entry)), refresh);
   }
 
   /** Changes the data. Neither the time of issue nor the expiry moves: an edit does not extend a token. */
@@ -131,13 +141,13 @@ class JwtStrategy implements SessionStrategy {
     return this.#keepRecent(this.#issue(next, refresh, isNoLarger ? 'reserve' : room));
   }
 
-  async rotate(session: Session): Promise<Issued | 'gone'> {
+  async rotate(session: Session, client?: SessionClient): Promise<Issued | 'gone'> {
     const { claims } = requireJwtSession(session);
     if (this.#hasEnded(claims)) return 'gone';
     const { cookie, record, dataJson } = claims;
     const [sid, refresh] = [newSessionId(record.user), newSecret()];
-    await this.#store.create(sid, buildFamilyRecord(record, refresh, record.epochs));
-    const relist = () => this.#store.create(sid, buildFamilyRecord(record, refresh));
+    await this.#store.create(sid, buildFamilyRecord({ ...record, client }, refresh, record.epochs));
+    const relist = () => this.#store.create(sid, buildFamilyRecord({ ...record, client }, refresh));
     const epochs = await this.#registered.supersede(claims, sid, relist);
     if (epochs === 'gone') return epochs;
     return this.#issue(this.#buildClaims(cookie, sid, { ...record, epochs }, dataJson, this.#now()), refresh);

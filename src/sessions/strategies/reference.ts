@@ -1,3 +1,4 @@
+import type { SessionClient } from '../client.js';
 import { SessionConflict, StoreUnavailable } from '../errors.js';
 import {
   applyEdit,
@@ -21,7 +22,14 @@ import {
   toPlainData,
 } from '../session.js';
 import type { RoundTrips, SessionStore } from '../session-store.js';
-import type { EndedOthers, Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+import type {
+  BeginOptions,
+  EndedOthers,
+  Issued,
+  SessionStrategy,
+  StrategyEntry,
+  StrategySettings,
+} from '../session-strategy.js';
 
 const triesMax = 5;
 
@@ -66,10 +74,10 @@ class ReferenceStrategy implements SessionStrategy {
     return touched === undefined ? 'unknown' : new StoredSession(token, touched, cookie);
   }
 
-  async begin(user: string, data: SessionData, cookie?: string, remember = false): Promise<Issued> {
+  async begin(user: string, data: SessionData, { cookie, remember, client }: BeginOptions = {}): Promise<Issued> {
     const plain = toPlainData(data, this.#limits.dataBytesMax);
     const record = { user, data: plain.data, version: 1, ...computeDeadlines(this.#limits, this.#now(), remember) };
-    return this.#issue(record, cookie);
+    return this.#issue(record, cookie, client);
   }
 
   async change(session: Session, edit: Edit, room?: Room): Promise<Issued | 'gone'> {
@@ -88,12 +96,12 @@ class ReferenceStrategy implements SessionStrategy {
 
   /** Creates the successor before it removes the old session. The new token is not sent until the removal succeeded for
    * the copied version. So a change or a logout in between wins, and is neither lost nor undone. */
-  async rotate(session: Session): Promise<Issued | 'gone'> {
+  async rotate(session: Session, client?: SessionClient): Promise<Issued | 'gone'> {
     const { id, cookie } = requireStored(session);
     for (let tries = 0; tries < triesMax; tries++) {
       const record = await this.#store.read(id);
       if (record === undefined) return 'gone';
-      const issued = await this.#issue(record, cookie);
+      const issued = await this.#issue(record, cookie, client);
       const outcome = await this.#store.remove(id, record.version);
       if (outcome === 'removed') return issued;
       await this.#store.remove(issued.session.id);
@@ -147,9 +155,9 @@ class ReferenceStrategy implements SessionStrategy {
     return this.#store.close();
   }
 
-  async #issue(record: NewSessionRecord, cookie: string | undefined) {
+  async #issue(record: NewSessionRecord, cookie: string | undefined, client: SessionClient | undefined) {
     const token = newSessionId(record.user);
-    const epochs = await this.#store.create(bindToCookie(token, cookie), record);
+    const epochs = await this.#store.create(bindToCookie(token, cookie), { ...record, client });
     return { token, session: new StoredSession(token, { ...record, epochs }, cookie) };
   }
 

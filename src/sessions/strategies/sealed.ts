@@ -1,5 +1,6 @@
+import type { SessionClient } from '../client.js';
 import { cookieBytesMax, cookieName } from '../cookie.js';
-import { clockToleranceMs, type Epochs } from '../epochs.js';
+import { clockToleranceMs } from '../epochs.js';
 import { SessionTooLarge } from '../errors.js';
 import { RecentTokens } from '../recent-tokens.js';
 import { RegisteredSessions, revocationLagMs } from '../registered-sessions.js';
@@ -23,7 +24,14 @@ import {
   type SessionSummary,
   toPlainData,
 } from '../session.js';
-import type { EndedOthers, Issued, SessionStrategy, StrategyEntry, StrategySettings } from '../session-strategy.js';
+import type {
+  BeginOptions,
+  EndedOthers,
+  Issued,
+  SessionStrategy,
+  StrategyEntry,
+  StrategySettings,
+} from '../session-strategy.js';
 import { countPayloadBytesMax, type Payload, parsePayload, payloadText } from './sealed/payload.js';
 
 /** Size limits of a token: browsers may drop a cookie that is longer, with any key and any name. */
@@ -84,13 +92,14 @@ class SealedStrategy implements SessionStrategy {
     return this.#renewWhenDue(new SealedSession(token, payload, cookie), unsealed.keyId !== newest?.id);
   }
 
-  async begin(user: string, data: SessionData, cookie = cookieName(false), remember = false): Promise<Issued> {
+  async begin(user: string, data: SessionData, options: BeginOptions = {}): Promise<Issued> {
+    const { cookie = cookieName(false), remember, client } = options;
     const { limits, now } = this.#settings;
     const plain = toPlainData(data, limits.dataBytesMax);
     const record = { user, data: plain.data, version: 1, ...computeDeadlines(limits, now(), remember) };
     assertFits(record, charsMax.ordinary);
     const sid = newSessionId(user);
-    const epochs = await this.#registered.register(sid, buildEntry(record));
+    const epochs = await this.#registered.register(sid, buildEntry(record, { client }));
     return toIssued(this.#sealSession(sid, { ...record, epochs }, cookie));
   }
 
@@ -114,13 +123,13 @@ class SealedStrategy implements SessionStrategy {
     return toIssued(changed);
   }
 
-  async rotate(session: Session): Promise<Issued | 'gone'> {
+  async rotate(session: Session, client?: SessionClient): Promise<Issued | 'gone'> {
     const { payload, cookie } = requireSealed(session);
     if (this.#hasEnded(payload)) return 'gone';
     const { record } = payload;
     const sid = newSessionId(record.user);
-    await this.#settings.store.create(sid, buildEntry(record, record.epochs));
-    const relist = () => this.#settings.store.create(sid, buildEntry(record));
+    await this.#settings.store.create(sid, buildEntry(record, { epochs: record.epochs, client }));
+    const relist = () => this.#settings.store.create(sid, buildEntry(record, { client }));
     const epochs = await this.#registered.supersede(payload, sid, relist);
     return epochs === 'gone' ? epochs : toIssued(this.#sealSession(sid, { ...record, epochs }, cookie));
   }
@@ -246,8 +255,11 @@ function countCharsMax({ user, data }: Pick<SessionRecord, 'user' | 'data'>): nu
 }
 
 /** Builds the entry in the list of sessions. Without epochs, it gets the present ones. */
-function buildEntry(record: NewSessionRecord, epochs?: Epochs): NewSessionRecord {
-  return { ...record, data: {}, version: 1, epochs };
+function buildEntry(
+  record: NewSessionRecord,
+  { epochs, client }: Pick<NewSessionRecord, 'epochs' | 'client'> = {},
+): NewSessionRecord {
+  return { ...record, data: {}, version: 1, epochs, client };
 }
 
 export const sealed: StrategyEntry = {

@@ -153,7 +153,7 @@ export function countsOf({ lab }: Pick<RunRecord, 'lab'>): Pick<Findings, 'noSes
       forged: times('forged'),
       revoked: times('revoked'),
     },
-    backends: { atOnceMax: atOnce.length === 0 ? null : Math.max(...atOnce) },
+    backends: { atOnceMax: atOnce.length === 0 ? null : Math.max(...atOnce), cutOff: times('cutOff') },
     stores: { evictions: counted.some(counts => 'evictions' in counts) ? total('evictions') : null },
   };
 }

@@ -63,6 +63,9 @@ export interface Findings {
     /** The most requests of users that one backend had at once, as each backend counted it since its last boot. Null: no
      * backend counted it. */
     readonly atOnceMax: number | null;
+    /** Requests of logged-in users that a backend served although its list of revoked sessions was older than the mode
+     * states. An ended session may have been among them. Null: no backend counted it. */
+    readonly cutOff: number | null;
   };
   readonly stores: {
     /** Entries that the store servers evicted to free memory. Null: no store server counts them. */

@@ -1,5 +1,7 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { expect } from 'chai';
+import { explainIgnoredCookie } from '#src/attacks/own-app/app-browser.js';
+import { makeLookAlike } from '#src/attacks/own-app/attacks/fixation.js';
 import { appAttacks } from '#src/attacks/own-app/attacks/registry.js';
 import { buildMaskedExchange } from '#src/attacks/own-app/masked-exchange.js';
 import {
@@ -8,11 +10,9 @@ import {
   listFormRequests,
 } from '#src/attacks/own-app/tools/cross-site.js';
 import { judgeIds } from '#src/attacks/own-app/tools/id-statistics.js';
-import { explainIgnoredCookie } from '#src/attacks/own-app/tools/ignored-cookie.js';
 import { buildJwt, claimOther, findJwt, findSecret } from '#src/attacks/own-app/tools/jwt.js';
-import { makeLookAlike } from '#src/attacks/own-app/tools/look-alike.js';
 import { readSetCookie } from '#src/attacks/tools/browser.js';
-import { hmac } from '#src/attacks/tools/forge-jwt.js';
+import { makeHmacSigner } from '#src/attacks/tools/forge-jwt.js';
 
 const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 
@@ -81,14 +81,14 @@ describe('attacks on an app of one’s own: what a page of another site can send
 
 describe('attacks on an app of one’s own: tokens and cookies', () => {
   it('finds a token inside a value, and no token in an id', () => {
-    const token = buildJwt({ alg: 'HS256' }, { sub: 'ann' }, hmac('secret'));
+    const token = buildJwt({ alg: 'HS256' }, { sub: 'ann' }, makeHmacSigner('secret'));
     expect(findJwt(`s:${token}~refresh`)).to.deep.include({ text: token, claims: { sub: 'ann' } });
     expect(findJwt('s%3Aabcdefghijkl.mnopqrstuv.wxyz')).to.equal(undefined);
   });
 
   it('guesses a common secret, and no random one', () => {
     const secretOf = (secret: string | Buffer) => {
-      const jwt = findJwt(buildJwt({ alg: 'HS256' }, { sub: 'ann' }, hmac(secret)));
+      const jwt = findJwt(buildJwt({ alg: 'HS256' }, { sub: 'ann' }, makeHmacSigner(secret)));
       return jwt && findSecret(jwt);
     };
     expect(secretOf('secret')).to.equal('secret');

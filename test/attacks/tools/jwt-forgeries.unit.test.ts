@@ -1,23 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { makeVerifier, readUserUnsafely } from '#backends/defects/jwt.js';
+import { makeVerifier, readUserUnsafely } from '#backends/defects/tokens.js';
 import { withListener } from '#src/attacks/attacks/jwt.js';
 import {
-  cookieOf,
+  buildCookie,
   type Forgery,
   makeContent,
+  makeOwnPairs,
   makeShopSigner,
-  ownPairs,
   readToken,
 } from '#src/attacks/tools/forge-jwt.js';
 import * as forgeries from '#src/attacks/tools/jwt-forgeries.js';
-import { totpCode } from '#src/attacks/tools/second-factor.js';
+import { computeTotpCode } from '#src/attacks/tools/second-factor.js';
 
 const ring = [{ id: 'k1', secret: randomBytes(32) }];
 const header = { alg: 'HS256', kid: 'k1', typ: 'at+jwt' };
 const content = makeContent('victim', { iss: 'holdfast', aud: 'holdfast:session', sub: 'mallory' });
-const sound = cookieOf(header, content, makeShopSigner(ring));
-const own = cookieOf(header, makeContent('mallory', {}), makeShopSigner(ring));
+const sound = buildCookie(header, content, makeShopSigner(ring));
+const own = buildCookie(header, makeContent('mallory', {}), makeShopSigner(ring));
 const verifier = makeVerifier(() => ring);
 
 /** Checks that a verifier with every known defect accepts each forgery. One that it refuses may be badly made. */
@@ -32,7 +32,7 @@ describe('attacks: forged tokens', () => {
   it('hold the claims of the attacker, and are accepted when they are well signed', async () => {
     expect(readToken(sound)).to.deep.include({ header, claims: content.claims, refresh: content.refresh });
     expect(await readUserUnsafely(sound, verifier)).to.equal('victim');
-    const foreign = cookieOf(header, content, makeShopSigner([{ id: 'k1', secret: randomBytes(32) }]));
+    const foreign = buildCookie(header, content, makeShopSigner([{ id: 'k1', secret: randomBytes(32) }]));
     expect(await readUserUnsafely(foreign, verifier)).to.equal(undefined);
   });
 
@@ -55,7 +55,7 @@ describe('attacks: forged tokens', () => {
   });
 
   it('include tokens with their own key or certificate, and with a file or a query as key', async () => {
-    const made = forgeries.forgeWithOwnKeys(header, content, await ownPairs());
+    const made = forgeries.forgeWithOwnKeys(header, content, await makeOwnPairs());
     expect(made.filter(({ probe }) => probe === 'a key in jwk')).to.have.length(4);
     expect(made.filter(({ probe }) => probe === 'a certificate in x5c')).to.have.length(1);
     await expectBelieved(made.filter(({ what }) => !what.startsWith('kid "/dev')));
@@ -83,6 +83,6 @@ describe('attacks: one-time codes', () => {
     [20000000000, '353130'],
   ] as const)
     it(`match the test vector of RFC 6238 at ${seconds} s`, () => {
-      expect(totpCode(Buffer.from('12345678901234567890'), Math.floor(seconds / 30))).to.equal(code);
+      expect(computeTotpCode(Buffer.from('12345678901234567890'), Math.floor(seconds / 30))).to.equal(code);
     });
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { readSealUnsafely } from '#backends/defects/sealed.js';
+import { readSealUnsafely } from '#backends/defects/tokens.js';
 import type { Forgery } from '#src/attacks/tools/forge-jwt.js';
 import { openSeal } from '#src/attacks/tools/forge-seal.js';
 import * as forgeries from '#src/attacks/tools/seal-forgeries.js';

@@ -5,6 +5,8 @@ export interface Listed {
   readonly handle: string;
   readonly createdAtMs: number;
   readonly idleUntilMs: number;
+  readonly address?: string;
+  readonly userAgent?: string;
   readonly current: boolean;
 }
 

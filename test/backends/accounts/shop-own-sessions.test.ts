@@ -32,11 +32,24 @@ describe('shop: my sessions, on two backends', () => {
     expect(list).to.have.length(2);
     expect(list.filter(({ current }) => current)).to.have.length(1);
     for (const line of list) {
-      expect(line).to.have.all.keys('handle', 'createdAtMs', 'idleUntilMs', 'current');
+      expect(line).to.have.all.keys('handle', 'createdAtMs', 'idleUntilMs', 'address', 'userAgent', 'current');
       expect(line.handle).to.match(/^[0-9a-f]{16}$/);
       expect(await Object.assign(here.copy(), { cookies: new Map([['session', line.handle]]) }).isIn()).to.equal(false);
     }
     expect(JSON.stringify(list)).not.to.contain(here.token).and.not.to.contain(there.token);
+  });
+
+  it('are listed with the address and the user agent of their login, cut to their limits', async () => {
+    const [here, there] = [shops.member('bella'), Object.assign(shops.member('bella'), { agent: firefox })];
+    await here.post('/login', { user: 'bella', password: 'secret' }, { 'x-real-ip': '203.0.113.9' });
+    const long = { 'x-real-ip': '9'.repeat(100), 'user-agent': 'x'.repeat(1_000) };
+    await there.post('/login', { user: 'bella', password: 'secret' }, long);
+    const listed = (await here.sessions()).map(({ address, userAgent }) => [address, userAgent]);
+    expect(listed).to.have.deep.members([
+      ['203.0.113.9', 'test'],
+      ['9'.repeat(64), 'x'.repeat(256)],
+    ]);
+    expect(`${shops.one.output()}${shops.two.output()}`).not.to.match(/203\.0\.113\.9|99999|xxxxx/);
   });
 
   it('are ended one by one, on either backend', async () => {

@@ -243,6 +243,16 @@ describe('the html reporter: why no session', () => {
     expect(table).to.match(/<b>forged<\/b>[^<]*<\/th><td>1,118<\/td><td>0<\/td>/);
     expect(table).to.match(/<b>evictions<\/b>[^<]*<\/th><td>–<\/td><td>7<\/td>/);
     expect(table).to.not.include('<b>revoked</b>');
+    expect(table).to.not.include('<b>cut off</b>');
+  });
+
+  it('shows how many requests were served with an old list of ended sessions', () => {
+    const [sticky = sampleRun({ mode: 'sticky' }), redis = sampleRun({ mode: 'redis' })] = sampleRuns();
+    const text = report([
+      counting(sticky, { 'backend-1': { absent: 60 } }),
+      counting(redis, { 'backend-1': { absent: 61, cutOff: 1204 } }),
+    ]);
+    expect(text).to.match(/<b>cut off<\/b>[^<]*<\/th><td>0<\/td><td>1,204<\/td>/);
   });
 
   it('is missing when no backend counted reasons', () => {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { type AppListener, SessionGone, type Sessions } from '#src/sessions/index.js';
+import { storeWith } from '#backends/defects/stores.js';
+import { type AppListener, SessionGone, type Sessions, type SessionsOptions } from '#src/sessions/index.js';
 import { expectRejection } from '../expect-rejection.js';
 import { gateStore } from './gate-store.js';
 import { withApp } from './with-app.js';
@@ -33,6 +34,54 @@ function cartOf(cart: unknown): readonly string[] {
 const shop = { '/tea': add('tea'), '/rope': add('rope'), '/anna': logIn('anna'), '/ben': logIn('ben'), '/out': logOut };
 
 describe('session of an app', () => {
+  describe('in the list of sessions', () => {
+    const clientsOf = async (app: Sessions) => (await app.list('anna')).map(({ client }) => client);
+
+    it('is shown with the address of its connection and its user agent', () =>
+      withApp(shop, async ({ ask, app }) => {
+        await ask('/anna', undefined, { 'user-agent': 'Mozilla/5.0' });
+        expect(await clientsOf(app)).to.deep.equal([{ address: '127.0.0.1', userAgent: 'Mozilla/5.0' }]);
+      }));
+
+    it('is shown with what the app says about its client, cut to 64 and 256 characters', () =>
+      withApp(
+        shop,
+        async ({ ask, app }) => {
+          await ask('/anna', undefined, { 'x-real-ip': 'a'.repeat(65), 'user-agent': 'u'.repeat(257) });
+          expect(await clientsOf(app)).to.deep.equal([{ address: 'a'.repeat(64), userAgent: 'u'.repeat(256) }]);
+        },
+        {
+          describeClient: ({ headers }) => ({
+            address: String(headers['x-real-ip']),
+            userAgent: headers['user-agent'],
+          }),
+        },
+      ));
+
+    it('is shown without a client if the app keeps none', () =>
+      withApp(
+        shop,
+        async ({ ask, app }) => {
+          await ask('/anna');
+          expect(await clientsOf(app)).to.deep.equal([undefined]);
+        },
+        { describeClient: () => undefined },
+      ));
+
+    it('keeps no client of an anonymous visitor', async () => {
+      const clients: unknown[] = [];
+      const decorateStore: SessionsOptions['decorateStore'] = store =>
+        storeWith(store, {
+          create: (id, record) => {
+            clients.push(record.client);
+            return store.create(id, record);
+          },
+        });
+      await withApp(shop, ({ ask }) => ask('/tea'), { decorateStore });
+      expect(clients).to.deep.equal([undefined]);
+    });
+  });
+
   describe('before the login', () => {
     it('begins with the first change, and not earlier', () =>
       withApp(shop, async ({ ask }) => {

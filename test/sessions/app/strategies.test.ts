@@ -73,7 +73,7 @@ for (const strategy of ['reference', 'sealed', 'jwt'] as const) {
       );
     });
 
-    it('are those of one app only, where two apps share a Redis and keys', () =>
+    it('are those of one app only, where two apps share a Redis and keys, with a list of ended sessions each', () =>
       withRedis(async ({ url }) => {
         const base: Partial<SessionsOptions> = { store: 'redis', url, strategy, keys };
         const [shop, blog] = ['shop', 'blog'].map(name => ({ ...base, keyPrefix: name, issuer: name, audience: name }));
@@ -96,6 +96,8 @@ for (const strategy of ['reference', 'sealed', 'jwt'] as const) {
                 client.disconnect();
                 expect(found.length).to.be.greaterThan(2);
                 expect(found.filter(key => !/^(?:shop|blog):/.test(key))).to.deep.equal([]);
+                const lists = found.filter(key => key.endsWith(':revoked'));
+                expect(lists).to.deep.equal(strategy === 'reference' ? [] : ['shop:revoked']);
               },
               blog,
             ),

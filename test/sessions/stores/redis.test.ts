@@ -82,7 +82,7 @@ describe('redis store', () => {
     for (const idleUntilMs of [past, justPast]) await created({ idleUntilMs });
     await raw.hset(anna, { mforeign: 'no session', dforeign: '{}' });
     const { id } = await created();
-    expect(await raw.hkeys(anna)).to.have.length(1 + 2 * 2);
+    expect(await raw.hkeys(anna)).to.have.length(1 + 2 * 3);
     expect(await raw.hkeys(anna)).to.include.members(fieldsOf(id));
   });
 

@@ -21,6 +21,13 @@ describe('counts of the members', () => {
     expect([backends.atOnceMax, noSession.forged]).to.deep.equal([9, null]);
   });
 
+  it('add up the requests that backends served with an old list of ended sessions', () => {
+    const { backends } = counted({ 'backend-1': { absent: 1, cutOff: 7 }, 'backend-2': { absent: 1, cutOff: 2 } });
+    expect(backends.cutOff).to.equal(9);
+    expect(counted({ 'backend-1': { absent: 3 } }).backends.cutOff).to.equal(0);
+    expect(counted({ memcached: { evictions: 7 } }).backends.cutOff).to.equal(null);
+  });
+
   it('are null instead of 0 for a count that no member reported', () => {
     expect(counted(undefined).noSession.forged).to.equal(null);
     expect(counted({ memcached: { evictions: 7 } }).noSession.forged).to.equal(null);

@@ -1,21 +1,13 @@
 import type { AppAttack } from '../app-attack.js';
-import { cookieAttributes } from './cookie-attributes.js';
-import { cookieTossing } from './cookie-tossing.js';
-import { crossSitePost } from './cross-site-post.js';
-import { fixation } from './fixation.js';
-import { idKeptAtLogin } from './id-kept-at-login.js';
+import { cookieAttributes, cookieTossing } from './cookies.js';
+import { crossSitePost, stateChangeByGet } from './cross-site.js';
+import { fixation, idKeptAtLogin } from './fixation.js';
 import { idRandomness } from './id-randomness.js';
-import { jwtExpired } from './jwt-expired.js';
-import { jwtKeyConfusion } from './jwt-key-confusion.js';
-import { jwtKeyId } from './jwt-key-id.js';
-import { jwtNone } from './jwt-none.js';
-import { jwtSignature } from './jwt-signature.js';
-import { logoutRace } from './logout-race.js';
+import { jwtExpired, jwtKeyConfusion, jwtKeyId, jwtNone, jwtSignature } from './jwt.js';
+import { logoutRace, replayAfterLogout } from './logout.js';
 import { oldPassword } from './old-password.js';
 import { refreshRace } from './refresh-race.js';
-import { replayAfterLogout } from './replay-after-logout.js';
 import { sessionInUrl } from './session-in-url.js';
-import { stateChangeByGet } from './state-change-by-get.js';
 
 /** The attacks on an app that Holdfast does not know. They run in this order. */
 export const appAttacks: Readonly<Record<string, AppAttack>> = {

@@ -23,6 +23,7 @@ export function buildNavigationCookies(
   return buildCookieHeader(set, held, ['strict']);
 }
 
+/** Leaves out the cookies whose SameSite is one of `keptBack`. */
 function buildCookieHeader(set: readonly SetCookie[], held: ReadonlyMap<string, string>, keptBack: readonly string[]) {
   const pairs = [...held].filter(([name]) => {
     const last = set.findLast(cookie => cookie.name === name);
@@ -55,12 +56,12 @@ export function listFormRequests({ method, json }: MappedRequest): readonly Form
   const text: FormRequest = { type: 'text/plain', build: request => post(request, request.body ?? '') };
   const parts: FormRequest = {
     type: `multipart/form-data; boundary=${boundary}`,
-    build: request => post(request, multipartOf(fields(request))),
+    build: request => post(request, buildMultipart(fields(request))),
   };
   return json === undefined ? [encoded, text, parts] : [text, encoded, parts];
 }
 
-function multipartOf(fields: readonly (readonly [string, string])[]): string {
+function buildMultipart(fields: readonly (readonly [string, string])[]): string {
   const parts = fields.map(
     ([name, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
   );
@@ -71,7 +72,7 @@ function multipartOf(fields: readonly (readonly [string, string])[]): string {
 export function fieldsOf({ body = '' }: JourneyRequest): [string, string][] {
   const json = parseJson(body);
   if (typeof json !== 'object' || json === null) return [...new URLSearchParams(body)];
-  // A part that is itself a map stays JSON: GraphQL takes its variables so.
+  // A part that is a map stays JSON. GraphQL takes its variables in this form.
   return Object.entries(json).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
 }
 

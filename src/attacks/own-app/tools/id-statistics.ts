@@ -35,22 +35,22 @@ function countBits(ids: readonly string[]): number {
 }
 
 function countPartBits(texts: readonly string[]): number {
-  const alphabet = alphabetBits(texts);
+  const alphabet = countAlphabetBits(texts);
   const length = Math.min(...texts.map(text => text.length));
   let bits = 0;
-  for (let at = 0; at < length; at++) bits += Math.min(alphabet, placeBits(texts.map(text => text.charAt(at))));
+  for (let at = 0; at < length; at++) bits += Math.min(alphabet, estimatePlaceBits(texts.map(text => text.charAt(at))));
   return bits;
 }
 
-/** A fair place shows its most frequent character more often than 1 in n by chance: it is given the benefit. */
-function placeBits(characters: readonly string[]): number {
+/** Estimates the bits of one place. Among few ids, chance alone makes one character of a fair place the most frequent. */
+function estimatePlaceBits(characters: readonly string[]): number {
   const counts = new Map<string, number>();
   for (const character of characters) counts.set(character, (counts.get(character) ?? 0) + 1);
   if (counts.size === 1) return 0;
   const mostSeen = Math.max(...counts.values()) / characters.length;
   const sumOfSquares = [...counts.values()].reduce((sum, count) => sum + (count / characters.length) ** 2, 0);
-  // The first is right for a skewed place, the second for a fair one, where chance alone makes the most frequent.
   const collision = Math.max(sumOfSquares - 1 / characters.length, 1 / 64);
+  // The first estimate suits a skewed place, the second a fair one.
   return mostSeen > 0.5 ? -Math.log2(mostSeen) : -Math.log2(collision);
 }
 
@@ -61,7 +61,7 @@ const alphabets: readonly (readonly [RegExp, number])[] = [
   [/^[0-9A-Z]*$/, Math.log2(36)],
 ];
 
-function alphabetBits(texts: readonly string[]): number {
+function countAlphabetBits(texts: readonly string[]): number {
   return alphabets.find(([pattern]) => texts.every(text => pattern.test(text)))?.[1] ?? 6;
 }
 

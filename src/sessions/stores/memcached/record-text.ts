@@ -1,3 +1,4 @@
+import { clientText } from '../../client.js';
 import type { Epochs } from '../../epochs.js';
 import { StoreUnavailable } from '../../errors.js';
 import type { NewSessionRecord, SessionData, SessionRecord } from '../../session.js';
@@ -5,8 +6,9 @@ import type { SeenEpochs } from './epochs.js';
 
 /**
  * The text of a session in memcached. The first line is "version idleUntil absoluteUntil createdAt epochsOfUser
- * epochOfEveryone user". The user is JSON, so that any name is possible. The second line is the data as JSON. A touch
- * and a replacement rewrite one line and never decode the other.
+ * epochOfEveryone user". The user is JSON, so that any name is possible. The second line is the client that began the
+ * session, as JSON or empty, and the third is the data as JSON. A touch and a replacement rewrite one line and never
+ * decode the others.
  *
  * A session that goes on when the epoch is raised gets the new epoch first, beside the old one. memcached cannot change
  * two items in one step. So the session lives before and after the epoch is raised.
@@ -20,6 +22,7 @@ export interface Kept {
   readonly users: readonly number[];
   readonly everyone: number;
   readonly userJson: string;
+  readonly clientJson: string;
   readonly dataJson: string;
 }
 
@@ -41,6 +44,7 @@ export function keptOf(record: NewSessionRecord, { user, everyone }: Epochs): Ke
     users: [user],
     everyone,
     userJson,
+    clientJson: clientText(record.client),
     dataJson,
   };
 }
@@ -51,15 +55,17 @@ export function addEpoch(kept: Kept, epoch: number): Kept {
 }
 
 export function textOf(kept: Kept): string {
-  const { version, idleUntilMs, absoluteUntilMs, createdAtMs, users, everyone, userJson, dataJson } = kept;
-  return `${version} ${idleUntilMs} ${absoluteUntilMs} ${createdAtMs} ${users} ${everyone} ${userJson}\n${dataJson}`;
+  const { version, idleUntilMs, absoluteUntilMs, createdAtMs, users, everyone, userJson } = kept;
+  const head = `${version} ${idleUntilMs} ${absoluteUntilMs} ${createdAtMs} ${users} ${everyone} ${userJson}`;
+  return `${head}\n${kept.clientJson}\n${kept.dataJson}`;
 }
 
 /** Parses a session. Undefined if the text is no session, or has other epochs than the present ones. Throws
  * `StoreUnavailable` if the session has a newer epoch and the second server, which may have it too, does not answer. */
 export function parsePresent(text: string | undefined, present: SeenEpochs): Kept | undefined {
   const headEnd = text?.indexOf('\n') ?? -1;
-  if (text === undefined || headEnd < 0) return undefined;
+  const clientEnd = text?.indexOf('\n', headEnd + 1) ?? -1;
+  if (text === undefined || headEnd < 0 || clientEnd < 0) return undefined;
   const [, version, idle, absolute, created, ofUser = '', ofEveryone, userJson = ''] =
     headShape.exec(text.slice(0, headEnd)) ?? [];
   const [idleUntilMs, absoluteUntilMs, everyone] = [Number(idle), Number(absolute), Number(ofEveryone)];
@@ -71,9 +77,10 @@ export function parsePresent(text: string | undefined, present: SeenEpochs): Kep
     if (isNewer && !present.isSure) throw new StoreUnavailable('the server with the newer epoch does not answer');
     return undefined;
   }
-  const dataJson = text.slice(headEnd + 1);
+  const [clientJson, dataJson] = [text.slice(headEnd + 1, clientEnd), text.slice(clientEnd + 1)];
   const [versionNumber, createdAtMs] = [Number(version), Number(created)];
-  return { version: versionNumber, idleUntilMs, absoluteUntilMs, createdAtMs, users, everyone, userJson, dataJson };
+  const times = { idleUntilMs, absoluteUntilMs, createdAtMs };
+  return { version: versionNumber, ...times, users, everyone, userJson, clientJson, dataJson };
 }
 
 export function isOver({ idleUntilMs, absoluteUntilMs }: Kept, nowMs: number): boolean {
@@ -81,7 +88,7 @@ export function isOver({ idleUntilMs, absoluteUntilMs }: Kept, nowMs: number): b
 }
 
 export function recordOf(kept: Kept, { user: epoch = 0 }: SeenEpochs): SessionRecord | undefined {
-  const { userJson, dataJson, users: _, everyone, ...rest } = kept;
+  const { userJson, clientJson: _client, dataJson, users: _, everyone, ...rest } = kept;
   try {
     const user: unknown = JSON.parse(userJson);
     const data: SessionData | null = JSON.parse(dataJson);

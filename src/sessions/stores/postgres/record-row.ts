@@ -1,3 +1,4 @@
+import { clientText, parseClient } from '../../client.js';
 import { type Epochs, nextEpoch } from '../../epochs.js';
 import {
   digestOf,
@@ -27,7 +28,7 @@ export function valuesOf(id: string, record: NewSessionRecord, nowMs: number): r
   const session = [keyOf(id), keyOf(user), JSON.stringify(user), version, ...times, JSON.stringify(data)];
   const given = [epochs?.user ?? null, epochs?.everyone ?? null];
   const untilMs = Math.max(nowMs, Math.floor(absoluteUntilMs)) + epochLifeMs;
-  return [...session, ...given, nextEpoch(undefined, nowMs), untilMs];
+  return [...session, ...given, nextEpoch(undefined, nowMs), untilMs, clientText(record.client)];
 }
 
 /** Returns the values of `raiseEpoch`. */
@@ -55,11 +56,12 @@ export function recordOf(row: Row): SessionRecord | undefined {
   };
 }
 
-export function summaryOf({ key, created_at_ms: createdAtMs, idle_until_ms: idleUntilMs }: Row): SessionSummary[] {
-  if (!Buffer.isBuffer(key)) return [];
-  return [
-    { handle: handleOf(key.toString('hex')), createdAtMs: Number(createdAtMs), idleUntilMs: Number(idleUntilMs) },
-  ];
+export function summaryOf(row: Row): SessionSummary[] {
+  if (!Buffer.isBuffer(row.key)) return [];
+  const handle = handleOf(row.key.toString('hex'));
+  const times = { createdAtMs: Number(row.created_at_ms), idleUntilMs: Number(row.idle_until_ms) };
+  const client = parseClient(row.client_json);
+  return [{ handle, ...times, ...(client === undefined ? {} : { client }) }];
 }
 
 function parseJson(json: unknown): unknown {

@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS ${table} (
 );
 ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS user_epoch bigint NOT NULL DEFAULT -1;
 ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS everyone_epoch bigint NOT NULL DEFAULT -1;
+ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS client_json text NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS ${table}_of_user ON ${table} (user_key, created_at_ms);
 CREATE INDEX IF NOT EXISTS ${epochTable}_over ON ${epochTable} (until_ms);
 CREATE INDEX IF NOT EXISTS ${table}_over ON ${table} (least(idle_until_ms, absolute_until_ms));`;
@@ -69,7 +70,7 @@ FROM ${table} WHERE key = $1 AND ${alive}`,
 
 /**
  * Arguments: key, user key, user, version, created, idle deadline, absolute deadline, data, given epoch of the user
- * and of everyone or null, a fresh epoch, the time until which the epoch is kept. Fails if the key exists.
+ * and of everyone or null, a fresh epoch, the time until which the epoch is kept, the client. Fails if the key exists.
  *
  * The row of the epoch stays locked until the session is there. If the epoch is raised before this statement, the
  * session gets the new one. If it is raised afterwards, the session ends.
@@ -90,8 +91,9 @@ export const create: Statement = {
   RETURNING epoch
 )
 INSERT INTO ${table}
-(key, user_key, user_json, version, created_at_ms, idle_until_ms, absolute_until_ms, data_json, user_epoch, everyone_epoch)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9::bigint, own.epoch), coalesce($10::bigint,
+(key, user_key, user_json, version, created_at_ms, idle_until_ms, absolute_until_ms, data_json, client_json,
+ user_epoch, everyone_epoch)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $13, coalesce($9::bigint, own.epoch), coalesce($10::bigint,
   (SELECT epoch FROM every), (SELECT epoch FROM ${epochTable} WHERE user_key = ${everyone}))
 FROM own
 RETURNING user_epoch, everyone_epoch`,
@@ -158,7 +160,7 @@ SELECT CASE WHEN EXISTS (SELECT FROM removed WHERE lived) THEN 'removed'
 export const listByUser: Statement = {
   name: 'holdfast_list_by_user',
   kind: 'reads',
-  text: `SELECT key, created_at_ms, idle_until_ms FROM ${table}
+  text: `SELECT key, created_at_ms, idle_until_ms, client_json FROM ${table}
 WHERE user_key = $1 AND user_json = $3 AND ${alive} ORDER BY created_at_ms DESC LIMIT $4`,
 };
 

@@ -55,6 +55,7 @@ export type CreateArguments = readonly [
   everyone: number,
   presentEveryone: number,
   sessionsMax: number,
+  client: string,
 ];
 
 /** A session is kept this much longer than it lives. So a session which ends in a millisecond is found until then. */
@@ -74,6 +75,7 @@ const prunedAlwaysMax = 32;
  *   e          the epoch of the user
  *   m<handle>  "digest version idleUntil absoluteUntil createdAt epochOfUser epochOfEveryone user" of a session
  *   d<handle>  its data as JSON, which no script decodes
+ *   c<handle>  the client that began it as JSON, or empty; only the list reads it
  *
  * A key of another type holds no session. `pcall` handles it, because `call` would end the script with WRONGTYPE.
  * Deadlines are compared with ARGV[1], the clock of the caller, because the clock of the server may differ. The TTL
@@ -116,7 +118,7 @@ local function write(session)
 end
 
 local function forget(handle)
-  return redis.pcall('HDEL', KEYS[1], 'm' .. handle, 'd' .. handle)
+  return redis.pcall('HDEL', KEYS[1], 'm' .. handle, 'd' .. handle, 'c' .. handle)
 end
 
 local function keepFor(ms)
@@ -162,7 +164,7 @@ end
 export const scripts = {
   /**
    * Arguments: now, floor, digest, "version idle absolute created", user, d, the given epoch of the user or '', that of
-   * everyone, the present one of everyone, maximum number of sessions. Replies with the epoch of the session, and the
+   * everyone, the present one of everyone, maximum number of sessions, c. Replies with the epoch of the session, and the
    * number of sessions that ended to make room.
    */
   sessionCreate: `${prologue}
@@ -179,10 +181,11 @@ present = math.max(present or given or math.max(now + ${clockToleranceMs}, floor
 local own = given or present
 local epochs = string.format('%.0f %.0f', own, tonumber(ARGV[8]))
 local head = table.concat({digest, ARGV[4], epochs, ARGV[5]}, ' ')
-redis.call('HSET', KEYS[1], 'e', string.format('%.0f', present), 'm' .. handle, head, 'd' .. handle, ARGV[6])
+redis.call('HSET', KEYS[1], 'e', string.format('%.0f', present), 'm' .. handle, head, 'd' .. handle, ARGV[6],
+  'c' .. handle, ARGV[11])
 keepFor(math.max(read(handle).untilMs - now + ${graceMs}, ${epochLifeMs}))
 
-local count, max, evicted = (redis.call('HLEN', KEYS[1]) - 1) / 2, tonumber(ARGV[10]), 0
+local count, max, evicted = (redis.call('HLEN', KEYS[1]) - 1) / 3, tonumber(ARGV[10]), 0
 if count > ${prunedAlwaysMax} and count <= max and string.sub(handle, 1, 1) ~= '0' then return {'created', own, 0} end
 local oldest, oldestUntilMs, oldestCreated
 count = 0
@@ -237,21 +240,23 @@ confirm(forget(ARGV[3]))
 if session and session.isAlive then return {'removed', session.everyone} end
 return {'gone'}`,
 
-  /** Arguments: now, floor, maximum number. Replies with handle, creation, deadline and epoch of everyone of each
-   * session that lives. Removes nothing: the clock of the caller may be ahead. */
+  /** Arguments: now, floor, maximum number. Replies with handle, creation, deadline, epoch of everyone and client of
+   * each session that lives. Removes nothing: the clock of the caller may be ahead. */
   sessionList: `${prologue}
 local listed = {}
 each(function(handle, untilMs, created, ofUser, everyone)
-  if now >= untilMs or ofUser ~= present or present < floor or #listed >= 4 * tonumber(ARGV[3]) then return end
-  for _, field in ipairs({handle, created, untilMs, everyone}) do listed[#listed + 1] = field end
+  if now >= untilMs or ofUser ~= present or present < floor or #listed >= 5 * tonumber(ARGV[3]) then return end
+  local client = redis.call('HGET', KEYS[1], 'c' .. handle) or ''
+  for _, field in ipairs({handle, created, untilMs, everyone, client}) do listed[#listed + 1] = field end
 end)
 return listed`,
 
   /** Arguments: now, floor, digest of the session that goes on or ''. */
   epochRaise: `${prologue}
 local kept = ARGV[3] ~= '' and find(ARGV[3]) or nil
-local field = 'd' .. string.sub(ARGV[3], 1, 16)
-local json = kept and redis.call('HGET', KEYS[1], field)
+local handle = string.sub(ARGV[3], 1, 16)
+local json = kept and redis.call('HGET', KEYS[1], 'd' .. handle)
+local client = kept and redis.call('HGET', KEYS[1], 'c' .. handle) or ''
 local lifeMs = math.max(redis.call('PTTL', KEYS[1]), ${epochLifeMs})
 local epoch = math.max(present and present + 1 or now + ${clockToleranceMs}, now, floor + 1)
 redis.call('UNLINK', KEYS[1])
@@ -260,7 +265,7 @@ if json then
   kept.user = epoch
   kept.version = string.format('%.0f', kept.version + 1)
   write(kept)
-  redis.call('HSET', KEYS[1], field, json)
+  redis.call('HSET', KEYS[1], 'd' .. handle, json, 'c' .. handle, client)
 end
 redis.call('PEXPIRE', KEYS[1], lifeMs)
 return epoch`,

@@ -20,7 +20,7 @@ const groups = {
   serviceMs: percentiles,
   revocationLagMs: percentiles,
   noSession: ['absent', 'malformed', 'unknown', 'expired', 'forged', 'revoked'],
-  backends: ['atOnceMax'],
+  backends: ['atOnceMax', 'cutOff'],
   stores: ['evictions'],
   members: ['ejectedAtEnd', 'idleAfterHealing', 'notBack'],
 } as const satisfies { readonly [G in keyof Findings]?: readonly (keyof Findings[G])[] };

@@ -1,9 +1,37 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
-import { type AppUnderAttack, addUse, showsMember } from '../app.js';
+import { type AppUnderAttack, addUse, type LoggedIn, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer } from '../app-browser.js';
+
+export const replayAfterLogout: AppAttack = {
+  title: 'the cookies and tokens from before a logout, after it',
+  asvs: ['7.4.1'],
+  run: tryReplay,
+};
+
+async function tryReplay(app: AppUnderAttack) {
+  if (!app.has('logout')) return notApplicable('the journey has no step logout');
+  const tries = new UnnamedTries();
+  const member = await app.logIn();
+  const thief = member.browser.copy();
+  const copied = await thief.send('read', thief.fill('read'));
+  if (!showsMember(copied, member)) throw new Inconclusive('a copy of the session did not work before the logout');
+  const logout = await logOut(member);
+  for (const step of ['read', 'whoami'] as const) {
+    if (!app.has(step)) continue;
+    const answer = await thief.send(step, thief.fill(step));
+    addUse(tries, `the session is still open after the logout (${step})`, answer, showsMember(answer, member), logout);
+  }
+  return tries.conclude();
+}
+
+async function logOut({ browser }: LoggedIn): Promise<AppAnswer> {
+  const logout = await browser.ask('logout');
+  if (!logout.isDone) throw new Inconclusive(`a user could not log out: ${logout.describe()}`);
+  return logout;
+}
 
 const rounds = 6;
 const addsBeside = 3;
@@ -13,10 +41,10 @@ const lateWriteMs = 50;
 export const logoutRace: AppAttack = {
   title: 'adds and reads at the same moment as a logout, so that one of them writes the session back',
   asvs: ['7.4.1'],
-  run,
+  run: tryRaces,
 };
 
-async function run(app: AppUnderAttack) {
+async function tryRaces(app: AppUnderAttack) {
   if (!app.has('logout')) return notApplicable('the journey has no step logout');
   if (await survivesLogout(app))
     return notApplicable(
@@ -30,8 +58,7 @@ async function run(app: AppUnderAttack) {
 async function survivesLogout(app: AppUnderAttack): Promise<boolean> {
   const member = await app.logIn();
   const thief = member.browser.copy();
-  const logout = await member.browser.ask('logout');
-  if (!logout.isDone) throw new Inconclusive(`a user could not log out: ${logout.describe()}`);
+  await logOut(member);
   return showsMember(await thief.send('read', thief.fill('read')), member);
 }
 
@@ -45,7 +72,8 @@ async function race(app: AppUnderAttack, tries: UnnamedTries, round: number): Pr
     ...Array.from({ length: addsBeside }, () => add),
     { step: 'read', outgoing: browser.fill('read') } as const,
   ];
-  // The logout goes out at another place in each round: a write is lost only when it began before and ended after it.
+  // In each round the logout is sent at another place. A write restores the session only if it begins before the logout
+  // and ends after it.
   const place = round % (others.length + 1);
   const all = [...others.slice(0, place), logout, ...others.slice(place)];
   const answers = await Promise.all(all.map(({ step, outgoing }) => browser.send(step, outgoing)));
@@ -68,7 +96,7 @@ async function race(app: AppUnderAttack, tries: UnnamedTries, round: number): Pr
 async function tryIssued(
   app: AppUnderAttack,
   tries: UnnamedTries,
-  member: Awaited<ReturnType<AppUnderAttack['logIn']>>,
+  member: LoggedIn,
   answers: readonly AppAnswer[],
 ): Promise<void> {
   const before = app.tokenOf(member);

@@ -3,7 +3,14 @@ import { readSetCookie } from '../../tools/browser.js';
 import { type AppUnderAttack, type LoggedIn, newItem } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer } from '../app-browser.js';
-import { buildCrossSiteCookies, type FormRequest, listFormRequests, pageOrigins } from '../tools/cross-site.js';
+import {
+  buildCrossSiteCookies,
+  buildNavigationCookies,
+  type FormRequest,
+  fieldsOf,
+  listFormRequests,
+  pageOrigins,
+} from '../tools/cross-site.js';
 
 /**
  * A page of another site makes the browser of a victim send a form. The page knows no value that the app gave to the
@@ -13,7 +20,7 @@ export const crossSitePost: AppAttack = {
   title:
     'an add from a form of another site: each type of a form, foreign origins, no CSRF token or that of another session',
   asvs: ['3.5.1'],
-  run,
+  run: tryForms,
 };
 
 interface SentForm {
@@ -22,7 +29,7 @@ interface SentForm {
   readonly answer: AppAnswer;
 }
 
-async function run(app: AppUnderAttack) {
+async function tryForms(app: AppUnderAttack) {
   if (app.session.kind !== 'cookie')
     return notApplicable('a browser does not send the session by itself: it is no cookie');
   const tries = new UnnamedTries();
@@ -76,7 +83,7 @@ async function sendForm(app: AppUnderAttack, victim: LoggedIn, foreign: ForeignF
   return { what, item, answer: await page.send('add', { request, cookie }) };
 }
 
-/** Says what a page of a sibling host could do, for which SameSite does not keep the cookie back. */
+/** Says what a page of a sibling host could do. The browser sends it the cookie in spite of SameSite. */
 async function describeSibling(app: AppUnderAttack, victim: LoggedIn): Promise<string> {
   const [form] = listFormRequests(app.mapping.add.request);
   if (form === undefined) return 'SameSite keeps the cookie back';
@@ -88,4 +95,35 @@ async function describeSibling(app: AppUnderAttack, victim: LoggedIn): Promise<s
   return isOpen
     ? 'only SameSite keeps the cookie back: the app takes the same form from a sibling host (Sec-Fetch-Site: same-site)'
     : 'SameSite keeps the cookie back; the app also refuses the same form from a sibling host, which gets the cookie';
+}
+
+export const stateChangeByGet: AppAttack = {
+  title: 'an add as a GET, which a link of another site can send, with the cookies that the browser adds',
+  asvs: ['3.5.3'],
+  run: tryLinks,
+};
+
+async function tryLinks(app: AppUnderAttack) {
+  if (app.session.kind !== 'cookie')
+    return notApplicable('a browser does not send the session by itself: it is no cookie');
+  const tries = new UnnamedTries();
+  const victim = await app.logIn();
+  const { browser } = victim;
+  const forged = browser.copy();
+  for (const name of Object.keys(app.mapping.carry)) forged.carried.set(name, '');
+  const item = newItem();
+  const { request } = forged.fill('add', item);
+  const cookie = buildNavigationCookies(browser.setCookies.map(readSetCookie), browser.cookiesFor(request.path));
+  const headers = ['sec-fetch-site', 'cross-site', 'sec-fetch-mode', 'navigate'];
+  const fields = new URLSearchParams([...fieldsOf(request)]).toString();
+  const joint = request.path.includes('?') ? '&' : '?';
+  const path = fields === '' ? request.path : `${request.path}${joint}${fields}`;
+  for (const method of ['GET', 'GET with _method'] as const) {
+    const more = method === 'GET' ? '' : `${path.includes('?') ? '&' : '?'}_method=${request.method}`;
+    const answer = await forged.send('add', { request: { method: 'GET', path: path + more, headers }, cookie });
+    const { exchange } = answer;
+    const isChanged = (await app.readCart(victim, tries)).includes(item);
+    tries.add(`a link of another site changed the session of the victim (${method})`, isChanged, { exchange });
+  }
+  return tries.conclude();
 }

@@ -1,10 +1,11 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type BrowserAnswer, readSetCookie, type SetCookie, sessionCookies } from '../tools/browser.js';
+import { type BrowserAnswer, cookieBytesMax, readSetCookie, type SetCookie, sessionCookies } from '../tools/browser.js';
 import { enrolUser, preLoginOf } from '../tools/second-factor.js';
+import { expectStatus, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-const probes = {
+const attributeProbes = {
   HttpOnly: ['careless-shop'],
   SameSite: ['careless-shop'],
   Path: ['careless-shop'],
@@ -16,7 +17,7 @@ const probes = {
   'another name': ['lenient-shop'],
 } as const;
 
-type Probe = keyof typeof probes;
+type AttributeProbe = keyof typeof attributeProbes;
 
 /**
  * Checks every cookie that the system sets during a visit against RFC 6265bis, over plain HTTP and behind a TLS
@@ -27,14 +28,14 @@ export const cookieAttributes: Attack = {
   title:
     'find a cookie without HttpOnly, SameSite, Path, Secure or __Host-, or with a Domain; use one without its prefix',
   asvs: ['3.3.1', '3.3.2', '3.3.3', '3.3.4'],
-  probes,
-  run,
+  probes: attributeProbes,
+  run: tryAttributes,
 };
 
 const tls = { 'x-forwarded-proto': 'https' };
 
-async function run(target: Target) {
-  const tries = new Tries<Probe>();
+async function tryAttributes(target: Target) {
+  const tries = new Tries<AttributeProbe>();
   for (const headers of [{}, tls]) {
     const secure = headers === tls;
     const answers = await visit(target, headers);
@@ -72,7 +73,7 @@ function describeCookie({ line }: SetCookie): string {
   return `set-cookie: ${line.replace(/=[^;]*/, '=…')}`;
 }
 
-type Check = readonly [probe: Probe, flaw: string, isFound: boolean];
+type Check = readonly [probe: AttributeProbe, flaw: string, isFound: boolean];
 
 function checksOf({ name, value, attributes }: SetCookie, secure: boolean): readonly Check[] {
   const sameSite = attributes.get('samesite')?.toLowerCase();
@@ -115,7 +116,7 @@ const bareNames = [
   '\u00e2\u0080\u0080__Host-session',
 ];
 
-async function tryWithoutPrefix(target: Target, tries: Tries<Probe>): Promise<void> {
+async function tryWithoutPrefix(target: Target, tries: Tries<AttributeProbe>): Promise<void> {
   const user = target.freshUser();
   const browser = target.browser();
   await browser.post('/login', { user, password: target.password }, { headers: tls });
@@ -133,4 +134,43 @@ async function tryWithoutPrefix(target: Target, tries: Tries<Probe>): Promise<vo
     const what = `the token of TLS was accepted under the name ${JSON.stringify(bare)}`;
     tries.of('another name').add(what, answer.json.user === user, answer);
   }
+}
+
+const skuChars = 64;
+const skus = 100;
+
+const sizeProbes = {
+  'a long cookie': ['careless-shop'],
+  'a lost item': ['lenient-shop'],
+} as const;
+
+/**
+ * Puts more into a cart than a cookie holds. The shop must refuse what does not fit, and keep what it acknowledged. A
+ * change in a cookie that browsers do not store is lost.
+ */
+export const cookieSize: Attack = {
+  title: 'fill the cart until a cookie is longer than browsers accept',
+  asvs: ['3.3.5'],
+  probes: sizeProbes,
+  run: trySize,
+};
+
+async function trySize(target: Target) {
+  const tries = new Tries<keyof typeof sizeProbes>();
+  const { browser } = await logInFreshUser(target);
+  let kept = 0;
+  for (let number = 0; number < skus; number++) {
+    const answer = await browser.post('/cart', { sku: String(number).padStart(skuChars, 'x') });
+    if (answer.status === 201) kept += 1;
+    else expectStatus(answer, 413, 'what does not fit into the cart');
+    const sizes = answer.setCookies.map(readSetCookie).map(({ name, value }) => Buffer.byteLength(name + value));
+    const largest = Math.max(0, ...sizes);
+    tries.of('a long cookie').add(`a cookie of ${largest} bytes was set`, largest > cookieBytesMax, answer);
+  }
+  if (kept === 0) throw new Inconclusive('the shop accepted no item for the cart');
+  const cart = expectStatus(await browser.get('/cart'), 200, 'the cart');
+  const { items } = cart.json;
+  const held = Array.isArray(items) ? items.length : 0;
+  tries.of('a lost item').add(`${kept} items were acknowledged, but the cart holds ${held}`, held !== kept, cart);
+  return tries.result();
 }

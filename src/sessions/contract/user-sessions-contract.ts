@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { digestOf, handleOf, type NewSessionRecord, newSecret, newSessionId, type SessionRecord } from '../session.js';
-import type { SessionStore } from '../session-store.js';
-import { assertWithin } from './contract-help.js';
+import type { SessionStore, StoreEntry } from '../session-store.js';
+import { assertMembers, assertWithin, idleMs } from './contract-help.js';
 import type { TestRunner } from './contract-subject.js';
 
 interface Created {
@@ -17,14 +17,107 @@ export interface StoreBench {
   moveClock(stepMs: number): void;
 }
 
-/** The part of the contract of `SessionStore` about epochs: ending all sessions of a user at once. */
-export function epochsContract(
+/** Registers the part of the contract of `SessionStore` about the sessions of a user: listing them, ending one, and
+ * ending all at once by an epoch. */
+export function registerUserSessionsContract(
   { describe, it, beforeEach }: Pick<TestRunner, 'describe' | 'it' | 'beforeEach'>,
   { store: getStore, createSession, now, moveClock }: StoreBench,
+  { capabilities }: StoreEntry,
 ): void {
   let store: SessionStore;
   beforeEach(() => {
     store = getStore();
+  });
+
+  describe('listByUser', () => {
+    it('lists only live sessions of that user, without ids', async () => {
+      const user = `user-${newSecret()}`;
+      const [kept, touched, removed] = [
+        await createSession({ user }),
+        await createSession({ user }),
+        await createSession({ user }),
+      ];
+      await createSession({ user: 'another user' });
+      await store.touch(touched.id, now() + idleMs + 7);
+      await store.remove(removed.id);
+      const list = await store.listByUser(user);
+      assert.deepEqual(
+        list.map(({ createdAtMs }) => createdAtMs),
+        [now(), now()],
+      );
+      assertMembers(
+        list.map(({ idleUntilMs }) => idleUntilMs),
+        [now() + idleMs, now() + idleMs + 7],
+      );
+      for (const { handle } of list) assert.match(handle, /^[0-9a-f]{16}$/);
+      assert.equal(new Set(list.map(({ handle }) => handle)).size, 2);
+      assert.ok(!JSON.stringify(list).includes(kept.id));
+    });
+
+    it('shows the client of each session as it was given, whatever happens to the session', async () => {
+      const user = `user-${newSecret()}`;
+      const client = { address: '2001:db8::1', userAgent: 'ü "quoted" \\ \u2028 \n' };
+      const [known, unknown] = [await createSession({ user, client }), await createSession({ user })];
+      const clients = async () =>
+        (await store.listByUser(user)).map(({ handle, client }) => [handle === handleOf(digestOf(known.id)), client]);
+      assertMembers(
+        (await clients()).map(each => JSON.stringify(each)),
+        [JSON.stringify([true, client]), '[false,null]'],
+      );
+      await store.touch(known.id, now() + idleMs + 7);
+      await store.replace(known.id, { ...known.made, version: 2 });
+      await store.remove(unknown.id);
+      assert.deepEqual(await clients(), [[true, client]]);
+      await store.raiseEpoch(user, known.id);
+      assert.deepEqual(await clients(), [[true, client]]);
+      assert.ok(!('client' in ((await store.read(known.id)) ?? {})));
+    });
+
+    it('is empty for a user without sessions', async () => {
+      assert.deepEqual(await store.listByUser('a user without sessions'), []);
+    });
+  });
+
+  describe('removeByHandle and clear', () => {
+    it('removes one session of that user', async () => {
+      const user = `user-${newSecret()}`;
+      const [one, two] = [await createSession({ user }), await createSession({ user })];
+      const handle = handleOf(digestOf(one.id));
+      assert.equal(await store.removeByHandle('another user', handle), false);
+      assert.equal(await store.removeByHandle(user, 'f'.repeat(16)), false);
+      assert.equal(await store.removeByHandle(user, handle), true);
+      assert.equal(await store.removeByHandle(user, handle), false);
+      assert.equal(await store.read(one.id), undefined);
+      assert.deepEqual(await store.read(two.id), two.made);
+      assert.equal((await store.listByUser(user)).length, 1);
+    });
+
+    it('lists a thousand sessions of a user at once, and ends more', async () => {
+      const user = `user-${newSecret()}`;
+      const handles: string[] = [];
+      const count = Math.min(1_050, capabilities.sessionsPerUserMax ?? 1_050);
+      for (let rounds = 0; rounds < count / 50; rounds++) {
+        const made = await Promise.all(Array.from({ length: 50 }, () => createSession({ user })));
+        handles.push(...made.map(({ id }) => handleOf(digestOf(id))));
+      }
+      const listed = (await store.listByUser(user)).map(({ handle }) => handle);
+      assert.equal(new Set(listed).size, 1_000);
+      const others = handles.filter(handle => !listed.includes(handle));
+      for (let rest = [...others, ...listed]; rest.length > 0; rest = rest.slice(100)) {
+        const removed = rest.slice(0, 100).map(handle => store.removeByHandle(user, handle));
+        assert.ok(!(await Promise.all(removed)).includes(false));
+      }
+      assert.deepEqual(await store.listByUser(user), []);
+    });
+
+    it('clears every session, and keeps those created afterwards', async () => {
+      const made = await Promise.all(Array.from({ length: 20 }, (_, at) => createSession({ user: `user-${at % 3}` })));
+      await store.clear();
+      for (const { id } of made) assert.equal(await store.read(id), undefined);
+      assert.deepEqual(await store.listByUser('user-1'), []);
+      const next = await createSession();
+      assert.deepEqual(await store.read(next.id), next.made);
+    });
   });
 
   describe('epochs', () => {
@@ -54,7 +147,7 @@ export function epochsContract(
       for (const { id, made } of await Promise.all(begun)) assert.deepEqual(await store.read(id), made);
     });
 
-    it('let one session of the user go on, and none of another user', async () => {
+    it('let one session of the same user go on, and no session of another user', async () => {
       const user = `user-${newSecret()}`;
       const [kept, ended, other] = [
         await createSession({ user }),

@@ -1,9 +1,10 @@
 import { type Attack, Tries } from '../attack.js';
-import { sessionIn } from '../tools/browser.js';
-import { logInFreshUser } from '../tools/shop.js';
+import { sessionCookie, sessionIn } from '../tools/browser.js';
+import { makeRandomToken } from '../tools/forge-jwt.js';
+import { listShopPaths, logInFreshUser } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
-const probes = {
+const loginProbes = {
   'in the query': ['careless-shop'],
   'in a body': ['careless-shop'],
   'as a POST in disguise': ['careless-shop'],
@@ -14,12 +15,12 @@ const probes = {
 export const loginByGet: Attack = {
   title: 'log in by GET or HEAD: with the password in the query, the body or a header, or with a header that says POST',
   asvs: ['7.6.2'],
-  probes,
-  run,
+  probes: loginProbes,
+  run: tryLogins,
 };
 
-async function run(target: Target) {
-  const tries = new Tries<keyof typeof probes>();
+async function tryLogins(target: Target) {
+  const tries = new Tries<keyof typeof loginProbes>();
   const { user } = await logInFreshUser(target);
   const { password } = target;
   const fields = { user, password };
@@ -39,14 +40,38 @@ async function run(target: Target) {
     ['by Basic authentication', 'GET', '/me', { headers: basic }],
   ] as const) {
     const answer = await target.browser().send(method, path, options);
-    const session = sessionIn(answer);
-    tries
-      .of(probe)
-      .add(
-        `${method} ${path.split('?')[0]} began a session`,
-        session !== undefined || answer.json.user === user,
-        answer,
-      );
+    const isBegun = sessionIn(answer) !== undefined || answer.json.user === user;
+    tries.of(probe).add(`${method} ${path.split('?')[0]} began a session`, isBegun, answer);
+  }
+  return tries.result();
+}
+
+const crawlProbes = {
+  'without a cookie': ['careless-shop'],
+  'with an unknown cookie': ['careless-shop'],
+} as const;
+
+/** A read begins no session: a crawler or a link preview must not fill the store, and no token must be planted. */
+export const sessionByCrawling: Attack = {
+  title: 'get a session by reading every page without a login, with no cookie and with an unknown one',
+  asvs: ['7.6.2'],
+  probes: crawlProbes,
+  run: crawl,
+};
+
+async function crawl(target: Target) {
+  const tries = new Tries<keyof typeof crawlProbes>();
+  await logInFreshUser(target);
+  for (const path of ['/no-such-path', ...(await listShopPaths(target.browser()))]) {
+    for (const method of ['GET', 'HEAD']) {
+      for (const planted of [undefined, makeRandomToken()]) {
+        const browser = target.browser();
+        if (planted !== undefined) browser.cookies.set(sessionCookie, planted);
+        const answer = await browser.send(method, path);
+        const probe = tries.of(planted === undefined ? 'without a cookie' : 'with an unknown cookie');
+        probe.add(`${method} ${path} began a session`, sessionIn(answer) !== undefined, answer);
+      }
+    }
   }
   return tries.result();
 }
