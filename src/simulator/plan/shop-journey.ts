@@ -143,7 +143,7 @@ function remove(cart: string[], random: Random): Wish | undefined {
   return { kind: 'remove', token };
 }
 
-/** What one user does: a list of a plan, or steps without end. */
+/** The steps of one user: a list from a plan, or steps without end. */
 export interface UserScript {
   /** The name that it logs in with. */
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { Operation, OperationKind } from '../history/records.js';
 import type { PlannedStep } from '../plan/shop-journey.js';
 import type { RunClock } from '../run/run-clock.js';
-import { type Snapshot, UserBrowser } from './browser.js';
+import { type HeldCredentials, UserBrowser } from './browser.js';
 import type { HttpClient } from './http-client.js';
 import type { AppReply, Journey } from './journey.js';
 import { judge } from './outcome.js';
@@ -46,7 +46,7 @@ interface Task {
 /** The credentials from before a logout. They are tried after it, and nothing from the answers is kept. */
 interface OldSession {
   readonly session: number;
-  readonly held: Snapshot;
+  readonly held: HeldCredentials;
 }
 
 /** A user does its steps from its arrival until it is asked to leave, or to the last of them. */
@@ -290,7 +290,7 @@ export class User {
   }
 }
 
-function isSame(one: Snapshot | undefined, other: Snapshot | undefined): boolean {
+function isSame(one: HeldCredentials | undefined, other: HeldCredentials | undefined): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
