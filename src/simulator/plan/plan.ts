@@ -40,7 +40,7 @@ export function makePlan(scenario: Scenario, seed: number): Plan {
     refuseAbove(steps, stepsMax, 'steps', 'users.arrivals.rate or users.arrivals.for, or raise users.think.median');
     users.push(user);
   }
-  return { scenario: scenario.name, seed, users, faults: resolveTargets(scenario, seed) };
+  return { scenario: scenario.name, seed, users, faults: planFaults(scenario, seed) };
 }
 
 /** Returns what the users of a scenario can do, and how often they do it. */
@@ -96,7 +96,8 @@ function refuseAbove(count: number, max: number, what: string, lower: string): v
   );
 }
 
-function resolveTargets(scenario: Scenario, seed: number): FaultSpec[] {
+/** Returns the faults of a scenario. The seed chooses each `backend-any`. */
+export function planFaults(scenario: Scenario, seed: number): FaultSpec[] {
   return scenario.faults.map(fault => {
     if (!fault.target.includes('backend-any')) return fault;
     const chosen = drawBackend(scenario, randomStream(seed, `fault/${fault.id}/target`));
