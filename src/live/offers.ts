@@ -1,5 +1,6 @@
 import type { ModeName } from '../modes.js';
 import { unknownName } from '../shared/unknown-name.js';
+import { serverOf } from '../simulator/cluster/stores/registry.js';
 import {
   describeUnknownTarget,
   endsOf,
@@ -12,7 +13,7 @@ import {
 import { faults } from '../simulator/faults/kinds/registry.js';
 import { explainNotOurs, explainUnfit } from '../simulator/scenario/checks/target-checks.js';
 import { describeOptions, type GivenOptions, readOptions } from '../simulator/scenario/fault-options.js';
-import { findMissingTarget } from '../simulator/scenario/scenario.js';
+import { explainMissingTarget } from '../simulator/scenario/scenario.js';
 import type { OfferedFault, OfferView } from './protocol.js';
 
 /** The system of one side, as far as it decides what can strike it. */
@@ -25,6 +26,22 @@ export interface StruckSystem {
   readonly links: ReadonlySet<string>;
 }
 
+/**
+ * Lists every link that the members of a system can have in a mode: from each proxy to each backend, from each backend
+ * to its store, and between the members of a store. `foreign` are stores that the lab does not start.
+ */
+export function listLinks(mode: ModeName, system: TargetSystem, foreign: readonly string[]): readonly string[] {
+  if (system.isRunning) return [];
+  const links = [...targetsOf(system).links].flatMap(([from, tos]) => tos.map(to => `${from}->${to}`));
+  return links.filter(
+    link =>
+      resolveTargetName(mode, link, system) === link &&
+      !link.includes('backend-any') &&
+      explainMissingTarget(mode, link) === undefined &&
+      !membersIn(link).some(end => foreign.includes(serverOf(end))),
+  );
+}
+
 /** A fault with a target that is a member, a link or `secrets`, and with options as a scenario file writes them. */
 export interface AimedFault {
   readonly fault: string;
@@ -33,7 +50,12 @@ export interface AimedFault {
 }
 
 /** Checks a command to strike. Returns the fault with resolved target, or the reason why it cannot strike. */
-export function aimFault(fault: string, target: string, given: GivenOptions, struck: StruckSystem): AimedFault | string {
+export function aimFault(
+  fault: string,
+  target: string,
+  given: GivenOptions,
+  struck: StruckSystem,
+): AimedFault | string {
   const { mode, system } = struck;
   const entry = faults[fault];
   if (entry === undefined) return unknownName('fault', fault, Object.keys(faults));
@@ -42,7 +64,7 @@ export function aimFault(fault: string, target: string, given: GivenOptions, str
   const problem =
     describeUnknownTarget(target, targetsOf(system)) ??
     explainNotOurs(target, system) ??
-    findMissingTarget({ faults: [{ id: fault, trigger: { atMs: 0 }, do: fault, target }] }, mode)?.why ??
+    explainMissingTarget(mode, target) ??
     explainUnfit(fault, resolved, undefined, system) ??
     (typeof options === 'string' ? options : explainUnfit(fault, resolved, options, system)) ??
     explainAbsent(fault, resolved, struck);

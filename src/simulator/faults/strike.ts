@@ -35,6 +35,8 @@ export class Strike {
   #countAtConfirmation: number | undefined;
   #state: State = 'requested';
   #healing: Promise<void> | undefined;
+  /** Why it was not confirmed. */
+  #unconfirmed: string | undefined;
 
   /** Creates the fault and records the request time. Throws `LabError` when there is no such fault. */
   constructor({ id, do: action, target, options }: FaultSpec, stage: StrikeStage) {
@@ -67,6 +69,7 @@ export class Strike {
       if (error instanceof Interrupted) return undefined;
       record.problem = `${record.fault} of ${record.target} could not be done: ${messageOf(error)}`;
     }
+    this.#unconfirmed = record.problem;
     this.#enter(confirmedAt === undefined ? 'not-confirmed' : 'confirmed');
     if (confirmedAt !== undefined && !signal.aborted) this.#countAtConfirmation = await this.#measure();
     return confirmedAt;
@@ -74,21 +77,21 @@ export class Strike {
 
   /**
    * Heals the fault. Does not reject when that fails: the record says why. A member that does not come back is a
-   * finding, unless one of `others`, the faults that are still active, may hold it down. Further calls wait for the
-   * first one.
+   * finding, unless one of `others`, the faults that are still active, may hold it down. A call while it is healed waits
+   * for the first one. After a failure it can be tried again.
    */
   heal(others: () => readonly FaultRecord[]): Promise<void> {
+    if (this.#state === 'not-healed') this.#healing = undefined;
     this.#healing ??= this.#heal(others);
     return this.#healing;
   }
 
   async #heal(others: () => readonly FaultRecord[]): Promise<void> {
-    const { cluster, clock, signal } = this.#stage;
+    const { cluster, clock } = this.#stage;
     const record = this.#record;
-    const before = this.#countAtConfirmation;
-    const after = before === undefined || signal.aborted ? undefined : await this.#measure();
-    if (before !== undefined && after !== undefined) record.measured = Math.max(0, after - before);
-    record.healRequestedMs = clock.now();
+    if (this.#state === 'not-healed') this.#forgetFailure();
+    else await this.#noteMeasured();
+    record.healRequestedMs ??= clock.now();
     this.#state = 'healing';
     this.#stage.onState?.(this);
     try {
@@ -99,6 +102,19 @@ export class Strike {
       this.#noteNotHealed(error, others());
       this.#enter('not-healed');
     }
+  }
+
+  async #noteMeasured(): Promise<void> {
+    const before = this.#countAtConfirmation;
+    const after = before === undefined || this.#stage.signal.aborted ? undefined : await this.#measure();
+    if (before !== undefined && after !== undefined) this.#record.measured = Math.max(0, after - before);
+  }
+
+  /** Restores the record as it was before the first try to heal. */
+  #forgetFailure(): void {
+    delete this.#record.notBack;
+    if (this.#unconfirmed === undefined) delete this.#record.problem;
+    else this.#record.problem = this.#unconfirmed;
   }
 
   #enter(state: Exclude<State, 'requested' | 'healing'>): void {
