@@ -44,9 +44,9 @@ function runWith(
       target,
     };
   });
-  const answered = defective.map(({ final, ...operation }, i) => ({
+  const answered = defective.map(({ final, ...operation }) => ({
     ...operation,
-    backend: `backend-${1 + ((operation.id + i) % 2)}`,
+    backend: `backend-${1 + (operation.id % 2)}`,
     // A side that goes on has no read-back.
     ...(final && (choice ?? 0) % 2 === 0 && { final }),
   }));
