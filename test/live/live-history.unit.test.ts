@@ -311,7 +311,12 @@ describe('a live history that is cut', () => {
   });
 
   it('keeps adds of earlier sessions whose items may still be in the cart', () => {
-    for (const text of ['login, add x, login', 'login, add x, read x, add y?, login', 'login, add x, login, read x']) {
+    for (const text of [
+      'login, add x, login',
+      'login, add x, read x, add y?, login',
+      'login, add x, login, read x',
+      'login, read, add x, login',
+    ]) {
       const history = made();
       tell(history, 'ann', text);
       history.trim();
