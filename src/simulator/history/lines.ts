@@ -167,6 +167,7 @@ const faultRules: Rules<FaultRecord> = {
   id: name,
   fault: name,
   target: name,
+  options: optional(rule('an object of options', isObject)),
   requestedMs: milliseconds,
   confirmedMs: maybeMilliseconds,
   healRequestedMs: optional(maybeMilliseconds),

@@ -150,6 +150,8 @@ export interface FaultRecord {
   /** A key of the fault registry. */
   readonly fault: string;
   readonly target: string;
+  /** The options of the fault, as written beside `do`. Absent: it had none, or an earlier version recorded it. */
+  readonly options?: Readonly<Record<string, unknown>>;
   readonly requestedMs: number;
   /** Null: never confirmed, so the run is inconclusive. */
   readonly confirmedMs: number | null;
