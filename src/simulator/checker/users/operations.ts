@@ -64,7 +64,8 @@ function sortBySending(operations: Operation[]): Operation[] {
   return operations;
 }
 
-function bySending(a: Operation, b: Operation): number {
+/** Compares operations of one user by the order of sending. */
+export function bySending(a: Operation, b: Operation): number {
   return a.sentMs - b.sentMs || a.id - b.id;
 }
 
