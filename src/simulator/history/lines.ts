@@ -153,6 +153,7 @@ const headerRules: Rules<RunHeader> = {
   expectations,
   versions: textsByName,
   startedAt: text,
+  live: optional(only(true)),
 };
 
 const phaseRules: Rules<PhaseRecord> = {
