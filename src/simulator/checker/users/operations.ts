@@ -88,3 +88,8 @@ export function isAccepted(operation: Operation): boolean {
 export function isAnotherUser({ identity, user }: Operation): boolean {
   return typeof identity === 'string' && identity !== user;
 }
+
+/** Whether it is a read that showed a cart, and the answer names no other user. */
+export function isOwnCart(operation: Operation): boolean {
+  return operation.kind === 'read' && operation.items !== undefined && !isAnotherUser(operation);
+}
