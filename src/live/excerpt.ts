@@ -5,7 +5,7 @@ import { check } from '../simulator/checker/check.js';
 import type { Findings } from '../simulator/checker/findings.js';
 import { isStoreServer, serverOf } from '../simulator/cluster/stores/registry.js';
 import { endsOf, kindOf, membersIn, resolveTargetName } from '../simulator/cluster/targets.js';
-import type { FaultRecord, Operation, RunRecord } from '../simulator/history/records.js';
+import type { FaultRecord, LabRecord, ListedRun, Operation, RunRecord } from '../simulator/history/records.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { scenarioParts } from '../simulator/scenario/schema.js';
 import { phaseMsMax } from '../simulator/scenario/values.js';
@@ -145,13 +145,16 @@ function withFindings(run: RunRecord): { readonly run: RunRecord; readonly findi
 }
 
 /**
- * Returns the latest moment at which a kept session of a user began, if operations before it are gone ("clear"). What
- * users lost before it is forgotten. Without such a session it returns 0.
+ * Returns the latest moment at which the first kept session of a user began, if an earlier session of it is gone
+ * ("clear"). What users lost before it is forgotten. Without such a session it returns 0.
  */
 function lastCutMs({ operations }: RunRecord): number {
-  const first = new Map<string, Operation>();
-  for (const operation of operations) if (!first.has(operation.user)) first.set(operation.user, operation);
-  const cut = [...first.values()].filter(({ session }) => session > 1);
+  const logins = new Map<string, Operation>();
+  for (const operation of operations) {
+    const { kind, outcome, user } = operation;
+    if (kind === 'login' && outcome === 'ok' && !logins.has(user)) logins.set(user, operation);
+  }
+  const cut = [...logins.values()].filter(({ session }) => session > 1);
   return cut.reduce((latest, { sentMs }) => Math.max(latest, sentMs), 0);
 }
 
@@ -182,4 +185,53 @@ function describeLate(late: readonly FaultRecord[]): string[] {
   return [
     `${what} from ${seconds(first.requestedMs)} of the session on: a scenario file holds at most ${entriesMax} faults and ${phaseMsMax / 60_000} minutes of them.`,
   ];
+}
+
+/** A session that begins later than this was cut ("clear"). */
+const cutAfterMs = 1_000;
+
+/** Returns the run with its first record at time 0, if the history was cut. A report would begin with an empty part. */
+export function startAtZero(run: ListedRun): ListedRun {
+  const fromMs = [
+    ...run.operations.map(({ plannedMs }) => plannedMs),
+    ...run.faults.map(({ requestedMs }) => requestedMs),
+  ].reduce((first, ms) => Math.min(first, ms), Number.POSITIVE_INFINITY);
+  if (!Number.isFinite(fromMs) || fromMs < cutAfterMs) return run;
+  const move = (ms: number) => Math.max(0, ms - fromMs);
+  const moveAny = <T extends number | null | undefined>(ms: T) => (typeof ms === 'number' ? move(ms) : ms);
+  const { header, operations, phases, faults, members, lab } = run;
+  return {
+    header: {
+      ...header,
+      why: `${header.why} The history was cleared: it begins ${seconds(fromMs)} after the start of the lab.`,
+      startedAt: new Date(Date.parse(header.startedAt) + fromMs).toISOString(),
+    },
+    operations: operations.map(one => ({
+      ...one,
+      plannedMs: move(one.plannedMs),
+      sentMs: move(one.sentMs),
+      doneMs: move(one.doneMs),
+    })),
+    phases: phases
+      .filter(({ endMs }) => endMs > fromMs)
+      .map(phase => ({ ...phase, startMs: move(phase.startMs), endMs: move(phase.endMs) })),
+    faults: faults.map(fault => ({
+      ...fault,
+      requestedMs: move(fault.requestedMs),
+      confirmedMs: moveAny(fault.confirmedMs),
+      ...(fault.healRequestedMs !== undefined && { healRequestedMs: moveAny(fault.healRequestedMs) }),
+      healedMs: moveAny(fault.healedMs),
+    })),
+    members: members.map(member => ({ ...member, atMs: move(member.atMs) })),
+    lab: moveDrops(lab, fromMs),
+  };
+}
+
+function moveDrops(lab: LabRecord, fromMs: number): LabRecord {
+  const { droppedMs, droppedWaitMs } = lab;
+  if (droppedMs === undefined) return lab;
+  const isKept = droppedMs.map(ms => ms >= fromMs);
+  const kept = droppedMs.filter((_, index) => isKept[index]).map(ms => ms - fromMs);
+  const waits = droppedWaitMs?.filter((_, index) => isKept[index]);
+  return { ...lab, dropped: kept.length, droppedMs: kept, ...(waits !== undefined && { droppedWaitMs: waits }) };
 }

@@ -6,6 +6,7 @@ import { type JudgedRun, judge } from '../simulator/checker/verdict/verdict.js';
 import { historyText } from '../simulator/history/file.js';
 import type { ListedRun } from '../simulator/history/records.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
+import { startAtZero } from './excerpt.js';
 import { exportScenarios } from './export-scenario.js';
 import { exportNames, type SideName, sideNames } from './protocol.js';
 
@@ -61,7 +62,8 @@ function judgeSession(records: LiveRecords): Session {
   return { lab: records.lab, sides };
 }
 
-function judgeSide(run: ListedRun): JudgedRun {
+function judgeSide(recorded: ListedRun): JudgedRun {
+  const run = recorded.header.live ? startAtZero(recorded) : recorded;
   const findings = check(run);
   return { run, findings, verdict: judge(run, findings) };
 }

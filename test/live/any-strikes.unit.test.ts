@@ -125,7 +125,7 @@ describe('the scenario of any live session', () => {
           expect(parsed.faults.length).to.be.at.most(left.run.faults.length + right.run.faults.length);
         }
       });
-      fc.assert(property, { numRuns: 80 });
+      fc.assert(property, { numRuns: 50 });
     });
   }
 

@@ -42,7 +42,7 @@ export function toSession(run: ListedRun): ListedRun {
   const endMs = isOpen ? endOf(run, 'faults') : endOf(run, 'recovery');
   return {
     ...run,
-    header: { ...run.header, scenario: 'live', expectations: [], faults: faults.map(({ id }) => id) },
+    header: { ...run.header, scenario: 'live', live: true, expectations: [], faults: faults.map(({ id }) => id) },
     operations: operations.filter(({ doneMs, final }) => doneMs <= endMs && final === undefined),
     phases: phases
       .filter(({ phase }) => ['warmup', 'baseline', 'faults'].includes(phase))
@@ -76,4 +76,28 @@ export function changedFaults(
   change: (faults: readonly FaultRecord[]) => readonly FaultRecord[],
 ): FoundSession {
   return found({ ...run, faults: change(run.faults) });
+}
+
+/** Returns the same session, so much later after the start of the lab. */
+export function movedBy(ms: number, run: ListedRun): ListedRun {
+  const move = (at: number | null | undefined) => (typeof at === 'number' ? at + ms : null);
+  return {
+    ...run,
+    operations: run.operations.map(one => ({
+      ...one,
+      plannedMs: one.plannedMs + ms,
+      sentMs: one.sentMs + ms,
+      doneMs: one.doneMs + ms,
+    })),
+    phases: run.phases.map(phase => ({ ...phase, startMs: phase.startMs + ms, endMs: phase.endMs + ms })),
+    faults: run.faults.map(fault => ({
+      ...fault,
+      requestedMs: fault.requestedMs + ms,
+      confirmedMs: move(fault.confirmedMs),
+      healRequestedMs: move(fault.healRequestedMs),
+      healedMs: move(fault.healedMs),
+    })),
+    members: run.members.map(member => ({ ...member, atMs: member.atMs + ms })),
+    lab: { ...run.lab, droppedMs: (run.lab.droppedMs ?? []).map(at => at + ms) },
+  };
 }

@@ -33,7 +33,9 @@ export function verdictSection(runs: readonly JudgedRun[]): Markup {
 
 function explainVerdicts(runs: readonly JudgedRun[]): Markup {
   if (runs.every(({ run }) => run.header.live)) {
-    return markup`A session of the live lab expects nothing, so it has no verdict. <b>missing</b>: the last answer that had to show these writes did not show them. They are not proven lost, because no answer after the last healing shows it.`;
+    const isMissing = runs.some(({ findings: { writes } }) => writes.missing > writes.lost);
+    const missing = markup` <b>missing</b>: the last answer that had to show these writes did not show them. They are not proven lost, because no answer came after the last healing.`;
+    return markup`A session of the live lab expects nothing, so it has no verdict.${isMissing ? missing : ''}`;
   }
   return markup`<b>pass</b>: the run meets every expectation of the scenario that was judged. A scenario may expect losses: those are marked “as expected”. <b>fail</b>: an expectation is not met. <b>inconclusive</b>: the run shows too little for a verdict.`;
 }
