@@ -335,5 +335,6 @@ function buildHeader({ scenario, mode, seed, versions }: LiveRunOptions, spec: C
     expectations: [],
     versions: { ...versions, node: process.versions.node },
     startedAt: new Date().toISOString(),
+    live: true,
   };
 }

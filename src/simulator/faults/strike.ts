@@ -48,7 +48,8 @@ export class Strike {
     this.#stage = stage;
     const requestedMs = stage.clock.now();
     const moments = { requestedMs, confirmedMs: null, healRequestedMs: null, healedMs: null };
-    this.#record = { type: 'fault', id, fault: action, target, ...moments, expects: entry.effect(target, options) };
+    const struck = { fault: action, target, ...(options !== undefined && { options }) };
+    this.#record = { type: 'fault', id, ...struck, ...moments, expects: entry.effect(target, options) };
   }
 
   get record(): FaultRecord {
