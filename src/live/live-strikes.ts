@@ -47,7 +47,7 @@ export class LiveStrikes {
   /** Strikes. A strike that is not confirmed is healed at once. Resolves with the problem in words. */
   async strike({ fault, target, options }: AimedFault): Promise<string | undefined> {
     const same = this.#active.find(({ record }) => record.fault === fault && record.target === target);
-    if (same !== undefined) return `${fault} of ${target} is active already: heal it first`;
+    if (same !== undefined) return `${describeFault(same.record)} is active already: heal it first`;
     const trigger = { atMs: Math.max(0, this.#stage.clock.now() - this.#startMs) };
     const given = Object.keys(options).length > 0 && { options };
     const strike = new Strike({ id: this.#newId(fault, target), trigger, do: fault, target, ...given }, this.#stage);
@@ -65,7 +65,10 @@ export class LiveStrikes {
     if (own.length === 0) return `no strike on ${member} is active`;
     for (const strike of own.toReversed()) await this.#heal(strike);
     const problems = own.filter(({ state }) => state !== 'healed').map(({ record }) => describeNotHealed(record));
-    return problems.length === 0 ? undefined : problems.join('; ');
+    const others = this.#active.filter(strike => !own.includes(strike)).map(({ record }) => describeFault(record));
+    // Without its proxy, for example, no backend is ready again.
+    const hint = others.length === 0 ? '' : `. Still active: ${others.join(', ')}`;
+    return problems.length === 0 ? undefined : problems.join('; ') + hint;
   }
 
   /** Ends what faults still do by themselves. Call it when the cluster is stopped. */
@@ -97,6 +100,11 @@ export class LiveStrikes {
   }
 }
 
-function describeNotHealed({ fault, target, problem, notBack = [] }: Strike['record']): string {
-  return problem ?? `${fault} of ${target} is not healed: ${notBack.map(({ member, why }) => `${member} ${why}`)}`;
+function describeFault({ fault, target }: Strike['record']): string {
+  return `${fault} of ${target}`;
+}
+
+function describeNotHealed(record: Strike['record']): string {
+  const { problem, notBack = [] } = record;
+  return problem ?? `${describeFault(record)} is not healed: ${notBack.map(({ member, why }) => `${member} ${why}`)}`;
 }
