@@ -168,7 +168,7 @@ describe('the strikes of a live history', () => {
     expect(history.record(lab).faults[0]?.confirmedMs).to.equal(1100);
   });
 
-  it('expose users as the report says, and nobody before the first strike', () => {
+  it('expose users as the report says, and no user before the first strike', () => {
     const history = made();
     const [login] = user('ann', '@10-15 login');
     history.operation({ ...login, backend: 'backend-1' } as Operation);
@@ -337,6 +337,14 @@ describe('a live history that is cut', () => {
     tell(history, 'ann', '@10-15 login, @20-25 logout, @30-35 login');
     history.trim();
     tellLast(history, 'ann', '@10-15 login, @500-505 replay as ann');
+    expect(check(history.record(lab)).users.logoutNotHonoured).to.equal(0);
+  });
+
+  it('keeps the login after the last logout, so that a kept add between two logins is no finding', () => {
+    const history = made();
+    tell(history, 'ann', 'login, logout, login, add x, login');
+    history.trim();
+    expect(kept(history)).to.equal('logout login add login');
     expect(check(history.record(lab)).users.logoutNotHonoured).to.equal(0);
   });
 
