@@ -36,7 +36,7 @@ const homes: Record<string, RegExp> = {
   undici: /^src\/(simulator|proxy\/pool\/health)/,
   'tough-cookie': /^src\/simulator\/users\//,
   yaml: /^src\/simulator\/scenario/,
-  zod: /^src\/simulator\/(scenario\/|plan\/plan-file|cluster\/store)/,
+  zod: /^src\/(live\/command-schema\.ts$|simulator\/(scenario\/|plan\/plan-file|cluster\/store))/,
   pino: /^src\/proxy\/telemetry\/access-log\.ts$/,
   'prom-client': /^src\/proxy\/telemetry\/metrics\.ts$/,
   otplib: /^backends\/accounts\/second-factor\.ts$/,
