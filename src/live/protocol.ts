@@ -94,9 +94,10 @@ export interface BinView {
   readonly p99Ms: number | null;
 }
 
-/** One lost write or one logged-out user: a tick at the acknowledgement, and a tick at the discovery. */
+/** One missing write or one logged-out user: a tick at the acknowledgement, and a tick at the discovery. */
 export interface MarkView {
-  readonly kind: 'lost' | 'logged-out' | 'identity-swapped';
+  /** `missing`: a write that is missing and not proven lost, so that a fault may still give it back. */
+  readonly kind: 'lost' | 'missing' | 'logged-out' | 'identity-swapped';
   readonly user: string;
   readonly sinceMs: number;
   readonly seenMs: number;
