@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
+import { latestName } from '../shared/result-files.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { openHistory } from '../simulator/history/open-history.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { checkOutputs, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
-import { historyName, latestName } from './lib/run-folder.js';
+import { historyName } from './lib/run-folder.js';
 import { notesOf } from './lib/run-into-folder.js';
 import { judgeLongRun } from './lib/second-try.js';
 

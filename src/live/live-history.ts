@@ -113,7 +113,7 @@ export class LiveHistory {
 
   /** Takes the record of a fault at each transition, the same object or another with the same id. */
   strike(record: FaultRecord, state: StrikeState): void {
-    this.#strikes.set(record.id, { record: { ...record }, view: viewOf(record, state) });
+    this.#strikes.set(record.id, { record: { ...record }, view: strikeViewOf(record, state) });
     this.#judgeAllAgain();
   }
 
@@ -247,8 +247,9 @@ function isCalm({ judgement: { state } }: LiveUser): boolean {
   return state === 'in' || state === 'arriving' || state === 'gone';
 }
 
-function viewOf(record: FaultRecord, state: StrikeState): StrikeView {
-  const { id, fault, target, requestedMs, confirmedMs, healedMs, evidence, problem } = record;
+export function strikeViewOf(record: FaultRecord, state: StrikeState): StrikeView {
+  const { id, fault, target, requestedMs, confirmedMs, healedMs, evidence, notBack } = record;
+  const problem = record.problem ?? notBack?.map(({ member, why }) => `${member} did not come back: ${why}`).join('; ');
   return {
     ...{ id, fault, target, state, requestedMs, confirmedMs, healedMs },
     ...(evidence !== undefined && { evidence }),

@@ -216,7 +216,14 @@ export const paths = {
 } as const;
 export const tokenHeader = 'holdfast-live-token';
 
-export const exportNames = ['report.html', 'history-left.ndjson', 'history-right.ndjson', 'scenario.yaml'] as const;
+/** `scenario-right.yaml` exists only when the sides were struck differently: `scenario.yaml` then repeats the left one. */
+export const exportNames = [
+  'report.html',
+  'history-left.ndjson',
+  'history-right.ndjson',
+  'scenario.yaml',
+  'scenario-right.yaml',
+] as const;
 
 export type Command =
   /** Strikes one target on each of these sides. */
