@@ -145,11 +145,14 @@ export interface SideView {
   readonly offers: readonly OfferView[];
 }
 
-/** What changed on one side. Lists hold only entries that are new or changed; the keys are `name`, `id` and `atMs`. */
+/** The lists of a `SideView`. */
+export type ListName = 'users' | 'members' | 'strikes' | 'bins' | 'marks' | 'offers';
+
+/** What changed on one side. Lists hold only entries that are new or changed; `listKeys` (`changes.ts`) has the keys. */
 export interface SideChange extends Partial<Omit<SideView, 'nowMs'>> {
   readonly nowMs: number;
-  /** Users that are not there any more. */
-  readonly usersGone?: readonly string[];
+  /** Keys of entries that are not there any more. They are removed before entries are added. */
+  readonly gone?: { readonly [List in ListName]?: readonly string[] };
   /** The run of this side began anew, or its history was cut: the receiver empties all lists before it applies this. */
   readonly isNew?: true;
 }
