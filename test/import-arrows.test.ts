@@ -42,7 +42,7 @@ const homes: Record<string, RegExp> = {
   otplib: /^backends\/accounts\/second-factor\.ts$/,
   qrcode: /^backends\/accounts\/second-factor\.ts$/,
   'cli-table3': /^src\/(report\/(reporters\/|fitted-table\.ts)|commands\/)/,
-  uplot: /^src\/report\/(browser\/|html\/page-script\.ts$)/,
+  uplot: /^src\/(report\/(browser\/|html\/page-script\.ts$)|live\/page\/timeline\.ts$)/,
   selfsigned: /^src\/(proxy\/front\/dev-certificate|attacks\/tools\/own-certificate)\.ts$/,
 };
 
