@@ -212,6 +212,7 @@ export class SideTimeline {
 const timeWords = ['−60 s', '−45 s', '−30 s', '−15 s', 'now'];
 const markColours = {
   lost: 'state-has-lost',
+  missing: 'state-has-lost',
   'logged-out': 'state-logged-out',
   'identity-swapped': 'state-someone-else',
 } as const;
