@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
 import { unknownName } from '../shared/unknown-name.js';
 import { parseCommand } from './command-schema.js';
 import type { LiveSession } from './live-session.js';
@@ -25,8 +26,8 @@ export interface LiveServerOptions {
   readonly page: { readonly html: string; readonly contentSecurityPolicy: string };
   /** The wished port. 0: any free one. If it is taken, the next free one. */
   readonly port: number;
-  /** Returns the contents of a file for download. */
-  exportFile(name: ExportName): Promise<string>;
+  /** Returns the contents of a file, in parts. Undefined when the session has no such file. */
+  exportFile(name: ExportName): Iterable<string> | undefined;
 }
 
 export interface LiveServer {
@@ -39,7 +40,8 @@ export interface LiveServer {
 
 interface Answer {
   readonly status: number;
-  readonly body: string;
+  /** A text, or its parts. */
+  readonly body: string | Iterable<string>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -150,8 +152,7 @@ function routesOf({ session, page, exportFile }: LiveServerOptions): ReadonlyMap
     [paths.story, { methods: read, handle: async (_request, url) => tellStory(session, url) }],
   ]);
   for (const name of exportNames) {
-    const handle = async () => ({ status: 200, body: await exportFile(name), headers: exportHeaders(name) });
-    routes.set(`${paths.export}${name}`, { methods: read, handle });
+    routes.set(`${paths.export}${name}`, { methods: read, handle: async () => sendFile(name, exportFile(name)) });
   }
   return routes;
 }
@@ -220,6 +221,11 @@ function isSideName(name: string): name is SideName {
   return sideNames.some(known => known === name);
 }
 
+function sendFile(name: ExportName, body: Iterable<string> | undefined): Answer {
+  if (body !== undefined) return { status: 200, body, headers: exportHeaders(name) };
+  return refusal(404, `this session has no ${name}`);
+}
+
 function exportHeaders(name: ExportName): Readonly<Record<string, string>> {
   const types = { html: 'text/html; charset=utf-8', ndjson: 'application/x-ndjson', yaml: 'application/yaml' } as const;
   const type = Object.entries(types).find(([ending]) => name.endsWith(ending))?.[1] ?? 'application/octet-stream';
@@ -241,8 +247,11 @@ function send(response: ServerResponse, { status, body, headers }: Answer): void
   }
   // A body that was not read to its end would be taken for the next request.
   if (!response.req.complete) response.shouldKeepAlive = false;
-  response.writeHead(status, { ...safeHeaders, 'content-length': Buffer.byteLength(body), ...headers });
-  response.end(response.req.method === 'HEAD' ? undefined : body);
+  response.writeHead(status, { ...safeHeaders, ...headers });
+  if (response.req.method === 'HEAD') response.end();
+  else if (typeof body === 'string') response.end(body);
+  // When the page has gone, the rest is not made.
+  else pipeline(Readable.from(body), response, () => undefined);
 }
 
 const safeHeaders = {

@@ -36,9 +36,11 @@ export interface SessionOptions {
   /** The mode of each side. Without `right` the session has one side. */
   readonly modes: { readonly left: string; readonly right?: string };
   makeSide(name: SideName, wish: SideWish): StartableSide;
+  /** Called when a system could not be started, or broke down. The other side goes on. */
+  onFailed?(failed: FailedSide): void;
 }
 
-/** A side that could not be started. */
+/** A side whose system could not be started, or broke down. */
 export interface FailedSide {
   readonly side: SideName;
   readonly problem: string;
@@ -64,16 +66,17 @@ interface Slot {
  */
 export class LiveSession {
   readonly stream = new LiveStream(() => this.#snapshot());
-  readonly #makeSide: SessionOptions['makeSide'];
+  readonly #options: SessionOptions;
   readonly #slots: readonly Slot[];
   #settings: LiveSettings;
   #timer: NodeJS.Timeout | undefined;
   #lastFrameMs = Number.NEGATIVE_INFINITY;
   #hasEnded = false;
 
-  constructor({ settings, modes, makeSide }: SessionOptions) {
+  constructor(options: SessionOptions) {
+    const { settings, modes } = options;
+    this.#options = options;
     this.#settings = settings;
-    this.#makeSide = makeSide;
     this.#slots = sideNames.flatMap(name => {
       const mode = modes[name];
       return mode === undefined ? [] : [this.#newSlot(name, { mode, seed: settings.seed, users: settings.users })];
@@ -88,12 +91,17 @@ export class LiveSession {
     return this.#slotOf(name)?.side;
   }
 
-  /** Starts both sides. Resolves with those that could not be started; the others go on. */
-  async start(): Promise<readonly FailedSide[]> {
+  /** Whether a system runs, or is about to. */
+  get isAlive(): boolean {
+    return this.#slots.some(({ side }) => side.view().stage !== 'failed');
+  }
+
+  /** Starts both sides. Resolves when each has started or failed. */
+  async start(): Promise<void> {
     this.#timer = setInterval(() => this.tick(), frameMs);
     for (const slot of this.#slots) slot.changing = this.#startSide(slot);
-    const started = await Promise.all(this.#slots.map(({ changing }) => changing));
-    return started.filter(failed => failed !== undefined);
+    await Promise.all(this.#slots.map(({ changing }) => changing));
+    this.tick();
   }
 
   /** Sends a frame with what has changed since the last one. Sends none when there is no news. */
@@ -102,7 +110,7 @@ export class LiveSession {
     const isQuiet = changes.every(([, change]) => isClockOnly(change));
     if (isQuiet && nowMs - this.#lastFrameMs < quietMs) return;
     const news = changes.filter(([, change]) => isQuiet || !isClockOnly(change));
-    this.#sendFrame(Object.fromEntries(news.map(([slot, change]) => [slot.name, take(slot, change)])), nowMs);
+    this.#sendFrame(Object.fromEntries(news.map(([slot, change]) => [slot.name, this.#take(slot, change)])), nowMs);
   }
 
   /** Carries out a command. Resolves with the problems of the sides that could not do it. */
@@ -154,12 +162,20 @@ export class LiveSession {
     this.stream.send({ kind: 'frame', ...frame });
   }
 
+  /** Remembers that the readers get this change, and returns it. */
+  #take(slot: Slot, change: SideChange): SideChange {
+    slot.sent = applyChange(slot.sent, change);
+    slot.isNew = false;
+    if (change.stage === 'failed') this.#options.onFailed?.({ side: slot.name, problem: change.problem ?? '' });
+    return change;
+  }
+
   #slotOf(name: SideName): Slot | undefined {
     return this.#slots.find(slot => slot.name === name);
   }
 
   #newSlot(name: SideName, wish: SideWish): Slot {
-    const side = this.#makeSide(name, wish);
+    const side = this.#options.makeSide(name, wish);
     const slot: Slot = {
       name,
       side,
@@ -261,7 +277,7 @@ export class LiveSession {
       await slot.side.stop();
       if (slot.changes !== changes || this.#hasEnded) return undefined;
       slot.side.onStrike = () => {};
-      slot.side = this.#makeSide(slot.name, slot.wish);
+      slot.side = this.#options.makeSide(slot.name, slot.wish);
       slot.isNew = true;
       this.#listenTo(slot);
       return this.#startSide(slot);
@@ -299,11 +315,4 @@ function isStrikable(side: Side): side is StrikableSide {
 
 function changeOf({ side, sent, isNew }: Slot): SideChange {
   return isNew ? changeToNew(side.view()) : changeBetween(sent, side.view());
-}
-
-/** Remembers that the readers get this change, and returns it. */
-function take(slot: Slot, change: SideChange): SideChange {
-  slot.sent = applyChange(slot.sent, change);
-  slot.isNew = false;
-  return change;
 }

@@ -155,7 +155,9 @@ describe('a session of the live lab', () => {
     await withLive(
       async live => {
         broken.fail(new Error('no redis-server found'));
-        expect(await live.session.start()).to.deep.equal([{ side: 'right', problem: 'no redis-server found' }]);
+        await live.session.start();
+        expect(live.failed).to.deep.equal([{ side: 'right', problem: 'no redis-server found' }]);
+        expect(live.session.isAlive).to.equal(true);
         expect(live.side('left').shown.stage).to.equal('running');
         expect(await problemsOf(live, { do: 'set-mode', side: 'right', mode: 'jwt' })).to.deep.equal([
           { side: 'right', problem: 'no redis-server found' },

@@ -3,7 +3,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { applyChange } from '#src/live/changes.js';
 import { type LiveServer, startLiveServer } from '#src/live/live-server.js';
-import { LiveSession } from '#src/live/live-session.js';
+import { type FailedSide, LiveSession } from '#src/live/live-session.js';
 import {
   type LiveSettings,
   paths,
@@ -15,6 +15,7 @@ import {
   tokenHeader,
 } from '#src/live/protocol.js';
 import type { StrikableSide } from '#src/live/side.js';
+import { messageOf } from '#src/shared/error-message.js';
 import { madeUpView } from './made-up-views.js';
 
 /** A side without a system. A test sets its view. It records the commands that it gets. */
@@ -41,8 +42,13 @@ export class MadeUpSide implements StrikableSide {
   story = () => undefined;
 
   async start(): Promise<void> {
-    await this.starting;
-    this.show({ stage: 'running' });
+    try {
+      await this.starting;
+      this.show({ stage: 'running' });
+    } catch (error) {
+      this.show({ stage: 'failed', problem: messageOf(error) });
+      throw error;
+    }
   }
 
   judgeAll(): void {
@@ -93,6 +99,8 @@ export interface Live {
   /** The sides that were made, the newest last. */
   readonly made: Record<SideName, MadeUpSide[]>;
   side(name: SideName): MadeUpSide;
+  /** The sides that the session reported as failed. */
+  readonly failed: FailedSide[];
   /** Sends a request with the token. A header with an empty value is left out. */
   ask(path: string, asked?: Asked): Promise<Answer>;
   /** Sends a command. */
@@ -117,9 +125,11 @@ export async function withLive<T>(
   prepare: (side: MadeUpSide, name: SideName) => void = () => {},
 ): Promise<T> {
   const made: Live['made'] = { left: [], right: [] };
+  const failed: FailedSide[] = [];
   const session = new LiveSession({
     settings: { ...madeUpSettings, ...settings },
     modes: { left: 'sticky', right: 'redis' },
+    onFailed: one => failed.push(one),
     makeSide(name, { mode }) {
       const side = new MadeUpSide(mode);
       prepare(side, name);
@@ -127,7 +137,7 @@ export async function withLive<T>(
       return side;
     },
   });
-  const exportFile = async (name: string) => `contents of ${name}`;
+  const exportFile = (name: string) => (name === 'scenario-right.yaml' ? undefined : ['contents', ` of ${name}`]);
   const server = await startLiveServer({ session, page: madeUpPage, port: 0, exportFile });
   const token = server.address.split('#')[1] ?? '';
   const watches: Watch[] = [];
@@ -136,6 +146,7 @@ export async function withLive<T>(
     server,
     token,
     made,
+    failed,
     side: name => made[name].at(-1) ?? fail(),
     ask: (path, asked) => ask(server.port, path, token, asked),
     command: command => live.ask(paths.command, { method: 'POST', body: JSON.stringify(command) }),
