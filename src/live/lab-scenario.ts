@@ -14,7 +14,7 @@ seed: ${seed}
 modes: [${modeNames.join(', ')}]
 system:
   backends: { count: ${backends}, spare: 1 }
-  proxy: { health: { every: 250ms, timeout: 300ms, fall: 2, rise: 1 }, policy: round-robin }
+  proxy: { health: { every: 500ms, timeout: 1s, fall: 2, rise: 1 }, policy: round-robin }
 users:
   arrivals: { rate: ${users / arrivalsSeconds}/s, for: ${arrivalsSeconds}s, max-active: ${users} }
   think: { median: 900ms, p95: 2500ms }
