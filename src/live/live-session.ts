@@ -134,21 +134,23 @@ export class LiveSession {
   }
 
   /**
-   * Stops both sides, sends the last state and `over`, and ends the streams. `write` writes the files meanwhile, and
-   * resolves with their paths. Rejects as `write` does, after everything has been stopped. Idempotent.
+   * Stops both sides, sends their last state, writes the files by `write`, and ends the streams with `over`. The files of
+   * a long session take some seconds, so no process waits for them. Rejects as `write` does, after everything else is
+   * done. Idempotent.
    */
   async end(reason: string, write: () => Promise<readonly string[]>): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearInterval(this.#timer);
-    const stopping = this.#slots.map(({ side }) => side.stop());
+    const stopping = [...this.#slots.map(({ side }) => side.stop()), ...this.#slots.map(({ changing }) => changing)];
+    this.tick();
+    const stopped = await Promise.allSettled(stopping);
     for (const { side } of this.#slots) side.judgeAll();
-    const work = [write(), ...stopping, ...this.#slots.map(({ changing }) => changing)] as const;
-    const [written] = await Promise.allSettled(work);
     this.tick(Number.POSITIVE_INFINITY);
+    const [written] = await Promise.allSettled([write()]);
     this.stream.send(overMessage(reason, written));
     this.stream.close();
-    await Promise.all(work);
+    for (const each of [written, ...stopped]) if (each.status === 'rejected') throw each.reason;
   }
 
   #snapshot(): Snapshot {
