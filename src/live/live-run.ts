@@ -208,6 +208,7 @@ export class LiveRun implements StrikableSide {
       counts: this.#counts,
       seed,
       signal: this.#ending.signal,
+      endsWithSignal: true,
       onTransition: () => undefined,
       onState: this.#noteStrike,
       proxies: proxyNames(scenario.system.proxy),

@@ -4,6 +4,7 @@ import { serverOf } from '../simulator/cluster/stores/registry.js';
 import {
   describeUnknownTarget,
   endsOf,
+  type KnownTargets,
   kindOf,
   membersIn,
   resolveTargetName,
@@ -55,6 +56,7 @@ export function aimFault(
   target: string,
   given: GivenOptions,
   struck: StruckSystem,
+  known = targetsOf(struck.system),
 ): AimedFault | string {
   const { mode, system } = struck;
   const entry = faults[fault];
@@ -62,7 +64,7 @@ export function aimFault(
   const resolved = resolveTargetName(mode, target, system) ?? target;
   const options = readOptions(entry.options, given);
   const problem =
-    describeUnknownTarget(target, targetsOf(system)) ??
+    describeUnknownTarget(target, known) ??
     explainNotOurs(target, system) ??
     explainMissingTarget(mode, target) ??
     explainUnfit(fault, resolved, undefined, system) ??
@@ -91,17 +93,20 @@ function isAddressOf(name: string, running: ReadonlySet<string>): boolean {
 
 /** Lists every target of the running system with the faults that can strike it now. Pure. */
 export function offersOf(struck: StruckSystem): readonly OfferView[] {
-  const { backends, stores, proxies } = targetsOf(struck.system);
+  const known = targetsOf(struck.system);
+  const { backends, stores, proxies } = known;
   const targets = [...backends, ...proxies, ...stores, ...struck.links, 'secrets'];
   return targets.flatMap(target => {
-    const offered = faultsFor(target, struck);
+    const offered = faultsFor(target, struck, known);
     return offered.length === 0 ? [] : [{ target, member: memberOf(target, proxies), faults: offered }];
   });
 }
 
-function faultsFor(target: string, struck: StruckSystem): readonly OfferedFault[] {
-  return Object.entries(faults).flatMap(([name, { summary, options }]) => {
-    const aimed = aimFault(name, target, exampleOptions(name), struck);
+function faultsFor(target: string, struck: StruckSystem, known: KnownTargets): readonly OfferedFault[] {
+  const kind = kindOf(target);
+  const possible = Object.entries(faults).filter(([, { targets }]) => targets.includes(kind));
+  return possible.flatMap(([name, { summary, options }]) => {
+    const aimed = aimFault(name, target, exampleOptions(name), struck, known);
     // Names that stand for a member are not offered: the member is.
     if (typeof aimed === 'string' || aimed.target !== target) return [];
     return { name, summary, options: describeOptions(options) };

@@ -18,6 +18,8 @@ export interface StrikeStage {
   readonly seed: number;
   /** When aborted, an injection in progress is abandoned, so that the fault can be healed. */
   readonly signal: AbortSignal;
+  /** Set when the whole lab ends with the signal. Then no healing is waited for. */
+  readonly endsWithSignal?: true;
   onTransition(id: string, what: FaultEvent): void;
   /** Called whenever the state of a strike has changed. Its record then holds everything that is known. */
   onState?(strike: Strike): void;
@@ -88,7 +90,7 @@ export class Strike {
   }
 
   async #heal(others: () => readonly FaultRecord[]): Promise<void> {
-    const { cluster, clock } = this.#stage;
+    const { cluster, clock, signal, endsWithSignal } = this.#stage;
     const record = this.#record;
     if (this.#state === 'not-healed') this.#forgetFailure();
     else await this.#noteMeasured();
@@ -96,7 +98,8 @@ export class Strike {
     this.#state = 'healing';
     this.#stage.onState?.(this);
     try {
-      await this.#fault.heal(cluster);
+      const healing = this.#fault.heal(cluster);
+      await (endsWithSignal ? rejectOnAbort(healing, signal) : healing);
       record.healedMs = clock.now();
       this.#enter('healed');
     } catch (error) {

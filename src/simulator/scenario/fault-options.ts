@@ -15,11 +15,25 @@ export interface DescribedOption {
   readonly type: 'text' | 'number' | 'boolean';
 }
 
-/** Returns the options that a fault takes, in the order of its schema. */
-export function describeOptions(options: Options): readonly DescribedOption[] {
-  const { properties = {}, required = [] } = z.toJSONSchema(z.object(options), { io: 'input' });
-  return Object.entries(properties).flatMap(([name, property]) => {
+/** Everything that is derived from the schemas of one fault. */
+interface Derived {
+  readonly schema: z.ZodObject<Options>;
+  readonly described: readonly DescribedOption[];
+  /** Names of the options that are lists. */
+  readonly lists: ReadonlySet<string>;
+}
+
+const known = new WeakMap<Options, Derived>();
+
+function deriveFrom(options: Options): Derived {
+  const before = known.get(options);
+  if (before !== undefined) return before;
+  const schema = z.object(options);
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' });
+  const lists = new Set<string>();
+  const described = Object.entries(properties).flatMap(([name, property]) => {
     if (typeof property === 'boolean') return [];
+    if (property.type === 'array') lists.add(name);
     const choices = property.enum?.map(String);
     return {
       name,
@@ -29,6 +43,14 @@ export function describeOptions(options: Options): readonly DescribedOption[] {
       type: typeOf(property.type),
     };
   });
+  const derived = { schema, described, lists };
+  known.set(options, derived);
+  return derived;
+}
+
+/** Returns the options that a fault takes, in the order of its schema. */
+export function describeOptions(options: Options): readonly DescribedOption[] {
+  return deriveFrom(options).described;
 }
 
 function typeOf(type: unknown): DescribedOption['type'] {
@@ -49,17 +71,16 @@ export type GivenOptions = Readonly<Record<string, unknown>>;
  * splits the text of a list at its commas.
  */
 export function readOptions(options: Options, given: GivenOptions): GivenOptions | string {
-  const { properties = {} } = z.toJSONSchema(z.object(options), { io: 'input' });
+  const { schema, lists } = deriveFrom(options);
   const strange = Object.keys(given).find(name => !Object.hasOwn(options, name));
   if (strange !== undefined) return describeStrange(strange, Object.keys(options));
   const written = Object.fromEntries(
-    Object.entries(given).map(([name, value]) => {
-      const property = properties[name];
-      const isList = typeof property === 'object' && property.type === 'array' && typeof value === 'string';
-      return [name, isList ? value.split(',').map(each => each.trim()) : value];
-    }),
+    Object.entries(given).map(([name, value]) => [
+      name,
+      lists.has(name) && typeof value === 'string' ? value.split(',').map(each => each.trim()) : value,
+    ]),
   );
-  const issue = z.object(options).safeParse(written).error?.issues[0];
+  const issue = schema.safeParse(written).error?.issues[0];
   return issue === undefined ? written : `option ${String(issue.path[0])}: ${issue.message}`;
 }
 
