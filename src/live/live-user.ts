@@ -1,10 +1,11 @@
 import type { Incident } from '../simulator/checker/findings.js';
-import { newTally, type Tally } from '../simulator/checker/tally.js';
+import type { Tally } from '../simulator/checker/tally.js';
+import { GrowingUser } from '../simulator/checker/users/growing-user.js';
 import { firstMissedBy, isLost, isMissing } from '../simulator/checker/users/losses.js';
-import { bySending, isAnotherUser, isOwnCart } from '../simulator/checker/users/operations.js';
+import { isAnotherUser, isOwnCart } from '../simulator/checker/users/operations.js';
 import { type PresentState, presentStateOf } from '../simulator/checker/users/present-state.js';
 import type { Story } from '../simulator/checker/users/sessions.js';
-import { judgeUser, type UserRules } from '../simulator/checker/users/user-pass.js';
+import type { UserRules } from '../simulator/checker/users/user-pass.js';
 import type { Operation } from '../simulator/history/records.js';
 import type { CountsView, MarkView, UserStateName, UserView } from './protocol.js';
 
@@ -45,8 +46,7 @@ const notJudged: UserJudgement = { counts: noCounts, state: 'arriving', marks: [
 export class LiveUser {
   readonly name: string;
   judgement = notJudged;
-  /** In sending order. */
-  #operations: Operation[] = [];
+  #operations = new GrowingUser(partOf);
   /** When each request in flight was sent. */
   #inFlightMs: number[] = [];
   #member: string | null = null;
@@ -60,7 +60,7 @@ export class LiveUser {
   }
 
   get operations(): readonly Operation[] {
-    return this.#operations;
+    return this.#operations.operations;
   }
 
   arrive(): void {
@@ -78,24 +78,21 @@ export class LiveUser {
 
   /** Takes an operation that has ended. Returns whether it shows trouble. */
   note(operation: Operation): boolean {
-    const own = this.#operations;
-    let place = own.length;
-    for (let before = own[place - 1]; before && bySending(before, operation) > 0; before = own[place - 1]) place -= 1;
-    own.splice(place, 0, operation);
+    this.#operations.add(operation);
     const sent = this.#inFlightMs.indexOf(operation.sentMs);
     this.#inFlightMs.splice(Math.max(0, sent), 1);
     this.#member = operation.backend ?? this.#member;
     return operation.outcome !== 'ok' || isAnotherUser(operation);
   }
 
-  /** Judges all its operations again. It makes marks only of what was seen at `marksFromMs` or later. */
+  /** Judges it again. It makes marks only of what was seen at `marksFromMs` or later. */
   judge(rules: UserRules, marksFromMs: number): void {
-    const tally = newTally();
-    const { story } = judgeUser(this.#operations, rules, tally);
+    const parts = this.#operations.judge(rules);
+    const exposed = Math.min(1, rules.exposure.exposedBy(this.operations).length);
     this.judgement = {
-      counts: countsOf(tally),
-      state: presentStateOf(story),
-      marks: marksOf(story, tally.incidents).filter(({ seenMs }) => seenMs >= marksFromMs),
+      counts: { ...addCounts(parts.map(({ counts }) => counts)), exposed },
+      state: parts.at(-1)?.state ?? 'arriving',
+      marks: parts.flatMap(({ marks }) => marks.filter(({ seenMs }) => seenMs >= marksFromMs)),
     };
   }
 
@@ -112,7 +109,7 @@ export class LiveUser {
   /** Forgets its judgement, and what came before its present session. Forgets everything if it has left. */
   trim(): void {
     this.judgement = notJudged;
-    this.#operations = this.#hasLeft ? [] : presentOperations(this.#operations);
+    this.#operations = new GrowingUser(partOf, this.#hasLeft ? [] : presentOperations(this.operations));
   }
 
   #stateAt(nowMs: number): UserStateName {
@@ -123,10 +120,11 @@ export class LiveUser {
   }
 }
 
-function countsOf({ users, exposure, writes, requests }: Tally): UserCounts {
-  return {
+/** Returns the judgement of a part of the operations. Nothing is known of its exposure to faults. */
+function partOf(story: Story, { users, writes, requests, incidents }: Tally): UserJudgement {
+  const counts: UserCounts = {
     loggedOut: users.loggedOut,
-    exposed: exposure.exposed,
+    exposed: 0,
     acknowledged: writes.acknowledged,
     missing: writes.missing,
     lost: writes.lost,
@@ -134,6 +132,14 @@ function countsOf({ users, exposure, writes, requests }: Tally): UserCounts {
     unknown: requests.unknown,
     swapped: users.identitySwapped,
   };
+  return { counts, state: presentStateOf(story), marks: marksOf(story, incidents) };
+}
+
+/** Adds up the counts of the parts. A user who was logged out in several parts counts once. */
+function addCounts(parts: readonly UserCounts[]): UserCounts {
+  const sum = { ...noCounts };
+  for (const counts of parts) addDifference(sum, noCounts, counts);
+  return { ...sum, loggedOut: Math.min(1, sum.loggedOut), swapped: Math.min(1, sum.swapped) };
 }
 
 function marksOf({ tokens }: Story, incidents: readonly Incident[]): MarkView[] {
@@ -150,17 +156,20 @@ function marksOf({ tokens }: Story, incidents: readonly Incident[]): MarkView[] 
 }
 
 /**
- * Returns the operations from the present acknowledged login on, and two kinds of earlier ones. The checker needs the
- * last logout for the replays of its session. It also needs each add whose item may still be in the cart: otherwise the
- * next read would show an item that this user never added.
+ * Returns the operations from the present acknowledged login on, and three kinds of earlier ones. The checker needs the
+ * last logout for the replays of its session, and the login after it, which ends the time in which every good answer
+ * would ignore that logout. It also needs each add whose item may still be in the cart: otherwise the next read would
+ * show an item that this user never added.
  */
 function presentOperations(operations: readonly Operation[]): Operation[] {
   const login = operations.findLastIndex(({ kind, outcome }) => kind === 'login' && outcome === 'ok');
   const from = login < 0 ? operations.length : login;
-  const logout = operations.slice(0, from).findLastIndex(({ kind, outcome }) => kind === 'logout' && outcome === 'ok');
+  const before = operations.slice(0, from);
+  const logout = before.findLastIndex(({ kind, outcome }) => kind === 'logout' && outcome === 'ok');
+  const next = logout < 0 ? -1 : before.findIndex(({ kind }, index) => index > logout && kind === 'login');
   const read = operations.findLast(isOwnCart);
   const shown = new Set(read?.items);
   const mayBeShown = ({ kind, token = '', doneMs }: Operation) =>
     kind === 'add' && (read === undefined || doneMs > read.sentMs || shown.has(token));
-  return operations.filter((one, index) => index >= from || index === logout || mayBeShown(one));
+  return operations.filter((one, index) => index >= from || index === logout || index === next || mayBeShown(one));
 }

@@ -3,6 +3,9 @@ import fc from 'fast-check';
 import type { LiveHistory } from '#src/live/live-history.js';
 import { type ModeName, modeNames } from '#src/modes.js';
 import { check } from '#src/simulator/checker/check.js';
+import { newTally } from '#src/simulator/checker/tally.js';
+import { presentStateOf } from '#src/simulator/checker/users/present-state.js';
+import { judgeUser, rulesOf } from '#src/simulator/checker/users/user-pass.js';
 import type { FaultRecord, ListedRun, Operation } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { type Random, randomStream } from '#src/simulator/plan/random.js';
@@ -65,9 +68,16 @@ function disturb(random: Random, trimShare: number): (history: LiveHistory, nowM
   };
 }
 
-function expectSameCounts(history: LiveHistory): void {
+/** Expects that the counters and the states of all users are those of the checker. */
+function expectReported(history: LiveHistory): void {
   history.judgeAll();
-  expect(countsOf(history)).to.deep.equal(countsOfReport(history.record(lab)));
+  const run = history.record(lab);
+  expect(countsOf(history)).to.deep.equal(countsOfReport(run));
+  const rules = rulesOf(run);
+  for (const { name, state } of history.view(0).users) {
+    const { story } = judgeUser(history.operationsOf(name), rules, newTally());
+    expect(state, name).to.equal(presentStateOf(story));
+  }
 }
 
 function wrongsOf(run: ListedRun): Record<string, number> {
@@ -90,7 +100,7 @@ describe('a live history', function () {
         (operations, struck, choice) => {
           const run = runWith(operations, struck, choice);
           const history = tellRun(run, disturb(randomStream(choice, 'disturb'), trimShare));
-          expectSameCounts(history);
+          expectReported(history);
           if (trimShare === 0) expect(countsOf(history)).to.deep.equal(countsOfReport(run));
           const { lost, missing, loggedOut, swapped, exposed } = countsOf(history);
           if (lost > 0) seen.lost += 1;
@@ -100,7 +110,7 @@ describe('a live history', function () {
           if (exposed !== null && exposed > 0) seen.exposed += 1;
         },
       );
-      fc.assert(property, { numRuns: 400 });
+      fc.assert(property, { numRuns: Number(process.env.RUNS ?? 400) });
       for (const [name, times] of Object.entries(seen)) expect(times, name).to.be.greaterThan(10);
     });
   }
@@ -115,7 +125,7 @@ describe('a live history', function () {
         expect(wrongsOf(history.record(lab))).to.deep.equal({});
       },
     );
-    fc.assert(property, { numRuns: 400 });
+    fc.assert(property, { numRuns: Number(process.env.RUNS ?? 400) });
   });
 
   for (const mode of modeNames) {
@@ -126,7 +136,7 @@ describe('a live history', function () {
         whole.judgeAll();
         expect(countsOf(whole)).to.deep.equal(countsOfReport(run));
         const cut = tellRun(run, disturb(randomStream(seed, 'disturb'), 0.01));
-        expectSameCounts(cut);
+        expectReported(cut);
         expect(wrongsOf(cut.record(lab))).to.deep.equal({});
       }
     });

@@ -340,6 +340,14 @@ describe('a live history that is cut', () => {
     expect(check(history.record(lab)).users.logoutNotHonoured).to.equal(0);
   });
 
+  it('keeps the login after the last logout, so that a kept add between two logins is no finding', () => {
+    const history = made();
+    tell(history, 'ann', 'login, logout, login, add x, login');
+    history.trim();
+    expect(kept(history)).to.equal('logout login add login');
+    expect(check(history.record(lab)).users.logoutNotHonoured).to.equal(0);
+  });
+
   it('keeps strikes that are not healed, and the latest state of each member', () => {
     const history = made();
     for (const [id, state] of Object.entries({ a: 'healed', b: 'not-healed', c: 'not-confirmed', d: 'healing' }))

@@ -1,7 +1,7 @@
 import type { Operation } from '../../history/records.js';
 import { isMissing } from './losses.js';
 import { isAnotherUser, isOwnCart } from './operations.js';
-import type { LoginSession, Story } from './sessions.js';
+import type { Story } from './sessions.js';
 
 /** How a user stands after its latest operation. */
 export type PresentState =
@@ -15,7 +15,7 @@ export type PresentState =
   | 'has-lost'
   /** The latest answer that depended on its session treated it as anonymous, and it did not log out. */
   | 'logged-out'
-  /** The latest answer that named a user named another one. */
+  /** The latest answer since the login that named a user named another one. */
   | 'someone-else'
   /** It asked for a logout, and the logout did not certainly fail. */
   | 'gone';
@@ -23,10 +23,10 @@ export type PresentState =
 /** Returns the state of a user after its latest operation. Pure. The story must have been judged (`judgeUser`). If
  * several states apply, the worst one counts. */
 export function presentStateOf({ operations, sessions }: Story): PresentState {
-  if (isNamedWrongly(operations)) return 'someone-else';
   const session = sessions.at(-1);
+  const since = operations.slice(session === undefined ? 0 : operations.lastIndexOf(session.login));
+  if (isNamedWrongly(since)) return 'someone-else';
   if (session === undefined) return 'arriving';
-  const since = operationsSince(session, operations);
   if (since.some(({ kind, outcome }) => kind === 'logout' && outcome !== 'fail')) return 'gone';
   if (session.awayMs !== undefined) return 'logged-out';
   if (session.expected.tokens.some(isMissing)) return 'has-lost';
@@ -37,10 +37,6 @@ export function presentStateOf({ operations, sessions }: Story): PresentState {
 function isNamedWrongly(operations: readonly Operation[]): boolean {
   const latest = operations.findLast(({ kind, identity }) => kind !== 'replay' && identity !== undefined);
   return latest !== undefined && isAnotherUser(latest);
-}
-
-function operationsSince({ login }: LoginSession, operations: readonly Operation[]): readonly Operation[] {
-  return operations.slice(operations.lastIndexOf(login) + 1);
 }
 
 /** Whether a write ended unknown after the last good read was sent. */

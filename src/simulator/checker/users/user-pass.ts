@@ -21,26 +21,31 @@ export interface JudgedUser {
 }
 
 /**
- * Judges one user from all its operations, in sending order, and adds the counts to `tally`. It keeps nothing between
- * two calls, so the live lab judges a user again when more of its operations have ended. It does not name the faults
- * that can explain the incidents (`addCandidates`).
+ * Judges one user from all its operations, in sending order, and adds the counts to `tally`. It does not name the
+ * faults that can explain the incidents (`addCandidates`).
  */
-export function judgeUser(
-  operations: readonly Operation[],
-  { run, verification, exposure }: UserRules,
-  tally: Tally,
-): JudgedUser {
-  const { faults, header } = run;
+export function judgeUser(operations: readonly Operation[], rules: UserRules, tally: Tally): JudgedUser {
   const loggedOutBefore = tally.users.loggedOut;
+  const story = judgeSessions(operations, rules, tally);
+  const exposedBy = rules.exposure.exposedBy(operations);
+  if (exposedBy.length > 0) tally.exposure.exposed += 1;
+  else if (tally.users.loggedOut > loggedOutBefore) tally.exposure.loggedOutUnexposed += 1;
+  return { story, exposedBy };
+}
+
+/** Judges all but the exposure to faults. It keeps nothing between two calls, so the live lab judges a user again
+ * (`growing-user.ts`). */
+export function judgeSessions(
+  operations: readonly Operation[],
+  { run: { header, faults }, verification }: UserRules,
+  tally: Tally,
+): Story {
   const story = storyOf(operations, verification);
   countOperations(operations, tally);
   judgeReads(story, verification, header.nonce, tally);
   const resets = judgeLosses(story, faults, verification, tally);
   judgeLogins(story, resets, header.revocationLagMs ?? 0, tally);
-  const exposedBy = exposure.exposedBy(operations);
-  if (exposedBy.length > 0) tally.exposure.exposed += 1;
-  else if (tally.users.loggedOut > loggedOutBefore) tally.exposure.loggedOutUnexposed += 1;
-  return { story, exposedBy };
+  return story;
 }
 
 /** The counts of a pass: plain data that a thread can send. */
