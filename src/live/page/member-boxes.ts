@@ -20,8 +20,10 @@ export class MemberBoxes {
   readonly #boxes = new Map<string, Box>();
   readonly #select: (member: string) => void;
   readonly #changed: () => void;
+  /** A label that gets another line moves the areas below it. */
+  readonly #labels = new ResizeObserver(() => this.#changed());
 
-  /** `changed`: called when boxes came or went. */
+  /** `changed`: called when boxes came, went or moved. */
   constructor(select: (member: string) => void, changed: () => void) {
     this.#select = select;
     this.#changed = changed;
@@ -44,6 +46,7 @@ export class MemberBoxes {
   }
 
   #rebuild(members: readonly MemberView[]): void {
+    this.#labels.disconnect();
     this.#boxes.clear();
     this.areas.clear();
     const ordered = [...members].sort((a, b) => roleOrder.indexOf(a.role) - roleOrder.indexOf(b.role));
@@ -61,7 +64,9 @@ export class MemberBoxes {
     const state = make('p', { class: 'state' });
     const strikes = make('p', { class: 'strikes' });
     const element = make('section', { class: `box ${role}`, 'aria-label': name });
-    element.append(make('div', { class: 'label' }, pick, state, strikes));
+    const label = make('div', { class: 'label' }, pick, state, strikes);
+    element.append(label);
+    this.#labels.observe(label);
     const areaName = role === 'backend' ? name : role === 'proxy' && !this.areas.has(nowhere) ? nowhere : undefined;
     if (areaName !== undefined) {
       const area = make('div', { class: 'area' });

@@ -151,7 +151,7 @@ export interface CounterText {
 /** Returns the counters of one side, in the order of the strip. */
 export function counterTexts({ view: { counts }, wave }: ShownSide): CounterText[] {
   const before = wave?.before;
-  const rise = (of: (counts: CountsView) => number) => tellRise(before && of(counts) - of(before));
+  const rise = (of: (counts: CountsView) => number) => tellRise(before && of(counts) - of(before), of(counts));
   const { loggedOut, exposed, acknowledged, missing, lost, failed, unknown, p99Ms } = counts;
   const allLost = missing === lost;
   return [
@@ -186,6 +186,7 @@ export function counterTexts({ view: { counts }, wave }: ShownSide): CounterText
   ];
 }
 
-function tellRise(by: number | undefined): string {
-  return by === undefined ? '' : by > 0 ? `+${count(by)}` : '±0';
+function tellRise(by: number | undefined, value: number): string {
+  if (by === undefined || value === 0) return '';
+  return by > 0 ? `+${count(by)}` : '±0';
 }

@@ -7,6 +7,9 @@ import { counterTexts, tellWave } from './sentences.js';
 import { SideTimeline } from './timeline.js';
 import { choosePitch, UserDots } from './user-dots.js';
 
+/** From this number on the boxes are higher, so that the shapes stay legible. */
+const manyUsers = 150;
+
 export interface SideActions {
   selectMember(member: string): void;
   setMode(side: SideName, mode: string): void;
@@ -47,7 +50,12 @@ export class SidePanel {
       this.#timeline.place,
     );
     this.#listenToDots(actions);
-    new ResizeObserver(() => this.arrange()).observe(this.#field);
+    let width = 0;
+    new ResizeObserver(() => {
+      if (this.#field.clientWidth === width) return;
+      width = this.#field.clientWidth;
+      this.arrange();
+    }).observe(this.#field);
   }
 
   /** Draws one frame. `withTimeline`: the plots too. */
@@ -78,7 +86,8 @@ export class SidePanel {
     const backends = Math.max(1, areas.size - 1);
     // When one backend dies, its users must find room in the others.
     const expected = Math.ceil((1.1 * this.#users) / Math.max(1, backends - 1));
-    const heightMax = Math.min(240, Math.max(54, (innerHeight * 0.28) / backends));
+    const share = this.#users > manyUsers ? 0.34 : 0.27;
+    const heightMax = Math.max(54, (innerHeight * share) / backends);
     const { pitch, rows } = choosePitch(Math.max(expected, 8), area.clientWidth, heightMax);
     this.#field.style.setProperty('--area', `${pitch * rows}px`);
     this.dots.arrange(areas, pitch);
@@ -129,6 +138,9 @@ interface Counter {
 
 function makeCounter(): Counter {
   const [label, value] = [make('dt'), make('span', { class: 'value' })];
-  const [detail, change] = [make('dd', { class: 'detail' }), make('span', { class: 'change' })];
+  const [detail, change] = [
+    make('dd', { class: 'detail' }),
+    make('span', { class: 'change', title: 'since the last strike' }),
+  ];
   return { box: make('div', {}, label, make('dd', {}, value, ' ', change), detail), label, value, detail, change };
 }

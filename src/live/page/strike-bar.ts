@@ -31,7 +31,7 @@ export class StrikeBar {
       button: makeButton(text, () => this.strike(fault), key || undefined),
     }));
     this.#heal = makeButton('Restart', () => this.heal(), 'r');
-    this.#more = makeButton('More faults …', () => this.openMore(), 'm');
+    this.#more = makeButton('More …', () => this.openMore(), 'm');
     this.#quick[0]?.button.classList.add('main');
     this.#actions.replaceChildren(...this.#quick.map(({ button }) => button), this.#heal, this.#more);
     for (const button of this.#scope.querySelectorAll('button')) {

@@ -108,7 +108,11 @@ export class SideTimeline {
       padding: [8, endRoom, 0, 0],
       scales: { y: { distr: 3, range: (_, min, max) => logRange(min, max) } },
       axes: [
-        { ...this.#timeAxis(), size: 22, values: (_, at) => at.map((_, index) => timeWords[index] ?? '') },
+        {
+          ...this.#timeAxis(),
+          size: 22,
+          values: plot => agesShown(plot).map(ago => (ago === 0 ? 'now' : `−${ago} s`)),
+        },
         this.#axis({
           splits: (_, _axis, min, max) => decades(min, max),
           filter: (_, at) => at,
@@ -151,7 +155,7 @@ export class SideTimeline {
   #timeAxis(): UPlot.Axis {
     return this.#axis({
       size: 0,
-      splits: (_, _axis, _min, max) => [60, 45, 30, 15, 0].map(ago => max - ago),
+      splits: (plot, _axis, _min, max) => agesShown(plot).map(ago => max - ago),
       values: () => [],
     });
   }
@@ -209,7 +213,11 @@ export class SideTimeline {
   }
 }
 
-const timeWords = ['−60 s', '−45 s', '−30 s', '−15 s', 'now'];
+/** Returns the ages with a line and a label, in seconds: fewer where the labels would touch. */
+function agesShown(plot: UPlot): readonly number[] {
+  return plot.width < 320 ? [60, 30, 0] : [60, 45, 30, 15, 0];
+}
+
 const markColours = {
   lost: 'state-has-lost',
   missing: 'state-has-lost',

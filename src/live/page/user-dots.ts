@@ -34,6 +34,7 @@ interface Dot {
 const dotShare = 0.7;
 const shrinkBy = 0.85;
 const pitchMin = 4;
+const moveMs = 220;
 
 /**
  * Shows each user as a dot in the box of the backend that answered it last. The style sheet draws the shape of each
@@ -44,8 +45,18 @@ export class UserDots {
   readonly layer = make('div', { class: 'dots', 'aria-hidden': 'true' });
   readonly #dots = new Map<string, Dot>();
   readonly #groups = new Map<string, Group>();
+  #isMoving = true;
   #users: readonly UserView[] = [];
   #pitch = 20;
+
+  constructor() {
+    const lessMotion = matchMedia('(prefers-reduced-motion: reduce)');
+    const follow = (): void => {
+      this.#isMoving = !lessMotion.matches;
+    };
+    lessMotion.addEventListener('change', follow);
+    follow();
+  }
 
   /** Places all dots anew: the areas, the width of the page or the number of users have changed. */
   arrange(areas: ReadonlyMap<string, HTMLElement>, pitch: number): void {
@@ -107,6 +118,8 @@ export class UserDots {
     this.#leave(dot);
     this.#enter(dot, group);
     this.#move(dot);
+    // A dot on its way is pale, so that it does not seem to stand in the boxes that it passes.
+    if (this.#isMoving) dot.element.animate({ opacity: [0.2, 0.2, 1] }, moveMs);
   }
 
   #removeAllBut(names: ReadonlySet<string>): void {
@@ -161,8 +174,8 @@ export class UserDots {
     const inset = (pitch - Math.round(this.#pitch * dotShare)) / 2;
     const x = area.left + Math.floor(slot / rows) * pitch + inset;
     const y = area.top + (slot % rows) * pitch + inset;
-    const scale = pitch === this.#pitch ? '' : ` scale(${(pitch / this.#pitch).toFixed(3)})`;
-    element.style.transform = `translate(${x.toFixed(1)}px,${y.toFixed(1)}px)${scale}`;
+    element.style.translate = `${x.toFixed(1)}px ${y.toFixed(1)}px`;
+    element.style.transform = pitch === this.#pitch ? '' : `scale(${(pitch / this.#pitch).toFixed(3)})`;
   }
 }
 
@@ -194,4 +207,4 @@ export function choosePitch(count: number, width: number, heightMax: number): { 
   return { pitch: pitchMin, rows: Math.max(1, Math.floor(heightMax / pitchMin)) };
 }
 
-const pitchMax = 26;
+const pitchMax = 32;
