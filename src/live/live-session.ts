@@ -1,7 +1,7 @@
 import { messageOf } from '../shared/error-message.js';
 import { unknownName } from '../shared/unknown-name.js';
 import { applyChange, changeBetween, changeToNew, isClockOnly } from './changes.js';
-import { LiveStream } from './live-stream.js';
+import { LiveStreams } from './live-stream.js';
 import {
   type Command,
   type Frame,
@@ -65,7 +65,7 @@ interface Slot {
  * second it sends what has changed.
  */
 export class LiveSession {
-  readonly stream = new LiveStream(() => this.#snapshot());
+  readonly stream = new LiveStreams(() => this.#snapshot());
   readonly #options: SessionOptions;
   readonly #slots: readonly Slot[];
   #settings: LiveSettings;

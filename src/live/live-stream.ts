@@ -30,7 +30,7 @@ interface Reader {
  *
  * So a slow reader never has more than one unread message or snapshot in this process, apart from the socket buffer.
  */
-export class LiveStream {
+export class LiveStreams {
   readonly #snapshot: () => Snapshot;
   readonly #now: () => number;
   readonly #readers = new Map<ServerResponse, Reader>();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { applyChange } from '#src/live/changes.js';
-import { LiveStream, streamsMax } from '#src/live/live-stream.js';
+import { LiveStreams, streamsMax } from '#src/live/live-stream.js';
 import { type Frame, paths, type SideView, type Snapshot } from '#src/live/protocol.js';
 import { withHttpServer } from '../with-http-server.js';
 import { madeUpUser, madeUpView } from './made-up-views.js';
@@ -172,11 +172,11 @@ describe('the stream of the live lab', () => {
 
 /** Serves one stream with a clock that the test sets. `sent` is the state after the last message. */
 async function withStream(
-  work: (stream: LiveStream, open: (lastEventId?: number) => Promise<Watch>, lab: StreamLab) => Promise<void>,
+  work: (stream: LiveStreams, open: (lastEventId?: number) => Promise<Watch>, lab: StreamLab) => Promise<void>,
 ): Promise<void> {
   const lab: StreamLab = { nowMs: 0, unread: () => 0, sent: madeUpView() };
   const snapshot = (): Snapshot => ({ kind: 'snapshot', settings: madeUpSettings, left: lab.sent });
-  const stream = new LiveStream(snapshot, () => lab.nowMs);
+  const stream = new LiveStreams(snapshot, () => lab.nowMs);
   await withHttpServer(
     (request, response) => {
       stream.open(request, response);
@@ -196,7 +196,7 @@ interface StreamLab {
   unread(): number;
 }
 
-function sendFrame(stream: LiveStream, lab: StreamLab, changed: Partial<SideView>): void {
+function sendFrame(stream: LiveStreams, lab: StreamLab, changed: Partial<SideView>): void {
   const change = { ...changed, nowMs: lab.nowMs };
   lab.sent = applyChange(lab.sent, change);
   const frame: Frame = { kind: 'frame', left: change };
