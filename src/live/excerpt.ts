@@ -34,7 +34,7 @@ export interface Excerpt {
   /** Time of the session at which the faults phase of the file begins. */
   readonly faultsFromMs: number;
   readonly endMs: number;
-  /** What the file leaves out, and why: whole sentences. */
+  /** Sentences that say what the file leaves out, and why. */
   readonly leftOut: readonly string[];
 }
 

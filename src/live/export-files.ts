@@ -10,7 +10,7 @@ import { startAtZero } from './excerpt.js';
 import { exportScenarios } from './export-scenario.js';
 import { exportNames, type SideName, sideNames } from './protocol.js';
 
-/** What a live session leaves behind. A side that never ran is absent. */
+/** The records of a live session. A side that never ran is absent. */
 export interface LiveRecords extends Partial<Readonly<Record<SideName, ListedRun>>> {
   /** The scenario of the live lab. Absent when recorded histories are played: then nothing was clicked. */
   readonly lab?: Scenario | undefined;

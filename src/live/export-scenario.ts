@@ -230,7 +230,7 @@ function describeTime([first]: readonly Excerpt[], index: number, { forMs }: Fau
   return forMs === undefined ? `${at}; it was still active at the end` : at;
 }
 
-/** What a session showed of one measure. */
+/** One measure, and how often a session showed it. */
 interface Observation {
   readonly metric: string;
   readonly seen: number;

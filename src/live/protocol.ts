@@ -103,7 +103,7 @@ export interface MarkView {
   readonly seenMs: number;
 }
 
-/** What can strike one target. A fault that cannot strike it is not listed. */
+/** The faults that can strike one target. A fault that cannot strike it is not listed. */
 export interface OfferView {
   readonly target: string;
   /** The member in whose box the page offers it: the end of a link that is no proxy, or `proxy` for `secrets`. */
@@ -146,11 +146,14 @@ export interface SideView {
   readonly offers: readonly OfferView[];
 }
 
-/** What changed on one side. Lists hold only entries that are new or changed; the keys are `name`, `id` and `atMs`. */
+/** The lists of a `SideView`. */
+export type ListName = 'users' | 'members' | 'strikes' | 'bins' | 'marks' | 'offers';
+
+/** The news of one side. Lists hold only entries that are new or changed; `listKeys` (`changes.ts`) has the keys. */
 export interface SideChange extends Partial<Omit<SideView, 'nowMs'>> {
   readonly nowMs: number;
-  /** Users that are not there any more. */
-  readonly usersGone?: readonly string[];
+  /** Keys of entries that are not there any more. They are removed before entries are added. */
+  readonly gone?: { readonly [List in ListName]?: readonly string[] };
   /** The run of this side began anew, or its history was cut: the receiver empties all lists before it applies this. */
   readonly isNew?: true;
 }

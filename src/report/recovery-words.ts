@@ -56,7 +56,8 @@ function describeWhyPassed({ verdict }: JudgedRun): string {
 
 function describeUnknown({ run }: JudgedRun): string {
   const confirmed = run.faults.filter(({ confirmedMs }) => confirmedMs !== null);
-  if (confirmed.some(({ healedMs }) => healedMs === null)) return 'a fault was not healed';
+  const unhealed = confirmed.find(({ healedMs }) => healedMs === null);
+  if (unhealed !== undefined) return `a fault was ${unhealedWords(unhealed)}`;
   const healedMs = Math.max(...confirmed.map(fault => fault.healedMs ?? 0));
   let loadEndMs = 0;
   for (const { plannedMs, final } of outlinesOf(run.operations)) if (!final) loadEndMs = Math.max(loadEndMs, plannedMs);

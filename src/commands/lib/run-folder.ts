@@ -1,15 +1,38 @@
 import { rm, rmdir, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunNotes } from '../../report/reporter.js';
-import { makeTimedFolder, pointLatest, writeWhole } from '../../shared/result-files.js';
+import { latestName, makeTimedFolder, pointLatest, writeWhole } from '../../shared/result-files.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { writeHistory } from '../../simulator/history/file.js';
 import type { Plan } from '../../simulator/plan/plan.js';
 import { writePlan } from '../../simulator/plan/plan-file.js';
+import { UsageError } from './errors.js';
 import { writeReport } from './output.js';
 import type { TriedRun } from './second-try.js';
 
 export const historyName = 'history.ndjson';
+/** The histories in the folder of a live session (`live/protocol.ts`). */
+const liveHistoryNames = ['history-left.ndjson', 'history-right.ndjson'];
+
+/**
+ * Returns the history files in the folder of a run or of a live session, or the file itself. Rejects with `UsageError`
+ * when the folder holds none.
+ */
+export async function historiesIn(place: string): Promise<readonly string[]> {
+  if (!(await stat(place).catch(() => undefined))?.isDirectory()) return [place];
+  const inFolder = async (names: readonly string[]) => {
+    const files = names.map(name => path.join(place, name));
+    const found = await Promise.all(files.map(file => stat(file).catch(() => undefined)));
+    return files.filter((_, index) => found[index] !== undefined);
+  };
+  const [ofRun, ofLive] = await Promise.all([inFolder([historyName]), inFolder(liveHistoryNames)]);
+  if (ofRun.length > 0) return ofRun;
+  if (ofLive.length > 0) return ofLive;
+  const [newest] = await inFolder([latestName]);
+  throw new UsageError(
+    `${place} holds no ${historyName}: expected the folder of a run that came to its end, such as ${newest ?? 'reports/kill-one/latest'}.`,
+  );
+}
 
 /**
  * The output folder of one command and scenario. No other command writes into it.

@@ -33,7 +33,7 @@ export function faultsLane({ faults, endMs }: Timeline): Lane {
     ],
     description: faults.length === 0 ? 'No fault was injected.' : faults.map(story).join('; '),
     height,
-    labels: faults.map(({ id }, row) => ({ y: row * faultHeight + faultHeight / 2, text: fitGutter(id) })),
+    labels: faults.map((fault, row) => ({ y: row * faultHeight + faultHeight / 2, text: fitGutter(fault) })),
     plot:
       faults.length === 0
         ? emptyNote(height, 'no fault was injected')
@@ -41,8 +41,9 @@ export function faultsLane({ faults, endMs }: Timeline): Lane {
   };
 }
 
-/** Shortens an id that is wider than the gutter. The bar beside it has the whole text. */
-function fitGutter(id: string): string {
+/** Shortens an id that is wider than the gutter. The bar beside it names fault and target. */
+function fitGutter({ id, fault }: FaultRecord): string {
+  if (id.startsWith(`${fault}-`)) return fault;
   return id.length > gutterLengthMax ? `${id.slice(0, gutterLengthMax - 1)}…` : id;
 }
 
