@@ -59,11 +59,15 @@ export class LiveStrikes {
     return strike.record.problem;
   }
 
-  /** Heals the active strikes of a member and of its links, the latest first. Resolves with the problem in words. */
+  /**
+   * Heals the active strikes of a member and of its links, the latest first. Resolves with the problem in words.
+   * Healings that had failed before are then tried again: a strike that is healed now may have been the reason.
+   */
   async heal(member: string): Promise<string | undefined> {
     const own = this.#active.filter(({ record }) => memberOf(record.target, this.#proxies) === member);
     if (own.length === 0) return `no strike on ${member} is active`;
     for (const strike of own.toReversed()) await this.#heal(strike);
+    if (own.some(({ state }) => state === 'healed')) void this.#retryOthers(own);
     const problems = own.filter(({ state }) => state !== 'healed').map(({ record }) => describeNotHealed(record));
     const others = this.#active.filter(strike => !own.includes(strike)).map(({ record }) => describeFault(record));
     // Without its proxy, for example, no backend is ready again.
@@ -74,6 +78,11 @@ export class LiveStrikes {
   /** Ends what faults still do by themselves. Call it when the cluster is stopped. */
   close(): void {
     for (const strike of this.#active) void this.#heal(strike);
+  }
+
+  async #retryOthers(healed: readonly Strike[]): Promise<void> {
+    const failed = this.#active.filter(strike => strike.state === 'not-healed' && !healed.includes(strike));
+    for (const strike of failed.toReversed()) await this.#heal(strike);
   }
 
   async #heal(strike: Strike): Promise<void> {
