@@ -48,6 +48,19 @@ const { metafile } = await build({
 });
 refuseNames(metafile);
 
+/** The page of the live lab: one script and one style sheet, which `src/live/page-file.ts` puts into the page. */
+await build({
+  absWorkingDir: root,
+  entryPoints: { 'page-script': 'src/live/page/main.ts', 'page-style': 'src/live/page/style/main.css' },
+  outdir: 'dist/live',
+  bundle: true,
+  minify: true,
+  platform: 'browser',
+  target: 'es2022',
+  format: 'iife',
+  logLevel: 'warning',
+});
+
 /** A package in CommonJS that is imported late has only its `default` once packed, though Node offers its names too: they
  * would be undefined. So it is written in one way: `const { default: name } = await import('package')`. */
 function refuseNames({ inputs }) {

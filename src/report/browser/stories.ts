@@ -1,4 +1,4 @@
-import { duration, moment } from '../words.js';
+import { countNoun, duration, moment } from '../words.js';
 import { type CaseFile, incidentCells, incidentTitles, none, userColumn, wordAt } from './columns.js';
 
 /** A longer story is cut, with a note. */
@@ -6,9 +6,17 @@ const storyRowsMax = 5_000;
 
 /** Opens the whole story of the user of one incident: all incidents, then every request, with the proof marked. */
 export function openStory(file: CaseFile, name: string, incident: number): void {
-  const dialog = document.querySelector('dialog');
   const user = file.incidents.user[incident];
-  if (dialog === null || user === undefined) return;
+  if (user !== undefined) openUserStory(file, name, user, incident);
+}
+
+/**
+ * Opens the whole story of one user, an index into `file.words`. Without `incident` the last incident of the user is
+ * highlighted, and a user without incidents has only the requests.
+ */
+export function openUserStory(file: CaseFile, name: string, user: number, incident?: number): void {
+  const dialog = document.querySelector('dialog');
+  if (dialog === null) return;
   const title = textElement('h2', wordAt(file.words, user));
   title.id = 'story-title';
   title.prepend(`${name}: the whole story of `);
@@ -16,8 +24,9 @@ export function openStory(file: CaseFile, name: string, incident: number): void 
   close.addEventListener('click', () => dialog.close());
   const head = document.createElement('header');
   head.append(title, close);
-  dialog.replaceChildren(head, wrongs(file, user, incident), requests(file, user, incident));
-  dialog.showModal();
+  const chosen = incident ?? file.incidents.user.lastIndexOf(user);
+  dialog.replaceChildren(head, ...(chosen < 0 ? [] : [wrongs(file, user, chosen)]), requests(file, user, chosen));
+  if (!dialog.open) dialog.showModal();
   dialog.querySelector('.proof')?.scrollIntoView({ block: 'center' });
   close.focus({ preventScroll: true });
 }
@@ -53,7 +62,7 @@ function requests(file: CaseFile, user: number, incident: number): HTMLElement {
     note?.append(note.textContent === '' ? '' : '; ', id === since ? '◀ acknowledged' : '◀ wrong from here');
   }
   const box = document.createElement('section');
-  const total = `${rows.length} requests, in the order of sending`;
+  const total = `${countNoun(rows.length, 'request')}, in the order of sending`;
   const cut = rows.length > storyRowsMax ? `; the first ${storyRowsMax} are shown` : '';
   box.append(textElement('h3', total + cut), scrollable('Requests', table, 'requests-of-one'));
   return box;

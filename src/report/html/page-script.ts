@@ -19,7 +19,8 @@ const modules = [
 ];
 
 export const plotStyle = readFileSync(new URL('uPlot.min.css', uPlot), 'utf8');
-export const pageScript = `${readFileSync(new URL('uPlot.iife.min.js', uPlot), 'utf8')}
+export const plotScript = readFileSync(new URL('uPlot.iife.min.js', uPlot), 'utf8');
+export const pageScript = `${plotScript}
 (() => {
 'use strict';
 ${modules.map(inlineModule).join('\n')}

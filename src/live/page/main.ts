@@ -1,0 +1,260 @@
+import { openUserStory } from '../../report/browser/stories.js';
+import {
+  type Command,
+  type LiveSettings,
+  type OverMessage,
+  type SideName,
+  type StreamMessage,
+  sideNames,
+} from '../protocol.js';
+import { Announcer, capitalize } from './announcer.js';
+import { find, make, makeButton, onPress, setText } from './dom.js';
+import { listenToKeys } from './keyboard.js';
+import { describeProblem, LabClient } from './lab-client.js';
+import { type LabSides, settingsAfter, sidesAfter } from './lab-state.js';
+import { stateWords } from './sentences.js';
+import { SidePanel } from './side-panel.js';
+import { type ConnectionState, LiveStream } from './stream.js';
+import { StrikeBar } from './strike-bar.js';
+import { UserTable } from './user-table.js';
+
+/** The plots move less than a pixel in this time. */
+const timelineEveryMs = 250;
+
+/** The page: it keeps what the stream says, draws one frame for it, and sends commands. */
+class LabPage {
+  readonly #client: LabClient;
+  readonly #stream: LiveStream;
+  readonly #panels = new Map<SideName, SidePanel>();
+  readonly #bar: StrikeBar;
+  readonly #table = new UserTable((side, user) => this.#openStory(side, user));
+  readonly #announcer = new Announcer(find('#announcer', HTMLElement));
+  readonly #users = find('#users', HTMLInputElement);
+  readonly #pause = find('#pause', HTMLButtonElement);
+  #sides: LabSides = {};
+  #settings: LiveSettings | undefined;
+  #over: OverMessage | undefined;
+  #connection: ConnectionState = 'connecting';
+  #isPaused = false;
+  #isDrawing = false;
+  #timelineAt = 0;
+
+  constructor(token: string) {
+    this.#client = new LabClient(token);
+    this.#stream = new LiveStream(token, {
+      message: message => this.#receive(message),
+      connection: (state, problem) => this.#connect(state, problem),
+    });
+    this.#bar = new StrikeBar(
+      commands => this.#send(commands),
+      member => this.#showSelected(member),
+    );
+    this.#connectControls();
+    void this.#stream.run();
+  }
+
+  #receive(message: StreamMessage): void {
+    if (message.kind === 'over') {
+      this.#over = message;
+      return;
+    }
+    const isFirst = message.kind === 'snapshot';
+    this.#settings = settingsAfter(this.#settings, message);
+    this.#sides = sidesAfter(this.#sides, message);
+    if (!this.#isPaused) this.#announcer.follow(this.#sides, isFirst);
+    this.#requestFrame();
+  }
+
+  #requestFrame(): void {
+    if (this.#isDrawing || this.#isPaused) return;
+    this.#isDrawing = true;
+    requestAnimationFrame(now => {
+      this.#isDrawing = false;
+      this.#draw(now);
+    });
+  }
+
+  #draw(now: number): void {
+    const settings = this.#settings;
+    if (settings === undefined) return;
+    this.#showSettings(settings);
+    const withTimeline = now - this.#timelineAt >= timelineEveryMs;
+    if (withTimeline) this.#timelineAt = now;
+    for (const name of sideNames) {
+      const shown = this.#sides[name];
+      if (shown !== undefined) this.#panel(name).draw(shown, settings, withTimeline);
+    }
+    this.#bar.draw({ left: this.#sides.left?.view, right: this.#sides.right?.view });
+    this.#table.draw(this.#sides, now);
+    this.#showAlarm();
+  }
+
+  #panel(name: SideName): SidePanel {
+    const known = this.#panels.get(name);
+    if (known !== undefined) return known;
+    const panel = new SidePanel(name, {
+      selectMember: member => this.#bar.select(member),
+      setMode: (side, mode) => this.#send([{ do: 'set-mode', side, mode }]),
+      openStory: (side, user) => this.#openStory(side, user),
+      pointAt: user => {
+        for (const each of this.#panels.values()) each.dots.mark(user);
+      },
+    });
+    this.#panels.set(name, panel);
+    find('#sides', HTMLElement).append(panel.place);
+    return panel;
+  }
+
+  #showSelected(member: string | undefined): void {
+    for (const panel of this.#panels.values()) panel.boxes.showSelected(member);
+  }
+
+  #showSettings(settings: LiveSettings): void {
+    if (this.#users.dataset.shown === `${settings.users} ${settings.seed}`) return;
+    this.#users.dataset.shown = `${settings.users} ${settings.seed}`;
+    this.#users.min = String(settings.usersMin);
+    this.#users.max = String(settings.usersMax);
+    this.#users.value = String(settings.users);
+    setText(find('#seed', HTMLElement), String(settings.seed));
+    const isFixed = settings.isReplay || this.#over !== undefined;
+    for (const id of ['#next-seed', '#clear']) find(id, HTMLButtonElement).disabled = isFixed;
+    this.#users.disabled = isFixed;
+    find('#strike-bar', HTMLElement).hidden = isFixed;
+  }
+
+  /** Warns of users who got the answer of another user: the worst that a session system can do. */
+  #showAlarm(): void {
+    const sentences = sideNames.flatMap(name => {
+      const shown = this.#sides[name];
+      const swapped = shown?.view.counts.swapped ?? 0;
+      if (shown === undefined || swapped === 0) return [];
+      const now = shown.view.users.find(({ state }) => state === 'someone-else');
+      const which = now === undefined ? '' : ` Now it is ${now.name}.`;
+      return [
+        `${capitalize(name)}: ${swapped === 1 ? '1 user' : `${swapped} users`} got the answer of another user.${which}`,
+      ];
+    });
+    const place = find('#alarm', HTMLElement);
+    setText(place, sentences.join(' '));
+    place.hidden = sentences.length === 0;
+  }
+
+  #connect(state: ConnectionState, problem?: string): void {
+    this.#connection = state;
+    document.documentElement.dataset.connection = state;
+    const place = find('#notice', HTMLElement);
+    // The first attempts are made within a second: they need no words.
+    const words = this.#connectionWords(problem);
+    place.hidden = words === undefined;
+    if (words === undefined) place.replaceChildren();
+    if (words === undefined || state === 'connecting') return;
+    const retry = state === 'waiting' ? [makeButton('Try now', () => this.#stream.retryNow())] : [];
+    place.replaceChildren(words, ...retry);
+    if (state === 'ended' && this.#over !== undefined) this.#showOver(this.#over);
+  }
+
+  #connectionWords(problem?: string): string | undefined {
+    const { reason = '' } = this.#over ?? {};
+    switch (this.#connection) {
+      case 'open':
+        return undefined;
+      case 'connecting':
+        return find('#notice', HTMLElement).hidden ? undefined : 'Connecting …';
+      case 'waiting':
+        return `The live lab does not answer. The page tries again by itself. ${problem ?? ''}`;
+      case 'refused':
+        return 'This address belongs to another run. Open the address that "holdfast live" printed.';
+      case 'ended':
+        return `The live lab has ended: ${reason} This page keeps its last state.`;
+    }
+  }
+
+  #showOver({ files }: OverMessage): void {
+    document.documentElement.dataset.stage = 'over';
+    find('#strike-bar', HTMLElement).hidden = true;
+    for (const id of ['#next-seed', '#clear', '#pause']) find(id, HTMLButtonElement).disabled = true;
+    this.#users.disabled = true;
+    setText(
+      find('#export-words', HTMLElement),
+      files.length === 0 ? 'The live lab wrote no files.' : 'The live lab has written these files:',
+    );
+    find('#files', HTMLElement).replaceChildren(...files.map(file => make('li', {}, make('code', {}, file))));
+    this.#requestFrame();
+  }
+
+  #connectControls(): void {
+    const actions = {
+      'next-seed': () => this.#send([{ do: 'next-seed' }]),
+      clear: () => this.#send([{ do: 'clear' }]),
+      pause: () => this.#setPaused(!this.#isPaused),
+      export: () => find('#export-box', HTMLDialogElement).showModal(),
+      help: () => find('#help-box', HTMLDialogElement).showModal(),
+    };
+    for (const [id, act] of Object.entries(actions)) onPress(find(`#${id}`, HTMLButtonElement), act);
+    this.#users.addEventListener('change', () => {
+      if (this.#users.checkValidity()) this.#send([{ do: 'set-users', count: this.#users.valueAsNumber }]);
+      else this.#users.reportValidity();
+    });
+    for (const button of document.querySelectorAll<HTMLButtonElement>('#files button')) {
+      onPress(button, () => void this.#save(button));
+    }
+    listenToKeys(this.#bar, actions);
+    for (const query of ['(prefers-color-scheme: dark)', '(prefers-contrast: more)']) {
+      matchMedia(query).addEventListener('change', () => {
+        for (const panel of this.#panels.values()) panel.arrange();
+      });
+    }
+  }
+
+  #setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    this.#pause.setAttribute('aria-pressed', String(isPaused));
+    setText(this.#pause, isPaused ? 'Go on' : 'Pause');
+    document.documentElement.classList.toggle('paused', isPaused);
+    this.#announcer.say(isPaused ? 'The view is paused. The systems go on.' : 'The view goes on.');
+    this.#requestFrame();
+  }
+
+  #send(commands: readonly Command[]): void {
+    void (async () => {
+      const replies = await Promise.all(commands.map(command => this.#client.send(command)));
+      const problems = replies
+        .flat()
+        .map(({ side, problem }) => (side === undefined ? problem : `${capitalize(side)}: ${problem}`));
+      this.#showReply([...new Set(problems)].join(' '));
+    })();
+  }
+
+  #showReply(text: string): void {
+    const place = find('#reply', HTMLElement);
+    setText(place, text);
+    place.hidden = text === '';
+    if (text !== '') this.#announcer.say(text);
+  }
+
+  #openStory(side: SideName, user: string): void {
+    this.#client.story(side, user).then(
+      ({ file, user: index }) => openUserStory(file, this.#sides[side]?.view.mode ?? side, index),
+      (error: unknown) => this.#showReply(describeProblem(error)),
+    );
+  }
+
+  async #save(button: HTMLButtonElement): Promise<void> {
+    const words = find('#export-words', HTMLElement);
+    button.disabled = true;
+    await this.#client
+      .save(button.dataset.file ?? '')
+      .catch((error: unknown) => setText(words, describeProblem(error)));
+    button.disabled = false;
+  }
+}
+
+function showLegend(): void {
+  const items = Object.entries(stateWords).map(([state, words]) =>
+    make('li', {}, make('i', { 'data-state': state, 'aria-hidden': 'true' }), words),
+  );
+  find('#legend', HTMLElement).replaceChildren(...items);
+}
+
+showLegend();
+new LabPage(location.hash.slice(1));

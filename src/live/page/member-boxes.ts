@@ -1,0 +1,104 @@
+import type { MemberView, StrikeView } from '../protocol.js';
+import { make, onPress, setAttribute, setText } from './dom.js';
+import { describeMember, describeStrike } from './sentences.js';
+import { nowhere } from './user-dots.js';
+
+interface Box {
+  readonly element: HTMLElement;
+  readonly pick: HTMLButtonElement;
+  readonly state: HTMLElement;
+  readonly strikes: HTMLElement;
+}
+
+const roleOrder = ['proxy', 'backend', 'store'];
+
+/** The boxes of the members of one side: the proxy, then the backends, then the store. */
+export class MemberBoxes {
+  readonly place = make('div', { class: 'boxes' });
+  /** Where the dots of each backend stand. */
+  readonly areas = new Map<string, HTMLElement>();
+  readonly #boxes = new Map<string, Box>();
+  readonly #select: (member: string) => void;
+  readonly #changed: () => void;
+  /** A label that gets another line moves the areas below it. */
+  readonly #labels = new ResizeObserver(() => this.#changed());
+
+  /** `changed`: called when boxes came, went or moved. */
+  constructor(select: (member: string) => void, changed: () => void) {
+    this.#select = select;
+    this.#changed = changed;
+  }
+
+  show(members: readonly MemberView[], strikes: readonly StrikeView[], nowMs: number): void {
+    const isSame = members.length === this.#boxes.size && members.every(({ name }) => this.#boxes.has(name));
+    if (!isSame) this.#rebuild(members);
+    for (const member of members) {
+      const box = this.#boxes.get(member.name);
+      if (box !== undefined) showMember(box, member, strikes, nowMs);
+    }
+  }
+
+  showSelected(member: string | undefined): void {
+    for (const [name, { pick, element }] of this.#boxes) {
+      setAttribute(pick, 'aria-pressed', String(name === member));
+      element.classList.toggle('selected', name === member);
+    }
+  }
+
+  #rebuild(members: readonly MemberView[]): void {
+    this.#labels.disconnect();
+    this.#boxes.clear();
+    this.areas.clear();
+    const ordered = [...members].sort((a, b) => roleOrder.indexOf(a.role) - roleOrder.indexOf(b.role));
+    const elements = ordered.map(member => this.#makeBox(member));
+    if (!members.some(({ role }) => role === 'store')) {
+      elements.push(make('p', { class: 'no-store' }, 'no store: each backend keeps its own sessions in memory'));
+    }
+    this.place.replaceChildren(...elements);
+    this.#changed();
+  }
+
+  #makeBox({ name, role }: MemberView): HTMLElement {
+    const pick = make('button', { type: 'button', class: 'pick', 'aria-pressed': 'false' }, name);
+    onPress(pick, () => this.#select(name));
+    const state = make('p', { class: 'state' });
+    const strikes = make('p', { class: 'strikes' });
+    const element = make('section', { class: `box ${role}`, 'aria-label': name });
+    const label = make('div', { class: 'label' }, pick, state, strikes);
+    element.append(label);
+    this.#labels.observe(label);
+    const areaName = role === 'backend' ? name : role === 'proxy' && !this.areas.has(nowhere) ? nowhere : undefined;
+    if (areaName !== undefined) {
+      const area = make('div', { class: 'area' });
+      element.append(area);
+      this.areas.set(areaName, area);
+    }
+    this.#boxes.set(name, { element, pick, state, strikes });
+    return element;
+  }
+}
+
+function showMember(box: Box, member: MemberView, strikes: readonly StrikeView[], nowMs: number): void {
+  setText(box.state, describeMember(member, strikes, nowMs));
+  setAttribute(box.element, 'data-state', member.state);
+  const own = strikes.filter(strike => isShownAt(strike, member.name));
+  const text = own.map(describeTrouble).filter(Boolean).join('; ');
+  setText(box.strikes, text);
+  setAttribute(box.strikes, 'title', text || undefined);
+  setAttribute(box.element, 'data-struck', own.length > 0 ? 'yes' : undefined);
+}
+
+/** A strike is shown at its member, and one on a link at the end of the link. */
+function isShownAt({ target, state }: StrikeView, name: string): boolean {
+  return state !== 'healed' && (target === name || target.endsWith(`->${name}`));
+}
+
+/** Returns what the state of the member does not say. */
+function describeTrouble(strike: StrikeView): string {
+  const { fault, target, state, problem = '' } = strike;
+  if (state === 'requested') return `${fault}: waiting for the proof`;
+  if (state === 'not-confirmed') return `${fault}: not confirmed. ${problem}`;
+  if (state === 'healing') return `${fault}: healing`;
+  if (state === 'not-healed') return `${fault}: not healed. ${problem}`;
+  return target.includes('->') || !['kill', 'hang', 'drain'].includes(fault) ? describeStrike(strike) : '';
+}

@@ -1,0 +1,192 @@
+import { count, countNoun, duration, seconds } from '../../report/words.js';
+import type { CountsView, MemberView, StrikeView, UserStateName } from '../protocol.js';
+import type { ShownSide } from './lab-state.js';
+
+/** A sentence, and how bad it is. */
+export interface Saying {
+  readonly mood: 'calm' | 'good' | 'waiting' | 'bad';
+  readonly text: string;
+}
+
+/** Each state of a user, with its words. The order is that of the legend. */
+export const stateWords: Readonly<Record<UserStateName, string>> = {
+  in: 'logged in',
+  waiting: 'waiting for an answer',
+  'in-doubt': 'a write in doubt',
+  'has-lost': 'lost an acknowledged write',
+  'logged-out': 'logged out',
+  'someone-else': "another user's answer",
+  arriving: 'not logged in yet',
+  gone: 'left',
+};
+
+const doneWords: Readonly<Record<string, string>> = {
+  kill: 'was killed',
+  hang: 'was frozen',
+  drain: 'was drained',
+  flap: 'is killed and started again and again',
+  errors: 'answers some requests with errors',
+  block: 'is blocked again and again',
+  'clock-skew': 'has a wrong clock',
+  'cut-link': 'was cut off',
+  slow: 'became slow',
+  throttle: 'got little bandwidth',
+  reset: 'has its answers cut off',
+  truncate: 'has its answers cut short',
+  'scale-out': 'was added',
+  'scale-in': 'was removed',
+  stop: 'was stopped',
+  'power-cut': 'lost its power',
+  pause: 'was paused',
+  promote: 'was promoted',
+  'rotate-secrets': 'got a new key beside the old one',
+  'replace-secrets': 'got a new key',
+};
+
+/** Says what a strike did: `backend-2 was killed`. */
+export function describeStrike({ fault, target }: StrikeView): string {
+  const [verb, words] = [doneWords[fault], target === 'secrets' ? 'the key ring' : target.replace('->', ' → ')];
+  return verb === undefined ? `${fault} struck ${words}` : `${words} ${verb}`;
+}
+
+/** Says in one sentence what the last wave of strikes did to the users of one side. */
+export function tellWave({ view, wave }: ShownSide): Saying {
+  if (view.stage === 'starting') return { mood: 'waiting', text: `Starting the system in mode ${view.mode} …` };
+  if (view.stage === 'failed') return { mood: 'bad', text: view.problem ?? 'The system has failed.' };
+  const first = wave && view.strikes.find(({ id }) => wave.ids.includes(id));
+  if (wave === undefined || first === undefined) {
+    return { mood: 'calm', text: 'Nothing is broken. Every user keeps the session.' };
+  }
+  const action = describeStrike(first);
+  if (first.state === 'requested') return { mood: 'waiting', text: `${action} a moment ago. Waiting for the proof …` };
+  if (first.state === 'not-confirmed') {
+    return { mood: 'bad', text: `Not confirmed: ${action}. ${first.problem ?? ''}`.trim() };
+  }
+  const ago = `${action} ${describeAge(view.nowMs - first.requestedMs)}`;
+  const failure = first.state === 'not-healed' ? ` It could not be healed: ${first.problem ?? 'no reason given'}.` : '';
+  const { text, isHarmed } = tellHarm(view.counts, wave.before, first.target);
+  return { mood: isHarmed ? 'bad' : 'good', text: `${ago}: ${text}.${failure}` };
+}
+
+interface Harm {
+  readonly text: string;
+  readonly isHarmed: boolean;
+}
+
+/** Says what has happened to the users since `before`. Without `before` it says what has happened in all. */
+function tellHarm(now: CountsView, before: CountsView | undefined, target: string): Harm {
+  const since = (of: (counts: CountsView) => number) => Math.max(0, of(now) - (before === undefined ? 0 : of(before)));
+  const loggedOut = since(counts => counts.loggedOut);
+  const exposed = since(counts => counts.exposed ?? 0);
+  const missing = since(counts => counts.missing);
+  const swapped = since(counts => counts.swapped);
+  const parts = [
+    tellLoggedOut(loggedOut, exposed, /^(proxy\S*->)?backend-\d+$/.test(target)),
+    ...(missing > 0
+      ? [
+          tellMissing(
+            missing,
+            since(counts => counts.lost),
+          ),
+        ]
+      : []),
+    ...(swapped > 0 ? [`${countNoun(swapped, 'user')} got the answer of another user`] : []),
+  ];
+  const isHarmed = loggedOut + missing + swapped > 0;
+  const all = before === undefined ? ' in all' : '';
+  return {
+    text: isHarmed ? parts.join('; ') + all : `${parts.join()}, and no acknowledged write is missing`,
+    isHarmed,
+  };
+}
+
+function tellLoggedOut(loggedOut: number, exposed: number, servesUsers: boolean): string {
+  const was = loggedOut === 1 ? 'was' : 'were';
+  const kind = servesUsers ? 'users that it served' : 'exposed users';
+  if (loggedOut > exposed) return `${countNoun(loggedOut, 'user')} ${was} logged out`;
+  if (loggedOut > 0) return `${count(loggedOut)} of the ${count(exposed)} ${kind} ${was} logged out`;
+  return exposed === 0 ? 'no user was logged out' : `none of the ${count(exposed)} ${kind} was logged out`;
+}
+
+function tellMissing(missing: number, lost: number): string {
+  return `${countNoun(missing, 'acknowledged write')} ${missing === 1 ? 'is' : 'are'} ${lost >= missing ? 'lost' : 'missing'}`;
+}
+
+/** Returns an age that does not change ten times a second: `just now`, `8 s ago`, `2 min ago`. */
+function describeAge(ms: number): string {
+  const whole = Math.floor(ms / 1000);
+  if (whole < 1) return 'just now';
+  return whole < 120 ? `${whole} s ago` : `${Math.floor(whole / 60)} min ago`;
+}
+
+/** The state of a member in words: `up, 21 bound`, `hung for 1.4 s`, `down for 1.4 s`. */
+export function describeMember(member: MemberView, strikes: readonly StrikeView[], nowMs: number): string {
+  const { state, storeRole, bound } = member;
+  const own = strikes.filter(({ target, state: of }) => target === member.name && of !== 'healed');
+  const isHung = own.some(({ fault, confirmedMs }) => (fault === 'hang' || fault === 'pause') && confirmedMs !== null);
+  const since = `for ${seconds(Math.max(0, nowMs - member.sinceMs))}`;
+  const words = {
+    starting: 'starting …',
+    up: 'up',
+    draining: 'draining',
+    ejected: `taken out ${since}`,
+    stopped: `hung ${since}`,
+    dead: `down ${since}`,
+  }[state];
+  const life = isHung && state === 'up' ? 'hung' : words;
+  const binds = bound !== undefined && state !== 'dead';
+  return [life, storeRole, binds ? `${count(bound)} bound` : undefined].filter(Boolean).join(', ');
+}
+
+/** One counter of the strip. */
+export interface CounterText {
+  readonly label: string;
+  readonly value: string;
+  readonly detail: string;
+  /** The change since the last strike; empty when there is none. */
+  readonly change: string;
+  readonly isBad: boolean;
+}
+
+/** Returns the counters of one side, in the order of the strip. */
+export function counterTexts({ view: { counts }, wave }: ShownSide): CounterText[] {
+  const before = wave?.before;
+  const rise = (of: (counts: CountsView) => number) => tellRise(before && of(counts) - of(before), of(counts));
+  const { loggedOut, exposed, acknowledged, missing, lost, failed, unknown, p99Ms } = counts;
+  const allLost = missing === lost;
+  return [
+    {
+      label: 'logged out',
+      value: count(loggedOut),
+      detail: exposed === null ? 'users' : `of ${count(exposed)} exposed`,
+      change: rise(each => each.loggedOut),
+      isBad: loggedOut > 0,
+    },
+    {
+      label: `acknowledged writes ${allLost ? 'lost' : 'missing'}`,
+      value: count(missing),
+      detail: allLost ? `of ${count(acknowledged)}` : `${count(lost)} proven lost`,
+      change: rise(each => each.missing),
+      isBad: missing > 0,
+    },
+    {
+      label: 'failed / unknown',
+      value: `${count(failed)} / ${count(unknown)}`,
+      detail: 'requests',
+      change: rise(each => each.failed + each.unknown),
+      isBad: false,
+    },
+    {
+      label: 'p99 of the last 5 s',
+      value: duration(p99Ms),
+      detail: before && before.p99Ms !== null ? `${duration(before.p99Ms)} before` : 'response time',
+      change: '',
+      isBad: false,
+    },
+  ];
+}
+
+function tellRise(by: number | undefined, value: number): string {
+  if (by === undefined || value === 0) return '';
+  return by > 0 ? `+${count(by)}` : '±0';
+}

@@ -1,0 +1,146 @@
+import { isModeName, modes } from '../../modes.js';
+import type { LiveSettings, SideName, UserView } from '../protocol.js';
+import { make, setAttribute, setText } from './dom.js';
+import type { ShownSide } from './lab-state.js';
+import { MemberBoxes } from './member-boxes.js';
+import { counterTexts, tellWave } from './sentences.js';
+import { SideTimeline } from './timeline.js';
+import { choosePitch, UserDots } from './user-dots.js';
+
+/** From this number on the boxes are higher, so that the shapes stay legible. */
+const manyUsers = 150;
+
+export interface SideActions {
+  selectMember(member: string): void;
+  setMode(side: SideName, mode: string): void;
+  openStory(side: SideName, user: string): void;
+  /** The pointer is over the dot of this user, or over no dot. */
+  pointAt(user: string | undefined): void;
+}
+
+/** One half of the page: the mode, the counters, a sentence, the boxes with the dots, and the timeline. */
+export class SidePanel {
+  readonly place: HTMLElement;
+  readonly dots = new UserDots();
+  readonly boxes: MemberBoxes;
+  readonly #name: SideName;
+  readonly #timeline: SideTimeline;
+  readonly #mode: HTMLSelectElement;
+  readonly #summary = make('p', { class: 'summary' });
+  readonly #counters = Array.from({ length: 4 }, () => makeCounter());
+  readonly #sentence = make('p', { class: 'sentence' });
+  readonly #field: HTMLElement;
+  #shown: ShownSide | undefined;
+  #users = 0;
+
+  constructor(name: SideName, actions: SideActions) {
+    this.#name = name;
+    this.#timeline = new SideTimeline(name);
+    this.boxes = new MemberBoxes(actions.selectMember, () => this.arrangeDots());
+    this.#mode = make('select', { 'aria-label': `Mode of the ${name} side` });
+    this.#mode.addEventListener('change', () => actions.setMode(name, this.#mode.value));
+    this.#field = make('div', { class: 'field' }, this.boxes.place, this.dots.layer);
+    this.place = make(
+      'section',
+      { class: 'side', 'aria-label': `The ${name} side`, 'data-side': name },
+      make('div', { class: 'side-head' }, this.#mode, this.#summary),
+      make('dl', { class: 'counters' }, ...this.#counters.map(({ box }) => box)),
+      this.#sentence,
+      this.#field,
+      this.#timeline.place,
+    );
+    this.#listenToDots(actions);
+    let width = 0;
+    new ResizeObserver(() => {
+      if (this.#field.clientWidth === width) return;
+      width = this.#field.clientWidth;
+      this.arrange();
+    }).observe(this.#field);
+  }
+
+  /** Draws one frame. `withTimeline`: the plots too. */
+  draw(shown: ShownSide, settings: LiveSettings, withTimeline: boolean): void {
+    const { view } = shown;
+    const isNewMode = view.mode !== this.#shown?.view.mode;
+    this.#shown = shown;
+    if (isNewMode || this.#mode.options.length === 0) this.#showMode(settings);
+    setAttribute(this.place, 'data-stage', view.stage);
+    this.#showCounters(shown);
+    this.boxes.show(view.members, view.strikes, view.nowMs);
+    if (Math.abs(view.users.length - this.#users) > this.#users * 0.1) this.arrangeDots();
+    this.dots.show(view.users);
+    if (withTimeline) this.#timeline.draw(view);
+  }
+
+  /** Adapts everything that is placed by program to the size and the colours of the page. */
+  arrange(): void {
+    this.arrangeDots();
+    this.#timeline.arrange();
+  }
+
+  arrangeDots(): void {
+    const { areas } = this.boxes;
+    const area = [...areas.values()].at(-1);
+    if (area === undefined || this.#shown === undefined) return;
+    this.#users = this.#shown.view.users.length;
+    const backends = Math.max(1, areas.size - 1);
+    // When one backend dies, its users must find room in the others.
+    const expected = Math.ceil((1.1 * this.#users) / Math.max(1, backends - 1));
+    const share = this.#users > manyUsers ? 0.34 : 0.27;
+    const heightMax = Math.max(54, (innerHeight * share) / backends);
+    const { pitch, rows } = choosePitch(Math.max(expected, 8), area.clientWidth, heightMax);
+    this.#field.style.setProperty('--area', `${pitch * rows}px`);
+    this.dots.arrange(areas, pitch);
+  }
+
+  #showMode({ modes: names, isReplay }: LiveSettings): void {
+    const mode = this.#shown?.view.mode ?? '';
+    const all = names.includes(mode) ? names : [mode, ...names];
+    this.#mode.replaceChildren(...all.map(name => make('option', { value: name }, name)));
+    this.#mode.value = mode;
+    this.#mode.disabled = isReplay;
+    setText(this.#summary, isModeName(mode) ? modes[mode].summary : '');
+  }
+
+  #showCounters(shown: ShownSide): void {
+    for (const [index, text] of counterTexts(shown).entries()) {
+      const counter = this.#counters[index];
+      if (counter === undefined) continue;
+      setText(counter.label, text.label);
+      setText(counter.value, text.value);
+      setText(counter.detail, text.detail);
+      setText(counter.change, text.change);
+      setAttribute(counter.box, 'data-bad', text.isBad ? 'yes' : undefined);
+    }
+    const { mood, text } = tellWave(shown);
+    setText(this.#sentence, text);
+    setAttribute(this.#sentence, 'data-mood', mood);
+  }
+
+  #listenToDots({ openStory, pointAt }: SideActions): void {
+    const userOf = (event: Event): UserView | undefined => this.dots.userAt(event.target);
+    this.dots.layer.addEventListener('click', event => {
+      const user = userOf(event);
+      if (user !== undefined) openStory(this.#name, user.name);
+    });
+    this.dots.layer.addEventListener('pointerover', event => pointAt(userOf(event)?.name));
+    this.dots.layer.addEventListener('pointerleave', () => pointAt(undefined));
+  }
+}
+
+interface Counter {
+  readonly box: HTMLElement;
+  readonly label: HTMLElement;
+  readonly value: HTMLElement;
+  readonly detail: HTMLElement;
+  readonly change: HTMLElement;
+}
+
+function makeCounter(): Counter {
+  const [label, value] = [make('dt'), make('span', { class: 'value' })];
+  const [detail, change] = [
+    make('dd', { class: 'detail' }),
+    make('span', { class: 'change', title: 'since the last strike' }),
+  ];
+  return { box: make('div', {}, label, make('dd', {}, value, ' ', change), detail), label, value, detail, change };
+}

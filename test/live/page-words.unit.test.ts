@@ -1,0 +1,238 @@
+import { expect } from 'chai';
+import { type LabSides, type ShownSide, sidesAfter } from '#src/live/page/lab-state.js';
+import { counterTexts, describeMember, tellWave } from '#src/live/page/sentences.js';
+import { parseEvents } from '#src/live/page/stream.js';
+import { healableSides, memberNames, quickCommands, readOption } from '#src/live/page/strikes.js';
+import type { CountsView, SideView, StreamMessage, StrikeView } from '#src/live/protocol.js';
+import { faults } from '#src/simulator/faults/kinds/registry.js';
+import { noCounts, settings, sideView } from './page-feed.js';
+
+const kill: StrikeView = {
+  id: 'kill-backend-2',
+  fault: 'kill',
+  target: 'backend-2',
+  state: 'confirmed',
+  requestedMs: 20_000,
+  confirmedMs: 20_050,
+  healedMs: null,
+};
+
+describe('what the page of the live lab says', () => {
+  describe('about the last strike', () => {
+    for (const [what, counts, mood, text] of [
+      [
+        'losses',
+        { loggedOut: 19, exposed: 21, missing: 35, lost: 20 },
+        'bad',
+        '19 of the 21 users that it served were logged out; 35 acknowledged writes are missing.',
+      ],
+      [
+        'proven losses',
+        { loggedOut: 1, exposed: 21, missing: 1, lost: 1 },
+        'bad',
+        '1 of the 21 users that it served was logged out; 1 acknowledged write is lost.',
+      ],
+      [
+        'no loss',
+        { exposed: 21 },
+        'good',
+        'none of the 21 users that it served was logged out, and no acknowledged write is missing.',
+      ],
+      [
+        'a swapped identity',
+        { exposed: 3, swapped: 2 },
+        'bad',
+        'none of the 3 users that it served was logged out; 2 users got the answer of another user.',
+      ],
+    ] as const) {
+      it(`says ${what} in one sentence`, () => {
+        expect(tellWave(shownWith(kill, counts))).to.deep.equal({
+          mood,
+          text: `backend-2 was killed 10 s ago: ${text}`,
+        });
+      });
+    }
+
+    for (const [state, mood, text] of [
+      ['requested', 'waiting', 'backend-2 was killed a moment ago. Waiting for the proof …'],
+      ['not-confirmed', 'bad', 'Not confirmed: backend-2 was killed. It still answers.'],
+    ] as const) {
+      it(`does not claim an effect of a strike that is ${state}`, () => {
+        const strike = { ...kill, state, problem: 'It still answers.' };
+        expect(tellWave(shownWith(strike, { loggedOut: 4, exposed: 4 }))).to.deep.equal({ mood, text });
+      });
+    }
+
+    it('has words for every fault that can strike', () => {
+      const unnamed = Object.keys(faults).filter(fault =>
+        tellWave(shownWith({ ...kill, fault }, {})).text.startsWith(`${fault} struck`),
+      );
+      expect(unnamed).to.deep.equal(['exec']);
+    });
+
+    it('says nothing of the past when nothing has struck', () => {
+      expect(tellWave({ view: sideView('sticky') }).mood).to.equal('calm');
+    });
+  });
+
+  describe('in its counters', () => {
+    it('shows each counter of the report, and the change since the strike', () => {
+      const texts = counterTexts(
+        shownWith(kill, {
+          loggedOut: 19,
+          exposed: 21,
+          missing: 35,
+          lost: 20,
+          acknowledged: 900,
+          failed: 3,
+          unknown: 2,
+        }),
+      );
+      expect(texts.map(({ value, label, detail, change }) => [value, label, detail, change])).to.deep.equal([
+        ['19', 'logged out', 'of 21 exposed', '+19'],
+        ['35', 'acknowledged writes missing', '20 proven lost', '+35'],
+        ['3 / 2', 'failed / unknown', 'requests', '+5'],
+        ['12 ms', 'p99 of the last 5 s', '12 ms before', ''],
+      ]);
+    });
+
+    it('calls missing writes lost only when every one is proven lost', () => {
+      const [, writes] = counterTexts(shownWith(kill, { missing: 35, lost: 35, acknowledged: 900 }));
+      expect(writes).to.include({ value: '35', label: 'acknowledged writes lost', detail: 'of 900' });
+    });
+  });
+
+  describe('about a member', () => {
+    const member = { name: 'backend-2', role: 'backend', state: 'up', sinceMs: 28_600 } as const;
+    for (const [own, strikes, words] of [
+      [{}, [], 'up'],
+      [{ bound: 21 }, [], 'up, 21 bound'],
+      [{ state: 'draining', bound: 7 }, [], 'draining, 7 bound'],
+      [{ state: 'dead', bound: 7 }, [], 'down for 1.4 s'],
+      [{ state: 'stopped' }, [], 'hung for 1.4 s'],
+      [{ state: 'ejected' }, [], 'taken out for 1.4 s'],
+      [{}, [{ ...kill, fault: 'hang' }], 'hung'],
+      [{}, [{ ...kill, fault: 'hang', state: 'healed' }], 'up'],
+      [{ storeRole: 'primary' }, [], 'up, primary'],
+    ] as const) {
+      it(`says "${words}"`, () => {
+        expect(describeMember({ ...member, ...own }, strikes, 30_000)).to.equal(words);
+      });
+    }
+  });
+});
+
+describe('the state of the page of the live lab', () => {
+  const start: LabSides = sidesAfter(
+    {},
+    { kind: 'snapshot', settings, left: sideView('sticky'), right: sideView('redis') },
+  );
+  const strikeOf = (strike: StrikeView): StreamMessage => ({ kind: 'strike', side: 'left', nowMs: 30_000, strike });
+
+  it('remembers the counters before the last strike of each side', () => {
+    const before = sidesAfter(start, frameOf({ ...noCounts, failed: 3 }));
+    const struck = sidesAfter(before, strikeOf(kill));
+    const after = sidesAfter(struck, frameOf({ ...noCounts, failed: 9, loggedOut: 4 }));
+    expect(after.left?.wave?.before).to.include({ failed: 3, loggedOut: 0 });
+    expect(after.right).to.equal(start.right);
+  });
+
+  it('counts strikes of one click as one wave, and a later one as another', () => {
+    const first = sidesAfter(start, strikeOf(kill));
+    const second = sidesAfter(
+      sidesAfter(first, frameOf({ ...noCounts, loggedOut: 4 })),
+      strikeOf({ ...kill, id: 'cut', requestedMs: 20_400 }),
+    );
+    expect(second.left?.wave).to.deep.include({ ids: ['kill-backend-2', 'cut'] });
+    expect(second.left?.wave?.before?.loggedOut).to.equal(0);
+    const third = sidesAfter(second, strikeOf({ ...kill, id: 'hang', requestedMs: 26_000 }));
+    expect(third.left?.wave).to.deep.include({ ids: ['hang'], startMs: 26_000 });
+    expect(third.left?.wave?.before?.loggedOut).to.equal(4);
+  });
+
+  it('keeps the wave when a strike heals', () => {
+    const struck = sidesAfter(start, strikeOf(kill));
+    const healed = sidesAfter(struck, strikeOf({ ...kill, state: 'healed', healedMs: 29_000 }));
+    expect(healed.left?.wave).to.equal(struck.left?.wave);
+    expect(healed.left?.view.strikes[0]?.state).to.equal('healed');
+  });
+
+  it('forgets the wave when the run begins anew', () => {
+    const struck = sidesAfter(start, strikeOf(kill));
+    const left = { ...sideView('sticky'), isNew: true } as const;
+    expect(sidesAfter(struck, { kind: 'frame', left }).left?.wave).to.equal(undefined);
+  });
+
+  it('knows no change when it is opened after the second strike', () => {
+    const view = sideView('sticky', { strikes: [kill, { ...kill, id: 'later', requestedMs: 25_000 }] });
+    expect(sidesAfter({}, { kind: 'snapshot', settings, left: view }).left?.wave?.before).to.equal(undefined);
+  });
+});
+
+describe('the commands of the page of the live lab', () => {
+  const views = { left: sideView('sticky'), right: sideView('redis') };
+  const both = ['left', 'right'] as const;
+
+  it('numbers the backends first, then the proxy, then the stores of either side', () => {
+    expect(memberNames(views)).to.deep.equal(['backend-1', 'backend-2', 'backend-3', 'proxy', 'redis']);
+  });
+
+  it('strikes a store only on the side that has it', () => {
+    expect(quickCommands(views, both, 'redis', 'kill')).to.deep.equal([
+      { do: 'strike', sides: ['right'], fault: 'kill', target: 'redis' },
+    ]);
+  });
+
+  it('slows the link from the proxy, with the example of each required option', () => {
+    expect(quickCommands(views, both, 'backend-2', 'slow')).to.deep.equal([
+      {
+        do: 'strike',
+        sides: ['left', 'right'],
+        fault: 'slow',
+        target: 'proxy->backend-2',
+        options: { latency: '200ms' },
+      },
+    ]);
+  });
+
+  it('sends nothing that is not offered', () => {
+    expect(quickCommands(views, both, 'proxy', 'drain')).to.deep.equal([]);
+  });
+
+  it('heals only where a strike on the member or its links is active', () => {
+    const cut = { ...kill, target: 'proxy->backend-2' };
+    const right = sideView('redis', { strikes: [cut] });
+    expect(healableSides({ ...views, right }, both, 'backend-2')).to.deep.equal(['right']);
+    const healed = sideView('redis', { strikes: [{ ...cut, state: 'healed' }] });
+    expect(healableSides({ ...views, right: healed }, both, 'backend-2')).to.deep.equal([]);
+  });
+
+  it('sends numbers and booleans as such', () => {
+    expect(readOption({ type: 'number' }, '5')).to.equal(5);
+    expect(readOption({ type: 'boolean' }, 'true')).to.equal(true);
+    expect(readOption({ type: 'text' }, '5')).to.equal('5');
+  });
+});
+
+describe('the parser of server-sent events', () => {
+  const text = ': hello\n\nid: 7\ndata: {"a":1}\n\nid: 8\ndata: {"b":\ndata: 2}\n\n';
+  for (const size of [1, 5, text.length]) {
+    it(`reads events that arrive in pieces of ${size} characters`, () => {
+      const parse = parseEvents();
+      const pieces = text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [];
+      expect(pieces.flatMap(parse)).to.deep.equal([
+        { id: '7', data: '{"a":1}' },
+        { id: '8', data: '{"b":\n2}' },
+      ]);
+    });
+  }
+});
+
+function shownWith(strike: StrikeView, counts: Partial<CountsView>): ShownSide {
+  const view: SideView = sideView('sticky', { strikes: [strike], counts: { ...noCounts, ...counts } });
+  return { view, wave: { ids: [strike.id], startMs: strike.requestedMs, before: noCounts } };
+}
+
+function frameOf(counts: CountsView): StreamMessage {
+  return { kind: 'frame', left: { nowMs: 30_000, counts } };
+}
