@@ -35,6 +35,7 @@ export class GrowingUser<Result> {
   readonly #tokens = new Set<string>();
   #parts: Part<Result>[] = [{ from: 0, judged: undefined }];
   #isWhole = false;
+  #longestMs = 0;
 
   /** `project` picks what is kept of each part. Its counts of users say whether they hold in this part. */
   constructor(project: (story: Story, tally: Tally) => Result, operations: Iterable<Operation> = []) {
@@ -55,7 +56,8 @@ export class GrowingUser<Result> {
     own.splice(place, 0, operation);
     while (this.#parts.length > 1 && place <= this.#from(this.#parts.length - 1)) this.#parts.pop();
     this.#parts.push({ from: this.#parts.pop()?.from ?? 0, judged: undefined });
-    const { kind, token } = operation;
+    const { kind, token, sentMs, doneMs } = operation;
+    this.#longestMs = Math.max(this.#longestMs, doneMs - sentMs);
     if (kind !== 'add' || token === undefined) return;
     if (this.#tokens.has(token)) this.#joinParts();
     this.#tokens.add(token);
@@ -83,6 +85,10 @@ export class GrowingUser<Result> {
       }
     }
     return this.#parts.flatMap(({ judged }) => (judged === undefined ? [] : [judged.result]));
+  }
+
+  isExposed({ exposure }: UserRules): boolean {
+    return exposure.isExposed(this.#operations, this.#longestMs);
   }
 
   #from(index: number): number {
