@@ -8,6 +8,7 @@ type Command = CommandModule<object, any>;
 /** Commands are loaded on demand, because each needs other libraries. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('./commands/start.js')).start,
+  live: async () => (await import('./commands/live.js')).live,
   proxy: async () => (await import('./commands/proxy.js')).proxy,
   run: async () => (await import('./commands/run.js')).run,
   matrix: async () => (await import('./commands/matrix.js')).matrix,

@@ -36,7 +36,7 @@ const homes: Record<string, RegExp> = {
   undici: /^src\/(simulator|proxy\/pool\/health)/,
   'tough-cookie': /^src\/simulator\/users\//,
   yaml: /^src\/simulator\/scenario/,
-  zod: /^src\/simulator\/(scenario\/|plan\/plan-file|cluster\/store)/,
+  zod: /^src\/(live\/command-schema\.ts$|simulator\/(scenario\/|plan\/plan-file|cluster\/store))/,
   pino: /^src\/proxy\/telemetry\/access-log\.ts$/,
   'prom-client': /^src\/proxy\/telemetry\/metrics\.ts$/,
   otplib: /^backends\/accounts\/second-factor\.ts$/,
@@ -205,7 +205,7 @@ describe('import arrows', () => {
 
   it('keeps what decides pure: no I/O, no clock, no chance', () => {
     const deciding =
-      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/(short-form\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
+      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|live\/(excerpt|export-scenario)\.ts$|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
     const files = sources('src').filter(file => deciding.test(file));
     expect(files.length).to.be.greaterThan(15);
     const impure =

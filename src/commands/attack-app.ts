@@ -3,6 +3,7 @@ import { type AppAttack, appAttackJson } from '../attacks/own-app/app-attack.js'
 import { appAttacks } from '../attacks/own-app/attacks/registry.js';
 import { maskText } from '../attacks/own-app/masked-exchange.js';
 import { runAppAttacks } from '../attacks/own-app/run-app-attacks.js';
+import { writeWhole } from '../shared/result-files.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { userName } from '../simulator/plan/plan.js';
@@ -14,7 +15,7 @@ import { exitCodeOf } from './lib/exit.js';
 import { drawLine, isLive } from './lib/live-line.js';
 import { parseKey } from './lib/mode-option.js';
 import { oneBackend } from './lib/one-backend.js';
-import { checkOutputs, writeWhole } from './lib/output.js';
+import { checkOutputs } from './lib/output.js';
 import { columnsOf, wantsColour } from './lib/streams.js';
 
 /** The time limit of the whole command, the start of the app included. */

@@ -7,13 +7,14 @@ import { type PlannedSystem, planSystems } from '../attacks/plan.js';
 import { runAttacks } from '../attacks/run-attacks.js';
 import { startSystem } from '../attacks/start-system.js';
 import { modeNames } from '../modes.js';
+import { writeWhole } from '../shared/result-files.js';
 import { attackApp } from './attack-app.js';
 import { attackReport } from './attack-report.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
 import { parseKey, parseModes } from './lib/mode-option.js';
-import { checkOutputs, writeWhole } from './lib/output.js';
+import { checkOutputs } from './lib/output.js';
 import { columnsOf, wantsColour } from './lib/streams.js';
 
 interface AttackArgs {

@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import type { CommandModule } from 'yargs';
 import { type LoadResult, logIn } from '../load/measure.js';
 import { type ModeName, modeNames, storesOf } from '../modes.js';
+import { writeWhole } from '../shared/result-files.js';
 import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
@@ -9,7 +10,7 @@ import { Interrupted, LabError } from '../simulator/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { parseCount, parseModes } from './lib/mode-option.js';
-import { checkOutputs, writeWhole } from './lib/output.js';
+import { checkOutputs } from './lib/output.js';
 import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
 
 interface LoadArgs extends StoreArgs {

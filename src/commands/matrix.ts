@@ -15,6 +15,7 @@ import {
   problemsOf,
 } from '../report/matrix.js';
 import { packageFile } from '../shared/package-file.js';
+import { writeWhole } from '../shared/result-files.js';
 import { unknownName } from '../shared/unknown-name.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { readScenario } from '../simulator/scenario/file.js';
@@ -24,7 +25,7 @@ import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseModes } from './lib/mode-option.js';
-import { checkOutputs, writeWhole } from './lib/output.js';
+import { checkOutputs } from './lib/output.js';
 import {
   cellsOf,
   type EmptyCell,

@@ -7,8 +7,9 @@ import type { StrategyCapabilities, StrategyEntry } from '../sessions/session-st
 import { stores } from '../sessions/stores/registry.js';
 import { strategies } from '../sessions/strategies/registry.js';
 import { generateKeyRing } from '../shared/key-ring.js';
+import { writeWhole } from '../shared/result-files.js';
 import { exitCodes, toHandler } from './lib/exit.js';
-import { checkOutputs, writeWhole } from './lib/output.js';
+import { checkOutputs } from './lib/output.js';
 import { columnsOf } from './lib/streams.js';
 
 interface ModesArgs {

@@ -1,12 +1,9 @@
-import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { openHistory } from '../simulator/history/open-history.js';
-import { UsageError } from './lib/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { checkOutputs, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
-import { historyName, latestName } from './lib/run-folder.js';
+import { historiesIn } from './lib/run-folder.js';
 import { notesOf } from './lib/run-into-folder.js';
 import { judgeLongRun } from './lib/second-try.js';
 
@@ -36,7 +33,7 @@ export const report: CommandModule<object, ReportArgs> = {
 };
 
 async function judgeAgain({ history, json, html, junit }: ReportArgs): Promise<number> {
-  const records = await openHistory(await historyIn(history));
+  const records = (await Promise.all((await historiesIn(history)).map(file => openHistory(file)))).flat();
   const scenario = records[0]?.header.scenario ?? '';
   await checkOutputs({ json, html, junit }, undefined, [scenario]);
   const runs: JudgedRun[] = [];
@@ -47,16 +44,4 @@ async function judgeAgain({ history, json, html, junit }: ReportArgs): Promise<n
   await tellGitHub(runs);
   await writeOutputs({ json, html, junit }, scenario, runs, notes);
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));
-}
-
-/** Returns the history file in a folder, or the file itself. Rejects with `UsageError` when the folder holds none. */
-async function historyIn(place: string): Promise<string> {
-  if (!(await stat(place).catch(() => undefined))?.isDirectory()) return place;
-  const file = path.join(place, historyName);
-  if ((await stat(file).catch(() => undefined)) !== undefined) return file;
-  const newest = path.join(place, latestName);
-  const example = (await stat(newest).catch(() => undefined)) === undefined ? 'reports/kill-one/latest' : newest;
-  throw new UsageError(
-    `${place} holds no ${historyName}: expected the folder of a run that came to its end, such as ${example}.`,
-  );
 }

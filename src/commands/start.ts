@@ -77,6 +77,8 @@ const nextSteps = [
   'node dist/cli.js run scenarios/rolling-restart.yaml',
   'node dist/cli.js proxy --mode sticky     (use the shop in a browser, and kill a backend yourself)',
 ];
+const liveStep =
+  'node dist/cli.js live                    (break two systems side by side in a browser, and watch each user)';
 
 /** Returns the last lines of the first look: the verdict in one sentence, the path of the report, what to type next. */
 export function closing(runs: readonly JudgedRun[], report: string): string {
@@ -87,5 +89,5 @@ export function closing(runs: readonly JudgedRun[], report: string): string {
   const again = `node dist/cli.js run scenarios/kill-one.yaml${only}     (while the machine does nothing else)`;
   const [next = '', ...more] = word === 'pass' ? nextSteps : [again];
   const lines = [summaries[word](isEvery ? 'every mode' : modes.join(', ')), `report: ${report}`, `next: ${next}`];
-  return [...lines, ...more.map(step => `      ${step}`)].map(line => `${line}\n`).join('');
+  return [...lines, ...[...more, liveStep].map(step => `      ${step}`)].map(line => `${line}\n`).join('');
 }

@@ -94,15 +94,16 @@ export interface BinView {
   readonly p99Ms: number | null;
 }
 
-/** One lost write or one logged-out user: a tick at the acknowledgement, and a tick at the discovery. */
+/** One missing write or one logged-out user: a tick at the acknowledgement, and a tick at the discovery. */
 export interface MarkView {
-  readonly kind: 'lost' | 'logged-out' | 'identity-swapped';
+  /** `missing`: a write that is missing and not proven lost, so that a fault may still give it back. */
+  readonly kind: 'lost' | 'missing' | 'logged-out' | 'identity-swapped';
   readonly user: string;
   readonly sinceMs: number;
   readonly seenMs: number;
 }
 
-/** What can strike one target. A fault that cannot strike it is not listed. */
+/** The faults that can strike one target. A fault that cannot strike it is not listed. */
 export interface OfferView {
   readonly target: string;
   /** The member in whose box the page offers it: the end of a link that is no proxy, or `proxy` for `secrets`. */
@@ -148,7 +149,7 @@ export interface SideView {
 /** The lists of a `SideView`. */
 export type ListName = 'users' | 'members' | 'strikes' | 'bins' | 'marks' | 'offers';
 
-/** What changed on one side. Lists hold only entries that are new or changed; `listKeys` (`changes.ts`) has the keys. */
+/** The news of one side. Lists hold only entries that are new or changed; `listKeys` (`changes.ts`) has the keys. */
 export interface SideChange extends Partial<Omit<SideView, 'nowMs'>> {
   readonly nowMs: number;
   /** Keys of entries that are not there any more. They are removed before entries are added. */
@@ -215,7 +216,14 @@ export const paths = {
 } as const;
 export const tokenHeader = 'holdfast-live-token';
 
-export const exportNames = ['report.html', 'history-left.ndjson', 'history-right.ndjson', 'scenario.yaml'] as const;
+/** `scenario-right.yaml` exists only when the sides were struck differently: `scenario.yaml` then repeats the left one. */
+export const exportNames = [
+  'report.html',
+  'history-left.ndjson',
+  'history-right.ndjson',
+  'scenario.yaml',
+  'scenario-right.yaml',
+] as const;
 
 export type Command =
   /** Strikes one target on each of these sides. */

@@ -46,7 +46,11 @@ const measures: readonly Measure[] = [
     isNeeded: ({ findings: { revocationLagMs } }) => revocationLagMs.max !== null,
   },
   { label: 'recovery', cell: judged => plain(summarizeRecovery(judged)) },
-  { label: 'verdict', cell: ({ verdict }) => ({ text: verdict.word, tone: verdict.word }) },
+  {
+    label: 'verdict',
+    cell: ({ verdict }) => ({ text: verdict.word, tone: verdict.word }),
+    isNeeded: ({ run }) => !run.header.live,
+  },
 ];
 
 export function compare(runs: readonly JudgedRun[]): Comparison {
@@ -75,10 +79,11 @@ function usersCell(judged: JudgedRun): ComparisonCell {
 }
 
 function writesCell(judged: JudgedRun): ComparisonCell {
-  const { acknowledged, lost, unexplained } = judged.findings.writes;
+  const { acknowledged, lost, missing, unexplained } = judged.findings.writes;
   if (acknowledged === 0) return plain('none acknowledged');
   const blamed = unexplained === 0 ? '' : ` (unexplained ${count(unexplained)})`;
-  return loss(`${count(lost)} of ${count(acknowledged)}${blamed}`, lost, judged, 'writes');
+  const unproven = missing > lost ? ` + ${count(missing - lost)} missing` : '';
+  return loss(`${count(lost)} of ${count(acknowledged)}${blamed}${unproven}`, missing, judged, 'writes');
 }
 
 /** Returns for example `4 + 1 unknown`: failed requests, and requests that may or may not have been applied. */

@@ -1,7 +1,12 @@
 import type { Findings, MemberFindings } from '../simulator/checker/findings.js';
 import { allowsLoss, type EvaluatedExpectation, parseLine } from '../simulator/checker/verdict/expectations.js';
-import { type JudgedRun, type Verdict, warningsOf } from '../simulator/checker/verdict/verdict.js';
+import { type JudgedRun, type Verdict, type VerdictWord, warningsOf } from '../simulator/checker/verdict/verdict.js';
 import { countNoun, seconds } from './words.js';
+
+/** Returns the word for the verdict of a run. A session of the live lab has none. */
+export function verdictName({ run, verdict }: JudgedRun): VerdictWord | 'observed' {
+  return run.header.live ? 'observed' : verdict.word;
+}
 
 export type ExpectationState = 'met' | 'not met' | 'warning' | 'not judged';
 

@@ -1,7 +1,7 @@
 import type { RecoveryState } from '../simulator/checker/findings.js';
 import { loadAfterHealingMsMin } from '../simulator/checker/recovery.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
-import { outlinesOf } from '../simulator/history/records.js';
+import { type FaultRecord, outlinesOf } from '../simulator/history/records.js';
 import { stateOf } from './judged-expectations.js';
 import { seconds } from './words.js';
 
@@ -56,12 +56,18 @@ function describeWhyPassed({ verdict }: JudgedRun): string {
 
 function describeUnknown({ run }: JudgedRun): string {
   const confirmed = run.faults.filter(({ confirmedMs }) => confirmedMs !== null);
-  if (confirmed.some(({ healedMs }) => healedMs === null)) return 'a fault was not healed';
+  const unhealed = confirmed.find(({ healedMs }) => healedMs === null);
+  if (unhealed !== undefined) return `a fault was ${unhealedWords(unhealed)}`;
   const healedMs = Math.max(...confirmed.map(fault => fault.healedMs ?? 0));
   let loadEndMs = 0;
   for (const { plannedMs, final } of outlinesOf(run.operations)) if (!final) loadEndMs = Math.max(loadEndMs, plannedMs);
   if (loadEndMs - healedMs < loadAfterHealingMsMin) return 'less than 2 s of load after the healing';
   return 'too few requests succeeded before the faults';
+}
+
+/** Says in words that a fault was not healed. */
+export function unhealedWords({ confirmedMs, healRequestedMs }: FaultRecord): string {
+  return confirmedMs !== null && healRequestedMs === null ? 'active to the end' : 'not healed';
 }
 
 export function isUnobserved({ ok, failed, unknown }: JudgedRun['findings']['requests']): boolean {

@@ -9,14 +9,14 @@ import {
 } from '../simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { fitTable, toPrintable } from './fitted-table.js';
-import { isExpectedLoss, listMemberTrouble, listNotJudged, listWarnings } from './judged-expectations.js';
+import { isExpectedLoss, listMemberTrouble, listNotJudged, listWarnings, verdictName } from './judged-expectations.js';
 import { describeRecovery, isUnobserved } from './recovery-words.js';
 import type { ReporterOptions } from './reporter.js';
 import { count, countNoun, duration } from './words.js';
 
 /** Describes one run with its verdict: users logged out, writes lost, requests failed, and the recovery. */
 export function describeRun(judged: JudgedRun, label?: string): string {
-  return `${describeOutcome(judged, label)} — ${judged.verdict.word}`;
+  return `${describeOutcome(judged, label)} — ${verdictName(judged)}`;
 }
 
 /** Describes one run without its verdict. */
@@ -58,11 +58,12 @@ function logoutDetails({ findings }: JudgedRun): string[] {
 }
 
 function writesPart(judged: JudgedRun): string {
-  const { acknowledged, lost, unexplained } = judged.findings.writes;
+  const { acknowledged, lost, missing, unexplained } = judged.findings.writes;
   if (acknowledged === 0) return 'no write was acknowledged';
   const expected = lost > 0 && isExpectedLoss(judged, 'writes') ? ', as expected' : '';
   const blamed = unexplained === 0 ? '' : ` (${count(unexplained)} unexplained)`;
-  return `${count(lost)} of ${countNoun(acknowledged, 'acknowledged write')} lost${expected}${blamed}`;
+  const unproven = missing > lost ? ` and ${count(missing - lost)} missing` : '';
+  return `${count(lost)} of ${countNoun(acknowledged, 'acknowledged write')} lost${unproven}${expected}${blamed}`;
 }
 
 function requestsPart({ findings: { requests } }: JudgedRun): string {
@@ -72,7 +73,9 @@ function requestsPart({ findings: { requests } }: JudgedRun): string {
 }
 
 /** Lists problems that are wrong in every mode, if they occurred. */
-function alarms({ findings: { users, writes } }: JudgedRun): string[] {
+function alarms({ run, findings: { users, writes } }: JudgedRun): string[] {
+  // The users of a session of the live lab are never read again at its end.
+  const unverified = run.header.live ? { users: 0, writes: 0 } : { users: users.unverified, writes: writes.unverified };
   const found: [number, string][] = [
     [users.identitySwapped, `${countNoun(users.identitySwapped, 'user')} identified as another user`],
     [users.logoutNotHonoured, `${countNoun(users.logoutNotHonoured, 'user')} still logged in after the logout`],
@@ -82,8 +85,8 @@ function alarms({ findings: { users, writes } }: JudgedRun): string[] {
     [writes.resurrected, `${countNoun(writes.resurrected, 'removed item')} shown again`],
     [writes.failedVisible, `${countNoun(writes.failedVisible, 'failed write')} visible despite the failure`],
     [writes.stale, `${countNoun(writes.stale, 'write')} missing for a while`],
-    [users.unverified, `${countNoun(users.unverified, 'user')} not verified by a later read`],
-    [writes.unverified, `${countNoun(writes.unverified, 'write')} not verified by a later read`],
+    [unverified.users, `${countNoun(unverified.users, 'user')} not verified by a later read`],
+    [unverified.writes, `${countNoun(unverified.writes, 'write')} not verified by a later read`],
   ];
   return found.filter(([times]) => times > 0).map(([, words]) => words);
 }

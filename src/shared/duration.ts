@@ -14,3 +14,10 @@ export function parseDuration(text: string): number | undefined {
   const factor = units[text.replace(/^[\d.]+/, '')];
   return factor === undefined ? undefined : Math.round(amount * factor);
 }
+
+/** Formats whole milliseconds as `parseDuration` reads them: `250ms`, `2.5s`, `3min`. Fractions are rounded. */
+export function formatDuration(ms: number): string {
+  const whole = Math.round(ms);
+  if (whole < 1000) return `${whole}ms`;
+  return whole % 60_000 === 0 ? `${whole / 60_000}min` : `${whole / 1000}s`;
+}

@@ -1,26 +1,21 @@
-import { randomInt } from 'node:crypto';
-import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
+import { type ModeName, modes } from '../modes.js';
 import type { StoreUrls } from '../shared/stores.js';
-import type { Cluster, ClusterMember, ShopCounts } from './cluster/cluster.js';
+import type { Cluster, ShopCounts } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
-import type { ProxySpec } from './cluster/proxy.js';
-import { type ClusterSpec, listMemberNames, membersOf, startCluster } from './cluster/start-cluster.js';
+import { type ClusterSpec, listMemberNames, startCluster } from './cluster/start-cluster.js';
 import { endsOf, resolveTargetName } from './cluster/targets.js';
 import { Interrupted, LabError } from './errors.js';
 import { faults } from './faults/kinds/registry.js';
 import { type FaultsOver, runFaults } from './faults/schedule.js';
-import type { ListedRun, RunHeader, SystemRecord } from './history/records.js';
-import { makeNonce } from './history/token-names.js';
+import type { ListedRun, RunHeader } from './history/records.js';
 import type { Plan } from './plan/plan.js';
 import { Journal, type OnProgress } from './run/journal.js';
 import { watchProcessors } from './run/processor-pressure.js';
 import { RunClock } from './run/run-clock.js';
+import { buildClusterSpec, describeSystem, drawNonce, driverSetup } from './run/system-setup.js';
 import { watchMembers } from './run/watch-members.js';
 import { expectationsOf, type FaultSpec, findMissingTarget, type Scenario } from './scenario/scenario.js';
 import { Driver } from './users/driver.js';
-import type { Journey } from './users/journey.js';
-import { mappedJourney } from './users/mapped-journey.js';
-import { shopJourney } from './users/shop-requests.js';
 
 export interface SimulateOptions {
   readonly onProgress: OnProgress;
@@ -54,11 +49,11 @@ export async function simulate(
   assertApplies(mode, planned);
   const plan = { ...planned, faults: planned.faults.map(fault => resolveTarget(mode, fault, scenario)) };
   const journal = new Journal(mode, options.onProgress);
-  const spec = { ...clusterSpec(scenario, mode, plan, options.storeUrls), inTurn: options.inTurn };
+  const spec = { ...clusterSpec(scenario, mode, plan), storeUrls: options.storeUrls ?? {}, inTurn: options.inTurn };
   journal.starting(listMemberNames(spec));
   const cluster = await startCluster(spec, options.signal, journal.member);
   try {
-    const nonce = options.nonce ?? makeNonce(drawRandom);
+    const nonce = options.nonce ?? drawNonce();
     const versions = { ...options.versions, ...cluster.versions };
     const header = { ...buildHeader(scenario, mode, plan, versions), nonce, system: describeSystem(spec) };
     return await drive(scenario, plan, cluster, { journal, header, signal: options.signal });
@@ -93,14 +88,8 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   const { journal, header, signal } = run;
   const clock = new RunClock();
   const driver = new Driver({
+    ...driverSetup(scenario, cluster, header),
     plan,
-    origins: cluster.proxyUrls,
-    proxies: namesOf('proxy', cluster),
-    ...(header.nonce === undefined ? {} : { nonce: header.nonce }),
-    timeoutMs: scenario.users.timeoutMs,
-    revocationLagMs: header.revocationLagMs ?? 0,
-    replayEveryMs: scenario.users.replayEveryMs,
-    journey: chooseJourney(scenario),
     clock,
     onOperation: journal.operation,
   });
@@ -125,14 +114,6 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
     signal.removeEventListener('abort', closeDriver);
     await driver.close();
   }
-}
-
-function namesOf(role: ClusterMember['role'], { members }: Cluster): string[] {
-  return members.filter(member => member.role === role).map(({ name }) => name);
-}
-
-function chooseJourney({ users: { journey, cookie } }: Scenario): Journey {
-  return journey === 'shop' ? shopJourney : mappedJourney(journey, cookie);
 }
 
 /** Asks each member for its own counts. Called after the run, so no request of the run waits for it. */
@@ -183,48 +164,12 @@ async function runPhases({ phases }: Scenario, plan: Plan, stage: Stage): Promis
   return faults;
 }
 
-function clusterSpec({ system }: Scenario, mode: ModeName, plan: Plan, storeUrls: StoreUrls = {}): ClusterSpec {
+function clusterSpec(scenario: Scenario, mode: ModeName, plan: Plan): ClusterSpec {
   const targets = plan.faults.map(({ target }) => target);
   const links = [...new Set(targets.filter(target => endsOf(target) !== undefined))];
-  const { target, backends } = system;
-  return {
-    mode,
-    target,
-    backends: enableSwitches(backends, plan),
-    proxy: buildProxySpec(system),
-    stores: storesOf(mode),
-    storeUrls,
-    storesSpec: system,
-    links,
-  };
-}
-
-/** Enables the switches of the toy shop, but only when a fault uses them. */
-function enableSwitches(backends: Scenario['system']['backends'], plan: Plan): ClusterSpec['backends'] {
-  if (!plan.faults.some(({ do: action }) => faults[action]?.bySwitch)) return backends;
-  return { ...backends, env: { ...backends.env, SHOP_LAB: '1' } };
-}
-
-/** Returns the proxy's settings. In front of the user's own programs, the proxy probes their own health path and names
- * the backend in each answer. */
-function buildProxySpec({ proxy, backends: { own } }: Scenario['system']): ProxySpec {
-  // A run takes seconds. With a slow start of half a minute, no backend would reach its full share.
-  const started = { ...proxy, slowStartMs: 0 };
-  if (own === undefined) return started;
-  return { ...started, health: { ...proxy.health, path: own.ready.http }, extra: ['--name-backends'] };
-}
-
-/** Returns what a verdict needs to know about the system under test. */
-function describeSystem(spec: ClusterSpec): SystemRecord {
-  const { mode, target, proxy, stores } = spec;
-  const { affinity, strategy, store }: Mode = modes[mode];
-  const inStore = store === 'memory' ? 'backend' : 'store';
-  return {
-    members: membersOf(spec),
-    keeps: strategy === 'reference' ? inStore : 'browser',
-    stores: target === undefined ? stores : [],
-    affinity: proxy?.affinity === undefined ? affinity : proxy.affinity !== 'off',
-  };
+  // The toy shop has its switches only when a fault uses them.
+  const hasSwitches = plan.faults.some(({ do: action }) => faults[action]?.bySwitch);
+  return buildClusterSpec(scenario, mode, { links, hasSwitches });
 }
 
 function buildHeader(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {
@@ -242,9 +187,4 @@ function buildHeader(scenario: Scenario, mode: ModeName, plan: Plan, versions: R
     versions: { ...versions, node: process.versions.node },
     startedAt: new Date().toISOString(),
   };
-}
-
-/** Returns a random number in [0, 1) from the operating system: no seed may give two runs the same nonce. */
-function drawRandom(): number {
-  return randomInt(2 ** 32) / 2 ** 32;
 }

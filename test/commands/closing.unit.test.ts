@@ -26,6 +26,12 @@ describe('the last lines of the first look', () => {
     }
   });
 
+  it('name the live lab last, whatever the verdict is', () => {
+    for (const word of ['pass', 'fail', 'inconclusive'] as const) {
+      expect(linesOf(word).at(-2)).to.match(/^ {6}node dist\/cli\.js live +\(break two systems side by side/);
+    }
+  });
+
   it('do not call an inconclusive mode a pass', () => {
     const [said, , next] = linesOf('inconclusive', 'pass');
     expect(said).to.match(/^inconclusive: sticky showed too little for a verdict/);

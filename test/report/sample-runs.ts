@@ -191,6 +191,7 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
     writes: {
       acknowledged: adds.filter(one => one.outcome === 'ok').length,
       lost: incidents.filter(one => one.kind === 'lost').length,
+      missing: incidents.filter(one => one.kind === 'lost').length,
       unexplained: 0,
       unknown: adds.filter(one => one.outcome === 'unknown').length,
       ...nothing,

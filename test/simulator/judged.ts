@@ -19,6 +19,7 @@ export const findings: Findings = {
   writes: {
     acknowledged: 1200,
     lost: 300,
+    missing: 304,
     unexplained: 0,
     unknown: 3,
     unverified: 0,

@@ -1,11 +1,12 @@
-import { rmSync, type Stats } from 'node:fs';
-import { access, appendFile, constants, lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { access, appendFile, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { toPrintable } from '../../report/fitted-table.js';
 import type { RunNotes } from '../../report/reporter.js';
 import { type ReporterName, reporters } from '../../report/reporters/registry.js';
 import { repeatsText } from '../../report/sentence.js';
 import { messageOf } from '../../shared/error-message.js';
+import { partOf, writeAtomically, writeWhole } from '../../shared/result-files.js';
 import { describeLost, judgeRepeats, summarizeRepeats } from '../../simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { writeHistory } from '../../simulator/history/file.js';
@@ -167,35 +168,6 @@ export async function writeReport(
   notes: RunNotes,
 ): Promise<void> {
   await writeWhole(file, reporters[name].report(runs, { ...notes, colour: false }));
-}
-
-export async function writeWhole(file: string, text: string): Promise<void> {
-  await writeAtomically(file, (part, flag) => writeFile(part, text, { flag }));
-}
-
-/** Returns the name under which a file is written until it is complete. */
-function partOf(file: string): string {
-  return `${file}.part`;
-}
-
-/** Writes a file atomically: under another name, then renames it. Removes a partial file on failure and on exit. */
-async function writeAtomically(file: string, write: (file: string, flag: 'a' | 'w') => Promise<void>): Promise<void> {
-  // A device, a pipe or a link, such as /dev/stdout, is written to and never replaced.
-  const there = await lstat(file).catch(() => undefined);
-  // /dev/stdout may be a redirected file: append, so that earlier output stays.
-  if (there !== undefined && !there.isFile()) return write(file, file.startsWith('/dev/') ? 'a' : 'w');
-  const part = partOf(file);
-  const discard = () => rmSync(part, { force: true });
-  process.once('exit', discard);
-  try {
-    await write(part, 'w');
-    await rename(part, file);
-  } catch (error) {
-    discard();
-    throw error;
-  } finally {
-    process.off('exit', discard);
-  }
 }
 
 /** Writes annotations and the step summary on a runner of GitHub Actions. Does nothing elsewhere. */

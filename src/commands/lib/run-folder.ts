@@ -1,15 +1,38 @@
-import { mkdir, rename, rm, rmdir, stat, symlink, truncate } from 'node:fs/promises';
+import { rm, rmdir, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunNotes } from '../../report/reporter.js';
+import { latestName, makeTimedFolder, pointLatest, writeWhole } from '../../shared/result-files.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { writeHistory } from '../../simulator/history/file.js';
 import type { Plan } from '../../simulator/plan/plan.js';
 import { writePlan } from '../../simulator/plan/plan-file.js';
-import { writeReport, writeWhole } from './output.js';
+import { UsageError } from './errors.js';
+import { writeReport } from './output.js';
 import type { TriedRun } from './second-try.js';
 
 export const historyName = 'history.ndjson';
-export const latestName = 'latest';
+/** The histories in the folder of a live session (`live/protocol.ts`). */
+const liveHistoryNames = ['history-left.ndjson', 'history-right.ndjson'];
+
+/**
+ * Returns the history files in the folder of a run or of a live session, or the file itself. Rejects with `UsageError`
+ * when the folder holds none.
+ */
+export async function historiesIn(place: string): Promise<readonly string[]> {
+  if (!(await stat(place).catch(() => undefined))?.isDirectory()) return [place];
+  const inFolder = async (names: readonly string[]) => {
+    const files = names.map(name => path.join(place, name));
+    const found = await Promise.all(files.map(file => stat(file).catch(() => undefined)));
+    return files.filter((_, index) => found[index] !== undefined);
+  };
+  const [ofRun, ofLive] = await Promise.all([inFolder([historyName]), inFolder(liveHistoryNames)]);
+  if (ofRun.length > 0) return ofRun;
+  if (ofLive.length > 0) return ofLive;
+  const [newest] = await inFolder([latestName]);
+  throw new UsageError(
+    `${place} holds no ${historyName}: expected the folder of a run that came to its end, such as ${newest ?? 'reports/kill-one/latest'}.`,
+  );
+}
 
 /**
  * The output folder of one command and scenario. No other command writes into it.
@@ -27,10 +50,7 @@ export class RunFolder {
 
   /** Makes the folder and writes the plan. Rejects with the error of the file system. */
   static async create(out: string, plan: Plan, startedAt: Date): Promise<RunFolder> {
-    const parent = path.join(out, plan.scenario);
-    await mkdir(parent, { recursive: true });
-    const name = await makeUnique(parent, nameOf(startedAt));
-    const folder = new RunFolder(path.join(parent, name));
+    const folder = new RunFolder(await makeTimedFolder(path.join(out, plan.scenario), startedAt));
     await writeWhole(path.join(folder.path, 'plan.json'), writePlan(plan));
     return folder;
   }
@@ -42,7 +62,7 @@ export class RunFolder {
       await this.#append(`${which}-${other.judged.run.header.mode}.ndjson`, other.judged);
     }
     await this.#append(historyName, judged);
-    if (this.#isEmpty) await pointLatest(path.dirname(this.path), path.basename(this.path));
+    if (this.#isEmpty) await pointLatest(this.path);
     this.#isEmpty = false;
   }
 
@@ -71,39 +91,5 @@ export class RunFolder {
       await truncate(file, before?.size ?? 0).catch(() => {});
       throw error;
     }
-  }
-}
-
-/** Returns for example `2026-11-30T20-15-03Z`. Some file systems allow no colon in a name. */
-function nameOf(time: Date): string {
-  return time
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
-    .replaceAll(':', '-');
-}
-
-/** Makes a folder with a unique name. When two commands start within one second, the later one gets `-2`. */
-async function makeUnique(parent: string, name: string): Promise<string> {
-  for (let number = 1; ; number += 1) {
-    const unique = number === 1 ? name : `${name}-${number}`;
-    try {
-      await mkdir(path.join(parent, unique));
-      return unique;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    }
-  }
-}
-
-/** Replaces the link `latest` atomically. Where links cannot be made, it writes `latest.txt`. */
-async function pointLatest(parent: string, name: string): Promise<void> {
-  const link = path.join(parent, latestName);
-  const fresh = path.join(parent, `.${latestName}-${name}`);
-  try {
-    await symlink(name, fresh);
-    await rename(fresh, link);
-  } catch {
-    await rm(fresh, { force: true });
-    await writeWhole(`${link}.txt`, `${name}\n`);
   }
 }

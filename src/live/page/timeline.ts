@@ -220,6 +220,7 @@ function agesShown(plot: UPlot): readonly number[] {
 
 const markColours = {
   lost: 'state-has-lost',
+  missing: 'state-has-lost',
   'logged-out': 'state-logged-out',
   'identity-swapped': 'state-someone-else',
 } as const;

@@ -175,6 +175,8 @@ export class Control implements AdminControl {
       await this.#server.reload(serving);
       this.#serving = serving;
       await this.#apply(plan, change);
+      // A worker that reports has seen every earlier message, so no worker uses a removed backend from here on.
+      await this.#server.refresh();
       this.#history.reloads.applied += 1;
       this.#history.reloadedMs = Date.now();
       this.#emit({ kind: 'reloaded', changes: plan.changes, needsRestart: plan.needsRestart });

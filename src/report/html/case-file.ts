@@ -1,6 +1,7 @@
+import { check } from '../../simulator/checker/check.js';
 import type { Incident, IncidentKind } from '../../simulator/checker/findings.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
-import type { Operation } from '../../simulator/history/records.js';
+import type { ListedRun, Operation } from '../../simulator/history/records.js';
 import { type CaseFile, type IncidentColumns, none, type StoryColumns } from '../browser/columns.js';
 import { describeCause } from './loss-lanes.js';
 
@@ -29,18 +30,42 @@ export interface Cases {
 
 /** Collects complete stories, the worst first, until they hold `operationsMax` operations. */
 export function casesOf({ run, findings }: JudgedRun, operationsMax: number): Cases {
-  const incidents = [...findings.incidents].sort(
-    (a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || a.seenMs - b.seenMs,
-  );
+  const incidents = sortWorstFirst(findings.incidents);
   const byUser = operationsOf(new Set(incidents.map(({ user }) => user)), run.operations);
   const told = withinLimit(byUser, operationsMax);
+  return { file: buildFile(incidents, byUser, told, new WordList()), incidents, untold: byUser.size - told.length };
+}
+
+/** The story of one user, with or without incidents. `user` is an index into `file.words`. */
+export interface UserCase {
+  readonly file: CaseFile;
+  readonly user: number;
+}
+
+/** Judges one user and returns its whole story. Undefined when the run holds no operation of it. */
+export function caseOfUser(run: ListedRun, name: string): UserCase | undefined {
+  const operations = run.operations.filter(({ user }) => user === name);
+  if (operations.length === 0) return undefined;
+  const incidents = sortWorstFirst(check({ ...run, operations }).incidents);
+  const byUser = operationsOf(new Set([name]), operations);
   const words = new WordList();
-  const file = {
-    incidents: incidentColumns(incidents, lastSeenOf(incidents, byUser), words),
-    stories: storyColumns(told, words),
-    words: words.all,
-  };
-  return { file, incidents, untold: byUser.size - told.length };
+  const user = words.place(name);
+  return { file: buildFile(incidents, byUser, [...byUser], words), user };
+}
+
+function sortWorstFirst(incidents: readonly Incident[]): Incident[] {
+  return incidents.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || a.seenMs - b.seenMs);
+}
+
+function buildFile(
+  incidents: readonly Incident[],
+  byUser: ReadonlyMap<string, Operation[]>,
+  told: readonly (readonly [string, readonly Operation[]])[],
+  words: WordList,
+): CaseFile {
+  const columns = incidentColumns(incidents, lastSeenOf(incidents, byUser), words);
+  const stories = storyColumns(told, words);
+  return { incidents: columns, stories, words: words.all };
 }
 
 /** Groups the operations by user, in the order of the set. */

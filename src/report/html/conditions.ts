@@ -10,7 +10,7 @@ export function conditionsSections(runs: readonly JudgedRun[]): Markup {
   return markup`<section aria-labelledby="lab"><h2 id="lab">The lab itself</h2>${scrollable('Health of the lab', labTable(runs))}
 ${countsTable(runs)}<p>${versions(runs)}</p></section>
 <section aria-labelledby="repeat"><h2 id="repeat">How to repeat it</h2>
-<pre tabindex="0"><code>${command(runs)}</code></pre><p>The seed is ${runs[0]?.run.header.seed ?? ''}: the same plan, to the byte. The history file gives this report again: <code>holdfast report history.ndjson --html again.html</code></p>
+${repetition(runs)}
 <h3>What was not tested</h3><ul>${limits(runs).map(limit => markup`<li>${limit}</li>`)}</ul>
 </section>
 `;
@@ -65,6 +65,14 @@ function labTable(runs: readonly JudgedRun[]): Markup {
 /** Makes a narrow column break between the figures and never before a unit. */
 function keepFiguresTogether(text: string): string {
   return text.replaceAll(/(?<=\d) (?=[a-z])/g, '\u00a0').replaceAll(' /', '\u00a0/');
+}
+
+function repetition(runs: readonly JudgedRun[]): Markup {
+  const header = runs[0]?.run.header;
+  if (header?.live) {
+    return markup`<pre tabindex="0"><code>holdfast run scenario.yaml</code></pre><p>The scenario beside this report has the strikes of the session, its users and its seed, ${header.seed}. If the sides were struck differently, scenario-right.yaml has those of the right one. A history gives the figures again: <code>holdfast report history-left.ndjson</code></p>`;
+  }
+  return markup`<pre tabindex="0"><code>${command(runs)}</code></pre><p>The seed is ${header?.seed ?? ''}: the same plan, to the byte. The history file gives this report again: <code>holdfast report history.ndjson --html again.html</code></p>`;
 }
 
 function command(runs: readonly JudgedRun[]): string {

@@ -3,7 +3,7 @@ import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { FaultRecord, RunRecord } from '../../simulator/history/records.js';
 import { labelRuns } from '../comparison.js';
 import { memberNames, troublesOf } from '../judged-expectations.js';
-import { recoveryFigure } from '../recovery-words.js';
+import { recoveryFigure, unhealedWords } from '../recovery-words.js';
 import { count, moment } from '../words.js';
 import { type Markup, markup } from './markup.js';
 import { scrollable } from './verdicts.js';
@@ -38,9 +38,10 @@ function row(name: string, fault: FaultRecord, findings: readonly FaultFinding[]
   return markup`<tr>${cells.map(cell => markup`<td>${cell}</td>`)}</tr>`;
 }
 
-function describeTimes({ requestedMs, confirmedMs, healedMs }: FaultRecord): Markup {
+function describeTimes(fault: FaultRecord): Markup {
+  const { requestedMs, confirmedMs, healedMs } = fault;
   const confirmed = confirmedMs === null ? 'never confirmed' : `confirmed ${moment(confirmedMs)}`;
-  const healed = healedMs === null ? 'not healed' : `healed ${moment(healedMs)}`;
+  const healed = healedMs === null ? unhealedWords(fault) : `healed ${moment(healedMs)}`;
   return markup`requested ${moment(requestedMs)}<br>${confirmed}<br>${healed}`;
 }
 

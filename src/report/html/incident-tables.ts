@@ -24,21 +24,26 @@ ${file.incidents.user.length === 0 ? nothing(judged) : markup`${losses(judged, f
 `;
 }
 
-function nothing({ findings: { writes } }: JudgedRun): Markup {
+function nothing({ run, findings: { writes } }: JudgedRun): Markup {
   const { acknowledged, unverified } = writes;
   if (acknowledged === 0) return markup`<p>No write was acknowledged: there was nothing to lose.</p>`;
-  const doubt = unverified === 0 ? '' : ` But no later read verified ${count(unverified)} of them.`;
-  return markup`<p>None of ${countNoun(acknowledged, 'acknowledged write')} was lost, and nothing else that a user could call wrong was found.${doubt}</p>`;
+  const doubt = unverified === 0 || run.header.live ? '' : ` But no later read verified ${count(unverified)} of them.`;
+  return markup`<p>None of ${countNoun(acknowledged, 'acknowledged write')} was lost, and nothing else that a user could call wrong was found.${doubt}${describeMissingWrites(writes)}</p>`;
 }
 
 function losses(judged: JudgedRun, file: CaseFile, name: string): Markup {
   const { writes } = judged.findings;
   const { lostFrom, user } = file.incidents;
   const of = countNoun(writes.acknowledged, 'acknowledged write');
-  if (user.length === lostFrom) return markup`<p>None of ${of} was lost.</p>`;
+  if (user.length === lostFrom) return markup`<p>None of ${of} was lost.${describeMissingWrites(writes)}</p>`;
   const expected = isExpectedLoss(judged, 'writes') ? ', as expected' : '';
   const blamed = writes.unexplained === 0 ? '' : `; no fault explains ${count(writes.unexplained)} of them`;
-  return markup`<p>${count(writes.lost)} of ${of} lost${expected}${blamed}.</p>${table(file, lostFrom, user.length, `Lost writes, ${name}`)}`;
+  return markup`<p>${count(writes.lost)} of ${of} lost${expected}${blamed}.${describeMissingWrites(writes)}</p>${table(file, lostFrom, user.length, `Lost writes, ${name}`)}`;
+}
+
+function describeMissingWrites({ missing, lost }: JudgedRun['findings']['writes']): string {
+  if (missing === lost) return '';
+  return ` The last answer missed ${count(missing - lost)} more: they are not proven lost, because no answer came after the last healing.`;
 }
 
 function others(file: CaseFile, name: string): Markup {

@@ -13,16 +13,18 @@ const emptyHeight = 26;
 export type PlaceOf = (incident: Incident) => number | undefined;
 
 /** Draws each lost write: a tick when it was acknowledged, joined to a tick when it was first missing. */
-export function lossLane({ losses, acknowledged, endMs }: Timeline, placeOf: PlaceOf): Lane {
+export function lossLane({ losses, acknowledged, missing, endMs }: Timeline, placeOf: PlaceOf): Lane {
   const height = losses.total === 0 ? emptyHeight : 72;
   const of = countNoun(acknowledged, 'acknowledged write');
-  const none = acknowledged === 0 ? 'no write was acknowledged: there was nothing to lose' : `none of ${of} lost`;
+  const unproven = missing > 0 ? `, ${count(missing)} missing` : '';
+  const none =
+    acknowledged === 0 ? 'no write was acknowledged: there was nothing to lose' : `none of ${of} lost${unproven}`;
   return {
     title: 'Lost writes',
     legend:
       losses.total === 0
         ? []
-        : [{ className: 'loss', text: `${count(losses.total)} of ${of}${describeOmitted(losses)}` }],
+        : [{ className: 'loss', text: `${count(losses.total)} of ${of}${unproven}${describeOmitted(losses)}` }],
     description: losses.total === 0 ? none : `${count(losses.total)} of ${of} lost.`,
     height,
     labels:

@@ -77,7 +77,7 @@ pre { margin: 0 0 8px; padding: 10px 14px; background: var(--panel); border: 1px
 const verdicts = `
 .badge { flex: none; display: inline-block; min-width: 76px; padding: 1px 10px; border: 1.5px solid; border-radius: 99px;
   font-size: 13px; font-weight: 600; line-height: 20px; text-align: center; }
-.pass { color: var(--pass); } .fail { color: var(--fail); } .inconclusive { color: var(--inconclusive); }
+.pass { color: var(--pass); } .fail { color: var(--fail); } .inconclusive { color: var(--inconclusive); } .observed { color: var(--muted); }
 .verdicts { list-style: none; }
 .verdicts > li { display: flex; gap: 14px; align-items: flex-start; padding: 8px 0; }
 .verdicts > li > .badge { width: 128px; margin-top: 1px; }

@@ -1,5 +1,6 @@
 import type { FaultRecord } from '../../simulator/history/records.js';
 import { tickText, timeTicks } from '../browser/scales.js';
+import { unhealedWords } from '../recovery-words.js';
 import { countNoun, moment } from '../words.js';
 import { emptyNote, type Lane, toPercent } from './lane.js';
 import { type Markup, markup } from './markup.js';
@@ -7,6 +8,7 @@ import type { MemberLife, Timeline } from './timeline-data.js';
 
 const faultHeight = 24;
 const memberHeight = 18;
+const gutterLengthMax = 18;
 
 export function phasesLane({ phases, endMs }: Timeline): Lane {
   return {
@@ -31,12 +33,18 @@ export function faultsLane({ faults, endMs }: Timeline): Lane {
     ],
     description: faults.length === 0 ? 'No fault was injected.' : faults.map(story).join('; '),
     height,
-    labels: faults.map(({ id }, row) => ({ y: row * faultHeight + faultHeight / 2, text: id })),
+    labels: faults.map((fault, row) => ({ y: row * faultHeight + faultHeight / 2, text: fitGutter(fault) })),
     plot:
       faults.length === 0
         ? emptyNote(height, 'no fault was injected')
         : faults.map((fault, row) => faultBar(fault, row * faultHeight, endMs)),
   };
+}
+
+/** Shortens an id that is wider than the gutter. The bar beside it names fault and target. */
+function fitGutter({ id, fault }: FaultRecord): string {
+  if (id.startsWith(`${fault}-`)) return fault;
+  return id.length > gutterLengthMax ? `${id.slice(0, gutterLengthMax - 1)}…` : id;
 }
 
 function faultBar(fault: FaultRecord, y: number, endMs: number): Markup {
@@ -54,14 +62,16 @@ function faultBar(fault: FaultRecord, y: number, endMs: number): Markup {
   return markup`<g><title>${story(fault)}</title>${requested}${confirmed}${words}</g>`;
 }
 
-function brief({ fault, target, confirmedMs, healedMs }: FaultRecord): string {
-  const trouble = confirmedMs === null ? ', not confirmed' : healedMs === null ? ', not healed' : '';
+function brief(record: FaultRecord): string {
+  const { fault, target, confirmedMs, healedMs } = record;
+  const trouble = confirmedMs === null ? ', not confirmed' : healedMs === null ? `, ${unhealedWords(record)}` : '';
   return `${fault} ${target}${trouble}`;
 }
 
-function story({ fault, target, requestedMs, confirmedMs, healedMs, problem }: FaultRecord): string {
+function story(record: FaultRecord): string {
+  const { fault, target, requestedMs, confirmedMs, healedMs, problem } = record;
   const confirmed = confirmedMs === null ? 'never confirmed' : `confirmed at ${moment(confirmedMs)}`;
-  const healed = healedMs === null ? 'not healed' : `healed at ${moment(healedMs)}`;
+  const healed = healedMs === null ? unhealedWords(record) : `healed at ${moment(healedMs)}`;
   const why = problem === undefined ? '' : ` (${problem})`;
   return `${fault} ${target}: requested at ${moment(requestedMs)}, ${confirmed}, ${healed}${why}`;
 }

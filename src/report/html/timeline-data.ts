@@ -22,6 +22,8 @@ export interface Timeline {
   readonly members: readonly MemberLife[];
   readonly users: number;
   readonly acknowledged: number;
+  /** Writes that the last good read missed, and that are not proven lost. */
+  readonly missing: number;
   readonly dropped: number;
   readonly losses: TimelineOfRun;
   readonly logouts: TimelineOfRun;
@@ -92,9 +94,10 @@ function timelineOf({ run, findings }: JudgedRun, endMs: number, bucketMs: numbe
     buckets,
     phases: run.phases,
     faults: run.faults,
-    members: livesOf(run.members, ownEndMs),
+    members: livesOf(run.members, ownEndMs).filter(life => wasStarted(life, run)),
     users: findings.users.total,
     acknowledged: findings.writes.acknowledged,
+    missing: findings.writes.missing - findings.writes.lost,
     dropped: findings.requests.dropped,
     losses: { incidents: thinOut(lost, drawnMax), total: findings.writes.lost },
     logouts: { incidents: thinOut(loggedOut, drawnMax), total: findings.users.loggedOut },
@@ -193,6 +196,11 @@ function livesOf(records: readonly MemberRecord[], endMs: number): MemberLife[] 
       endMs: lives[index + 1]?.atMs ?? endMs,
     })),
   }));
+}
+
+/** Returns false for a spare backend that the run never started. */
+function wasStarted({ name, spans }: MemberLife, { faults }: RunRecord): boolean {
+  return spans.some(({ state }) => state !== 'dead') || faults.some(({ target }) => target.includes(name));
 }
 
 /** Picks at most `max` incidents, evenly spread over the times at which they were seen. */

@@ -4,30 +4,40 @@ import type { Span } from '../../simulator/checker/verdict/windows.js';
 import { findingsWithin } from '../../simulator/checker/verdict/within.js';
 import type { RunRecord } from '../../simulator/history/records.js';
 import { labelRuns } from '../comparison.js';
-import { type ExpectationState, listNotJudged, listWarnings, stateOf } from '../judged-expectations.js';
+import { type ExpectationState, listNotJudged, listWarnings, stateOf, verdictName } from '../judged-expectations.js';
 import { describeOutcome } from '../sentence.js';
 import { count, countNoun, duration, moment } from '../words.js';
 import { type Markup, markup } from './markup.js';
 
-const signs: Record<VerdictWord, string> = { pass: '✓', fail: '✗', inconclusive: '?' };
+const signs: Record<VerdictWord | 'observed', string> = { pass: '✓', fail: '✗', inconclusive: '?', observed: '·' };
 
-export function badge(word: VerdictWord): Markup {
+export function badge(judged: JudgedRun): Markup {
+  const word = verdictName(judged);
   return markup`<span class="badge ${word}"><span aria-hidden="true">${signs[word]}</span> ${word}</span>`;
 }
 
 /** Renders what happened: one sentence per mode, the reasons if it is not a pass, and the warnings. */
 export function verdictSection(runs: readonly JudgedRun[]): Markup {
   const items = runs.map(judged => {
-    const { word, reasons } = judged.verdict;
+    const reasons = judged.run.header.live ? [] : judged.verdict.reasons;
     const warnings = listWarnings(judged).map(warning => `Warning: ${warning}`);
     const lines = [...reasons, ...warnings, ...listNotJudged(judged.verdict).map(toSentence)];
     const because =
       lines.length === 0 ? '' : markup`<ul class="reasons">${lines.map(line => markup`<li>${line}</li>`)}</ul>`;
-    return markup`<li>${badge(word)}<div><p>${keepUnits(describeOutcome(judged))}.</p>${notBackPart(judged)}${because}${expectationsPart(judged)}</div></li>`;
+    return markup`<li>${badge(judged)}<div><p>${keepUnits(describeOutcome(judged))}.</p>${notBackPart(judged)}${because}${expectationsPart(judged)}</div></li>`;
   });
   return markup`<section aria-labelledby="verdicts"><h2 id="verdicts">What happened</h2><ul class="verdicts">${items}</ul>
-<p class="meta"><b>pass</b>: the run meets every expectation of the scenario that was judged. A scenario may expect losses: those are marked “as expected”. <b>fail</b>: an expectation is not met. <b>inconclusive</b>: the run shows too little for a verdict.</p></section>
+<p class="meta">${explainVerdicts(runs)}</p></section>
 `;
+}
+
+function explainVerdicts(runs: readonly JudgedRun[]): Markup {
+  if (runs.every(({ run }) => run.header.live)) {
+    const isMissing = runs.some(({ findings: { writes } }) => writes.missing > writes.lost);
+    const missing = markup` <b>missing</b>: the last answer that had to show these writes did not show them. They are not proven lost, because no answer came after the last healing.`;
+    return markup`A session of the live lab expects nothing, so it has no verdict.${isMissing ? missing : ''}`;
+  }
+  return markup`<b>pass</b>: the run meets every expectation of the scenario that was judged. A scenario may expect losses: those are marked “as expected”. <b>fail</b>: an expectation is not met. <b>inconclusive</b>: the run shows too little for a verdict.`;
 }
 
 /** Renders the members that did not come back, with the last lines that each wrote. */
@@ -51,7 +61,8 @@ function toSentence(text: string): string {
 }
 
 /** Renders the expectations. They are folded when all are met, because the sentence already says that. */
-function expectationsPart({ verdict: { expectations } }: JudgedRun): Markup {
+function expectationsPart({ run, verdict: { expectations } }: JudgedRun): Markup | string {
+  if (run.header.live) return '';
   if (expectations.length === 0) return markup`<p class="meta">The scenario expects nothing of this mode.</p>`;
   const times = (state: ExpectationState) => expectations.filter(expectation => stateOf(expectation) === state).length;
   const head = markup`<tr><th scope="col">result</th><th scope="col">expected</th><th scope="col">measured</th></tr>`;

@@ -1,5 +1,5 @@
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
-import { labelRuns } from '../comparison.js';
+import { compare, labelRuns } from '../comparison.js';
 import { type Cases, casesOf } from '../html/case-file.js';
 import { conditionsSections } from '../html/conditions.js';
 import { faultsTable, membersSection } from '../html/faults-table.js';
@@ -10,7 +10,7 @@ import { page } from '../html/page.js';
 import { pageScript } from '../html/page-script.js';
 import { timelinesOf } from '../html/timeline-data.js';
 import { timelineFigure } from '../html/timeline-figure.js';
-import { badge, verdictSection, windowsSection } from '../html/verdicts.js';
+import { badge, scrollable, verdictSection, windowsSection } from '../html/verdicts.js';
 import { matrixCell, matrixOf } from '../matrix.js';
 import type { Reporter } from '../reporter.js';
 
@@ -43,26 +43,44 @@ ${conditionsSections(runs)}
 
 function pageHeader([first]: readonly JudgedRun[]): Markup {
   if (first === undefined) return markup``;
-  const { scenario, why, seed, startedAt } = first.run.header;
-  return markup`<header><p class="product">Holdfast · failover report</p><h1>${scenario}</h1><p class="why">${why}</p>
+  const { scenario, why, seed, startedAt, live } = first.run.header;
+  const title = live ? 'A session of the live lab' : scenario;
+  return markup`<header><p class="product">Holdfast · failover report</p><h1>${title}</h1><p class="why">${why}</p>
 <p class="meta">seed ${seed} · <time datetime="${startedAt}">${startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time></p></header>`;
 }
 
 /** A mode that ran more than once has a column for each run. */
 function matrixSection(runs: readonly JudgedRun[], names: readonly string[]): Markup {
+  const isLive = runs.every(({ run }) => run.header.live);
+  return markup`<section aria-labelledby="matrix"><h2 id="matrix">Side by side</h2>${isLive ? comparisonTable(runs) : matrixOfRuns(runs, names)}</section>`;
+}
+
+function comparisonTable(runs: readonly JudgedRun[]): Markup {
+  const { columns, rows } = compare(runs);
+  const head = columns.map((column, index) => markup`<th scope="col"><a href="#run-${index + 1}">${column}</a></th>`);
+  const body = rows.map(({ label, cells }) => {
+    const shown = cells.map(({ text, tone }) => markup`<td class="${tone === 'loss' ? 'loss' : ''}">${text}</td>`);
+    return markup`<tr><th scope="row">${label}</th>${shown}</tr>`;
+  });
+  return scrollable(
+    'Comparison',
+    markup`<table class="comparison"><thead><tr><td></td>${head}</tr></thead><tbody>${body}</tbody></table>`,
+  );
+}
+
+function matrixOfRuns(runs: readonly JudgedRun[], names: readonly string[]): Markup {
   const cells = runs.map((judged, index) => ({ ...matrixCell(judged), mode: names[index] ?? '' }));
-  const table = matrixTable(matrixOf(cells), column => `#run-${column + 1}`);
-  return markup`<section aria-labelledby="matrix"><h2 id="matrix">Side by side</h2>${table}</section>`;
+  return matrixTable(matrixOf(cells), column => `#run-${column + 1}`);
 }
 
 function timelineSection(runs: readonly JudgedRun[], names: readonly string[], cases: readonly Cases[]): Markup {
   const timelines = timelinesOf(runs);
-  const parts = runs.flatMap(({ verdict }, index) => {
+  const parts = runs.flatMap((judged, index) => {
     const timeline = timelines[index];
     const places = new Map(cases[index]?.incidents.map((incident, place) => [incident, place]));
     return timeline === undefined
       ? []
-      : { name: names[index] ?? '', badge: badge(verdict.word), timeline, placeOf: places.get.bind(places) };
+      : { name: names[index] ?? '', badge: badge(judged), timeline, placeOf: places.get.bind(places) };
   });
   return markup`<section aria-labelledby="timeline"><h2 id="timeline">Timeline</h2>${timelineFigure(parts)}
 <h3>Faults</h3>${faultsTable(runs)}</section>`;

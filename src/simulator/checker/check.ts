@@ -19,8 +19,8 @@ import { UserPass } from './users/user-pass.js';
  *   acknowledged     when its add ended ok
  *   known            when it was acknowledged, or a read showed it. Reads that begin later must show it
  *   verified         when a good read had to show it, and began after the last healing (`Verification`)
- *   lost             when it is known, certainly not removed, verified, and missing from the last good read that had
- *                    to show it
+ *   missing          when it is known, certainly not removed, and missing from the last good read that had to show it
+ *   lost             when it is missing and verified
  *   unexplained      when it is lost, and no fault struck anything that it depended on in that time (`blame.ts`)
  *   stale            when a read that had to show it missed it, and a later read showed it
  *   unverified       when it was acknowledged before the user's own logout began, and is not verified

@@ -10,11 +10,10 @@ import type { NestedCounts } from './tally.js';
 interface WatchedFault {
   readonly fault: FaultRecord;
   readonly effect: EffectWatch | undefined;
-  exposes(operations: readonly Operation[]): boolean;
   readonly counts: { exposed: number; readonly effect: NestedCounts };
 }
 
-/** Finds, user by user, which faults exposed a user and which operations show their effect. */
+/** Counts, user by user, the users that each fault exposed and the operations that show its effect. */
 export class FaultWatch {
   /** Keyed by the index of the fault in the run. */
   readonly counts: NestedCounts;
@@ -26,23 +25,18 @@ export class FaultWatch {
       return {
         fault,
         effect,
-        exposes: watchExposure(fault, run),
         counts: { exposed: 0, effect: effect?.counts ?? {} },
       };
     });
     this.counts = Object.fromEntries(this.#watched.map(({ counts }, i) => [i, counts]));
   }
 
-  /** Takes the operations of one user, in sending order. Returns whether any fault exposed the user. */
-  see(operations: readonly Operation[]): boolean {
-    let isExposed = false;
-    for (const watched of this.#watched) {
-      watched.effect?.see(operations);
-      if (!watched.exposes(operations)) continue;
-      watched.counts.exposed += 1;
-      isExposed = true;
+  /** Takes the operations of one user, in sending order, and the faults that exposed it (`ExposureWatch`). */
+  see(operations: readonly Operation[], exposedBy: readonly FaultRecord[]): void {
+    for (const { fault, effect, counts } of this.#watched) {
+      effect?.see(operations);
+      if (exposedBy.includes(fault)) counts.exposed += 1;
     }
-    return isExposed;
   }
 
   /** Returns one finding for each fault. `recoveries[i]` belongs to `groups[i]`. */
@@ -55,25 +49,70 @@ export class FaultWatch {
   }
 }
 
+interface Exposure {
+  readonly fault: FaultRecord;
+  readonly healingMs: number;
+  readonly isThrough: (operation: Operation) => boolean;
+}
+
 /**
- * Returns a function that says whether a fault exposed a user, given that user's operations in sending order. A fault
- * exposes a user if the struck member gave the user's last answer before it, or answered the user during it.
+ * Finds the faults that exposed a user. A fault exposes a user if the struck member gave the user's last answer before
+ * it, or answered the user during it.
  */
-function watchExposure(fault: FaultRecord, run: RunRecord): (operations: readonly Operation[]) => boolean {
+export class ExposureWatch {
+  readonly #exposures: readonly Exposure[];
+
+  constructor(run: RunRecord) {
+    this.#exposures = run.faults.map(fault => ({
+      fault,
+      healingMs: fault.healRequestedMs ?? fault.healedMs ?? Number.POSITIVE_INFINITY,
+      isThrough: wentThrough(fault, run),
+    }));
+  }
+
+  /** Takes the operations of one user, in sending order. */
+  exposedBy(operations: readonly Operation[]): FaultRecord[] {
+    if (this.#exposures.length === 0) return [];
+    const longestMs = operations.reduce((longest, { sentMs, doneMs }) => Math.max(longest, doneMs - sentMs), 0);
+    return this.#exposures.filter(one => isExposed(one, operations, longestMs)).map(({ fault }) => fault);
+  }
+}
+
+/** Looks only at the operations around the fault: in a long run a user has far more of them. */
+function isExposed({ fault, healingMs, isThrough }: Exposure, operations: readonly Operation[], longestMs: number) {
   const { requestedMs } = fault;
-  const healingMs = fault.healRequestedMs ?? fault.healedMs ?? Number.POSITIVE_INFINITY;
-  const isThrough = wentThrough(fault, run);
-  return operations => {
-    let wasThrough = false;
-    for (const operation of operations) {
-      if (operation.sentMs > healingMs) break;
-      if (!wasAnswered(operation)) continue;
-      const through = isThrough(operation);
-      if (operation.doneMs < requestedMs) wasThrough = through;
-      else if (through && operation.doneMs <= healingMs) return true;
-    }
-    return wasThrough;
-  };
+  // All earlier operations ended before the fault. The extra millisecond is for rounding.
+  const first = countSentBefore(requestedMs - longestMs - 1, operations);
+  let before: Operation | undefined;
+  for (let i = first; i < operations.length; i += 1) {
+    const operation = operations[i];
+    if (operation === undefined || operation.sentMs > healingMs) break;
+    if (!wasAnswered(operation)) continue;
+    if (operation.doneMs < requestedMs) before = operation;
+    else if (operation.doneMs <= healingMs && isThrough(operation)) return true;
+  }
+  before ??= findLastAnswered(operations, first);
+  return before !== undefined && isThrough(before);
+}
+
+/** Returns the last of the first `count` operations that got an answer. */
+function findLastAnswered(operations: readonly Operation[], count: number): Operation | undefined {
+  for (let i = count - 1; i >= 0; i -= 1) {
+    const operation = operations[i];
+    if (operation !== undefined && wasAnswered(operation)) return operation;
+  }
+  return undefined;
+}
+
+/** Returns how many operations were sent before this time. They are in sending order. */
+function countSentBefore(ms: number, operations: readonly Operation[]): number {
+  let [low, high] = [0, operations.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((operations[middle]?.sentMs ?? 0) < ms) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Counts good answers by member, and finds the members that are ejected, idle or not back at the end. */

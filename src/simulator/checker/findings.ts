@@ -23,6 +23,9 @@ export interface Findings {
   readonly writes: {
     readonly acknowledged: number;
     readonly lost: number;
+    /** Known, not possibly removed, and missing from the last good read that had to show it, verified or not. `lost` is
+     * the verified part. So a loss shows here while its fault is still active. */
+    readonly missing: number;
     /** Part of `lost`: no fault explains it, because none struck what the data depended on. 0 when no fault struck. */
     readonly unexplained: number;
     readonly unknown: number;

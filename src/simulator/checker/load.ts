@@ -79,7 +79,8 @@ function joinInto<Column extends Float64Array | Uint8Array>(whole: Column, colum
   return whole;
 }
 
-function hasWaitTime({ outcome, status, error }: OperationOutline): boolean {
+/** Whether its user waited for an answer, so that it has a response time. */
+export function hasWaitTime({ outcome, status, error }: OperationOutline): boolean {
   return outcome === 'ok' || status !== undefined || error === 'timeout';
 }
 

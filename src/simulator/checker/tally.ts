@@ -34,6 +34,7 @@ export function newTally(): Tally {
     writes: {
       acknowledged: 0,
       lost: 0,
+      missing: 0,
       unknown: 0,
       unverified: 0,
       duplicated: 0,

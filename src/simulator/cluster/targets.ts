@@ -36,6 +36,8 @@ export interface KnownTargets {
 }
 
 export interface TargetSystem extends StoresSpec {
+  /** Whether the system already ran (`system.target`), so that the lab controls nothing of it. */
+  readonly isRunning?: boolean;
   readonly backends: { readonly count: number; readonly spare?: number; readonly command?: string | undefined };
   readonly proxy?: { readonly count: number };
 }

@@ -39,6 +39,8 @@ export interface FaultEntry {
   explainMissing?(target: string, system: TargetSystem, options: unknown): string | undefined;
   /** Set when the toy shop makes the fault itself. It has the switches for that only with SHOP_LAB. */
   readonly bySwitch?: true;
+  /** Set when it starts its target. It can strike only a member that is not running. */
+  readonly startsTarget?: true;
   /** Creates the fault. `options` are as written; `random` makes its random choices. */
   make(target: string, options?: Readonly<Record<string, unknown>>, random?: Random): Fault;
 }
@@ -53,6 +55,7 @@ export function defineFault<Own extends Options>(fault: {
   readonly effectInWords: string;
   explainMissing?(target: string, system: TargetSystem, options: OptionsRead<Own>): string | undefined;
   readonly bySwitch?: true;
+  readonly startsTarget?: true;
   make(target: string, options: OptionsRead<Own>, random: Random): Fault;
 }): FaultEntry {
   const read = readerOf(fault.options);

@@ -74,9 +74,9 @@ export function countBrokenAnswers({ traffic }: Link): number {
 }
 
 /** Option of faults that cut answers off. */
-export const answerBytes = wholeNumber(0, 1_000_000).describe(
-  'Number of bytes of an answer that arrive, its head included.',
-);
+export const answerBytes = wholeNumber(0, 1_000_000)
+  .describe('Number of bytes of an answer that arrive, its head included.')
+  .meta({ examples: [20] });
 
 /** Probes through the link and says whether an answer was cut off. The answer to a probe can be too short for that.
  * Then the answers to users count. */

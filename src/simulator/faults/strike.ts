@@ -18,8 +18,14 @@ export interface StrikeStage {
   readonly seed: number;
   /** When aborted, an injection in progress is abandoned, so that the fault can be healed. */
   readonly signal: AbortSignal;
+  /** Set when the whole lab ends with the signal. Then no healing is waited for. */
+  readonly endsWithSignal?: true;
   onTransition(id: string, what: FaultEvent): void;
+  /** Called whenever the state of a strike has changed. Its record then holds everything that is known. */
+  onState?(strike: Strike): void;
 }
+
+type State = 'requested' | 'confirmed' | 'not-confirmed' | 'healing' | 'healed' | 'not-healed';
 
 type Draft = { -readonly [key in keyof FaultRecord]: FaultRecord[key] };
 
@@ -29,6 +35,10 @@ export class Strike {
   readonly #record: Draft;
   readonly #stage: StrikeStage;
   #countAtConfirmation: number | undefined;
+  #state: State = 'requested';
+  #healing: Promise<void> | undefined;
+  /** Why it was not confirmed. */
+  #unconfirmed: string | undefined;
 
   /** Creates the fault and records the request time. Throws `LabError` when there is no such fault. */
   constructor({ id, do: action, target, options }: FaultSpec, stage: StrikeStage) {
@@ -38,48 +48,83 @@ export class Strike {
     this.#stage = stage;
     const requestedMs = stage.clock.now();
     const moments = { requestedMs, confirmedMs: null, healRequestedMs: null, healedMs: null };
-    this.#record = { type: 'fault', id, fault: action, target, ...moments, expects: entry.effect(target, options) };
+    const struck = { fault: action, target, ...(options !== undefined && { options }) };
+    this.#record = { type: 'fault', id, ...struck, ...moments, expects: entry.effect(target, options) };
   }
 
   get record(): FaultRecord {
     return this.#record;
   }
 
+  get state(): State {
+    return this.#state;
+  }
+
   /** Injects and confirms the fault. Returns the counts at the confirmation; undefined without one. Never rejects. */
   async inject(): Promise<LiveCountsNow | undefined> {
-    const { signal, onTransition } = this.#stage;
+    const { signal } = this.#stage;
     const record = this.#record;
     let confirmedAt: LiveCountsNow | undefined;
+    this.#stage.onState?.(this);
     try {
       confirmedAt = await this.#breakAndConfirm();
     } catch (error) {
       if (error instanceof Interrupted) return undefined;
       record.problem = `${record.fault} of ${record.target} could not be done: ${messageOf(error)}`;
     }
-    onTransition(record.id, confirmedAt === undefined ? 'not-confirmed' : 'confirmed');
+    this.#unconfirmed = record.problem;
+    this.#enter(confirmedAt === undefined ? 'not-confirmed' : 'confirmed');
     if (confirmedAt !== undefined && !signal.aborted) this.#countAtConfirmation = await this.#measure();
     return confirmedAt;
   }
 
   /**
    * Heals the fault. Does not reject when that fails: the record says why. A member that does not come back is a
-   * finding, unless one of `others`, the faults that are still active, may hold it down.
+   * finding, unless one of `others`, the faults that are still active, may hold it down. A call while it is healed waits
+   * for the first one. After a failure it can be tried again.
    */
-  async heal(others: () => readonly FaultRecord[]): Promise<void> {
-    const { cluster, clock, signal, onTransition } = this.#stage;
+  heal(others: () => readonly FaultRecord[]): Promise<void> {
+    if (this.#state === 'not-healed') this.#healing = undefined;
+    this.#healing ??= this.#heal(others);
+    return this.#healing;
+  }
+
+  async #heal(others: () => readonly FaultRecord[]): Promise<void> {
+    const { cluster, clock, signal, endsWithSignal } = this.#stage;
     const record = this.#record;
-    const before = this.#countAtConfirmation;
-    const after = before === undefined || signal.aborted ? undefined : await this.#measure();
-    if (before !== undefined && after !== undefined) record.measured = Math.max(0, after - before);
-    record.healRequestedMs = clock.now();
+    if (this.#state === 'not-healed') this.#forgetFailure();
+    else await this.#noteMeasured();
+    record.healRequestedMs ??= clock.now();
+    this.#state = 'healing';
+    this.#stage.onState?.(this);
     try {
-      await this.#fault.heal(cluster);
+      const healing = this.#fault.heal(cluster);
+      await (endsWithSignal ? rejectOnAbort(healing, signal) : healing);
       record.healedMs = clock.now();
-      onTransition(record.id, 'healed');
+      this.#enter('healed');
     } catch (error) {
-      onTransition(record.id, 'not-healed');
       this.#noteNotHealed(error, others());
+      this.#enter('not-healed');
     }
+  }
+
+  async #noteMeasured(): Promise<void> {
+    const before = this.#countAtConfirmation;
+    const after = before === undefined || this.#stage.signal.aborted ? undefined : await this.#measure();
+    if (before !== undefined && after !== undefined) this.#record.measured = Math.max(0, after - before);
+  }
+
+  /** Restores the record as it was before the first try to heal. */
+  #forgetFailure(): void {
+    delete this.#record.notBack;
+    if (this.#unconfirmed === undefined) delete this.#record.problem;
+    else this.#record.problem = this.#unconfirmed;
+  }
+
+  #enter(state: Exclude<State, 'requested' | 'healing'>): void {
+    this.#state = state;
+    this.#stage.onTransition(this.#record.id, state);
+    this.#stage.onState?.(this);
   }
 
   async #breakAndConfirm(): Promise<LiveCountsNow | undefined> {

@@ -21,10 +21,11 @@ const batchLengthMin = 64 * 1024;
 
 /** Overwrites `file`, or appends to it. Rejects with the error of the file system. */
 export async function writeHistory(file: string, runs: readonly RunRecord[], flag: 'a' | 'w' = 'w'): Promise<void> {
-  await writeFile(file, batchesOf(runs), { flag });
+  await writeFile(file, historyText(runs), { flag });
 }
 
-function* batchesOf(runs: readonly RunRecord[]): Generator<string> {
+/** Yields the text of a history file in parts. */
+export function* historyText(runs: readonly RunRecord[]): Generator<string> {
   let batch = '';
   for (const run of runs) {
     for (const line of linesOf(run)) {

@@ -153,6 +153,7 @@ const headerRules: Rules<RunHeader> = {
   expectations,
   versions: textsByName,
   startedAt: text,
+  live: optional(only(true)),
 };
 
 const phaseRules: Rules<PhaseRecord> = {
@@ -167,6 +168,7 @@ const faultRules: Rules<FaultRecord> = {
   id: name,
   fault: name,
   target: name,
+  options: optional(rule('an object of options', isObject)),
   requestedMs: milliseconds,
   confirmedMs: maybeMilliseconds,
   healRequestedMs: optional(maybeMilliseconds),

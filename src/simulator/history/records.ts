@@ -150,6 +150,8 @@ export interface FaultRecord {
   /** A key of the fault registry. */
   readonly fault: string;
   readonly target: string;
+  /** The options of the fault, as written beside `do`. Absent: it had none, or an earlier version recorded it. */
+  readonly options?: Readonly<Record<string, unknown>>;
   readonly requestedMs: number;
   /** Null: never confirmed, so the run is inconclusive. */
   readonly confirmedMs: number | null;
@@ -249,6 +251,8 @@ export interface RunHeader {
   readonly versions: Readonly<Record<string, string>>;
   /** ISO 8601, when the run began. */
   readonly startedAt: string;
+  /** A session of the live lab. It was struck by hand, expects nothing, and may end at any moment: it has no verdict. */
+  readonly live?: true;
 }
 
 /** One whole run, as a history file holds it. The checker and the reports get nothing else. */

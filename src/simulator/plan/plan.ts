@@ -3,7 +3,7 @@ import type { OperationKind } from '../history/records.js';
 import { stepOf } from '../scenario/journey/mapping.js';
 import type { FaultSpec, Scenario } from '../scenario/scenario.js';
 import { drawExponential, pick, type Random, randomStream } from './random.js';
-import { type PlannedUser, planShopper } from './shop-journey.js';
+import { type Habits, type PlannedUser, planShopper } from './shop-journey.js';
 
 /**
  * All random choices of a run, made before it: the same scenario and seed give the same plan, byte for byte. The plan
@@ -26,9 +26,8 @@ export const stepsMax = 2_000_000;
 export function makePlan(scenario: Scenario, seed: number): Plan {
   const users: PlannedUser[] = [];
   let steps = 0;
-  const { journey, names, arrivals } = scenario.users;
-  const can = (kind: OperationKind) => journey === 'shop' || stepOf(journey, kind) !== undefined;
-  const habits = { ...scenario.users, can, canBeSlow: journey === 'shop' };
+  const { names, arrivals } = scenario.users;
+  const habits = habitsOf(scenario);
   const endMs = planDurationMs(scenario);
   const times = arrivalTimes(arrivals, endMs, seed);
   refuseAbove(times.length, usersMax, 'users', 'users.arrivals.rate, users.arrivals.for or users.arrivals.max-active');
@@ -41,7 +40,14 @@ export function makePlan(scenario: Scenario, seed: number): Plan {
     refuseAbove(steps, stepsMax, 'steps', 'users.arrivals.rate or users.arrivals.for, or raise users.think.median');
     users.push(user);
   }
-  return { scenario: scenario.name, seed, users, faults: resolveTargets(scenario, seed) };
+  return { scenario: scenario.name, seed, users, faults: planFaults(scenario, seed) };
+}
+
+/** Returns what the users of a scenario can do, and how often they do it. */
+export function habitsOf({ users }: Pick<Scenario, 'users'>): Habits {
+  const { journey } = users;
+  const can = (kind: OperationKind) => journey === 'shop' || stepOf(journey, kind) !== undefined;
+  return { ...users, can, canBeSlow: journey === 'shop' };
 }
 
 /** Returns the time from the start of the warmup to the end of the recovery. Users begin nothing later: quiescence
@@ -90,7 +96,8 @@ function refuseAbove(count: number, max: number, what: string, lower: string): v
   );
 }
 
-function resolveTargets(scenario: Scenario, seed: number): FaultSpec[] {
+/** Returns the faults of a scenario. The seed chooses each `backend-any`. */
+export function planFaults(scenario: Scenario, seed: number): FaultSpec[] {
   return scenario.faults.map(fault => {
     if (!fault.target.includes('backend-any')) return fault;
     const chosen = drawBackend(scenario, randomStream(seed, `fault/${fault.id}/target`));

@@ -25,34 +25,47 @@ export interface Shopper {
   readonly name: string;
 }
 
-/**
- * Plans what one shopper does between two times: it logs in, adds something, and then makes random choices. Before a
- * logout it reads the cart, so that every write is seen once more. Right after a logout it logs in again. It removes
- * only what it added since the latest login, because a new session begins with an empty cart. Pure; each purpose draws
- * from its own stream.
- */
+/** Plans what one shopper does between two times. Pure. */
 export function planShopper(
-  { id, name }: Shopper,
+  shopper: Shopper,
   { fromMs, endMs }: { readonly fromMs: number; readonly endMs: number },
   habits: Habits,
   seed: number,
 ): PlannedUser {
+  const steps: PlannedStep[] = [];
+  for (const step of generateSteps(shopper, fromMs, habits, seed)) {
+    if (step.atMs >= endMs) break;
+    steps.push(step);
+  }
+  return { name: shopper.name, steps };
+}
+
+/**
+ * Yields what one shopper does from a time on, without end: it logs in, adds something, and then makes random choices.
+ * Before a logout it reads the cart, so that every write is seen once more. Right after a logout it logs in again. It
+ * removes only what it added since the latest login, because a new session begins with an empty cart. Pure; each
+ * purpose draws from its own stream.
+ */
+export function* generateSteps(
+  { id }: Pick<Shopper, 'id'>,
+  fromMs: number,
+  habits: Habits,
+  seed: number,
+): Generator<PlannedStep, never> {
   const { think, canBeSlow } = habits;
   const thinkTime = randomStream(seed, `${id}/think`);
-  const wishes = generateSteps(id, habits, {
+  const wishes = generateWishes(id, habits, {
     choice: randomStream(seed, `${id}/choice`),
     remove: randomStream(seed, `${id}/remove`),
     tabs: randomStream(seed, `${id}/tabs`),
   });
-  const steps: PlannedStep[] = [];
-  for (let atMs = fromMs; atMs < endMs; ) {
+  for (let atMs = fromMs; ; ) {
     const step = { atMs, ...wishes.next().value };
-    steps.push(step);
+    yield step;
     // At least a millisecond, so that two steps of one user in one tab never share a time.
     if (step.beside) atMs += besideMs(step, canBeSlow);
     else atMs += Math.max(1, Math.round(logNormal(thinkTime, think.medianMs, think.p95Ms)));
   }
-  return { name, steps };
 }
 
 /**
@@ -73,7 +86,7 @@ interface Chance {
 }
 
 /** Yields the choices of one shopper, without end. The caller decides when to stop. */
-function* generateSteps(id: string, habits: Habits, chance: Chance): Generator<Wish, never> {
+function* generateWishes(id: string, habits: Habits, chance: Chance): Generator<Wish, never> {
   let adds = 0;
   const add = (cart: string[]): Wish => {
     adds += 1;
@@ -130,10 +143,15 @@ function remove(cart: string[], random: Random): Wish | undefined {
   return { kind: 'remove', token };
 }
 
-export interface PlannedUser {
+/** The steps of one user: a list from a plan, or steps without end. */
+export interface UserScript {
   /** The name that it logs in with. */
   readonly name: string;
   /** In the order of `atMs`. The first step is a login. Only steps in different tabs share a time. */
+  readonly steps: Iterable<PlannedStep>;
+}
+
+export interface PlannedUser extends UserScript {
   readonly steps: readonly PlannedStep[];
 }
 

@@ -1,3 +1,6 @@
+/** The longest time that a timer of Node can wait. The clock then sets the next timer. */
+const timerMsMax = 2 ** 31 - 1;
+
 interface Sleeper {
   readonly atMs: number;
   readonly wake: () => void;
@@ -17,7 +20,7 @@ export class RunClock {
   }
 
   /** Resolves at that time of the run, never before it. Resolves at once if the time has passed or the clock is
-   * closed. */
+   * closed. Infinity: when the clock is closed. */
   until(atMs: number): Promise<void> {
     if (this.#closed || atMs <= this.now()) return Promise.resolve();
     return new Promise(wake => {
@@ -39,7 +42,8 @@ export class RunClock {
     const next = this.#heap[0];
     if (next === undefined) return;
     // Timers have whole milliseconds and may fire slightly early. `#wakeDue` then sets the timer again.
-    this.#timer = setTimeout(() => this.#wakeDue(), Math.max(1, Math.ceil(next.atMs - this.now())));
+    const inMs = Math.min(timerMsMax, Math.max(1, Math.ceil(next.atMs - this.now())));
+    this.#timer = setTimeout(() => this.#wakeDue(), inMs);
   }
 
   #wakeDue(): void {

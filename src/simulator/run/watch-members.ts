@@ -1,13 +1,19 @@
-import type { Cluster, ClusterMember } from '../cluster/cluster.js';
+import type { Cluster, ClusterMember, ProxyBackend } from '../cluster/cluster.js';
 import { roleOf } from '../cluster/redis-client.js';
 import type { MemberRecord } from '../history/records.js';
 
 /** Time between polls, which is the resolution of the strips in a report. */
-const intervalMs = 100;
+const everyMs = 100;
 
 export interface WatchedMember {
   readonly members: readonly Pick<ClusterMember, 'name' | 'state' | 'port'>[];
   readonly proxyAdmin: Pick<Cluster['proxyAdmin'], 'backends'>;
+}
+
+export interface WatchOptions {
+  readonly intervalMs?: number;
+  /** Called with each answer of the proxies. */
+  readonly onBackends?: (backends: readonly ProxyBackend[]) => void;
 }
 
 type Member = WatchedMember['members'][number];
@@ -21,15 +27,18 @@ type SeenState = Pick<MemberRecord, 'state' | 'role'>;
 export function watchMembers(
   { members, proxyAdmin }: WatchedMember,
   onChange: (member: string, seen: SeenState) => void,
+  { intervalMs = everyMs, onBackends }: WatchOptions = {},
 ) {
   const last = new Map<Member, SeenState>();
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
 
   async function poll(): Promise<void> {
-    const refused = await readRefused(proxyAdmin);
+    const backends = await proxyAdmin.backends().catch(() => undefined);
+    const refused = backends && namesOfRefused(backends);
     const roles = await readRoles(members);
     if (isOver) return;
+    if (backends !== undefined) onBackends?.(backends);
     for (const member of members) {
       const before = last.get(member);
       const role = roles.get(member) ?? before?.role;
@@ -55,11 +64,10 @@ function isReported(before: SeenState | undefined, seen: SeenState): boolean {
   return (seen.state === 'ejected') !== wasEjected && (seen.state === 'ejected' || seen.state === 'up');
 }
 
-/** Returns the names of the backends that the proxies do not use. Undefined when no proxy answers. */
-async function readRefused(admin: WatchedMember['proxyAdmin']): Promise<ReadonlySet<string> | undefined> {
-  const backends = await admin.backends().catch(() => undefined);
-  const refused = backends?.filter(({ state }) => state === 'down' || state === 'ejected');
-  return refused && new Set(refused.map(({ name }) => name));
+/** Returns the names of the backends that the proxies do not use. */
+function namesOfRefused(backends: readonly ProxyBackend[]): ReadonlySet<string> {
+  const refused = backends.filter(({ state }) => state === 'down' || state === 'ejected');
+  return new Set(refused.map(({ name }) => name));
 }
 
 /** Returns the roles of the servers of a replicated Redis. A server that does not answer is absent and keeps its

@@ -141,7 +141,8 @@ export function listApplicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>
   return scenario.modes.filter(mode => findMissingTarget(scenario, mode) === undefined);
 }
 
-function explainMissingTarget(mode: ModeName, target: FaultSpec['target']): string | undefined {
+/** Says what the target needs and the mode does not have; undefined when it lacks nothing. Pure. */
+export function explainMissingTarget(mode: ModeName, target: FaultSpec['target']): string | undefined {
   const { strategy }: Mode = modes[mode];
   if (kindOf(target) === 'secrets')
     return strategy === 'reference' ? `mode ${mode} signs no session: its cookie is an id` : undefined;

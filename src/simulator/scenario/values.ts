@@ -8,6 +8,8 @@ import { unknownName } from '../../shared/unknown-name.js';
  */
 
 const minute = 60_000;
+/** The longest phase, and the latest moment of a phase at which a fault can strike. */
+export const phaseMsMax = 10 * minute;
 
 type Complaint = (issue: { readonly input?: unknown }) => string;
 

@@ -42,7 +42,7 @@ const problemsShownMax = 10;
 /** Deepest nesting of `[` and `{`: far more than a scenario needs, and far less than the stack of the parser allows. */
 const flowDepthMax = 32;
 /** Most entries of one list or map: more than any scenario needs. The checks need not be fast for more. */
-const entriesMax = 200;
+export const entriesMax = 200;
 const indentation = /^[ \t?:-]{200}/m;
 
 type Doc = Document.Parsed<ParsedNode>;

@@ -4,7 +4,7 @@ import type { HttpClient } from './http-client.js';
 import type { AppReply, Journey, JourneyRequest } from './journey.js';
 
 /** The credentials of a user at one moment: a request as it would have been sent then, and its Cookie header. */
-export interface Snapshot {
+export interface HeldCredentials {
   readonly request: JourneyRequest;
   readonly cookie: string | undefined;
 }
@@ -49,7 +49,7 @@ export class UserBrowser {
    * Returns the request that such an operation would send now, with cookies and carried values such as a bearer token.
    * Undefined when it holds nothing by which the app could recognise the user.
    */
-  snapshot(kind: OperationKind): Snapshot | undefined {
+  snapshot(kind: OperationKind): HeldCredentials | undefined {
     const request = this.#journey.request(kind, this.#user, undefined, this.#carried);
     if (typeof request === 'string') return undefined;
     const cookie = this.#jar.header(request.path);
@@ -58,7 +58,7 @@ export class UserBrowser {
   }
 
   /** Sends the request of an earlier snapshot. It keeps nothing from the answer. */
-  askAgain({ request, cookie }: Snapshot): Promise<AppReply> {
+  askAgain({ request, cookie }: HeldCredentials): Promise<AppReply> {
     return this.#client.send(request, cookie);
   }
 

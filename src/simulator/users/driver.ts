@@ -1,6 +1,7 @@
 import type { LabRecord, Operation } from '../history/records.js';
 import { tokenOf } from '../history/token-names.js';
-import type { Plan } from '../plan/plan.js';
+import { stepsMax } from '../plan/plan.js';
+import type { UserScript } from '../plan/shop-journey.js';
 import type { RunClock } from '../run/run-clock.js';
 import { HttpClient } from './http-client.js';
 import type { AppReply, Journey, JourneyRequest } from './journey.js';
@@ -10,7 +11,8 @@ import { User, type UserWorld } from './user.js';
 const readBackAtOnce = 64;
 
 export interface DriverOptions {
-  readonly plan: Plan;
+  /** The users that come by themselves. More can be added while the driver runs. */
+  readonly plan: { readonly users: readonly UserScript[] };
   /** Addresses of the system, for example `http://127.0.0.1:41234`. Several are addresses of one host, and the users
    * are spread over them. Loopback only: `LabError` otherwise. */
   readonly origins: readonly string[];
@@ -24,6 +26,8 @@ export interface DriverOptions {
   readonly replayEveryMs?: number | undefined;
   readonly journey: Journey;
   readonly clock: RunClock;
+  /** Called right before an operation is sent. */
+  onSent?(user: string, atMs: number): void;
   /** Called exactly once for each operation that was sent, when it has ended. */
   onOperation(operation: Operation): void;
 }
@@ -34,7 +38,8 @@ export interface DriverOptions {
  */
 export class Driver {
   readonly #options: DriverOptions;
-  readonly #users: readonly User[];
+  readonly #world: UserWorld;
+  readonly #users = new Map<string, User>();
   readonly #clients: readonly HttpClient[];
   readonly #lagsMs: number[] = [];
   #operations = 0;
@@ -45,14 +50,26 @@ export class Driver {
   constructor(options: DriverOptions) {
     this.#options = options;
     this.#clients = options.origins.map(origin => new HttpClient(origin, options.timeoutMs));
-    const world = this.#world();
-    const named = this.#clients.map((client, index) => ({ client, proxy: options.proxies?.[index] ?? 'proxy' }));
-    this.#users = options.plan.users.map((user, index) => new User(user, world, chooseClient(named, index)));
+    this.#world = this.#makeWorld();
+    for (const { name } of options.plan.users) this.#create(name);
   }
 
   /** Executes the plan. Resolves when every step is done or dropped, or soon after `close`. */
   async run(): Promise<void> {
-    await Promise.all(this.#users.map(user => user.doSteps()));
+    await Promise.all(this.#options.plan.users.map(({ name, steps }) => this.#users.get(name)?.doSteps(steps)));
+  }
+
+  /**
+   * Adds a user that begins at once. A user that has left comes back with its browser, and does the new steps. Resolves
+   * when every step is done or dropped, or when the user has left.
+   */
+  async add({ name, steps }: UserScript): Promise<void> {
+    await (this.#users.get(name) ?? this.#create(name)).doSteps(steps);
+  }
+
+  /** Lets a user leave: it waits for its open requests, reads its cart back, and does no further step. */
+  async leave(name: string): Promise<void> {
+    await this.#users.get(name)?.leave();
   }
 
   /** Lets every user that believes it is logged in read its cart. Call it after `run`. */
@@ -79,8 +96,16 @@ export class Driver {
     await Promise.all(this.#clients.map(client => client.close()));
   }
 
-  #world(): UserWorld {
-    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, journey, clock, onOperation } = this.#options;
+  #create(name: string): User {
+    const named = this.#clients.map((client, index) => ({ client, proxy: this.#options.proxies?.[index] ?? 'proxy' }));
+    const user = new User(name, this.#world, chooseClient(named, this.#users.size));
+    this.#users.set(name, user);
+    return user;
+  }
+
+  #makeWorld(): UserWorld {
+    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, journey, clock } = this.#options;
+    const { onSent = () => undefined, onOperation } = this.#options;
     return {
       origin: origins[0] ?? '',
       timeoutMs,
@@ -91,14 +116,21 @@ export class Driver {
       tokenOf: planned => (nonce === undefined ? planned : tokenOf(planned, nonce)),
       isOver: () => this.#closed,
       nextId: () => ++this.#operations,
+      onSent,
       onOperation,
-      onLag: ms => this.#lagsMs.push(ms),
+      onLag: ms => keep(ms, this.#lagsMs),
       onDropped: (plannedMs, waitMs) => {
-        this.#droppedMs.push(plannedMs);
-        this.#droppedWaitMs.push(waitMs);
+        keep(plannedMs, this.#droppedMs);
+        keep(waitMs, this.#droppedWaitMs);
       },
     };
   }
+}
+
+/** Adds a value to a list. A run without end forgets the oldest values: no plan has as many steps as are kept. */
+function keep(value: number, list: number[]): void {
+  if (list.length >= 2 * stepsMax) list.splice(0, stepsMax);
+  list.push(value);
 }
 
 type Client = Pick<HttpClient, 'send'>;

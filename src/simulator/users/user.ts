@@ -1,7 +1,7 @@
 import type { Operation, OperationKind } from '../history/records.js';
-import type { PlannedStep, PlannedUser } from '../plan/shop-journey.js';
+import type { PlannedStep } from '../plan/shop-journey.js';
 import type { RunClock } from '../run/run-clock.js';
-import { type Snapshot, UserBrowser } from './browser.js';
+import { type HeldCredentials, UserBrowser } from './browser.js';
 import type { HttpClient } from './http-client.js';
 import type { AppReply, Journey } from './journey.js';
 import { judge } from './outcome.js';
@@ -22,6 +22,8 @@ export interface UserWorld {
   /** Whether the run is over, so that nothing new may begin. */
   isOver(): boolean;
   nextId(): number;
+  /** Called right before an operation is sent. */
+  onSent(user: string, atMs: number): void;
   /** Called exactly once for each operation that was sent, when it has ended. */
   onOperation(operation: Operation): void;
   /** Called with how late a planned step was sent, without the time in which its own user was busy. */
@@ -44,7 +46,12 @@ interface Task {
 /** The credentials from before a logout. They are tried after it, and nothing from the answers is kept. */
 interface OldSession {
   readonly session: number;
-  readonly held: Snapshot;
+  readonly held: HeldCredentials;
+}
+
+/** A user does its steps from its arrival until it is asked to leave, or to the last of them. */
+interface Visit {
+  isLeaving: boolean;
 }
 
 /** With `replayEveryMs`, the old session is tried at least for this long. */
@@ -68,7 +75,6 @@ const readBackPauseMs = 200;
  */
 export class User {
   readonly #name: string;
-  readonly #steps: readonly PlannedStep[];
   readonly #world: UserWorld;
   readonly #browser: UserBrowser;
   readonly #state = new UserState();
@@ -76,24 +82,57 @@ export class User {
   #freeAtMs = 0;
   /** Operations that are open in other tabs. */
   #beside: Promise<unknown>[] = [];
-  readonly #replays: Promise<void>[] = [];
+  /** Replays that are not over. */
+  readonly #replays = new Set<Promise<void>>();
+  /** The steps that it was given last. */
+  #visit: Visit = { isLeaving: false };
+  /** Resolves when those steps are over. */
+  #stepping: Promise<void> = Promise.resolve();
+  /** Ends the wait for the next step. */
+  #wake: () => void = () => undefined;
 
-  constructor({ name, steps }: PlannedUser, world: UserWorld, client: Pick<HttpClient, 'send'>) {
+  constructor(name: string, world: UserWorld, client: Pick<HttpClient, 'send'>) {
     this.#name = name;
-    this.#steps = steps;
     this.#world = world;
     this.#browser = new UserBrowser(name, world.origin, world.journey, client);
   }
 
-  /** Does all steps. Resolves when every step is done or dropped, or soon after the run is over. */
-  async doSteps(): Promise<void> {
-    for (const step of this.#steps) {
-      await this.#world.clock.until(step.atMs);
-      if (this.#world.isOver()) break;
+  /**
+   * Does all steps. Resolves when every step is done or dropped, when the user has left, or soon after the run is over.
+   * It first ends the steps that it was given before.
+   */
+  async doSteps(steps: Iterable<PlannedStep>): Promise<void> {
+    const visit: Visit = { isLeaving: false };
+    this.#visit = visit;
+    this.#stepping = this.#stepping.then(() => this.#doAll(steps, visit));
+    await this.#stepping;
+  }
+
+  /** Stops after the open requests, and reads the cart back. Resolves when that is done. */
+  async leave(): Promise<void> {
+    this.#visit.isLeaving = true;
+    this.#wake();
+    await this.#stepping;
+  }
+
+  async #doAll(steps: Iterable<PlannedStep>, visit: Visit): Promise<void> {
+    const isOver = (): boolean => visit.isLeaving || this.#world.isOver();
+    for (const step of steps) {
+      if (!isOver()) await this.#waitUntil(step.atMs);
+      if (isOver()) break;
       await this.#take(step);
     }
     await this.#waitForTabs();
     await Promise.all(this.#replays);
+    if (visit.isLeaving && !this.#world.isOver()) await this.readBack();
+  }
+
+  /** Waits for a time of the run, or until the user leaves. */
+  #waitUntil(atMs: number): Promise<void> {
+    return new Promise<void>(resolve => {
+      this.#wake = resolve;
+      void this.#world.clock.until(atMs).then(resolve);
+    });
   }
 
   /**
@@ -166,7 +205,12 @@ export class User {
     if (outcome !== 'ok') return;
     const after = isAlone ? undefined : this.#browser.snapshot('replay');
     const snapshots = isSame(before, after) ? [before] : [before, after];
-    for (const held of snapshots) if (held !== undefined) this.#replays.push(this.#replay({ session, held }, doneMs));
+    for (const held of snapshots) if (held !== undefined) this.#beginReplay({ session, held }, doneMs);
+  }
+
+  #beginReplay(old: OldSession, loggedOutMs: number): void {
+    const replay: Promise<void> = this.#replay(old, loggedOutMs).finally(() => this.#replays.delete(replay));
+    this.#replays.add(replay);
   }
 
   async #replay(old: OldSession, loggedOutMs: number): Promise<void> {
@@ -207,6 +251,7 @@ export class User {
     const id = this.#world.nextId();
     const session = old?.session ?? this.#state.session + (kind === 'login' ? 1 : 0);
     const sentMs = Math.max(task.plannedMs, clock.now());
+    this.#world.onSent(this.#name, sentMs);
     const asked = old === undefined ? this.#browser.ask(kind, token, slowMs) : this.#browser.askAgain(old.held);
     const reply = await asked;
     // A time-out counts with its limit, however late its timer fired.
@@ -245,7 +290,7 @@ export class User {
   }
 }
 
-function isSame(one: Snapshot | undefined, other: Snapshot | undefined): boolean {
+function isSame(one: HeldCredentials | undefined, other: HeldCredentials | undefined): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 

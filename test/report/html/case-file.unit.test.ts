@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { incidentCells } from '#src/report/browser/columns.js';
 import { storyRows } from '#src/report/browser/stories.js';
-import { casesOf } from '#src/report/html/case-file.js';
+import { caseOfUser, casesOf } from '#src/report/html/case-file.js';
 import { pageScript } from '#src/report/html/page-script.js';
 import { partsOf } from '#src/report/html/verdicts.js';
+import { check } from '#src/simulator/checker/check.js';
 import type { Operation } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from '../sample-runs.js';
 
@@ -48,6 +49,24 @@ describe('the stories in a report', () => {
     expect(storyRows(small, small.words.indexOf(first))).to.not.equal(undefined);
     expect(untold).to.equal(new Set(incidents.map(one => one.user)).size - 1);
     expect(storyRows(small, small.words.length)).to.equal(undefined);
+  });
+
+  it('are the same for one user alone, with the same incidents', () => {
+    const run = { ...sticky.run, operations: [...sticky.run.operations] };
+    const judged = { ...sticky, findings: check(run) };
+    const whole = casesOf(judged, 100_000);
+    expect(whole.incidents.length).to.be.greaterThan(0);
+    for (const name of new Set(run.operations.map(operation => operation.user))) {
+      const { file: alone, user: place = -1 } = caseOfUser(run, name) ?? {};
+      if (alone === undefined) throw new Error(`no story of ${name}`);
+      const told = alone.incidents.kind.map((_, index) => incidentCells(alone, index));
+      const inWhole = whole.incidents.flatMap((one, index) => (one.user === name ? [index] : []));
+      expect(told).to.deep.equal(inWhole.map(index => incidentCells(whole.file, index)));
+      const operations = run.operations.filter(operation => operation.user === name);
+      expect(storyRows(alone, place)?.length).to.equal(operations.length);
+      expect(alone.words[place]).to.equal(name);
+    }
+    expect(caseOfUser(run, 'a stranger')).to.equal(undefined);
   });
 
   it('say when a lost write was last seen', () => {

@@ -32,6 +32,24 @@ describe('exposed users', () => {
     ['all users, for the only proxy', ['@10-15 login', b2], { target: 'proxy' }, 1],
     ['all users, for the key ring', ['@10-15 login', b2], { target: 'secrets' }, 1],
     ['all users, for a command', ['@10-15 login', b2], { target: 'system' }, 1],
+    [
+      'users that it answered during the fault, although a later request was answered before the fault',
+      ['@10-15 login, @900-1200 whoami, @950-960 whoami', b2, b1, b2],
+      {},
+      1,
+    ],
+    [
+      'not users whose last request before the fault went to another member, although an earlier one ended later',
+      ['@10-15 login, @800-950 whoami, @850-900 whoami', b2, b1, b2],
+      {},
+      0,
+    ],
+    [
+      'users whose last answer is long ago, when some request took long',
+      ['@10-15 login, @20-25 whoami, @3000-3900 whoami', b2, b1, b2],
+      {},
+      1,
+    ],
     ['not users who arrived later', ['@2300-2305 login', b1], { target: 'redis' }, 0],
   ];
   for (const [name, history, struck, exposed] of cases) {

@@ -127,11 +127,12 @@ export function fault(
   return { type: 'fault', id, fault: 'kill', target: 'backend-1', requestedMs, confirmedMs, healedMs };
 }
 
-/** Returns what is wrong: every count that is not zero, except totals. It leaves out unverified users, which have their
+/** Returns what is wrong: every count that is not zero, except totals. `onlyMissing` counts writes that are missing and
+ * not proven lost. It leaves out unverified users, which have their
  * own test, because few of these short histories end with a read. */
 export function wrongs({ users, writes, guarantees }: Findings): Record<string, number> {
   const { total: _total, exposed: _exposed, unverified: _unverified, ...userCounts } = users;
-  const { acknowledged: _acknowledged, unknown: _unknown, ...writeCounts } = writes;
-  const counts = Object.entries({ ...userCounts, ...writeCounts, ...guarantees });
+  const { acknowledged: _acknowledged, unknown: _unknown, missing, ...writeCounts } = writes;
+  const counts = Object.entries({ ...userCounts, ...writeCounts, onlyMissing: missing - writes.lost, ...guarantees });
   return Object.fromEntries(counts.filter(([, count]) => count !== 0));
 }

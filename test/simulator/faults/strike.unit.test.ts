@@ -3,7 +3,7 @@ import type { Cluster, ClusterMember, Link, Traffic } from '#src/simulator/clust
 import { describeExit, isCleanEnd } from '#src/simulator/cluster/cluster.js';
 import type { Toxic } from '#src/simulator/cluster/links/toxics.js';
 import type { ShellEnd } from '#src/simulator/cluster/processes/shell.js';
-import { MemberNotBack } from '#src/simulator/errors.js';
+import { BootFailed, MemberNotBack } from '#src/simulator/errors.js';
 import { flap } from '#src/simulator/faults/kinds/flap.js';
 import { runFaults } from '#src/simulator/faults/schedule.js';
 import { Strike } from '#src/simulator/faults/strike.js';
@@ -95,6 +95,47 @@ describe('a strike records the data for its verdict', () => {
       expect(ran).to.deep.equal(['look', 'break', 'look']);
       expect(record).to.include({ wasConfirmedBefore: expected, evidence: '"look" ended with code 0' });
     });
+});
+
+describe('a strike', () => {
+  it('tells every change of its state, and can be healed again after a failure', async () => {
+    let isBack = false;
+    const member = memberWith({
+      signal: () => true,
+      waitExit: async () => ({ code: null, signal: 'SIGKILL' }),
+      pid: undefined,
+      answers: async () => true,
+      role: 'store',
+      start: async () => {
+        if (!isBack) throw new BootFailed('it', 'redis', 'ended with code 7');
+      },
+    });
+    const states: string[] = [];
+    const cluster = clusterWith({ members: [], member: () => member });
+    const strike = new Strike(fault('k', 'kill', 'redis'), {
+      ...stage(cluster, []).stage,
+      onState: ({ state, record }) => states.push(`${state} ${record.notBack?.length ?? 0}`),
+    });
+    await strike.inject();
+    await strike.heal(() => []);
+    isBack = true;
+    await strike.heal(() => []);
+    await strike.heal(() => []);
+    const expected = ['requested 0', 'confirmed 0', 'healing 0', 'not-healed 1', 'healing 0', 'healed 0'];
+    expect(states).to.deep.equal(expected);
+    expect(strike.record).to.not.have.property('problem');
+  });
+
+  it('waits for no healing when the lab ends with the signal', async () => {
+    const member = memberWith({ signal: () => true, waitExit: () => new Promise(() => undefined) });
+    const staged = stage(clusterWith({ members: [], member: () => member }), []);
+    const strike = new Strike(fault('k', 'kill', 'redis'), { ...staged.stage, endsWithSignal: true });
+    const injecting = strike.inject();
+    staged.interrupt();
+    await injecting;
+    await strike.heal(() => []);
+    expect(strike.state).to.equal('not-healed');
+  });
 });
 
 describe('a member that does not come back', () => {

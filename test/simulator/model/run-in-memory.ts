@@ -88,6 +88,7 @@ class ModelRun {
       tokenOf: itemOf,
       isOver: () => false,
       nextId: () => ++this.#ids,
+      onSent: () => undefined,
       onOperation: (operation: Operation) => this.#note(operation),
       onLag: () => undefined,
       onDropped: (plannedMs: number, waitMs: number) => {
@@ -95,13 +96,13 @@ class ModelRun {
         this.#droppedWaitMs.push(waitMs);
       },
     };
-    this.#users = plan.users.map((user, index) => new User(user, world, chooseClient(clients, index)));
+    this.#users = plan.users.map((user, index) => new User(user.name, world, chooseClient(clients, index)));
   }
 
   async go(): Promise<ListedRun> {
     const { time } = this.#system;
     const { warmupMs, baselineMs, faultsMs, recoveryMs, quiesceMs } = this.#scenario.phases;
-    const usersDone = Promise.all(this.#users.map(user => user.doSteps()));
+    const usersDone = Promise.all(this.#users.map((user, index) => user.doSteps(this.#plan.users[index]?.steps ?? [])));
     await this.#phase('warmup', () => time.until(warmupMs));
     await this.#phase('baseline', () => time.until(warmupMs + baselineMs));
     const startMs = warmupMs + baselineMs;

@@ -131,6 +131,7 @@ function newRecord(spec: FaultSpec, { system }: FaultsInMemory): Draft {
     id,
     fault,
     target,
+    ...(options !== undefined && { options }),
     requestedMs,
     confirmedMs: null,
     healRequestedMs: null,

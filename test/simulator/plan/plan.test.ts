@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ScenarioError } from '#src/simulator/errors.js';
-import { makePlan, planDurationMs } from '#src/simulator/plan/plan.js';
+import { habitsOf, makePlan, planDurationMs } from '#src/simulator/plan/plan.js';
 import { drawExponential, logNormal, pick, pickWeighted, randomStream } from '#src/simulator/plan/random.js';
-import type { PlannedStep, PlannedUser } from '#src/simulator/plan/shop-journey.js';
+import { generateSteps, type PlannedStep, type PlannedUser } from '#src/simulator/plan/shop-journey.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import type { Scenario } from '#src/simulator/scenario/scenario.js';
 
@@ -318,6 +318,21 @@ describe('random streams in a plan', () => {
     expect(draw(1, 'a')).to.deep.equal(draw(1, 'a'));
     expect(draw(1, 'a')).not.to.deep.equal(draw(1, 'b'));
     expect(draw(1, 'a')).not.to.deep.equal(draw(2, 'a'));
+  });
+});
+
+describe('steps without end', () => {
+  it('begin with those of a plan, and go on in the same way', () => {
+    const scenario = recovering(1_000);
+    const [user] = makePlan(scenario, 42).users;
+    const steps: PlannedStep[] = [];
+    for (const step of generateSteps({ id: 'user-1' }, user?.steps[0]?.atMs ?? 0, habitsOf(scenario), 42)) {
+      if (steps.length === 1_000) break;
+      steps.push(step);
+    }
+    expect(steps.slice(0, user?.steps.length)).to.deep.equal(user?.steps);
+    expect(steps.filter(({ kind }) => kind === 'login').length).to.be.above(10);
+    expect(steps.every(({ atMs }, index) => index === 0 || atMs > Number(steps[index - 1]?.atMs))).to.equal(true);
   });
 });
 

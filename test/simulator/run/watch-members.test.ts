@@ -63,4 +63,18 @@ describe('watchMembers', () => {
       expect(await transitionsOf(steps)).to.deep.equal(transitions);
     });
   }
+
+  it('passes each answer of the proxies on', async () => {
+    const seen: number[] = [];
+    const member = backend('up', 'ready');
+    const answer = { name: member.name, state: 'ready', drained: false, inFlight: 0, bound: 7 } as const;
+    const watched = { members: [member], proxyAdmin: { backends: async () => [answer] } };
+    const stop = watchMembers(watched, () => undefined, {
+      intervalMs: 1,
+      onBackends: backends => seen.push(...backends.map(({ bound }) => bound)),
+    });
+    expect(await waitUntil(async () => seen.length >= 2, 2_000)).to.equal(true);
+    stop();
+    expect(new Set(seen)).to.deep.equal(new Set([7]));
+  });
 });

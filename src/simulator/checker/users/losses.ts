@@ -47,6 +47,7 @@ function countWrite(token: Token, { writes, incidents }: Tally): void {
   const acknowledged = token.acknowledgedMs < Number.POSITIVE_INFINITY;
   const shown = token.lastShown !== undefined;
   if (!acknowledged && shown) writes.recovered += 1;
+  if (isMissing(token)) writes.missing += 1;
   if (isLost(token)) writes.lost += 1;
   else if (token.cameBackAfter !== undefined) {
     writes.stale += 1;
@@ -83,8 +84,13 @@ function isAway(token: Token): boolean {
   return token.missing !== undefined || token.hidden !== undefined;
 }
 
-function isLost(token: Token): boolean {
-  return token.missing !== undefined && token.verified && !isPossiblyRemoved(token);
+/** Whether the last good read that had to show the token missed it. */
+export function isMissing(token: Token): boolean {
+  return token.missing !== undefined && !isPossiblyRemoved(token);
+}
+
+export function isLost(token: Token): boolean {
+  return token.verified && isMissing(token);
 }
 
 function lossesOf(expected: ExpectedSession): Loss[] {
@@ -100,7 +106,8 @@ function lossesOf(expected: ExpectedSession): Loss[] {
   return losses;
 }
 
-function firstMissedBy({ missing, hidden }: Token): Operation | undefined {
+/** Returns the first read that missed the token, since a read last showed it. */
+export function firstMissedBy({ missing, hidden }: Token): Operation | undefined {
   if (missing === undefined || hidden === undefined) return missing ?? hidden;
   return hidden.sentMs <= missing.sentMs ? hidden : missing;
 }

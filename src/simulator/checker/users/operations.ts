@@ -64,7 +64,8 @@ function sortBySending(operations: Operation[]): Operation[] {
   return operations;
 }
 
-function bySending(a: Operation, b: Operation): number {
+/** Compares operations of one user by the order of sending. */
+export function bySending(a: Operation, b: Operation): number {
   return a.sentMs - b.sentMs || a.id - b.id;
 }
 
@@ -86,4 +87,9 @@ export function isAccepted(operation: Operation): boolean {
 
 export function isAnotherUser({ identity, user }: Operation): boolean {
   return typeof identity === 'string' && identity !== user;
+}
+
+/** Whether it is a read that showed a cart, and the answer names no other user. */
+export function isOwnCart(operation: Operation): boolean {
+  return operation.kind === 'read' && operation.items !== undefined && !isAnotherUser(operation);
 }

@@ -1,12 +1,52 @@
-import type { Operation, RunRecord } from '../../history/records.js';
-import { FaultWatch, MemberWatch } from '../fault-findings.js';
+import type { FaultRecord, Operation, RunRecord } from '../../history/records.js';
+import { ExposureWatch, FaultWatch, MemberWatch } from '../fault-findings.js';
 import { type Band, isOfPlan } from '../load.js';
 import { addCounts, type NestedCounts, newTally, type Tally } from '../tally.js';
 import { addCandidates } from './blame.js';
 import { judgeLogins } from './logins.js';
 import { judgeLosses } from './losses.js';
 import { judgeReads } from './reads.js';
-import { storyOf, type Verification, verificationOf } from './sessions.js';
+import { type Story, storyOf, verificationOf } from './sessions.js';
+
+/** What judging a user needs to know of a run. It depends on everything of the run except its operations. */
+export type UserRules = ReturnType<typeof rulesOf>;
+
+export function rulesOf(run: RunRecord) {
+  return { run, verification: verificationOf(run), exposure: new ExposureWatch(run) };
+}
+
+export interface JudgedUser {
+  readonly story: Story;
+  readonly exposedBy: readonly FaultRecord[];
+}
+
+/**
+ * Judges one user from all its operations, in sending order, and adds the counts to `tally`. It does not name the
+ * faults that can explain the incidents (`addCandidates`).
+ */
+export function judgeUser(operations: readonly Operation[], rules: UserRules, tally: Tally): JudgedUser {
+  const loggedOutBefore = tally.users.loggedOut;
+  const story = judgeSessions(operations, rules, tally);
+  const exposedBy = rules.exposure.exposedBy(operations);
+  if (exposedBy.length > 0) tally.exposure.exposed += 1;
+  else if (tally.users.loggedOut > loggedOutBefore) tally.exposure.loggedOutUnexposed += 1;
+  return { story, exposedBy };
+}
+
+/** Judges all but the exposure to faults. It keeps nothing between two calls, so the live lab judges a user again
+ * (`growing-user.ts`). */
+export function judgeSessions(
+  operations: readonly Operation[],
+  { run: { header, faults }, verification }: UserRules,
+  tally: Tally,
+): Story {
+  const story = storyOf(operations, verification);
+  countOperations(operations, tally);
+  judgeReads(story, verification, header.nonce, tally);
+  const resets = judgeLosses(story, faults, verification, tally);
+  judgeLogins(story, resets, header.revocationLagMs ?? 0, tally);
+  return story;
+}
 
 /** The counts of a pass: plain data that a thread can send. */
 export interface PassCounts {
@@ -23,27 +63,22 @@ export class UserPass {
   readonly tally = newTally();
   readonly faults: FaultWatch;
   readonly members: MemberWatch;
-  readonly #run: RunRecord;
-  readonly #verification: Verification;
+  readonly #rules: UserRules;
 
   /** Reads everything of `run` except its operations. */
   constructor(run: RunRecord, band: Band) {
-    this.#run = run;
-    this.#verification = verificationOf(run);
+    this.#rules = rulesOf(run);
     this.faults = new FaultWatch(run, band);
     this.members = new MemberWatch(run);
   }
 
   /** Takes the operations of one user, in sending order. */
   see(operations: readonly Operation[]): void {
-    const { tally } = this;
-    const [before, incidentsBefore] = [tally.users.loggedOut, tally.incidents.length];
-    this.#judge(operations);
+    const incidentsBefore = this.tally.incidents.length;
+    const { exposedBy } = judgeUser(operations, this.#rules, this.tally);
     this.#blameFrom(incidentsBefore, operations);
     this.members.see(operations);
-    const isExposed = this.faults.see(operations);
-    if (isExposed) tally.exposure.exposed += 1;
-    else if (tally.users.loggedOut > before) tally.exposure.loggedOutUnexposed += 1;
+    this.faults.see(operations, exposedBy);
   }
 
   counts(): PassCounts {
@@ -63,17 +98,9 @@ export class UserPass {
   /** Names the faults that can explain the incidents of one user, which begin at index `first` of the list. */
   #blameFrom(first: number, operations: readonly Operation[]): void {
     const { incidents } = this.tally;
-    if (this.#run.faults.length === 0 || incidents.length === first) return;
-    incidents.push(...addCandidates(incidents.splice(first), operations, this.#run));
-  }
-
-  #judge(operations: readonly Operation[]): void {
-    const { faults, header } = this.#run;
-    const story = storyOf(operations, this.#verification);
-    countOperations(operations, this.tally);
-    judgeReads(story, this.#verification, header.nonce, this.tally);
-    const resets = judgeLosses(story, faults, this.#verification, this.tally);
-    judgeLogins(story, resets, header.revocationLagMs ?? 0, this.tally);
+    const { run } = this.#rules;
+    if (run.faults.length === 0 || incidents.length === first) return;
+    incidents.push(...addCandidates(incidents.splice(first), operations, run));
   }
 }
 

@@ -47,6 +47,10 @@ export function describeMachineDoubt({ lagMs, busyMs = 0 }: LabRecord): string |
   return undefined;
 }
 
+/** Says why a session of the live lab has no verdict. */
+export const liveHasNoVerdict =
+  'This is a session of the live lab, which expects nothing: run the scenario that it exports for a verdict.';
+
 /** Says why a run without a judged expectation proves nothing. */
 export function describeUndecided({ header }: RunRecord, machine: string | undefined): string {
   if (machine !== undefined && header.expectations.length > 0)

@@ -12,7 +12,7 @@ const groups = {
   ],
   writes: [
     ...(['acknowledged', 'lost', 'unknown', 'unverified', 'duplicated', 'phantom', 'resurrected'] as const),
-    ...(['stale', 'recovered', 'failedVisible', 'unexplained'] as const),
+    ...(['stale', 'recovered', 'failedVisible', 'unexplained', 'missing'] as const),
   ],
   requests: ['planned', 'ok', 'failed', 'unknown', 'dropped', 'bad'],
   guarantees: ['readYourWrites', 'monotonicReads', 'monotonicWrites', 'writesFollowReads'],

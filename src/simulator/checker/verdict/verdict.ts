@@ -2,7 +2,7 @@ import { unknownName } from '../../../shared/unknown-name.js';
 import { ScenarioError } from '../../errors.js';
 import type { RunRecord } from '../../history/records.js';
 import type { Findings } from '../findings.js';
-import { type Doubts, describeMachineDoubt, describeUndecided, doubtsOf } from './doubts.js';
+import { type Doubts, describeMachineDoubt, describeUndecided, doubtsOf, liveHasNoVerdict } from './doubts.js';
 import {
   type EvaluatedExpectation,
   type Expectation,
@@ -42,11 +42,13 @@ export interface JudgedRun {
  *     too few users, writes or operations verified -> inconclusive
  *     anything else that is not met                -> fail
  *     all met, and at least one of them judged     -> pass
+ *     a session of the live lab                    -> inconclusive: nothing is expected of it
  *
  * A warning never changes the verdict. Throws `ScenarioError` when an expectation of the header does not parse, or
  * names a window or a member that the run does not have.
  */
 export function judge(run: RunRecord, findings: Findings): Verdict {
+  if (run.header.live) return { word: 'inconclusive', reasons: [liveHasNoVerdict], expectations: [] };
   const machine = describeMachineDoubt(run.lab);
   const all = run.header.expectations.map(line => compareLine(parseLine(line), run, findings, machine));
   const deciding = all.filter(({ result }) => result.level !== 'warn' && result.notJudged === undefined);

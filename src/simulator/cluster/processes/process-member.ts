@@ -158,13 +158,19 @@ export class ProcessMember implements ClusterMember {
   }
 
   async start(): Promise<void> {
-    if (this.#retired) throw new LabError(`${this.name} was started while the lab was being stopped`);
+    this.#refuseWhenRetired();
     if (this.#boot === undefined || this.#boot.exit !== undefined) {
       await waitGone(this.#boot?.killed ?? []);
+      // It may have been ended during the wait.
+      this.#refuseWhenRetired();
       this.#boot = this.#spawn();
     }
     await this.#waitReady(this.#boot);
     this.mark('up');
+  }
+
+  #refuseWhenRetired(): void {
+    if (this.#retired) throw new LabError(`${this.name} was started while the lab was being stopped`);
   }
 
   /** Rejects with `LabError` when it has ended. A probe is not enough: another server on its port could answer it. */

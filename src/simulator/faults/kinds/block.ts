@@ -11,8 +11,12 @@ export const block = defineFault({
   effect: (target, { stall }) => ({ kind: 'slow', member: target, atLeastMs: stall / 2 }),
   effectInWords: 'an answer of the backend took at least half of the stall',
   options: {
-    stall: duration(1, '10s').describe('How long the event loop is blocked each time.'),
-    every: duration(1, '30s').describe('Time between the starts of two stalls. It must be longer than stall.'),
+    stall: duration(1, '10s')
+      .describe('How long the event loop is blocked each time.')
+      .meta({ examples: ['300ms'] }),
+    every: duration(1, '30s')
+      .describe('Time between the starts of two stalls. It must be longer than stall.')
+      .meta({ examples: ['1s'] }),
   },
   explainMissing: (_target, system, { stall, every }) =>
     explainNoSwitches(system, 'stalls') ??

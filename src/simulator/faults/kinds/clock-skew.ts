@@ -15,7 +15,9 @@ export const clockSkew = defineFault({
   effect: target => ({ kind: 'answered', member: target }),
   effectInWords: 'the backend with the wrong clock answered users between confirmation and healing',
   options: {
-    by: signedDuration.describe('How far the clock is ahead of the others; with a minus: behind them.'),
+    by: signedDuration
+      .describe('How far the clock is ahead of the others; with a minus: behind them.')
+      .meta({ examples: ['+5min'] }),
   },
   explainMissing: (_target, system) => explainNoSwitches(system, 'another clock'),
   make: (target, { by }) =>

@@ -14,7 +14,9 @@ export const errors = defineFault({
   effect: target => ({ kind: 'broken', member: target }),
   effectInWords: 'a user got an error from the backend, or a retry hid it from the user',
   options: {
-    percent: wholeNumber(1, 100).describe('Percentage of failed requests, among those that read a session.'),
+    percent: wholeNumber(1, 100)
+      .describe('Percentage of failed requests, among those that read a session.')
+      .meta({ examples: [50] }),
   },
   explainMissing: (_target, system) => explainNoSwitches(system, 'errors'),
   make(target, { percent }) {

@@ -12,8 +12,12 @@ export const flap = defineFault({
   summary: 'kills (SIGKILL) and starts a backend again and again; the seed decides the pauses',
   targets: ['backend'],
   options: {
-    up: duration().describe('How long it runs between two kills. The seed makes it up to half longer or shorter.'),
-    down: duration().describe('How long it stays dead each time. The seed makes it up to half longer or shorter.'),
+    up: duration()
+      .describe('How long it runs between two kills. The seed makes it up to half longer or shorter.')
+      .meta({ examples: ['1s'] }),
+    down: duration()
+      .describe('How long it stays dead each time. The seed makes it up to half longer or shorter.')
+      .meta({ examples: ['1s'] }),
   },
   effect: target => ({ kind: 'silent', member: target, whileDown: true }),
   effectInWords: 'the member had answered users before, and answered none while it was down',

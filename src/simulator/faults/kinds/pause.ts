@@ -17,7 +17,8 @@ export const pause = defineFault({
       .prefault('1s')
       .describe(
         'Length of the pause. It ends by itself, because a paused Redis does not even accept the command that ends a pause. It is healed when Redis answers.',
-      ),
+      )
+      .meta({ examples: ['3s'] }),
   },
   effect: askedEffect,
   effectInWords: askedInWords,

@@ -33,7 +33,8 @@ export const promote = defineFault({
       .optional()
       .describe(
         'Backends that use the new primary until the fault is healed; the others keep the old one (split brain). Default: all.',
-      ),
+      )
+      .meta({ examples: [['backend-1']] }),
   },
   effect: askedEffect,
   effectInWords: 'the promoted server carried out commands on data between confirmation and healing',

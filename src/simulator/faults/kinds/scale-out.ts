@@ -7,6 +7,7 @@ const readyWithinMs = 10_000;
 export const scaleOut = defineFault({
   summary: 'starts a backend that was not running, and the proxy sends it users; healing does not stop it',
   targets: ['backend'],
+  startsTarget: true,
   options: {},
   effect: target => ({ kind: 'answered', member: target }),
   effectInWords: 'the new member answered users',

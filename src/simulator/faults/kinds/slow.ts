@@ -11,12 +11,13 @@ export const slow = defineFault({
   summary: 'a link delays all bytes, with a jitter that follows the seed',
   targets: ['link'],
   options: {
-    latency: duration(1, '30s').describe(
-      'How much longer a request and its answer take together; half of it in each direction.',
-    ),
+    latency: duration(1, '30s')
+      .describe('How much longer a request and its answer take together; half of it in each direction.')
+      .meta({ examples: ['200ms'] }),
     jitter: duration(0, '30s')
       .prefault('0ms')
-      .describe('How much the delay can be above or below the latency, by chance.'),
+      .describe('How much the delay can be above or below the latency, by chance.')
+      .meta({ examples: ['50ms'] }),
   },
   effect: (target, { latency, jitter }) => linkSlowEffect(target, Math.max(latency - jitter, latency / 2)),
   effectInWords:

@@ -10,7 +10,9 @@ const askForMs = 500;
 export const throttle = defineFault({
   summary: 'a link carries at most so many bytes per second in each direction',
   targets: ['link'],
-  options: { rate: byteRate.describe('Rate of each direction. All connections share it.') },
+  options: {
+    rate: byteRate.describe('Rate of each direction. All connections share it.').meta({ examples: ['5KB/s'] }),
+  },
   effect: target => linkSlowEffect(target),
   effectInWords: 'an answer through the link took longer than twice the 90th percentile of the baseline and 10 ms',
   make: (target, { rate: bytesPerSecond }) =>

@@ -1,0 +1,266 @@
+import { isOfPlan } from '../simulator/checker/load.js';
+import { rulesOf, type UserRules } from '../simulator/checker/users/user-pass.js';
+import type {
+  FaultRecord,
+  LabRecord,
+  ListedRun,
+  MemberRecord,
+  Operation,
+  PhaseName,
+  PhaseRecord,
+  RunHeader,
+} from '../simulator/history/records.js';
+import { LiveBins, shownMs } from './live-bins.js';
+import { addDifference, LiveUser, noCounts } from './live-user.js';
+import type { CountsView, MarkView, MemberView, SideView, StrikeState, StrikeView, UserView } from './protocol.js';
+
+export interface LiveHistoryOptions {
+  /** `planned` and `faults` are ignored: `record` fills them in. */
+  readonly header: RunHeader;
+  /** When this many operations are kept, all but the present sessions is forgotten. */
+  readonly operationsMax?: number;
+  /** Clock for the budget of `judgeSome`, in milliseconds. */
+  readonly now?: () => number;
+}
+
+type HistoryView = Pick<SideView, 'users' | 'members' | 'counts' | 'strikes' | 'bins' | 'marks'>;
+
+const noLab: LabRecord = { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 };
+/** While some users have trouble, one in so many judgements is for a user without trouble. */
+const calmTurn = 4;
+
+/**
+ * The history of one side while it goes on, and what the checker says of it so far:
+ *
+ *     operations, strikes -> users to judge again -> judgeSome: the checker, user by user -> counts, marks, states
+ *
+ * Each user is judged alone and from all its operations. The difference to its last judgement goes into the counts. So
+ * after `judgeAll` the counts are those of `check` for `record`. A strike or a healing changes which reads verify a
+ * write, so every user is judged again.
+ */
+export class LiveHistory {
+  readonly #header: RunHeader;
+  readonly #operationsMax: number;
+  readonly #now: () => number;
+  readonly #users = new Map<string, LiveUser>();
+  #operations: Operation[] = [];
+  /** How many operations are too many. */
+  #trimAt: number;
+  #members: MemberRecord[] = [];
+  readonly #memberViews = new Map<string, MemberView>();
+  readonly #strikes = new Map<string, { readonly record: FaultRecord; readonly view: StrikeView }>();
+  readonly #phases = new Map<PhaseName, PhaseRecord>();
+  readonly #bins = new LiveBins();
+  readonly #counts = { ...noCounts };
+  /** Users to judge again, those with trouble apart, each in the order of waiting. */
+  readonly #troubled = new Set<LiveUser>();
+  readonly #calm = new Set<LiveUser>();
+  #rules: UserRules | undefined;
+  #turn = 0;
+  #latestMs = 0;
+
+  constructor({ header, operationsMax = 500_000, now = () => performance.now() }: LiveHistoryOptions) {
+    this.#header = header;
+    this.#operationsMax = operationsMax;
+    this.#trimAt = operationsMax;
+    this.#now = now;
+    for (const { name, role } of header.system?.members ?? [])
+      this.#memberViews.set(name, { name, role, state: 'starting', sinceMs: 0 });
+  }
+
+  userAdded(name: string): void {
+    this.#userOf(name).arrive();
+  }
+
+  /** Its operations stay. */
+  userLeft(name: string): void {
+    this.#users.get(name)?.leave();
+  }
+
+  /** A request of this user was sent. `operation` ends it. */
+  sent(user: string, atMs: number): void {
+    this.#userOf(user).sent(atMs);
+  }
+
+  /** Takes an operation that has ended. */
+  operation(operation: Operation): void {
+    const user = this.#userOf(operation.user);
+    const isTrouble = user.note(operation);
+    this.#operations.push(operation);
+    this.#bins.note(operation);
+    this.#latestMs = Math.max(this.#latestMs, operation.doneMs);
+    if (isTrouble || !isCalm(user)) this.#troubled.add(user);
+    else this.#calm.add(user);
+    if (this.#operations.length >= this.#trimAt) this.trim();
+  }
+
+  member(record: MemberRecord): void {
+    this.#members.push(record);
+    const { member: name, state, atMs, role: storeRole } = record;
+    const before = this.#memberViews.get(name);
+    if (before === undefined) return;
+    const sinceMs = before.state === state ? before.sinceMs : atMs;
+    this.#memberViews.set(name, { ...before, state, sinceMs, ...(isStoreRole(storeRole) && { storeRole }) });
+  }
+
+  /** Takes the numbers of bound browsers, by backend. A backend without a number is one that the proxy does not bind. */
+  bound(counts: ReadonlyMap<string, number>): void {
+    for (const [name, { bound: before, ...view }] of this.#memberViews) {
+      const bound = counts.get(name);
+      if (bound !== before) this.#memberViews.set(name, { ...view, ...(bound !== undefined && { bound }) });
+    }
+  }
+
+  /** Takes the record of a fault at each transition, the same object or another with the same id. */
+  strike(record: FaultRecord, state: StrikeState): void {
+    this.#strikes.set(record.id, { record: { ...record }, view: strikeViewOf(record, state) });
+    this.#judgeAllAgain();
+  }
+
+  /** Takes a phase when it ends. The last record of a phase counts. */
+  phase(record: PhaseRecord): void {
+    this.#phases.set(record.phase, record);
+    this.#judgeAllAgain();
+  }
+
+  /** Judges users that have news: those with trouble first, then the longest waiting. It stops after the user at which
+   * the budget is spent. */
+  judgeSome(budgetMs: number): void {
+    const untilMs = this.#now() + budgetMs;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      this.#judge(next);
+      if (this.#now() >= untilMs) return;
+    }
+  }
+
+  judgeAll(): void {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#judge(next);
+  }
+
+  view(nowMs: number): HistoryView {
+    const all = [...this.#users.values()];
+    return {
+      users: all.map(user => user.view(nowMs)).filter((view): view is UserView => view !== undefined),
+      members: [...this.#memberViews.values()],
+      counts: this.#countsAt(nowMs),
+      strikes: [...this.#strikes.values()].map(({ view }) => view),
+      bins: this.#bins.view(nowMs),
+      marks: all.flatMap(({ judgement }) => judgement.marks.filter(isShownAt(nowMs))).sort(bySeen),
+    };
+  }
+
+  /** Returns the history so far, as a run. */
+  record(lab: LabRecord): ListedRun {
+    const operations = [...this.#operations];
+    const planned = operations.filter(isOfPlan).length + lab.dropped;
+    const run = this.#runWithout(lab);
+    return { ...run, header: { ...run.header, planned, faults: run.faults.map(({ id }) => id) }, operations };
+  }
+
+  /** Returns the operations of one user, in sending order. Empty when there is no such user. */
+  operationsOf(user: string): readonly Operation[] {
+    return this.#users.get(user)?.operations ?? [];
+  }
+
+  /**
+   * Forgets everything but the present sessions and the strikes that are not healed. Of each user it keeps the
+   * operations from the present acknowledged login on, and the few earlier ones that the checker needs to judge them.
+   */
+  trim(): void {
+    const kept = new Set<Operation>();
+    for (const user of this.#users.values()) {
+      user.trim();
+      for (const operation of user.operations) kept.add(operation);
+    }
+    this.#operations = this.#operations.filter(operation => kept.has(operation));
+    // Sessions that never end may be too many by themselves. Then it waits until there are twice as many.
+    this.#trimAt = Math.max(this.#operationsMax, 2 * this.#operations.length);
+    const latest = new Map(this.#members.map(record => [record.member, record]));
+    this.#members = this.#members.filter(record => latest.get(record.member) === record);
+    for (const [id, { view }] of this.#strikes) if (view.state === 'healed') this.#strikes.delete(id);
+    Object.assign(this.#counts, noCounts);
+    this.#judgeAllAgain();
+    this.judgeAll();
+  }
+
+  #userOf(name: string): LiveUser {
+    let user = this.#users.get(name);
+    if (user === undefined) {
+      user = new LiveUser(name);
+      this.#users.set(name, user);
+    }
+    return user;
+  }
+
+  #judgeAllAgain(): void {
+    this.#rules = undefined;
+    for (const user of this.#users.values()) if (!this.#troubled.has(user)) this.#calm.add(user);
+  }
+
+  /** Takes the next user to judge from those who wait. */
+  #next(): LiveUser | undefined {
+    this.#turn = (this.#turn + 1) % calmTurn;
+    const [first, second] = this.#turn === 0 ? [this.#calm, this.#troubled] : [this.#troubled, this.#calm];
+    const [next] = first.size > 0 ? first : second;
+    if (next === undefined) return undefined;
+    this.#troubled.delete(next);
+    this.#calm.delete(next);
+    return next;
+  }
+
+  #judge(user: LiveUser): void {
+    const before = user.judgement.counts;
+    user.judge(this.#rulesNow(), this.#latestMs - shownMs);
+    addDifference(this.#counts, before, user.judgement.counts);
+  }
+
+  #rulesNow(): UserRules {
+    this.#rules ??= rulesOf(this.#runWithout(noLab));
+    return this.#rules;
+  }
+
+  /** Returns the run without its operations. */
+  #runWithout(lab: LabRecord): ListedRun {
+    return {
+      header: this.#header,
+      operations: [],
+      phases: [...this.#phases.values()],
+      faults: [...this.#strikes.values()].map(({ record }) => record),
+      members: [...this.#members],
+      lab,
+    };
+  }
+
+  #countsAt(nowMs: number): CountsView {
+    const isStruck = this.#strikes.size > 0;
+    const exposed = isStruck ? this.#counts.exposed : null;
+    return { ...this.#counts, exposed, p99Ms: this.#bins.recentP99Ms(nowMs) };
+  }
+}
+
+function isStoreRole(role: string | undefined): role is 'primary' | 'replica' {
+  return role === 'primary' || role === 'replica';
+}
+
+/** Whether nothing was wrong with the user when it was judged last. */
+function isCalm({ judgement: { state } }: LiveUser): boolean {
+  return state === 'in' || state === 'arriving' || state === 'gone';
+}
+
+export function strikeViewOf(record: FaultRecord, state: StrikeState): StrikeView {
+  const { id, fault, target, requestedMs, confirmedMs, healedMs, evidence, notBack } = record;
+  const problem = record.problem ?? notBack?.map(({ member, why }) => `${member} did not come back: ${why}`).join('; ');
+  return {
+    ...{ id, fault, target, state, requestedMs, confirmedMs, healedMs },
+    ...(evidence !== undefined && { evidence }),
+    ...(problem !== undefined && { problem }),
+  };
+}
+
+function isShownAt(nowMs: number) {
+  return ({ seenMs }: MarkView): boolean => seenMs > nowMs - shownMs;
+}
+
+function bySeen(one: MarkView, other: MarkView): number {
+  return one.seenMs - other.seenMs;
+}

@@ -1,0 +1,266 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
+import { unknownName } from '../shared/unknown-name.js';
+import { parseCommand } from './command-schema.js';
+import type { LiveSession } from './live-session.js';
+import { streamsMax } from './live-stream.js';
+import { type CommandReply, exportNames, paths, type SideName, sideNames, tokenHeader } from './protocol.js';
+
+const host = '127.0.0.1';
+export const bodyBytesMax = 64 * 1024;
+/** A body that is too long is read up to here. An answer before its end could be lost when the connection closes. */
+const discardedBytesMax = 1024 * 1024;
+/** Number of ports that are tried, from the wished one on. */
+const portsMax = 20;
+/** Streams, and the other requests of their pages. */
+const connectionsMax = 4 * streamsMax;
+/** The last message of a stream has this long to leave. */
+const lingerMs = 200;
+
+export type ExportName = (typeof exportNames)[number];
+
+export interface LiveServerOptions {
+  readonly session: LiveSession;
+  readonly page: { readonly html: string; readonly contentSecurityPolicy: string };
+  /** The wished port. 0: any free one. If it is taken, the next free one. */
+  readonly port: number;
+  /** Returns the contents of a file, in parts. Undefined when the session has no such file. */
+  exportFile(name: ExportName): Iterable<string> | undefined;
+}
+
+export interface LiveServer {
+  readonly port: number;
+  /** The address of the page, with the token in the fragment. A browser never sends the fragment. */
+  readonly address: string;
+  /** Closes every connection, an open stream shortly after its last message. */
+  close(): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  /** A text, or its parts. */
+  readonly body: string | Iterable<string>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Serves the page, its stream and its commands on 127.0.0.1. A page of another origin cannot use it: a request needs the
+ * right `Host`, no foreign `Origin`, and the token, which stands only in the address that the command prints.
+ */
+export async function startLiveServer(options: LiveServerOptions): Promise<LiveServer> {
+  const token = randomBytes(32).toString('base64url');
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 });
+  server.maxConnections = connectionsMax;
+  const port = await listenNear(server, options.port);
+  const answer = answerer(options, port, token);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, response).catch(error => send(response, refusal(500, `the live lab has a bug: ${error}`)));
+  });
+  return { port, address: `http://${host}:${port}${paths.page}#${token}`, close: () => closeServer(server) };
+}
+
+/** Listens on the first free port from this one on. Rejects with the error of the system when none is free. */
+async function listenNear(server: Server, wished: number): Promise<number> {
+  for (let port = wished; ; port += 1) {
+    try {
+      server.listen({ host, port, exclusive: true });
+      await once(server, 'listening');
+      const address = server.address();
+      return typeof address === 'object' && address !== null ? address.port : port;
+    } catch (error) {
+      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      if (!isTaken || port + 1 >= wished + portsMax || port >= 65_535) throw error;
+    }
+  }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const timer = setTimeout(() => server.closeAllConnections(), lingerMs);
+  await closed;
+  clearTimeout(timer);
+}
+
+type Handler = (request: IncomingMessage, url: URL, response: ServerResponse) => Promise<Answer | undefined>;
+
+/** Returns the function that answers each request. It checks the request first, then the path and the method. */
+function answerer(options: LiveServerOptions, port: number, token: string) {
+  const isToken = makeTokenCheck(token);
+  const routes = routesOf(options);
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const base = `http://${host}:${port}`;
+    const url = URL.canParse(request.url ?? '', base) ? new URL(request.url ?? '', base) : undefined;
+    const answer =
+      refuseForeign(request, port) ??
+      refuseWithoutToken(request, url?.pathname, isToken) ??
+      (await answerRoute(routes, request, url, response));
+    if (answer !== undefined) send(response, answer);
+  };
+}
+
+/** Refuses a request that a page of another origin may have caused. */
+function refuseForeign({ headers }: IncomingMessage, port: number): Answer | undefined {
+  const names = [`${host}:${port}`, `localhost:${port}`];
+  if (!names.includes(headers.host ?? '')) {
+    return refusal(403, `the Host header names another server; expected ${names.join(' or ')}`);
+  }
+  if (headers.origin !== undefined && !names.some(name => headers.origin === `http://${name}`)) {
+    return refusal(403, 'the request comes from a page of another origin; open the address that the command printed');
+  }
+  return undefined;
+}
+
+function refuseWithoutToken(
+  { headers }: IncomingMessage,
+  path: string | undefined,
+  isToken: (given: string) => boolean,
+): Answer | undefined {
+  const given = headers[tokenHeader];
+  if (path === paths.page || (typeof given === 'string' && isToken(given))) return undefined;
+  const found = given === undefined ? `no header ${tokenHeader}` : 'the token of another command';
+  return refusal(403, `found ${found}; open the address that the command printed, with all that follows the #`);
+}
+
+/** Compares digests, because they have equal lengths whatever was given. */
+function makeTokenCheck(token: string): (given: string) => boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const expected = digest(token);
+  return given => timingSafeEqual(digest(given), expected);
+}
+
+interface Route {
+  readonly methods: readonly string[];
+  readonly handle: Handler;
+}
+
+function routesOf({ session, page, exportFile }: LiveServerOptions): ReadonlyMap<string, Route> {
+  const read = ['GET', 'HEAD'];
+  const pageHeaders = {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': page.contentSecurityPolicy,
+  };
+  const routes = new Map<string, Route>([
+    [paths.page, { methods: read, handle: async () => ({ status: 200, body: page.html, headers: pageHeaders }) }],
+    [
+      paths.stream,
+      { methods: ['GET'], handle: async (request, _url, response) => openStream(session, request, response) },
+    ],
+    [paths.command, { methods: ['POST'], handle: async request => carryOut(session, request) }],
+    [paths.story, { methods: read, handle: async (_request, url) => tellStory(session, url) }],
+  ]);
+  for (const name of exportNames) {
+    routes.set(`${paths.export}${name}`, { methods: read, handle: async () => sendFile(name, exportFile(name)) });
+  }
+  return routes;
+}
+
+async function answerRoute(
+  routes: ReadonlyMap<string, Route>,
+  request: IncomingMessage,
+  url: URL | undefined,
+  response: ServerResponse,
+): Promise<Answer | undefined> {
+  const { method = '' } = request;
+  if (url === undefined) return refusal(400, 'the address cannot be read; expected a path such as /');
+  const route = routes.get(url.pathname);
+  if (route === undefined) return refusal(404, unknownName('path', url.pathname, [...routes.keys()]));
+  if (route.methods.includes(method)) return route.handle(request, url, response);
+  const allow = route.methods.join(', ');
+  return { ...refusal(405, `${method} ${url.pathname}: expected ${allow}`), headers: { allow } };
+}
+
+async function openStream(
+  session: LiveSession,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<Answer | undefined> {
+  if (session.stream.open(request, response)) return undefined;
+  return refusal(503, `${streamsMax} pages are open; close one of them`);
+}
+
+async function carryOut(session: LiveSession, request: IncomingMessage): Promise<Answer> {
+  const body = await readBody(request);
+  if (body === undefined) return refusal(413, `the body is longer than ${bodyBytesMax / 1024} KB`);
+  const parsed = parseCommand(body);
+  if ('problem' in parsed) return refusal(400, parsed.problem);
+  const reply: CommandReply = { problems: await session.do(parsed.command) };
+  return asJson(reply);
+}
+
+/** Reads a body. Resolves with undefined when it is too long. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length;
+    if (bytes > discardedBytesMax) break;
+    if (bytes <= bodyBytesMax) chunks.push(chunk);
+  }
+  if (bytes > bodyBytesMax) return undefined;
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function tellStory(session: LiveSession, url: URL): Promise<Answer> {
+  const [given, user] = [url.searchParams.get('side') ?? '', url.searchParams.get('user') ?? ''];
+  if (!isSideName(given)) return refusal(400, unknownName('side', given, sideNames));
+  const side = session.side(given);
+  if (side === undefined) return refusal(404, `there is no ${given} side`);
+  const story = side.story(user);
+  if (story !== undefined) return asJson(story);
+  const names = side.view().users.map(({ name }) => name);
+  return refusal(
+    404,
+    `the ${given} side has no user "${user.slice(0, 60)}"; expected a name such as ${names[0] ?? 'user-1'}`,
+  );
+}
+
+function isSideName(name: string): name is SideName {
+  return sideNames.some(known => known === name);
+}
+
+function sendFile(name: ExportName, body: Iterable<string> | undefined): Answer {
+  if (body !== undefined) return { status: 200, body, headers: exportHeaders(name) };
+  return refusal(404, `this session has no ${name}`);
+}
+
+function exportHeaders(name: ExportName): Readonly<Record<string, string>> {
+  const types = { html: 'text/html; charset=utf-8', ndjson: 'application/x-ndjson', yaml: 'application/yaml' } as const;
+  const type = Object.entries(types).find(([ending]) => name.endsWith(ending))?.[1] ?? 'application/octet-stream';
+  return { 'content-type': type, 'content-disposition': `attachment; filename="${name}"` };
+}
+
+function asJson(value: object): Answer {
+  return { status: 200, body: JSON.stringify(value), headers: { 'content-type': 'application/json' } };
+}
+
+function refusal(status: number, sentence: string): Answer {
+  return { status, body: `${sentence.replace(/\.$/, '')}.\n` };
+}
+
+function send(response: ServerResponse, { status, body, headers }: Answer): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  // A body that was not read to its end would be taken for the next request.
+  if (!response.req.complete) response.shouldKeepAlive = false;
+  response.writeHead(status, { ...safeHeaders, ...headers });
+  if (response.req.method === 'HEAD') response.end();
+  else if (typeof body === 'string') response.end(body);
+  // When the page has gone, the rest is not made.
+  else pipeline(Readable.from(body), response, () => undefined);
+}
+
+const safeHeaders = {
+  'content-type': 'text/plain; charset=utf-8',
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; sandbox",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};

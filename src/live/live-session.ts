@@ -1,0 +1,320 @@
+import { messageOf } from '../shared/error-message.js';
+import { unknownName } from '../shared/unknown-name.js';
+import { applyChange, changeBetween, changeToNew, isClockOnly } from './changes.js';
+import { LiveStreams } from './live-stream.js';
+import {
+  type Command,
+  type Frame,
+  type LiveSettings,
+  type OverMessage,
+  type SideChange,
+  type SideName,
+  type SideView,
+  type Snapshot,
+  sideNames,
+} from './protocol.js';
+import type { Problems, Side, StrikableSide } from './side.js';
+
+const frameMs = 100;
+/** When nothing changes but the clock, this long passes between two frames. */
+const quietMs = 1000;
+
+/** A side that has not been started yet. `start` rejects when its system cannot be started. */
+export interface StartableSide extends Side {
+  start(): Promise<void>;
+}
+
+/** The choices that a side is made from. */
+export interface SideWish {
+  readonly mode: string;
+  readonly seed: number;
+  readonly users: number;
+}
+
+export interface SessionOptions {
+  readonly settings: LiveSettings;
+  /** The mode of each side. Without `right` the session has one side. */
+  readonly modes: { readonly left: string; readonly right?: string };
+  makeSide(name: SideName, wish: SideWish): StartableSide;
+  /** Called when a system could not be started, or broke down. The other side goes on. */
+  onFailed?(failed: FailedSide): void;
+}
+
+/** A side whose system could not be started, or broke down. */
+export interface FailedSide {
+  readonly side: SideName;
+  readonly problem: string;
+}
+
+interface Slot {
+  readonly name: SideName;
+  side: StartableSide;
+  wish: SideWish;
+  /** The state that the readers of the stream have. */
+  sent: SideView;
+  /** The next frame begins a new run. */
+  isNew: boolean;
+  /** Number of times that the system was replaced. */
+  changes: number;
+  /** Settles when the latest change of the system has ended. */
+  changing: Promise<FailedSide | undefined>;
+}
+
+/**
+ * The two sides of one `holdfast live`, what their pages know of them, and the commands of the pages. Ten times a
+ * second it sends what has changed.
+ */
+export class LiveSession {
+  readonly stream = new LiveStreams(() => this.#snapshot());
+  readonly #options: SessionOptions;
+  readonly #slots: readonly Slot[];
+  #settings: LiveSettings;
+  #timer: NodeJS.Timeout | undefined;
+  #lastFrameMs = Number.NEGATIVE_INFINITY;
+  #hasEnded = false;
+
+  constructor(options: SessionOptions) {
+    const { settings, modes } = options;
+    this.#options = options;
+    this.#settings = settings;
+    this.#slots = sideNames.flatMap(name => {
+      const mode = modes[name];
+      return mode === undefined ? [] : [this.#newSlot(name, { mode, seed: settings.seed, users: settings.users })];
+    });
+  }
+
+  get settings(): LiveSettings {
+    return this.#settings;
+  }
+
+  side(name: SideName): Side | undefined {
+    return this.#slotOf(name)?.side;
+  }
+
+  /** Whether a system runs, or is about to. */
+  get isAlive(): boolean {
+    return this.#slots.some(({ side }) => side.view().stage !== 'failed');
+  }
+
+  /** Starts both sides. Resolves when each has started or failed. */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => this.tick(), frameMs);
+    for (const slot of this.#slots) slot.changing = this.#startSide(slot);
+    await Promise.all(this.#slots.map(({ changing }) => changing));
+    this.tick();
+  }
+
+  /** Sends a frame with what has changed since the last one. Sends none when there is no news. */
+  tick(nowMs = performance.now()): void {
+    const changes = this.#slots.map(slot => [slot, changeOf(slot)] as const);
+    const isQuiet = changes.every(([, change]) => isClockOnly(change));
+    if (isQuiet && nowMs - this.#lastFrameMs < quietMs) return;
+    const news = changes.filter(([, change]) => isQuiet || !isClockOnly(change));
+    this.#sendFrame(Object.fromEntries(news.map(([slot, change]) => [slot.name, this.#take(slot, change)])), nowMs);
+  }
+
+  /** Carries out a command. Resolves with the problems of the sides that could not do it. */
+  async do(command: Command): Promise<Problems> {
+    if (this.#settings.isReplay) return [{ problem: 'Recorded histories are played: nothing can be changed.' }];
+    if (this.#hasEnded) return [{ problem: 'The command has ended.' }];
+    switch (command.do) {
+      case 'strike':
+        return this.#onSides(command.sides, side => side.strike(command.fault, command.target, command.options));
+      case 'heal':
+        return this.#onSides(command.sides, side => side.heal(command.member));
+      case 'set-users':
+        return this.#setUsers(command.count);
+      case 'set-mode':
+        return this.#setMode(command.side, command.mode);
+      case 'next-seed':
+        return this.#nextSeed();
+      case 'clear':
+        return this.#clear();
+    }
+  }
+
+  /**
+   * Stops both sides, sends their last state, writes the files by `write`, and ends the streams with `over`. The files of
+   * a long session take some seconds, so no process waits for them. Rejects as `write` does, after everything else is
+   * done. Idempotent.
+   */
+  async end(reason: string, write: () => Promise<readonly string[]>): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    clearInterval(this.#timer);
+    const stopping = [...this.#slots.map(({ side }) => side.stop()), ...this.#slots.map(({ changing }) => changing)];
+    this.tick();
+    const stopped = await Promise.allSettled(stopping);
+    for (const { side } of this.#slots) side.judgeAll();
+    this.tick(Number.POSITIVE_INFINITY);
+    const [written] = await Promise.allSettled([write()]);
+    this.stream.send(overMessage(reason, written));
+    this.stream.close();
+    for (const each of [written, ...stopped]) if (each.status === 'rejected') throw each.reason;
+  }
+
+  #snapshot(): Snapshot {
+    const [left, right] = sideNames.map(name => this.#slotOf(name)?.sent);
+    if (left === undefined) throw new TypeError('a session without a left side');
+    return { kind: 'snapshot', settings: this.#settings, left, ...(right !== undefined && { right }) };
+  }
+
+  #sendFrame(frame: Omit<Frame, 'kind'>, nowMs = performance.now()): void {
+    this.#lastFrameMs = nowMs;
+    this.stream.send({ kind: 'frame', ...frame });
+  }
+
+  /** Remembers that the readers get this change, and returns it. */
+  #take(slot: Slot, change: SideChange): SideChange {
+    slot.sent = applyChange(slot.sent, change);
+    slot.isNew = false;
+    if (change.stage === 'failed') this.#options.onFailed?.({ side: slot.name, problem: change.problem ?? '' });
+    return change;
+  }
+
+  #slotOf(name: SideName): Slot | undefined {
+    return this.#slots.find(slot => slot.name === name);
+  }
+
+  #newSlot(name: SideName, wish: SideWish): Slot {
+    const side = this.#options.makeSide(name, wish);
+    const slot: Slot = {
+      name,
+      side,
+      wish,
+      sent: side.view(),
+      isNew: false,
+      changes: 0,
+      changing: Promise.resolve(undefined),
+    };
+    this.#listenTo(slot);
+    return slot;
+  }
+
+  #listenTo(slot: Slot): void {
+    slot.side.onStrike = (strike, nowMs) => {
+      slot.sent = applyChange(slot.sent, { nowMs, strikes: [strike] });
+      this.stream.send({ kind: 'strike', side: slot.name, nowMs, strike });
+    };
+  }
+
+  async #onSides(
+    names: readonly SideName[],
+    work: (side: StrikableSide, slot: Slot) => Promise<string | undefined>,
+  ): Promise<Problems> {
+    const tried = await Promise.all(
+      names.map(async side => {
+        const problem = await this.#onSide(side, work).catch(messageOf);
+        return problem === undefined ? undefined : { side, problem };
+      }),
+    );
+    return tried.filter(each => each !== undefined);
+  }
+
+  async #onSide(
+    name: SideName,
+    work: (side: StrikableSide, slot: Slot) => Promise<string | undefined>,
+  ): Promise<string | undefined> {
+    const slot = this.#slotOf(name);
+    if (slot === undefined) return `There is no ${name} side.`;
+    const { stage } = slot.side.view();
+    if (stage !== 'running') return `The ${name} side is not running: its stage is "${stage}".`;
+    return isStrikable(slot.side) ? work(slot.side, slot) : `The ${name} side is played: nothing can strike it.`;
+  }
+
+  async #setUsers(count: number): Promise<Problems> {
+    const { usersMin, usersMax } = this.#settings;
+    if (count < usersMin || count > usersMax) {
+      return [{ problem: `${count} users: expected ${usersMin} to ${usersMax}.` }];
+    }
+    this.#settings = { ...this.#settings, users: count };
+    this.#sendFrame({ settings: this.#settings });
+    for (const slot of this.#slots) slot.wish = { ...slot.wish, users: count };
+    return this.#onRunningSides(async side => side.setUsers(count));
+  }
+
+  async #setMode(name: SideName, mode: string): Promise<Problems> {
+    const slot = this.#slotOf(name);
+    if (slot === undefined) return [{ side: name, problem: `There is no ${name} side.` }];
+    if (!this.#settings.modes.includes(mode)) {
+      return [{ side: name, problem: unknownName('mode', mode, this.#settings.modes) }];
+    }
+    return asProblems([await this.#change(slot, { ...slot.wish, mode })]);
+  }
+
+  async #nextSeed(): Promise<Problems> {
+    const seed = this.#settings.seed + 1;
+    this.#settings = { ...this.#settings, seed };
+    this.#sendFrame({ settings: this.#settings });
+    return asProblems(await Promise.all(this.#slots.map(slot => this.#change(slot, { ...slot.wish, seed }))));
+  }
+
+  #clear(): Promise<Problems> {
+    return this.#onRunningSides(async (side, slot) => {
+      side.clear();
+      slot.isNew = true;
+    });
+  }
+
+  #onRunningSides(work: (side: StrikableSide, slot: Slot) => Promise<void>): Promise<Problems> {
+    const running = this.#slots.filter(({ side }) => side.view().stage === 'running').map(({ name }) => name);
+    return this.#onSides(running, async (side, slot) => {
+      await work(side, slot);
+      return undefined;
+    });
+  }
+
+  /**
+   * Stops the system of a side and starts the wished one. A later wish for the same side takes the place of this one.
+   * If this one has already been started, it is stopped again.
+   */
+  #change(slot: Slot, wish: SideWish): Promise<FailedSide | undefined> {
+    const before = slot.changing;
+    const stopping = slot.side.stop();
+    slot.wish = wish;
+    slot.changes += 1;
+    const { changes } = slot;
+    slot.changing = (async () => {
+      await Promise.allSettled([before, stopping]);
+      await slot.side.stop();
+      if (slot.changes !== changes || this.#hasEnded) return undefined;
+      slot.side.onStrike = () => {};
+      slot.side = this.#options.makeSide(slot.name, slot.wish);
+      slot.isNew = true;
+      this.#listenTo(slot);
+      return this.#startSide(slot);
+    })();
+    return slot.changing;
+  }
+
+  async #startSide(slot: Slot): Promise<FailedSide | undefined> {
+    const { side, changes, name } = slot;
+    const { users } = slot.wish;
+    try {
+      await side.start();
+      // The number of users was changed while the system started.
+      if (slot.wish.users !== users && isStrikable(side)) side.setUsers(slot.wish.users);
+      return undefined;
+    } catch (error) {
+      // A system that was stopped while it started has not failed.
+      return slot.changes !== changes || this.#hasEnded ? undefined : { side: name, problem: messageOf(error) };
+    }
+  }
+}
+
+function overMessage(reason: string, written: PromiseSettledResult<readonly string[]>): OverMessage {
+  if (written.status === 'fulfilled') return { kind: 'over', reason, files: written.value };
+  return { kind: 'over', reason: `${reason} The files were not written: ${messageOf(written.reason)}`, files: [] };
+}
+
+function asProblems(failed: readonly (FailedSide | undefined)[]): Problems {
+  return failed.filter(each => each !== undefined);
+}
+
+function isStrikable(side: Side): side is StrikableSide {
+  return 'strike' in side;
+}
+
+function changeOf({ side, sent, isNew }: Slot): SideChange {
+  return isNew ? changeToNew(side.view()) : changeBetween(sent, side.view());
+}

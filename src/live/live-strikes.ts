@@ -1,0 +1,102 @@
+import type { ModeName } from '../modes.js';
+import { resolveTargetName } from '../simulator/cluster/targets.js';
+import { runFaults } from '../simulator/faults/schedule.js';
+import { Strike, type StrikeStage } from '../simulator/faults/strike.js';
+import { phaseNames } from '../simulator/history/records.js';
+import { planFaults } from '../simulator/plan/plan.js';
+import { explainMissingTarget, type FaultSpec, type Scenario } from '../simulator/scenario/scenario.js';
+import type { AimedFault } from './offers.js';
+import { memberOf } from './offers.js';
+
+const idLengthMax = 36;
+
+/** The strikes of one side: those of its scenario, and those that a person chose. They go through the same `Strike`. */
+export class LiveStrikes {
+  readonly #stage: StrikeStage;
+  readonly #scheduled: readonly FaultSpec[];
+  readonly #startMs: number;
+  readonly #proxies: readonly string[];
+  /** In the order of their requests. A strike that is healed is forgotten. */
+  #active: Strike[] = [];
+  /** Injections that are not over, by strike. */
+  readonly #injecting = new Map<Strike, Promise<unknown>>();
+  readonly #ids: Set<string>;
+
+  /** `proxies`: their names. `startMs`: when the faults phase of the scenario begins. */
+  constructor(
+    scenario: Scenario,
+    mode: ModeName,
+    { proxies, startMs, ...stage }: StrikeStage & { readonly proxies: readonly string[]; readonly startMs: number },
+  ) {
+    this.#proxies = proxies;
+    this.#startMs = startMs;
+    this.#scheduled = planFaults(scenario, stage.seed).flatMap(spec => {
+      const target = resolveTargetName(mode, spec.target, scenario.system);
+      return target === undefined || explainMissingTarget(mode, target) !== undefined ? [] : { ...spec, target };
+    });
+    this.#ids = new Set([...phaseNames, ...this.#scheduled.map(({ id }) => id)]);
+    this.#stage = { ...stage, onState: strike => this.#note(strike, stage) };
+  }
+
+  /** Runs the faults of the scenario at their times. A fault that has no target in this mode is left out. Resolves when
+   * the signal is aborted, or when every fault is healed. */
+  async runScheduled(): Promise<void> {
+    await runFaults(this.#scheduled, { ...this.#stage, startMs: this.#startMs, endMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** Strikes. A strike that is not confirmed is healed at once. Resolves with the problem in words. */
+  async strike({ fault, target, options }: AimedFault): Promise<string | undefined> {
+    const same = this.#active.find(({ record }) => record.fault === fault && record.target === target);
+    if (same !== undefined) return `${fault} of ${target} is active already: heal it first`;
+    const trigger = { atMs: Math.max(0, this.#stage.clock.now() - this.#startMs) };
+    const given = Object.keys(options).length > 0 && { options };
+    const strike = new Strike({ id: this.#newId(fault, target), trigger, do: fault, target, ...given }, this.#stage);
+    const injecting = strike.inject();
+    this.#injecting.set(strike, injecting);
+    await injecting;
+    this.#injecting.delete(strike);
+    if (strike.state === 'not-confirmed') await this.#heal(strike);
+    return strike.record.problem;
+  }
+
+  /** Heals the active strikes of a member and of its links, the latest first. Resolves with the problem in words. */
+  async heal(member: string): Promise<string | undefined> {
+    const own = this.#active.filter(({ record }) => memberOf(record.target, this.#proxies) === member);
+    if (own.length === 0) return `no strike on ${member} is active`;
+    for (const strike of own.toReversed()) await this.#heal(strike);
+    const problems = own.filter(({ state }) => state !== 'healed').map(({ record }) => describeNotHealed(record));
+    return problems.length === 0 ? undefined : problems.join('; ');
+  }
+
+  /** Ends what faults still do by themselves. Call it when the cluster is stopped. */
+  close(): void {
+    for (const strike of this.#active) void this.#heal(strike);
+  }
+
+  async #heal(strike: Strike): Promise<void> {
+    await this.#injecting.get(strike);
+    const others = this.#active.filter(other => other !== strike);
+    await strike.heal(() => others.map(({ record }) => record));
+  }
+
+  #note(strike: Strike, { onState }: StrikeStage): void {
+    if (strike.state === 'requested') this.#active.push(strike);
+    if (strike.state === 'healed') this.#active = this.#active.filter(other => other !== strike);
+    onState?.(strike);
+  }
+
+  #newId(fault: string, target: string): string {
+    const named = fault.endsWith(`-${target}`) ? fault : `${fault}-${target}`;
+    const plain = named.replaceAll(/[^a-z0-9]+/g, '-').slice(0, idLengthMax);
+    for (let number = 1; ; number += 1) {
+      const id = number === 1 ? plain : `${plain}-${number}`;
+      if (this.#ids.has(id)) continue;
+      this.#ids.add(id);
+      return id;
+    }
+  }
+}
+
+function describeNotHealed({ fault, target, problem, notBack = [] }: Strike['record']): string {
+  return problem ?? `${fault} of ${target} is not healed: ${notBack.map(({ member, why }) => `${member} ${why}`)}`;
+}

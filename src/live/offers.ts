@@ -1,0 +1,129 @@
+import type { ModeName } from '../modes.js';
+import { unknownName } from '../shared/unknown-name.js';
+import { serverOf } from '../simulator/cluster/stores/registry.js';
+import {
+  describeUnknownTarget,
+  endsOf,
+  type KnownTargets,
+  kindOf,
+  membersIn,
+  resolveTargetName,
+  type TargetSystem,
+  targetsOf,
+} from '../simulator/cluster/targets.js';
+import { faults } from '../simulator/faults/kinds/registry.js';
+import { explainNotOurs, explainUnfit } from '../simulator/scenario/checks/target-checks.js';
+import { describeOptions, type GivenOptions, readOptions } from '../simulator/scenario/fault-options.js';
+import { explainMissingTarget } from '../simulator/scenario/scenario.js';
+import type { OfferedFault, OfferView } from './protocol.js';
+
+/** The system of one side, as far as it decides what can strike it. */
+export interface StruckSystem {
+  readonly mode: ModeName;
+  readonly system: TargetSystem;
+  /** Members that run. */
+  readonly running: ReadonlySet<string>;
+  /** Links that exist. */
+  readonly links: ReadonlySet<string>;
+}
+
+/**
+ * Lists every link that the members of a system can have in a mode: from each proxy to each backend, from each backend
+ * to its store, and between the members of a store. `foreign` are stores that the lab does not start.
+ */
+export function listLinks(mode: ModeName, system: TargetSystem, foreign: readonly string[]): readonly string[] {
+  if (system.isRunning) return [];
+  const links = [...targetsOf(system).links].flatMap(([from, tos]) => tos.map(to => `${from}->${to}`));
+  return links.filter(
+    link =>
+      resolveTargetName(mode, link, system) === link &&
+      !link.includes('backend-any') &&
+      explainMissingTarget(mode, link) === undefined &&
+      !membersIn(link).some(end => foreign.includes(serverOf(end))),
+  );
+}
+
+/** A fault with a target that is a member, a link or `secrets`, and with options as a scenario file writes them. */
+export interface AimedFault {
+  readonly fault: string;
+  readonly target: string;
+  readonly options: GivenOptions;
+}
+
+/** Checks a command to strike. Returns the fault with resolved target, or the reason why it cannot strike. */
+export function aimFault(
+  fault: string,
+  target: string,
+  given: GivenOptions,
+  struck: StruckSystem,
+  known = targetsOf(struck.system),
+): AimedFault | string {
+  const { mode, system } = struck;
+  const entry = faults[fault];
+  if (entry === undefined) return unknownName('fault', fault, Object.keys(faults));
+  const resolved = resolveTargetName(mode, target, system) ?? target;
+  const options = readOptions(entry.options, given);
+  const problem =
+    describeUnknownTarget(target, known) ??
+    explainNotOurs(target, system) ??
+    explainMissingTarget(mode, target) ??
+    explainUnfit(fault, resolved, undefined, system) ??
+    (typeof options === 'string' ? options : explainUnfit(fault, resolved, options, system)) ??
+    explainAbsent(fault, resolved, struck);
+  if (problem !== undefined) return problem;
+  return typeof options === 'string' ? options : { fault, target: resolved, options };
+}
+
+/** Says that a member or a link is not there now, or that the fault starts a member that runs. */
+function explainAbsent(fault: string, target: string, { running, links }: StruckSystem): string | undefined {
+  const kind = kindOf(target);
+  if (kind === 'system') return `"${fault}" runs commands: write it into a scenario file`;
+  if (kind === 'secrets') return undefined;
+  if (target.includes('backend-any')) return `found "${target}", expected one backend such as backend-1`;
+  if (kind === 'link' && !links.has(target)) return `the lab has no link ${target}`;
+  const dead = membersIn(target).filter(member => !running.has(member) && !isAddressOf(member, running));
+  if (!faults[fault]?.startsTarget) return dead.length === 0 ? undefined : `${dead.join(' and ')} is not running`;
+  return dead.length === 0 ? `${target} is already running` : undefined;
+}
+
+/** Returns whether a name is an address of a store with several members: one of them runs. */
+function isAddressOf(name: string, running: ReadonlySet<string>): boolean {
+  return [...running].some(member => member.startsWith(`${name}.`));
+}
+
+/** Lists every target of the running system with the faults that can strike it now. Pure. */
+export function offersOf(struck: StruckSystem): readonly OfferView[] {
+  const known = targetsOf(struck.system);
+  const { backends, stores, proxies } = known;
+  const targets = [...backends, ...proxies, ...stores, ...struck.links, 'secrets'];
+  return targets.flatMap(target => {
+    const offered = faultsFor(target, struck, known);
+    return offered.length === 0 ? [] : [{ target, member: memberOf(target, proxies), faults: offered }];
+  });
+}
+
+function faultsFor(target: string, struck: StruckSystem, known: KnownTargets): readonly OfferedFault[] {
+  const kind = kindOf(target);
+  const possible = Object.entries(faults).filter(([, { targets }]) => targets.includes(kind));
+  return possible.flatMap(([name, { summary, options }]) => {
+    const aimed = aimFault(name, target, exampleOptions(name), struck, known);
+    // Names that stand for a member are not offered: the member is.
+    if (typeof aimed === 'string' || aimed.target !== target) return [];
+    return { name, summary, options: describeOptions(options) };
+  });
+}
+
+/** Returns the required options of a fault with their examples. */
+export function exampleOptions(fault: string): GivenOptions {
+  const described = describeOptions(faults[fault]?.options ?? {}).filter(({ required }) => required);
+  return Object.fromEntries(
+    described.map(({ name, example, type }) => [name, type === 'number' ? Number(example) : example]),
+  );
+}
+
+/** Returns the member in whose box a target is shown: of a link, its backend, or the member that follows the other. */
+export function memberOf(target: string, proxies: readonly string[]): string {
+  if (target === 'secrets') return proxies[0] ?? 'proxy';
+  const [from, to] = endsOf(target) ?? [target, target];
+  return [from, to].find(end => kindOf(end) === 'backend') ?? to;
+}

@@ -1,0 +1,176 @@
+import { caseOfUser } from '../report/html/case-file.js';
+import type { FaultRecord, LabRecord, ListedRun, Operation } from '../simulator/history/records.js';
+import { LiveHistory, strikeViewOf } from './live-history.js';
+import type { SideView, StoryReply, StrikeState, StrikeView } from './protocol.js';
+import type { Side } from './side.js';
+
+const playEveryMs = 50;
+const judgeBudgetMs = 10;
+const noLab: LabRecord = { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 };
+
+/** One entry of the recorded history, at the time at which a live side would have told it. */
+interface Event {
+  readonly atMs: number;
+  tell(): void;
+}
+
+/** A recorded history that is told to a `LiveHistory` by its times, as a running system would tell it. */
+export class PlayedRun implements Side {
+  onStrike: (strike: StrikeView, nowMs: number) => void = () => undefined;
+  readonly #run: ListedRun;
+  readonly #clock: () => number;
+  readonly #history: LiveHistory;
+  readonly #endMs: number;
+  /** In the order of their times. */
+  readonly #events: readonly Event[];
+  #next = 0;
+  #startedMs: number | undefined;
+  #stoppedMs: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `clock`: a clock in milliseconds. */
+  constructor(run: ListedRun, clock: () => number = () => performance.now()) {
+    this.#run = run;
+    this.#clock = clock;
+    // The whole run is in memory already, and its end must be that of its report.
+    this.#history = new LiveHistory({ header: run.header, operationsMax: Number.POSITIVE_INFINITY });
+    this.#endMs = endOf(run);
+    this.#events = this.#listEvents();
+  }
+
+  /** Plays from the start. */
+  async start(): Promise<void> {
+    this.#startedMs = this.#clock();
+    this.#timer = setInterval(() => this.play(), playEveryMs);
+    this.play();
+  }
+
+  /** Tells everything up to now. */
+  play(): void {
+    const nowMs = this.#now();
+    for (let event = this.#events[this.#next]; event && event.atMs <= nowMs; event = this.#events[this.#next]) {
+      this.#next += 1;
+      event.tell();
+    }
+    if (this.#isOver) this.#finish();
+    else this.#history.judgeSome(judgeBudgetMs);
+  }
+
+  view(): SideView {
+    const nowMs = this.#now();
+    const stage = this.#startedMs === undefined ? 'starting' : this.#isOver ? 'over' : 'running';
+    return { mode: this.#run.header.mode, stage, nowMs, ...this.#history.view(nowMs), offers: [] };
+  }
+
+  judgeAll(): void {
+    this.#history.judgeAll();
+  }
+
+  /** Returns the recorded run when it was played to its end. */
+  record(): ListedRun {
+    return this.#next === this.#events.length ? this.#run : this.#history.record(noLab);
+  }
+
+  story(user: string): StoryReply | undefined {
+    return caseOfUser({ ...this.#history.record(noLab), operations: this.#history.operationsOf(user) }, user);
+  }
+
+  async stop(): Promise<void> {
+    this.#stoppedMs ??= this.#now();
+    this.#finish();
+  }
+
+  get #isOver(): boolean {
+    return this.#stoppedMs !== undefined || this.#now() === this.#endMs;
+  }
+
+  #now(): number {
+    if (this.#startedMs === undefined) return 0;
+    return this.#stoppedMs ?? Math.min(this.#endMs, this.#clock() - this.#startedMs);
+  }
+
+  #finish(): void {
+    clearInterval(this.#timer);
+    this.judgeAll();
+  }
+
+  #listEvents(): readonly Event[] {
+    const { members, phases, faults, operations } = this.#run;
+    const history = this.#history;
+    return [
+      ...members.map(record => ({ atMs: record.atMs, tell: () => history.member(record) })),
+      ...phases.map(record => ({ atMs: record.endMs, tell: () => history.phase(record) })),
+      ...faults.flatMap(fault => this.#eventsOfFault(fault)),
+      ...this.#eventsOfUsers(operations),
+      // Among events of one time, the earlier in this list comes first.
+    ].sort((one, other) => one.atMs - other.atMs);
+  }
+
+  #eventsOfUsers(operations: readonly Operation[]): readonly Event[] {
+    const history = this.#history;
+    const seen = new Set<string>();
+    return operations
+      .toSorted((one, other) => one.sentMs - other.sentMs)
+      .flatMap(operation => {
+        const { user, sentMs, doneMs } = operation;
+        const isFirst = !seen.has(user);
+        seen.add(user);
+        return [
+          ...(isFirst ? [{ atMs: sentMs, tell: () => history.userAdded(user) }] : []),
+          { atMs: sentMs, tell: () => history.sent(user, sentMs) },
+          { atMs: doneMs, tell: () => history.operation(operation) },
+        ];
+      });
+  }
+
+  #eventsOfFault(fault: FaultRecord): readonly Event[] {
+    return statesOf(fault, this.#endMs).map(([state, atMs], index, all) => {
+      const record = index === all.length - 1 ? fault : recordAt(fault, state, atMs);
+      return {
+        atMs,
+        tell: () => {
+          this.#history.strike(record, state);
+          this.onStrike(strikeViewOf(record, state), atMs);
+        },
+      };
+    });
+  }
+}
+
+function endOf({ phases, operations, faults, members }: ListedRun): number {
+  let endMs = 0;
+  for (const phase of phases) endMs = Math.max(endMs, phase.endMs);
+  for (const { doneMs } of operations) endMs = Math.max(endMs, doneMs);
+  for (const { healedMs } of faults) endMs = Math.max(endMs, healedMs ?? 0);
+  for (const { atMs } of members) endMs = Math.max(endMs, atMs);
+  return endMs;
+}
+
+/** Returns the states of a strike with their times. */
+function statesOf(fault: FaultRecord, endMs: number): readonly (readonly [StrikeState, number])[] {
+  const { requestedMs, confirmedMs, healRequestedMs, healedMs, notBack } = fault;
+  const healingMs = healRequestedMs ?? healedMs;
+  const states: (readonly [StrikeState, number])[] = [['requested', requestedMs]];
+  if (confirmedMs !== null) states.push(['confirmed', confirmedMs]);
+  // The record does not say when the confirmation was given up.
+  else states.push(['not-confirmed', healingMs ?? endMs]);
+  if (healingMs !== null) states.push(['healing', healingMs]);
+  if (healedMs !== null) states.push(['healed', healedMs]);
+  else if (healingMs !== null && (notBack !== undefined || confirmedMs !== null)) states.push(['not-healed', endMs]);
+  return states;
+}
+
+/** Returns what the record of a fault said when the fault entered this state. */
+function recordAt(fault: FaultRecord, state: StrikeState, atMs: number): FaultRecord {
+  const { evidence, problem, notBack, measured, healRequestedMs, ...rest } = fault;
+  const until = (ms: number | null) => (ms !== null && ms <= atMs ? ms : null);
+  const isConfirmed = until(fault.confirmedMs) !== null;
+  return {
+    ...rest,
+    confirmedMs: until(fault.confirmedMs),
+    ...(healRequestedMs !== undefined && { healRequestedMs: until(healRequestedMs) }),
+    healedMs: until(fault.healedMs),
+    ...(isConfirmed && evidence !== undefined && { evidence }),
+    ...(state === 'not-confirmed' && problem !== undefined && { problem }),
+  };
+}

@@ -1,0 +1,149 @@
+import type { Operation } from '../../history/records.js';
+import { newTally, type Tally } from '../tally.js';
+import { bySending } from './operations.js';
+import type { Story, Verification } from './sessions.js';
+import { judgeSessions, type UserRules } from './user-pass.js';
+
+/** A part of the operations that is judged alone. It ends where the next part begins. */
+interface Part<Result> {
+  /** Place of its first operation. */
+  readonly from: number;
+  /** Undefined: it was never judged, or it has another operation since. */
+  judged: Judged<Result> | undefined;
+}
+
+interface Judged<Result> {
+  readonly result: Result;
+  readonly reads: Reads;
+  readonly verification: Verification;
+}
+
+/**
+ * The operations of one user while their number grows. Judging again costs as much as judging the present session, and
+ * not the whole life of the user:
+ *
+ *     login add read logout | login add read logout | login add
+ *          judged once            judged once          judged again with each new operation
+ *
+ * A part ends where the user logged out itself and then logged in again. Nothing is expected of the earlier session any
+ * more, and the counts of the parts add up. They do not when an operation of one part shows, adds or removes an item of
+ * another part. All operations are then judged together, as `judgeUser` does it.
+ */
+export class GrowingUser<Result> {
+  readonly #project: (story: Story, tally: Tally) => Result;
+  readonly #operations: Operation[] = [];
+  readonly #tokens = new Set<string>();
+  #parts: Part<Result>[] = [{ from: 0, judged: undefined }];
+  #isWhole = false;
+
+  /** `project` picks what is kept of each part. Its counts of users say whether they hold in this part. */
+  constructor(project: (story: Story, tally: Tally) => Result, operations: Iterable<Operation> = []) {
+    this.#project = project;
+    for (const operation of operations) this.add(operation);
+  }
+
+  /** In sending order. */
+  get operations(): readonly Operation[] {
+    return this.#operations;
+  }
+
+  /** Takes an operation that has ended. Operations may end in any order. */
+  add(operation: Operation): void {
+    const own = this.#operations;
+    let place = own.length;
+    for (let before = own[place - 1]; before && bySending(before, operation) > 0; before = own[place - 1]) place -= 1;
+    own.splice(place, 0, operation);
+    while (this.#parts.length > 1 && place <= this.#from(this.#parts.length - 1)) this.#parts.pop();
+    this.#parts.push({ from: this.#parts.pop()?.from ?? 0, judged: undefined });
+    const { kind, token } = operation;
+    if (kind !== 'add' || token === undefined) return;
+    if (this.#tokens.has(token)) this.#joinParts();
+    this.#tokens.add(token);
+  }
+
+  /** Returns the results of all parts, in order. */
+  judge(rules: UserRules): readonly Result[] {
+    for (let index = 0; index < this.#parts.length; index += 1) {
+      const part = this.#parts[index];
+      if (part === undefined || isStillTrue(part.judged, rules.verification)) continue;
+      const operations = this.#operations.slice(part.from, this.#from(index + 1));
+      const tally = newTally();
+      const story = judgeSessions(operations, rules, tally);
+      const next = this.#isWhole ? undefined : findNextPart(story);
+      if (next !== undefined) {
+        const from = part.from + operations.indexOf(next);
+        this.#parts.splice(index, 1, { from: part.from, judged: undefined }, { from, judged: undefined });
+        index -= 1;
+      } else if (this.#parts.length > 1 && dependsOnOthers(story, tally)) {
+        this.#joinParts();
+        index = -1;
+      } else {
+        const { verification } = rules;
+        part.judged = { result: this.#project(story, tally), reads: readsOf(operations), verification };
+      }
+    }
+    return this.#parts.flatMap(({ judged }) => (judged === undefined ? [] : [judged.result]));
+  }
+
+  #from(index: number): number {
+    return this.#parts[index]?.from ?? this.#operations.length;
+  }
+
+  #joinParts(): void {
+    this.#isWhole = true;
+    this.#parts = [{ from: 0, judged: undefined }];
+  }
+}
+
+/** Returns the last login that begins a session of which the story before it expects nothing. */
+function findNextPart({ sessions }: Story): Operation | undefined {
+  let found: Operation | undefined;
+  let before: Story['sessions'][number] | undefined;
+  for (const session of Object.values(sessions)) {
+    const { login, expected } = session;
+    // The earlier session must have ended by an earlier operation, and not by this login.
+    if (before !== undefined && before.expected !== expected && before.expected.endMs < login.sentMs) found = login;
+    before = session;
+  }
+  return found;
+}
+
+/** Whether a part shows or removes an item that it does not add, or has a session number of an earlier part. */
+function dependsOnOthers({ operations, sessions, tokens }: Story, { writes }: Tally): boolean {
+  const removesOther = operations.some(
+    ({ kind, token }) => kind === 'remove' && token !== undefined && !tokens.has(token),
+  );
+  const [first] = Object.values(sessions);
+  const number = first?.login.session ?? 0;
+  return writes.phantom > 0 || removesOther || operations[0]?.session !== number;
+}
+
+/** When the reads of a part were sent. */
+interface Reads {
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly hasFinal: boolean;
+}
+
+function readsOf(operations: readonly Operation[]): Reads {
+  const reads = operations.filter(({ kind }) => kind === 'read');
+  const { sentMs: firstMs = Number.POSITIVE_INFINITY } = reads[0] ?? {};
+  const { sentMs: lastMs = Number.NEGATIVE_INFINITY } = reads.at(-1) ?? {};
+  return { firstMs, lastMs, hasFinal: reads.some(({ final }) => final) };
+}
+
+/** Whether a judgement holds under another verification: the same reads are late enough to verify something. */
+function isStillTrue<Result>(judged: Judged<Result> | undefined, now: Verification): boolean {
+  if (judged === undefined) return false;
+  const { verification: before, reads } = judged;
+  if (before.fromMs === now.fromMs && before.finalOnly === now.finalOnly) return true;
+  const late = lateOf(reads, now);
+  return late !== 'some' && late === lateOf(reads, before);
+}
+
+/** Returns how many of the reads are late enough to verify something. */
+function lateOf({ firstMs, lastMs, hasFinal }: Reads, { fromMs, finalOnly }: Verification): 'none' | 'some' | 'all' {
+  if (finalOnly) return hasFinal ? 'some' : 'none';
+  if (lastMs < fromMs) return 'none';
+  return firstMs >= fromMs ? 'all' : 'some';
+}

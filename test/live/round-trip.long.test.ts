@@ -1,0 +1,60 @@
+import { expect } from 'chai';
+import { exportScenarios } from '#src/live/export-scenario.js';
+import { LiveRun } from '#src/live/live-run.js';
+import type { ModeName } from '#src/modes.js';
+import { check } from '#src/simulator/checker/check.js';
+import { judge } from '#src/simulator/checker/verdict/verdict.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
+import { makePlan } from '#src/simulator/plan/plan.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
+import { simulate } from '#src/simulator/simulate.js';
+import { leavingNothing } from '../simulator/processes.js';
+import { type FoundSession, found, lab } from './sessions.js';
+
+const users = 10;
+/** Each process costs time to start. */
+const small = { ...lab, system: { ...lab.system, backends: { ...lab.system.backends, count: 2 } } };
+const withinMs = 20_000;
+
+/** A session of the live lab with real processes: the same backend is killed on both sides, and started again. */
+async function playSession(modes: readonly [ModeName, ModeName]): Promise<readonly FoundSession[]> {
+  const { signal } = new AbortController();
+  const sides = modes.map(mode => new LiveRun({ scenario: small, mode, seed: 7, users, signal }));
+  try {
+    await Promise.all(sides.map(side => side.start()));
+    const areIn = (side: LiveRun) => side.view().users.filter(({ state }) => state === 'in').length === users;
+    expect(await waitUntil(async () => sides.every(areIn), withinMs), 'all users logged in').to.equal(true);
+    expect(await Promise.all(sides.map(side => side.strike('kill', 'backend-2')))).to.deep.equal([
+      undefined,
+      undefined,
+    ]);
+    const [left] = sides;
+    const hasLost = async () => (left?.view().counts.loggedOut ?? 0) > 0 && (left?.view().counts.missing ?? 0) > 0;
+    expect(await waitUntil(hasLost, withinMs), 'the left side lost something').to.equal(true);
+    expect(await Promise.all(sides.map(side => side.heal('backend-2')))).to.deep.equal([undefined, undefined]);
+  } finally {
+    await Promise.all(sides.map(side => side.stop()));
+  }
+  return sides.map(side => found(side.record()));
+}
+
+describe('a session of the live lab with real processes', function () {
+  this.timeout(90_000);
+
+  it('becomes a scenario that shows again, in each mode, whether users were logged out and writes lost', async () => {
+    const [left, right] = await leavingNothing(() => playSession(['sticky', 'redis']));
+    if (left === undefined || right === undefined) throw new Error('a side is missing');
+    const [file, ...others] = exportScenarios(small, { left, right });
+    expect(others).to.deep.equal([]);
+    const scenario = parseScenario(file?.text ?? '', 'scenario.yaml');
+    const { signal } = new AbortController();
+    for (const { run, findings } of [left, right]) {
+      const mode = run.header.mode as ModeName;
+      const plan = makePlan(scenario, scenario.seed);
+      const again = found(await leavingNothing(() => simulate(scenario, mode, plan, { signal, onProgress: () => {} })));
+      expect(again.findings.users.loggedOut > 0, `${mode}: logged out`).to.equal(findings.users.loggedOut > 0);
+      expect(again.findings.writes.lost > 0, `${mode}: lost`).to.equal(findings.writes.missing > 0);
+      expect(judge(again.run, check(again.run)).reasons, mode).to.deep.equal([]);
+    }
+  });
+});

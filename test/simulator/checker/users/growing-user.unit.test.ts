@@ -1,0 +1,111 @@
+import { expect } from 'chai';
+import { newTally, type Tally } from '#src/simulator/checker/tally.js';
+import { GrowingUser } from '#src/simulator/checker/users/growing-user.js';
+import { bySending } from '#src/simulator/checker/users/operations.js';
+import { judgeUser, rulesOf, type UserRules } from '#src/simulator/checker/users/user-pass.js';
+import type { Operation } from '#src/simulator/history/records.js';
+import { fault, runOf, user } from '../histories.js';
+
+const rules = rulesOf(runOf([]));
+
+/** Keeps which writes of each part are missing, and counts how often a part was judged. */
+function grow(text: string) {
+  const counted = { parts: 0 };
+  const growing = new GrowingUser(
+    (_story, { writes }: Tally) => {
+      counted.parts += 1;
+      return writes.missing;
+    },
+    user('ann', text),
+  );
+  return { growing, counted };
+}
+
+/** Adds the last of these operations. The others give it its session. */
+function addLast(growing: GrowingUser<unknown>, text: string): void {
+  growing.add(user('ann', text).at(-1) as Operation);
+}
+
+function missingOf(operations: readonly Operation[], by: UserRules): number {
+  const tally = newTally();
+  judgeUser(operations, by, tally);
+  return tally.writes.missing;
+}
+
+describe('a growing user', () => {
+  it('is judged in parts that end at its logouts', () => {
+    const { growing } = grow('login, add x, read, logout, login, add y, logout, login, add z, read');
+    expect(growing.judge(rules)).to.deep.equal([1, 0, 1]);
+  });
+
+  for (const [what, text] of Object.entries({
+    'the system logged it out': 'login, add x, whoami anonymous, login, read',
+    'it did not log out': 'login, add x, login, read',
+    'its logout failed': 'login, add x, logout!, login, read',
+  })) {
+    it(`is judged as a whole when ${what}`, () => {
+      const { growing } = grow(text);
+      expect(growing.judge(rules)).to.have.length(1);
+    });
+  }
+
+  it('is judged again only in the part that has another operation', () => {
+    const text = 'login, add x, read, logout, login, add y';
+    const { growing, counted } = grow(text);
+    growing.judge(rules);
+    counted.parts = 0;
+    expect(growing.judge(rules)).to.deep.equal([1, 0]);
+    expect(counted.parts).to.equal(0);
+    addLast(growing, `${text}, read`);
+    expect(growing.judge(rules)).to.deep.equal([1, 1]);
+    expect(counted.parts).to.equal(1);
+  });
+
+  it('is judged again after a strike or a healing only in the parts that it concerns', () => {
+    const { growing, counted } = grow(
+      'login, add x, read, logout, login, add y, @500-505 read, @2000-2005 read, logout, login, @3000-3005 read',
+    );
+    const judge = (healedMs: number | null) => {
+      counted.parts = 0;
+      growing.judge(rulesOf(runOf([], { faults: [fault('kill', 100, 100, healedMs)] })));
+      return counted.parts;
+    };
+    expect(judge(null)).to.equal(3);
+    expect(judge(1000), 'the second part was read before and after the healing').to.equal(2);
+    expect(judge(1500), 'the third part was only read after it').to.equal(1);
+    expect(judge(5000)).to.equal(2);
+  });
+
+  it('judges a part again when one of its operations ends late', () => {
+    const text = 'login, add x, logout, login, add y';
+    const { growing } = grow(text);
+    expect(growing.judge(rules)).to.deep.equal([0, 0]);
+    addLast(growing, 'login, @21-300 read');
+    expect(growing.judge(rules)).to.deep.equal([0, 0]);
+    addLast(growing, 'login, @26-29 read');
+    expect(growing.judge(rules)).to.deep.equal([1, 0]);
+  });
+
+  for (const [what, text] of Object.entries({
+    'a later session shows what was missing': 'login, add x, read, logout, login, read x',
+    'a later session removes what was missing': 'login, add x, read, logout, login, remove x',
+    'a later session adds the same item': 'login, add x, read, logout, login, add x, read x',
+  })) {
+    it(`is judged as a whole when ${what}`, () => {
+      const operations = user('ann', text);
+      for (let count = 1; count <= operations.length; count += 1) {
+        const { growing } = grow(text.split(',').slice(0, count).join(','));
+        const missing = growing.judge(rules).reduce((sum, each) => sum + each, 0);
+        expect(missing, `${count} operations`).to.equal(missingOf(operations.slice(0, count), rules));
+      }
+      const { growing } = grow(text);
+      expect(growing.judge(rules)).to.have.length(1);
+    });
+  }
+
+  it('keeps its operations in the order of sending', () => {
+    const operations = user('ann', '@10-90 login, @20-25 whoami, @30-35 read');
+    const growing = new GrowingUser(() => 0, operations.toReversed());
+    expect(growing.operations).to.deep.equal(operations.toSorted(bySending));
+  });
+});
