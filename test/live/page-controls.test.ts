@@ -112,6 +112,7 @@ describe('the controls of the page of the live lab in a real browser', function 
               if (said.length === 3) resolve(said);
             }).observe(region, { childList: true, characterData: true, subtree: true });
           });
+          0;
         }`);
         for (const side of ['left', 'right'] as const)
           feed.push({ kind: 'strike', side, nowMs: 30_000, strike: killOfTwo });
