@@ -109,18 +109,16 @@ export class PlayedRun implements Side {
   #eventsOfUsers(operations: readonly Operation[]): readonly Event[] {
     const history = this.#history;
     const seen = new Set<string>();
-    return operations
-      .toSorted((one, other) => one.sentMs - other.sentMs)
-      .flatMap(operation => {
-        const { user, sentMs, doneMs } = operation;
-        const isFirst = !seen.has(user);
-        seen.add(user);
-        return [
-          ...(isFirst ? [{ atMs: sentMs, tell: () => history.userAdded(user) }] : []),
-          { atMs: sentMs, tell: () => history.sent(user, sentMs) },
-          { atMs: doneMs, tell: () => history.operation(operation) },
-        ];
-      });
+    return operations.flatMap(operation => {
+      const { user, sentMs, doneMs } = operation;
+      const isFirst = !seen.has(user);
+      seen.add(user);
+      return [
+        ...(isFirst ? [{ atMs: sentMs, tell: () => history.userAdded(user) }] : []),
+        { atMs: sentMs, tell: () => history.sent(user, sentMs) },
+        { atMs: doneMs, tell: () => history.operation(operation) },
+      ];
+    });
   }
 
   #eventsOfFault(fault: FaultRecord): readonly Event[] {

@@ -93,6 +93,17 @@ describe('a played history', () => {
     });
   });
 
+  it('says why a fault was not healed, at the end', async () => {
+    const problem = 'backend-2 did not answer';
+    const notBack = [{ member: 'backend-2', why: 'did not answer' }];
+    const fault = { ...kill(sticky), healedMs: null, notBack, problem };
+    await withPlayed({ ...sticky, faults: [fault] }, (_played, playTo, strikes) => {
+      playTo(100_000);
+      expect(strikes.map(({ state }) => state)).to.deep.equal(['requested', 'confirmed', 'healing', 'not-healed']);
+      expect(strikes.map(strike => strike.problem)).to.deep.equal([undefined, undefined, undefined, problem]);
+    });
+  });
+
   it('stops where it is, with the counters of the history so far', async () => {
     await withPlayed(sticky, async (played, playTo) => {
       playTo(2500);
