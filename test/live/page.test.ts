@@ -76,7 +76,7 @@ describe('the page of the live lab in a real browser', function () {
           'down for 2.4 s',
         );
         expect(await side('right').locator('.sentence').textContent()).to.equal(
-          'backend-2 was killed 2 s ago: none of the 16 users that it served was logged out, and no acknowledged write is missing.',
+          'backend-2 was killed 2 s ago: so far none of the 16 users that it served was logged out, and no acknowledged write is missing.',
         );
       });
     });
