@@ -98,6 +98,10 @@ describe('the controls of the page of the live lab in a real browser', function 
           },
         ]);
         expect(await dialog.isVisible()).to.equal(false);
+        await page.keyboard.type('m');
+        await page.keyboard.press('Escape');
+        await posted(page, () => page.keyboard.type('h'));
+        expect(feed.commands.at(-1)).to.include({ fault: 'hang', target: 'backend-1' });
       });
     });
 

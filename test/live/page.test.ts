@@ -28,7 +28,7 @@ describe('the page of the live lab in a real browser', function () {
         for (const { name, state, member } of users) {
           const dot = side('left').locator(`.dots i[data-user="${name}"]`);
           expect(await dot.getAttribute('data-state')).to.equal(state);
-          const box = side('left').getByRole('region', { name: member ?? 'proxy', exact: true });
+          const box = side('left').getByRole('group', { name: member ?? 'proxy', exact: true });
           expect(await isInside(dot, box), `${name} is in ${member}`).to.equal(true);
           shapes.push(await shapeOf(page, state));
         }
@@ -45,7 +45,7 @@ describe('the page of the live lab in a real browser', function () {
         });
         await side('right').locator('.dots i[data-state="logged-out"]').waitFor();
         await page.evaluate(settle);
-        expect(await isInside(dot, side('right').getByRole('region', { name: 'backend-3' }))).to.equal(true);
+        expect(await isInside(dot, side('right').getByRole('group', { name: 'backend-3' }))).to.equal(true);
         expect(await side('left').locator('.dots i[data-state="logged-out"]').count()).to.equal(0);
       });
     });
@@ -72,9 +72,7 @@ describe('the page of the live lab in a real browser', function () {
         ] as const) {
           expect(await counters.locator(part).allTextContents()).to.deep.equal(texts);
         }
-        expect(await side('left').getByRole('region', { name: 'backend-2' }).textContent()).to.include(
-          'down for 2.4 s',
-        );
+        expect(await side('left').getByRole('group', { name: 'backend-2' }).textContent()).to.include('down for 2.4 s');
         expect(await side('right').locator('.sentence').textContent()).to.equal(
           'backend-2 was killed 2 s ago: so far none of the 16 users that it served was logged out, and no acknowledged write is missing.',
         );
@@ -85,7 +83,7 @@ describe('the page of the live lab in a real browser', function () {
       await withLivePage(browser, {}, async ({ feed, side }) => {
         const strike = { ...killOfTwo, state: 'not-confirmed', problem: 'It still answers.' } as const;
         feed.push({ kind: 'strike', side: 'left', nowMs: 30_000, strike });
-        const box = side('left').getByRole('region', { name: 'backend-2' });
+        const box = side('left').getByRole('group', { name: 'backend-2' });
         await box.getByText('kill: not confirmed. It still answers.').waitFor();
       });
     });

@@ -81,7 +81,7 @@ export class MemberBoxes {
     onPress(pick, () => this.#select(name));
     const state = make('p', { class: 'state' });
     const strikes = make('p', { class: 'strikes' });
-    const element = make('section', { class: `box ${role}`, 'aria-label': name });
+    const element = make('div', { class: `box ${role}`, role: 'group', 'aria-label': name });
     const label = make('div', { class: 'label' }, pick, state, strikes);
     element.append(label);
     this.#labels.observe(label);

@@ -43,7 +43,13 @@ export class SidePanel {
     this.place = make(
       'section',
       { class: 'side', 'aria-label': `The ${name} side`, 'data-side': name },
-      make('div', { class: 'side-head' }, this.#mode, this.#summary),
+      make(
+        'div',
+        { class: 'side-head' },
+        make('h2', { class: 'for-ears' }, `The ${name} side`),
+        this.#mode,
+        this.#summary,
+      ),
       make('dl', { class: 'counters' }, ...this.#counters.map(({ box }) => box)),
       this.#sentence,
       this.#field,
