@@ -63,6 +63,15 @@ describe('what the page of the live lab says', () => {
       });
     }
 
+    it('does not call the users safe before they can have noticed the strike', () => {
+      const text =
+        'backend-2 was killed 3 s ago: so far none of the 21 users that it served was logged out, and no acknowledged write is missing.';
+      expect(tellWave(shownWith({ ...kill, requestedMs: 27_000 }, { exposed: 21 }))).to.deep.equal({
+        mood: 'waiting',
+        text,
+      });
+    });
+
     it('has words for every fault that can strike', () => {
       const unnamed = Object.keys(faults).filter(fault =>
         tellWave(shownWith({ ...kill, fault }, {})).text.startsWith(`${fault} struck`),
@@ -175,6 +184,12 @@ describe('the commands of the page of the live lab', () => {
 
   it('numbers the backends first, then the proxy, then the stores of either side', () => {
     expect(memberNames(views)).to.deep.equal(['backend-1', 'backend-2', 'backend-3', 'proxy', 'redis']);
+  });
+
+  it('numbers a spare backend last, because nothing can strike it before it is started', () => {
+    const spare = { name: 'backend-4', role: 'backend', state: 'dead', sinceMs: 0 } as const;
+    const left = sideView('sticky', { members: [...sideView('sticky').members, spare] });
+    expect(memberNames({ left })).to.deep.equal(['backend-1', 'backend-2', 'backend-3', 'proxy', 'backend-4']);
   });
 
   it('strikes a store only on the side that has it', () => {

@@ -174,6 +174,7 @@ class LabPage {
     find('#strike-bar', HTMLElement).hidden = true;
     for (const id of ['#next-seed', '#clear', '#pause']) find(id, HTMLButtonElement).disabled = true;
     this.#users.disabled = true;
+    for (const panel of this.#panels.values()) panel.close();
     setText(
       find('#export-words', HTMLElement),
       files.length === 0 ? 'The live lab wrote no files.' : 'The live lab has written these files:',

@@ -49,22 +49,28 @@ export function describeStrike({ fault, target }: StrikeView): string {
   return verb === undefined ? `${fault} struck ${words}` : `${words} ${verb}`;
 }
 
+const noticedWithinMs = 5_000;
+
 /** Says in one sentence what the last wave of strikes did to the users of one side. */
 export function tellWave({ view, wave }: ShownSide): Saying {
   if (view.stage === 'starting') return { mood: 'waiting', text: `Starting the system in mode ${view.mode} …` };
+  if (view.stage === 'stopping') return { mood: 'waiting', text: 'Stopping the system …' };
   if (view.stage === 'failed') return { mood: 'bad', text: view.problem ?? 'The system has failed.' };
   const first = wave && view.strikes.find(({ id }) => wave.ids.includes(id));
   if (wave === undefined || first === undefined) {
-    return { mood: 'calm', text: 'Nothing is broken. Every user keeps the session.' };
+    return { mood: 'calm', text: 'Nothing is broken. Kill a server, and see which users lose their session.' };
   }
   const action = describeStrike(first);
   if (first.state === 'requested') return { mood: 'waiting', text: `${action} a moment ago. Waiting for the proof …` };
   if (first.state === 'not-confirmed') {
     return { mood: 'bad', text: `Not confirmed: ${action}. ${first.problem ?? ''}`.trim() };
   }
-  const ago = `${action} ${describeAge(view.nowMs - first.requestedMs)}`;
+  const ageMs = view.nowMs - first.requestedMs;
+  const ago = `${action} ${describeAge(ageMs)}`;
   const failure = first.state === 'not-healed' ? ` It could not be healed: ${first.problem ?? 'no reason given'}.` : '';
   const { text, isHarmed } = tellHarm(view.counts, wave.before, first.target);
+  // A request that was in flight may wait for seconds before its user notices anything.
+  if (!isHarmed && ageMs < noticedWithinMs) return { mood: 'waiting', text: `${ago}: so far ${text}.${failure}` };
   return { mood: isHarmed ? 'bad' : 'good', text: `${ago}: ${text}.${failure}` };
 }
 
@@ -117,6 +123,11 @@ function describeAge(ms: number): string {
   const whole = Math.floor(ms / 1000);
   if (whole < 1) return 'just now';
   return whole < 120 ? `${whole} s ago` : `${Math.floor(whole / 60)} min ago`;
+}
+
+/** Returns whether a backend was never started. Nothing has struck it, so nothing else can have stopped it. */
+export function isSpare({ name, role, state }: MemberView, strikes: readonly StrikeView[]): boolean {
+  return role === 'backend' && state === 'dead' && !strikes.some(({ target }) => target === name);
 }
 
 /** The state of a member in words: `up, 21 bound`, `hung for 1.4 s`, `down for 1.4 s`. */

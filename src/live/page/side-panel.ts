@@ -43,7 +43,13 @@ export class SidePanel {
     this.place = make(
       'section',
       { class: 'side', 'aria-label': `The ${name} side`, 'data-side': name },
-      make('div', { class: 'side-head' }, this.#mode, this.#summary),
+      make(
+        'div',
+        { class: 'side-head' },
+        make('h2', { class: 'for-ears' }, `The ${name} side`),
+        this.#mode,
+        this.#summary,
+      ),
       make('dl', { class: 'counters' }, ...this.#counters.map(({ box }) => box)),
       this.#sentence,
       this.#field,
@@ -72,6 +78,11 @@ export class SidePanel {
     if (withTimeline) this.#timeline.draw(view);
   }
 
+  /** Ends what needs a running lab. */
+  close(): void {
+    this.#mode.disabled = true;
+  }
+
   /** Adapts everything that is placed by program to the size and the colours of the page. */
   arrange(): void {
     this.arrangeDots();
@@ -85,7 +96,7 @@ export class SidePanel {
     this.#users = this.#shown.view.users.length;
     const backends = Math.max(1, areas.size - 1);
     // When one backend dies, its users must find room in the others.
-    const expected = Math.ceil((1.1 * this.#users) / Math.max(1, backends - 1));
+    const expected = Math.ceil((1.2 * this.#users) / Math.max(1, backends - 1));
     const share = this.#users > manyUsers ? 0.34 : 0.27;
     const heightMax = Math.max(54, (innerHeight * share) / backends);
     const { pitch, rows } = choosePitch(Math.max(expected, 8), area.clientWidth, heightMax);
