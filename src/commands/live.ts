@@ -134,14 +134,18 @@ async function waitForEnd(
   signal: AbortSignal,
   forMs: number | undefined,
 ): Promise<LabError | undefined> {
-  const ended = forMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
-  if (ended.aborted) return undefined;
-  return new Promise(resolve => {
-    ended.addEventListener('abort', () => resolve(undefined));
-    void session.start().then(() => {
-      if (!session.isAlive) resolve(new LabError('no system could be started. The lines above say why.'));
-    });
+  if (signal.aborted) return undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const ended = new Promise<undefined>(resolve => {
+    signal.addEventListener('abort', () => resolve(undefined));
+    // A signal of AbortSignal.any with a time-out can be garbage-collected before it fires.
+    if (forMs !== undefined) timer = setTimeout(() => resolve(undefined), forMs);
   });
+  const failed = session.start().then(() => {
+    if (session.isAlive) return ended;
+    return new LabError('no system could be started. The lines above say why.');
+  });
+  return Promise.race([ended, failed]).finally(() => clearTimeout(timer));
 }
 
 function describeEnd(signal: AbortSignal, failure: LabError | undefined): string {
