@@ -30,6 +30,7 @@ const usage: readonly (readonly [words: string, says: RegExp])[] = [
   ['--port 70000', /--port: expected a whole number from 0 to 65535/],
   ['--for 10', /--for "10": expected a duration up to 24h, such as 90s or 10min\./],
   ['--for 25h', /--for "25h": expected a duration up to 24h/],
+  ['--out /proc/none', /--out: the folder "\/proc\/none" is not writable/],
   ['--scenario no-such.yaml', /no-such\.yaml/],
   ['--scenario HERE/scenarios/kill-one.yaml --backends 2', /--backends and --scenario exclude each other/],
   ['--replay no-such.ndjson', /cannot read the history no-such\.ndjson/],
