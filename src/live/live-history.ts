@@ -26,6 +26,8 @@ export interface LiveHistoryOptions {
 type HistoryView = Pick<SideView, 'users' | 'members' | 'counts' | 'strikes' | 'bins' | 'marks'>;
 
 const noLab: LabRecord = { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 };
+/** A timeline of one minute cannot show more of them. */
+const marksMax = 1_000;
 /** While some users have trouble, one in so many judgements is for a user without trouble. */
 const calmTurn = 4;
 
@@ -145,7 +147,10 @@ export class LiveHistory {
       counts: this.#countsAt(nowMs),
       strikes: [...this.#strikes.values()].map(({ view }) => view),
       bins: this.#bins.view(nowMs),
-      marks: all.flatMap(({ judgement }) => judgement.marks.filter(isShownAt(nowMs))).sort(bySeen),
+      marks: all
+        .flatMap(({ judgement }) => judgement.marks.filter(isShownAt(nowMs)))
+        .sort(bySeen)
+        .slice(-marksMax),
     };
   }
 

@@ -142,6 +142,7 @@ export interface SideView {
   readonly strikes: readonly StrikeView[];
   /** The last 60 s. */
   readonly bins: readonly BinView[];
+  /** Those seen in the last 60 s, at most the latest 1,000, in the order in which they were seen. */
   readonly marks: readonly MarkView[];
   readonly offers: readonly OfferView[];
 }

@@ -212,6 +212,18 @@ describe('the marks of a live history', () => {
   });
 });
 
+describe('too many marks of a live history', () => {
+  it('are cut to the latest thousand', () => {
+    const history = made();
+    for (let i = 0; i < 1_001; i += 1)
+      tell(history, `user-${i}`, `@10-15 login, @${2000 - i}-${2005 - i} whoami anonymous`);
+    const { marks } = history.view(3000);
+    expect(marks).to.have.length(1_000);
+    expect(marks[0]).to.include({ user: 'user-999' });
+    expect(marks.at(-1)).to.include({ user: 'user-0' });
+  });
+});
+
 describe('the seconds of a live history', () => {
   it('count operations when they end, with the response times of those that were answered', () => {
     const history = made();
