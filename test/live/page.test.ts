@@ -66,9 +66,9 @@ describe('the page of the live lab in a real browser', function () {
         await side('left').getByText('19 of the 21 users that it served were logged out').waitFor();
         const counters = side('left').locator('.counters');
         for (const [part, texts] of [
-          ['dd:not(.detail)', ['19 +19', '35 +35', '3 / 0 +3', '12 ms ']],
+          ['dd:not(.detail)', ['19 +19', '35 +35', '3 / 0 ', '12 ms ']],
           ['dt', ['logged out', 'acknowledged writes missing', 'failed / unknown', 'p99 of the last 5 s']],
-          ['.detail', ['of 21 exposed', '20 proven lost', 'requests', '12 ms before']],
+          ['.detail', ['of 21 exposed', '20 proven lost', '+3 since the strike', '12 ms before']],
         ] as const) {
           expect(await counters.locator(part).allTextContents()).to.deep.equal(texts);
         }
