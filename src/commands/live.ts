@@ -134,26 +134,13 @@ async function waitForEnd(
   signal: AbortSignal,
   forMs: number | undefined,
 ): Promise<LabError | undefined> {
-  const ended = new AbortController();
-  const end = () => ended.abort();
-  signal.addEventListener('abort', end);
-  const timer = forMs === undefined ? undefined : setTimeout(end, forMs);
-  const failed = session.start().then(() => {
-    if (session.isAlive) return new Promise<undefined>(() => undefined);
-    return new LabError('no system could be started. The lines above say why.');
-  });
-  try {
-    return await Promise.race([failed, waitForAbort(ended.signal)]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', end);
-  }
-}
-
-function waitForAbort(signal: AbortSignal): Promise<undefined> {
+  const ended = forMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
+  if (ended.aborted) return undefined;
   return new Promise(resolve => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined));
+    ended.addEventListener('abort', () => resolve(undefined));
+    void session.start().then(() => {
+      if (!session.isAlive) resolve(new LabError('no system could be started. The lines above say why.'));
+    });
   });
 }
 

@@ -19,8 +19,8 @@ export interface LiveRecords extends Partial<Readonly<Record<SideName, ListedRun
 type ExportedName = (typeof exportNames)[number];
 
 /**
- * Writes all files of a session into a new folder. Each file appears complete or not at all. Resolves with their paths.
- * Rejects with the error of the file system.
+ * Writes all files of a session into a new folder. Each file appears complete or not at all. Resolves with their paths:
+ * none, and no folder, when no side ever ran. Rejects with the error of the file system.
  *
  *   <out>/live/2026-11-30T20-15-03Z/report.html
  *                                   history-left.ndjson
@@ -30,6 +30,7 @@ type ExportedName = (typeof exportNames)[number];
  */
 export async function writeLiveFiles(out: string, records: LiveRecords, endedAt: Date): Promise<readonly string[]> {
   const session = judgeSession(records);
+  if (session.sides.length === 0) return [];
   const folder = await makeTimedFolder(path.join(out, 'live'), endedAt);
   const files: string[] = [];
   for (const name of exportNames) {

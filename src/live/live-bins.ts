@@ -14,7 +14,7 @@ interface Bin {
   /** When each answered operation ended, and its response time. */
   readonly doneMs: number[];
   readonly latencyMs: number[];
-  /** What `view` returned, until another operation ends in this second. */
+  /** The latest view, until another operation ends in this second. */
   view: BinView | undefined;
 }
 

@@ -84,6 +84,7 @@ export class LiveRun implements StrikableSide {
   #stage: SideView['stage'] = 'starting';
   #problem: string | undefined;
   #phase: { readonly name: PhaseName; readonly startMs: number } = { name: 'warmup', startMs: 0 };
+  #clearedMs = 0;
   #endMs: number | undefined;
   #offers: { readonly key: string; readonly views: readonly OfferView[] } = { key: '', views: [] };
 
@@ -133,7 +134,7 @@ export class LiveRun implements StrikableSide {
   }
 
   record(): ListedRun {
-    const run = this.#history.record(this.#started?.driver.lab() ?? noLab);
+    const run = this.#history.record(this.#lab());
     const versions = { ...run.header.versions, ...this.#started?.cluster.versions };
     const { name: phase, startMs } = this.#phase;
     const current = { type: 'phase', phase, startMs, endMs: this.#now() } as const;
@@ -162,6 +163,7 @@ export class LiveRun implements StrikableSide {
   }
 
   clear(): void {
+    this.#clearedMs = this.#now();
     this.#history.trim();
   }
 
@@ -303,7 +305,7 @@ export class LiveRun implements StrikableSide {
 
   #offersNow(): readonly OfferView[] {
     const struck = this.#struckSystem();
-    const key = [...struck.running].join();
+    const key = [...struck.running, ...struck.roles.values()].join();
     if (this.#offers.key !== key) this.#offers = { key, views: offersOf(struck) };
     return this.#offers.views;
   }
@@ -311,7 +313,16 @@ export class LiveRun implements StrikableSide {
   #struckSystem(): StruckSystem {
     const members = this.#started?.cluster.members ?? [];
     const running = new Set(members.filter(({ pid }) => pid !== undefined).map(({ name }) => name));
-    return { mode: this.#options.mode, system: this.#system, running, links: this.#links };
+    return { mode: this.#options.mode, system: this.#system, running, links: this.#links, roles: this.#roles };
+  }
+
+  /** Returns the health of the lab, without the steps that were dropped before the counters were cleared. */
+  #lab(): LabRecord {
+    const lab = this.#started?.driver.lab() ?? noLab;
+    const { droppedMs = [], droppedWaitMs = [] } = lab;
+    const isKept = (_: number, index: number): boolean => Number(droppedMs[index]) >= this.#clearedMs;
+    const kept = droppedMs.filter(isKept);
+    return { ...lab, dropped: kept.length, droppedMs: kept, droppedWaitMs: droppedWaitMs.filter(isKept) };
   }
 
   #describeNotRunning(): string {

@@ -47,7 +47,7 @@ export class LiveStrikes {
   /** Strikes. A strike that is not confirmed is healed at once. Resolves with the problem in words. */
   async strike({ fault, target, options }: AimedFault): Promise<string | undefined> {
     const same = this.#active.find(({ record }) => record.fault === fault && record.target === target);
-    if (same !== undefined) return `${fault} of ${target} is active already: heal it first`;
+    if (same !== undefined) return `${describeFault(same.record)} is active already: heal it first`;
     const trigger = { atMs: Math.max(0, this.#stage.clock.now() - this.#startMs) };
     const given = Object.keys(options).length > 0 && { options };
     const strike = new Strike({ id: this.#newId(fault, target), trigger, do: fault, target, ...given }, this.#stage);
@@ -59,18 +59,30 @@ export class LiveStrikes {
     return strike.record.problem;
   }
 
-  /** Heals the active strikes of a member and of its links, the latest first. Resolves with the problem in words. */
+  /**
+   * Heals the active strikes of a member and of its links, the latest first. Resolves with the problem in words.
+   * Healings that had failed before are then tried again: a strike that is healed now may have been the reason.
+   */
   async heal(member: string): Promise<string | undefined> {
     const own = this.#active.filter(({ record }) => memberOf(record.target, this.#proxies) === member);
     if (own.length === 0) return `no strike on ${member} is active`;
     for (const strike of own.toReversed()) await this.#heal(strike);
+    if (own.some(({ state }) => state === 'healed')) void this.#retryOthers(own);
     const problems = own.filter(({ state }) => state !== 'healed').map(({ record }) => describeNotHealed(record));
-    return problems.length === 0 ? undefined : problems.join('; ');
+    const others = this.#active.filter(strike => !own.includes(strike)).map(({ record }) => describeFault(record));
+    // Without its proxy, for example, no backend is ready again.
+    const hint = others.length === 0 ? '' : `. Still active: ${others.join(', ')}`;
+    return problems.length === 0 ? undefined : problems.join('; ') + hint;
   }
 
   /** Ends what faults still do by themselves. Call it when the cluster is stopped. */
   close(): void {
     for (const strike of this.#active) void this.#heal(strike);
+  }
+
+  async #retryOthers(healed: readonly Strike[]): Promise<void> {
+    const failed = this.#active.filter(strike => strike.state === 'not-healed' && !healed.includes(strike));
+    for (const strike of failed.toReversed()) await this.#heal(strike);
   }
 
   async #heal(strike: Strike): Promise<void> {
@@ -97,6 +109,11 @@ export class LiveStrikes {
   }
 }
 
-function describeNotHealed({ fault, target, problem, notBack = [] }: Strike['record']): string {
-  return problem ?? `${fault} of ${target} is not healed: ${notBack.map(({ member, why }) => `${member} ${why}`)}`;
+function describeFault({ fault, target }: Strike['record']): string {
+  return `${fault} of ${target}`;
+}
+
+function describeNotHealed(record: Strike['record']): string {
+  const { problem, notBack = [] } = record;
+  return problem ?? `${describeFault(record)} is not healed: ${notBack.map(({ member, why }) => `${member} ${why}`)}`;
 }

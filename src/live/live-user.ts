@@ -28,9 +28,11 @@ export const noCounts: UserCounts = {
   swapped: 0,
 };
 
+const countNames = Object.keys(noCounts) as (keyof UserCounts)[];
+
 /** Adds to `into` what has changed between two judgements of one user. */
 export function addDifference(into: Record<keyof UserCounts, number>, before: UserCounts, after: UserCounts): void {
-  for (const name of Object.keys(noCounts) as (keyof UserCounts)[]) into[name] += after[name] - before[name];
+  for (const name of countNames) into[name] += after[name] - before[name];
 }
 
 /** The result of judging one user. */
@@ -38,6 +40,12 @@ export interface UserJudgement {
   readonly counts: UserCounts;
   readonly state: PresentState;
   readonly marks: readonly MarkView[];
+}
+
+/** The result of judging one part of its operations (`GrowingUser`). */
+interface PartJudgement extends UserJudgement {
+  /** When the latest of its marks was seen. */
+  readonly lastSeenMs: number;
 }
 
 const notJudged: UserJudgement = { counts: noCounts, state: 'arriving', marks: [] };
@@ -88,11 +96,11 @@ export class LiveUser {
   /** Judges it again. It makes marks only of what was seen at `marksFromMs` or later. */
   judge(rules: UserRules, marksFromMs: number): void {
     const parts = this.#operations.judge(rules);
-    const exposed = Math.min(1, rules.exposure.exposedBy(this.operations).length);
+    const exposed = Number(this.#operations.isExposed(rules));
     this.judgement = {
-      counts: { ...addCounts(parts.map(({ counts }) => counts)), exposed },
+      counts: { ...addCounts(parts), exposed },
       state: parts.at(-1)?.state ?? 'arriving',
-      marks: parts.flatMap(({ marks }) => marks.filter(({ seenMs }) => seenMs >= marksFromMs)),
+      marks: recentMarks(parts, marksFromMs),
     };
   }
 
@@ -121,7 +129,7 @@ export class LiveUser {
 }
 
 /** Returns the judgement of a part of the operations. Nothing is known of its exposure to faults. */
-function partOf(story: Story, { users, writes, requests, incidents }: Tally): UserJudgement {
+function partOf(story: Story, { users, writes, requests, incidents }: Tally): PartJudgement {
   const counts: UserCounts = {
     loggedOut: users.loggedOut,
     exposed: 0,
@@ -132,14 +140,22 @@ function partOf(story: Story, { users, writes, requests, incidents }: Tally): Us
     unknown: requests.unknown,
     swapped: users.identitySwapped,
   };
-  return { counts, state: presentStateOf(story), marks: marksOf(story, incidents) };
+  const marks = marksOf(story, incidents);
+  const lastSeenMs = marks.reduce((last, { seenMs }) => Math.max(last, seenMs), Number.NEGATIVE_INFINITY);
+  return { counts, state: presentStateOf(story), marks, lastSeenMs };
 }
 
 /** Adds up the counts of the parts. A user who was logged out in several parts counts once. */
-function addCounts(parts: readonly UserCounts[]): UserCounts {
+function addCounts(parts: readonly UserJudgement[]): UserCounts {
   const sum = { ...noCounts };
-  for (const counts of parts) addDifference(sum, noCounts, counts);
+  for (const { counts } of parts) addDifference(sum, noCounts, counts);
   return { ...sum, loggedOut: Math.min(1, sum.loggedOut), swapped: Math.min(1, sum.swapped) };
+}
+
+/** Looks into no part whose marks are all older: in a long run most are. */
+function recentMarks(parts: readonly PartJudgement[], fromMs: number): MarkView[] {
+  const recent = parts.filter(({ lastSeenMs }) => lastSeenMs >= fromMs);
+  return recent.flatMap(({ marks }) => marks.filter(({ seenMs }) => seenMs >= fromMs));
 }
 
 function marksOf({ tokens }: Story, incidents: readonly Incident[]): MarkView[] {

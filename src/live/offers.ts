@@ -25,6 +25,8 @@ export interface StruckSystem {
   readonly running: ReadonlySet<string>;
   /** Links that exist. */
   readonly links: ReadonlySet<string>;
+  /** Present roles of the members of a replicated store: `primary` or `replica`. */
+  readonly roles: ReadonlyMap<string, string>;
 }
 
 /**
@@ -75,12 +77,14 @@ export function aimFault(
 }
 
 /** Says that a member or a link is not there now, or that the fault starts a member that runs. */
-function explainAbsent(fault: string, target: string, { running, links }: StruckSystem): string | undefined {
+function explainAbsent(fault: string, target: string, { running, links, roles }: StruckSystem): string | undefined {
   const kind = kindOf(target);
   if (kind === 'system') return `"${fault}" runs commands: write it into a scenario file`;
   if (kind === 'secrets') return undefined;
   if (target.includes('backend-any')) return `found "${target}", expected one backend such as backend-1`;
   if (kind === 'link' && !links.has(target)) return `the lab has no link ${target}`;
+  const [from = ''] = endsOf(target) ?? [];
+  if (roles.get(from) === 'replica') return `${from} is no primary now, so the link ${target} carries nothing`;
   const dead = membersIn(target).filter(member => !running.has(member) && !isAddressOf(member, running));
   if (!faults[fault]?.startsTarget) return dead.length === 0 ? undefined : `${dead.join(' and ')} is not running`;
   return dead.length === 0 ? `${target} is already running` : undefined;

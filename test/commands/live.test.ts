@@ -1,10 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { paths } from '#src/live/protocol.js';
+import type { ModeName } from '#src/modes.js';
 import { packageFile } from '#src/shared/package-file.js';
 import { writeHistory } from '#src/simulator/history/file.js';
 import type { ListedRun } from '#src/simulator/history/records.js';
@@ -36,19 +38,19 @@ const usage: readonly (readonly [words: string, says: RegExp])[] = [
   ['--replay two.ndjson --users 20', /--replay and --users exclude each other/],
 ];
 
+async function shortRun(mode: ModeName): Promise<ListedRun> {
+  const scenario = buildShortForm(await readScenario(packageFile('scenarios/kill-one.yaml')));
+  return runInMemory(scenario, mode, makePlan(scenario, scenario.seed));
+}
+
 describe('holdfast live', () => {
   let folder: string;
   let history: string;
-  const runs: ListedRun[] = [];
 
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'holdfast-live-'));
     history = path.join(folder, 'history.ndjson');
-    const scenario = buildShortForm(await readScenario(packageFile('scenarios/kill-one.yaml')));
-    for (const mode of ['sticky', 'redis', 'jwt'] as const) {
-      runs.push(await runInMemory(scenario, mode, makePlan(scenario, 42)));
-    }
-    await writeHistory(history, runs);
+    await writeHistory(history, await Promise.all([shortRun('sticky'), shortRun('redis'), shortRun('jwt')]));
   });
 
   after(() => rm(folder, { recursive: true, force: true }));
@@ -123,9 +125,24 @@ describe('holdfast live', () => {
 describe('holdfast live --replay', function () {
   this.timeout(30_000);
 
+  it('ends at a Ctrl-C that comes while it reads the history', () =>
+    withHoldfast(['--version'], async ({ folder, ended }) => {
+      await ended();
+      const pipe = path.join(folder, 'history.ndjson');
+      execFileSync('mkfifo', [pipe]);
+      await withHoldfast(['live', '--replay', pipe, '--port', '0'], async holdfast => {
+        // The pipe opens when the command reads it.
+        const writer = await open(pipe, 'w');
+        holdfast.child.kill('SIGINT');
+        await holdfast.sees('stopping');
+        await writeHistory(pipe, [await shortRun('sticky')], 'a');
+        await writer.close();
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+      });
+    }));
+
   it('ends in the state of the report, answers from the history, and changes nothing', async () => {
-    const scenario = buildShortForm(await readScenario(packageFile('scenarios/kill-one.yaml')));
-    const run = await runInMemory(scenario, 'sticky', makePlan(scenario, 7));
+    const run = await shortRun('sticky');
     const file = path.join(await mkdtemp(path.join(tmpdir(), 'holdfast-live-')), 'history.ndjson');
     await writeHistory(file, [run, { ...run, header: { ...run.header, mode: 'redis' } }]);
     await withHoldfast(['live', '--replay', file, '--port', '0'], async holdfast => {

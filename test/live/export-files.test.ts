@@ -52,6 +52,12 @@ describe('the files of a live session', () => {
       expect(files.map(file => path.basename(file))).to.deep.equal(names);
     }));
 
+  it('are none, without a folder, when no side ever ran', () =>
+    withOut(async out => {
+      expect(await writeLiveFiles(out, { lab }, endedAt)).to.deep.equal([]);
+      expect(await readdir(out)).to.deep.equal([]);
+    }));
+
   it('have no scenario when recorded histories were played', () => {
     expect(fileOf('scenario.yaml', { left, right })).to.equal(undefined);
     expect(fileOf('report.html', { left, right })).not.to.equal(undefined);

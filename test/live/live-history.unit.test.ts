@@ -168,7 +168,7 @@ describe('the strikes of a live history', () => {
     expect(history.record(lab).faults[0]?.confirmedMs).to.equal(1100);
   });
 
-  it('expose users as the report says, and nobody before the first strike', () => {
+  it('expose users as the report says, and no user before the first strike', () => {
     const history = made();
     const [login] = user('ann', '@10-15 login');
     history.operation({ ...login, backend: 'backend-1' } as Operation);

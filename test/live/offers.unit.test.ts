@@ -17,6 +17,7 @@ function struckSystem(mode: ModeName, { stores = {}, dead = ['backend-4'] } = {}
     system,
     running: new Set(members.filter(name => !dead.includes(name))),
     links: new Set(listLinks(mode, system, [])),
+    roles: new Map(),
   };
 }
 
@@ -68,6 +69,14 @@ describe('the offers of the live lab', () => {
       secrets: 'proxy',
     });
     expect(memberOf('secrets', ['proxy-1', 'proxy-2'])).to.equal('proxy-1');
+  });
+
+  it('leave out a link of replication whose first end is no primary any more', () => {
+    const struck = struckSystem('redis', { stores: replicated });
+    const link = 'redis.primary->redis.replica-1';
+    expect(offersOf(struck).map(({ target }) => target)).to.include(link);
+    const roles = new Map([['redis.primary', 'replica']]);
+    expect(offersOf({ ...struck, roles }).map(({ target }) => target)).to.not.include(link);
   });
 
   it('leave out a store that the lab does not start', () => {

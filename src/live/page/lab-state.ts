@@ -2,7 +2,7 @@ import { applyChange } from '../changes.js';
 import type { CountsView, LiveSettings, SideName, SideView, StreamMessage, StrikeView } from '../protocol.js';
 import { sideNames } from '../protocol.js';
 
-/** What the page knows of one side. */
+/** The state of one side, as the page knows it. */
 export interface ShownSide {
   readonly view: SideView;
   /** The last wave of strikes. Undefined: nothing has struck. */

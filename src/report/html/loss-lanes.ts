@@ -17,8 +17,7 @@ export function lossLane({ losses, acknowledged, missing, endMs }: Timeline, pla
   const height = losses.total === 0 ? emptyHeight : 72;
   const of = countNoun(acknowledged, 'acknowledged write');
   const unproven = missing > 0 ? `, ${count(missing)} missing` : '';
-  const none =
-    acknowledged === 0 ? 'no write was acknowledged: there was nothing to lose' : `none of ${of} lost${unproven}`;
+  const none = acknowledged === 0 ? 'no write was acknowledged: there was nothing to lose' : describeNone(of, missing);
   return {
     title: 'Lost writes',
     legend:
@@ -39,6 +38,10 @@ export function lossLane({ losses, acknowledged, missing, endMs }: Timeline, pla
         ? emptyNote(height, none)
         : losses.incidents.map(incident => lossMark(incident, endMs, placeOf)),
   };
+}
+
+function describeNone(of: string, missing: number): string {
+  return missing === 0 ? `none of ${of} lost` : `none proven lost, ${count(missing)} missing`;
 }
 
 function lossMark(incident: Incident, endMs: number, placeOf: PlaceOf): Markup {

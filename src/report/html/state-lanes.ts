@@ -62,9 +62,10 @@ function faultBar(fault: FaultRecord, y: number, endMs: number): Markup {
   return markup`<g><title>${story(fault)}</title>${requested}${confirmed}${words}</g>`;
 }
 
-function brief(record: FaultRecord): string {
-  const { fault, target, confirmedMs, healedMs } = record;
-  const trouble = confirmedMs === null ? ', not confirmed' : healedMs === null ? `, ${unhealedWords(record)}` : '';
+function brief({ fault, target, confirmedMs, healRequestedMs, healedMs }: FaultRecord): string {
+  // The bar of a fault that was active to the end shows that by itself.
+  const isUnhealed = healedMs === null && healRequestedMs !== null;
+  const trouble = confirmedMs === null ? ', not confirmed' : isUnhealed ? ', not healed' : '';
   return `${fault} ${target}${trouble}`;
 }
 

@@ -76,6 +76,11 @@ export class ExposureWatch {
     const longestMs = operations.reduce((longest, { sentMs, doneMs }) => Math.max(longest, doneMs - sentMs), 0);
     return this.#exposures.filter(one => isExposed(one, operations, longestMs)).map(({ fault }) => fault);
   }
+
+  /** Returns whether any fault exposed the user. `longestMs`: no operation lasted longer. */
+  isExposed(operations: readonly Operation[], longestMs: number): boolean {
+    return this.#exposures.some(one => isExposed(one, operations, longestMs));
+  }
 }
 
 /** Looks only at the operations around the fault: in a long run a user has far more of them. */

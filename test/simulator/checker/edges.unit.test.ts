@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
 import type { Operation } from '#src/simulator/history/records.js';
-import { runOf, user, wrongs } from './histories.js';
+import { fault, runOf, user, wrongs } from './histories.js';
 
 function wrongsOf(...operations: readonly Operation[]): Record<string, number> {
   return wrongs(check(runOf(operations)));
@@ -106,6 +106,21 @@ describe('edge cases of the checker', () => {
   it('leaves every write unverified when every read fails', () => {
     expect(wrongsOf(...user('ann', 'login, add x, read!, add y, read!, final read!'))).to.deep.equal({ unverified: 2 });
   });
+
+  for (const [what, history, missing] of [
+    ['a read misses an acknowledged write', 'login, add x, read', 1],
+    ['a read misses what an earlier read showed', 'login, add x?, read x, read', 1],
+    ['a read after another login misses it', 'login, add x, read anonymous, login, read', 1],
+    ['a later read shows it again', 'login, add x, read, read x', 0],
+    ['it was possibly removed', 'login, add x, read x, remove x?, read', 0],
+    ['only an anonymous answer hides it', 'login, add x, read anonymous', 0],
+    ['it was never acknowledged, and no read showed it', 'login, add x?, read', 0],
+  ] as const) {
+    it(`counts ${missing === 0 ? 'no write' : 'a write'} as missing while a fault is active when ${what}`, () => {
+      const faults = [fault('kill', 0, 1, null)];
+      expect(check(runOf(user('ann', history), { faults })).writes).to.include({ missing, lost: 0 });
+    });
+  }
 
   it('judges 100,000 users with one operation, and one user with 100,000 operations', () => {
     const login = user('ann', 'login');

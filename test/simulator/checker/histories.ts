@@ -128,8 +128,8 @@ export function fault(
 }
 
 /** Returns what is wrong: every count that is not zero, except totals. `onlyMissing` counts writes that are missing and
- * not proven lost. It leaves out unverified users, which have their
- * own test, because few of these short histories end with a read. */
+ * not proven lost. It leaves out unverified users, which have their own test, because few of these short histories end
+ * with a read. */
 export function wrongs({ users, writes, guarantees }: Findings): Record<string, number> {
   const { total: _total, exposed: _exposed, unverified: _unverified, ...userCounts } = users;
   const { acknowledged: _acknowledged, unknown: _unknown, missing, ...writeCounts } = writes;

@@ -35,6 +35,7 @@ export class GrowingUser<Result> {
   readonly #tokens = new Set<string>();
   #parts: Part<Result>[] = [{ from: 0, judged: undefined }];
   #isWhole = false;
+  #longestMs = 0;
 
   /** `project` picks what is kept of each part. Its counts of users say whether they hold in this part. */
   constructor(project: (story: Story, tally: Tally) => Result, operations: Iterable<Operation> = []) {
@@ -55,7 +56,8 @@ export class GrowingUser<Result> {
     own.splice(place, 0, operation);
     while (this.#parts.length > 1 && place <= this.#from(this.#parts.length - 1)) this.#parts.pop();
     this.#parts.push({ from: this.#parts.pop()?.from ?? 0, judged: undefined });
-    const { kind, token } = operation;
+    const { kind, token, sentMs, doneMs } = operation;
+    this.#longestMs = Math.max(this.#longestMs, doneMs - sentMs);
     if (kind !== 'add' || token === undefined) return;
     if (this.#tokens.has(token)) this.#joinParts();
     this.#tokens.add(token);
@@ -74,7 +76,7 @@ export class GrowingUser<Result> {
         const from = part.from + operations.indexOf(next);
         this.#parts.splice(index, 1, { from: part.from, judged: undefined }, { from, judged: undefined });
         index -= 1;
-      } else if (this.#parts.length > 1 && dependsOnOthers(story, tally)) {
+      } else if (this.#parts.length > 1 && dependsOnOthers(story, tally, index === 0)) {
         this.#joinParts();
         index = -1;
       } else {
@@ -83,6 +85,10 @@ export class GrowingUser<Result> {
       }
     }
     return this.#parts.flatMap(({ judged }) => (judged === undefined ? [] : [judged.result]));
+  }
+
+  isExposed({ exposure }: UserRules): boolean {
+    return exposure.isExposed(this.#operations, this.#longestMs);
   }
 
   #from(index: number): number {
@@ -100,22 +106,20 @@ function findNextPart({ sessions }: Story): Operation | undefined {
   let found: Operation | undefined;
   let before: Story['sessions'][number] | undefined;
   for (const session of Object.values(sessions)) {
-    const { login, expected } = session;
+    const { login } = session;
     // The earlier session must have ended by an earlier operation, and not by this login.
-    if (before !== undefined && before.expected !== expected && before.expected.endMs < login.sentMs) found = login;
+    if (before !== undefined && before.expected.endMs < login.sentMs) found = login;
     before = session;
   }
   return found;
 }
 
 /** Whether a part shows or removes an item that it does not add, or has a session number of an earlier part. */
-function dependsOnOthers({ operations, sessions, tokens }: Story, { writes }: Tally): boolean {
-  const removesOther = operations.some(
-    ({ kind, token }) => kind === 'remove' && token !== undefined && !tokens.has(token),
-  );
-  const [first] = Object.values(sessions);
-  const number = first?.login.session ?? 0;
-  return writes.phantom > 0 || removesOther || operations[0]?.session !== number;
+function dependsOnOthers({ operations, sessions, tokens }: Story, { writes }: Tally, isFirst: boolean): boolean {
+  if (writes.phantom > 0) return true;
+  if (operations.some(({ kind, token = '' }) => kind === 'remove' && !tokens.has(token))) return true;
+  // Any other part begins with the login that has its lowest number.
+  return !isFirst && Object.values(sessions)[0]?.login !== operations[0];
 }
 
 /** When the reads of a part were sent. */

@@ -8,7 +8,7 @@ import { judgeLosses } from './losses.js';
 import { judgeReads } from './reads.js';
 import { type Story, storyOf, verificationOf } from './sessions.js';
 
-/** What judging a user needs to know of a run. It depends on everything of the run except its operations. */
+/** Everything of a run that decides how its users are judged. Only the operations are no part of it. */
 export type UserRules = ReturnType<typeof rulesOf>;
 
 export function rulesOf(run: RunRecord) {

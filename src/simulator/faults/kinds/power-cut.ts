@@ -34,8 +34,9 @@ export const powerCut = defineFault({
     return {
       async inject(cluster) {
         const member = cluster.member(target);
-        const file = await findAppendOnlyFile(member);
         await sleep(secondMs - (Date.now() % secondMs));
+        // Redis begins another file when it writes the whole again, for example as a new replica.
+        const file = await findAppendOnlyFile(member);
         const { size: toBytes } = await stat(file);
         await sleep(strikesAfterMs - (Date.now() % secondMs));
         struck = member.signal('SIGKILL');

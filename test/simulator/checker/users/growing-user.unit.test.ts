@@ -26,6 +26,7 @@ function addLast(growing: GrowingUser<unknown>, text: string): void {
   growing.add(user('ann', text).at(-1) as Operation);
 }
 
+/** Judges all operations at once. */
 function missingOf(operations: readonly Operation[], by: UserRules): number {
   const tally = newTally();
   judgeUser(operations, by, tally);
@@ -102,6 +103,40 @@ describe('a growing user', () => {
       expect(growing.judge(rules)).to.have.length(1);
     });
   }
+
+  it('has a part that begins before its first login', () => {
+    const { growing } = grow('whoami anonymous, login, add x, logout, login, add y');
+    expect(growing.judge(rules)).to.have.length(2);
+  });
+
+  it('has an operation in the part in which it was sent, however late it ends', () => {
+    const operations = user('ann', 'login, add x, logout, @35-300 whoami anonymous, @40-45 login, add y');
+    const growing = new GrowingUser(story => story.operations.length);
+    for (const operation of operations) if (operation.doneMs < 300) growing.add(operation);
+    expect(growing.judge(rules)).to.deep.equal([3, 2]);
+    growing.add(operations[3] as Operation);
+    expect(growing.judge(rules)).to.deep.equal([4, 2]);
+  });
+
+  it('is judged as a whole when it has a session number again', () => {
+    const growing = new GrowingUser((_story, { users }) => users.loggedOut);
+    const operations = user('ann', 'login, whoami anonymous, logout, login, logout, login, whoami');
+    for (const operation of operations.slice(0, 5)) growing.add(operation);
+    expect(growing.judge(rules)).to.deep.equal([1, 0]);
+    for (const operation of operations.slice(5)) growing.add({ ...operation, session: 1 });
+    expect(growing.judge(rules)).to.deep.equal([0]);
+  });
+
+  it('is judged again when only a read-back verifies, and a part has one', () => {
+    const growing = new GrowingUser(
+      (_story, { writes }) => writes.lost,
+      user('ann', 'login, add x, read, final read anonymous, logout, login'),
+    );
+    const lost = (healedMs: number | null) =>
+      growing.judge(rulesOf(runOf([], { faults: [fault('kill', 0, 0, healedMs)] })));
+    expect(lost(1000)).to.deep.equal([1, 0]);
+    expect(lost(null)).to.deep.equal([0, 0]);
+  });
 
   it('keeps its operations in the order of sending', () => {
     const operations = user('ann', '@10-90 login, @20-25 whoami, @30-35 read');

@@ -1,0 +1,69 @@
+import { expect } from 'chai';
+import { LiveStrikes } from '#src/live/live-strikes.js';
+import type { Cluster, ClusterMember } from '#src/simulator/cluster/cluster.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
+import { BootFailed } from '#src/simulator/errors.js';
+import { stage } from '../simulator/faults/fault-stage.js';
+import { labScenario } from './lab-scenario.js';
+
+/** Creates a cluster of two stores. The second one boots only while the first one runs. */
+function twoStores(): Cluster {
+  const running = new Set(['redis', 'memcached']);
+  const memberOf = (name: string): ClusterMember => {
+    const member = {
+      ...{ name, role: 'store', port: 1 },
+      get pid() {
+        return running.has(name) ? 7 : undefined;
+      },
+      signal: () => running.delete(name),
+      waitExit: async () => ({ code: null, signal: 'SIGKILL' }),
+      answers: async () => running.has(name),
+      start: async () => {
+        if (name === 'memcached' && !running.has('redis')) throw new BootFailed('it', name, 'found no redis');
+        running.add(name);
+      },
+    };
+    return member as unknown as ClusterMember;
+  };
+  const members = [...running].map(memberOf);
+  const member = (name: string) => members.find(one => one.name === name) ?? expect.fail(name);
+  return { members, member } as unknown as Cluster;
+}
+
+describe('the strikes of a side', () => {
+  it('are healed later when another strike had held them up, and say so', async () => {
+    const states = new Map<string, string>();
+    const strikes = new LiveStrikes(labScenario(), 'redis', {
+      ...stage(twoStores(), []).stage,
+      proxies: ['proxy'],
+      startMs: 0,
+      onState: ({ record, state }) => states.set(record.id, state),
+    });
+    const kill = (target: string) => strikes.strike({ fault: 'kill', target, options: {} });
+    expect(await kill('redis')).to.equal(undefined);
+    expect(await kill('memcached')).to.equal(undefined);
+    const problem = await strikes.heal('memcached');
+    expect(problem).to.match(/^not healed: memcached found no redis \(while kill of redis was in force\)/);
+    expect(problem).to.match(/Still active: kill of redis$/);
+    expect(states.get('kill-memcached')).to.equal('not-healed');
+    expect(await strikes.heal('redis')).to.equal(undefined);
+    expect(await waitUntil(async () => states.get('kill-memcached') === 'healed', 1_000)).to.equal(true);
+    expect(await strikes.heal('memcached')).to.equal('no strike on memcached is active');
+  });
+
+  it('have ids that differ, and that a scenario file accepts', async () => {
+    const ids = new Set<string>();
+    const faults = [{ id: 'kill-redis', at: '0s', do: 'kill', target: 'backend-1' }];
+    const strikes = new LiveStrikes(labScenario({ faults }), 'redis', {
+      ...stage(twoStores(), []).stage,
+      proxies: ['proxy'],
+      startMs: 0,
+      onState: ({ record }) => ids.add(record.id),
+    });
+    for (let times = 1; times <= 2; times += 1) {
+      await strikes.strike({ fault: 'kill', target: 'redis', options: {} });
+      await strikes.heal('redis');
+    }
+    expect([...ids]).to.deep.equal(['kill-redis-2', 'kill-redis-3']);
+  });
+});
