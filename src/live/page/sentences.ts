@@ -79,7 +79,7 @@ interface Harm {
   readonly text: string;
   /** Users have lost something. */
   readonly isHarmed: boolean;
-  /** So many requests failed that most users noticed it. */
+  /** Most users had a request that failed. */
   readonly isOutage: boolean;
 }
 
