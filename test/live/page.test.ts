@@ -68,11 +68,13 @@ describe('the page of the live lab in a real browser', function () {
         for (const [part, texts] of [
           ['dd:not(.detail)', ['19 +19', '35 +35', '3 / 0 ', '12 ms ']],
           ['dt', ['logged out', 'acknowledged writes missing', 'failed / unknown', 'p99 of the last 5 s']],
-          ['.detail', ['of 21 exposed', '20 proven lost', '+3 since the strike', '12 ms before']],
+          ['.detail', ['of 21 exposed', '20 proven lost', '+3 since strike', '12 ms before']],
         ] as const) {
           expect(await counters.locator(part).allTextContents()).to.deep.equal(texts);
         }
-        expect(await side('left').getByRole('group', { name: 'backend-2' }).textContent()).to.include('down for 2.4 s');
+        expect(await side('left').getByRole('group', { name: 'backend-2' }).textContent()).to.include(
+          'down for 2.4\u00a0s',
+        );
         expect(await side('right').locator('.sentence').textContent()).to.equal(
           'backend-2 was killed 2 s ago: so far none of the 16 users that it served was logged out, and no acknowledged write is missing.',
         );
@@ -136,7 +138,10 @@ describe('the page of the live lab in a real browser', function () {
       const strikes = [{ ...killOfTwo, state: 'not-confirmed', problem } as const];
       await withLivePage(
         browser,
-        { left: { strikes }, right: { counts: { ...noCounts, missing: 12_345, lost: 1 } } },
+        {
+          left: { strikes },
+          right: { counts: { ...noCounts, missing: 12_345, lost: 1, failed: 16_197, unknown: 2_572 } },
+        },
         async ({ page }) => expect(await findCutOff(page)).to.deep.equal([]),
         { viewport },
       );
@@ -218,7 +223,8 @@ async function findCutOff(page: Page): Promise<string[]> {
     for (const element of document.querySelectorAll('body *:not(.dots, .dots *, .for-ears, .chart *)')) {
       const { left, right, width } = element.getBoundingClientRect();
       if (width === 0) continue;
-      const isCut = element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX === 'hidden';
+      const { overflowX, display } = getComputedStyle(element);
+      const isCut = element.scrollWidth > element.clientWidth + 1 && display !== 'inline' && overflowX !== 'auto';
       if (left < -0.5 || right > innerWidth + 0.5 || isCut) found.push(element.tagName + ' ' + element.className);
     }
     return found;

@@ -144,7 +144,7 @@ export function describeMember(member: MemberView, strikes: readonly StrikeView[
   const { state, storeRole, bound } = member;
   const own = strikes.filter(({ target, state: of }) => target === member.name && of !== 'healed');
   const isHung = own.some(({ fault, confirmedMs }) => (fault === 'hang' || fault === 'pause') && confirmedMs !== null);
-  const since = `for ${seconds(Math.max(0, nowMs - member.sinceMs))}`;
+  const since = `for ${describeSpan(Math.max(0, nowMs - member.sinceMs))}`;
   const words = {
     starting: 'starting …',
     up: 'up',
@@ -156,6 +156,11 @@ export function describeMember(member: MemberView, strikes: readonly StrikeView[
   const life = isHung && state === 'up' ? 'hung' : words;
   const binds = bound !== undefined && state !== 'dead';
   return [life, storeRole, binds ? `${count(bound)} bound` : undefined].filter(Boolean).join(', ');
+}
+
+/** Returns a duration that no line break divides: `1.4 s`, `13 s`. */
+function describeSpan(ms: number): string {
+  return (ms < 10_000 ? seconds(ms) : `${count(Math.floor(ms / 1000))} s`).replace(' ', '\u00a0');
 }
 
 /** One counter of the strip. */
@@ -207,7 +212,7 @@ export function counterTexts({ view: { counts }, wave }: ShownSide): CounterText
 }
 
 function tellSince(rise: string): string {
-  return rise === '' ? 'requests' : `${rise} since the strike`;
+  return rise === '' ? 'requests' : `${rise} since strike`;
 }
 
 function tellRise(by: number | undefined, value: number): string {
