@@ -94,7 +94,7 @@ const body = markup`<header class="top">
 </section>
 <main>
 <ul id="legend" class="shapes" aria-label="Shapes of the users"></ul>
-<div id="sides"></div>
+<div id="sides"><p id="empty">Connecting to the live lab …</p></div>
 <details id="twin"><summary>Users as a table, and the story of each</summary><div id="twin-tables"></div></details>
 </main>
 <p id="announcer" class="for-ears" role="status" aria-live="polite"></p>

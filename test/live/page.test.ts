@@ -66,13 +66,15 @@ describe('the page of the live lab in a real browser', function () {
         await side('left').getByText('19 of the 21 users that it served were logged out').waitFor();
         const counters = side('left').locator('.counters');
         for (const [part, texts] of [
-          ['dd:not(.detail)', ['19 +19', '35 +35', '3 / 0 +3', '12 ms ']],
+          ['dd:not(.detail)', ['19 +19', '35 +35', '3 / 0 ', '12 ms ']],
           ['dt', ['logged out', 'acknowledged writes missing', 'failed / unknown', 'p99 of the last 5 s']],
-          ['.detail', ['of 21 exposed', '20 proven lost', 'requests', '12 ms before']],
+          ['.detail', ['of 21 exposed', '20 proven lost', '+3 since strike', '12 ms before']],
         ] as const) {
           expect(await counters.locator(part).allTextContents()).to.deep.equal(texts);
         }
-        expect(await side('left').getByRole('group', { name: 'backend-2' }).textContent()).to.include('down for 2.4 s');
+        expect(await side('left').getByRole('group', { name: 'backend-2' }).textContent()).to.include(
+          'down for 2.4\u00a0s',
+        );
         expect(await side('right').locator('.sentence').textContent()).to.equal(
           'backend-2 was killed 2 s ago: so far none of the 16 users that it served was logged out, and no acknowledged write is missing.',
         );
@@ -136,7 +138,10 @@ describe('the page of the live lab in a real browser', function () {
       const strikes = [{ ...killOfTwo, state: 'not-confirmed', problem } as const];
       await withLivePage(
         browser,
-        { left: { strikes }, right: { counts: { ...noCounts, missing: 12_345, lost: 1 } } },
+        {
+          left: { strikes },
+          right: { counts: { ...noCounts, missing: 12_345, lost: 1, failed: 16_197, unknown: 2_572 } },
+        },
         async ({ page }) => expect(await findCutOff(page)).to.deep.equal([]),
         { viewport },
       );
@@ -160,13 +165,20 @@ describe('the page of the live lab in a real browser', function () {
     );
   });
 
-  it('draws a frame of 2 x 400 users in 4 ms, and keeps its number of nodes', async () => {
+  it('draws a frame of 2 x 400 users in 4 ms of CPU time, and keeps its number of nodes', async () => {
     const many = { users: usersIn('in', 400) };
-    await withLivePage(browser, { left: many, right: many, before: timeFrames }, async ({ page, feed }) => {
+    await withLivePage(browser, { left: many, right: many }, async ({ page, feed }) => {
+      const developer = await page.context().newCDPSession(page);
+      // CPU time of the main thread, because other tests share the processor.
+      await developer.send('Performance.enable', { timeDomain: 'threadTicks' });
+      const measure = async () => {
+        const { metrics } = await developer.send('Performance.getMetrics');
+        return new Map(metrics.map(({ name, value }) => [name, value]));
+      };
       const nodes = () => page.evaluate<number>("document.querySelectorAll('*').length");
-      const before = await nodes();
-      for (let frame = 1; frame <= 60; frame += 1) {
-        const users = many.users.slice(frame * 5, frame * 5 + 40).map((user, index) => ({
+      const [before, nodesBefore, frames] = [await measure(), await nodes(), 20];
+      for (let frame = 1; frame <= frames; frame += 1) {
+        const users = many.users.slice(frame * 8, frame * 8 + 40).map((user, index) => ({
           ...user,
           state: frame % 2 === 0 ? ('in' as const) : ('logged-out' as const),
           member: `backend-${((index + frame) % 3) + 1}`,
@@ -175,29 +187,17 @@ describe('the page of the live lab in a real browser', function () {
         feed.push({ kind: 'frame', left: change, right: change });
         await drawnFrames(page);
       }
-      const times = await page.evaluate<number[]>('frameMs');
-      const sorted = times.toSorted((a, b) => a - b);
-      expect(sorted.length).to.be.greaterThan(50);
-      // The median, because other tests share the processor.
-      expect(sorted[Math.floor(sorted.length / 2)]).to.be.lessThan(4);
-      expect(await nodes()).to.equal(before);
+      const spent = ((await measure()).get('ScriptDuration') ?? 0) - (before.get('ScriptDuration') ?? 0);
+      expect((spent * 1000) / frames)
+        .to.be.greaterThan(0.05)
+        .and.lessThan(4);
+      expect(await nodes()).to.equal(nodesBefore);
     });
   });
 });
 
 /** Resolves when all dots have arrived. */
 const settle = 'Promise.all(document.getAnimations().map(({ finished }) => finished)).then(() => 0)';
-
-/** Runs in the page before its script: measures what the page does in each frame. */
-const timeFrames = `
-  window.frameMs = [];
-  const request = window.requestAnimationFrame.bind(window);
-  window.requestAnimationFrame = draw => request(now => {
-    const start = performance.now();
-    draw(now);
-    frameMs.push(performance.now() - start);
-  });
-`;
 
 async function isInside(inner: Locator, outer: Locator): Promise<boolean> {
   const [dot, box] = [await inner.boundingBox(), await outer.boundingBox()];
@@ -223,7 +223,8 @@ async function findCutOff(page: Page): Promise<string[]> {
     for (const element of document.querySelectorAll('body *:not(.dots, .dots *, .for-ears, .chart *)')) {
       const { left, right, width } = element.getBoundingClientRect();
       if (width === 0) continue;
-      const isCut = element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX === 'hidden';
+      const { overflowX, display } = getComputedStyle(element);
+      const isCut = element.scrollWidth > element.clientWidth + 1 && display !== 'inline' && overflowX !== 'auto';
       if (left < -0.5 || right > innerWidth + 0.5 || isCut) found.push(element.tagName + ' ' + element.className);
     }
     return found;

@@ -13,8 +13,6 @@ export interface PageScene {
   readonly left?: Partial<SideView>;
   readonly right?: Partial<SideView>;
   readonly settings?: Partial<Snapshot['settings']>;
-  /** A script that runs in the page before its own. */
-  readonly before?: string;
 }
 
 export const killOfTwo: StrikeView = {
@@ -54,7 +52,6 @@ export async function withLivePage(
       const isLocal = /^(data|blob|about):/.test(request.url());
       if (!isLocal && new URL(request.url()).origin !== feed.origin) complaints.push(request.url());
     });
-    if (scene.before !== undefined) await page.addInitScript(scene.before);
     await page.goto(feed.url);
     await page.locator('.side').nth(1).locator('.sentence').filter({ hasText: /./ }).waitFor();
     await work({ page, feed, side: name => page.locator(`.side[data-side="${name}"]`) });

@@ -10,6 +10,9 @@ import { choosePitch, UserDots } from './user-dots.js';
 /** From this number on the boxes are higher, so that the shapes stay legible. */
 const manyUsers = 150;
 
+/** A longer value of a counter is written smaller. */
+const longValue = 8;
+
 export interface SideActions {
   selectMember(member: string): void;
   setMode(side: SideName, mode: string): void;
@@ -119,6 +122,7 @@ export class SidePanel {
       if (counter === undefined) continue;
       setText(counter.label, text.label);
       setText(counter.value, text.value);
+      setAttribute(counter.value, 'data-long', text.value.length > longValue ? 'yes' : undefined);
       setText(counter.detail, text.detail);
       setText(counter.change, text.change);
       setAttribute(counter.box, 'data-bad', text.isBad ? 'yes' : undefined);
