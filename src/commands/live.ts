@@ -134,27 +134,18 @@ async function waitForEnd(
   signal: AbortSignal,
   forMs: number | undefined,
 ): Promise<LabError | undefined> {
-  const ended = new AbortController();
-  const end = () => ended.abort();
-  signal.addEventListener('abort', end);
-  const timer = forMs === undefined ? undefined : setTimeout(end, forMs);
+  if (signal.aborted) return undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const ended = new Promise<undefined>(resolve => {
+    signal.addEventListener('abort', () => resolve(undefined));
+    // A signal of AbortSignal.any with a time-out can be garbage-collected before it fires.
+    if (forMs !== undefined) timer = setTimeout(() => resolve(undefined), forMs);
+  });
   const failed = session.start().then(() => {
-    if (session.isAlive) return new Promise<undefined>(() => undefined);
+    if (session.isAlive) return ended;
     return new LabError('no system could be started. The lines above say why.');
   });
-  try {
-    return await Promise.race([failed, waitForAbort(ended.signal)]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', end);
-  }
-}
-
-function waitForAbort(signal: AbortSignal): Promise<undefined> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined));
-  });
+  return Promise.race([ended, failed]).finally(() => clearTimeout(timer));
 }
 
 function describeEnd(signal: AbortSignal, failure: LabError | undefined): string {

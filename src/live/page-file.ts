@@ -79,7 +79,7 @@ const body = markup`<header class="top">
 <button type="button" id="clear" disabled>Clear</button>
 <button type="button" id="pause" aria-pressed="false" aria-keyshortcuts="Space">Pause</button>
 <button type="button" id="export" aria-keyshortcuts="e">Export</button>
-<button type="button" id="help" aria-label="Help" aria-keyshortcuts="?">?</button>
+<button type="button" id="help" aria-keyshortcuts="?">Help</button>
 </div>
 </header>
 <div id="notice" class="notice" role="alert" hidden></div>
@@ -92,9 +92,11 @@ const body = markup`<header class="top">
 <div class="choice"><h2 id="strike-title">Break it</h2><div id="actions" role="group" aria-labelledby="strike-title"></div></div>
 <p id="reply" class="reply" hidden></p>
 </section>
+<main>
 <ul id="legend" class="shapes" aria-label="Shapes of the users"></ul>
-<main id="sides"></main>
+<div id="sides"><p id="empty">Connecting to the live lab …</p></div>
 <details id="twin"><summary>Users as a table, and the story of each</summary><div id="twin-tables"></div></details>
+</main>
 <p id="announcer" class="for-ears" role="status" aria-live="polite"></p>
 <dialog id="story" aria-labelledby="story-title"></dialog>
 <dialog id="more" class="small" aria-labelledby="more-title"><header><h2 id="more-title">Faults</h2></header><form id="more-form" method="dialog"></form></dialog>

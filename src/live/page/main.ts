@@ -27,7 +27,10 @@ class LabPage {
   readonly #stream: LiveStream;
   readonly #panels = new Map<SideName, SidePanel>();
   readonly #bar: StrikeBar;
-  readonly #table = new UserTable((side, user) => this.#openStory(side, user));
+  readonly #table = new UserTable(
+    (side, user) => this.#openStory(side, user),
+    () => this.#requestFrame(),
+  );
   readonly #announcer = new Announcer(find('#announcer', HTMLElement));
   readonly #users = find('#users', HTMLInputElement);
   readonly #pause = find('#pause', HTMLButtonElement);
@@ -101,6 +104,7 @@ class LabPage {
       },
     });
     this.#panels.set(name, panel);
+    document.querySelector('#empty')?.remove();
     find('#sides', HTMLElement).append(panel.place);
     return panel;
   }
@@ -174,6 +178,7 @@ class LabPage {
     find('#strike-bar', HTMLElement).hidden = true;
     for (const id of ['#next-seed', '#clear', '#pause']) find(id, HTMLButtonElement).disabled = true;
     this.#users.disabled = true;
+    for (const panel of this.#panels.values()) panel.close();
     setText(
       find('#export-words', HTMLElement),
       files.length === 0 ? 'The live lab wrote no files.' : 'The live lab has written these files:',

@@ -10,6 +10,9 @@ import { choosePitch, UserDots } from './user-dots.js';
 /** From this number on the boxes are higher, so that the shapes stay legible. */
 const manyUsers = 150;
 
+/** A longer value of a counter is written smaller. */
+const longValue = 8;
+
 export interface SideActions {
   selectMember(member: string): void;
   setMode(side: SideName, mode: string): void;
@@ -43,7 +46,13 @@ export class SidePanel {
     this.place = make(
       'section',
       { class: 'side', 'aria-label': `The ${name} side`, 'data-side': name },
-      make('div', { class: 'side-head' }, this.#mode, this.#summary),
+      make(
+        'div',
+        { class: 'side-head' },
+        make('h2', { class: 'for-ears' }, `The ${name} side`),
+        this.#mode,
+        this.#summary,
+      ),
       make('dl', { class: 'counters' }, ...this.#counters.map(({ box }) => box)),
       this.#sentence,
       this.#field,
@@ -72,6 +81,11 @@ export class SidePanel {
     if (withTimeline) this.#timeline.draw(view);
   }
 
+  /** Ends what needs a running lab. */
+  close(): void {
+    this.#mode.disabled = true;
+  }
+
   /** Adapts everything that is placed by program to the size and the colours of the page. */
   arrange(): void {
     this.arrangeDots();
@@ -85,7 +99,7 @@ export class SidePanel {
     this.#users = this.#shown.view.users.length;
     const backends = Math.max(1, areas.size - 1);
     // When one backend dies, its users must find room in the others.
-    const expected = Math.ceil((1.1 * this.#users) / Math.max(1, backends - 1));
+    const expected = Math.ceil((1.2 * this.#users) / Math.max(1, backends - 1));
     const share = this.#users > manyUsers ? 0.34 : 0.27;
     const heightMax = Math.max(54, (innerHeight * share) / backends);
     const { pitch, rows } = choosePitch(Math.max(expected, 8), area.clientWidth, heightMax);
@@ -108,6 +122,7 @@ export class SidePanel {
       if (counter === undefined) continue;
       setText(counter.label, text.label);
       setText(counter.value, text.value);
+      setAttribute(counter.value, 'data-long', text.value.length > longValue ? 'yes' : undefined);
       setText(counter.detail, text.detail);
       setText(counter.change, text.change);
       setAttribute(counter.box, 'data-bad', text.isBad ? 'yes' : undefined);
