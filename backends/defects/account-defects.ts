@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
-import type { Account } from '../accounts/account.js';
-import { keepNonce, nonceMs } from '../accounts/nonce.js';
+import { type Account, freshAccount } from '../accounts/account.js';
+import { keepNonce, newNonce } from '../accounts/nonce.js';
 import { administrator } from '../accounts/passwords.js';
 import type { SessionAction } from '../routes/route.js';
 import { copyContext } from './cart-writes.js';
@@ -26,7 +26,7 @@ function acceptAnyNonce(act: SessionAction): SessionAction {
   return async (call, context) => {
     if (context.session === undefined) return act(call, context);
     const { nonce = '', ...fields } = Object(call.body);
-    await context.change(data => keepNonce(data, { nonce, untilMs: Date.now() + nonceMs }));
+    await context.change(data => keepNonce(data, { ...newNonce(Date.now(), freshAccount), nonce }));
     return act({ ...call, body: { ...fields, nonce } }, context);
   };
 }
