@@ -119,7 +119,7 @@ class SealedStrategy implements SessionStrategy {
     if (this.#hasEnded(payload)) return 'gone';
     const { record } = payload;
     const sid = newSessionId(record.user);
-    await this.#settings.store.create(sid, buildEntry(record, record.epochs));
+    await this.#registered.prepareSuccessor(payload, sid, buildEntry(record, record.epochs));
     const relist = () => this.#settings.store.create(sid, buildEntry(record));
     const epochs = await this.#registered.supersede(payload, sid, relist);
     return epochs === 'gone' ? epochs : toIssued(this.#sealSession(sid, { ...record, epochs }, cookie));
