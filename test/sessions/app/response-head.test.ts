@@ -1,9 +1,10 @@
+import type { RequestListener } from 'node:http';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
-import { type AppListener, HeadSent } from '#src/sessions/index.js';
+import { type AppListener, HeadSent, sessions } from '#src/sessions/index.js';
 import { expectRejection } from '../expect-rejection.js';
 import { gateStore } from './gate-store.js';
-import { withApp } from './with-app.js';
+import { withApp, withListener } from './with-app.js';
 
 const start: AppListener = async (_request, response, session) => {
   await session.change(data => (data.n = 1));
@@ -156,6 +157,20 @@ describe('head of a response', () => {
       },
       { onError: error => void errors.push(error) },
     );
+  });
+
+  it('may be sent before the session is opened: the session can be read, and every change is refused', async () => {
+    const errors: unknown[] = [];
+    const app = await sessions({ store: 'memory', onError: error => void errors.push(error) });
+    const late: RequestListener = async (request, response) => {
+      response.write('begun ');
+      const session = await app.open(request, response);
+      await expectRejection(session.login('anna'), HeadSent);
+      response.end(String(session.user));
+    };
+    await withListener(late, async ask => expect((await ask('/')).text).to.equal('begun undefined'));
+    expect(errors).to.have.length(1);
+    await app.close();
   });
 
   it('lets a shared cache keep no page of a session, unless the app says how', () =>
