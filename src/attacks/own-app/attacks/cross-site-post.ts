@@ -3,7 +3,7 @@ import { readSetCookie } from '../../tools/browser.js';
 import { type AppUnderAttack, type LoggedIn, newItem } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer } from '../app-browser.js';
-import { buildCrossSiteCookies, type FormRequest, listFormRequests, pageOrigins } from '../tools/cross-site.js';
+import { buildCrossSiteCookies, type FormRequest, listFormRequests, listPageOrigins } from '../tools/cross-site.js';
 
 /**
  * A page of another site makes the browser of a victim send a form. The page knows no value that the app gave to the
@@ -37,7 +37,7 @@ async function run(app: AppUnderAttack) {
   for (const form of listFormRequests(app.mapping.add.request)) {
     const sent: SentForm[] = [];
     for (const carried of tokens)
-      for (const origin of pageOrigins)
+      for (const origin of listPageOrigins(app.origin))
         sent.push(await sendForm(app, victim, { form, carried, cookie: kept, origin, site: 'cross-site' }));
     const cart = await app.readCart(victim, tries);
     // The status says nothing: the cart of the victim does.
