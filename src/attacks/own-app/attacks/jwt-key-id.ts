@@ -31,9 +31,14 @@ async function run(app: AppUnderAttack) {
     what: `the kid ${JSON.stringify(kid)}`,
     token: buildJwt({ ...jwt.header, alg: 'HS256', kid }, claims, hmac(key)),
   }));
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const jwk = publicKey.export({ format: 'jwk' });
-  const signer = (text: string) => sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' });
-  const own = { what: 'a key of its own (jwk)', token: buildJwt({ ...jwt.header, alg: 'ES256', jwk }, claims, signer) };
-  return tryForged(app, opened, [...named, own]);
+  const own = [
+    { alg: 'ES256', ...generateKeyPairSync('ec', { namedCurve: 'P-256' }) },
+    { alg: 'RS256', ...generateKeyPairSync('rsa', { modulusLength: 2048 }) },
+  ].map(({ alg, publicKey, privateKey: key }) => ({
+    what: `a key of its own (jwk, ${alg})`,
+    token: buildJwt({ ...jwt.header, alg, jwk: publicKey.export({ format: 'jwk' }) }, claims, text =>
+      sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }),
+    ),
+  }));
+  return tryForged(app, opened, [...named, ...own]);
 }

@@ -3,7 +3,8 @@ import type { AppAttack } from '../app-attack.js';
 import { openToken, tryForged } from '../tools/forged-tokens.js';
 import { buildJwt, claimOther } from '../tools/jwt.js';
 
-const spellings = ['none', 'None', 'NONE', 'nOnE', ''];
+/** Undefined: the header has no `alg`. */
+const spellings = ['none', 'None', 'NONE', 'nOnE', '', undefined];
 
 export const jwtNone: AppAttack = {
   title: 'a token for another user with the algorithm "none", in several spellings, with and without a signature',
@@ -20,11 +21,15 @@ async function run(app: AppUnderAttack) {
     app,
     opened,
     spellings.flatMap(alg => [
-      { what: `alg "${alg}" and no signature`, token: buildJwt({ ...jwt.header, alg }, claims, () => '') },
+      { what: `${nameAlgorithm(alg)} and no signature`, token: buildJwt({ ...jwt.header, alg }, claims, () => '') },
       {
-        what: `alg "${alg}" and the old signature`,
+        what: `${nameAlgorithm(alg)} and the old signature`,
         token: buildJwt({ ...jwt.header, alg }, claims, () => jwt.signature),
       },
     ]),
   );
+}
+
+function nameAlgorithm(alg: string | undefined): string {
+  return alg === undefined ? 'no alg' : `alg "${alg}"`;
 }
