@@ -159,6 +159,25 @@ describe('head of a response', () => {
     );
   });
 
+  it('lets a stream go on behind a middleware that takes the listeners of drain, as compression does', async () => {
+    const { decorateStore, open, turnOn } = gateStore('create');
+    const app = await sessions({ store: 'memory', decorateStore });
+    const compressed: RequestListener = async (request, response) => {
+      const on: (...args: never[]) => unknown = response.on;
+      const divert = (...args: unknown[]) => (args[0] === 'drain' ? response : Reflect.apply(on, response, args));
+      Object.assign(response, { on: divert });
+      const session = await app.open(request, response);
+      session.change(data => (data.n = 1));
+      // Each part is small, so the response itself never needs to drain.
+      Readable.from(['do', 'ne']).once('pause', open).pipe(response);
+    };
+    await withListener(compressed, async ask => {
+      turnOn();
+      expect((await ask('/')).text).to.equal('done');
+    });
+    await app.close();
+  });
+
   it('may be sent before the session is opened: the session can be read, and every change is refused', async () => {
     const errors: unknown[] = [];
     const app = await sessions({ store: 'memory', onError: error => void errors.push(error) });
