@@ -62,7 +62,9 @@ export function holdHead(response: ServerResponse, hooks: HeadHooks): void {
     if (state === 'open') begin();
     if (state === 'sent') return call();
     const isEnded = kept.at(-1)?.method === 'end';
-    if (state === 'waiting' && !isEnded) kept.push({ method, call });
+    // A middleware that sees no head yet begins it once more.
+    const isRepeated = method === 'writeHead' && kept.some(each => each.method === method);
+    if (state === 'waiting' && !isEnded && !isRepeated) kept.push({ method, call });
     return method === 'write' ? false : response;
   }
 

@@ -27,6 +27,11 @@ const replies: Readonly<Record<string, AppListener>> = {
   'writeHead and end': (_request, response) => response.writeHead(200, { etag: '"1"' }).end('done'),
   'writeHead with a reason and a list of headers': (_request, response) =>
     response.writeHead(200, 'Fine', ['set-cookie', 'a=1', 'set-cookie', 'b=2']).end('done'),
+  'writeHead twice, as compression does': (_request, response) => {
+    response.writeHead(200, { etag: '"1"' });
+    if (!response.headersSent) response.writeHead(200);
+    response.end('done');
+  },
   'flushHeaders and write': (_request, response) => {
     response.flushHeaders();
     response.write('do');
