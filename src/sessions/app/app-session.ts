@@ -1,6 +1,6 @@
 import { SessionGone } from '../errors.js';
 import type { RequestSession } from '../request-session.js';
-import { applyEdit, type Edit, type SessionData } from '../session.js';
+import { applyEdit, type Edit, editExample, type SessionData } from '../session.js';
 import { assertUserName, newAnonymousName, userNameOf } from './anonymous.js';
 import { Step } from './step.js';
 
@@ -17,7 +17,9 @@ export interface AppData {
  * Changes the draft in place. It must be synchronous and may run several times: after a concurrent change, it runs
  * again on the newer data. What it returns is ignored.
  */
-export type AppEdit<Result> = (data: AppData) => Result extends PromiseLike<unknown> ? never : Result;
+export type AppEdit<Result> = (
+  data: AppData,
+) => Result extends PromiseLike<unknown> ? 'an edit must not be async: wait first, then change the data' : Result;
 
 export interface LoginOptions {
   /** True: the limits `limits.remember` apply, and the cookie outlives the browser. Default: false. */
@@ -210,8 +212,17 @@ interface StartedStep {
 
 /** Returns what the edit returns, so that a promise is refused. */
 function toEdit<Result>(edit: AppEdit<Result>): Edit {
+  if (typeof edit !== 'function') throw new TypeError(`expected a function that edits a draft: ${editExample}`);
   return data => edit(data) as undefined;
 }
+
+/** Refuses an assignment such as `session.cart = []`: other libraries would keep it, and here it would be lost. */
+const refuseFields = new Proxy(Object.prototype, {
+  set: (_target, name) => {
+    throw new TypeError(`session.${String(name)} cannot be set. Change the data: await ${editExample}`);
+  },
+});
+Object.setPrototypeOf(BrowserSession.prototype, refuseFields);
 
 function freeze(value: unknown): void {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;

@@ -43,6 +43,10 @@ export async function openAppSession(
     report(error);
     throw error;
   });
+  if (response.headersSent) {
+    session.finish();
+    return session;
+  }
   const addHeaders = () => addSessionHeaders(response, cookies.setCookies(context, read), context.effects.isPersonal);
   holdHead(response, {
     settle: () => session.finish(),
@@ -53,6 +57,12 @@ export async function openAppSession(
     },
   });
   return session;
+}
+
+/** Throws a `TypeError` for what is not the result of `sessions`, such as its promise. */
+export function assertSessions(kept: unknown, adapter: string): void {
+  if (typeof kept === 'object' && kept !== null && 'open' in kept) return;
+  throw new TypeError(`${adapter}: expected the sessions that are open: ${adapter}(await sessions({ … }))`);
 }
 
 /** Returns a listener for `createServer` that opens the session first. An error of the handler becomes a failure reply. */

@@ -23,6 +23,7 @@ type Method = (typeof methods)[number];
  */
 export function holdHead(response: ServerResponse, hooks: HeadHooks): void {
   let state: 'open' | 'waiting' | 'sent' | 'replaced' = 'open';
+  const drainListeners = new Set<() => void>();
   const kept: { readonly method: Method; readonly call: () => unknown }[] = [];
 
   function begin(): void {
@@ -39,7 +40,15 @@ export function holdHead(response: ServerResponse, hooks: HeadHooks): void {
     state = 'sent';
     hooks.addHeaders();
     for (const { call } of kept) call();
-    if (kept.some(({ method }) => method === 'write') && !response.writableNeedDrain) response.emit('drain');
+    if (kept.some(({ method }) => method === 'write') && !response.writableNeedDrain) resumeWriters();
+  }
+
+  /** A compressing middleware that came before gives the listeners of `drain` to its own stream, which has nothing to
+   * drain. So they are called here. */
+  function resumeWriters(): void {
+    const own = response.rawListeners('drain');
+    response.emit('drain');
+    for (const listener of drainListeners) if (!own.includes(listener)) listener();
   }
 
   function replace(error: unknown): void {
@@ -53,10 +62,18 @@ export function holdHead(response: ServerResponse, hooks: HeadHooks): void {
     if (state === 'open') begin();
     if (state === 'sent') return call();
     const isEnded = kept.at(-1)?.method === 'end';
-    if (state === 'waiting' && !isEnded) kept.push({ method, call });
+    // A middleware that sees no head yet begins it once more.
+    const isRepeated = method === 'writeHead' && kept.some(each => each.method === method);
+    if (state === 'waiting' && !isEnded && !isRepeated) kept.push({ method, call });
     return method === 'write' ? false : response;
   }
 
+  const addListener: (...args: never[]) => unknown = response.on;
+  const on = (name: string, listener: () => void) => {
+    if (name === 'drain' && state !== 'sent') drainListeners.add(listener);
+    return Reflect.apply(addListener, response, [name, listener]);
+  };
+  Object.assign(response, { on });
   for (const method of methods) {
     const original: (...args: never[]) => unknown = response[method];
     const replacement = (...given: unknown[]) => {

@@ -17,7 +17,7 @@ import {
 } from '../session.js';
 import { prefixOf, type SessionStore, type StoreEntry, type StoreSettings } from '../session-store.js';
 import { EveryoneEpoch } from './redis/everyone.js';
-import { KnownEpochs } from './redis/known-epochs.js';
+import { isEpoch, KnownEpochs } from './redis/known-epochs.js';
 import { RevocationStream } from './redis/revocation-stream.js';
 import { type RedisCommand, Servers } from './redis/servers.js';
 
@@ -59,7 +59,7 @@ class RedisStore implements SessionStore {
       this.#servers.ask('reads', key, ask, []),
       this.#everyone.readNear(key),
     ]);
-    const user = epoch === null ? undefined : this.#see(tag, Number(epoch));
+    const user = isEpoch(epoch) ? this.#see(tag, Number(epoch)) : undefined;
     const record = head?.startsWith(digest) ? parseRecord(head, json, this.#settings.now()) : undefined;
     return record !== undefined && isPresent(record.epochs, { user, everyone }) ? record : undefined;
   }

@@ -30,6 +30,7 @@ import type {
   StrategyEntry,
   StrategySettings,
 } from '../session-strategy.js';
+import { Successors } from '../successors.js';
 
 const triesMax = 5;
 
@@ -57,9 +58,11 @@ class ReferenceStrategy implements SessionStrategy {
   readonly #store: SessionStore;
   readonly #limits: SessionLimits;
   readonly #now: () => number;
+  readonly #successors: Successors;
 
   constructor({ store, limits, now }: StrategySettings) {
     this.#store = store;
+    this.#successors = new Successors(store, now);
     this.#limits = limits;
     this.#now = now;
   }
@@ -101,7 +104,11 @@ class ReferenceStrategy implements SessionStrategy {
     for (let tries = 0; tries < triesMax; tries++) {
       const record = await this.#store.read(id);
       if (record === undefined) return 'gone';
-      const issued = await this.#issue(record, cookie, client);
+      const token = newSessionId(record.user);
+      const [issued] = await Promise.all([
+        this.#issue(record, cookie, client, token),
+        this.#successors.record(id, record.user, bindToCookie(token, cookie)),
+      ]);
       const outcome = await this.#store.remove(id, record.version);
       if (outcome === 'removed') return issued;
       await this.#store.remove(issued.session.id);
@@ -110,12 +117,12 @@ class ReferenceStrategy implements SessionStrategy {
     throw new SessionConflict();
   }
 
-  async end(session: Session): Promise<void> {
-    await this.#store.remove(requireStored(session).id);
+  end(session: Session): Promise<void> {
+    return this.#endId(requireStored(session).id);
   }
 
   async endToken(token: string, cookie?: string): Promise<void> {
-    if (isSessionId(token)) await this.#store.remove(bindToCookie(token, cookie));
+    if (isSessionId(token)) await this.#endId(bindToCookie(token, cookie));
   }
 
   handleOf(session: Session): string {
@@ -155,8 +162,18 @@ class ReferenceStrategy implements SessionStrategy {
     return this.#store.close();
   }
 
-  async #issue(record: NewSessionRecord, cookie: string | undefined, client: SessionClient | undefined) {
-    const token = newSessionId(record.user);
+  /** Ends a session. If a rotation has just replaced it, ends its successor. */
+  async #endId(id: string): Promise<void> {
+    if ((await this.#store.remove(id)) !== 'gone') return;
+    await this.#successors.end(id, (user, handle) => this.#store.removeByHandle(user, handle));
+  }
+
+  async #issue(
+    record: NewSessionRecord,
+    cookie: string | undefined,
+    client: SessionClient | undefined,
+    token = newSessionId(record.user),
+  ) {
     const epochs = await this.#store.create(bindToCookie(token, cookie), { ...record, client });
     return { token, session: new StoredSession(token, { ...record, epochs }, cookie) };
   }

@@ -1,5 +1,6 @@
 import { nextEpoch } from '../../epochs.js';
 import { prefixOf, type StoreSettings } from '../../session-store.js';
+import { isEpoch } from './known-epochs.js';
 import type { Servers } from './servers.js';
 
 /** Number of copies in a cluster. With fewer, a server with few slots might have none. */
@@ -74,7 +75,7 @@ export class EveryoneEpoch {
 
   async #read(key: string): Promise<number | undefined> {
     const text = await this.#servers.ask('reads', key, server => server.get(key), null);
-    const epoch = text !== null && /^\d+$/.test(text) ? Number(text) : undefined;
+    const epoch = isEpoch(text) ? Number(text) : undefined;
     if (epoch === undefined) return undefined;
     if (epoch < this.#known) this.#raiseTo('removals', this.#known).catch(() => undefined);
     this.#known = Math.max(this.#known, epoch);

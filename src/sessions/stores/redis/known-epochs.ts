@@ -30,3 +30,8 @@ export class KnownEpochs {
     }
   }
 }
+
+/** Reports whether a value from the server is an epoch. Any other value is a lost epoch. */
+export function isEpoch(text: string | null): text is string {
+  return text !== null && /^\d{1,15}$/.test(text);
+}

@@ -67,6 +67,12 @@ const epochLifeMs = 3_600_000;
 /** Up to this many sessions of a user are pruned at every login, more at one login in sixteen. */
 const prunedAlwaysMax = 32;
 
+/** Returns the number of an epoch. Any other value is a lost epoch: nil. */
+const toEpoch = `
+local function toEpoch(text)
+  return type(text) == 'string' and #text < 16 and tonumber(string.match(text, '^%d+$')) or nil
+end`;
+
 /**
  * Lua scripts. Each uses one key and runs atomically in Redis. So a slot of a cluster can move at any time.
  *
@@ -90,7 +96,8 @@ const prunedAlwaysMax = 32;
  */
 const prologue = `
 local now, floor = tonumber(ARGV[1]), tonumber(ARGV[2])
-local present = tonumber(redis.pcall('HGET', KEYS[1], 'e'))
+${toEpoch}
+local present = toEpoch(redis.pcall('HGET', KEYS[1], 'e'))
 
 local function read(handle)
   local head = redis.pcall('HGET', KEYS[1], 'm' .. handle)
@@ -277,13 +284,15 @@ return 1`,
 
   /** Argument: the epoch of everyone to use if there is none. Replies with the present one. */
   everyoneMake: `
-local present = tonumber(redis.pcall('GET', KEYS[1]))
+${toEpoch}
+local present = toEpoch(redis.pcall('GET', KEYS[1]))
 if not present then redis.call('SET', KEYS[1], ARGV[1]) end
 return present or tonumber(ARGV[1])`,
 
   /** Argument: an epoch of everyone. Replies with the present one, which is at least this. */
   everyoneRaise: `
-local present = tonumber(redis.pcall('GET', KEYS[1]))
+${toEpoch}
+local present = toEpoch(redis.pcall('GET', KEYS[1]))
 if present and present >= tonumber(ARGV[1]) then return present end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1])
