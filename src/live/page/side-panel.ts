@@ -11,7 +11,7 @@ import { choosePitch, UserDots } from './user-dots.js';
 const manyUsers = 150;
 
 /** A longer value of a counter is written smaller. */
-const longValue = 8;
+const longValue = 9;
 
 export interface SideActions {
   selectMember(member: string): void;
@@ -41,7 +41,11 @@ export class SidePanel {
     this.#timeline = new SideTimeline(name);
     this.boxes = new MemberBoxes(actions.selectMember, () => this.arrangeDots());
     this.#mode = make('select', { 'aria-label': `Mode of the ${name} side` });
-    this.#mode.addEventListener('change', () => actions.setMode(name, this.#mode.value));
+    this.#mode.addEventListener('change', () => {
+      actions.setMode(name, this.#mode.value);
+      // It shows the new mode when the lab has changed it.
+      this.#mode.value = this.#shown?.view.mode ?? '';
+    });
     this.#field = make('div', { class: 'field' }, this.boxes.place, this.dots.layer);
     this.place = make(
       'section',
