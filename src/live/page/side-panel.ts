@@ -104,7 +104,7 @@ export class SidePanel {
     const backends = Math.max(1, areas.size - 1);
     // When one backend dies, its users must find room in the others.
     const expected = Math.ceil((1.2 * this.#users) / Math.max(1, backends - 1));
-    const share = this.#users > manyUsers ? 0.34 : 0.27;
+    const share = this.#users > manyUsers ? 0.4 : 0.27;
     const heightMax = Math.max(54, (innerHeight * share) / backends);
     const { pitch, rows } = choosePitch(Math.max(expected, 8), area.clientWidth, heightMax);
     this.#field.style.setProperty('--area', `${pitch * rows}px`);
