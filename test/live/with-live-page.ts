@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import type { SideName, SideView, Snapshot, StrikeView } from '#src/live/protocol.js';
-import { PageFeed, settings, sideView } from './page-feed.js';
+import { noCounts, PageFeed, settings, sideView } from './page-feed.js';
 
 export interface OpenedPage {
   readonly page: Page;
@@ -23,6 +23,8 @@ export const killOfTwo: StrikeView = {
   requestedMs: 29_000,
   confirmedMs: 29_050,
   healedMs: null,
+  exposed: 9,
+  before: noCounts,
 };
 
 /** Opens the page. Fails when it has written an error, broken its policy, or sent a request to anywhere else. */

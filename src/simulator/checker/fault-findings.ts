@@ -70,17 +70,14 @@ export class ExposureWatch {
     }));
   }
 
-  /** Takes the operations of one user, in sending order. */
-  exposedBy(operations: readonly Operation[]): FaultRecord[] {
-    if (this.#exposures.length === 0) return [];
-    const longestMs = operations.reduce((longest, { sentMs, doneMs }) => Math.max(longest, doneMs - sentMs), 0);
+  /** Takes the operations of one user, in sending order. `longestMs`: no operation lasted longer. */
+  exposedBy(operations: readonly Operation[], longestMs = findLongestMs(operations)): FaultRecord[] {
     return this.#exposures.filter(one => isExposed(one, operations, longestMs)).map(({ fault }) => fault);
   }
+}
 
-  /** Returns whether any fault exposed the user. `longestMs`: no operation lasted longer. */
-  isExposed(operations: readonly Operation[], longestMs: number): boolean {
-    return this.#exposures.some(one => isExposed(one, operations, longestMs));
-  }
+function findLongestMs(operations: readonly Operation[]): number {
+  return operations.reduce((longest, { sentMs, doneMs }) => Math.max(longest, doneMs - sentMs), 0);
 }
 
 /** Looks only at the operations around the fault: in a long run a user has far more of them. */
