@@ -79,7 +79,11 @@ export function aimFault(
 }
 
 /** Says that a member or a link is not there now, or that the fault starts a member that runs. */
-function explainAbsent(fault: string, target: string, { running, links, roles, struck }: StruckSystem): string | undefined {
+function explainAbsent(
+  fault: string,
+  target: string,
+  { running, links, roles, struck }: StruckSystem,
+): string | undefined {
   const kind = kindOf(target);
   if (kind === 'system') return `"${fault}" runs commands: write it into a scenario file`;
   if (kind === 'secrets') return undefined;

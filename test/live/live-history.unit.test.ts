@@ -157,12 +157,13 @@ describe('the strikes of a live history', () => {
 
   it('have a state and times, and the evidence or the problem', () => {
     const history = made();
+    const before = history.view(0).counts;
     history.strike(kill, 'requested');
     expect(history.view(0).strikes).to.deep.equal([
       {
         ...{ id: 'kill', fault: 'kill', target: 'backend-1', state: 'requested' },
         ...{ requestedMs: 1000, confirmedMs: null, healedMs: null },
-        ...{ exposed: 0, before: history.view(0).counts },
+        ...{ exposed: 0, before },
       },
     ]);
     history.strike(confirmed, 'confirmed');
