@@ -3,7 +3,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import type { UserStateName } from '#src/live/protocol.js';
 import { launchChromium } from '../chromium.js';
 import { noCounts, sideView, usersIn } from './page-feed.js';
-import { drawnFrames, killOfTwo, shortStory, withLivePage } from './with-live-page.js';
+import { drawnFrames, findCutOff, killOfTwo, settle, shortStory, withLivePage } from './with-live-page.js';
 
 const states = ['in', 'waiting', 'in-doubt', 'has-lost', 'logged-out', 'someone-else', 'arriving', 'gone'] as const;
 
@@ -196,9 +196,6 @@ describe('the page of the live lab in a real browser', function () {
   });
 });
 
-/** Resolves when all dots have arrived. */
-const settle = 'Promise.all(document.getAnimations().map(({ finished }) => finished)).then(() => 0)';
-
 async function isInside(inner: Locator, outer: Locator): Promise<boolean> {
   const [dot, box] = [await inner.boundingBox(), await outer.boundingBox()];
   if (dot === null || box === null) return false;
@@ -212,21 +209,5 @@ async function shapeOf(page: Page, state: UserStateName): Promise<string> {
     const look = getComputedStyle(document.querySelector('#legend i[data-state="${state}"]'));
     const image = look.backgroundImage.replaceAll(/rgba?\\([^)]*\\)/g, 'colour');
     return [look.clipPath, look.borderTopWidth, image, look.borderTopLeftRadius, look.scale].join(' | ');
-  })()`);
-}
-
-/** Returns what is wider than the page or than the part that holds it. */
-async function findCutOff(page: Page): Promise<string[]> {
-  return page.evaluate<string[]>(`(() => {
-    const wide = document.documentElement.scrollWidth;
-    const found = wide > innerWidth ? ['the page is ' + wide + ' px wide'] : [];
-    for (const element of document.querySelectorAll('body *:not(.dots, .dots *, .for-ears, .chart *)')) {
-      const { left, right, width } = element.getBoundingClientRect();
-      if (width === 0) continue;
-      const { overflowX, display } = getComputedStyle(element);
-      const isCut = element.scrollWidth > element.clientWidth + 1 && display !== 'inline' && overflowX !== 'auto';
-      if (left < -0.5 || right > innerWidth + 0.5 || isCut) found.push(element.tagName + ' ' + element.className);
-    }
-    return found;
   })()`);
 }
