@@ -16,7 +16,7 @@ import { type Holdfast, withHoldfast } from '../commands/holdfast.js';
 import { addressOf } from '../commands/live-address.js';
 import { withHttpServer } from '../with-http-server.js';
 import { countsOfReport } from './told-run.js';
-import { findCutOff, readCounters, settle } from './with-live-page.js';
+import { drawnFrames, findCutOff, readCounters } from './with-live-page.js';
 
 const users = 16;
 const lab = `name: live
@@ -181,7 +181,7 @@ describe('the page of a running live lab', function () {
 
   it('cuts nothing off at 390 px', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
-    await page.evaluate(settle);
+    await drawnFrames(page);
     expect(await findCutOff(page)).to.deep.equal([]);
     await page.setViewportSize({ width: 1280, height: 800 });
   });

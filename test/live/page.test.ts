@@ -81,6 +81,23 @@ describe('the page of the live lab in a real browser', function () {
       });
     });
 
+    it('that a backend is spare, in a box without room for dots, until it is started', async () => {
+      const spare = { name: 'backend-4', role: 'backend', state: 'spare', sinceMs: 0 } as const;
+      const members = [...sideView('redis').members, spare];
+      await withLivePage(browser, { right: { members } }, async ({ feed, side }) => {
+        const box = side('right').getByRole('group', { name: 'backend-4' });
+        await box.getByText('spare, not started').waitFor();
+        expect(await box.locator('.area').isVisible()).to.equal(false);
+        const started = { ...spare, state: 'up', sinceMs: 30_100 } as const;
+        const users = [{ name: 'user-1', state: 'in', member: 'backend-4' }] as const;
+        feed.push({ kind: 'frame', right: { nowMs: 30_100, members: [started], users } });
+        await box.getByText('up').waitFor();
+        await box.locator('.area').waitFor();
+        await side('right').page().evaluate(settle);
+        expect(await isInside(side('right').locator('i[data-user="user-1"]'), box)).to.equal(true);
+      });
+    });
+
     it('in the box that a strike was not confirmed, and why', async () => {
       await withLivePage(browser, {}, async ({ feed, side }) => {
         const strike = { ...killOfTwo, state: 'not-confirmed', problem: 'It still answers.' } as const;
