@@ -262,7 +262,10 @@ class LabPage {
 
 /** Names the files that the lab has written. */
 function listFiles(files: readonly string[]): HTMLElement[] {
-  return [make('p', {}, 'It has written these files:'), make('ul', { class: 'files' }, ...files.map(makeFileItem))];
+  return [
+    make('p', {}, 'The live lab has written these files:'),
+    make('ul', { class: 'files' }, ...files.map(makeFileItem)),
+  ];
 }
 
 function makeFileItem(file: string): HTMLElement {
