@@ -13,6 +13,7 @@ import { readHistory } from '#src/simulator/history/file.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { launchChromium } from '../chromium.js';
 import { type Holdfast, withHoldfast } from '../commands/holdfast.js';
+import { commandLine } from '../commands/in-process.js';
 import { addressOf } from '../commands/live-address.js';
 import { withHttpServer } from '../with-http-server.js';
 import { countsOfReport } from './told-run.js';
@@ -200,20 +201,29 @@ describe('the page of a running live lab', function () {
     expect(await holdfast.children()).to.deep.equal([]);
 
     const notice = 'The live lab has ended: The command was stopped by Ctrl-C. This page keeps its last state.';
-    const folder = path.join(holdfast.folder, 'reports/live/latest');
+    const reports = { left: await reportOf('left'), right: await reportOf('right') };
     for (const shown of [page, second]) {
       const ended = shown.getByRole('alert').filter({ hasText: notice });
       await ended.waitFor();
       expect(await ended.locator('li').allTextContents()).to.have.length(4);
       for (const name of sideNames) {
-        const [run] = await readHistory(path.join(folder, `history-${name}.ndjson`));
-        const report: Partial<CountsView> = countsOfReport(run ?? expect.fail('no run'));
+        const report = reports[name];
         const counts = await readCounters(sideOf(shown, name));
         expect(counts).to.deep.equal(pick(report, Object.keys(counts)));
       }
     }
     expect(await sentences(page)).to.deep.equal(await sentences(second));
   });
+
+  /** Returns the counters that `holdfast report` writes of the file of one side. */
+  async function reportOf(name: SideName): Promise<Partial<CountsView>> {
+    const file = (ending: string) => path.join(holdfast.folder, `reports/live/latest/history-${name}.${ending}`);
+    await commandLine(['report', file('ndjson'), '--json', file('json')]);
+    const { users, writes, requests } = JSON.parse(await readFile(file('json'), 'utf8')).runs[0];
+    const { loggedOut, exposed } = users;
+    const { acknowledged, missing, lost } = writes;
+    return { loggedOut, exposed, acknowledged, missing, lost, failed: requests.failed, unknown: requests.unknown };
+  }
 
   const sentences = (of: Page) => of.locator('.side .sentence, .side .counters').allTextContents();
 
