@@ -43,21 +43,20 @@ function expectNothingLost({ run, findings }: Compared): void {
 }
 
 describe('examples with holdfast/sessions', () => {
-  for (const file of ['fastify/shop.yaml', 'node/shop.yaml']) {
+  for (const file of ['express/holdfast.yaml', 'fastify/shop.yaml', 'node/shop.yaml']) {
     it(`${file} survives a killed process, parallel tabs, late adds at the logout and a hanging Redis`, async () => {
       expectNothingLost(await findIn(file));
     });
   }
 
-  for (const name of comparedScenarios) {
-    it(`the Express shop loses nothing in ${name}`, () =>
-      leavingNothing(async () => {
-        const compared = await runOnShop(name, 'holdfast/sessions with Redis');
-        expectNothingLost(compared);
-        // Without late adds after a logout, the race would prove nothing.
-        if (name === 'logout-race') expect(compared.findings.requests.failed).to.be.greaterThan(5);
-      }));
-  }
+  // The other scenarios of the comparison are parts of express/holdfast.yaml. Only here do no faults hide the late adds.
+  it('the Express shop loses nothing in logout-race', () =>
+    leavingNothing(async () => {
+      const compared = await runOnShop('logout-race', 'holdfast/sessions with Redis');
+      expectNothingLost(compared);
+      // Without late adds after a logout, the race would prove nothing.
+      expect(compared.findings.requests.failed).to.be.greaterThan(5);
+    }));
 
   it('are compared with express-session in docs/sessions.md, scenario by scenario', () => {
     const page = readFileSync(packageFile('docs/sessions.md'), 'utf8');
