@@ -12,10 +12,13 @@ import { type Compared, comparedScenarios, runOnShop, sessionChoices } from './f
 
 const examples = path.resolve(import.meta.dirname, '../../../examples');
 
-/** Runs a scenario and returns what was found, without the verdict, which a busy machine could make inconclusive. */
+/**
+ * Runs a scenario with two of its three backends and half of its users. Returns what was found, without the verdict,
+ * which a busy machine could make inconclusive.
+ */
 function findIn(file: string, command?: string) {
   return leavingNothing(async () => {
-    const scenario = await readScenario(path.join(examples, file));
+    const scenario = halve(await readScenario(path.join(examples, file)));
     const { signal } = new AbortController();
     const changed = command === undefined ? scenario : replaceCommand(scenario, command);
     const run = await simulate(changed, 'redis', makePlan(changed, changed.seed), {
@@ -24,6 +27,16 @@ function findIn(file: string, command?: string) {
     });
     return { run, findings: check(run) };
   });
+}
+
+function halve(scenario: Scenario): Scenario {
+  const { system, users } = scenario;
+  const arrivals = { ...users.arrivals, ratePerSecond: users.arrivals.ratePerSecond / 2 };
+  return {
+    ...scenario,
+    system: { ...system, backends: { ...system.backends, count: 2 } },
+    users: { ...users, arrivals },
+  };
 }
 
 function replaceCommand(scenario: Scenario, command: string): Scenario {
