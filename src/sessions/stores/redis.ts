@@ -192,9 +192,10 @@ class RedisStore implements SessionStore {
    * lost writes, and gets the highest again. */
   #see(tag: string, epoch: number): number {
     const highest = this.#known.see(tag, epoch);
-    const key = this.#keyOf(tag);
-    if (epoch < highest)
+    if (epoch < highest) {
+      const key = this.#keyOf(tag);
       this.#servers.sendInBackground(key, server => server.epochKeep(key, this.#settings.now(), highest));
+    }
     return highest;
   }
 
