@@ -74,8 +74,7 @@ export class HeadSent extends Error {
 export class BrowserSession implements AppSession {
   readonly #context: RequestSession;
   readonly #settings: AppSessionSettings;
-  readonly #steps: StartedStep[] = [];
-  #last: Promise<void> = Promise.resolve();
+  readonly #steps: Step<unknown>[] = [];
   #isOver = false;
   /** The session ended while the request was handled. Then a change must not begin an anonymous one. */
   #isGone = false;
@@ -136,10 +135,8 @@ export class BrowserSession implements AppSession {
    */
   finish(): Promise<void> | undefined {
     this.#isOver = true;
-    const doubtful = this.#steps.filter(
-      ({ state, step }) => state === 'running' || (state === 'failed' && !step.isSeen),
-    );
-    return doubtful.length === 0 ? undefined : Promise.all(doubtful.map(({ work }) => work)).then(() => undefined);
+    const doubtful = this.#steps.filter(({ state, isSeen }) => state === 'running' || (state === 'failed' && !isSeen));
+    return doubtful.length === 0 ? undefined : Promise.all(doubtful).then(() => undefined);
   }
 
   async #changePresent(edit: Edit): Promise<void> {
@@ -181,27 +178,11 @@ export class BrowserSession implements AppSession {
       this.#settings.onLate(late);
       return Step.of(Promise.reject(late));
     }
-    const running = this.#last.then(work);
-    const step = Step.of(running);
-    const started: StartedStep = { work: running, step, state: 'running' };
-    this.#last = running.then(
-      () => {
-        started.state = 'done';
-      },
-      () => {
-        started.state = 'failed';
-      },
-    );
-    this.#steps.push(started);
+    const last = this.#steps.at(-1);
+    const step = Step.of(last === undefined ? work() : last.whenOver().then(work));
+    this.#steps.push(step);
     return step;
   }
-}
-
-/** A step of the handler: its work, and the promise that the handler has. */
-interface StartedStep {
-  readonly work: Promise<unknown>;
-  readonly step: Step<unknown>;
-  state: 'running' | 'done' | 'failed';
 }
 
 /** Returns what the edit returns, so that a promise is refused. */

@@ -9,8 +9,7 @@ export interface HeadHooks {
   replace(error: unknown): void;
 }
 
-const methods = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
-type Method = (typeof methods)[number];
+type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders';
 
 /**
  * Holds back the head of a response until the session is committed:
@@ -57,14 +56,20 @@ export function holdHead(response: ServerResponse, hooks: HeadHooks): void {
     return method === 'write' ? false : response;
   }
 
-  for (const method of methods) {
+  function hold(method: Method): (...given: unknown[]) => unknown {
     const original: (...args: never[]) => unknown = response[method];
-    const replacement = (...given: unknown[]) => {
+    return (...given) => {
       const args = method === 'writeHead' && !response.headersSent ? applyHead(response, given) : given;
       return gate(method, () => Reflect.apply(original, response, args));
     };
-    Object.assign(response, { [method]: replacement });
   }
+
+  Object.assign(response, {
+    writeHead: hold('writeHead'),
+    write: hold('write'),
+    end: hold('end'),
+    flushHeaders: hold('flushHeaders'),
+  });
 }
 
 /** Sets the headers that were given to `writeHead`, so that they cannot replace our own. Returns the other arguments. */
