@@ -101,8 +101,13 @@ export class BrowserSession implements AppSession {
   change<Result>(edit: AppEdit<Result>): Promise<Readonly<AppData>> {
     return this.#run(async () => {
       if (this.#isGone) throw new SessionGone();
-      if (this.#context.session !== undefined) await this.#changePresent(toEdit(edit));
-      else await this.#beginAnonymous(toEdit(edit));
+      try {
+        if (this.#context.session !== undefined) await this.#context.change(toEdit(edit));
+        else await this.#beginAnonymous(toEdit(edit));
+      } catch (error) {
+        this.#isGone = error instanceof SessionGone;
+        throw error;
+      }
       return this.data;
     });
   }
@@ -137,15 +142,6 @@ export class BrowserSession implements AppSession {
     this.#isOver = true;
     const doubtful = this.#steps.filter(({ state, isSeen }) => state === 'running' || (state === 'failed' && !isSeen));
     return doubtful.length === 0 ? undefined : Promise.all(doubtful).then(() => undefined);
-  }
-
-  async #changePresent(edit: Edit): Promise<void> {
-    try {
-      await this.#context.change(edit);
-    } catch (error) {
-      this.#isGone = error instanceof SessionGone;
-      throw error;
-    }
   }
 
   async #beginAnonymous(edit: Edit): Promise<void> {
