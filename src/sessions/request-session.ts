@@ -20,11 +20,13 @@ export interface BeginOptions {
   readonly remember?: boolean;
 }
 
+const noStep = Promise.resolve();
+
 export class RequestSession implements SessionContext {
   readonly #strategy: SessionStrategy;
   readonly #count: (name: string) => void;
-  /** Resolves when the last step is over. It never rejects. Undefined before the first step. */
-  #last: Promise<unknown> | undefined;
+  /** Resolves when the last step is over. It never rejects. */
+  #last: Promise<unknown> = noStep;
   /** The failure of the first step that failed after the handler returned. */
   #failure: { readonly reason: unknown } | undefined;
   #session: Session | undefined;
@@ -180,7 +182,7 @@ export class RequestSession implements SessionContext {
   #runInOrder<T>(step: () => Promise<T>): Promise<T> {
     if (this.#isOver)
       return Promise.reject(new Error('the request is over: wait for each change before the handler returns'));
-    const running = this.#last === undefined ? step() : this.#last.then(step);
+    const running = this.#last.then(step);
     // A handler that forgets to wait must not end the process with an unhandled rejection.
     this.#last = running.catch(reason => {
       if (this.#isOver) this.#failure ??= { reason };

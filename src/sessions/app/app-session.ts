@@ -71,6 +71,8 @@ export class HeadSent extends Error {
   }
 }
 
+const noStep = Promise.resolve();
+
 export class BrowserSession implements AppSession {
   readonly #context: RequestSession;
   readonly #settings: AppSessionSettings;
@@ -174,8 +176,8 @@ export class BrowserSession implements AppSession {
       this.#settings.onLate(late);
       return Step.of(Promise.reject(late));
     }
-    const last = this.#steps.at(-1);
-    const step = Step.of(last === undefined ? work() : last.whenOver().then(work));
+    const last = this.#steps.at(-1)?.whenOver() ?? noStep;
+    const step = Step.of(last.then(work));
     this.#steps.push(step);
     return step;
   }
