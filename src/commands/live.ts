@@ -112,6 +112,10 @@ async function runLive(args: LiveArgs, signal: AbortSignal, letGo: () => Promise
   });
   try {
     greet(setup, args, { port: server.port, address: server.address });
+    for (const name of sideNames) {
+      const note = session.side(name)?.view().note;
+      if (note !== undefined) say(`the ${name} side: ${note}`);
+    }
     const failure = await waitForEnd(session, signal, forMs);
     const write = async () => {
       const records = recordsOf(session, setup);
