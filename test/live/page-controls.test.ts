@@ -127,7 +127,7 @@ describe('the controls of the page of the live lab in a real browser', function 
         expect(sentences.map(({ text }) => text)).to.deep.equal([
           'Left: backend-2 was killed, confirmed.',
           'Right: backend-2 was killed, confirmed.',
-          'Left: backend-2 was killed 1 s ago: 5 of the 5 users that it served were logged out.',
+          'Left: backend-2 was killed 1 s ago: all 5 users that it served were logged out.',
         ]);
         const gaps = sentences.slice(1).map(({ at }, index) => at - (sentences[index]?.at ?? 0));
         for (const gap of gaps) expect(gap).to.be.greaterThan(950);
@@ -141,6 +141,7 @@ describe('the controls of the page of the live lab in a real browser', function 
         feed.reply = () => ({ problems: [{ side: 'right', problem: 'The mode jwt needs Redis.' }] });
         await posted(page, () => side('right').getByLabel('Mode of the right side').selectOption('jwt'));
         await page.getByText('Right: The mode jwt needs Redis.').first().waitFor();
+        expect(await side('right').getByLabel('Mode of the right side').inputValue()).to.equal('redis');
         feed.reply = () => ({ problems: [] });
         const users = page.getByLabel('Users', { exact: true });
         await users.fill('24');
@@ -170,6 +171,7 @@ describe('the controls of the page of the live lab in a real browser', function 
 
     it('nothing in a replay: its controls are off', async () => {
       await withLivePage(browser, { settings: { isReplay: true } }, async ({ page, side }) => {
+        await page.getByText('recorded histories, played again').waitFor();
         expect(await page.locator('#strike-bar').isVisible()).to.equal(false);
         expect(await side('left').getByLabel('Mode of the left side').isDisabled()).to.equal(true);
         for (const name of ['Next seed', 'Clear']) {
