@@ -10,6 +10,7 @@ import type { TargetSystem } from '../simulator/cluster/targets.js';
 import { Interrupted } from '../simulator/errors.js';
 import type { Strike } from '../simulator/faults/strike.js';
 import type { ListedRun, MemberRecord, Operation, PhaseName, RunHeader } from '../simulator/history/records.js';
+import { LabHealth, noLab } from '../simulator/run/lab-health.js';
 import { LiveCounts } from '../simulator/run/live-counts.js';
 import { RunClock } from '../simulator/run/run-clock.js';
 import { buildClusterSpec, describeSystem, drawNonce, driverSetup } from '../simulator/run/system-setup.js';
@@ -17,7 +18,6 @@ import { watchMembers } from '../simulator/run/watch-members.js';
 import type { GivenOptions } from '../simulator/scenario/fault-options.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { Driver } from '../simulator/users/driver.js';
-import { LiveHealth, noLab } from './live-health.js';
 import { LiveHistory, strikeViewOf } from './live-history.js';
 import { faultsFor, LiveStrikes } from './live-strikes.js';
 import { arrivalsMsOf, LiveUsers } from './live-users.js';
@@ -49,7 +49,7 @@ interface Started {
   readonly cluster: Cluster;
   readonly clock: RunClock;
   readonly driver: Driver;
-  readonly health: LiveHealth;
+  readonly health: LabHealth;
   readonly users: LiveUsers;
   readonly strikes: LiveStrikes;
 }
@@ -217,7 +217,7 @@ export class LiveRun implements StrikableSide {
       proxies: proxyNames(scenario.system.proxy),
       startMs: Math.max(arrivalsMsOf(count), warmupMs + baselineMs),
     });
-    const health = new LiveHealth(cluster, driver);
+    const health = new LabHealth(cluster, driver);
     this.#started = { cluster, clock, driver, health, users, strikes };
     this.#watch(cluster);
     const booted = new Set(listMemberNames(this.#spec));

@@ -134,7 +134,7 @@ export interface SideView {
   /** `failed`: the system could not be started, or broke down; `problem` says why. `over`: nothing changes any more. */
   readonly stage: 'starting' | 'running' | 'stopping' | 'over' | 'failed';
   readonly problem?: string;
-  /** What differs from the wish, in sentences: a fault of the scenario that this mode cannot have. */
+  /** Sentences about faults of the scenario that this mode cannot have. */
   readonly note?: string;
   /** Time of the run when this was made. */
   readonly nowMs: number;
@@ -173,7 +173,7 @@ export interface LiveSettings {
   readonly isReplay: boolean;
   /** Where the files are written when the command ends. */
   readonly folder?: string;
-  /** That the machine is too busy for fair results at present, in a sentence. */
+  /** A sentence, while the machine is too busy for fair results. */
   readonly warning?: string;
 }
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeMachineDoubt } from '../simulator/checker/verdict/doubts.js';
-import type { Cluster, ShopCounts } from '../simulator/cluster/cluster.js';
-import type { LabRecord } from '../simulator/history/records.js';
-import { watchProcessors } from '../simulator/run/processor-pressure.js';
-import { collectCounts } from '../simulator/run/watch-members.js';
-import type { Driver } from '../simulator/users/driver.js';
+import { describeMachineDoubt } from '../checker/verdict/doubts.js';
+import type { Cluster, ShopCounts } from '../cluster/cluster.js';
+import type { LabRecord } from '../history/records.js';
+import type { Driver } from '../users/driver.js';
+import { watchProcessors } from './processor-pressure.js';
+import { collectCounts } from './watch-members.js';
 
 const askEveryMs = 1_000;
 /** A member that hangs must not delay the end. */
@@ -19,8 +19,8 @@ const tooBusy =
 
 type Counts = Readonly<Record<string, ShopCounts>>;
 
-/** The health of the lab of one side while it goes on: what a run records at its end (`LabRecord`). */
-export class LiveHealth {
+/** The health of a lab whose run has no planned end: what a finished run records at its end (`LabRecord`). */
+export class LabHealth {
   readonly #cluster: Pick<Cluster, 'members'>;
   readonly #driver: Pick<Driver, 'lab'>;
   readonly #processors = watchProcessors();

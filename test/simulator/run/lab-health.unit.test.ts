@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { LiveHealth, subtractCounts } from '#src/live/live-health.js';
 import type { Cluster, ShopCounts } from '#src/simulator/cluster/cluster.js';
+import { LabHealth, subtractCounts } from '#src/simulator/run/lab-health.js';
 
 function clusterOf(members: Readonly<Record<string, () => Promise<ShopCounts | undefined>>>): Pick<Cluster, 'members'> {
   const list = Object.entries(members).map(([name, counts]) => ({ name, counts }));
@@ -14,24 +14,24 @@ const driver = {
   }),
 };
 
-describe('the health of the lab of a live side', () => {
+describe('the health of a lab whose run has no planned end', () => {
   it('has the counts of each member and the busy time of the processors, as a run has', async () => {
     const hangs = () => new Promise<undefined>(() => undefined);
     const answers = async () => ({ opened: 7, unknown: 3 });
-    const health = new LiveHealth(clusterOf({ 'backend-1': answers, redis: async () => ({ evictions: 2 }) }), driver);
+    const health = new LabHealth(clusterOf({ 'backend-1': answers, redis: async () => ({ evictions: 2 }) }), driver);
     await health.close();
     const { counts, busyMs, ...lab } = health.record();
     expect(counts).to.deep.equal({ 'backend-1': { opened: 7, unknown: 3 }, redis: { evictions: 2 } });
     expect(busyMs).to.be.a('number');
     expect(lab).to.deep.equal(driver.lab());
     const beganMs = performance.now();
-    await new LiveHealth(clusterOf({ 'backend-1': hangs }), driver).close();
+    await new LabHealth(clusterOf({ 'backend-1': hangs }), driver).close();
     expect(performance.now() - beganMs, 'a member that hangs').to.be.below(1_000);
   });
 
   it('forgets the counts and the drops from before the counters were cleared', async () => {
     let unknown = 3;
-    const health = new LiveHealth(clusterOf({ 'backend-1': async () => ({ unknown }) }), driver);
+    const health = new LabHealth(clusterOf({ 'backend-1': async () => ({ unknown }) }), driver);
     health.clear(500);
     await new Promise(resolve => setImmediate(resolve));
     unknown = 4;
