@@ -83,6 +83,7 @@ const body = markup`<header class="top">
 </div>
 </header>
 <div id="notice" class="notice" role="alert" hidden></div>
+<div id="warning" class="notice" role="status" hidden></div>
 <div id="alarm" class="notice" role="alert" hidden></div>
 <section id="strike-bar" class="strike-bar" aria-label="Break something" hidden>
 <div class="choice"><h2 id="members-title">Choose</h2><div id="members" role="group" aria-labelledby="members-title"></div></div>

@@ -59,6 +59,7 @@ class LabPage {
   #receive(message: StreamMessage): void {
     if (message.kind === 'over') {
       this.#over = message;
+      if (message.isWriting) this.#connect('open');
       return;
     }
     const isFirst = message.kind === 'snapshot';
@@ -90,6 +91,9 @@ class LabPage {
     this.#bar.draw({ left: this.#sides.left?.view, right: this.#sides.right?.view });
     this.#table.draw(this.#sides, now);
     this.#showAlarm();
+    const warning = find('#warning', HTMLElement);
+    setText(warning, settings.warning ?? '');
+    warning.hidden = settings.warning === undefined;
   }
 
   #panel(name: SideName): SidePanel {
@@ -156,14 +160,14 @@ class LabPage {
     if (words === undefined || state === 'connecting') return;
     const retry = state === 'waiting' ? [makeButton('Try now', () => this.#stream.retryNow())] : [];
     place.replaceChildren(words, ...retry);
-    if (state === 'ended' && this.#over !== undefined) this.#showOver(this.#over);
+    if (this.#over !== undefined) this.#showOver(this.#over);
   }
 
   #connectionWords(problem?: string): string | undefined {
     const { reason = '' } = this.#over ?? {};
     switch (this.#connection) {
       case 'open':
-        return undefined;
+        return this.#over && `The live lab has ended: ${reason} It is writing its files.`;
       case 'connecting':
         return find('#notice', HTMLElement).hidden ? undefined : 'Connecting …';
       case 'waiting':
@@ -175,7 +179,7 @@ class LabPage {
     }
   }
 
-  #showOver({ files }: OverMessage): void {
+  #showOver({ files, isWriting }: OverMessage): void {
     document.documentElement.dataset.stage = 'over';
     find('#strike-bar', HTMLElement).hidden = true;
     for (const id of ['#next-seed', '#clear', '#pause']) find(id, HTMLButtonElement).disabled = true;
@@ -183,7 +187,9 @@ class LabPage {
     for (const panel of this.#panels.values()) panel.close();
     setText(
       find('#export-words', HTMLElement),
-      files.length === 0 ? 'The live lab wrote no files.' : 'The live lab has written these files:',
+      files.length > 0
+        ? 'The live lab has written these files:'
+        : `The live lab ${isWriting ? 'is writing its' : 'wrote no'} files.`,
     );
     find('#files', HTMLElement).replaceChildren(...files.map(file => make('li', {}, make('code', {}, file))));
     this.#requestFrame();

@@ -32,6 +32,7 @@ export class SidePanel {
   readonly #summary = make('p', { class: 'summary' });
   readonly #counters = Array.from({ length: 4 }, () => makeCounter());
   readonly #sentence = make('p', { class: 'sentence' });
+  readonly #note = make('p', { class: 'note' });
   readonly #field: HTMLElement;
   #shown: ShownSide | undefined;
   #users = 0;
@@ -59,6 +60,7 @@ export class SidePanel {
       ),
       make('dl', { class: 'counters' }, ...this.#counters.map(({ box }) => box)),
       this.#sentence,
+      this.#note,
       this.#field,
       this.#timeline.place,
     );
@@ -79,6 +81,8 @@ export class SidePanel {
     if (isNewMode || this.#mode.options.length === 0) this.#showMode(settings);
     setAttribute(this.place, 'data-stage', view.stage);
     this.#showCounters(shown);
+    setText(this.#note, view.note ?? '');
+    this.#note.hidden = view.note === undefined;
     this.boxes.show(view.members, view.strikes, view.nowMs);
     if (Math.abs(view.users.length - this.#users) > this.#users * 0.1) this.arrangeDots();
     this.dots.show(view.users);
