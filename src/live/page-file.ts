@@ -70,7 +70,7 @@ const keys = [
 const body = markup`<header class="top">
 <div class="title">
 <h1>Holdfast live</h1>
-<p>Two real systems, the same users. <span>Break a server and watch every session.</span></p>
+<p id="lead">Two real systems, the same users. <span>Break a server and watch every session.</span></p>
 </div>
 <div class="settings">
 <label for="users">Users</label><input id="users" type="number" step="8" inputmode="numeric" disabled>
@@ -79,10 +79,11 @@ const body = markup`<header class="top">
 <button type="button" id="clear" disabled>Clear</button>
 <button type="button" id="pause" aria-pressed="false" aria-keyshortcuts="Space">Pause</button>
 <button type="button" id="export" aria-keyshortcuts="e">Export</button>
-<button type="button" id="help" aria-label="Help" aria-keyshortcuts="?">?</button>
+<button type="button" id="help" aria-keyshortcuts="?">Help</button>
 </div>
 </header>
 <div id="notice" class="notice" role="alert" hidden></div>
+<div id="warning" class="notice" role="status" hidden></div>
 <div id="alarm" class="notice" role="alert" hidden></div>
 <section id="strike-bar" class="strike-bar" aria-label="Break something" hidden>
 <div class="choice"><h2 id="members-title">Choose</h2><div id="members" role="group" aria-labelledby="members-title"></div></div>
@@ -92,9 +93,11 @@ const body = markup`<header class="top">
 <div class="choice"><h2 id="strike-title">Break it</h2><div id="actions" role="group" aria-labelledby="strike-title"></div></div>
 <p id="reply" class="reply" hidden></p>
 </section>
+<main>
 <ul id="legend" class="shapes" aria-label="Shapes of the users"></ul>
-<main id="sides"></main>
+<div id="sides"><p id="empty">Connecting to the live lab …</p></div>
 <details id="twin"><summary>Users as a table, and the story of each</summary><div id="twin-tables"></div></details>
+</main>
 <p id="announcer" class="for-ears" role="status" aria-live="polite"></p>
 <dialog id="story" aria-labelledby="story-title"></dialog>
 <dialog id="more" class="small" aria-labelledby="more-title"><header><h2 id="more-title">Faults</h2></header><form id="more-form" method="dialog"></form></dialog>

@@ -58,7 +58,7 @@ describe('holdfast live with two systems', function () {
     const noStores = { PATH: '/nowhere' };
     const words = ['live', '--users', '8', '--port', '0'];
     await withHoldfast(
-      [...words, '--modes', 'sticky,redis', '--for', '10s'],
+      [...words, '--modes', 'sticky,redis', '--for', '6s'],
       async holdfast => {
         const { port, token } = await addressOf(holdfast);
         const watch = await Watch.open(port, token);
@@ -66,8 +66,9 @@ describe('holdfast live with two systems', function () {
         await watch.until(() => watch.state?.left.stage === 'running' && watch.state.right?.stage === 'failed');
         expect(watch.state?.right?.problem).to.match(/redis/);
         await watch.until(() => watch.state?.left.users.some(({ state }) => state === 'in') ?? false);
-        holdfast.child.kill('SIGINT');
-        expect(await holdfast.ended()).to.equal(130);
+        expect(await holdfast.ended()).to.equal(0);
+        await watch.ended();
+        expect(watch.messages.at(-1)).to.include({ kind: 'over', reason: 'The time of --for is over.' });
         expect(await holdfast.children()).to.deep.equal([]);
       },
       noStores,

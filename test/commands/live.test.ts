@@ -1,10 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { paths } from '#src/live/protocol.js';
+import type { ModeName } from '#src/modes.js';
 import { packageFile } from '#src/shared/package-file.js';
 import { writeHistory } from '#src/simulator/history/file.js';
 import type { ListedRun } from '#src/simulator/history/records.js';
@@ -28,6 +30,7 @@ const usage: readonly (readonly [words: string, says: RegExp])[] = [
   ['--port 70000', /--port: expected a whole number from 0 to 65535/],
   ['--for 10', /--for "10": expected a duration up to 24h, such as 90s or 10min\./],
   ['--for 25h', /--for "25h": expected a duration up to 24h/],
+  ['--out /proc/none', /--out: the folder "\/proc\/none" is not writable/],
   ['--scenario no-such.yaml', /no-such\.yaml/],
   ['--scenario HERE/scenarios/kill-one.yaml --backends 2', /--backends and --scenario exclude each other/],
   ['--replay no-such.ndjson', /cannot read the history no-such\.ndjson/],
@@ -36,19 +39,19 @@ const usage: readonly (readonly [words: string, says: RegExp])[] = [
   ['--replay two.ndjson --users 20', /--replay and --users exclude each other/],
 ];
 
+async function shortRun(mode: ModeName): Promise<ListedRun> {
+  const scenario = buildShortForm(await readScenario(packageFile('scenarios/kill-one.yaml')));
+  return runInMemory(scenario, mode, makePlan(scenario, scenario.seed));
+}
+
 describe('holdfast live', () => {
   let folder: string;
   let history: string;
-  const runs: ListedRun[] = [];
 
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'holdfast-live-'));
     history = path.join(folder, 'history.ndjson');
-    const scenario = buildShortForm(await readScenario(packageFile('scenarios/kill-one.yaml')));
-    for (const mode of ['sticky', 'redis', 'jwt'] as const) {
-      runs.push(await runInMemory(scenario, mode, makePlan(scenario, 42)));
-    }
-    await writeHistory(history, runs);
+    await writeHistory(history, await Promise.all([shortRun('sticky'), shortRun('redis'), shortRun('jwt')]));
   });
 
   after(() => rm(folder, { recursive: true, force: true }));
@@ -123,9 +126,24 @@ describe('holdfast live', () => {
 describe('holdfast live --replay', function () {
   this.timeout(30_000);
 
+  it('ends at a Ctrl-C that comes while it reads the history', () =>
+    withHoldfast(['--version'], async ({ folder, ended }) => {
+      await ended();
+      const pipe = path.join(folder, 'history.ndjson');
+      execFileSync('mkfifo', [pipe]);
+      await withHoldfast(['live', '--replay', pipe, '--port', '0'], async holdfast => {
+        // The pipe opens when the command reads it.
+        const writer = await open(pipe, 'w');
+        holdfast.child.kill('SIGINT');
+        await holdfast.sees('stopping');
+        await writeHistory(pipe, [await shortRun('sticky')], 'a');
+        await writer.close();
+        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+      });
+    }));
+
   it('ends in the state of the report, answers from the history, and changes nothing', async () => {
-    const scenario = buildShortForm(await readScenario(packageFile('scenarios/kill-one.yaml')));
-    const run = await runInMemory(scenario, 'sticky', makePlan(scenario, 7));
+    const run = await shortRun('sticky');
     const file = path.join(await mkdtemp(path.join(tmpdir(), 'holdfast-live-')), 'history.ndjson');
     await writeHistory(file, [run, { ...run, header: { ...run.header, mode: 'redis' } }]);
     await withHoldfast(['live', '--replay', file, '--port', '0'], async holdfast => {

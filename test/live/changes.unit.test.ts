@@ -19,6 +19,7 @@ const views: fc.Arbitrary<SideView> = fc
     mode: fc.constantFrom('sticky', 'redis'),
     stage: fc.constantFrom('starting', 'running', 'failed'),
     problem: fc.constantFrom(undefined, 'no redis-server', 'no port'),
+    note: fc.constantFrom(undefined, 'one fault is left out', 'two faults are left out'),
     nowMs: few,
     counts: few.map(lost => ({ ...noCounts, lost })),
     users: listOf(
@@ -69,7 +70,11 @@ const views: fc.Arbitrary<SideView> = fc
       ({ target }) => target,
     ),
   })
-  .map(({ problem, ...view }) => ({ ...view, ...(problem !== undefined && { problem }) }));
+  .map(({ problem, note, ...view }) => ({
+    ...view,
+    ...(problem !== undefined && { problem }),
+    ...(note !== undefined && { note }),
+  }));
 
 const sent = (change: SideChange): SideChange => JSON.parse(JSON.stringify(change));
 

@@ -27,6 +27,12 @@ describe('what the page of the live lab says', () => {
         '19 of the 21 users that it served were logged out; 35 acknowledged writes are missing.',
       ],
       [
+        'the loss of all sessions',
+        { loggedOut: 21, exposed: 21 },
+        'bad',
+        'all 21 users that it served were logged out.',
+      ],
+      [
         'proven losses',
         { loggedOut: 1, exposed: 21, missing: 1, lost: 1 },
         'bad',
@@ -63,6 +69,35 @@ describe('what the page of the live lab says', () => {
       });
     }
 
+    it('names the users of a later strike from the box of the backend, and claims no cause', () => {
+      const [now, before] = [
+        { loggedOut: 24, exposed: 40 },
+        { ...noCounts, loggedOut: 19, exposed: 21 },
+      ];
+      const text = 'backend-2 was killed 10 s ago. Since then 5 of the 22 users that it served were logged out.';
+      expect(tellWave(shownWith(kill, now, before, 22)).text).to.equal(text);
+      const store = tellWave(shownWith({ ...kill, target: 'redis' }, { ...now, loggedOut: 19 }, before)).text;
+      expect(store).to.include('redis was killed 10 s ago. Since then no user was logged out, and no');
+    });
+
+    it('does not call it good when most users had a failed request', () => {
+      const text =
+        'backend-2 was killed 10 s ago: none of the 21 users that it served was logged out, and no acknowledged write is missing; 9 requests failed or got no answer.';
+      expect(tellWave(shownWith(kill, { exposed: 21, failed: 5, unknown: 4 }))).to.deep.equal({
+        mood: 'waiting',
+        text,
+      });
+    });
+
+    it('does not call the users safe before they can have noticed the strike', () => {
+      const text =
+        'backend-2 was killed 3 s ago: so far none of the 21 users that it served was logged out, and no acknowledged write is missing.';
+      expect(tellWave(shownWith({ ...kill, requestedMs: 27_000 }, { exposed: 21 }))).to.deep.equal({
+        mood: 'waiting',
+        text,
+      });
+    });
+
     it('has words for every fault that can strike', () => {
       const unnamed = Object.keys(faults).filter(fault =>
         tellWave(shownWith({ ...kill, fault }, {})).text.startsWith(`${fault} struck`),
@@ -91,7 +126,7 @@ describe('what the page of the live lab says', () => {
       expect(texts.map(({ value, label, detail, change }) => [value, label, detail, change])).to.deep.equal([
         ['19', 'logged out', 'of 21 exposed', '+19'],
         ['35', 'acknowledged writes missing', '20 proven lost', '+35'],
-        ['3 / 2', 'failed / unknown', 'requests', '+5'],
+        ['3 / 2', 'failed / unknown', '+5 since strike', ''],
         ['12 ms', 'p99 of the last 5 s', '12 ms before', ''],
       ]);
     });
@@ -116,7 +151,7 @@ describe('what the page of the live lab says', () => {
       [{ storeRole: 'primary' }, [], 'up, primary'],
     ] as const) {
       it(`says "${words}"`, () => {
-        expect(describeMember({ ...member, ...own }, strikes, 30_000)).to.equal(words);
+        expect(describeMember({ ...member, ...own }, strikes, 30_000).replace('\u00a0', ' ')).to.equal(words);
       });
     }
   });
@@ -177,6 +212,12 @@ describe('the commands of the page of the live lab', () => {
     expect(memberNames(views)).to.deep.equal(['backend-1', 'backend-2', 'backend-3', 'proxy', 'redis']);
   });
 
+  it('numbers a spare backend last, because nothing can strike it before it is started', () => {
+    const spare = { name: 'backend-4', role: 'backend', state: 'dead', sinceMs: 0 } as const;
+    const left = sideView('sticky', { members: [...sideView('sticky').members, spare] });
+    expect(memberNames({ left })).to.deep.equal(['backend-1', 'backend-2', 'backend-3', 'proxy', 'backend-4']);
+  });
+
   it('strikes a store only on the side that has it', () => {
     expect(quickCommands(views, both, 'redis', 'kill')).to.deep.equal([
       { do: 'strike', sides: ['right'], fault: 'kill', target: 'redis' },
@@ -228,9 +269,9 @@ describe('the parser of server-sent events', () => {
   }
 });
 
-function shownWith(strike: StrikeView, counts: Partial<CountsView>): ShownSide {
+function shownWith(strike: StrikeView, counts: Partial<CountsView>, before = noCounts, served?: number): ShownSide {
   const view: SideView = sideView('sticky', { strikes: [strike], counts: { ...noCounts, ...counts } });
-  return { view, wave: { ids: [strike.id], startMs: strike.requestedMs, before: noCounts } };
+  return { view, wave: { ids: [strike.id], startMs: strike.requestedMs, before, served } };
 }
 
 function frameOf(counts: CountsView): StreamMessage {

@@ -38,7 +38,8 @@ export function listenToKeys(bar: StrikeBar, actions: KeyActions): void {
 
 /** Returns whether the focused element uses this key itself: a field for all, a button for the space bar. */
 function takesKey(target: EventTarget | null, key: string): boolean {
-  if (!(target instanceof Element)) return false;
+  // For a moment a dialog that was just closed still has the focus.
+  if (!(target instanceof Element) || target.closest('dialog') !== null) return false;
   return (
     target.matches('input:not([type=checkbox]), select, textarea') ||
     (key === ' ' && target.matches('button, summary, input'))

@@ -2,7 +2,7 @@ import { applyChange } from '../changes.js';
 import type { CountsView, LiveSettings, SideName, SideView, StreamMessage, StrikeView } from '../protocol.js';
 import { sideNames } from '../protocol.js';
 
-/** What the page knows of one side. */
+/** The state of one side, as the page knows it. */
 export interface ShownSide {
   readonly view: SideView;
   /** The last wave of strikes. Undefined: nothing has struck. */
@@ -15,6 +15,8 @@ export interface StrikeWave {
   readonly startMs: number;
   /** The counters before it. Undefined: the page was not there, so it knows no difference. */
   readonly before: CountsView | undefined;
+  /** How many users the struck backend had answered last. Undefined: it was no backend, or the page was not there. */
+  readonly served: number | undefined;
 }
 
 export type LabSides = { readonly [Side in SideName]?: ShownSide };
@@ -86,5 +88,7 @@ function waveAfter(before: ShownSide | undefined, view: SideView): StrikeWave | 
   }
   // Nothing is lost before the first strike of a run, so a page that is opened later knows the difference too.
   const counts = before?.view.counts ?? (strikes.length === 1 ? noCounts : undefined);
-  return { ids: [newest.id], startMs: newest.requestedMs, before: counts };
+  const backend = newest.target.split('->').at(-1);
+  const served = before?.view.users.filter(({ member }) => member === backend).length;
+  return { ids: [newest.id], startMs: newest.requestedMs, before: counts, served: served || undefined };
 }

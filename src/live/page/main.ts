@@ -27,7 +27,10 @@ class LabPage {
   readonly #stream: LiveStream;
   readonly #panels = new Map<SideName, SidePanel>();
   readonly #bar: StrikeBar;
-  readonly #table = new UserTable((side, user) => this.#openStory(side, user));
+  readonly #table = new UserTable(
+    (side, user) => this.#openStory(side, user),
+    () => this.#requestFrame(),
+  );
   readonly #announcer = new Announcer(find('#announcer', HTMLElement));
   readonly #users = find('#users', HTMLInputElement);
   readonly #pause = find('#pause', HTMLButtonElement);
@@ -56,6 +59,7 @@ class LabPage {
   #receive(message: StreamMessage): void {
     if (message.kind === 'over') {
       this.#over = message;
+      if (message.isWriting) this.#connect('open');
       return;
     }
     const isFirst = message.kind === 'snapshot';
@@ -87,6 +91,9 @@ class LabPage {
     this.#bar.draw({ left: this.#sides.left?.view, right: this.#sides.right?.view });
     this.#table.draw(this.#sides, now);
     this.#showAlarm();
+    const warning = find('#warning', HTMLElement);
+    setText(warning, settings.warning ?? '');
+    warning.hidden = settings.warning === undefined;
   }
 
   #panel(name: SideName): SidePanel {
@@ -101,6 +108,7 @@ class LabPage {
       },
     });
     this.#panels.set(name, panel);
+    document.querySelector('#empty')?.remove();
     find('#sides', HTMLElement).append(panel.place);
     return panel;
   }
@@ -120,6 +128,8 @@ class LabPage {
     for (const id of ['#next-seed', '#clear']) find(id, HTMLButtonElement).disabled = isFixed;
     this.#users.disabled = isFixed;
     find('#strike-bar', HTMLElement).hidden = isFixed;
+    if (settings.isReplay)
+      setText(find('#lead', HTMLElement), 'What real systems did: recorded histories, played again.');
   }
 
   /** Warns of users who got the answer of another user: the worst that a session system can do. */
@@ -150,14 +160,14 @@ class LabPage {
     if (words === undefined || state === 'connecting') return;
     const retry = state === 'waiting' ? [makeButton('Try now', () => this.#stream.retryNow())] : [];
     place.replaceChildren(words, ...retry);
-    if (state === 'ended' && this.#over !== undefined) this.#showOver(this.#over);
+    if (this.#over !== undefined) this.#showOver(this.#over);
   }
 
   #connectionWords(problem?: string): string | undefined {
     const { reason = '' } = this.#over ?? {};
     switch (this.#connection) {
       case 'open':
-        return undefined;
+        return this.#over && `The live lab has ended: ${reason} It is writing its files.`;
       case 'connecting':
         return find('#notice', HTMLElement).hidden ? undefined : 'Connecting …';
       case 'waiting':
@@ -169,14 +179,17 @@ class LabPage {
     }
   }
 
-  #showOver({ files }: OverMessage): void {
+  #showOver({ files, isWriting }: OverMessage): void {
     document.documentElement.dataset.stage = 'over';
     find('#strike-bar', HTMLElement).hidden = true;
     for (const id of ['#next-seed', '#clear', '#pause']) find(id, HTMLButtonElement).disabled = true;
     this.#users.disabled = true;
+    for (const panel of this.#panels.values()) panel.close();
     setText(
       find('#export-words', HTMLElement),
-      files.length === 0 ? 'The live lab wrote no files.' : 'The live lab has written these files:',
+      files.length > 0
+        ? 'The live lab has written these files:'
+        : `The live lab ${isWriting ? 'is writing its' : 'wrote no'} files.`,
     );
     find('#files', HTMLElement).replaceChildren(...files.map(file => make('li', {}, make('code', {}, file))));
     this.#requestFrame();
@@ -192,8 +205,9 @@ class LabPage {
     };
     for (const [id, act] of Object.entries(actions)) onPress(find(`#${id}`, HTMLButtonElement), act);
     this.#users.addEventListener('change', () => {
-      if (this.#users.checkValidity()) this.#send([{ do: 'set-users', count: this.#users.valueAsNumber }]);
-      else this.#users.reportValidity();
+      const { rangeOverflow, rangeUnderflow, badInput, valueMissing } = this.#users.validity;
+      if (rangeOverflow || rangeUnderflow || badInput || valueMissing) this.#users.reportValidity();
+      else this.#send([{ do: 'set-users', count: Math.round(this.#users.valueAsNumber) }]);
     });
     for (const button of document.querySelectorAll<HTMLButtonElement>('#files button')) {
       onPress(button, () => void this.#save(button));
@@ -222,6 +236,8 @@ class LabPage {
         .flat()
         .map(({ side, problem }) => (side === undefined ? problem : `${capitalize(side)}: ${problem}`));
       this.#showReply([...new Set(problems)].join(' '));
+      // A number of users that was refused must not stay in the field.
+      if (problems.length > 0) delete this.#users.dataset.shown;
     })();
   }
 

@@ -1,6 +1,6 @@
 import type { MemberView, StrikeView } from '../protocol.js';
 import { make, onPress, setAttribute, setText } from './dom.js';
-import { describeMember, describeStrike } from './sentences.js';
+import { describeMember, describeStrike, isSpare } from './sentences.js';
 import { nowhere } from './user-dots.js';
 
 interface Box {
@@ -8,6 +8,7 @@ interface Box {
   readonly pick: HTMLButtonElement;
   readonly state: HTMLElement;
   readonly strikes: HTMLElement;
+  readonly area: HTMLElement | undefined;
 }
 
 const roleOrder = ['proxy', 'backend', 'store'];
@@ -15,11 +16,12 @@ const roleOrder = ['proxy', 'backend', 'store'];
 /** The boxes of the members of one side: the proxy, then the backends, then the store. */
 export class MemberBoxes {
   readonly place = make('div', { class: 'boxes' });
-  /** Where the dots of each backend stand. */
+  /** Where the dots of each backend stand. A spare backend is not shown: it can be chosen in the bar and started. */
   readonly areas = new Map<string, HTMLElement>();
   readonly #boxes = new Map<string, Box>();
   readonly #select: (member: string) => void;
   readonly #changed: () => void;
+  #selected: string | undefined;
   /** A label that gets another line moves the areas below it. */
   readonly #labels = new ResizeObserver(() => this.#changed());
 
@@ -36,9 +38,11 @@ export class MemberBoxes {
       const box = this.#boxes.get(member.name);
       if (box !== undefined) showMember(box, member, strikes, nowMs);
     }
+    if (!isSame || this.#hasNewArea()) this.#listAreas();
   }
 
   showSelected(member: string | undefined): void {
+    this.#selected = member;
     for (const [name, { pick, element }] of this.#boxes) {
       setAttribute(pick, 'aria-pressed', String(name === member));
       element.classList.toggle('selected', name === member);
@@ -48,13 +52,27 @@ export class MemberBoxes {
   #rebuild(members: readonly MemberView[]): void {
     this.#labels.disconnect();
     this.#boxes.clear();
-    this.areas.clear();
     const ordered = [...members].sort((a, b) => roleOrder.indexOf(a.role) - roleOrder.indexOf(b.role));
     const elements = ordered.map(member => this.#makeBox(member));
     if (!members.some(({ role }) => role === 'store')) {
       elements.push(make('p', { class: 'no-store' }, 'no store: each backend keeps its own sessions in memory'));
     }
     this.place.replaceChildren(...elements);
+    this.showSelected(this.#selected);
+  }
+
+  #hasNewArea(): boolean {
+    const boxes = [...this.#boxes].filter(([, box]) => box.area !== undefined && !isSpareBox(box));
+    return boxes.length !== this.areas.size;
+  }
+
+  #listAreas(): void {
+    this.areas.clear();
+    for (const [name, box] of this.#boxes) {
+      if (box.area !== undefined && !isSpareBox(box)) {
+        this.areas.set(box.element.classList.contains('proxy') ? nowhere : name, box.area);
+      }
+    }
     this.#changed();
   }
 
@@ -63,29 +81,29 @@ export class MemberBoxes {
     onPress(pick, () => this.#select(name));
     const state = make('p', { class: 'state' });
     const strikes = make('p', { class: 'strikes' });
-    const element = make('section', { class: `box ${role}`, 'aria-label': name });
+    const element = make('div', { class: `box ${role}`, role: 'group', 'aria-label': name });
     const label = make('div', { class: 'label' }, pick, state, strikes);
     element.append(label);
     this.#labels.observe(label);
-    const areaName = role === 'backend' ? name : role === 'proxy' && !this.areas.has(nowhere) ? nowhere : undefined;
-    if (areaName !== undefined) {
-      const area = make('div', { class: 'area' });
-      element.append(area);
-      this.areas.set(areaName, area);
-    }
-    this.#boxes.set(name, { element, pick, state, strikes });
+    const area = role === 'store' ? undefined : make('div', { class: 'area' });
+    if (area !== undefined) element.append(area);
+    this.#boxes.set(name, { element, pick, state, strikes, area });
     return element;
   }
 }
 
 function showMember(box: Box, member: MemberView, strikes: readonly StrikeView[], nowMs: number): void {
   setText(box.state, describeMember(member, strikes, nowMs));
-  setAttribute(box.element, 'data-state', member.state);
+  setAttribute(box.element, 'data-state', isSpare(member, strikes) ? 'spare' : member.state);
   const own = strikes.filter(strike => isShownAt(strike, member.name));
   const text = own.map(describeTrouble).filter(Boolean).join('; ');
   setText(box.strikes, text);
   setAttribute(box.strikes, 'title', text || undefined);
   setAttribute(box.element, 'data-struck', own.length > 0 ? 'yes' : undefined);
+}
+
+function isSpareBox({ element }: Box): boolean {
+  return element.dataset.state === 'spare';
 }
 
 /** A strike is shown at its member, and one on a link at the end of the link. */

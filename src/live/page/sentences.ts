@@ -1,6 +1,6 @@
 import { count, countNoun, duration, seconds } from '../../report/words.js';
-import type { CountsView, MemberView, StrikeView, UserStateName } from '../protocol.js';
-import type { ShownSide } from './lab-state.js';
+import type { CountsView, MemberView, SideView, StrikeView, UserStateName } from '../protocol.js';
+import type { ShownSide, StrikeWave } from './lab-state.js';
 
 /** A sentence, and how bad it is. */
 export interface Saying {
@@ -49,63 +49,79 @@ export function describeStrike({ fault, target }: StrikeView): string {
   return verb === undefined ? `${fault} struck ${words}` : `${words} ${verb}`;
 }
 
+const noticedWithinMs = 5_000;
+const startedWithinMs = 5_000;
+
 /** Says in one sentence what the last wave of strikes did to the users of one side. */
 export function tellWave({ view, wave }: ShownSide): Saying {
   if (view.stage === 'starting') return { mood: 'waiting', text: `Starting the system in mode ${view.mode} …` };
+  if (view.stage === 'stopping') return { mood: 'waiting', text: 'Stopping the system …' };
   if (view.stage === 'failed') return { mood: 'bad', text: view.problem ?? 'The system has failed.' };
   const first = wave && view.strikes.find(({ id }) => wave.ids.includes(id));
   if (wave === undefined || first === undefined) {
-    return { mood: 'calm', text: 'Nothing is broken. Every user keeps the session.' };
+    const next = view.offers.length === 0 ? '' : ' Kill a server, and see which users lose their session.';
+    return { mood: 'calm', text: `Nothing is broken.${next}` };
   }
   const action = describeStrike(first);
   if (first.state === 'requested') return { mood: 'waiting', text: `${action} a moment ago. Waiting for the proof …` };
   if (first.state === 'not-confirmed') {
     return { mood: 'bad', text: `Not confirmed: ${action}. ${first.problem ?? ''}`.trim() };
   }
-  const ago = `${action} ${describeAge(view.nowMs - first.requestedMs)}`;
+  const ageMs = view.nowMs - first.requestedMs;
   const failure = first.state === 'not-healed' ? ` It could not be healed: ${first.problem ?? 'no reason given'}.` : '';
-  const { text, isHarmed } = tellHarm(view.counts, wave.before, first.target);
-  return { mood: isHarmed ? 'bad' : 'good', text: `${ago}: ${text}.${failure}` };
+  const { text, isHarmed, isOutage } = tellHarm(view, wave, first.target);
+  const ago = `${action} ${describeAge(ageMs)}${isFirstWave(wave) ? ':' : '. Since then'}`;
+  // A request that was in flight may wait for seconds before its user notices anything.
+  if (!isHarmed && ageMs < noticedWithinMs) return { mood: 'waiting', text: `${ago} so far ${text}.${failure}` };
+  return { mood: isHarmed ? 'bad' : isOutage ? 'waiting' : 'good', text: `${ago} ${text}.${failure}` };
 }
 
 interface Harm {
   readonly text: string;
+  /** Users have lost something. */
   readonly isHarmed: boolean;
+  /** Most users had a request that failed. */
+  readonly isOutage: boolean;
 }
 
-/** Says what has happened to the users since `before`. Without `before` it says what has happened in all. */
-function tellHarm(now: CountsView, before: CountsView | undefined, target: string): Harm {
+/** Says what has happened to the users since the wave. If the page does not know that, it says what has happened in all. */
+function tellHarm({ counts: now, users }: SideView, wave: StrikeWave, target: string): Harm {
+  const { before } = wave;
   const since = (of: (counts: CountsView) => number) => Math.max(0, of(now) - (before === undefined ? 0 : of(before)));
-  const loggedOut = since(counts => counts.loggedOut);
-  const exposed = since(counts => counts.exposed ?? 0);
-  const missing = since(counts => counts.missing);
-  const swapped = since(counts => counts.swapped);
-  const parts = [
-    tellLoggedOut(loggedOut, exposed, /^(proxy\S*->)?backend-\d+$/.test(target)),
-    ...(missing > 0
-      ? [
-          tellMissing(
-            missing,
-            since(counts => counts.lost),
-          ),
-        ]
-      : []),
-    ...(swapped > 0 ? [`${countNoun(swapped, 'user')} got the answer of another user`] : []),
-  ];
+  const [loggedOut, missing, lost] = [since(of => of.loggedOut), since(of => of.missing), since(of => of.lost)];
+  const [swapped, failed, unknown] = [since(of => of.swapped), since(of => of.failed), since(of => of.unknown)];
   const isHarmed = loggedOut + missing + swapped > 0;
+  const loggedOutText = tellLoggedOut(loggedOut, isFirstWave(wave) ? now.exposed : null, target, wave.served);
+  const parts = [
+    isHarmed ? loggedOutText : `${loggedOutText}, and no acknowledged write is missing`,
+    ...(missing > 0 ? [tellMissing(missing, lost)] : []),
+    ...(swapped > 0 ? [`${countNoun(swapped, 'user')} got the answer of another user`] : []),
+    ...(failed + unknown > 0
+      ? [`${countNoun(failed + unknown, 'request')} failed${unknown > 0 ? ' or got no answer' : ''}`]
+      : []),
+  ];
   const all = before === undefined ? ' in all' : '';
-  return {
-    text: isHarmed ? parts.join('; ') + all : `${parts.join()}, and no acknowledged write is missing`,
-    isHarmed,
-  };
+  return { text: parts.join('; ') + all, isHarmed, isOutage: failed + unknown > users.length / 2 };
 }
 
-function tellLoggedOut(loggedOut: number, exposed: number, servesUsers: boolean): string {
+/** Only then the users that faults have exposed are those of this wave. */
+function isFirstWave({ before }: StrikeWave): boolean {
+  return before !== undefined && before.exposed === null;
+}
+
+/** `served`: how many users the struck backend had answered last. Of a store or a proxy the page does not know it. */
+function tellLoggedOut(loggedOut: number, exposed: number | null, target: string, served: number | undefined): string {
   const was = loggedOut === 1 ? 'was' : 'were';
-  const kind = servesUsers ? 'users that it served' : 'exposed users';
-  if (loggedOut > exposed) return `${countNoun(loggedOut, 'user')} ${was} logged out`;
-  if (loggedOut > 0) return `${count(loggedOut)} of the ${count(exposed)} ${kind} ${was} logged out`;
-  return exposed === 0 ? 'no user was logged out' : `none of the ${count(exposed)} ${kind} was logged out`;
+  const kind = isServing(target) ? 'users that it served' : 'exposed users';
+  const of = exposed ?? served ?? 0;
+  if (loggedOut > of) return `${countNoun(loggedOut, 'user')} ${was} logged out`;
+  if (loggedOut === of && of > 1) return `all ${count(of)} ${kind} were logged out`;
+  if (loggedOut > 0) return `${count(loggedOut)} of the ${count(of)} ${kind} ${was} logged out`;
+  return of === 0 ? 'no user was logged out' : `none of the ${count(of)} ${kind} was logged out`;
+}
+
+function isServing(target: string): boolean {
+  return /^(proxy\S*->)?backend-\d+$/.test(target);
 }
 
 function tellMissing(missing: number, lost: number): string {
@@ -119,12 +135,18 @@ function describeAge(ms: number): string {
   return whole < 120 ? `${whole} s ago` : `${Math.floor(whole / 60)} min ago`;
 }
 
+/** Returns whether a backend was never started: it has been dead since the start, and nothing has struck it. */
+export function isSpare({ name, role, state, sinceMs }: MemberView, strikes: readonly StrikeView[]): boolean {
+  const isDead = role === 'backend' && state === 'dead' && sinceMs < startedWithinMs;
+  return isDead && !strikes.some(({ target }) => target === name);
+}
+
 /** The state of a member in words: `up, 21 bound`, `hung for 1.4 s`, `down for 1.4 s`. */
 export function describeMember(member: MemberView, strikes: readonly StrikeView[], nowMs: number): string {
   const { state, storeRole, bound } = member;
   const own = strikes.filter(({ target, state: of }) => target === member.name && of !== 'healed');
   const isHung = own.some(({ fault, confirmedMs }) => (fault === 'hang' || fault === 'pause') && confirmedMs !== null);
-  const since = `for ${seconds(Math.max(0, nowMs - member.sinceMs))}`;
+  const since = `for ${describeSpan(Math.max(0, nowMs - member.sinceMs))}`;
   const words = {
     starting: 'starting …',
     up: 'up',
@@ -136,6 +158,11 @@ export function describeMember(member: MemberView, strikes: readonly StrikeView[
   const life = isHung && state === 'up' ? 'hung' : words;
   const binds = bound !== undefined && state !== 'dead';
   return [life, storeRole, binds ? `${count(bound)} bound` : undefined].filter(Boolean).join(', ');
+}
+
+/** Returns a duration that no line break divides: `1.4 s`, `13 s`. */
+function describeSpan(ms: number): string {
+  return (ms < 10_000 ? seconds(ms) : `${count(Math.floor(ms / 1000))} s`).replace(' ', '\u00a0');
 }
 
 /** One counter of the strip. */
@@ -172,8 +199,8 @@ export function counterTexts({ view: { counts }, wave }: ShownSide): CounterText
     {
       label: 'failed / unknown',
       value: `${count(failed)} / ${count(unknown)}`,
-      detail: 'requests',
-      change: rise(each => each.failed + each.unknown),
+      detail: tellSince(rise(each => each.failed + each.unknown)),
+      change: '',
       isBad: false,
     },
     {
@@ -184,6 +211,10 @@ export function counterTexts({ view: { counts }, wave }: ShownSide): CounterText
       isBad: false,
     },
   ];
+}
+
+function tellSince(rise: string): string {
+  return rise === '' ? 'requests' : `${rise} since strike`;
 }
 
 function tellRise(by: number | undefined, value: number): string {

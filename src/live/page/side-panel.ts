@@ -10,6 +10,9 @@ import { choosePitch, UserDots } from './user-dots.js';
 /** From this number on the boxes are higher, so that the shapes stay legible. */
 const manyUsers = 150;
 
+/** A longer value of a counter is written smaller. */
+const longValue = 9;
+
 export interface SideActions {
   selectMember(member: string): void;
   setMode(side: SideName, mode: string): void;
@@ -29,6 +32,7 @@ export class SidePanel {
   readonly #summary = make('p', { class: 'summary' });
   readonly #counters = Array.from({ length: 4 }, () => makeCounter());
   readonly #sentence = make('p', { class: 'sentence' });
+  readonly #note = make('p', { class: 'note' });
   readonly #field: HTMLElement;
   #shown: ShownSide | undefined;
   #users = 0;
@@ -38,14 +42,25 @@ export class SidePanel {
     this.#timeline = new SideTimeline(name);
     this.boxes = new MemberBoxes(actions.selectMember, () => this.arrangeDots());
     this.#mode = make('select', { 'aria-label': `Mode of the ${name} side` });
-    this.#mode.addEventListener('change', () => actions.setMode(name, this.#mode.value));
+    this.#mode.addEventListener('change', () => {
+      actions.setMode(name, this.#mode.value);
+      // It shows the new mode when the lab has changed it.
+      this.#mode.value = this.#shown?.view.mode ?? '';
+    });
     this.#field = make('div', { class: 'field' }, this.boxes.place, this.dots.layer);
     this.place = make(
       'section',
       { class: 'side', 'aria-label': `The ${name} side`, 'data-side': name },
-      make('div', { class: 'side-head' }, this.#mode, this.#summary),
+      make(
+        'div',
+        { class: 'side-head' },
+        make('h2', { class: 'for-ears' }, `The ${name} side`),
+        this.#mode,
+        this.#summary,
+      ),
       make('dl', { class: 'counters' }, ...this.#counters.map(({ box }) => box)),
       this.#sentence,
+      this.#note,
       this.#field,
       this.#timeline.place,
     );
@@ -66,10 +81,17 @@ export class SidePanel {
     if (isNewMode || this.#mode.options.length === 0) this.#showMode(settings);
     setAttribute(this.place, 'data-stage', view.stage);
     this.#showCounters(shown);
+    setText(this.#note, view.note ?? '');
+    this.#note.hidden = view.note === undefined;
     this.boxes.show(view.members, view.strikes, view.nowMs);
     if (Math.abs(view.users.length - this.#users) > this.#users * 0.1) this.arrangeDots();
     this.dots.show(view.users);
     if (withTimeline) this.#timeline.draw(view);
+  }
+
+  /** Ends what needs a running lab. */
+  close(): void {
+    this.#mode.disabled = true;
   }
 
   /** Adapts everything that is placed by program to the size and the colours of the page. */
@@ -85,8 +107,8 @@ export class SidePanel {
     this.#users = this.#shown.view.users.length;
     const backends = Math.max(1, areas.size - 1);
     // When one backend dies, its users must find room in the others.
-    const expected = Math.ceil((1.1 * this.#users) / Math.max(1, backends - 1));
-    const share = this.#users > manyUsers ? 0.34 : 0.27;
+    const expected = Math.ceil((1.2 * this.#users) / Math.max(1, backends - 1));
+    const share = this.#users > manyUsers ? 0.4 : 0.27;
     const heightMax = Math.max(54, (innerHeight * share) / backends);
     const { pitch, rows } = choosePitch(Math.max(expected, 8), area.clientWidth, heightMax);
     this.#field.style.setProperty('--area', `${pitch * rows}px`);
@@ -108,6 +130,7 @@ export class SidePanel {
       if (counter === undefined) continue;
       setText(counter.label, text.label);
       setText(counter.value, text.value);
+      setAttribute(counter.value, 'data-long', text.value.length > longValue ? 'yes' : undefined);
       setText(counter.detail, text.detail);
       setText(counter.change, text.change);
       setAttribute(counter.box, 'data-bad', text.isBad ? 'yes' : undefined);

@@ -1,4 +1,5 @@
-import type { Command, OfferedFault, OfferView, SideName, SideView, StrikeView } from '../protocol.js';
+import type { Command, MemberView, OfferedFault, OfferView, SideName, SideView, StrikeView } from '../protocol.js';
+import { isSpare } from './sentences.js';
 
 /** The faults with a button and a key of their own: fault, text, key. */
 export const quickFaults = [
@@ -13,12 +14,21 @@ export const quickFaults = [
 
 export type Views = { readonly [Side in SideName]?: SideView | undefined };
 
-/** Returns the names of all members of both sides, backends first. The keys 1 to 9 select them in this order. */
+/**
+ * Returns the names of all members of both sides: backends, proxies, stores, and then spare backends. The keys 1 to 9
+ * select them in this order.
+ */
 export function memberNames(views: Views): string[] {
-  const members = [views.left, views.right].flatMap(view => view?.members ?? []);
-  const order = ['backend', 'proxy', 'store'] as const;
-  return [...new Set(order.flatMap(role => members.filter(each => each.role === role).map(({ name }) => name)))];
+  const members = [views.left, views.right].flatMap(view =>
+    (view?.members ?? []).map(member => ({
+      name: member.name,
+      rank: isSpare(member, view?.strikes ?? []) ? roles.length : roles.indexOf(member.role),
+    })),
+  );
+  return [...new Set(members.toSorted((a, b) => a.rank - b.rank).map(({ name }) => name))];
 }
+
+const roles: readonly MemberView['role'][] = ['backend', 'proxy', 'store'];
 
 /** Returns the offers of one member on one side. */
 export function offersOf(view: SideView | undefined, member: string): readonly OfferView[] {

@@ -19,10 +19,12 @@ export class UserTable {
   readonly #openStory: (side: SideName, user: string) => void;
   #nextAt = 0;
 
-  constructor(openStory: (side: SideName, user: string) => void) {
+  /** `opened`: called when the reader opens the table, which is then drawn at once. */
+  constructor(openStory: (side: SideName, user: string) => void, opened: () => void) {
     this.#openStory = openStory;
     this.#details.addEventListener('toggle', () => {
       this.#nextAt = 0;
+      opened();
     });
   }
 

@@ -1,0 +1,119 @@
+import { expect } from 'chai';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import type { SideName, SideView, Snapshot, StrikeView } from '#src/live/protocol.js';
+import { PageFeed, settings, sideView } from './page-feed.js';
+
+export interface OpenedPage {
+  readonly page: Page;
+  readonly feed: PageFeed;
+  readonly side: (name: SideName) => Locator;
+}
+
+export interface PageScene {
+  readonly left?: Partial<SideView>;
+  readonly right?: Partial<SideView>;
+  readonly settings?: Partial<Snapshot['settings']>;
+}
+
+export const killOfTwo: StrikeView = {
+  id: 'kill-backend-2',
+  fault: 'kill',
+  target: 'backend-2',
+  state: 'confirmed',
+  requestedMs: 29_000,
+  confirmedMs: 29_050,
+  healedMs: null,
+};
+
+/** Opens the page. Fails when it has written an error, broken its policy, or sent a request to anywhere else. */
+export async function withLivePage(
+  browser: Browser,
+  scene: PageScene,
+  work: (opened: OpenedPage) => Promise<unknown>,
+  options: BrowserContextOptions = {},
+): Promise<void> {
+  const feed = new PageFeed({
+    kind: 'snapshot',
+    settings: { ...settings, ...scene.settings },
+    left: sideView('sticky', scene.left),
+    right: sideView('redis', scene.right),
+  });
+  await feed.start();
+  const context = await browser.newContext(options);
+  const complaints: string[] = [];
+  try {
+    const page = await context.newPage();
+    page.on('console', message => {
+      const isExpected = message.text().startsWith('Failed to load resource');
+      if (['error', 'warning'].includes(message.type()) && !isExpected) complaints.push(message.text());
+    });
+    page.on('pageerror', error => complaints.push(String(error)));
+    page.on('request', request => {
+      const isLocal = /^(data|blob|about):/.test(request.url());
+      if (!isLocal && new URL(request.url()).origin !== feed.origin) complaints.push(request.url());
+    });
+    await page.goto(feed.url);
+    await page.locator('.side').nth(1).locator('.sentence').filter({ hasText: /./ }).waitFor();
+    await work({ page, feed, side: name => page.locator(`.side[data-side="${name}"]`) });
+    expect(complaints).to.deep.equal([]);
+  } finally {
+    await context.close();
+    await feed.stop();
+  }
+}
+
+/** Acts, and waits until the page has the reply to its command. */
+export async function posted(page: Page, act: () => Promise<unknown>): Promise<void> {
+  await Promise.all([page.waitForResponse(response => response.url().endsWith('/command')), act()]);
+}
+
+/** Waits until everything that the page has received is drawn. */
+export async function drawnFrames(page: Page): Promise<void> {
+  await page.evaluate('new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => resolve())))');
+}
+
+/** Returns the story of a user who sent one request. */
+export function shortStory(user: string) {
+  const none: readonly number[] = [];
+  return {
+    user: 0,
+    file: {
+      words: [user, 'view', 'ok', 'backend-2'],
+      incidents: {
+        lostFrom: 0,
+        kind: none,
+        user: none,
+        token: none,
+        since: none,
+        ackBackend: none,
+        lastSeen: none,
+        seen: none,
+        seenBackend: none,
+        shape: none,
+        cause: none,
+        proof: [],
+      },
+      stories: {
+        user: [0],
+        first: [0],
+        operations: {
+          id: [1],
+          kind: [1],
+          session: [0],
+          token: [-1],
+          planned: [1000],
+          waited: [0],
+          took: [2000],
+          outcome: [2],
+          status: [200],
+          error: [-1],
+          identity: [0],
+          backend: [3],
+          incarnation: [-1],
+          items: [2],
+          remark: [-1],
+        },
+      },
+    },
+  };
+}
