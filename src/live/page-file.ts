@@ -70,7 +70,7 @@ const keys = [
 const body = markup`<header class="top">
 <div class="title">
 <h1>Holdfast live</h1>
-<p>Two real systems, the same users. <span>Break a server and watch every session.</span></p>
+<p id="lead">Two real systems, the same users. <span>Break a server and watch every session.</span></p>
 </div>
 <div class="settings">
 <label for="users">Users</label><input id="users" type="number" step="8" inputmode="numeric" disabled>

@@ -141,6 +141,7 @@ describe('the controls of the page of the live lab in a real browser', function 
         feed.reply = () => ({ problems: [{ side: 'right', problem: 'The mode jwt needs Redis.' }] });
         await posted(page, () => side('right').getByLabel('Mode of the right side').selectOption('jwt'));
         await page.getByText('Right: The mode jwt needs Redis.').first().waitFor();
+        expect(await side('right').getByLabel('Mode of the right side').inputValue()).to.equal('redis');
         feed.reply = () => ({ problems: [] });
         const users = page.getByLabel('Users', { exact: true });
         await users.fill('24');
@@ -170,6 +171,7 @@ describe('the controls of the page of the live lab in a real browser', function 
 
     it('nothing in a replay: its controls are off', async () => {
       await withLivePage(browser, { settings: { isReplay: true } }, async ({ page, side }) => {
+        await page.getByText('recorded histories, played again').waitFor();
         expect(await page.locator('#strike-bar').isVisible()).to.equal(false);
         expect(await side('left').getByLabel('Mode of the left side').isDisabled()).to.equal(true);
         for (const name of ['Next seed', 'Clear']) {

@@ -124,6 +124,8 @@ class LabPage {
     for (const id of ['#next-seed', '#clear']) find(id, HTMLButtonElement).disabled = isFixed;
     this.#users.disabled = isFixed;
     find('#strike-bar', HTMLElement).hidden = isFixed;
+    if (settings.isReplay)
+      setText(find('#lead', HTMLElement), 'What real systems did: recorded histories, played again.');
   }
 
   /** Warns of users who got the answer of another user: the worst that a session system can do. */
@@ -197,8 +199,9 @@ class LabPage {
     };
     for (const [id, act] of Object.entries(actions)) onPress(find(`#${id}`, HTMLButtonElement), act);
     this.#users.addEventListener('change', () => {
-      if (this.#users.checkValidity()) this.#send([{ do: 'set-users', count: this.#users.valueAsNumber }]);
-      else this.#users.reportValidity();
+      const { rangeOverflow, rangeUnderflow, badInput, valueMissing } = this.#users.validity;
+      if (rangeOverflow || rangeUnderflow || badInput || valueMissing) this.#users.reportValidity();
+      else this.#send([{ do: 'set-users', count: Math.round(this.#users.valueAsNumber) }]);
     });
     for (const button of document.querySelectorAll<HTMLButtonElement>('#files button')) {
       onPress(button, () => void this.#save(button));
@@ -227,6 +230,8 @@ class LabPage {
         .flat()
         .map(({ side, problem }) => (side === undefined ? problem : `${capitalize(side)}: ${problem}`));
       this.#showReply([...new Set(problems)].join(' '));
+      // A number of users that was refused must not stay in the field.
+      if (problems.length > 0) delete this.#users.dataset.shown;
     })();
   }
 

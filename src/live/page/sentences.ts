@@ -59,7 +59,8 @@ export function tellWave({ view, wave }: ShownSide): Saying {
   if (view.stage === 'failed') return { mood: 'bad', text: view.problem ?? 'The system has failed.' };
   const first = wave && view.strikes.find(({ id }) => wave.ids.includes(id));
   if (wave === undefined || first === undefined) {
-    return { mood: 'calm', text: 'Nothing is broken. Kill a server, and see which users lose their session.' };
+    const next = view.offers.length === 0 ? '' : ' Kill a server, and see which users lose their session.';
+    return { mood: 'calm', text: `Nothing is broken.${next}` };
   }
   const action = describeStrike(first);
   if (first.state === 'requested') return { mood: 'waiting', text: `${action} a moment ago. Waiting for the proof …` };

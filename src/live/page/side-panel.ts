@@ -11,7 +11,7 @@ import { choosePitch, UserDots } from './user-dots.js';
 const manyUsers = 150;
 
 /** A longer value of a counter is written smaller. */
-const longValue = 8;
+const longValue = 9;
 
 export interface SideActions {
   selectMember(member: string): void;
@@ -41,7 +41,11 @@ export class SidePanel {
     this.#timeline = new SideTimeline(name);
     this.boxes = new MemberBoxes(actions.selectMember, () => this.arrangeDots());
     this.#mode = make('select', { 'aria-label': `Mode of the ${name} side` });
-    this.#mode.addEventListener('change', () => actions.setMode(name, this.#mode.value));
+    this.#mode.addEventListener('change', () => {
+      actions.setMode(name, this.#mode.value);
+      // It shows the new mode when the lab has changed it.
+      this.#mode.value = this.#shown?.view.mode ?? '';
+    });
     this.#field = make('div', { class: 'field' }, this.boxes.place, this.dots.layer);
     this.place = make(
       'section',
@@ -100,7 +104,7 @@ export class SidePanel {
     const backends = Math.max(1, areas.size - 1);
     // When one backend dies, its users must find room in the others.
     const expected = Math.ceil((1.2 * this.#users) / Math.max(1, backends - 1));
-    const share = this.#users > manyUsers ? 0.34 : 0.27;
+    const share = this.#users > manyUsers ? 0.4 : 0.27;
     const heightMax = Math.max(54, (innerHeight * share) / backends);
     const { pitch, rows } = choosePitch(Math.max(expected, 8), area.clientWidth, heightMax);
     this.#field.style.setProperty('--area', `${pitch * rows}px`);

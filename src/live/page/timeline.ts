@@ -87,7 +87,7 @@ export class SideTimeline {
       ...(bars && { paths: bars }),
     });
     return this.#make(this.#answers, {
-      padding: [8, endRoom, laneHeight * 2 + 4, 0],
+      padding: [8, endRoom, laneHeight * 2 + 8, 0],
       scales: { y: { range: (_, _min, max) => [0, roundUp(Math.max(max, 4))] } },
       axes: [
         this.#timeAxis(),

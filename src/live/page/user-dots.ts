@@ -34,7 +34,7 @@ interface Dot {
 const dotShare = 0.7;
 const shrinkBy = 0.85;
 const pitchMin = 4;
-const moveMs = 220;
+const moveMs = 200;
 
 /**
  * Shows each user as a dot in the box of the backend that answered it last. The style sheet draws the shape of each
@@ -115,11 +115,14 @@ export class UserDots {
     if (user.state !== dot.user.state) dot.element.dataset.state = user.state;
     dot.user = user;
     if (group === dot.group) return;
+    const { style } = dot.element;
+    const from = style.translate;
     this.#leave(dot);
     this.#enter(dot, group);
     this.#move(dot);
+    if (!this.#isMoving) return;
     // A dot on its way is pale, so that it does not seem to stand in the boxes that it passes.
-    if (this.#isMoving) dot.element.animate({ opacity: [0.2, 0.2, 1] }, moveMs);
+    dot.element.animate({ translate: [from, style.translate], opacity: [0.2, 1], easing: 'ease-out' }, moveMs);
   }
 
   #removeAllBut(names: ReadonlySet<string>): void {
