@@ -112,7 +112,7 @@ async function runLive(args: LiveArgs, signal: AbortSignal): Promise<number> {
   });
   try {
     greet(setup, args, { port: server.port, address: server.address });
-    const failure = await waitForEnd(session, signal, forMs);
+    const failure = await waitForEnd(session, server.origin, signal, forMs);
     const write = async () =>
       setup.lab === undefined ? [] : exports.writeLiveFiles(args.out, recordsOf(session, setup), new Date());
     await session.end(describeEnd(signal, failure), async () => {
@@ -128,9 +128,10 @@ async function runLive(args: LiveArgs, signal: AbortSignal): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Resolves at Ctrl-C, after the time of `--for`, or with an error when no system could be started. */
+/** Starts the systems. Resolves at Ctrl-C, after the time of `--for`, or with an error when no system could be started. */
 async function waitForEnd(
   session: LiveSession,
+  origin: string,
   signal: AbortSignal,
   forMs: number | undefined,
 ): Promise<LabError | undefined> {
@@ -141,7 +142,7 @@ async function waitForEnd(
     // A signal of AbortSignal.any with a time-out can be garbage-collected before it fires.
     if (forMs !== undefined) timer = setTimeout(() => resolve(undefined), forMs);
   });
-  const failed = session.start().then(() => {
+  const failed = session.start(origin).then(() => {
     if (session.isAlive) return ended;
     return new LabError('no system could be started. The lines above say why.');
   });

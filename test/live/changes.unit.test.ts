@@ -19,6 +19,7 @@ const views: fc.Arbitrary<SideView> = fc
     mode: fc.constantFrom('sticky', 'redis'),
     stage: fc.constantFrom('starting', 'running', 'failed'),
     problem: fc.constantFrom(undefined, 'no redis-server', 'no port'),
+    shopPort: fc.constantFrom(undefined, 4001, 4002),
     nowMs: few,
     counts: few.map(lost => ({ ...noCounts, lost })),
     users: listOf(
@@ -69,7 +70,11 @@ const views: fc.Arbitrary<SideView> = fc
       ({ target }) => target,
     ),
   })
-  .map(({ problem, ...view }) => ({ ...view, ...(problem !== undefined && { problem }) }));
+  .map(({ problem, shopPort, ...view }) => ({
+    ...view,
+    ...(problem !== undefined && { problem }),
+    ...(shopPort !== undefined && { shopPort }),
+  }));
 
 const sent = (change: SideChange): SideChange => JSON.parse(JSON.stringify(change));
 
