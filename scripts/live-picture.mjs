@@ -21,7 +21,7 @@ const bytesMax = 200 * 1024;
 /** The timeline then shows how it was before. */
 const beforeMs = 18_000;
 const afterMs = 3_000;
-/** Of 64 users on each side. */
+/** Numbers of dots to wait for: 64 users are on each side. */
 const [enoughIn, enoughOut] = [110, 4];
 
 const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-picture-'));

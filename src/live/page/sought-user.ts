@@ -18,7 +18,7 @@ export class SoughtUser {
   readonly #place = find('#sought', HTMLElement);
   readonly #actions: SoughtActions;
   #name: string | undefined;
-  /** What the notice was made from. */
+  /** The facts that the notice was made from. */
   #shown = '';
   #isScrolled = false;
 
