@@ -127,7 +127,7 @@ describe('the controls of the page of the live lab in a real browser', function 
         expect(sentences.map(({ text }) => text)).to.deep.equal([
           'Left: backend-2 was killed, confirmed.',
           'Right: backend-2 was killed, confirmed.',
-          'Left: backend-2 was killed 1 s ago: 5 of the 5 users that it served were logged out.',
+          'Left: backend-2 was killed 1 s ago: all 5 users that it served were logged out.',
         ]);
         const gaps = sentences.slice(1).map(({ at }, index) => at - (sentences[index]?.at ?? 0));
         for (const gap of gaps) expect(gap).to.be.greaterThan(950);

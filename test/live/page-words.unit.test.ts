@@ -27,6 +27,12 @@ describe('what the page of the live lab says', () => {
         '19 of the 21 users that it served were logged out; 35 acknowledged writes are missing.',
       ],
       [
+        'the loss of all sessions',
+        { loggedOut: 21, exposed: 21 },
+        'bad',
+        'all 21 users that it served were logged out.',
+      ],
+      [
         'proven losses',
         { loggedOut: 1, exposed: 21, missing: 1, lost: 1 },
         'bad',

@@ -115,6 +115,7 @@ function tellLoggedOut(loggedOut: number, exposed: number | null, target: string
   const kind = isServing(target) ? 'users that it served' : 'exposed users';
   const of = exposed ?? served ?? 0;
   if (loggedOut > of) return `${countNoun(loggedOut, 'user')} ${was} logged out`;
+  if (loggedOut === of && of > 1) return `all ${count(of)} ${kind} were logged out`;
   if (loggedOut > 0) return `${count(loggedOut)} of the ${count(of)} ${kind} ${was} logged out`;
   return of === 0 ? 'no user was logged out' : `none of the ${count(of)} ${kind} was logged out`;
 }
