@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto';
 import { readCookie } from '#src/sessions/cookie.js';
 import { unseal } from '#src/sessions/seal.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
-import type { Account } from '../accounts/account.js';
+import { type Account, freshAccount } from '../accounts/account.js';
 import type { Accounts } from '../accounts/accounts.js';
-import { keepNonce, nonceMs } from '../accounts/nonce.js';
+import { keepNonce, newNonce } from '../accounts/nonce.js';
 import { administrator } from '../accounts/passwords.js';
 import { stepOf } from '../accounts/second-factor.js';
 import { send } from '../answer.js';
@@ -34,7 +34,7 @@ function acceptAnyNonce(act: SessionAction): SessionAction {
   return async (call, context) => {
     if (context.session === undefined) return act(call, context);
     const { nonce = '', ...fields } = Object(call.body);
-    await context.change(data => keepNonce(data, { nonce, untilMs: Date.now() + nonceMs }));
+    await context.change(data => keepNonce(data, { ...newNonce(Date.now(), freshAccount), nonce }));
     return act({ ...call, body: { ...fields, nonce } }, context);
   };
 }

@@ -3,7 +3,7 @@ import type { Account } from '../accounts/account.js';
 import { changeAccount } from '../accounts/accounts.js';
 import { guesserOf, knownBrowserCookie } from '../accounts/browser-cookies.js';
 import { type Members, refuseEnded } from '../accounts/members.js';
-import { keepNonce, newNonce, nonceUntilMs, withNonceSpent } from '../accounts/nonce.js';
+import { findNonce, keepNonce, newNonce, withNonceSpent } from '../accounts/nonce.js';
 import { keepFamily, tryPassword } from '../accounts/password-try.js';
 import { withStepUsed } from '../accounts/second-factor.js';
 import { type Guesser, withoutTries } from '../accounts/tries.js';
@@ -23,18 +23,22 @@ export async function reauthenticate(
   const nowMs = Date.now();
   if (members.passwords.isReserved(user)) throw new NotAllowed(noAdministrator);
   const guesser = guesserOf(members.keys(), user, call, nowMs);
-  await members.addresses.run(guesser, async () => {
+  const accepted = await members.addresses.run(guesser, async () => {
     const account = await tryPassword(members, user, password, guesser);
     if (account === undefined) throw new WrongLogin('wrong password');
-    await accept(members, user, account, code, guesser, nowMs);
+    return accept(members, user, account, code, guesser, nowMs);
   });
-  const nonce = newNonce(nowMs);
+  const nonce = newNonce(nowMs, accepted);
   await context.rotate(data => {
     keepNonce(data, nonce);
     keepFamily(data, call.agent);
     data.authenticatedAtMs = nowMs;
   });
-  return json(200, nonce, { 'set-cookie': knownBrowserCookie(members.keys(), user, call, nowMs) });
+  return json(
+    200,
+    { nonce: nonce.nonce, untilMs: nonce.untilMs },
+    { 'set-cookie': knownBrowserCookie(members.keys(), user, call, nowMs) },
+  );
 }
 
 const noAdministrator = 'this name is reserved for an administrator; set SHOP_ADMIN_PASSWORD to have one';
@@ -46,20 +50,21 @@ async function accept(
   code: string,
   guesser: Guesser,
   nowMs: number,
-): Promise<void> {
+): Promise<Account> {
   const { accounts, keys } = members;
-  await changeAccount(accounts, user, account => {
+  const { next } = await changeAccount(accounts, user, account => {
     refuseEnded(account, was.epoch);
     const next = account.totp === null ? account : withStepUsed(account, { user, code, keys: keys(), nowMs });
     if (next === undefined) throw new WrongCode();
     return { next: withoutTries(next, guesser, nowMs), answer: undefined };
   });
+  return next;
 }
 
 /** Throws `FreshAuthenticationNeeded` without using the nonce up. Call it before expensive work; `spendNonce` checks
  * again. */
 export function refuseStaleNonce({ session }: SessionContext, nonce: string): number {
-  return nonceUntilMs(session?.record.data ?? {}, nonce, Date.now());
+  return findNonce(session?.record.data ?? {}, nonce, Date.now());
 }
 
 /** Uses the nonce up and gives the session a fresh token. Of two requests with the same nonce, one is refused. Resolves
@@ -70,9 +75,9 @@ export async function spendNonce(
   user: string,
   nonce: string,
 ): Promise<Account> {
-  const untilMs = refuseStaleNonce(context, nonce);
+  const order = refuseStaleNonce(context, nonce);
   const spent = await changeAccount(members.accounts, user, account => {
-    return { next: withNonceSpent(account, untilMs), answer: undefined };
+    return { next: withNonceSpent(account, order), answer: undefined };
   });
   await context.rotate(data => void delete data.nonce);
   return spent.next;

@@ -1,3 +1,4 @@
+import { messageOf } from '../shared/error-message.js';
 import { type SessionsOptions, toOpenOptions } from './app/options.js';
 import type { Sessions } from './sessions.js';
 import { openSessions } from './start-sessions.js';
@@ -21,5 +22,9 @@ export type { Sessions } from './sessions.js';
  * with a `TypeError` for an option that cannot be used.
  */
 export async function sessions(options: SessionsOptions): Promise<Sessions> {
-  return openSessions(toOpenOptions(options));
+  try {
+    return await openSessions(toOpenOptions(options));
+  } catch (error) {
+    throw new TypeError(`sessions: ${messageOf(error)}`, { cause: error });
+  }
 }

@@ -13,6 +13,7 @@ import {
 } from './session.js';
 import type { SessionStore } from './session-store.js';
 import type { StrategySettings } from './session-strategy.js';
+import { Successors } from './successors.js';
 import { UserQuota } from './user-quota.js';
 
 /** A revocation reaches every backend that reads the shared list within this time. */
@@ -53,6 +54,7 @@ export class RegisteredSessions {
   readonly #now: () => number;
   readonly #feedAgeMaxMs: number;
   readonly #quota: UserQuota;
+  readonly #successors: Successors;
 
   constructor({ store, feed, limits, now, feedAgeMaxMs = Number.POSITIVE_INFINITY }: StrategySettings) {
     this.#store = store;
@@ -61,6 +63,7 @@ export class RegisteredSessions {
     this.#now = now;
     this.#feedAgeMaxMs = feedAgeMaxMs;
     this.#quota = new UserQuota(revocationsPerUserMax, now);
+    this.#successors = new Successors(store, now);
   }
 
   /** Throws `StoreUnavailable` if the list of revoked sessions was never read, or is older than the settings allow. */
@@ -117,9 +120,16 @@ export class RegisteredSessions {
     return this.#store.listByUser(user);
   }
 
+  /** Ends a session. If a rotation has just replaced it, ends its successor too. */
   async end({ sid, record }: CarriedSession): Promise<void> {
     await this.#revoke(record.user, [handleOfId(sid)], record.absoluteUntilMs);
-    await this.#store.remove(sid);
+    if ((await this.#store.remove(sid)) !== 'gone') return;
+    await this.#successors.end(sid, (user, handle) => this.endOne(user, handle));
+  }
+
+  /** Lists the session that will replace `old`, before `supersede`. */
+  async prepareSuccessor(old: CarriedSession, sid: string, record: NewSessionRecord): Promise<void> {
+    await Promise.all([this.#store.create(sid, record), this.#successors.record(old.sid, record.user, sid)]);
   }
 
   /**

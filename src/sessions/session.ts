@@ -154,14 +154,27 @@ export const reserveBytes = 256;
 
 /**
  * Returns a copy of `data` with the edit applied, or undefined if the edit changed nothing. An edit that makes the data
- * no larger always fits. Throws `TypeError` for an edit that returns a promise: in JavaScript no type refuses it.
+ * no larger always fits. Throws `TypeError` for an edit that returns a promise, or new data: in JavaScript no type refuses
+ * it, and the change would be lost.
  */
 export function applyEdit(data: SessionData, edit: Edit, bytesMax: number): PlainData | undefined {
   const before = JSON.stringify(data);
   const draft: SessionData = JSON.parse(before);
-  refusePromise(edit(draft));
+  const returned: unknown = edit(draft);
+  refusePromise(returned);
   const after = toPlainData(draft, Math.max(bytesMax, Buffer.byteLength(before)));
-  return after.json === before ? undefined : after;
+  if (after.json !== before) return after;
+  if (isOtherData(returned, draft))
+    throw new TypeError(`what an edit returns is ignored, and it changed nothing. Change the draft: ${editExample}`);
+  return undefined;
+}
+
+export const editExample = 'session.change(data => { data.cart = … })';
+
+/** True if an edit returned new data: an object that is neither the draft nor a part of it. */
+function isOtherData(returned: unknown, draft: SessionData): boolean {
+  if (typeof returned !== 'object' || returned === null || Array.isArray(returned)) return false;
+  return returned !== draft && !Object.values<unknown>(draft).includes(returned);
 }
 
 function refusePromise(returned: unknown): void {
@@ -181,6 +194,7 @@ export function findLargest(parts: readonly (readonly [name: string, value: unkn
 /** 32 bytes in base64url: 43 characters. The last character carries only four bits, so only 16 characters are possible
  * there. */
 const secretShape = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+const idShape = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048][A-Za-z0-9_-]{16}$/;
 const secretChars = 43;
 const tagChars = 16;
 
@@ -204,7 +218,7 @@ export function newSessionId(user: string): string {
 
 /** Checks the exact form. So a session has exactly one spelling, and no foreign text reaches a store. */
 export function isSessionId(text: string): boolean {
-  return /^[A-Za-z0-9_-]{59}$/.test(text) && isSecret(text.slice(0, secretChars));
+  return idShape.test(text);
 }
 
 /** Returns the tag of a user: 12 bytes of a hash of the name, 16 characters. It is the same in every session id of the

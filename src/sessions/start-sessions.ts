@@ -2,7 +2,6 @@ import { generateKeyRing, type KeyRing } from '../shared/key-ring.js';
 import { unknownName } from '../shared/unknown-name.js';
 import type { DescribeClient } from './client.js';
 import type { CookieOptions } from './cookie.js';
-import type { RevocationFeed } from './revocation-feed.js';
 import { defaultLimits, type SessionLimits } from './session.js';
 import type { SessionStore, StoreEntry, StoreSettings, StoreTransition } from './session-store.js';
 import type { TokenNames } from './session-strategy.js';
@@ -58,8 +57,11 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
     ...{ url, deadlineMs: limits.storeDeadlineMs, keyPrefix: options.keyPrefix, now, onTransition, onWarning },
   };
   const { keys = generateOnce(), revocation = true, decorateStore = store => store } = options;
+  const needsFeed = revocation && strategy.needsFeed;
+  if (needsFeed && entry.openFeed === undefined) throw new Error(withoutFeed(options));
   const store = decorateStore(entry.open(settings));
-  const feed = revocation && strategy.needsFeed ? openFeedFor(options, entry, settings) : undefined;
+  // It reports no transitions: the store uses the same server and reports them.
+  const feed = needsFeed ? entry.openFeed?.({ ...settings, onTransition: undefined }) : undefined;
   const parts = feed === undefined ? [store] : [store, feed];
   return serveSessions({
     strategy: strategy.open({ store, feed, feedAgeMaxMs, tokenNames, keys, limits, now }),
@@ -73,13 +75,9 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
   });
 }
 
-/** Opens the revocation feed. It reports no transitions: the store uses the same server and reports them. */
-function openFeedFor({ strategy, store }: OpenOptions, entry: StoreEntry, settings: StoreSettings): RevocationFeed {
-  const feed = entry.openFeed?.({ ...settings, onTransition: undefined });
-  if (feed !== undefined) return feed;
-  throw new Error(
-    `the strategy "${strategy}" needs a store with a list of revoked tokens; ${typeof store === 'string' ? `"${store}"` : 'this store'} has none`,
-  );
+function withoutFeed({ strategy, store }: OpenOptions): string {
+  const name = typeof store === 'string' ? `"${store}"` : 'this store';
+  return `the strategy "${strategy}" needs a store with a list of revoked tokens; ${name} has none`;
 }
 
 function generateOnce(): () => KeyRing {

@@ -12,11 +12,17 @@ const quietMs = 1_000;
 export class StoreTransitions {
   readonly #report: (transition: StoreTransition) => void;
   #connection: 'starting' | 'up' | 'down' = 'starting';
+  #why: string | undefined;
   /** The refused kinds, each with the time of the last refusal. */
   readonly #refusedAtMs = new Map<string, number>();
 
   constructor(report: ((transition: StoreTransition) => void) | undefined) {
     this.#report = report ?? (() => undefined);
+  }
+
+  /** Why the connection is lost. Undefined while it is not. */
+  get lostBecause(): string | undefined {
+    return this.#connection === 'down' ? this.#why : undefined;
   }
 
   markUp(): void {
@@ -28,6 +34,7 @@ export class StoreTransitions {
   markDown(why: string): void {
     if (this.#connection === 'down') return;
     this.#connection = 'down';
+    this.#why = why;
     this.#report({ up: false, why });
   }
 

@@ -62,6 +62,22 @@ export function sessionEndingsContract(bench: StrategyBench): void {
       },
     );
 
+    it('is ended by a logout that carries the old token, also after two rotations', async () => {
+      const made = await begun();
+      const once = issued(await strategy.rotate(made.session));
+      const twice = issued(await strategy.rotate(once.session));
+      await strategy.endToken?.(made.token);
+      await expectEnded(twice.token);
+    });
+
+    it('is ended by a logout that opened the session before the rotation', async () => {
+      const [made, other] = [await begun(), await begun()];
+      const rotated = issued(await strategy.rotate(made.session));
+      await strategy.end(made.session);
+      await expectEnded(rotated.token);
+      await reopened(other);
+    });
+
     it('revives nothing when the session ended before or during the rotation', async () => {
       const [ended, ending] = [await strategy.begin('ben', {}), await strategy.begin('ben', {})];
       await strategy.end(ended.session);

@@ -211,6 +211,12 @@ export function sessionStrategyContract(
       });
     }
 
+    it('opens a session of a backend whose clock is a minute ahead', async () => {
+      const { token } = await begun({ cart: ['tea'] });
+      nowMs -= 60_000;
+      expect(living(await strategy.open(token)).record.data).to.deep.equal({ cart: ['tea'] });
+    });
+
     it('does not shorten or extend a session when the clock jumps back', async () => {
       const { token, session } = await begun();
       const backMs = Math.min(declared.clockBackMs, 3_600_000);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { CookieJar } from '../../simulator/users/browser.js';
 import type { AppReply, Journey, JourneyRequest } from '../../simulator/users/journey.js';
 import { type Judgement, judge } from '../../simulator/users/outcome.js';
@@ -217,9 +218,13 @@ export function withoutCookie({ request, cookie }: Outgoing, name: string): Outg
   return { request, cookie: left.length === 0 ? undefined : left.join('; ') };
 }
 
-/** Says which cookie of an answer a browser ignores because of its prefix (RFC 6265bis section 4.1.3). Pure. */
-export function explainIgnoredCookie(setCookies: readonly string[]): string | undefined {
+/** Says which cookie of an answer a browser ignores because of its prefix or its Domain (RFC 6265bis sections 4.1.3 and
+ * 5.7). Pure. */
+export function explainIgnoredCookie(setCookies: readonly string[], host: string): string | undefined {
   for (const { name, attributes } of setCookies.map(readSetCookie)) {
+    const domain = attributes.get('domain')?.replace(/^\./, '').toLowerCase() ?? '';
+    if (domain !== '' && domain !== host && (isIP(host) !== 0 || !host.endsWith(`.${domain}`)))
+      return `browsers ignore the cookie ${name}: its Domain is ${domain}, and the app is at ${host}`;
     const isSecure = attributes.has('secure');
     if (/^__secure-/i.test(name) && !isSecure) return `browsers ignore the cookie ${name}, because it is not Secure`;
     const isHost = isSecure && attributes.get('path') === '/' && !attributes.has('domain');

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { successorPrefix } from '../successors.js';
 
 /** Stands in front of the name under which a store keeps an anonymous session. No user has such a name. */
 const prefix = 'anonymous:';
@@ -18,5 +19,6 @@ export function userNameOf(name: string | undefined): string | undefined {
 export function assertUserName(user: unknown): asserts user is string {
   if (typeof user !== 'string' || user === '' || user.length > nameCharsMax)
     throw new TypeError(`login: expected the name of a user, a text of 1 to ${nameCharsMax} characters`);
-  if (user.startsWith(prefix)) throw new TypeError(`login: no user may have a name that begins with "${prefix}"`);
+  const reserved = [prefix, successorPrefix].find(each => user.startsWith(each));
+  if (reserved !== undefined) throw new TypeError(`login: no user may have a name that begins with "${reserved}"`);
 }

@@ -1,6 +1,6 @@
 import { SessionGone } from '../errors.js';
 import type { RequestSession } from '../request-session.js';
-import { applyEdit, type Edit, type SessionData } from '../session.js';
+import { applyEdit, type Edit, editExample, type SessionData } from '../session.js';
 import { assertUserName, newAnonymousName, userNameOf } from './anonymous.js';
 import { Step } from './step.js';
 
@@ -17,7 +17,9 @@ export interface AppData {
  * Changes the draft in place. It must be synchronous and may run several times: after a concurrent change, it runs
  * again on the newer data. What it returns is ignored.
  */
-export type AppEdit<Result> = (data: AppData) => Result extends PromiseLike<unknown> ? never : Result;
+export type AppEdit<Result> = (
+  data: AppData,
+) => Result extends PromiseLike<unknown> ? 'an edit must not be async: wait first, then change the data' : Result;
 
 export interface LoginOptions {
   /** True: the limits `limits.remember` apply, and the cookie outlives the browser. Default: false. */
@@ -71,11 +73,12 @@ export class HeadSent extends Error {
   }
 }
 
+const noStep = Promise.resolve();
+
 export class BrowserSession implements AppSession {
   readonly #context: RequestSession;
   readonly #settings: AppSessionSettings;
-  readonly #steps: StartedStep[] = [];
-  #last: Promise<void> = Promise.resolve();
+  readonly #steps: Step<unknown>[] = [];
   #isOver = false;
   /** The session ended while the request was handled. Then a change must not begin an anonymous one. */
   #isGone = false;
@@ -102,8 +105,13 @@ export class BrowserSession implements AppSession {
   change<Result>(edit: AppEdit<Result>): Promise<Readonly<AppData>> {
     return this.#run(async () => {
       if (this.#isGone) throw new SessionGone();
-      if (this.#context.session !== undefined) await this.#changePresent(toEdit(edit));
-      else await this.#beginAnonymous(toEdit(edit));
+      try {
+        if (this.#context.session !== undefined) await this.#context.change(toEdit(edit));
+        else await this.#beginAnonymous(toEdit(edit));
+      } catch (error) {
+        this.#isGone = error instanceof SessionGone;
+        throw error;
+      }
       return this.data;
     });
   }
@@ -136,19 +144,8 @@ export class BrowserSession implements AppSession {
    */
   finish(): Promise<void> | undefined {
     this.#isOver = true;
-    const doubtful = this.#steps.filter(
-      ({ state, step }) => state === 'running' || (state === 'failed' && !step.isSeen),
-    );
-    return doubtful.length === 0 ? undefined : Promise.all(doubtful.map(({ work }) => work)).then(() => undefined);
-  }
-
-  async #changePresent(edit: Edit): Promise<void> {
-    try {
-      await this.#context.change(edit);
-    } catch (error) {
-      this.#isGone = error instanceof SessionGone;
-      throw error;
-    }
+    const doubtful = this.#steps.filter(({ state, isSeen }) => state === 'running' || (state === 'failed' && !isSeen));
+    return doubtful.length === 0 ? undefined : Promise.all(doubtful).then(() => undefined);
   }
 
   async #beginAnonymous(edit: Edit): Promise<void> {
@@ -185,33 +182,26 @@ export class BrowserSession implements AppSession {
       this.#settings.onLate(late);
       return Step.of(Promise.reject(late));
     }
-    const running = this.#last.then(work);
-    const step = Step.of(running);
-    const started: StartedStep = { work: running, step, state: 'running' };
-    this.#last = running.then(
-      () => {
-        started.state = 'done';
-      },
-      () => {
-        started.state = 'failed';
-      },
-    );
-    this.#steps.push(started);
+    const last = this.#steps.at(-1)?.whenOver() ?? noStep;
+    const step = Step.of(last.then(work));
+    this.#steps.push(step);
     return step;
   }
 }
 
-/** A step of the handler: its work, and the promise that the handler has. */
-interface StartedStep {
-  readonly work: Promise<unknown>;
-  readonly step: Step<unknown>;
-  state: 'running' | 'done' | 'failed';
-}
-
 /** Returns what the edit returns, so that a promise is refused. */
 function toEdit<Result>(edit: AppEdit<Result>): Edit {
+  if (typeof edit !== 'function') throw new TypeError(`expected a function that edits a draft: ${editExample}`);
   return data => edit(data) as undefined;
 }
+
+/** Refuses an assignment such as `session.cart = []`: other libraries would keep it, and here it would be lost. */
+const refuseFields = new Proxy(Object.prototype, {
+  set: (_target, name) => {
+    throw new TypeError(`session.${String(name)} cannot be set. Change the data: await ${editExample}`);
+  },
+});
+Object.setPrototypeOf(BrowserSession.prototype, refuseFields);
 
 function freeze(value: unknown): void {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;

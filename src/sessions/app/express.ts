@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Sessions } from '../sessions.js';
 import type { AppSession } from './app-session.js';
+import { assertSessions } from './open-app-session.js';
 
 export * from '../index.js';
 
@@ -16,7 +17,9 @@ declare global {
  * Returns the middleware for Express 5. It sets `request.session`. If the store is unreachable, the request fails with
  * `StoreUnavailable`: Express answers 503 with Retry-After, unless the app has an error handler of its own.
  */
-export function expressSessions({ open }: Pick<Sessions, 'open'>) {
+export function expressSessions(kept: Pick<Sessions, 'open'>) {
+  assertSessions(kept, 'expressSessions');
+  const { open } = kept;
   return async (
     request: IncomingMessage & { session?: AppSession },
     response: ServerResponse,

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Sessions } from '../sessions.js';
 import type { AppSession } from './app-session.js';
+import { assertSessions } from './open-app-session.js';
 
 export * from '../index.js';
 
@@ -14,7 +15,9 @@ declare module 'fastify' {
  * Returns the plug-in for Fastify 5. It sets `request.session` on every route. If the store is unreachable, the request
  * fails with `StoreUnavailable`: Fastify answers 503 with Retry-After, unless the app has an error handler of its own.
  */
-export function fastifySessions({ open }: Pick<Sessions, 'open'>): FastifyPluginAsync {
+export function fastifySessions(kept: Pick<Sessions, 'open'>): FastifyPluginAsync {
+  assertSessions(kept, 'fastifySessions');
+  const { open } = kept;
   const plugin: FastifyPluginAsync = async app => {
     app.decorateRequest('session');
     app.addHook('onRequest', async (request, reply) => {

@@ -39,11 +39,20 @@ export async function openAppSession(
     makeRoom: user => makeRoom(settings, user, context.handle),
     onLate: report,
   });
-  await openFirst(context, read).catch(error => {
+  try {
+    await openFirst(context, read);
+  } catch (error) {
     report(error);
     throw error;
-  });
-  const addHeaders = () => addSessionHeaders(response, cookies.setCookies(context, read), context.effects.isPersonal);
+  }
+  if (response.headersSent) {
+    session.finish();
+    return session;
+  }
+  const addHeaders = () => {
+    const { effects } = context;
+    addSessionHeaders(response, cookies.setCookies(effects, context.session, read), effects.isPersonal);
+  };
   holdHead(response, {
     settle: () => session.finish(),
     addHeaders,
@@ -53,6 +62,12 @@ export async function openAppSession(
     },
   });
   return session;
+}
+
+/** Throws a `TypeError` for what is not the result of `sessions`, such as its promise. */
+export function assertSessions(kept: unknown, adapter: string): void {
+  if (typeof kept === 'object' && kept !== null && 'open' in kept) return;
+  throw new TypeError(`${adapter}: expected the sessions that are open: ${adapter}(await sessions({ … }))`);
 }
 
 /** Returns a listener for `createServer` that opens the session first. An error of the handler becomes a failure reply. */

@@ -2,7 +2,7 @@ import { checkKeys, type KeyRing, parseKeyRing } from '../../shared/key-ring.js'
 import { unknownName } from '../../shared/unknown-name.js';
 import type { DescribeClient } from '../client.js';
 import type { CookieOptions } from '../cookie.js';
-import type { SessionLimits } from '../session.js';
+import { defaultLimits, type SessionLimits } from '../session.js';
 import type { SessionStore, StoreEntry, StoreTransition } from '../session-store.js';
 import type { OpenOptions } from '../start-sessions.js';
 import { stores } from '../stores/registry.js';
@@ -41,7 +41,7 @@ export interface SessionsOptions {
   readonly feedAgeMaxMs?: number | undefined;
   /** Receives every error that is not a `SessionError`. Default: writes it to stderr. */
   readonly onError?: (error: unknown) => void;
-  /** Called once when the store is lost, and once when it is back. */
+  /** Called once when the store is lost, and once when it is back. Default: writes it to stderr. */
   readonly onTransition?: (transition: StoreTransition) => void;
   /** Called when a setting of the store's server endangers what is promised. Default: writes it to stderr. */
   readonly onWarning?: (warning: string) => void;
@@ -56,14 +56,31 @@ export interface SessionsOptions {
 /** Checks the options. Throws a `TypeError` that says what is wrong and what was expected. It never shows a secret. */
 export function toOpenOptions(options: SessionsOptions): OpenOptions {
   const problem = problemIn(options, 'option', checks) ?? problemBetween(options);
-  if (problem !== undefined) throw new TypeError(`sessions: ${problem}`);
+  if (problem !== undefined) throw new TypeError(problem);
   const { url: storeUrl, keys, strategy = 'reference', issuer, audience, ...others } = options;
   const tokenNames = { ...(issuer === undefined ? {} : { issuer }), ...(audience === undefined ? {} : { audience }) };
-  return { ...others, storeUrl, strategy, tokenNames, ...(keys === undefined ? {} : { keys: toKeys(keys) }) };
+  return {
+    onTransition: writeTransition,
+    ...others,
+    storeUrl,
+    strategy,
+    tokenNames,
+    ...(keys === undefined ? {} : { keys: toKeys(keys) }),
+  };
+}
+
+function writeTransition({ up, why }: StoreTransition): void {
+  console.error(`the session store is ${up ? 'back' : 'lost'}: ${why}`);
 }
 
 function toKeys(keys: NonNullable<SessionsOptions['keys']>): () => KeyRing {
-  if (typeof keys === 'function') return keys;
+  if (typeof keys === 'function') {
+    const ring: unknown = keys();
+    if (!Array.isArray(ring))
+      throw new TypeError('the option "keys" cannot be used: expected a function that returns the ring');
+    checkKeys(ring);
+    return keys;
+  }
   const ring = typeof keys === 'string' ? parseKeyRing(keys) : checkKeys(keys);
   return () => ring;
 }
@@ -99,7 +116,7 @@ const checkDuration: Check = value =>
 const limitChecks = { idleMs: checkDuration, absoluteMs: checkDuration };
 
 const checks: Readonly<Record<keyof SessionsOptions, Check>> = {
-  store: value => (isStoreEntry(value) ? undefined : checkOneOf('store', Object.keys(stores))(value)),
+  store: checkStore,
   url: checkText,
   strategy: checkOneOf('strategy', Object.keys(strategies)),
   cookie: checkParts({
@@ -132,11 +149,34 @@ const checks: Readonly<Record<keyof SessionsOptions, Check>> = {
   revocation: checkFlag,
 };
 
+function checkStore(value: unknown): string | undefined {
+  if (isStoreEntry(value)) return undefined;
+  const names = Object.keys(stores);
+  if (typeof value === 'string') return checkOneOf('store', names)(value);
+  return `expected one of ${names.join(', ')}, or a store of your own: an object with capabilities and open`;
+}
+
+/** Options of other session libraries, and what to type instead. */
+const foreign: Readonly<Record<string, string>> = {
+  secret: 'It is called "keys", and only "sealed" and "jwt" need it.',
+  ttl: 'It is called "limits.idleMs".',
+  maxAge: 'Set limits.idleMs and limits.absoluteMs. For a cookie that outlives the browser, see limits.remember.',
+  expires: 'Set limits.idleMs and limits.absoluteMs.',
+  prefix: 'It is called "keyPrefix".',
+  client: 'Leave it out, and give the address of the server as "url".',
+  httpOnly: 'Leave it out. The cookie is always HttpOnly.',
+  resave: 'Leave it out. Only changes are saved.',
+  saveUninitialized: 'Leave it out. A session begins with its first change.',
+  rolling: 'Leave it out. Each request of a user moves the idle limit.',
+};
+
 /** Returns the first problem in an object of options. */
 function problemIn(given: unknown, kind: string, known: Checks): string | undefined {
   if (typeof given !== 'object' || given === null) return 'expected an object';
   for (const [name, value] of Object.entries(given)) {
     const check = Object.hasOwn(known, name) ? known[name] : undefined;
+    const advice = Object.hasOwn(foreign, name) ? foreign[name] : undefined;
+    if (check === undefined && advice !== undefined) return `there is no ${kind} "${name}". ${advice}`;
     if (check === undefined) return unknownName(kind, name, Object.keys(known));
     const problem = value === undefined ? undefined : check(value);
     if (problem !== undefined) return `the ${kind} "${name}" cannot be used: ${problem}`;
@@ -159,19 +199,38 @@ function problemBetween({
   strategy = 'reference',
   keys,
   cookie = {},
+  limits = {},
 }: SessionsOptions): string | undefined {
   if (store === undefined) return `the option "store" is missing. Known: ${Object.keys(stores).join(', ')}`;
   if (typeof store === 'string' && store !== 'memory' && url === undefined)
     return `the store "${store}" needs its address: sessions({ store: '${store}', url: … })`;
+  if (store === 'memory' && url !== undefined)
+    return 'the store "memory" has no address: leave "url" out, or name the store of this address';
   if (strategy !== 'reference' && store !== 'memory' && keys === undefined)
     return `the strategy "${strategy}" needs the keys that all processes share: keys: process.env.SESSION_KEYS`;
   if (keyPrefix !== undefined && typeof store === 'string' && Object.hasOwn(apart, store))
     return `the store "${store}" has no key prefix: give each app ${apart[store]}`;
   if (cookie.secure === false && (cookie.sameSite === 'none' || cookie.partitioned === true))
     return 'a cookie with sameSite "none" or partitioned needs TLS: leave "secure" out, or set it to true';
-  return undefined;
+  return problemInLimits(limits);
+}
+
+/** Finds a limit that another limit would cut short unseen. */
+function problemInLimits({ remember, idleMs = 0, absoluteMs }: Partial<SessionLimits>): string | undefined {
+  const absolute = absoluteMs ?? defaultLimits.absoluteMs;
+  if (absoluteMs === undefined && idleMs > absolute)
+    return `limits.idleMs is ${idleMs}, and limits.absoluteMs is ${absolute}: set it too`;
+  if (remember === undefined) return undefined;
+  if (remember.idleMs === undefined || remember.absoluteMs === undefined)
+    return 'limits.remember needs both: idleMs and absoluteMs';
+  if (remember.absoluteMs <= absolute)
+    return `limits.remember.absoluteMs is ${remember.absoluteMs}: it must be longer than limits.absoluteMs, which is ${absolute}`;
+  return remember.idleMs > remember.absoluteMs ? 'limits.remember.idleMs is longer than its absoluteMs' : undefined;
 }
 
 function isStoreEntry(value: unknown): value is StoreEntry {
-  return typeof value === 'object' && value !== null && 'open' in value && 'capabilities' in value;
+  if (typeof value !== 'object' || value === null || !('open' in value) || !('capabilities' in value)) return false;
+  const { open, capabilities } = value;
+  if (typeof open !== 'function' || typeof capabilities !== 'object' || capabilities === null) return false;
+  return ['compareAndSet', 'durability', 'revocationLagMs', 'dataBytesMax'].every(name => name in capabilities);
 }

@@ -146,7 +146,11 @@ class JwtStrategy implements SessionStrategy {
     if (this.#hasEnded(claims)) return 'gone';
     const { cookie, record, dataJson } = claims;
     const [sid, refresh] = [newSessionId(record.user), newSecret()];
-    await this.#store.create(sid, buildFamilyRecord({ ...record, client }, refresh, record.epochs));
+    await this.#registered.prepareSuccessor(
+      claims,
+      sid,
+      buildFamilyRecord({ ...record, client }, refresh, record.epochs),
+    );
     const relist = () => this.#store.create(sid, buildFamilyRecord({ ...record, client }, refresh));
     const epochs = await this.#registered.supersede(claims, sid, relist);
     if (epochs === 'gone') return epochs;

@@ -30,21 +30,19 @@ import type {
   StrategyEntry,
   StrategySettings,
 } from '../session-strategy.js';
+import { Successors } from '../successors.js';
 
 const triesMax = 5;
 
 /** An open session. */
 class StoredSession implements Session {
-  /** The id in the store. It depends on the name of the cookie. */
-  readonly id: string;
-
   constructor(
     readonly token: string,
     readonly record: SessionRecord,
     readonly cookie: string | undefined,
-  ) {
-    this.id = bindToCookie(token, cookie);
-  }
+    /** The id in the store. It depends on the name of the cookie. */
+    readonly id: string,
+  ) {}
 }
 
 function requireStored(session: Session): StoredSession {
@@ -57,9 +55,11 @@ class ReferenceStrategy implements SessionStrategy {
   readonly #store: SessionStore;
   readonly #limits: SessionLimits;
   readonly #now: () => number;
+  readonly #successors: Successors;
 
   constructor({ store, limits, now }: StrategySettings) {
     this.#store = store;
+    this.#successors = new Successors(store, now);
     this.#limits = limits;
     this.#now = now;
   }
@@ -70,8 +70,9 @@ class ReferenceStrategy implements SessionStrategy {
     const id = bindToCookie(token, cookie);
     const record = await this.#store.read(id);
     if (record === undefined) return 'unknown';
-    const touched = await this.#touchWhenDue(id, record);
-    return touched === undefined ? 'unknown' : new StoredSession(token, touched, cookie);
+    const idleUntilMs = computeTouchedIdleUntilMs(record, this.#limits, this.#now());
+    const touched = idleUntilMs === undefined ? record : await this.#touch(id, record, idleUntilMs);
+    return touched === undefined ? 'unknown' : new StoredSession(token, touched, cookie, id);
   }
 
   async begin(user: string, data: SessionData, { cookie, remember, client }: BeginOptions = {}): Promise<Issued> {
@@ -86,7 +87,7 @@ class ReferenceStrategy implements SessionStrategy {
     for (let tries = 0; tries < triesMax && current !== undefined; tries++) {
       const next = this.#applyEdit(current, edit, room);
       const outcome = next === current ? 'saved' : await this.#store.replace(id, next);
-      if (outcome === 'saved') return { token, session: new StoredSession(token, next, cookie) };
+      if (outcome === 'saved') return { token, session: new StoredSession(token, next, cookie, id) };
       if (outcome === 'gone') return 'gone';
       current = await this.#store.read(id);
     }
@@ -101,7 +102,11 @@ class ReferenceStrategy implements SessionStrategy {
     for (let tries = 0; tries < triesMax; tries++) {
       const record = await this.#store.read(id);
       if (record === undefined) return 'gone';
-      const issued = await this.#issue(record, cookie, client);
+      const token = newSessionId(record.user);
+      const [issued] = await Promise.all([
+        this.#issue(record, cookie, client, token),
+        this.#successors.record(id, record.user, bindToCookie(token, cookie)),
+      ]);
       const outcome = await this.#store.remove(id, record.version);
       if (outcome === 'removed') return issued;
       await this.#store.remove(issued.session.id);
@@ -110,12 +115,12 @@ class ReferenceStrategy implements SessionStrategy {
     throw new SessionConflict();
   }
 
-  async end(session: Session): Promise<void> {
-    await this.#store.remove(requireStored(session).id);
+  end(session: Session): Promise<void> {
+    return this.#endId(requireStored(session).id);
   }
 
   async endToken(token: string, cookie?: string): Promise<void> {
-    if (isSessionId(token)) await this.#store.remove(bindToCookie(token, cookie));
+    if (isSessionId(token)) await this.#endId(bindToCookie(token, cookie));
   }
 
   handleOf(session: Session): string {
@@ -144,7 +149,7 @@ class ReferenceStrategy implements SessionStrategy {
     const kept = await this.#store.read(id);
     if (kept === undefined) return 'gone';
     const ended = listed.filter(({ handle }) => handle !== this.handleOf(session)).length;
-    return { ended, issued: { token, session: new StoredSession(token, kept, cookie) } };
+    return { ended, issued: { token, session: new StoredSession(token, kept, cookie, id) } };
   }
 
   async endEveryone(): Promise<void> {
@@ -155,17 +160,26 @@ class ReferenceStrategy implements SessionStrategy {
     return this.#store.close();
   }
 
-  async #issue(record: NewSessionRecord, cookie: string | undefined, client: SessionClient | undefined) {
-    const token = newSessionId(record.user);
-    const epochs = await this.#store.create(bindToCookie(token, cookie), { ...record, client });
-    return { token, session: new StoredSession(token, { ...record, epochs }, cookie) };
+  /** Ends a session. If a rotation has just replaced it, ends its successor. */
+  async #endId(id: string): Promise<void> {
+    if ((await this.#store.remove(id)) !== 'gone') return;
+    await this.#successors.end(id, (user, handle) => this.#store.removeByHandle(user, handle));
   }
 
-  /** Touches the session if it is due. Undefined if the session ended after the read. A store may answer reads and
-   * refuse writes (out of memory, a replica). The session is still good then; a later request touches it. */
-  async #touchWhenDue(id: string, record: SessionRecord): Promise<SessionRecord | undefined> {
-    const idleUntilMs = computeTouchedIdleUntilMs(record, this.#limits, this.#now());
-    if (idleUntilMs === undefined) return record;
+  async #issue(
+    record: NewSessionRecord,
+    cookie: string | undefined,
+    client: SessionClient | undefined,
+    token = newSessionId(record.user),
+  ) {
+    const id = bindToCookie(token, cookie);
+    const epochs = await this.#store.create(id, { ...record, client });
+    return { token, session: new StoredSession(token, { ...record, epochs }, cookie, id) };
+  }
+
+  /** Touches the session. Undefined if it ended after the read. A store may answer reads and refuse writes (out of
+   * memory, a replica). The session is still good then; a later request touches it. */
+  async #touch(id: string, record: SessionRecord, idleUntilMs: number): Promise<SessionRecord | undefined> {
     try {
       return (await this.#store.touch(id, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
     } catch (error) {

@@ -36,6 +36,18 @@ async function attack(
   });
 }
 
+/** Accepts a second cookie in place of the first one, as "remember me" does. */
+function withRemember(answer: (call: AppCall) => Promise<AppSaid>): (call: AppCall) => Promise<AppSaid> {
+  return async call => {
+    const cookies = (name: string) => [...call.cookies(name), ...call.cookies('remember')].slice(0, 1);
+    const said = await answer({ ...call, cookies });
+    const line = said.headers?.['set-cookie'];
+    if (line === undefined) return said;
+    const lines = [line].flat().flatMap(own => [own, own.replace(/^\w+/, 'remember')]);
+    return { ...said, headers: { 'set-cookie': lines } };
+  };
+}
+
 /** Gives the cookie a prefix whose rules it does not follow. */
 function withPrefix(said: AppSaid): AppSaid {
   const line = said.headers?.['set-cookie'];
@@ -67,6 +79,8 @@ const cookieDefects: readonly (readonly [CookieDefect, readonly string[]])[] = [
   ['planted-cookie', ['cookie-tossing']],
   ['open-to-sites', ['cookie-attributes', 'cross-site-post']],
   ['foreign-csrf', ['cookie-attributes', 'cross-site-post']],
+  ['origin-by-prefix', ['cookie-attributes', 'cross-site-post']],
+  ['origin-by-suffix', ['cookie-attributes', 'cross-site-post']],
   ['adds-by-get', ['state-change-by-get']],
   ['id-in-query', ['session-in-url']],
   ['id-in-link', ['session-in-url']],
@@ -83,7 +97,9 @@ const tokenDefects: readonly (readonly ['HS256' | 'RS256', TokenDefect, readonly
   ['HS256', 'alg-none', ['jwt-none']],
   ['RS256', 'key-confusion', ['jwt-key-confusion']],
   ['HS256', 'kid-file', ['jwt-key-id']],
+  ['HS256', 'alg-missing', ['jwt-none']],
   ['HS256', 'own-jwk', ['jwt-key-id']],
+  ['RS256', 'own-rsa-jwk', ['jwt-key-id']],
   ['HS256', 'no-denylist', ['replay-after-logout']],
   ['HS256', 'refresh-reuse', ['refresh-race']],
   ['HS256', 'refresh-race', ['refresh-race']],
@@ -144,6 +160,8 @@ describe('attacks on an app of one’s own', () => {
       [() => ({ status: 500, body: {} }), limitMs, /status 500 without a login/],
       [call => ({ ...correct(call), body: {} }), limitMs, /control did not work/],
       [async call => withPrefix(await correct(call)), limitMs, /browsers ignore the cookie __Host-sid/],
+      [makeCookieApp('other-domain'), limitMs, /its Domain is localhost, and the app is at 127\.0\.0\.1/],
+      [withRemember(correct), limitMs, /several of sid, remember open a session alone/],
       [makeCookieApp(), 0, /time of the command was over/],
     ];
     for (const [answer, withinMs, reason] of failing) {

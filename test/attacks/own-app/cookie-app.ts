@@ -12,10 +12,13 @@ export type CookieDefect =
   | 'late-write'
   | 'no-httponly'
   | 'with-domain'
+  | 'other-domain'
   | 'mixed-cookies'
   | 'planted-cookie'
   | 'open-to-sites'
   | 'foreign-csrf'
+  | 'origin-by-prefix'
+  | 'origin-by-suffix'
   | 'adds-by-get'
   | 'id-in-query'
   | 'id-in-link'
@@ -54,13 +57,15 @@ export function makeCookieApp(defect?: CookieDefect): (call: AppCall) => Promise
   };
   const setCookie = (id: string) => {
     const attributes = ['Path=/', ...(is('no-httponly') ? [] : ['HttpOnly'])];
-    const sites = is('open-to-sites') || is('foreign-csrf') ? [] : ['SameSite=Lax'];
+    const isOpen = (['open-to-sites', 'foreign-csrf', 'origin-by-prefix', 'origin-by-suffix'] as const).some(is);
+    const sites = isOpen ? [] : ['SameSite=Lax'];
     return {
       'set-cookie': [
         `${cookie}=${id}`,
         ...attributes,
         ...sites,
         ...(is('with-domain') ? ['Domain=127.0.0.1'] : []),
+        ...(is('other-domain') ? ['Domain=localhost'] : []),
       ].join('; '),
     };
   };
@@ -101,7 +106,10 @@ export function makeCookieApp(defect?: CookieDefect): (call: AppCall) => Promise
     return { status: 201, body: {} };
   };
   const mayChange = ({ headers, body }: AppCall, { csrf }: Kept): boolean => {
+    const { host = '', origin = host } = headers;
     if (is('open-to-sites')) return true;
+    if (is('origin-by-prefix')) return origin === host || origin.startsWith(`http://${host}`);
+    if (is('origin-by-suffix')) return origin.endsWith(host);
     const given = headers['x-csrf-token'] ?? fieldsIn(body).csrf;
     return is('foreign-csrf') ? [...sessions.values()].some(kept => kept.csrf === given) : given === csrf;
   };

@@ -13,7 +13,7 @@ export interface AppCall {
 
 export interface AppSaid {
   readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: unknown;
 }
 

@@ -19,9 +19,11 @@ export type TokenDefect =
   | 'short-signature'
   | 'weak-secret'
   | 'alg-none'
+  | 'alg-missing'
   | 'key-confusion'
   | 'kid-file'
   | 'own-jwk'
+  | 'own-rsa-jwk'
   | 'no-expiry'
   | 'no-denylist'
   | 'refresh-reuse'
@@ -66,9 +68,12 @@ export function makeTokenApp(alg: 'HS256' | 'RS256', defect?: TokenDefect, isSho
   const holds = (text: string, header: Readonly<Record<string, unknown>>, signature: Buffer): boolean => {
     if (is('no-verification')) return true;
     if (is('alg-none') && String(header.alg).toLowerCase() === 'none') return true;
+    if (is('alg-missing') && header.alg === undefined) return true;
     if (is('kid-file') && String(header.kid).startsWith('/'))
       return isSame(signature, hmac(readFileSync(String(header.kid)), text));
     if (is('own-jwk') && header.jwk !== undefined) return verifyWithJwk(text, Object(header.jwk), signature);
+    if (is('own-rsa-jwk') && Object(header.jwk).kty === 'RSA')
+      return verifyWithJwk(text, Object(header.jwk), signature);
     if (is('key-confusion') && header.alg === 'HS256')
       return isSame(signature, hmac(String(pair.publicKey.export({ type: 'spki', format: 'pem' })), text));
     if (header.alg !== alg) return false;

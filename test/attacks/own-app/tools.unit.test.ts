@@ -112,9 +112,13 @@ describe('attacks on an app of one’s own: tokens and cookies', () => {
     ['__Host-sid=1; Path=/; Secure', false],
     ['__Secure-sid=1; Secure', false],
     ['sid=1', false],
+    ['sid=1; Domain=other.example', true],
+    ['sid=1; Domain=shop.example', false],
+    ['sid=1; Domain=.example', false],
+    ['sid=1; Domain=op.example', true],
   ] as const)
     it(`says that a browser ${isIgnored ? 'ignores' : 'takes'} ${line}`, () => {
-      expect(explainIgnoredCookie([line]) !== undefined).to.equal(isIgnored);
+      expect(explainIgnoredCookie([line], 'shop.example') !== undefined).to.equal(isIgnored);
     });
 });
 

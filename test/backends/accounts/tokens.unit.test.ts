@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { freshAccount } from '#backends/accounts/account.js';
-import { keepNonce, newNonce, nonceMs, nonceUntilMs, withNonceSpent } from '#backends/accounts/nonce.js';
+import { findNonce, keepNonce, newNonce, nonceMs, withNonceSpent } from '#backends/accounts/nonce.js';
 import { browserFamily } from '#backends/accounts/password-try.js';
 import { FreshAuthenticationNeeded } from '#backends/refusal.js';
 import { openPreLogin, preLoginCookie, preLoginMs, preLoginToken } from '#backends/routes/login.js';
@@ -54,7 +54,7 @@ describe('pre-login token', () => {
 });
 
 describe('nonce', () => {
-  const given = newNonce(nowMs);
+  const given = newNonce(nowMs, account);
   const holding = (): SessionData => {
     const data: SessionData = { cart: [] };
     keepNonce(data, given);
@@ -66,23 +66,33 @@ describe('nonce', () => {
   });
 
   it('is good once, even with an old copy of the session, and invalidates earlier ones', () => {
-    const untilMs = nonceUntilMs(holding(), given.nonce, nowMs);
-    const spent = withNonceSpent(account, untilMs);
-    for (const late of [untilMs, untilMs - 1])
+    const order = findNonce(holding(), given.nonce, nowMs);
+    const spent = withNonceSpent(account, order);
+    for (const late of [order, order - 1])
       expect(() => withNonceSpent(spent, late)).to.throw(FreshAuthenticationNeeded);
-    expect(withNonceSpent(spent, untilMs + 1).nonceSpentUntilMs).to.equal(untilMs + 1);
+    expect(withNonceSpent(spent, order + 1).nonceSpentUntilMs).to.equal(order + 1);
+  });
+
+  it('is good after a backend with a clock an hour ahead spent one, and still for five minutes only', () => {
+    const ahead = withNonceSpent(account, nowMs + 3_600_000);
+    const data: SessionData = {};
+    const { nonce, untilMs, order } = newNonce(nowMs, ahead);
+    keepNonce(data, { nonce, untilMs, order });
+    const spent = withNonceSpent(ahead, findNonce(data, nonce, nowMs));
+    expect(() => withNonceSpent(spent, findNonce(data, nonce, nowMs))).to.throw(FreshAuthenticationNeeded);
+    expect(() => findNonce(data, nonce, nowMs + nonceMs)).to.throw(FreshAuthenticationNeeded);
   });
 
   it('is good for five minutes', () => {
-    expect(nonceUntilMs(holding(), given.nonce, nowMs + nonceMs - 1)).to.equal(nowMs + nonceMs);
-    expect(() => nonceUntilMs(holding(), given.nonce, nowMs + nonceMs)).to.throw(FreshAuthenticationNeeded);
+    expect(findNonce(holding(), given.nonce, nowMs + nonceMs - 1)).to.equal(nowMs + nonceMs);
+    expect(() => findNonce(holding(), given.nonce, nowMs + nonceMs)).to.throw(FreshAuthenticationNeeded);
   });
 
   it('is good only in its session, and only the newest one', () => {
     const other = holding();
-    keepNonce(other, newNonce(nowMs));
+    keepNonce(other, newNonce(nowMs, account));
     for (const data of [{}, { nonce: null }, { nonce: given.nonce }, { nonce: [given.nonce, nowMs + 1] }, other]) {
-      expect(() => nonceUntilMs(data, given.nonce, nowMs)).to.throw(FreshAuthenticationNeeded);
+      expect(() => findNonce(data, given.nonce, nowMs)).to.throw(FreshAuthenticationNeeded);
     }
   });
 });

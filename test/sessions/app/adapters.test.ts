@@ -154,3 +154,15 @@ for (const [name, serve] of Object.entries(adapters)) {
     });
   });
 }
+
+describe('adapters', () => {
+  for (const [name, build] of [
+    ['expressSessions', expressSessions],
+    ['fastifySessions', fastifySessions],
+  ] as const) {
+    it(`${name} refuses sessions that were not awaited, and says what to type`, () => {
+      const opening: unknown = sessions({ store: 'memory' });
+      expect(() => build(opening as Sessions)).to.throw(TypeError, `${name}(await sessions({ … }))`);
+    });
+  }
+});

@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { storeWith } from '#backends/defects/stores.js';
-import { type AppListener, SessionGone, type Sessions, type SessionsOptions } from '#src/sessions/index.js';
+import {
+  type AppListener,
+  type AppSession,
+  SessionGone,
+  type Sessions,
+  type SessionsOptions,
+} from '#src/sessions/index.js';
 import { expectRejection } from '../expect-rejection.js';
 import { gateStore } from './gate-store.js';
 import { withApp } from './with-app.js';
@@ -260,6 +266,47 @@ describe('session of an app', () => {
         },
       },
       async ({ ask }) => expect((await ask('/spoil', (await ask('/tea')).cookie)).text).to.equal('refused'),
+    ));
+
+  for (const [what, misuse, message] of [
+    ['a field of the session', session => Reflect.set(session, 'cart', ['tea']), 'session.change(data => {'],
+    ['an edit that is no function', session => session.change(Object({ cart: ['tea'] })), 'expected a function'],
+    [
+      'an edit that returns new data and changes nothing',
+      session => session.change(data => ({ ...data, cart: ['tea'] })),
+      'what an edit returns is ignored',
+    ],
+  ] as const satisfies readonly (readonly [string, (session: AppSession) => unknown, string])[]) {
+    it(`refuses ${what}, and says what to type`, () =>
+      withApp(
+        {
+          ...shop,
+          '/misuse': async (_request, response, session) => {
+            const error = await Promise.resolve(session).then<unknown>(misuse).catch(String);
+            response.end(String(error));
+          },
+        },
+        async ({ ask }) => {
+          for (const { cookie } of [await ask('/anna'), await ask('/')]) {
+            expect((await ask('/misuse', cookie)).text)
+              .to.match(/^TypeError: /)
+              .and.contain(message);
+          }
+        },
+      ));
+  }
+
+  it('accepts an edit that returns a part of the data and changes nothing', () =>
+    withApp(
+      {
+        ...shop,
+        '/sort': async (_request, response, session) => {
+          await session.change(data => Object(data.cart));
+          await session.change(data => Object.assign(data, {}));
+          response.end('sorted');
+        },
+      },
+      async ({ ask }) => expect((await ask('/sort', (await ask('/tea')).cookie)).text).to.equal('sorted'),
     ));
 
   it('refuses every change after the session ended under way, and begins no anonymous session', () =>

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { type SessionsOptions, sessions } from '#src/sessions/index.js';
+import type { StoreSettings } from '#src/sessions/session-store.js';
+import { memory } from '#src/sessions/stores/memory.js';
 import { withApp } from './with-app.js';
 
 const keys = `k1:${'ab'.repeat(32)}`;
@@ -27,15 +29,41 @@ describe('options of sessions', () => {
     [{ store: 'memory', cookie: { sameSite: 'Lax' } }, 'unknown value "Lax"'],
     [{ store: 'memory', cookie: { sameSite: 'none', secure: false } }, 'needs TLS'],
     [{ store: 'memory', cookie: { partitioned: true, secure: false } }, 'needs TLS'],
+    [{ store: 'memory', url: 'redis://127.0.0.1' }, 'the store "memory" has no address'],
+    [{ store: 'memory', strategy: 'sealed', keys: () => [] }, 'it holds no key'],
+    [{ store: 'memory', strategy: 'sealed', keys: () => keys }, 'a function that returns the ring'],
+    [{ store: 'memory', limits: { idleMs: 86_400_000 } }, 'limits.absoluteMs is 43200000: set it too'],
+    [{ store: 'memory', limits: { remember: { idleMs: 5 } } }, 'needs both: idleMs and absoluteMs'],
+    [{ store: 'memory', limits: { remember: { idleMs: 5, absoluteMs: 5 } } }, 'must be longer than limits.absoluteMs'],
+    [{ store: new Map() }, 'or a store of your own: an object with capabilities and open'],
+    [{ store: { open: () => ({}), capabilities: {} } }, 'or a store of your own'],
+    [{ store: 'memory', secret: 'x' }, 'It is called "keys"'],
+    [{ store: 'memory', ttl: 60 }, 'It is called "limits.idleMs"'],
+    [{ store: 'memory', cookie: { maxAge: 60 } }, 'limits.remember'],
+    [{ store: 'memory', cookie: { httpOnly: false } }, 'The cookie is always HttpOnly'],
+    [{ store: 'memory', resave: false }, 'Leave it out'],
   ] as const) {
     it(`are refused: ${JSON.stringify(options)}`, async () => {
       // An app in JavaScript has no type that refuses them.
       const given: unknown = options;
       const error = await sessions(given as SessionsOptions).catch((reason: unknown) => reason);
-      expect(error).to.be.an('error').with.property('message').that.contains(message);
-      expect(String(error)).not.to.contain('secret"');
+      expect(error).to.be.instanceOf(TypeError).with.property('message').that.contains(message);
+      expect(String(error)).to.match(/^TypeError: sessions: /);
+      expect(String(error)).not.to.contain('k1:secret');
     });
   }
+
+  it('that are refused open no store', async () => {
+    let opened = 0;
+    const open = (settings: StoreSettings) => {
+      opened++;
+      return memory.open(settings);
+    };
+    const entry = { capabilities: memory.capabilities, open };
+    const error = await sessions({ store: entry, strategy: 'sealed', keys }).catch(String);
+    expect(error).to.contain('needs a store with a list of revoked tokens');
+    expect(opened).to.equal(0);
+  });
 
   for (const [cookie, tls, expected] of [
     [{ name: 'shop' }, true, /^__Host-shop=[\w-]+; Path=\/; HttpOnly; Secure; SameSite=Lax$/],

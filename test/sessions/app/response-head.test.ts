@@ -1,9 +1,10 @@
+import type { RequestListener } from 'node:http';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
-import { type AppListener, HeadSent } from '#src/sessions/index.js';
+import { type AppListener, HeadSent, sessions } from '#src/sessions/index.js';
 import { expectRejection } from '../expect-rejection.js';
 import { gateStore } from './gate-store.js';
-import { withApp } from './with-app.js';
+import { withApp, withListener } from './with-app.js';
 
 const start: AppListener = async (_request, response, session) => {
   await session.change(data => (data.n = 1));
@@ -26,6 +27,11 @@ const replies: Readonly<Record<string, AppListener>> = {
   'writeHead and end': (_request, response) => response.writeHead(200, { etag: '"1"' }).end('done'),
   'writeHead with a reason and a list of headers': (_request, response) =>
     response.writeHead(200, 'Fine', ['set-cookie', 'a=1', 'set-cookie', 'b=2']).end('done'),
+  'writeHead twice, as compression does': (_request, response) => {
+    response.writeHead(200, { etag: '"1"' });
+    if (!response.headersSent) response.writeHead(200);
+    response.end('done');
+  },
   'flushHeaders and write': (_request, response) => {
     response.flushHeaders();
     response.write('do');
@@ -156,6 +162,39 @@ describe('head of a response', () => {
       },
       { onError: error => void errors.push(error) },
     );
+  });
+
+  it('lets a stream go on behind a middleware that takes the listeners of drain, as compression does', async () => {
+    const { decorateStore, open, turnOn } = gateStore('create');
+    const app = await sessions({ store: 'memory', decorateStore });
+    const compressed: RequestListener = async (request, response) => {
+      const on: (...args: never[]) => unknown = response.on;
+      const divert = (...args: unknown[]) => (args[0] === 'drain' ? response : Reflect.apply(on, response, args));
+      Object.assign(response, { on: divert });
+      const session = await app.open(request, response);
+      session.change(data => (data.n = 1));
+      // Each part is small, so the response itself never needs to drain.
+      Readable.from(['do', 'ne']).once('pause', open).pipe(response);
+    };
+    await withListener(compressed, async ask => {
+      turnOn();
+      expect((await ask('/')).text).to.equal('done');
+    });
+    await app.close();
+  });
+
+  it('may be sent before the session is opened: the session can be read, and every change is refused', async () => {
+    const errors: unknown[] = [];
+    const app = await sessions({ store: 'memory', onError: error => void errors.push(error) });
+    const late: RequestListener = async (request, response) => {
+      response.write('begun ');
+      const session = await app.open(request, response);
+      await expectRejection(session.login('anna'), HeadSent);
+      response.end(String(session.user));
+    };
+    await withListener(late, async ask => expect((await ask('/')).text).to.equal('begun undefined'));
+    expect(errors).to.have.length(1);
+    await app.close();
   });
 
   it('lets a shared cache keep no page of a session, unless the app says how', () =>

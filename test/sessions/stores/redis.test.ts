@@ -132,10 +132,13 @@ describe('redis store', () => {
   }
 
   for (const [what, lose] of [
-    ['of the user', () => raw.hdel(anna, 'e')],
-    ['of everyone', () => raw.del('holdfast:everyone:0')],
+    ['of the user was lost', () => raw.hdel(anna, 'e')],
+    ['of the user is no number', () => raw.hset(anna, 'e', 'xyz')],
+    ['of the user is NaN', () => raw.hset(anna, 'e', 'nan')],
+    ['of everyone was lost', () => raw.del('holdfast:everyone:0')],
+    ['of everyone is NaN', () => raw.set('holdfast:everyone:0', 'nan')],
   ] as const) {
-    it(`treats a session as ended if the epoch ${what} was lost, also after the next login`, async () => {
+    it(`treats a session as ended if the epoch ${what}, also after the next login`, async () => {
       const { id, made } = await created();
       await lose();
       expect(await store.read(id)).to.equal(undefined);

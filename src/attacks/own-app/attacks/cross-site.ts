@@ -9,7 +9,7 @@ import {
   type FormRequest,
   fieldsOf,
   listFormRequests,
-  pageOrigins,
+  listPageOrigins,
 } from '../tools/cross-site.js';
 
 /**
@@ -44,7 +44,7 @@ async function tryForms(app: AppUnderAttack) {
   for (const form of listFormRequests(app.mapping.add.request)) {
     const sent: SentForm[] = [];
     for (const carried of tokens)
-      for (const origin of pageOrigins)
+      for (const origin of listPageOrigins(app.origin))
         sent.push(await sendForm(app, victim, { form, carried, cookie: kept, origin, site: 'cross-site' }));
     const cart = await app.readCart(victim, tries);
     // The status says nothing: the cart of the victim does.

@@ -107,7 +107,8 @@ async function trySignatures(opened: TokenInUse) {
   ]);
 }
 
-const spellings = ['none', 'None', 'NONE', 'nOnE', ''];
+/** Undefined: the header has no `alg`. */
+const spellings = ['none', 'None', 'NONE', 'nOnE', '', undefined];
 
 export const jwtNone: AppAttack = {
   title: 'a token for another user with the algorithm "none", in several spellings, with and without a signature',
@@ -120,13 +121,17 @@ async function tryNone(opened: TokenInUse) {
   return tryForged(
     opened,
     spellings.flatMap(alg => [
-      { what: `alg "${alg}" and no signature`, token: buildJwt({ ...jwt.header, alg }, wanted, () => '') },
+      { what: `${nameAlgorithm(alg)} and no signature`, token: buildJwt({ ...jwt.header, alg }, wanted, () => '') },
       {
-        what: `alg "${alg}" and the old signature`,
+        what: `${nameAlgorithm(alg)} and the old signature`,
         token: buildJwt({ ...jwt.header, alg }, wanted, () => jwt.signature),
       },
     ]),
   );
+}
+
+function nameAlgorithm(alg: string | undefined): string {
+  return alg === undefined ? 'no alg' : `alg "${alg}"`;
 }
 
 /** Where apps publish their public keys. */
@@ -189,11 +194,16 @@ async function tryKeyIds(opened: TokenInUse) {
     what: `the kid ${JSON.stringify(kid)}`,
     token: buildJwt({ ...jwt.header, alg: 'HS256', kid }, wanted, makeHmacSigner(key)),
   }));
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const jwk = publicKey.export({ format: 'jwk' });
-  const signer = (text: string) => sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' });
-  const own = { what: 'a key of its own (jwk)', token: buildJwt({ ...jwt.header, alg: 'ES256', jwk }, wanted, signer) };
-  return tryForged(opened, [...named, own]);
+  const own = [
+    { alg: 'ES256', ...generateKeyPairSync('ec', { namedCurve: 'P-256' }) },
+    { alg: 'RS256', ...generateKeyPairSync('rsa', { modulusLength: 2048 }) },
+  ].map(({ alg, publicKey, privateKey: key }) => ({
+    what: `a key of its own (jwk, ${alg})`,
+    token: buildJwt({ ...jwt.header, alg, jwk: publicKey.export({ format: 'jwk' }) }, wanted, text =>
+      sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }),
+    ),
+  }));
+  return tryForged(opened, [...named, ...own]);
 }
 
 const waitMaxMs = 8_000;

@@ -4,8 +4,12 @@ import type { SetCookie } from '../../tools/browser.js';
 
 /** Requests that a page of another site can make a browser send. Pure. */
 
-/** Origins of such a page: of another site, and of a page without an origin, such as a sandboxed frame. */
-export const pageOrigins = ['https://evil.example', 'null'] as const;
+/** Lists origins of such a page: of another site, of a page without an origin, such as a sandboxed frame, and of sites
+ * whose names begin or end like the app's. An app that compares only a part of the text accepts those. */
+export function listPageOrigins(appOrigin: string): readonly string[] {
+  const { protocol, host } = new URL(appOrigin);
+  return ['https://evil.example', 'null', `${protocol}//${host}.evil.example`, `${protocol}//evil${host}`];
+}
 
 /** Returns the Cookie header of a form that another site sends. Undefined when the browser sends no cookie. */
 export function buildCrossSiteCookies(

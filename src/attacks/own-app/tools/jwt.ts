@@ -67,6 +67,7 @@ const guessedSecrets: readonly string[] = [
     'null',
     'undefined',
   ],
+  ...['password123', 'letmein', 'qwerty', 'changeit', 'mysecretkey', 'jwtsecret', 'topsecret'],
 ];
 
 /** Returns the guessed secret with which a token was signed; undefined when it is none of them. */

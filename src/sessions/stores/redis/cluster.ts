@@ -172,7 +172,7 @@ export class RedisCluster implements RedisConnection {
       await delay(retryDelayMs(times + 1), undefined, { signal }).catch(() => undefined);
     }
     this.#isRestoring = false;
-    this.#options.onUp?.();
+    if (!signal.aborted) this.#options.onUp?.();
   }
 
   async #reconnect(): Promise<undefined> {

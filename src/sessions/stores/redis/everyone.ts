@@ -1,5 +1,6 @@
 import { nextEpoch } from '../../epochs.js';
 import { prefixOf, type StoreSettings } from '../../session-store.js';
+import { isEpoch } from './known-epochs.js';
 import type { Servers } from './servers.js';
 
 /** Number of copies in a cluster. With fewer, a server with few slots might have none. */
@@ -33,10 +34,12 @@ export class EveryoneEpoch {
    * command: it is sent at the end of the turn. */
   readNear(key: string): Promise<number | undefined> {
     const own = this.#servers.findNear(key, this.#keys);
-    const shared = this.#asked.get(own) ?? this.#read(own);
-    if (!this.#asked.has(own)) setImmediate(() => this.#asked.delete(own));
-    this.#asked.set(own, shared);
-    return shared;
+    const asked = this.#asked.get(own);
+    if (asked !== undefined) return asked;
+    const asking = this.#read(own);
+    this.#asked.set(own, asking);
+    setImmediate(() => this.#asked.delete(own));
+    return asking;
   }
 
   /** Returns the epoch for a login at the server of `key`. Makes it where it is missing. */
@@ -74,7 +77,7 @@ export class EveryoneEpoch {
 
   async #read(key: string): Promise<number | undefined> {
     const text = await this.#servers.ask('reads', key, server => server.get(key), null);
-    const epoch = text !== null && /^\d+$/.test(text) ? Number(text) : undefined;
+    const epoch = isEpoch(text) ? Number(text) : undefined;
     if (epoch === undefined) return undefined;
     if (epoch < this.#known) this.#raiseTo('removals', this.#known).catch(() => undefined);
     this.#known = Math.max(this.#known, epoch);

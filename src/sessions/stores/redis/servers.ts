@@ -102,7 +102,10 @@ export class Servers {
     } catch (error) {
       if (foreign !== undefined && hasCode(error, 'WRONGTYPE')) return foreign;
       if (isRefusal(error)) this.#transitions.markRefused(kind, error.message);
-      throw new StoreUnavailable('the session store does not answer', { cause: error });
+      // The client of Redis only says that it has no connection.
+      const why = this.#transitions.lostBecause;
+      const cause = why === undefined ? error : new Error(why, { cause: error });
+      throw new StoreUnavailable('the session store does not answer', { cause });
     }
   }
 }
