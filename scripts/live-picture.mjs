@@ -14,7 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { launchChromium } from '#test/chromium.js';
 
 const root = path.resolve(import.meta.dirname, '..');
-const size = { width: 1280, height: 1200 };
+const size = { width: 1280, height: 1260 };
 /** Below the timelines, where the picture ends. */
 const margin = 14;
 const bytesMax = 200 * 1024;

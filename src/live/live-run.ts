@@ -9,14 +9,8 @@ import { type ClusterSpec, listMemberNames, startCluster } from '../simulator/cl
 import type { TargetSystem } from '../simulator/cluster/targets.js';
 import { Interrupted } from '../simulator/errors.js';
 import type { Strike } from '../simulator/faults/strike.js';
-import type {
-  LabRecord,
-  ListedRun,
-  MemberRecord,
-  Operation,
-  PhaseName,
-  RunHeader,
-} from '../simulator/history/records.js';
+import type { ListedRun, MemberRecord, Operation, PhaseName, RunHeader } from '../simulator/history/records.js';
+import { LabHealth, noLab } from '../simulator/run/lab-health.js';
 import { LiveCounts } from '../simulator/run/live-counts.js';
 import { RunClock } from '../simulator/run/run-clock.js';
 import { buildClusterSpec, describeSystem, drawNonce, driverSetup } from '../simulator/run/system-setup.js';
@@ -25,8 +19,8 @@ import type { GivenOptions } from '../simulator/scenario/fault-options.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { Driver } from '../simulator/users/driver.js';
 import { LiveHistory, strikeViewOf } from './live-history.js';
-import { LiveStrikes } from './live-strikes.js';
-import { arrivalsMs, LiveUsers } from './live-users.js';
+import { faultsFor, LiveStrikes } from './live-strikes.js';
+import { arrivalsMsOf, LiveUsers } from './live-users.js';
 import { aimFault, listLinks, offersOf, type StruckSystem } from './offers.js';
 import type { OfferView, SideView, StoryReply, StrikeView } from './protocol.js';
 import type { StrikableSide } from './side.js';
@@ -34,7 +28,6 @@ import type { StrikableSide } from './side.js';
 const judgeEveryMs = 100;
 const judgeBudgetMs = 10;
 const watchEveryMs = 250;
-const noLab: LabRecord = { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 };
 
 export interface LiveRunOptions {
   /** Its arrivals, phases and expectations are not used. */
@@ -56,6 +49,7 @@ interface Started {
   readonly cluster: Cluster;
   readonly clock: RunClock;
   readonly driver: Driver;
+  readonly health: LabHealth;
   readonly users: LiveUsers;
   readonly strikes: LiveStrikes;
 }
@@ -83,8 +77,8 @@ export class LiveRun implements StrikableSide {
   #stopped: Promise<void> | undefined;
   #stage: SideView['stage'] = 'starting';
   #problem: string | undefined;
+  readonly #note: string | undefined;
   #phase: { readonly name: PhaseName; readonly startMs: number } = { name: 'warmup', startMs: 0 };
-  #clearedMs = 0;
   #endMs: number | undefined;
   #offers: { readonly key: string; readonly views: readonly OfferView[] } = { key: '', views: [] };
 
@@ -106,6 +100,8 @@ export class LiveRun implements StrikableSide {
     const cluster = buildClusterSpec({ system }, mode, { links, hasSwitches: backends.own === undefined });
     this.#spec = { ...cluster, storeUrls, inTurn: options.inTurn };
     this.#header = buildHeader(options, this.#spec);
+    const leftOut = faultsFor(mode, scenario).leftOut.join(' ');
+    this.#note = leftOut === '' ? undefined : leftOut;
     this.#history = new LiveHistory({ header: this.#header });
     signal.addEventListener('abort', () => void this.stop(), { signal: this.#ending.signal });
   }
@@ -123,6 +119,7 @@ export class LiveRun implements StrikableSide {
       mode: this.#options.mode,
       stage: this.#stage,
       ...(this.#problem !== undefined && { problem: this.#problem }),
+      ...(this.#note !== undefined && { note: this.#note }),
       nowMs,
       ...this.#history.view(nowMs),
       offers: this.#stage === 'running' ? this.#offersNow() : [],
@@ -130,12 +127,16 @@ export class LiveRun implements StrikableSide {
     };
   }
 
+  warning(): string | undefined {
+    return this.#stage === 'running' ? this.#started?.health.warning() : undefined;
+  }
+
   judgeAll(): void {
     this.#history.judgeAll();
   }
 
   record(): ListedRun {
-    const run = this.#history.record(this.#lab());
+    const run = this.#history.record(this.#started?.health.record() ?? noLab);
     const versions = { ...run.header.versions, ...this.#started?.cluster.versions };
     const { name: phase, startMs } = this.#phase;
     const current = { type: 'phase', phase, startMs, endMs: this.#now() } as const;
@@ -164,7 +165,7 @@ export class LiveRun implements StrikableSide {
   }
 
   clear(): void {
-    this.#clearedMs = this.#now();
+    this.#started?.health.clear(this.#now());
     this.#history.trim();
   }
 
@@ -219,9 +220,10 @@ export class LiveRun implements StrikableSide {
       onTransition: () => undefined,
       onState: this.#noteStrike,
       proxies: proxyNames(scenario.system.proxy),
-      startMs: Math.max(arrivalsMs, warmupMs + baselineMs),
+      startMs: Math.max(arrivalsMsOf(count), warmupMs + baselineMs),
     });
-    this.#started = { cluster, clock, driver, users, strikes };
+    const health = new LabHealth(cluster, driver);
+    this.#started = { cluster, clock, driver, health, users, strikes };
     this.#watch(cluster);
     const booted = new Set(listMemberNames(this.#spec));
     for (const { name } of cluster.members) if (!booted.has(name)) this.#noteMember(name, 'dead');
@@ -232,7 +234,7 @@ export class LiveRun implements StrikableSide {
 
   #watch(cluster: Cluster): void {
     const judging = setInterval(() => this.#history.judgeSome(judgeBudgetMs), judgeEveryMs);
-    const warmup = setTimeout(() => this.#enter('baseline'), arrivalsMs);
+    const warmup = setTimeout(() => this.#enter('baseline'), arrivalsMsOf(this.#options.users));
     const onBackends = (backends: readonly ProxyBackend[]) =>
       this.#history.bound(new Map(backends.map(({ name, bound }) => [name, bound])));
     const stopWatching = watchMembers(cluster, (member, seen) => this.#noteMember(member, seen.state, seen.role), {
@@ -250,6 +252,7 @@ export class LiveRun implements StrikableSide {
     this.#endMs = this.#now();
     if (this.#stage !== 'failed') this.#stage = 'stopping';
     for (const cleanUp of this.#cleanUps) cleanUp();
+    await this.#started?.health.close();
     const stopping = this.#started?.cluster.stop();
     this.#ending.abort();
     await Promise.allSettled([this.#starting]);
@@ -325,15 +328,6 @@ export class LiveRun implements StrikableSide {
     const members = this.#started?.cluster.members ?? [];
     const running = new Set(members.filter(({ pid }) => pid !== undefined).map(({ name }) => name));
     return { mode: this.#options.mode, system: this.#system, running, links: this.#links, roles: this.#roles };
-  }
-
-  /** Returns the health of the lab, without the steps that were dropped before the counters were cleared. */
-  #lab(): LabRecord {
-    const lab = this.#started?.driver.lab() ?? noLab;
-    const { droppedMs = [], droppedWaitMs = [] } = lab;
-    const isKept = (_: number, index: number): boolean => Number(droppedMs[index]) >= this.#clearedMs;
-    const kept = droppedMs.filter(isKept);
-    return { ...lab, dropped: kept.length, droppedMs: kept, droppedWaitMs: droppedWaitMs.filter(isKept) };
   }
 
   #describeNotRunning(): string {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../shared/error-message.js';
 import { unknownName } from '../shared/unknown-name.js';
 import { applyChange, changeBetween, changeToNew, isClockOnly } from './changes.js';
@@ -109,6 +110,7 @@ export class LiveSession {
 
   /** Sends a frame with what has changed since the last one. Sends none when there is no news. */
   tick(nowMs = performance.now()): void {
+    this.#warn();
     const changes = this.#slots.map(slot => [slot, changeOf(slot)] as const);
     const isQuiet = changes.every(([, change]) => isClockOnly(change));
     if (isQuiet && nowMs - this.#lastFrameMs < quietMs) return;
@@ -137,11 +139,11 @@ export class LiveSession {
   }
 
   /**
-   * Stops both sides, sends their last state, writes the files by `write`, and ends the streams with `over`. The files of
-   * a long session take some seconds, so no process waits for them. Rejects as `write` does, after everything else is
-   * done. Idempotent.
+   * Stops both sides, sends their last state and `over`, and ends the streams. With `write`, it then writes the files and
+   * sends a second `over`: the files of a long session take some seconds, so neither a process nor a page waits for them.
+   * Rejects as `write` does, after everything else is done. Idempotent.
    */
-  async end(reason: string, write: () => Promise<readonly string[]>): Promise<void> {
+  async end(reason: string, write?: () => Promise<readonly string[]>): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearInterval(this.#timer);
@@ -150,10 +152,26 @@ export class LiveSession {
     const stopped = await Promise.allSettled(stopping);
     for (const { side } of this.#slots) side.judgeAll();
     this.tick(Number.POSITIVE_INFINITY);
-    const [written] = await Promise.allSettled([write()]);
+    const [written] = await Promise.allSettled([this.#writeFiles(reason, write)]);
     this.stream.send(overMessage(reason, written));
     this.stream.close();
     for (const each of [written, ...stopped]) if (each.status === 'rejected') throw each.reason;
+  }
+
+  async #writeFiles(reason: string, write?: () => Promise<readonly string[]>): Promise<readonly string[]> {
+    if (write === undefined) return [];
+    this.stream.send({ kind: 'over', reason, files: [], isWriting: true });
+    // Writing computes without a pause. The message has to leave before that.
+    await setImmediate();
+    return write();
+  }
+
+  #warn(): void {
+    const { warning: before, ...settings } = this.#settings;
+    const warning = this.#slots.map(({ side }) => side.warning?.()).find(each => each !== undefined);
+    if (warning === before) return;
+    this.#settings = { ...settings, ...(warning !== undefined && { warning }) };
+    this.#sendFrame({ settings: this.#settings });
   }
 
   #snapshot(): Snapshot {

@@ -83,6 +83,7 @@ const body = markup`<header class="top">
 </div>
 </header>
 <div id="notice" class="notice" role="alert" hidden></div>
+<div id="warning" class="notice" role="status" hidden></div>
 <div id="alarm" class="notice" role="alert" hidden></div>
 <section id="sought" class="notice" aria-label="The user that you look for" hidden></section>
 <section id="strike-bar" class="strike-bar" aria-label="Break something" hidden>

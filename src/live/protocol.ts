@@ -134,6 +134,8 @@ export interface SideView {
   /** `failed`: the system could not be started, or broke down; `problem` says why. `over`: nothing changes any more. */
   readonly stage: 'starting' | 'running' | 'stopping' | 'over' | 'failed';
   readonly problem?: string;
+  /** Sentences about faults of the scenario that this mode cannot have. */
+  readonly note?: string;
   /** Time of the run when this was made. */
   readonly nowMs: number;
   readonly users: readonly UserView[];
@@ -173,6 +175,8 @@ export interface LiveSettings {
   readonly isReplay: boolean;
   /** Where the files are written when the command ends. */
   readonly folder?: string;
+  /** A sentence, while the machine is too busy for fair results. */
+  readonly warning?: string;
 }
 
 /** A command line that plays one history alone has no right side. */
@@ -203,6 +207,8 @@ export interface OverMessage {
   readonly kind: 'over';
   readonly reason: string;
   readonly files: readonly string[];
+  /** Everything is stopped, and the files are being written. Another `over` follows when they are. */
+  readonly isWriting?: true;
 }
 
 export type StreamMessage = Snapshot | Frame | StrikeMessage | OverMessage;

@@ -44,7 +44,9 @@ function expectNothingLost({ run, findings }: Compared): void {
   expect(writes.acknowledged).to.be.greaterThan(100);
 }
 
-describe('examples with holdfast/sessions', () => {
+describe('examples with holdfast/sessions', function () {
+  this.timeout(60_000);
+
   for (const file of ['fastify/shop.yaml', 'node/shop.yaml']) {
     it(`${file} survives a killed process, parallel tabs, late adds at the logout and a hanging Redis`, async () => {
       const found = await findIn(file);

@@ -19,6 +19,7 @@ const views: fc.Arbitrary<SideView> = fc
     mode: fc.constantFrom('sticky', 'redis'),
     stage: fc.constantFrom('starting', 'running', 'failed'),
     problem: fc.constantFrom(undefined, 'no redis-server', 'no port'),
+    note: fc.constantFrom(undefined, 'one fault is left out', 'two faults are left out'),
     shopPort: fc.constantFrom(undefined, 4001, 4002),
     nowMs: few,
     counts: few.map(lost => ({ ...noCounts, lost })),
@@ -70,9 +71,10 @@ const views: fc.Arbitrary<SideView> = fc
       ({ target }) => target,
     ),
   })
-  .map(({ problem, shopPort, ...view }) => ({
+  .map(({ problem, note, shopPort, ...view }) => ({
     ...view,
     ...(problem !== undefined && { problem }),
+    ...(note !== undefined && { note }),
     ...(shopPort !== undefined && { shopPort }),
   }));
 

@@ -37,6 +37,7 @@ export class MadeUpSide implements StrikableSide {
     this.shown = { ...this.shown, ...changed };
   }
 
+  warning: () => string | undefined = () => undefined;
   view = () => this.shown;
   record = () => {
     throw new Error('a made-up side has no record');

@@ -82,6 +82,7 @@ class LabPage {
   #receive(message: StreamMessage): void {
     if (message.kind === 'over') {
       this.#over = message;
+      if (message.isWriting) this.#connect('open');
       return;
     }
     const isFirst = message.kind === 'snapshot';
@@ -114,6 +115,9 @@ class LabPage {
     this.#table.draw(this.#sides, now);
     this.#sought.draw(this.#sides);
     this.#showAlarm();
+    const warning = find('#warning', HTMLElement);
+    setText(warning, settings.warning ?? '');
+    warning.hidden = settings.warning === undefined;
   }
 
   #panel(name: SideName): SidePanel {
@@ -179,14 +183,14 @@ class LabPage {
     if (words === undefined || state === 'connecting') return;
     const retry = state === 'waiting' ? [makeButton('Try now', () => this.#stream.retryNow())] : [];
     place.replaceChildren(words, ...retry);
-    if (state === 'ended' && this.#over !== undefined) this.#showOver(this.#over);
+    if (this.#over !== undefined) this.#showOver(this.#over);
   }
 
   #connectionWords(problem?: string): string | undefined {
     const { reason = '' } = this.#over ?? {};
     switch (this.#connection) {
       case 'open':
-        return undefined;
+        return this.#over && `The live lab has ended: ${reason} It is writing its files.`;
       case 'connecting':
         return find('#notice', HTMLElement).hidden ? undefined : 'Connecting …';
       case 'waiting':
@@ -198,7 +202,7 @@ class LabPage {
     }
   }
 
-  #showOver({ files }: OverMessage): void {
+  #showOver({ files, isWriting }: OverMessage): void {
     document.documentElement.dataset.stage = 'over';
     find('#strike-bar', HTMLElement).hidden = true;
     for (const id of ['#next-seed', '#clear', '#pause']) find(id, HTMLButtonElement).disabled = true;
@@ -206,7 +210,9 @@ class LabPage {
     for (const panel of this.#panels.values()) panel.close();
     setText(
       find('#export-words', HTMLElement),
-      files.length === 0 ? 'The live lab wrote no files.' : 'The live lab has written these files:',
+      files.length > 0
+        ? 'The live lab has written these files:'
+        : `The live lab ${isWriting ? 'is writing its' : 'wrote no'} files.`,
     );
     find('#files', HTMLElement).replaceChildren(...files.map(file => make('li', {}, make('code', {}, file))));
     this.#requestFrame();

@@ -34,6 +34,7 @@ export class SidePanel {
   readonly #shop: HTMLAnchorElement;
   readonly #counters = Array.from({ length: 4 }, () => makeCounter());
   readonly #sentence = make('p', { class: 'sentence' });
+  readonly #note = make('p', { class: 'note' });
   readonly #field: HTMLElement;
   #shown: ShownSide | undefined;
   #users = 0;
@@ -64,6 +65,7 @@ export class SidePanel {
       ),
       make('dl', { class: 'counters' }, ...this.#counters.map(({ box }) => box)),
       this.#sentence,
+      this.#note,
       this.#field,
       this.#timeline.place,
     );
@@ -87,6 +89,8 @@ export class SidePanel {
     this.#shop.hidden = shop === undefined;
     setAttribute(this.#shop, 'href', shop);
     this.#showCounters(shown);
+    setText(this.#note, view.note ?? '');
+    this.#note.hidden = view.note === undefined;
     this.boxes.show(view.members, view.strikes, view.nowMs);
     if (Math.abs(view.users.length - this.#users) > this.#users * 0.1) this.arrangeDots();
     this.dots.show(view.users);
