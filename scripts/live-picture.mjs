@@ -14,7 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { launchChromium } from '#test/chromium.js';
 
 const root = path.resolve(import.meta.dirname, '..');
-const size = { width: 1280, height: 1260 };
+const size = { width: 1280, height: 1360 };
 /** Below the timelines, where the picture ends. */
 const margin = 14;
 const bytesMax = 200 * 1024;
@@ -66,6 +66,8 @@ async function takeScreenshot(address) {
     await page.locator('[data-side="left"]').getByText('were logged out').waitFor({ timeout: 1_000 });
     await page.locator('[data-side="right"]').getByText('so far none of').waitFor({ timeout: 1_000 });
     await dots('logged-out').nth(enoughOut).waitFor({ timeout: 1_000 });
+    const notices = await page.locator('.notice:visible').allTextContents();
+    if (notices.length > 0) throw new Error(`the page shows a notice: ${notices.join(' ')}`);
     const { y, height } = await page.locator('.timeline').first().boundingBox();
     return await page.screenshot({ type: 'png', clip: { x: 0, y: 0, width: size.width, height: y + height + margin } });
   } finally {
