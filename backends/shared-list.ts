@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Epochs } from '#src/sessions/epochs.js';
@@ -17,7 +18,6 @@ import {
   formatFile,
   formatLine,
   handleShape,
-  type Line,
   lineOf,
   namesIn,
   readLine,
@@ -51,6 +51,8 @@ export class SharedList implements SessionStore {
   readonly #inner: SessionStore;
   readonly #folder: ProcessFolder;
   readonly #epochs: EpochFiles;
+  /** The epochs in each file, so that most requests need not read it. */
+  readonly #epochsIn = new Map<string, Epochs>();
   readonly #now: () => number;
   readonly #tidier: NodeJS.Timeout;
 
@@ -67,8 +69,8 @@ export class SharedList implements SessionStore {
     const record = await this.#inner.read(id);
     if (record === undefined) return undefined;
     const file = this.#file(record.user, id);
-    const line = withFiles(() => readLine(file));
-    if (line !== undefined && this.#isPresent(record.user, line)) return { ...record, epochs: line.epochs };
+    const epochs = this.#readPresent(record.user, file);
+    if (epochs !== undefined) return { ...record, epochs };
     await this.#inner.remove(id);
     await removeFile(file);
     return undefined;
@@ -86,6 +88,7 @@ export class SharedList implements SessionStore {
       // The file gets its name only when it is complete: an empty file would look like an expired session.
       await writeNew(`${file}.new`, formatFile(record, epochs));
       await rename(`${file}.new`, file);
+      this.#epochsIn.set(file, epochs);
       return epochs;
     } catch (error) {
       await Promise.all([this.#inner.remove(id), rm(`${file}.new`, { force: true }).catch(() => undefined)]);
@@ -159,8 +162,10 @@ export class SharedList implements SessionStore {
     return epoch;
   }
 
-  /** Removes expired sessions that were never listed from the folder of this process. Runs every ten minutes. */
+  /** Removes expired sessions that were never listed from the folder of this process. Runs every ten minutes. Forgets
+   * the known epochs too, because some of their files are gone. */
   async tidy(): Promise<void> {
+    this.#epochsIn.clear();
     for (const user of await namesIn(this.#folder.own)) {
       const folder = path.join(this.#folder.own, user);
       for (const file of await filesIn(folder)) {
@@ -183,7 +188,22 @@ export class SharedList implements SessionStore {
   }
 
   #file(user: string, id: string): string {
-    return path.join(this.#folder.own, folderOf(user), handleOf(digestOf(id)));
+    return [this.#folder.own, folderOf(user), handleOf(digestOf(id))].join(path.sep);
+  }
+
+  /**
+   * Returns the epochs in the file of a session. Undefined if the session has ended.
+   *
+   * While the known epochs are the present ones, the existence of the file is enough: a file gets other epochs only
+   * after the present ones were raised.
+   */
+  #readPresent(user: string, file: string): Epochs | undefined {
+    const known = this.#epochsIn.get(file);
+    if (known !== undefined && existsSync(file) && this.#isPresent(user, known)) return known;
+    const epochs = withFiles(() => readLine(file))?.epochs;
+    if (epochs === undefined || !this.#isPresent(user, epochs)) return undefined;
+    this.#epochsIn.set(file, epochs);
+    return epochs;
   }
 
   /** Returns the folder of a user in each process. */
@@ -194,12 +214,12 @@ export class SharedList implements SessionStore {
   /** Returns a live session. Undefined if it has ended. */
   async #readLive(user: string, file: string): Promise<SessionSummary | undefined> {
     const line = await readLineLater(file);
-    if (line === undefined || this.#now() >= line.untilMs || !this.#isPresent(user, line)) return undefined;
+    if (line === undefined || this.#now() >= line.untilMs || !this.#isPresent(user, line.epochs)) return undefined;
     const { createdAtMs, untilMs: idleUntilMs, client } = line;
     return { handle: path.basename(file), createdAtMs, idleUntilMs, ...(client === undefined ? {} : { client }) };
   }
 
-  #isPresent(user: string, { epochs }: Line): boolean {
+  #isPresent(user: string, epochs: Epochs): boolean {
     return withFiles(
       () => this.#epochs.isPresent(folderOf(user), epochs.user) && this.#epochs.isPresent(everyone, epochs.everyone),
     );

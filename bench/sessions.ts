@@ -1,8 +1,9 @@
 /**
- * Measures what sessions cost a backend: CPU of its process per request, for a read of the cart and for a write. It
- * runs every mode and the usual session libraries one after the other. The ratios are what counts.
+ * Measures what sessions cost a backend: CPU of its process per request, for a read of the cart and for a write. The
+ * usual session libraries and every mode take turns. The ratios within one turn are what counts; the medians of the
+ * turns are printed.
  *
- *   node dist/bench/sessions.js [seconds per figure, default 4]
+ *   node dist/bench/sessions.js [seconds per figure, default 4] [turns, default 1] [only names with this text]
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -11,37 +12,56 @@ import { type ModeName, modeNames, storesOf } from '#src/modes.js';
 import { startCluster } from '#src/simulator/cluster/start-cluster.js';
 
 const durationS = Number(process.argv[2] ?? 4);
+const turns = Number(process.argv[3] ?? 1);
+const wanted = process.argv[4] ?? '';
 const connections = 64;
+const warmUpRequests = 25_000;
 /** USER_HZ of Linux: the unit of CPU times in /proc. */
 const tickMs = 10;
 const skus = ['tea', 'rope', 'lamp', 'salt', 'soap'];
 
 const program = (name: string) => path.join(import.meta.dirname, `sessions/${name}.js`);
 
-const contestants: readonly { readonly name: string; readonly mode: ModeName; readonly program?: string }[] = [
-  { name: '@fastify/session 11, connect-redis', mode: 'redis', program: program('fastify') },
+interface Contestant {
+  readonly name: string;
+  readonly mode: ModeName;
+  readonly program?: string;
+}
+
+/** All are compared with it. */
+const base: Contestant = { name: '@fastify/session 11, connect-redis', mode: 'redis', program: program('fastify') };
+const others: readonly Contestant[] = [
   { name: 'express-session 1.19, connect-redis', mode: 'redis', program: program('express') },
+  { name: '@hapi/iron 7, as iron-session', mode: 'sealed', program: program('iron') },
   ...modeNames.map(mode => ({ name: `Holdfast sessions, ${mode}`, mode, program: program('holdfast') })),
   ...modeNames.map(mode => ({ name: `toy shop, ${mode}`, mode })),
 ];
 
-interface Row {
-  readonly name: string;
+interface Figures {
   readonly readMicros: number;
+  readonly readRatio: number;
   readonly writeMicros: number;
+  readonly writeRatio: number;
   readonly readsPerSecond: number;
   readonly cookieBytes: number;
   readonly bad: number;
 }
 
-const rows: Row[] = [];
-for (const contestant of contestants) {
-  process.stderr.write(`${contestant.name}\n`);
-  rows.push(await measure(contestant));
+const contestants = [base, ...others.filter(({ name }) => name.includes(wanted))];
+const figures = new Map<Contestant, Figures[]>(contestants.map(contestant => [contestant, []]));
+for (let turn = 1; turn <= turns; turn++) {
+  let ofBase: Figures | undefined;
+  for (const [contestant, found] of figures) {
+    process.stderr.write(`${turn}. ${contestant.name}\n`);
+    const figure = await measure(contestant, ofBase);
+    ofBase ??= figure;
+    found.push(figure);
+  }
 }
-print(rows);
+print();
 
-async function measure({ name, mode, program }: (typeof contestants)[number]): Promise<Row> {
+/** Measures one contestant. Without `ofBase`, it is the base itself. */
+async function measure({ mode, program }: Contestant, ofBase: Figures | undefined): Promise<Figures> {
   const backends = { count: 1, env: {}, ...(program === undefined ? {} : { program }) };
   const spec = { mode, backends, stores: storesOf(mode) };
   const cluster = await startCluster(spec, new AbortController().signal, () => {});
@@ -52,9 +72,10 @@ async function measure({ name, mode, program }: (typeof contestants)[number]): P
     const read = await load({ origin, cookies, pid, method: 'GET' });
     const write = await load({ origin, cookies, pid, method: 'POST' });
     return {
-      name,
       readMicros: read.cpuMicros,
+      readRatio: read.cpuMicros / (ofBase?.readMicros ?? read.cpuMicros),
       writeMicros: write.cpuMicros,
+      writeRatio: write.cpuMicros / (ofBase?.writeMicros ?? write.cpuMicros),
       readsPerSecond: read.requestsPerSecond,
       cookieBytes: cookies[0]?.length ?? 0,
       bad: read.bad + write.bad,
@@ -92,11 +113,11 @@ interface Target {
   readonly method: 'GET' | 'POST';
 }
 
-/** Warms up for a second and then measures. */
+/** Warms up until the code is compiled, and then measures. */
 async function load(target: Target): Promise<{ cpuMicros: number; requestsPerSecond: number; bad: number }> {
-  await fire(target, 1);
+  await fire(target, { amount: warmUpRequests });
   const before = await cpuMs(target.pid);
-  const result = await fire(target, durationS);
+  const result = await fire(target, { duration: durationS });
   const spentMs = (await cpuMs(target.pid)) - before;
   return {
     cpuMicros: (1000 * spentMs) / result.requests.total,
@@ -106,14 +127,17 @@ async function load(target: Target): Promise<{ cpuMicros: number; requestsPerSec
 }
 
 /** Sends the load. Each connection is another user, who adds the same five items again and again. */
-function fire({ origin, cookies, method }: Target, duration: number): Promise<autocannon.Result> {
+function fire(
+  { origin, cookies, method }: Target,
+  length: { readonly amount: number } | { readonly duration: number },
+): Promise<autocannon.Result> {
   let next = 0;
   const setupClient = (client: autocannon.Client) => {
     const headers = { cookie: cookies[next++ % cookies.length] ?? '', 'content-type': 'application/json' };
     const bodies = method === 'GET' ? [{}] : skus.map(sku => ({ body: JSON.stringify({ sku }) }));
     client.setRequests(bodies.map(body => ({ method, path: '/cart', headers, ...body })));
   };
-  return autocannon({ url: origin, connections, duration, setupClient });
+  return autocannon({ url: origin, connections, setupClient, ...length });
 }
 
 /** Returns user and system time of a process: fields 14 and 15 of its stat, counted after the name in parentheses. */
@@ -122,23 +146,26 @@ async function cpuMs(pid: number | undefined): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) * tickMs;
 }
 
-function print(rows: readonly Row[]): void {
-  const [base] = rows;
-  console.log(`${connections} connections, ${durationS} s for each figure; ratios to ${base?.name}`);
+function print(): void {
+  console.log(`${connections} connections, ${durationS} s for each figure, ${turns} turns; ratios to ${base.name}`);
   console.log(`${'backend'.padEnd(38)}read µs  ratio  write µs  ratio    reads/s  cookie  not 2xx`);
-  for (const { name, readMicros, writeMicros, readsPerSecond, cookieBytes, bad } of rows) {
-    const ratio = (micros: number, of = 1) => (micros / of).toFixed(2);
+  for (const [{ name }, found] of figures) {
+    const median = (of: keyof Figures) => medianOf(found.map(figure => figure[of]));
     console.log(
       [
         name.padEnd(36),
-        readMicros.toFixed(1).padStart(9),
-        ratio(readMicros, base?.readMicros).padStart(7),
-        writeMicros.toFixed(1).padStart(10),
-        ratio(writeMicros, base?.writeMicros).padStart(7),
-        Math.round(readsPerSecond).toLocaleString('en').padStart(11),
-        String(cookieBytes).padStart(8),
-        String(bad).padStart(9),
+        median('readMicros').toFixed(1).padStart(9),
+        median('readRatio').toFixed(2).padStart(7),
+        median('writeMicros').toFixed(1).padStart(10),
+        median('writeRatio').toFixed(2).padStart(7),
+        Math.round(median('readsPerSecond')).toLocaleString('en').padStart(11),
+        String(median('cookieBytes')).padStart(8),
+        String(found.reduce((sum, { bad }) => sum + bad, 0)).padStart(9),
       ].join(''),
     );
   }
+}
+
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { nextEpoch } from '#src/sessions/epochs.js';
 
@@ -32,9 +32,11 @@ export class EpochFiles {
     }
   }
 
-  /** Whether this is the present epoch. Each request asks, and a look at one name costs less than `find`. */
+  /** True if this is the present epoch. Each request asks, and `existsSync` costs least. It returns false for any error,
+   * so `statSync` then looks again and throws it. */
   isPresent(owner: string, epoch: number): boolean {
-    return statSync(path.join(this.#folder, owner, String(epoch)), { throwIfNoEntry: false }) !== undefined;
+    const file = `${this.#folder}${path.sep}${owner}${path.sep}${epoch}`;
+    return existsSync(file) || statSync(file, { throwIfNoEntry: false }) !== undefined;
   }
 
   /** Returns the present epoch, which is at least `given`. Makes a missing one. */

@@ -1,9 +1,14 @@
 /** Server with the sessions of Holdfast on node:http, in the mode of its environment. */
 import { createServer } from 'node:http';
-import { json } from 'node:stream/consumers';
 import { isModeName, modes } from '#src/modes.js';
-import { type AppData, type AppSession, sessions } from '#src/sessions/index.js';
-import { type Cart, listen, putInto, waitFor } from './cart.js';
+import { type AppSession, sessions } from '#src/sessions/index.js';
+import { type Body, type Cart, listen, putInto, readBody, waitFor } from './cart.js';
+
+declare module '#src/sessions/app/app-session.js' {
+  interface AppData {
+    cart?: Cart;
+  }
+}
 
 const { HOLDFAST_MODE: mode = '', REDIS_URL, MEMCACHED_URL, POSTGRES_URL } = process.env;
 if (!isModeName(mode)) throw new Error(`no mode "${mode}"`);
@@ -12,18 +17,12 @@ const url = { memory: undefined, redis: REDIS_URL, memcached: MEMCACHED_URL, pos
 const kept = await sessions({ strategy, store, url, keys: `bench:${'ab'.repeat(32)}` });
 if (!(await kept.ready(5_000))) throw new Error('the session store is not up');
 
-interface Body {
-  readonly user?: string;
-  readonly sku?: string;
-  readonly waitMs?: number;
-}
-
 type Answer = readonly [status: number, value: object];
 
 async function add(session: AppSession, { sku = '', waitMs }: Body): Promise<Answer> {
   await waitFor(waitMs);
   if (session.user === undefined) return [401, {}];
-  return [201, await session.change(data => (data.cart = putInto(cartOf(data), sku)))];
+  return [201, await session.change(data => (data.cart = putInto(data.cart ?? {}, sku)))];
 }
 
 async function act(session: AppSession, route: string, body: Body): Promise<Answer> {
@@ -34,14 +33,12 @@ async function act(session: AppSession, route: string, body: Body): Promise<Answ
   return [200, {}];
 }
 
-function cartOf({ cart }: AppData): Cart {
-  return Object.fromEntries(Object.entries(cart ?? {}).map(([sku, quantity]) => [sku, Number(quantity)]));
-}
-
 const listener = kept.listener(async (request, response, session) => {
-  const body: Body = request.method === 'POST' ? Object(await json(request).catch(() => ({}))) : {};
+  const body = request.method === 'POST' ? await readBody(request) : {};
   const [status, value] = await act(session, `${request.method} ${request.url}`, body);
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(value));
 });
 
 const server = createServer((request, response) => {

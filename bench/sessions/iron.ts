@@ -1,8 +1,7 @@
 /** Server with the whole session in a cookie that @hapi/iron seals, as iron-session keeps it. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { json } from 'node:stream/consumers';
 import { defaults, seal, unseal } from '@hapi/iron';
-import { type Cart, listen, putInto, waitFor } from './cart.js';
+import { type Cart, listen, putInto, readBody, waitFor } from './cart.js';
 
 const password = 'a'.repeat(32);
 
@@ -29,7 +28,7 @@ async function act(request: IncomingMessage, response: ServerResponse, session: 
     return {};
   }
   if (request.method === 'GET') return { cart: session.cart };
-  const { sku, waitMs } = Object(await json(request));
+  const { sku = '', waitMs } = await readBody(request);
   await waitFor(waitMs);
   const cart = putInto(session.cart ?? {}, sku);
   await save(response, { ...session, cart });

@@ -85,10 +85,10 @@ export const live: CommandModule<object, LiveArgs> = {
       .example('$0 live --modes jwt,postgres --users 200', 'two other modes, more users')
       .example('$0 live --scenario scenarios/kill-one.yaml --for 2min', 'watch a scenario')
       .example('$0 live --replay reports/kill-one/latest', 'watch a recorded run again'),
-  handler: toHandler(args => runInterruptibly(signal => runLive(args, signal))),
+  handler: toHandler(args => runInterruptibly((signal, _takeOver, letGo) => runLive(args, signal, letGo))),
 };
 
-async function runLive(args: LiveArgs, signal: AbortSignal): Promise<number> {
+async function runLive(args: LiveArgs, signal: AbortSignal, letGo: () => Promise<void>): Promise<number> {
   const forMs = args.for === undefined ? undefined : parseFor(args.for);
   const port = parseCount('port', args.port, 0, 65_535);
   const setup = args.replay === undefined ? await setUpLab(args, signal) : await setUpReplay(args, args.replay);
@@ -112,14 +112,22 @@ async function runLive(args: LiveArgs, signal: AbortSignal): Promise<number> {
   });
   try {
     greet(setup, args, { port: server.port, address: server.address });
-    const failure = await waitForEnd(session, signal, forMs);
-    const write = async () =>
-      setup.lab === undefined ? [] : exports.writeLiveFiles(args.out, recordsOf(session, setup), new Date());
-    await session.end(describeEnd(signal, failure), async () => {
-      const files = await write();
+    for (const name of sideNames) {
+      const note = session.side(name)?.view().note;
+      if (note !== undefined) say(`the ${name} side: ${note}`);
+    }
+    const failure = await waitForEnd(session, server.origin, signal, forMs);
+    const write = async () => {
+      const records = recordsOf(session, setup);
+      const names = exports.expectedNames(records);
+      if (names.length === 0) return [];
+      say(`everything is stopped; writing ${names.join(', ')} (Ctrl-C: at once, without the rest)`);
+      await letGo();
+      const files = await exports.writeLiveFiles(args.out, records, new Date());
       for (const file of files) process.stdout.write(`${path.basename(file)}: ${file}\n`);
       return files;
-    });
+    };
+    await session.end(describeEnd(signal, failure), setup.lab && write);
     if (failure !== undefined) throw failure;
   } finally {
     await server.close();
@@ -128,9 +136,10 @@ async function runLive(args: LiveArgs, signal: AbortSignal): Promise<number> {
   return exitCodes.ok;
 }
 
-/** Resolves at Ctrl-C, after the time of `--for`, or with an error when no system could be started. */
+/** Starts the systems. Resolves at Ctrl-C, after the time of `--for`, or with an error when no system could be started. */
 async function waitForEnd(
   session: LiveSession,
+  origin: string,
   signal: AbortSignal,
   forMs: number | undefined,
 ): Promise<LabError | undefined> {
@@ -141,7 +150,7 @@ async function waitForEnd(
     // A signal of AbortSignal.any with a time-out can be garbage-collected before it fires.
     if (forMs !== undefined) timer = setTimeout(() => resolve(undefined), forMs);
   });
-  const failed = session.start().then(() => {
+  const failed = session.start(origin).then(() => {
     if (session.isAlive) return ended;
     return new LabError('no system could be started. The lines above say why.');
   });

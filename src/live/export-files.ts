@@ -18,6 +18,14 @@ export interface LiveRecords extends Partial<Readonly<Record<SideName, ListedRun
 
 type ExportedName = (typeof exportNames)[number];
 
+/** Lists the files that a session will have, or all but `scenario-right.yaml`. None when no side ever ran. Cheap. */
+export function expectedNames(records: LiveRecords): readonly string[] {
+  const sides = sideNames.filter(name => records[name] !== undefined);
+  if (sides.length === 0) return [];
+  const histories = sides.map(name => `history-${name}.ndjson`);
+  return ['report.html', ...histories, ...(records.lab === undefined ? [] : ['scenario.yaml'])];
+}
+
 /**
  * Writes all files of a session into a new folder. Each file appears complete or not at all. Resolves with their paths:
  * none, and no folder, when no side ever ran. Rejects with the error of the file system.

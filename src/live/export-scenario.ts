@@ -6,6 +6,7 @@ import type { FaultSpec, Scenario } from '../simulator/scenario/scenario.js';
 import { phaseMsMax } from '../simulator/scenario/values.js';
 import { type FileComment, writeScenario } from '../simulator/scenario/write.js';
 import { areStruckAlike, commonTarget, type Excerpt, excerptOf, type RepeatedStrike } from './excerpt.js';
+import { arrivalsMsOf } from './live-users.js';
 import { type SideName, sideNames } from './protocol.js';
 
 /** One side of a session, with what the checker found in it. */
@@ -70,7 +71,7 @@ interface Choices {
 function write(lab: Scenario, excerpts: readonly Excerpt[], { suffix, note, usersMax }: Choices): string {
   const [first] = excerpts;
   const modes = [...new Set(excerpts.map(({ mode }) => mode))];
-  const { phases, comments: ofPhases } = phasesOf(excerpts);
+  const { phases, comments: ofPhases } = phasesOf(excerpts, usersMax);
   const { expect, comments: ofExpect } = expectationsOf(excerpts, lab.users.journey === 'shop');
   const faults = faultsOf(excerpts);
   const leftOut = [...new Set(excerpts.flatMap(excerpt => excerpt.leftOut))];
@@ -92,7 +93,7 @@ function write(lab: Scenario, excerpts: readonly Excerpt[], { suffix, note, user
       { path: ['seed'], beside: 'the same users, who do the same things' },
       {
         path: ['users'],
-        above: [`All ${countNoun(usersMax, 'user')} of the session come within ${seconds(arrivalsMs)}.`],
+        above: [`All ${countNoun(usersMax, 'user')} of the session come within ${seconds(arrivalsMsOf(usersMax))}.`],
       },
       ...ofPhases,
       { path: ['faults'], above: describeLeftOut(leftOut) },
@@ -119,10 +120,8 @@ function shorten(line: string): string {
   return line.length > 300 ? `${line.slice(0, 300)}...` : line;
 }
 
-/** The live lab lets its users come within this time. */
-const arrivalsMs = 2_000;
-
 function arrivalsOf(usersMax: number): Scenario['users']['arrivals'] {
+  const arrivalsMs = arrivalsMsOf(usersMax);
   const ratePerSecond = (1_000 * usersMax) / arrivalsMs;
   return { ratePerSecond, forMs: arrivalsMs, process: 'uniform', maxActive: usersMax };
 }
@@ -148,7 +147,9 @@ const quiesceMs = 500;
 
 function phasesOf(
   excerpts: readonly Excerpt[],
+  usersMax: number,
 ): Pick<Scenario, 'phases'> & { readonly comments: readonly FileComment[] } {
+  const arrivalsMs = arrivalsMsOf(usersMax);
   const struck = excerpts.some(({ strikes }) => strikes.length > 0);
   const calmMs = Math.max(...excerpts.map(({ faultsFromMs, endMs }) => (struck ? faultsFromMs : endMs))) - arrivalsMs;
   const baselineMs = roundUp(Math.min(baselineMsMax, Math.max(baselineMsMin, calmMs)));

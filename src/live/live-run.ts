@@ -9,14 +9,8 @@ import { type ClusterSpec, listMemberNames, startCluster } from '../simulator/cl
 import type { TargetSystem } from '../simulator/cluster/targets.js';
 import { Interrupted } from '../simulator/errors.js';
 import type { Strike } from '../simulator/faults/strike.js';
-import type {
-  LabRecord,
-  ListedRun,
-  MemberRecord,
-  Operation,
-  PhaseName,
-  RunHeader,
-} from '../simulator/history/records.js';
+import type { ListedRun, MemberRecord, Operation, PhaseName, RunHeader } from '../simulator/history/records.js';
+import { LabHealth, noLab } from '../simulator/run/lab-health.js';
 import { LiveCounts } from '../simulator/run/live-counts.js';
 import { RunClock } from '../simulator/run/run-clock.js';
 import { buildClusterSpec, describeSystem, drawNonce, driverSetup } from '../simulator/run/system-setup.js';
@@ -25,8 +19,8 @@ import type { GivenOptions } from '../simulator/scenario/fault-options.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { Driver } from '../simulator/users/driver.js';
 import { LiveHistory } from './live-history.js';
-import { LiveStrikes } from './live-strikes.js';
-import { arrivalsMs, LiveUsers } from './live-users.js';
+import { faultsFor, LiveStrikes } from './live-strikes.js';
+import { arrivalsMsOf, LiveUsers } from './live-users.js';
 import { aimFault, listLinks, offersOf, type StruckSystem } from './offers.js';
 import type { OfferView, SideView, StoryReply, StrikeView } from './protocol.js';
 import type { StrikableSide } from './side.js';
@@ -34,7 +28,6 @@ import type { StrikableSide } from './side.js';
 const judgeEveryMs = 100;
 const judgeBudgetMs = 10;
 const watchEveryMs = 250;
-const noLab: LabRecord = { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 };
 
 export interface LiveRunOptions {
   /** Its arrivals, phases and expectations are not used. */
@@ -56,6 +49,7 @@ interface Started {
   readonly cluster: Cluster;
   readonly clock: RunClock;
   readonly driver: Driver;
+  readonly health: LabHealth;
   readonly users: LiveUsers;
   readonly strikes: LiveStrikes;
 }
@@ -83,8 +77,8 @@ export class LiveRun implements StrikableSide {
   #stopped: Promise<void> | undefined;
   #stage: SideView['stage'] = 'starting';
   #problem: string | undefined;
+  readonly #note: string | undefined;
   #phase: { readonly name: PhaseName; readonly startMs: number } = { name: 'warmup', startMs: 0 };
-  #clearedMs = 0;
   #endMs: number | undefined;
   #offers: { readonly key: string; readonly views: readonly OfferView[] } = { key: '', views: [] };
 
@@ -106,14 +100,16 @@ export class LiveRun implements StrikableSide {
     const cluster = buildClusterSpec({ system }, mode, { links, hasSwitches: backends.own === undefined });
     this.#spec = { ...cluster, storeUrls, inTurn: options.inTurn };
     this.#header = buildHeader(options, this.#spec);
+    const leftOut = faultsFor(mode, scenario).leftOut.join(' ');
+    this.#note = leftOut === '' ? undefined : leftOut;
     this.#history = new LiveHistory({ header: this.#header });
     signal.addEventListener('abort', () => void this.stop(), { signal: this.#ending.signal });
   }
 
-  /** Starts the system and lets the users come. Rejects with `LabError` when the system cannot be started, and with
+  /** Starts the system and lets the users come. The toy shop links to the live lab at this origin. Rejects with `LabError` when the system cannot be started, and with
    * `Interrupted` when the run was stopped meanwhile. */
-  start(): Promise<void> {
-    this.#starting ??= this.#start();
+  start(liveLab?: string): Promise<void> {
+    this.#starting ??= this.#start(liveLab);
     return this.#starting;
   }
 
@@ -123,10 +119,16 @@ export class LiveRun implements StrikableSide {
       mode: this.#options.mode,
       stage: this.#stage,
       ...(this.#problem !== undefined && { problem: this.#problem }),
+      ...(this.#note !== undefined && { note: this.#note }),
       nowMs,
       ...this.#history.view(nowMs),
       offers: this.#stage === 'running' ? this.#offersNow() : [],
+      ...(this.#isShop && this.#started !== undefined && { shopPort: portOf(this.#started.cluster.proxyUrl) }),
     };
+  }
+
+  warning(): string | undefined {
+    return this.#stage === 'running' ? this.#started?.health.warning() : undefined;
   }
 
   judgeAll(): void {
@@ -134,7 +136,7 @@ export class LiveRun implements StrikableSide {
   }
 
   record(): ListedRun {
-    const run = this.#history.record(this.#lab());
+    const run = this.#history.record(this.#started?.health.record() ?? noLab);
     const versions = { ...run.header.versions, ...this.#started?.cluster.versions };
     const { name: phase, startMs } = this.#phase;
     const current = { type: 'phase', phase, startMs, endMs: this.#now() } as const;
@@ -163,7 +165,7 @@ export class LiveRun implements StrikableSide {
   }
 
   clear(): void {
-    this.#clearedMs = this.#now();
+    this.#started?.health.clear(this.#now());
     this.#history.trim();
   }
 
@@ -172,9 +174,13 @@ export class LiveRun implements StrikableSide {
     return this.#stopped;
   }
 
-  async #start(): Promise<void> {
+  async #start(liveLab: string | undefined): Promise<void> {
     try {
-      const cluster = await startCluster(this.#spec, this.#ending.signal, this.#noteMember);
+      const cluster = await startCluster(
+        this.#isShop ? addLink(this.#spec, liveLab) : this.#spec,
+        this.#ending.signal,
+        this.#noteMember,
+      );
       if (this.#isOver) await cluster.stop();
       if (this.#isOver) throw new Interrupted();
       this.#begin(cluster);
@@ -214,9 +220,10 @@ export class LiveRun implements StrikableSide {
       onTransition: () => undefined,
       onState: this.#noteStrike,
       proxies: proxyNames(scenario.system.proxy),
-      startMs: Math.max(arrivalsMs, warmupMs + baselineMs),
+      startMs: Math.max(arrivalsMsOf(count), warmupMs + baselineMs),
     });
-    this.#started = { cluster, clock, driver, users, strikes };
+    const health = new LabHealth(cluster, driver);
+    this.#started = { cluster, clock, driver, health, users, strikes };
     this.#watch(cluster);
     const booted = new Set(listMemberNames(this.#spec));
     for (const { name } of cluster.members) if (!booted.has(name)) this.#noteMember(name, 'dead');
@@ -227,7 +234,7 @@ export class LiveRun implements StrikableSide {
 
   #watch(cluster: Cluster): void {
     const judging = setInterval(() => this.#history.judgeSome(judgeBudgetMs), judgeEveryMs);
-    const warmup = setTimeout(() => this.#enter('baseline'), arrivalsMs);
+    const warmup = setTimeout(() => this.#enter('baseline'), arrivalsMsOf(this.#options.users));
     const onBackends = (backends: readonly ProxyBackend[]) =>
       this.#history.bound(new Map(backends.map(({ name, bound }) => [name, bound])));
     const stopWatching = watchMembers(cluster, (member, seen) => this.#noteMember(member, seen.state, seen.role), {
@@ -245,6 +252,7 @@ export class LiveRun implements StrikableSide {
     this.#endMs = this.#now();
     if (this.#stage !== 'failed') this.#stage = 'stopping';
     for (const cleanUp of this.#cleanUps) cleanUp();
+    await this.#started?.health.close();
     const stopping = this.#started?.cluster.stop();
     this.#ending.abort();
     await Promise.allSettled([this.#starting]);
@@ -309,6 +317,12 @@ export class LiveRun implements StrikableSide {
     return this.#offers.views;
   }
 
+  /** Whether the system is the toy shop, with a page for a browser. */
+  get #isShop(): boolean {
+    const { isRunning, backends } = this.#system;
+    return !isRunning && backends.command === undefined;
+  }
+
   #struckSystem(): StruckSystem {
     const members = this.#started?.cluster.members ?? [];
     const running = new Set(members.filter(({ pid }) => pid !== undefined).map(({ name }) => name));
@@ -316,18 +330,18 @@ export class LiveRun implements StrikableSide {
     return { mode: this.#options.mode, system: this.#system, running, links: this.#links, roles: this.#roles, struck };
   }
 
-  /** Returns the health of the lab, without the steps that were dropped before the counters were cleared. */
-  #lab(): LabRecord {
-    const lab = this.#started?.driver.lab() ?? noLab;
-    const { droppedMs = [], droppedWaitMs = [] } = lab;
-    const isKept = (_: number, index: number): boolean => Number(droppedMs[index]) >= this.#clearedMs;
-    const kept = droppedMs.filter(isKept);
-    return { ...lab, dropped: kept.length, droppedMs: kept, droppedWaitMs: droppedWaitMs.filter(isKept) };
-  }
-
   #describeNotRunning(): string {
     return `the system of mode ${this.#options.mode} is not running: it is ${this.#stage}`;
   }
+}
+
+function addLink(spec: ClusterSpec, liveLab: string | undefined): ClusterSpec {
+  if (liveLab === undefined) return spec;
+  return { ...spec, backends: { ...spec.backends, env: { ...spec.backends.env, SHOP_LIVE_LAB: liveLab } } };
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
 }
 
 function buildHeader({ scenario, mode, seed, versions }: LiveRunOptions, spec: ClusterSpec): RunHeader {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../shared/error-message.js';
 import { unknownName } from '../shared/unknown-name.js';
 import { applyChange, changeBetween, changeToNew, isClockOnly } from './changes.js';
@@ -21,7 +22,8 @@ const quietMs = 1000;
 
 /** A side that has not been started yet. `start` rejects when its system cannot be started. */
 export interface StartableSide extends Side {
-  start(): Promise<void>;
+  /** `liveLab`: the origin of the page, for links to it. */
+  start(liveLab?: string): Promise<void>;
 }
 
 /** The choices that a side is made from. */
@@ -74,6 +76,7 @@ export class LiveSession {
   #timer: NodeJS.Timeout | undefined;
   #lastFrameMs = Number.NEGATIVE_INFINITY;
   #hasEnded = false;
+  #liveLab: string | undefined;
 
   constructor(options: SessionOptions) {
     const { settings, modes } = options;
@@ -99,8 +102,9 @@ export class LiveSession {
     return this.#slots.some(({ side }) => side.view().stage !== 'failed');
   }
 
-  /** Starts both sides. Resolves when each has started or failed. */
-  async start(): Promise<void> {
+  /** Starts both sides. Resolves when each has started or failed. `liveLab`: the origin of the page. */
+  async start(liveLab?: string): Promise<void> {
+    this.#liveLab = liveLab;
     this.#timer = setInterval(() => this.tick(), frameMs);
     for (const slot of this.#slots) slot.changing = this.#startSide(slot);
     await Promise.all(this.#slots.map(({ changing }) => changing));
@@ -109,6 +113,7 @@ export class LiveSession {
 
   /** Sends a frame with what has changed since the last one. Sends none when there is no news. */
   tick(nowMs = performance.now()): void {
+    this.#warn();
     const changes = this.#slots.map(slot => [slot, changeOf(slot)] as const);
     const isQuiet = changes.every(([, change]) => isClockOnly(change));
     if (isQuiet && nowMs - this.#lastFrameMs < quietMs) return;
@@ -137,11 +142,11 @@ export class LiveSession {
   }
 
   /**
-   * Stops both sides, sends their last state, writes the files by `write`, and ends the streams with `over`. The files of
-   * a long session take some seconds, so no process waits for them. Rejects as `write` does, after everything else is
-   * done. Idempotent.
+   * Stops both sides, sends their last state and `over`, and ends the streams. With `write`, it then writes the files and
+   * sends a second `over`: the files of a long session take some seconds, so neither a process nor a page waits for them.
+   * Rejects as `write` does, after everything else is done. Idempotent.
    */
-  async end(reason: string, write: () => Promise<readonly string[]>): Promise<void> {
+  async end(reason: string, write?: () => Promise<readonly string[]>): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearInterval(this.#timer);
@@ -150,10 +155,26 @@ export class LiveSession {
     const stopped = await Promise.allSettled(stopping);
     for (const { side } of this.#slots) side.judgeAll();
     this.tick(Number.POSITIVE_INFINITY);
-    const [written] = await Promise.allSettled([write()]);
+    const [written] = await Promise.allSettled([this.#writeFiles(reason, write)]);
     this.stream.send(overMessage(reason, written));
     this.stream.close();
     for (const each of [written, ...stopped]) if (each.status === 'rejected') throw each.reason;
+  }
+
+  async #writeFiles(reason: string, write?: () => Promise<readonly string[]>): Promise<readonly string[]> {
+    if (write === undefined) return [];
+    this.stream.send({ kind: 'over', reason, files: [], isWriting: true });
+    // Writing computes without a pause. The message has to leave before that.
+    await setImmediate();
+    return write();
+  }
+
+  #warn(): void {
+    const { warning: before, ...settings } = this.#settings;
+    const warning = this.#slots.map(({ side }) => side.warning?.()).find(each => each !== undefined);
+    if (warning === before) return;
+    this.#settings = { ...settings, ...(warning !== undefined && { warning }) };
+    this.#sendFrame({ settings: this.#settings });
   }
 
   #snapshot(): Snapshot {
@@ -294,7 +315,7 @@ export class LiveSession {
     const { side, changes, name } = slot;
     const { users } = slot.wish;
     try {
-      await side.start();
+      await side.start(this.#liveLab);
       // The number of users was changed while the system started.
       if (slot.wish.users !== users && isStrikable(side)) side.setUsers(slot.wish.users);
       return undefined;

@@ -10,6 +10,26 @@ import { memberOf } from './offers.js';
 
 const idLengthMax = 36;
 
+/** Returns the faults of a scenario that can strike in this mode, with their targets. Says of each other why it cannot,
+ * in a sentence. Pure. */
+export function faultsFor(
+  mode: ModeName,
+  { faults, system }: Pick<Scenario, 'faults' | 'system'>,
+): { readonly faults: readonly FaultSpec[]; readonly leftOut: readonly string[] } {
+  const aimed = faults.map(spec => {
+    const target = resolveTargetName(mode, spec.target, system);
+    const why =
+      target === undefined ? `mode ${mode} uses no store server of its own` : explainMissingTarget(mode, target);
+    return target === undefined || why !== undefined
+      ? `The fault "${spec.id}" of the scenario is left out: it strikes ${spec.target}, and ${why}.`
+      : { ...spec, target };
+  });
+  return {
+    faults: aimed.filter(one => typeof one !== 'string'),
+    leftOut: aimed.filter(one => typeof one === 'string'),
+  };
+}
+
 /** The strikes of one side: those of its scenario, and those that a person chose. They go through the same `Strike`. */
 export class LiveStrikes {
   readonly #stage: StrikeStage;
@@ -30,10 +50,7 @@ export class LiveStrikes {
   ) {
     this.#proxies = proxies;
     this.#startMs = startMs;
-    this.#scheduled = planFaults(scenario, stage.seed).flatMap(spec => {
-      const target = resolveTargetName(mode, spec.target, scenario.system);
-      return target === undefined || explainMissingTarget(mode, target) !== undefined ? [] : { ...spec, target };
-    });
+    this.#scheduled = faultsFor(mode, { ...scenario, faults: planFaults(scenario, stage.seed) }).faults;
     this.#ids = new Set([...phaseNames, ...this.#scheduled.map(({ id }) => id)]);
     this.#stage = { ...stage, onState: strike => this.#note(strike, stage) };
   }

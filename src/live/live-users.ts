@@ -4,8 +4,14 @@ import type { RunClock } from '../simulator/run/run-clock.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import type { Driver } from '../simulator/users/driver.js';
 
-/** Users that come at once are spread over this time. */
-export const arrivalsMs = 2_000;
+const arrivalsMsMin = 2_000;
+/** Time between two logins on a side. More logins at once would overload the systems before anything strikes. */
+const loginGapMs = 25;
+
+/** Returns the time over which so many users are spread when they come together. */
+export function arrivalsMsOf(users: number): number {
+  return Math.max(arrivalsMsMin, users * loginGapMs);
+}
 
 export interface LiveUsersOptions {
   readonly scenario: Pick<Scenario, 'users'>;
@@ -22,6 +28,8 @@ export interface LiveUsersOptions {
 interface LiveUserState {
   readonly name: string;
   visits: number;
+  /** When it came last, or will come. */
+  comesMs: number;
   /** Resolves when its latest coming or leaving is done. */
   moved: Promise<void>;
 }
@@ -46,8 +54,11 @@ export class LiveUsers {
   setCount(count: number): void {
     const { names } = this.#options.scenario.users;
     const wanted = Math.max(0, Math.min(count, Array.isArray(names) ? names.length : count));
-    const fromMs = this.#options.clock.now();
-    const gapMs = arrivalsMs / Math.max(1, wanted - this.#count);
+    const coming = wanted - this.#count;
+    const gapMs = arrivalsMsOf(coming) / Math.max(1, coming);
+    // Users that were wished before may still be about to come.
+    const lastMs = this.#users[this.#count - 1]?.comesMs ?? Number.NEGATIVE_INFINITY;
+    const fromMs = Math.max(this.#options.clock.now(), lastMs + loginGapMs);
     for (let index = this.#count; index < wanted; index += 1)
       this.#come(index, Math.round(fromMs + (index - this.#count) * gapMs));
     for (let index = this.#count - 1; index >= wanted; index -= 1) this.#leave(index);
@@ -58,6 +69,7 @@ export class LiveUsers {
     const { driver, seed, onCome, onBroken } = this.#options;
     const user = this.#userAt(index);
     user.visits += 1;
+    user.comesMs = fromMs;
     const number = index + 1;
     // Every visit has its own items.
     const id = user.visits === 1 ? `user-${number}` : `user-${number}-${user.visits}`;
@@ -78,7 +90,7 @@ export class LiveUsers {
 
   #userAt(index: number): LiveUserState {
     const name = userName(this.#options.scenario.users.names, index + 1);
-    this.#users[index] ??= { name, visits: 0, moved: Promise.resolve() };
+    this.#users[index] ??= { name, visits: 0, comesMs: Number.NEGATIVE_INFINITY, moved: Promise.resolve() };
     return this.#users[index];
   }
 }

@@ -139,6 +139,8 @@ export interface SideView {
   /** `failed`: the system could not be started, or broke down; `problem` says why. `over`: nothing changes any more. */
   readonly stage: 'starting' | 'running' | 'stopping' | 'over' | 'failed';
   readonly problem?: string;
+  /** Sentences about faults of the scenario that this mode cannot have. */
+  readonly note?: string;
   /** Time of the run when this was made. */
   readonly nowMs: number;
   readonly users: readonly UserView[];
@@ -150,6 +152,8 @@ export interface SideView {
   /** Those seen in the last 60 s, at most the latest 1,000, in the order in which they were seen. */
   readonly marks: readonly MarkView[];
   readonly offers: readonly OfferView[];
+  /** Port on 127.0.0.1 of the toy shop's proxy, for a browser. Absent before it runs, and for another application. */
+  readonly shopPort?: number;
 }
 
 /** The lists of a `SideView`. */
@@ -176,6 +180,8 @@ export interface LiveSettings {
   readonly isReplay: boolean;
   /** Where the files are written when the command ends. */
   readonly folder?: string;
+  /** A sentence, while the machine is too busy for fair results. */
+  readonly warning?: string;
 }
 
 /** A command line that plays one history alone has no right side. */
@@ -206,6 +212,8 @@ export interface OverMessage {
   readonly kind: 'over';
   readonly reason: string;
   readonly files: readonly string[];
+  /** Everything is stopped, and the files are being written. Another `over` follows when they are. */
+  readonly isWriting?: true;
 }
 
 export type StreamMessage = Snapshot | Frame | StrikeMessage | OverMessage;

@@ -8,6 +8,8 @@ import type { CommandReply, SideView, StoryReply, StrikeView } from './protocol.
 export interface Side {
   /** Returns what the page shows now. Cheap enough for ten calls a second. */
   view(): SideView;
+  /** Says, in a sentence, that the machine is too busy for fair results at present. */
+  warning?(): string | undefined;
   /** Judges every user that has news, so that the counters of `view` are those of `record`. */
   judgeAll(): void;
   /** Returns the history so far. */

@@ -8,7 +8,9 @@ export const cookieBytesMax = 4096;
 /** Reports whether the browser used TLS. The first value comes from the browser's side of a chain of proxies. A visitor
  * who forges the header harms only their own cookie. */
 export function cameOverTls(headers: IncomingHttpHeaders): boolean {
-  const [first = ''] = String(headers['x-forwarded-proto'] ?? '').split(',');
+  const forwarded = headers['x-forwarded-proto'];
+  if (forwarded === undefined) return false;
+  const [first = ''] = String(forwarded).split(',');
   return first.trim().toLowerCase() === 'https';
 }
 
@@ -32,9 +34,14 @@ export interface CookieOptions {
 /** The session cookie of one app: its name, and the values of Set-Cookie. */
 export class SessionCookie {
   readonly #options: CookieOptions;
+  readonly #plainName: string;
+  readonly #secureName: string;
 
   constructor(options: CookieOptions = {}) {
+    const { name = 'session', domain, path = '/' } = options;
     this.#options = options;
+    this.#plainName = name;
+    this.#secureName = domain === undefined && path === '/' ? `__Host-${name}` : `__Secure-${name}`;
   }
 
   /** Reports whether a request came over TLS. */
@@ -45,9 +52,7 @@ export class SessionCookie {
   /** Returns the name of the cookie. With the `__Host-` prefix, browsers refuse a cookie without Secure, with a Domain,
    * or from a sibling host. */
   nameOf(secure: boolean): string {
-    const { name = 'session', domain, path = '/' } = this.#options;
-    if (!secure) return name;
-    return domain === undefined && path === '/' ? `__Host-${name}` : `__Secure-${name}`;
+    return secure ? this.#secureName : this.#plainName;
   }
 
   /**
@@ -98,15 +103,16 @@ export interface CookieReading {
 }
 
 export function readCookie(header: string | undefined, name: string): CookieReading {
-  const values = (header ?? '').split(';').flatMap(pair => valuesUnder(name, pair));
-  const [token] = values;
-  const malformed = values.length > 1 || (token !== undefined && sizeOf(name, token) > cookieBytesMax);
+  let token: string | undefined;
+  let malformed = false;
+  for (const pair of header?.split(';') ?? []) {
+    const equals = pair.indexOf('=');
+    if (equals === -1 || trimBlanks(pair.slice(0, equals)) !== name) continue;
+    if (token !== undefined) malformed = true;
+    token = trimBlanks(pair.slice(equals + 1));
+  }
+  if (token !== undefined && sizeOf(name, token) > cookieBytesMax) malformed = true;
   return { name, token: malformed ? undefined : token, malformed };
-}
-
-function valuesUnder(name: string, pair: string): string[] {
-  const equals = pair.indexOf('=');
-  return equals !== -1 && trimBlanks(pair.slice(0, equals)) === name ? [trimBlanks(pair.slice(equals + 1))] : [];
 }
 
 function sizeOf(name: string, value: string): number {

@@ -14,15 +14,21 @@ export interface ResponseEffects {
   readonly ended: boolean;
 }
 
+const noStep = Promise.resolve();
+
 export class RequestSession implements SessionContext {
   readonly #strategy: SessionStrategy;
   readonly #count: (name: string) => void;
   readonly #client: () => SessionClient | undefined;
-  readonly #pending = new Set<Promise<unknown>>();
-  #last: Promise<unknown> = Promise.resolve();
+  /** Resolves when the last step is over. It never rejects. */
+  #last: Promise<unknown> = noStep;
+  /** The failure of the first step that failed after the handler returned. */
+  #failure: { readonly reason: unknown } | undefined;
   #session: Session | undefined;
   #why: NoSession | undefined;
-  #effects: ResponseEffects = { cookie: 'keep', isPersonal: false, ended: false };
+  #cookie: ResponseEffects['cookie'] = 'keep';
+  #isPersonal = false;
+  #ended = false;
   /** The name of the session cookie of this request. A token is good under its own name only. */
   #cookieName: string | undefined;
   #isOver = false;
@@ -50,11 +56,7 @@ export class RequestSession implements SessionContext {
 
   /** The effects, as they are when the response is sent. A token that another request replaced meanwhile is not set. */
   get effects(): ResponseEffects {
-    const { cookie } = this.#effects;
-    if (typeof cookie === 'string' || this.#session === undefined) return this.#effects;
-    const { confirmToken } = this.#strategy;
-    const token = confirmToken === undefined ? cookie.token : confirmToken.call(this.#strategy, this.#session);
-    return { ...this.#effects, cookie: token === undefined ? 'keep' : { token } };
+    return { cookie: this.#confirmCookie(), isPersonal: this.#isPersonal, ended: this.#ended };
   }
 
   /**
@@ -74,11 +76,11 @@ export class RequestSession implements SessionContext {
     this.#count(typeof found === 'string' ? found : 'opened');
     if (found === 'unknown' || found === 'revoked') this.#unknownToken = token;
     if (typeof found === 'string') {
-      this.#addEffects({ isPersonal: found !== 'absent' });
+      this.#isPersonal = found !== 'absent';
       return this.#forgetSession(found);
     }
     this.#setSession(found);
-    if (found.token !== token) this.#addEffects({ cookie: { token: found.token } });
+    if (found.token !== token) this.#cookie = { token: found.token };
   }
 
   /** Begins a session. The defaults are the name under which `open` looked, and the client of the request. */
@@ -93,7 +95,7 @@ export class RequestSession implements SessionContext {
       if (former !== undefined) await this.#strategy.end(former);
       this.#count('begun');
       this.#setSession(issued.session);
-      this.#addEffects({ cookie: { token: issued.token } });
+      this.#cookie = { token: issued.token };
     });
   }
 
@@ -104,7 +106,7 @@ export class RequestSession implements SessionContext {
       const isNewToken = changed.token !== this.#session?.token;
       this.#count('changed');
       this.#setSession(changed.session);
-      if (isNewToken) this.#addEffects({ cookie: { token: changed.token } });
+      if (isNewToken) this.#cookie = { token: changed.token };
       return changed.session.record.data;
     });
   }
@@ -117,10 +119,10 @@ export class RequestSession implements SessionContext {
       const rotated = this.#requirePresent(await this.#strategy.rotate(this.#session, this.#client()));
       this.#count('rotated');
       this.#setSession(rotated.session);
-      this.#addEffects({ cookie: { token: rotated.token } });
+      this.#cookie = { token: rotated.token };
       const edited = this.#requirePresent(await this.#strategy.change(rotated.session, edit, 'reserve'));
       this.#setSession(edited.session);
-      this.#addEffects({ cookie: { token: edited.token } });
+      this.#cookie = { token: edited.token };
     });
   }
 
@@ -130,7 +132,8 @@ export class RequestSession implements SessionContext {
       else if (this.#unknownToken !== undefined) await this.#strategy.endToken?.(this.#unknownToken, this.#cookieName);
       this.#count('ended');
       this.#forgetSession('absent');
-      this.#addEffects({ cookie: 'clear', ended: true });
+      this.#cookie = 'clear';
+      this.#ended = true;
     });
   }
 
@@ -140,7 +143,7 @@ export class RequestSession implements SessionContext {
       const { ended, issued } = this.#requirePresent(await this.#strategy.endOthers(this.#session));
       const isNewToken = issued.token !== this.#session.token;
       this.#setSession(issued.session);
-      if (isNewToken) this.#addEffects({ cookie: { token: issued.token } });
+      if (isNewToken) this.#cookie = { token: issued.token };
       return ended;
     });
   }
@@ -152,16 +155,23 @@ export class RequestSession implements SessionContext {
    */
   async close(): Promise<void> {
     this.#isOver = true;
-    const steps = await Promise.allSettled(this.#pending);
-    const failed = steps.find(step => step.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await this.#last;
+    if (this.#failure !== undefined) throw this.#failure.reason;
+  }
+
+  #confirmCookie(): ResponseEffects['cookie'] {
+    const { confirmToken } = this.#strategy;
+    if (typeof this.#cookie === 'string' || this.#session === undefined || confirmToken === undefined)
+      return this.#cookie;
+    const token = confirmToken.call(this.#strategy, this.#session);
+    return token === undefined ? 'keep' : { token };
   }
 
   #requirePresent<Outcome extends object>(outcome: Outcome | 'gone'): Outcome {
     if (outcome !== 'gone') return outcome;
     this.#forgetSession('unknown');
     // Not even a renewed token of the session that ended: the browser may have a newer cookie.
-    this.#addEffects({ cookie: 'keep' });
+    this.#cookie = 'keep';
     throw new SessionGone();
   }
 
@@ -170,25 +180,22 @@ export class RequestSession implements SessionContext {
   #runInOrder<T>(step: () => Promise<T>): Promise<T> {
     if (this.#isOver)
       return Promise.reject(new Error('the request is over: wait for each change before the handler returns'));
-    const running = this.#last.then(step).finally(() => this.#pending.delete(running));
-    this.#pending.add(running);
+    const running = this.#last.then(step);
     // A handler that forgets to wait must not end the process with an unhandled rejection.
-    this.#last = running.catch(() => undefined);
+    this.#last = running.catch(reason => {
+      if (this.#isOver) this.#failure ??= { reason };
+    });
     return running;
   }
 
   #setSession(session: Session): void {
     this.#session = session;
     this.#why = undefined;
-    this.#addEffects({ isPersonal: true });
+    this.#isPersonal = true;
   }
 
   #forgetSession(why: NoSession): void {
     this.#session = undefined;
     this.#why = why;
-  }
-
-  #addEffects(effects: Partial<ResponseEffects>): void {
-    this.#effects = { ...this.#effects, ...effects };
   }
 }

@@ -1,6 +1,6 @@
 import { type ModeName, modes } from '../modes.js';
 import type { StoreUrls } from '../shared/stores.js';
-import type { Cluster, ShopCounts } from './cluster/cluster.js';
+import type { Cluster } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
 import { type ClusterSpec, listMemberNames, startCluster } from './cluster/start-cluster.js';
 import { endsOf, resolveTargetName } from './cluster/targets.js';
@@ -13,7 +13,7 @@ import { Journal, type OnProgress } from './run/journal.js';
 import { watchProcessors } from './run/processor-pressure.js';
 import { RunClock } from './run/run-clock.js';
 import { buildClusterSpec, describeSystem, drawNonce, driverSetup } from './run/system-setup.js';
-import { watchMembers } from './run/watch-members.js';
+import { collectCounts, watchMembers } from './run/watch-members.js';
 import { expectationsOf, type FaultSpec, findMissingTarget, type Scenario } from './scenario/scenario.js';
 import { Driver } from './users/driver.js';
 
@@ -98,28 +98,23 @@ async function drive(scenario: Scenario, plan: Plan, cluster: Cluster, run: Run)
   const closeDriver = (): void => void driver.close();
   signal.addEventListener('abort', closeDriver);
   const stopWatchingMembers = watchMembers(cluster, (member, { state, role }) => journal.member(member, state, role));
-  const stopWatchingProcessors = watchProcessors();
+  const processors = watchProcessors();
   try {
     const { records, neverStruck } = await runPhases(scenario, plan, { cluster, clock, driver, ...run });
     const lab = {
       ...driver.lab(),
-      busyMs: stopWatchingProcessors(),
+      busyMs: processors.stop(),
       neverStruck,
+      // After the run, so no request of the run waits for it.
       counts: await collectCounts(cluster),
     };
     return journal.record(header, records, lab);
   } finally {
-    stopWatchingProcessors();
+    processors.stop();
     stopWatchingMembers();
     signal.removeEventListener('abort', closeDriver);
     await driver.close();
   }
-}
-
-/** Asks each member for its own counts. Called after the run, so no request of the run waits for it. */
-async function collectCounts({ members }: Cluster): Promise<Record<string, ShopCounts>> {
-  const asked = await Promise.all(members.map(async member => ({ name: member.name, counts: await member.counts() })));
-  return Object.fromEntries(asked.flatMap(({ name, counts }) => (counts === undefined ? [] : [[name, counts]])));
 }
 
 interface Stage extends Run {

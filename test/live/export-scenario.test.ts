@@ -100,6 +100,15 @@ describe('the scenario of a live session', () => {
     expect(second?.trigger).to.deep.equal({ atMs: 1800 });
   });
 
+  it('lets many users come over a longer time, as the live lab does', async () => {
+    const run = await sessionInMemory('sticky', []);
+    const many = { ...run, operations: run.operations.map(one => ({ ...one, user: `user-${one.id % 400}` })) };
+    expect(run.operations.length).to.be.above(400);
+    const [scenario] = scenariosOf({ left: { ...found(run), run: many } });
+    expect(scenario?.users.arrivals).to.include({ ratePerSecond: 40, forMs: 10_000, maxActive: 400 });
+    expect(scenario?.phases.warmupMs).to.equal(10_000);
+  });
+
   it('says beside each expectation what was observed', async () => {
     const sides = await session([kill]);
     const { users, writes } = sides.left.findings;

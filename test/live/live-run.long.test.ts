@@ -156,6 +156,15 @@ function testSticky(): void {
     expect(loggedOut).to.be.within(1, exposed ?? 0);
     expect(run.record().phases.at(-1)?.phase).to.equal('faults');
   });
+
+  it('records what each backend counted and how long the processors were busy, as a run does', async () => {
+    const run = side();
+    const countsNow = () => run.record().lab.counts ?? {};
+    await until('each backend was asked', () => 'backend-1' in countsNow() && 'backend-2' in countsNow());
+    expect(countsNow()['backend-1']).to.include.keys('opened', 'unknown');
+    expect(run.record().lab.busyMs).to.be.a('number');
+    expect(check(run.record()).noSession.unknown).to.be.a('number');
+  });
 }
 
 function testRedis(): void {

@@ -78,6 +78,17 @@ describe('a command of the live page', () => {
     });
   });
 
+  it('tells each system where the live lab is, also the one of another mode, and never the token', async () => {
+    await withLive(async live => {
+      const { origin } = live.server;
+      expect(origin).to.equal(`http://127.0.0.1:${live.server.port}`);
+      await live.session.start(origin);
+      await live.session.do({ do: 'set-mode', side: 'left', mode: 'jwt' });
+      const told = [...live.made.left, ...live.made.right].map(({ liveLab }) => liveLab);
+      expect(told).to.deep.equal([origin, origin, origin]);
+    });
+  });
+
   it('names the nearest mode when it does not know the wished one', async () => {
     await withLive(async live => {
       expect(await problemsOf(live, { do: 'set-mode', side: 'left', mode: 'redi' })).to.deep.equal([
@@ -193,6 +204,48 @@ describe('a session of the live lab', () => {
     });
   });
 
+  it('stops both sides and tells the pages before it writes the files, which may take long', async () => {
+    const writing = gate();
+    await withLive(async live => {
+      await live.session.start();
+      const watch = await live.watch();
+      let callsAtWriting: unknown[] = [];
+      const ended = live.session.end('Ctrl-C.', async () => {
+        callsAtWriting = [...live.side('left').calls];
+        await writing.opened;
+        return ['report.html'];
+      });
+      expect(await watch.next('over')).to.deep.equal({ kind: 'over', reason: 'Ctrl-C.', files: [], isWriting: true });
+      expect(callsAtWriting).to.deep.equal(['stop', 'judgeAll']);
+      writing.open();
+      await ended;
+      expect(await watch.next('over')).to.deep.equal({ kind: 'over', reason: 'Ctrl-C.', files: ['report.html'] });
+    });
+  });
+
+  it('ends with one message when there is nothing to write', async () => {
+    await withLive(async live => {
+      const watch = await live.watch();
+      await live.session.end('Ctrl-C.');
+      await watch.ended();
+      expect(watch.messages.filter(({ kind }) => kind === 'over')).to.deep.equal([
+        { kind: 'over', reason: 'Ctrl-C.', files: [] },
+      ]);
+    });
+  });
+
+  it('warns every page while the machine is too busy for fair results', async () => {
+    await withLive(async live => {
+      await live.session.start();
+      const watch = await live.watch();
+      live.side('right').warning = () => 'The machine is too busy.';
+      await watch.until(() => watch.state?.settings.warning === 'The machine is too busy.');
+      expect((await live.watch().then(later => later.next('snapshot'))).settings).to.include({ users: 64 });
+      live.side('right').warning = () => undefined;
+      await watch.until(() => watch.state?.settings.warning === undefined);
+    });
+  });
+
   it('tells the pages when the files could not be written, and rejects after everything was stopped', async () => {
     await withLive(async live => {
       await live.session.start();
@@ -201,8 +254,8 @@ describe('a session of the live lab', () => {
         .end('Ctrl-C.', async () => Promise.reject(new Error('disk full')))
         .catch(String);
       expect(failed).to.equal('Error: disk full');
-      await watch.until(() => watch.messages.at(-1)?.kind === 'over');
-      expect(await watch.next('over')).to.deep.equal({
+      await watch.ended();
+      expect(watch.messages.at(-1)).to.deep.equal({
         kind: 'over',
         reason: 'Ctrl-C. The files were not written: disk full',
         files: [],

@@ -147,7 +147,7 @@ describe('the stream of the live lab', () => {
       for (const watch of watches) {
         await watch.ended();
         const kinds = watch.messages.map(({ kind }) => kind).filter(kind => kind !== 'frame');
-        expect(kinds).to.deep.equal(['snapshot', 'over']);
+        expect(kinds).to.deep.equal(['snapshot', 'over', 'over']);
         expect(watch.messages.at(-1)).to.deep.equal({
           kind: 'over',
           reason: 'Ctrl-C.',

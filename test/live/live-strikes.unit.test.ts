@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { LiveRun } from '#src/live/live-run.js';
 import { LiveStrikes } from '#src/live/live-strikes.js';
 import type { Cluster, ClusterMember } from '#src/simulator/cluster/cluster.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
@@ -29,6 +30,27 @@ function twoStores(): Cluster {
   const member = (name: string) => members.find(one => one.name === name) ?? expect.fail(name);
   return { members, member } as unknown as Cluster;
 }
+
+describe('a side whose mode cannot have a fault of the scenario', () => {
+  it('says which fault it leaves out, and why', () => {
+    const faults = [
+      { id: 'kill-one', at: '0s', do: 'kill', target: 'backend-1' },
+      { id: 'outage', at: '0s', do: 'kill', target: 'redis' },
+      { id: 'store-outage', at: '1s', do: 'kill', target: 'store' },
+      { id: 'new-keys', at: '1s', do: 'rotate-secrets', target: 'secrets' },
+    ];
+    const { signal } = new AbortController();
+    const noteOf = (mode: 'sticky' | 'redis') =>
+      new LiveRun({ scenario: labScenario({ faults, modes: ['redis'] }), mode, seed: 42, users: 8, signal }).view()
+        .note;
+    expect(noteOf('sticky')?.split('. ')).to.deep.equal([
+      'The fault "outage" of the scenario is left out: it strikes redis, and mode sticky uses no redis',
+      'The fault "store-outage" of the scenario is left out: it strikes store, and mode sticky uses no store server of its own',
+      'The fault "new-keys" of the scenario is left out: it strikes secrets, and mode sticky signs no session: its cookie is an id.',
+    ]);
+    expect(noteOf('redis')).to.match(/^The fault "new-keys" [^.]+\.$/);
+  });
+});
 
 describe('the strikes of a side', () => {
   it('are healed later when another strike had held them up, and say so', async () => {

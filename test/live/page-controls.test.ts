@@ -219,6 +219,17 @@ describe('the controls of the page of the live lab in a real browser', function 
       });
     });
 
+    it('never after the end, also when the connection breaks while the files are being written', async () => {
+      await withLivePage(browser, {}, async ({ page, feed }) => {
+        feed.push({ kind: 'over', reason: 'Ctrl-C.', files: [], isWriting: true });
+        await page.getByText('The live lab has ended: Ctrl-C. It is writing its files.').waitFor();
+        expect(await page.locator('#strike-bar').isVisible()).to.equal(false);
+        feed.cut();
+        await page.getByText('The live lab has ended: Ctrl-C. This page keeps its last state.').waitFor();
+        expect(feed.connections).to.have.length(1);
+      });
+    });
+
     it('never after the end: it keeps the last state, and names the files', async () => {
       await withLivePage(browser, {}, async ({ page, feed, side }) => {
         feed.push({ kind: 'over', reason: 'Ctrl-C.', files: ['reports/live/1/report.html'] });

@@ -36,6 +36,19 @@ describe('the page of the live lab in a real browser', function () {
       });
     });
 
+    it('that the machine is too busy for fair results, and which fault a side leaves out', async () => {
+      const note = 'The fault "outage" of the scenario is left out.';
+      await withLivePage(browser, { left: { note } }, async ({ page, feed, side }) => {
+        await side('left').getByText(note).waitFor();
+        expect(await side('right').locator('p.note').isVisible()).to.equal(false);
+        expect(await page.locator('#warning').isVisible()).to.equal(false);
+        feed.push({ kind: 'frame', settings: { ...feed.snapshot.settings, warning: 'The machine is too busy.' } });
+        await page.getByText('The machine is too busy.').waitFor();
+        feed.push({ kind: 'frame', settings: feed.snapshot.settings });
+        await page.locator('#warning').waitFor({ state: 'hidden' });
+      });
+    });
+
     it('a user that changes its backend in the other box', async () => {
       await withLivePage(browser, {}, async ({ page, feed, side }) => {
         const dot = side('right').locator('.dots i[data-user="user-1"]');

@@ -25,6 +25,17 @@ const failAndAdd: Handler = async context => {
   return { status: 201 };
 };
 
+/** Its edit asks for another change. */
+const addInside: Handler = async context => {
+  let inner: Promise<unknown> | undefined;
+  await context.change(data => {
+    inner ??= context.change(one);
+    one(data);
+  });
+  await inner;
+  return { status: 201 };
+};
+
 const show: Handler = async context => ({ status: 200, body: String(context.session?.record.data.n) });
 
 /** Refused by the type. A caller in JavaScript, or a cast, gets past it. */
@@ -52,6 +63,7 @@ for (const strategy of Object.keys(strategies)) {
       const sessions = await openSessions({ strategy, store: 'memory', storeUrl: undefined });
       const handlers = {
         ...{ '/login': login, '/3': addThree, '/rotate': rotateAndAdd, '/fail': failAndAdd, '/show': show },
+        ...{ '/inside': addInside },
         ...{ '/change-later': editLater('change'), '/rotate-later': editLater('rotate') },
       };
       const work = async (ask: Ask) => {
@@ -68,6 +80,9 @@ for (const strategy of Object.keys(strategies)) {
     }
 
     it('loses none of several changes', async () => expect(await visiting('/3')).to.deep.equal([201, '3']));
+
+    it('loses no change that an edit asks for', async () =>
+      expect(await visiting('/inside')).to.deep.equal([201, '2']));
 
     it('continues with the token of a rotation', async () =>
       expect(await visiting('/rotate')).to.deep.equal([201, '2']));

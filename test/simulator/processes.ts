@@ -60,15 +60,17 @@ export function isRunning(pid: number): boolean {
   return processes().some(line => line.pid === pid);
 }
 
+const usualTemporaryFolder = process.env.TMPDIR;
+let openFolders: readonly string[] = [];
+
 /**
  * Runs `use` with a temporary folder of its own and asserts that afterwards nothing is left in it and no child process
  * that was not there before.
  */
 export async function leavingNothing<T>(use: () => Promise<T>): Promise<T> {
   const before = children();
-  const { TMPDIR } = process.env;
   const folder = temporaryFolder();
-  process.env.TMPDIR = folder;
+  setTemporaryFolder([...openFolders, folder]);
   try {
     const result = await use();
     expect(readdirSync(folder), 'temporary folders left').to.deep.equal([]);
@@ -76,10 +78,17 @@ export async function leavingNothing<T>(use: () => Promise<T>): Promise<T> {
     expect(gone, `processes left: ${children()}`).to.equal(true);
     return result;
   } finally {
-    if (TMPDIR === undefined) delete process.env.TMPDIR;
-    else process.env.TMPDIR = TMPDIR;
+    setTemporaryFolder(openFolders.filter(open => open !== folder));
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Uses the newest open folder. A test that timed out ends after later tests have begun, so folders end in any order. */
+function setTemporaryFolder(open: readonly string[]): void {
+  openFolders = open;
+  const folder = open.at(-1) ?? usualTemporaryFolder;
+  if (folder === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = folder;
 }
 
 /** As /tmp is, to be entered by everybody: some servers refuse to be root. */

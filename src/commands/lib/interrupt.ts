@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { killNow } from '../../simulator/cluster/processes/janitor.js';
 import { exitCodes } from './exit.js';
 
@@ -11,10 +12,15 @@ const oneKeyPressMs = 200;
 /**
  * Runs `work` with a signal that aborts at the first Ctrl-C, SIGTERM or SIGHUP, so that it can heal and stop in order.
  * The reason is the name of the signal. `takeOver` lets `work` handle a signal by itself. A second Ctrl-C kills the
- * command and all its processes at once.
+ * command and all its processes at once. After `letGo`, any signal ends the command at once, even while it computes: call
+ * it when no process is left.
  */
 export async function runInterruptibly<T>(
-  work: (signal: AbortSignal, takeOver: (name: 'SIGHUP' | 'SIGUSR2', own: () => void) => void) => Promise<T>,
+  work: (
+    signal: AbortSignal,
+    takeOver: (name: 'SIGHUP' | 'SIGUSR2', own: () => void) => void,
+    letGo: () => Promise<void>,
+  ) => Promise<T>,
   notice = 'stopping: healing and ending every process (Ctrl-C again: at once)',
 ): Promise<T> {
   const controller = new AbortController();
@@ -33,11 +39,19 @@ export async function runInterruptibly<T>(
     process.off(name, listeners.get(name) ?? (() => {}));
     listeners.set(name, listener);
   };
+  const stopListening = () => {
+    for (const [name, listener] of listeners) process.off(name, listener);
+  };
+  // Without a listener the kernel ends the process. A listener would wait until the computation is over.
+  const letGo = async () => {
+    await delay(Math.max(0, firstMs + oneKeyPressMs - performance.now()));
+    stopListening();
+  };
   for (const name of stopSignals) listen(name, onSignal);
   try {
-    return await work(controller.signal, listen);
+    return await work(controller.signal, listen, letGo);
   } finally {
-    for (const [name, listener] of listeners) process.off(name, listener);
+    stopListening();
   }
 }
 

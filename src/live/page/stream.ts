@@ -22,6 +22,7 @@ export class LiveStream {
   readonly #token: string;
   readonly #to: StreamReceiver;
   #lastId = '';
+  #isOver = false;
   #pauseMs = firstPauseMs;
   #stopWaiting: () => void = () => {};
 
@@ -35,6 +36,7 @@ export class LiveStream {
     for (;;) {
       this.#to.connection('connecting');
       const problem = await this.#readOnce().catch((error: unknown) => String(error));
+      if (this.#isOver) return this.#to.connection('ended');
       if (problem === 'refused' || problem === 'ended') return this.#to.connection(problem);
       this.#to.connection('waiting', problem);
       await this.#wait();
@@ -84,7 +86,8 @@ export class LiveStream {
           this.#pauseMs = firstPauseMs;
           this.#to.message(message);
           this.#lastId = id ?? this.#lastId;
-          if (message.kind === 'over') return 'ended';
+          this.#isOver ||= message.kind === 'over';
+          if (message.kind === 'over' && !message.isWriting) return 'ended';
         }
       }
     } finally {

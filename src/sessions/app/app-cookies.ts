@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type CookieOptions, type CookieReading, readCookie, SessionCookie } from '../cookie.js';
-import type { RequestSession } from '../request-session.js';
-import { isRemembered, type SessionLimits } from '../session.js';
+import type { ResponseEffects } from '../request-session.js';
+import { isRemembered, type Session, type SessionLimits } from '../session.js';
 import { userNameOf } from './anonymous.js';
 
 /** The cookies of a request. */
@@ -41,7 +41,11 @@ export class AppCookies {
   }
 
   /** Returns the Set-Cookie values. `[]`: the browser keeps its cookies. */
-  setCookies({ effects, session }: RequestSession, { isSecure, readVisitor }: CookiesRead): readonly string[] {
+  setCookies(
+    effects: ResponseEffects,
+    session: Session | undefined,
+    { isSecure, readVisitor }: CookiesRead,
+  ): readonly string[] {
     if (effects.cookie === 'keep') return [];
     const user = userNameOf(session?.record.user);
     const clearMember = effects.ended && user === undefined ? [this.#member.clear(isSecure)] : [];
@@ -53,7 +57,7 @@ export class AppCookies {
   }
 
   /** The cookie of a remembered session outlives the browser. */
-  #maxAgeS(session: RequestSession['session']): number | undefined {
+  #maxAgeS(session: Session | undefined): number | undefined {
     if (session === undefined || !isRemembered(session.record, this.#limits)) return undefined;
     return Math.ceil((session.record.absoluteUntilMs - this.#now()) / 1000);
   }

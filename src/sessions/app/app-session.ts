@@ -73,11 +73,12 @@ export class HeadSent extends Error {
   }
 }
 
+const noStep = Promise.resolve();
+
 export class BrowserSession implements AppSession {
   readonly #context: RequestSession;
   readonly #settings: AppSessionSettings;
-  readonly #steps: StartedStep[] = [];
-  #last: Promise<void> = Promise.resolve();
+  readonly #steps: Step<unknown>[] = [];
   #isOver = false;
   /** The session ended while the request was handled. Then a change must not begin an anonymous one. */
   #isGone = false;
@@ -104,8 +105,13 @@ export class BrowserSession implements AppSession {
   change<Result>(edit: AppEdit<Result>): Promise<Readonly<AppData>> {
     return this.#run(async () => {
       if (this.#isGone) throw new SessionGone();
-      if (this.#context.session !== undefined) await this.#changePresent(toEdit(edit));
-      else await this.#beginAnonymous(toEdit(edit));
+      try {
+        if (this.#context.session !== undefined) await this.#context.change(toEdit(edit));
+        else await this.#beginAnonymous(toEdit(edit));
+      } catch (error) {
+        this.#isGone = error instanceof SessionGone;
+        throw error;
+      }
       return this.data;
     });
   }
@@ -138,19 +144,8 @@ export class BrowserSession implements AppSession {
    */
   finish(): Promise<void> | undefined {
     this.#isOver = true;
-    const doubtful = this.#steps.filter(
-      ({ state, step }) => state === 'running' || (state === 'failed' && !step.isSeen),
-    );
-    return doubtful.length === 0 ? undefined : Promise.all(doubtful.map(({ work }) => work)).then(() => undefined);
-  }
-
-  async #changePresent(edit: Edit): Promise<void> {
-    try {
-      await this.#context.change(edit);
-    } catch (error) {
-      this.#isGone = error instanceof SessionGone;
-      throw error;
-    }
+    const doubtful = this.#steps.filter(({ state, isSeen }) => state === 'running' || (state === 'failed' && !isSeen));
+    return doubtful.length === 0 ? undefined : Promise.all(doubtful).then(() => undefined);
   }
 
   async #beginAnonymous(edit: Edit): Promise<void> {
@@ -187,27 +182,11 @@ export class BrowserSession implements AppSession {
       this.#settings.onLate(late);
       return Step.of(Promise.reject(late));
     }
-    const running = this.#last.then(work);
-    const step = Step.of(running);
-    const started: StartedStep = { work: running, step, state: 'running' };
-    this.#last = running.then(
-      () => {
-        started.state = 'done';
-      },
-      () => {
-        started.state = 'failed';
-      },
-    );
-    this.#steps.push(started);
+    const last = this.#steps.at(-1)?.whenOver() ?? noStep;
+    const step = Step.of(last.then(work));
+    this.#steps.push(step);
     return step;
   }
-}
-
-/** A step of the handler: its work, and the promise that the handler has. */
-interface StartedStep {
-  readonly work: Promise<unknown>;
-  readonly step: Step<unknown>;
-  state: 'running' | 'done' | 'failed';
 }
 
 /** Returns what the edit returns, so that a promise is refused. */

@@ -39,15 +39,20 @@ export async function openAppSession(
     makeRoom: user => makeRoom(settings, user, context.handle),
     onLate: report,
   });
-  await openFirst(context, read).catch(error => {
+  try {
+    await openFirst(context, read);
+  } catch (error) {
     report(error);
     throw error;
-  });
+  }
   if (response.headersSent) {
     session.finish();
     return session;
   }
-  const addHeaders = () => addSessionHeaders(response, cookies.setCookies(context, read), context.effects.isPersonal);
+  const addHeaders = () => {
+    const { effects } = context;
+    addSessionHeaders(response, cookies.setCookies(effects, context.session, read), effects.isPersonal);
+  };
   holdHead(response, {
     settle: () => session.finish(),
     addHeaders,

@@ -9,8 +9,7 @@ export interface HeadHooks {
   replace(error: unknown): void;
 }
 
-const methods = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
-type Method = (typeof methods)[number];
+type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders';
 
 /**
  * Holds back the head of a response until the session is committed:
@@ -23,7 +22,7 @@ type Method = (typeof methods)[number];
  */
 export function holdHead(response: ServerResponse, hooks: HeadHooks): void {
   let state: 'open' | 'waiting' | 'sent' | 'replaced' = 'open';
-  const drainListeners = new Set<() => void>();
+  const drainListeners: (() => void)[] = [];
   const kept: { readonly method: Method; readonly call: () => unknown }[] = [];
 
   function begin(): void {
@@ -48,7 +47,7 @@ export function holdHead(response: ServerResponse, hooks: HeadHooks): void {
   function resumeWriters(): void {
     const own = response.rawListeners('drain');
     response.emit('drain');
-    for (const listener of drainListeners) if (!own.includes(listener)) listener();
+    for (const listener of new Set(drainListeners)) if (!own.includes(listener)) listener();
   }
 
   function replace(error: unknown): void {
@@ -68,20 +67,27 @@ export function holdHead(response: ServerResponse, hooks: HeadHooks): void {
     return method === 'write' ? false : response;
   }
 
-  const addListener: (...args: never[]) => unknown = response.on;
-  const on = (name: string, listener: () => void) => {
-    if (name === 'drain' && state !== 'sent') drainListeners.add(listener);
-    return Reflect.apply(addListener, response, [name, listener]);
-  };
-  Object.assign(response, { on });
-  for (const method of methods) {
+  function hold(method: Method): (...given: unknown[]) => unknown {
     const original: (...args: never[]) => unknown = response[method];
-    const replacement = (...given: unknown[]) => {
+    return (...given) => {
       const args = method === 'writeHead' && !response.headersSent ? applyHead(response, given) : given;
       return gate(method, () => Reflect.apply(original, response, args));
     };
-    Object.assign(response, { [method]: replacement });
   }
+
+  const addListener: (...args: never[]) => unknown = response.on;
+  const on = (name: string, listener: () => void) => {
+    if (name === 'drain' && state !== 'sent') drainListeners.push(listener);
+    return Reflect.apply(addListener, response, [name, listener]);
+  };
+
+  Object.assign(response, {
+    on,
+    writeHead: hold('writeHead'),
+    write: hold('write'),
+    end: hold('end'),
+    flushHeaders: hold('flushHeaders'),
+  });
 }
 
 /** Sets the headers that were given to `writeHead`, so that they cannot replace our own. Returns the other arguments. */

@@ -1,8 +1,9 @@
 /**
- * A promise that records in `isSeen` whether any code waits for it. If it rejects and no code waits, the process does
- * not end: `BrowserSession.finish` reports the failure.
+ * A promise that records its state, and in `isSeen` whether any code waits for it. If it rejects and no code waits, the
+ * process does not end: `BrowserSession.finish` reports the failure.
  */
 export class Step<T> extends Promise<T> {
+  state: 'running' | 'done' | 'failed' = 'running';
   isSeen = false;
 
   /** `then` returns a plain promise. */
@@ -14,7 +15,7 @@ export class Step<T> extends Promise<T> {
     const step = new Step<T>((resolve, reject) => {
       work.then(resolve, reject);
     });
-    Promise.prototype.then.call(step, undefined, () => undefined);
+    void step.whenOver();
     return step;
   }
 
@@ -26,5 +27,17 @@ export class Step<T> extends Promise<T> {
   ): Promise<Value | Failure> {
     this.isSeen = true;
     return super.then(onFulfilled, onRejected);
+  }
+
+  /** Resolves when the step is done or has failed, and records which. */
+  whenOver(): Promise<void> {
+    return super.then(
+      () => {
+        this.state = 'done';
+      },
+      () => {
+        this.state = 'failed';
+      },
+    );
   }
 }

@@ -59,8 +59,8 @@ class MemoryStore implements SessionStore {
   async read(id: string): Promise<SessionRecord | undefined> {
     const kept = this.#findLive(digestOf(id));
     if (kept === undefined) return undefined;
-    const { json, client: _, ...rest } = kept;
-    return { ...rest, data: JSON.parse(json) };
+    const { user, json, version, createdAtMs, idleUntilMs, absoluteUntilMs, epochs } = kept;
+    return { user, data: JSON.parse(json), version, createdAtMs, idleUntilMs, absoluteUntilMs, epochs };
   }
 
   async create(id: string, { data, epochs: given, client, ...rest }: NewSessionRecord): Promise<Epochs> {

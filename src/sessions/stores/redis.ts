@@ -74,7 +74,7 @@ class RedisStore implements SessionStore {
     const outcome = await this.#askPresent('writes', userTagIn(id), (server, ...args) =>
       server.sessionReplace(...args, digestOf(id), version - 1, version, json),
     );
-    return outcome === 'saved' || outcome === 'conflict' ? outcome : 'gone';
+    return outcome === 'done' ? 'saved' : outcome;
   }
 
   async touch(id: string, idleUntilMs: number): Promise<boolean> {
@@ -82,7 +82,7 @@ class RedisStore implements SessionStore {
     const outcome = await this.#askPresent('writes', userTagIn(id), (server, ...args) =>
       server.sessionTouch(...args, digestOf(id), untilMs),
     );
-    return outcome === 'touched';
+    return outcome === 'done';
   }
 
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
@@ -90,7 +90,7 @@ class RedisStore implements SessionStore {
     const outcome = await this.#askPresent('removals', userTagIn(id), (server, ...args) =>
       server.sessionRemove(...args, digestOf(id), onlyVersion ?? '', isReplicated),
     );
-    return outcome === 'removed' || outcome === 'conflict' ? outcome : 'gone';
+    return outcome === 'done' ? 'removed' : outcome;
   }
 
   async listByUser(user: string): Promise<readonly SessionSummary[]> {
@@ -116,7 +116,7 @@ class RedisStore implements SessionStore {
     const outcome = await this.#askPresent('removals', userTagOf(user), (server, ...args) =>
       server.sessionRemoveByHandle(...args, handle, isReplicated),
     );
-    return outcome === 'removed';
+    return outcome === 'done';
   }
 
   async raiseEpoch(user: string, except?: string): Promise<number> {
@@ -181,24 +181,25 @@ class RedisStore implements SessionStore {
   async #askPresent(
     kind: 'writes' | 'removals',
     tag: string,
-    ask: (server: Redis, key: string, nowMs: number, floor: number) => Promise<[string, number?]>,
-  ): Promise<string> {
+    ask: (server: Redis, key: string, nowMs: number, floor: number) => Promise<number>,
+  ): Promise<'done' | 'conflict' | 'gone'> {
     const key = this.#keyOf(tag);
-    const question: RedisCommand<[string, number?]> = server =>
-      ask(server, key, this.#settings.now(), this.#known.of(tag));
+    const question: RedisCommand<number> = server => ask(server, key, this.#settings.now(), this.#known.of(tag));
     const asked =
       kind === 'removals' ? this.#servers.askReplicated(kind, key, question) : this.#servers.ask(kind, key, question);
-    const [[outcome, own], everyone] = await Promise.all([asked, this.#everyone.readNear(key)]);
-    return own === everyone ? outcome : 'gone';
+    const [reply, everyone] = await Promise.all([asked, this.#everyone.readNear(key)]);
+    if (reply === 0 || Math.abs(reply) !== everyone) return 'gone';
+    return reply < 0 ? 'conflict' : 'done';
   }
 
   /** Records the epoch of a user on the server. Returns the highest one that was seen. A server with a lower one has
    * lost writes, and gets the highest again. */
   #see(tag: string, epoch: number): number {
     const highest = this.#known.see(tag, epoch);
-    const key = this.#keyOf(tag);
-    if (epoch < highest)
+    if (epoch < highest) {
+      const key = this.#keyOf(tag);
       this.#servers.sendInBackground(key, server => server.epochKeep(key, this.#settings.now(), highest));
+    }
     return highest;
   }
 

@@ -36,16 +36,13 @@ const triesMax = 5;
 
 /** An open session. */
 class StoredSession implements Session {
-  /** The id in the store. It depends on the name of the cookie. */
-  readonly id: string;
-
   constructor(
     readonly token: string,
     readonly record: SessionRecord,
     readonly cookie: string | undefined,
-  ) {
-    this.id = bindToCookie(token, cookie);
-  }
+    /** The id in the store. It depends on the name of the cookie. */
+    readonly id: string,
+  ) {}
 }
 
 function requireStored(session: Session): StoredSession {
@@ -73,8 +70,9 @@ class ReferenceStrategy implements SessionStrategy {
     const id = bindToCookie(token, cookie);
     const record = await this.#store.read(id);
     if (record === undefined) return 'unknown';
-    const touched = await this.#touchWhenDue(id, record);
-    return touched === undefined ? 'unknown' : new StoredSession(token, touched, cookie);
+    const idleUntilMs = computeTouchedIdleUntilMs(record, this.#limits, this.#now());
+    const touched = idleUntilMs === undefined ? record : await this.#touch(id, record, idleUntilMs);
+    return touched === undefined ? 'unknown' : new StoredSession(token, touched, cookie, id);
   }
 
   async begin(user: string, data: SessionData, { cookie, remember, client }: BeginOptions = {}): Promise<Issued> {
@@ -89,7 +87,7 @@ class ReferenceStrategy implements SessionStrategy {
     for (let tries = 0; tries < triesMax && current !== undefined; tries++) {
       const next = this.#applyEdit(current, edit, room);
       const outcome = next === current ? 'saved' : await this.#store.replace(id, next);
-      if (outcome === 'saved') return { token, session: new StoredSession(token, next, cookie) };
+      if (outcome === 'saved') return { token, session: new StoredSession(token, next, cookie, id) };
       if (outcome === 'gone') return 'gone';
       current = await this.#store.read(id);
     }
@@ -151,7 +149,7 @@ class ReferenceStrategy implements SessionStrategy {
     const kept = await this.#store.read(id);
     if (kept === undefined) return 'gone';
     const ended = listed.filter(({ handle }) => handle !== this.handleOf(session)).length;
-    return { ended, issued: { token, session: new StoredSession(token, kept, cookie) } };
+    return { ended, issued: { token, session: new StoredSession(token, kept, cookie, id) } };
   }
 
   async endEveryone(): Promise<void> {
@@ -174,15 +172,14 @@ class ReferenceStrategy implements SessionStrategy {
     client: SessionClient | undefined,
     token = newSessionId(record.user),
   ) {
-    const epochs = await this.#store.create(bindToCookie(token, cookie), { ...record, client });
-    return { token, session: new StoredSession(token, { ...record, epochs }, cookie) };
+    const id = bindToCookie(token, cookie);
+    const epochs = await this.#store.create(id, { ...record, client });
+    return { token, session: new StoredSession(token, { ...record, epochs }, cookie, id) };
   }
 
-  /** Touches the session if it is due. Undefined if the session ended after the read. A store may answer reads and
-   * refuse writes (out of memory, a replica). The session is still good then; a later request touches it. */
-  async #touchWhenDue(id: string, record: SessionRecord): Promise<SessionRecord | undefined> {
-    const idleUntilMs = computeTouchedIdleUntilMs(record, this.#limits, this.#now());
-    if (idleUntilMs === undefined) return record;
+  /** Touches the session. Undefined if it ended after the read. A store may answer reads and refuse writes (out of
+   * memory, a replica). The session is still good then; a later request touches it. */
+  async #touch(id: string, record: SessionRecord, idleUntilMs: number): Promise<SessionRecord | undefined> {
     try {
       return (await this.#store.touch(id, idleUntilMs)) ? { ...record, idleUntilMs } : undefined;
     } catch (error) {

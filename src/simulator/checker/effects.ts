@@ -3,6 +3,7 @@ import type { EffectSeen } from './findings.js';
 import type { Band } from './load.js';
 import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
 import type { NestedCounts } from './tally.js';
+import type { UserOperations } from './user-operations.js';
 
 /**
  * Measures what users noticed of a fault. A confirmation shows that the fault worked; only its effect shows that it
@@ -12,8 +13,8 @@ import type { NestedCounts } from './tally.js';
 export interface EffectWatch {
   /** Counts so far. Another thread adds the counts of its own users to them. */
   readonly counts: NestedCounts;
-  /** Takes the operations of one user, in sending order. */
-  see(operations: readonly Operation[]): void;
+  /** Takes the operations of one user. */
+  see(user: UserOperations): void;
   result(): EffectSeen;
 }
 
@@ -78,17 +79,18 @@ function isBy(member: string, run: RunRecord): (operation: Operation) => boolean
   return proxies.length > 1 ? ({ proxy }) => proxy === member : () => true;
 }
 
-/** Counts operations, and those among them that show the effect. */
+/** Counts operations that were in flight in a time, and those among them that show the effect. */
 function countShare(
+  between: Between,
   isCounted: (operation: Operation) => boolean,
   shows: (operation: Operation) => boolean,
 ): Pick<EffectWatch, 'see'> & { readonly counts: { seen: number; of: number } } {
   const counts = { seen: 0, of: 0 };
   return {
     counts,
-    see(operations) {
-      for (const operation of operations) {
-        if (!isCounted(operation)) continue;
+    see(user) {
+      for (const operation of user.around(between)) {
+        if (!overlaps(operation, between) || !isCounted(operation)) continue;
         counts.of += 1;
         if (shows(operation)) counts.seen += 1;
       }
@@ -97,7 +99,7 @@ function countShare(
 }
 
 function watchAnswers({ member }: Effect<'answered'>, { run, between }: Stage): EffectWatch {
-  const share = countShare(one => isWithin(one, between) && wasAnswered(one), isBy(member, run));
+  const share = countShare(between, one => isWithin(one, between) && wasAnswered(one), isBy(member, run));
   const result = () => {
     const { seen, of } = share.counts;
     const answered = seen === 0 ? `no request of ${of}` : `${seen} of ${of} requests`;
@@ -113,28 +115,20 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
   const hasPeers = namesOf(run, 'proxy').length > 1 && namesOf(run, 'proxy').includes(member);
   const isBound = run.header.system?.affinity ?? false;
   const counts = { users: 0, sentBetween: 0, answeredBefore: 0, answeredBetween: 0, moved: 0, cameBack: 0 };
-  const see = (operations: readonly Operation[]) => {
-    let [wasThere, wasIts, isMoved, answers] = [false, false, false, 0];
-    for (const operation of operations) {
-      if (operation.sentMs > between.untilMs) break;
-      if (overlaps(operation, between)) counts.sentBetween += 1;
-      if (!wasAnswered(operation)) continue;
-      const its = isIts(operation);
-      if (operation.doneMs <= between.fromMs) {
-        wasThere = true;
-        wasIts ||= its;
-      } else if (isWithin(operation, between)) {
-        if (its) answers += 1;
-        else isMoved = true;
-      }
-    }
-    counts.answeredBetween += answers;
-    if (!wasThere) return;
+  const see = (user: UserOperations) => {
+    const before = user.firstAnswers.filter(({ doneMs }) => doneMs <= between.fromMs);
+    const inFlight = user.around(between).filter(one => overlaps(one, between));
+    const answers = inFlight.filter(one => wasAnswered(one) && one.doneMs > between.fromMs && isWithin(one, between));
+    const own = answers.filter(isIts).length;
+    const isMoved = own < answers.length;
+    counts.sentBetween += inFlight.length;
+    counts.answeredBetween += own;
+    if (before.length === 0) return;
     counts.users += 1;
-    if (!wasIts) return;
+    if (!before.some(isIts)) return;
     counts.answeredBefore += 1;
     if (isMoved) counts.moved += 1;
-    if (isBound && isMoved && cameBackAfterWriting(operations, isIts, between)) counts.cameBack += 1;
+    if (isBound && isMoved && cameBackAfterWriting(user, isIts, between)) counts.cameBack += 1;
   };
   const result = () => {
     const { users: of, sentBetween, answeredBefore, answeredBetween, moved, cameBack } = counts;
@@ -156,16 +150,13 @@ const cameBackMin = 5;
 
 /** Whether a user wrote through another member while the fault lasted, and later read through the struck member. */
 function cameBackAfterWriting(
-  operations: readonly Operation[],
+  user: UserOperations,
   isIts: (operation: Operation) => boolean,
   between: Between,
 ): boolean {
   const isGood = ({ outcome }: Operation) => outcome === 'ok';
-  const hasWritten = operations.some(one => one.kind === 'add' && isGood(one) && isWithin(one, between) && !isIts(one));
-  return (
-    hasWritten &&
-    operations.some(one => one.kind === 'read' && wasAnswered(one) && one.sentMs > between.untilMs && isIts(one))
-  );
+  const isMoved = (one: Operation) => one.kind === 'add' && isGood(one) && isWithin(one, between) && !isIts(one);
+  return user.around(between).some(isMoved) && user.lastReads.some(one => one.sentMs > between.untilMs && isIts(one));
 }
 
 function describeReturns(cameBack: number): string {
@@ -183,7 +174,8 @@ function watchSlowness({ member, atLeastMs }: Effect<'slow'>, stage: Stage): Eff
   const limitMs = atLeastMs ?? stage.band.slowMs;
   const isIts = isBy(member, stage.run);
   const share = countShare(
-    one => overlaps(one, stage.between) && wasAnswered(one) && isIts(one),
+    stage.between,
+    one => wasAnswered(one) && isIts(one),
     ({ sentMs, doneMs }) => doneMs - sentMs >= limitMs,
   );
   const result = () => {
@@ -201,7 +193,8 @@ function watchBroken({ member }: Effect<'broken'>, { run, between, fault }: Stag
   const isIts = isBy(member, run);
   const isUnnamed = ({ backend, outcome }: Operation) => backend === undefined && outcome !== 'ok';
   const share = countShare(
-    one => overlaps(one, between) && (isIts(one) || isUnnamed(one)),
+    between,
+    one => isIts(one) || isUnnamed(one),
     ({ outcome, identity }) => outcome !== 'ok' && identity !== null,
   );
   const result = () => {
@@ -219,16 +212,13 @@ function watchKeys({ between }: Stage): EffectWatch {
   const oldKeys = new Set<string>();
   const newKeys: (string | undefined)[] = [];
   const counts = { oldKeys, newKeys, sessions: 0, usedAfter: 0 };
-  const see = (operations: readonly Operation[]) => {
-    const logins = operations.filter(({ kind, outcome }) => kind === 'login' && outcome === 'ok');
-    for (const login of logins) {
-      if (login.sentMs >= between.fromMs) newKeys.push(login.key);
-      else if (login.key !== undefined) oldKeys.add(login.key);
-    }
-    for (const { session } of logins.filter(({ doneMs }) => doneMs < between.fromMs)) {
+  const see = (user: UserOperations) => {
+    for (const { sentMs, doneMs, key, session } of user.logins) {
+      if (sentMs >= between.fromMs) newKeys.push(key);
+      else if (key !== undefined) oldKeys.add(key);
+      if (doneMs >= between.fromMs) continue;
       counts.sessions += 1;
-      const isUsed = (other: Operation) => other.session === session && other.sentMs >= between.fromMs;
-      if (operations.some(other => isUsed(other) && wasAnswered(other))) counts.usedAfter += 1;
+      if ((user.lastUseMs(session) ?? Number.NEGATIVE_INFINITY) >= between.fromMs) counts.usedAfter += 1;
     }
   };
   const result = () => {
@@ -244,7 +234,8 @@ function watchKeys({ between }: Stage): EffectWatch {
 function watchStore({ store, from }: Effect<'asked'>, { between, band, fault, run }: Stage): EffectWatch {
   const isIts = from === undefined ? () => true : isBy(from, run);
   const share = countShare(
-    one => overlaps(one, between) && isIts(one),
+    between,
+    isIts,
     ({ outcome, identity, sentMs, doneMs }) => (outcome !== 'ok' && identity !== null) || doneMs - sentMs > band.slowMs,
   );
   const result = () => {

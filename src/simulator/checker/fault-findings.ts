@@ -6,6 +6,7 @@ import type { Band } from './load.js';
 import type { FaultGroup, Recovery } from './recovery.js';
 import { namesOf, wasAnswered, wentThrough } from './struck.js';
 import type { NestedCounts } from './tally.js';
+import { countSentBefore, firstSentMs, longestOf, UserOperations } from './user-operations.js';
 
 interface WatchedFault {
   readonly fault: FaultRecord;
@@ -33,8 +34,9 @@ export class FaultWatch {
 
   /** Takes the operations of one user, in sending order, and the faults that exposed it (`ExposureWatch`). */
   see(operations: readonly Operation[], exposedBy: readonly FaultRecord[]): void {
+    const user = new UserOperations(operations);
     for (const { fault, effect, counts } of this.#watched) {
-      effect?.see(operations);
+      effect?.see(user);
       if (exposedBy.includes(fault)) counts.exposed += 1;
     }
   }
@@ -71,20 +73,16 @@ export class ExposureWatch {
   }
 
   /** Takes the operations of one user, in sending order. `longestMs`: no operation lasted longer. */
-  exposedBy(operations: readonly Operation[], longestMs = findLongestMs(operations)): FaultRecord[] {
+  exposedBy(operations: readonly Operation[], longestMs = longestOf(operations)): FaultRecord[] {
     return this.#exposures.filter(one => isExposed(one, operations, longestMs)).map(({ fault }) => fault);
   }
-}
-
-function findLongestMs(operations: readonly Operation[]): number {
-  return operations.reduce((longest, { sentMs, doneMs }) => Math.max(longest, doneMs - sentMs), 0);
 }
 
 /** Looks only at the operations around the fault: in a long run a user has far more of them. */
 function isExposed({ fault, healingMs, isThrough }: Exposure, operations: readonly Operation[], longestMs: number) {
   const { requestedMs } = fault;
-  // All earlier operations ended before the fault. The extra millisecond is for rounding.
-  const first = countSentBefore(requestedMs - longestMs - 1, operations);
+  // All earlier operations ended before the fault.
+  const first = countSentBefore(firstSentMs(requestedMs, longestMs), operations);
   let before: Operation | undefined;
   for (let i = first; i < operations.length; i += 1) {
     const operation = operations[i];
@@ -104,17 +102,6 @@ function findLastAnswered(operations: readonly Operation[], count: number): Oper
     if (operation !== undefined && wasAnswered(operation)) return operation;
   }
   return undefined;
-}
-
-/** Returns how many operations were sent before this time. They are in sending order. */
-function countSentBefore(ms: number, operations: readonly Operation[]): number {
-  let [low, high] = [0, operations.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((operations[middle]?.sentMs ?? 0) < ms) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Counts good answers by member, and finds the members that are ejected, idle or not back at the end. */

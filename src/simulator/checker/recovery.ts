@@ -45,12 +45,22 @@ export function recoveriesOf(
 ): Recovery[] {
   const endMs = load.plannedMs.reduce((latest, ms) => Math.max(latest, ms), 0);
   const limits = { ...band, loggedOutPerMs: loggedOutPerMs(band, loggedOutMs) };
-  return groups.map(({ healedMs }, index) => {
+  const cannotTell = band.count === 0 || band.errorShare > errorShareMax;
+  const spans = groups.map(({ healedMs }, index) => {
     const untilMs = groups[index + 1]?.requestedMs ?? endMs;
-    const cannotTell = band.count === 0 || band.errorShare > errorShareMax;
-    if (healedMs === null || cannotTell || untilMs - healedMs < loadAfterHealingMsMin) return unknown;
-    const steps = stepsOf(load, loggedOutMs, { fromMs: healedMs, untilMs }, band);
-    return (steps.operations.at(-1) ?? 0) < operationsAfterHealingMin ? unknown : firstGoodWindow(steps, limits);
+    if (healedMs === null || cannotTell || untilMs - healedMs < loadAfterHealingMsMin) return undefined;
+    return { fromMs: healedMs, untilMs };
+  });
+  const stepsOfSpan = countSteps(
+    spans.filter(span => span !== undefined),
+    load,
+    loggedOutMs,
+    band,
+  );
+  return spans.map(span => {
+    const steps = span && stepsOfSpan.get(span);
+    if (steps === undefined || (steps.operations.at(-1) ?? 0) < operationsAfterHealingMin) return unknown;
+    return firstGoodWindow(steps, limits);
   });
 }
 
@@ -91,6 +101,7 @@ function laterOf(one: Pick<FaultRecord, 'healedMs'>, other: Pick<FaultRecord, 'h
 
 /** Running totals at the end of each step, so that the count of any window is a difference of two totals. */
 interface Steps {
+  readonly fromMs: number;
   readonly count: number;
   readonly operations: Float64Array;
   readonly errors: Float64Array;
@@ -98,22 +109,65 @@ interface Steps {
   readonly loggedOut: Float64Array;
 }
 
-function stepsOf(load: PlannedLoad, loggedOutMs: readonly number[], span: Span, { slowMs }: Band): Steps {
-  const count = Math.max(1, Math.ceil((span.untilMs - span.fromMs) / stepMs));
-  const totals = () => new Float64Array(count + 1);
-  const steps = { count, operations: totals(), errors: totals(), slow: totals(), loggedOut: totals() };
-  const add = (to: Float64Array, ms: number) => {
-    const step = Math.floor((ms - span.fromMs) / stepMs) + 1;
-    if (step >= 1 && step <= count) to[step] = (to[step] ?? 0) + 1;
-  };
+type Measure = Exclude<keyof Steps, 'fromMs' | 'count'>;
+const measures = ['operations', 'errors', 'slow', 'loggedOut'] as const satisfies readonly Measure[];
+
+/** Counts the steps of all spans in one pass over the load. The spans are in order, and none begins in another. */
+function countSteps(
+  spans: readonly Span[],
+  load: PlannedLoad,
+  loggedOutMs: readonly number[],
+  { slowMs }: Band,
+): ReadonlyMap<Span, Steps> {
+  const stepsBySpan = new Map(spans.map(span => [span, emptySteps(span)]));
+  const counter = new StepCounter([...stepsBySpan.values()]);
   load.plannedMs.forEach((ms, i) => {
-    add(steps.operations, ms);
-    if (load.failed[i] === 1) add(steps.errors, ms);
-    if ((load.latencyMs[i] ?? 0) > slowMs) add(steps.slow, ms);
+    counter.add('operations', ms);
+    if (load.failed[i] === 1) counter.add('errors', ms);
+    if ((load.latencyMs[i] ?? 0) > slowMs) counter.add('slow', ms);
   });
-  for (const ms of loggedOutMs) add(steps.loggedOut, ms);
-  for (const total of [steps.operations, steps.errors, steps.slow, steps.loggedOut]) accumulate(total);
-  return steps;
+  for (const ms of loggedOutMs) counter.add('loggedOut', ms);
+  for (const steps of stepsBySpan.values()) for (const measure of measures) accumulate(steps[measure]);
+  return stepsBySpan;
+}
+
+function emptySteps({ fromMs, untilMs }: Span): Steps {
+  const count = Math.max(1, Math.ceil((untilMs - fromMs) / stepMs));
+  const totals = () => new Float64Array(count + 1);
+  return { fromMs, count, operations: totals(), errors: totals(), slow: totals(), loggedOut: totals() };
+}
+
+/** Adds moments to the steps that contain them. */
+class StepCounter {
+  readonly #all: readonly Steps[];
+  /** Number of spans that had begun at the last moment. Most moments come in order. */
+  #begun = 0;
+
+  constructor(all: readonly Steps[]) {
+    this.#all = all;
+  }
+
+  add(measure: Measure, ms: number): void {
+    this.#moveTo(ms);
+    // The last step of a span may reach into the next span.
+    for (let i = this.#begun - 1; i >= 0; i -= 1) {
+      const steps = this.#all[i];
+      if (steps === undefined) return;
+      const step = Math.floor((ms - steps.fromMs) / stepMs) + 1;
+      if (step > steps.count) return;
+      const counts = steps[measure];
+      counts[step] = (counts[step] ?? 0) + 1;
+    }
+  }
+
+  #moveTo(ms: number): void {
+    while (this.#begun > 0 && this.#startOf(this.#begun - 1) > ms) this.#begun -= 1;
+    while (this.#begun < this.#all.length && this.#startOf(this.#begun) <= ms) this.#begun += 1;
+  }
+
+  #startOf(index: number): number {
+    return this.#all[index]?.fromMs ?? Number.POSITIVE_INFINITY;
+  }
 }
 
 function accumulate(values: Float64Array): void {

@@ -166,10 +166,16 @@ const intervalMs = 200;
 export class BusyStretch {
   #last: { readonly atMs: number; readonly reading: PressureReading } | undefined;
   #currentMs = 0;
-  #longestMs = 0;
+  /** The busy times that were longer than every later one. */
+  #longest: readonly { readonly fromMs: number; readonly untilMs: number }[] = [];
 
   get longestMs(): number {
-    return this.#longestMs;
+    return this.longestSince(Number.NEGATIVE_INFINITY);
+  }
+
+  /** Returns the longest busy time after a moment. */
+  longestSince(sinceMs: number): number {
+    return this.#longest.reduce((ms, { fromMs, untilMs }) => Math.max(ms, untilMs - Math.max(fromMs, sinceMs)), 0);
   }
 
   add(atMs: number, reading: PressureReading): void {
@@ -178,20 +184,31 @@ export class BusyStretch {
     const isBusy = last && wasBusy(last.reading, reading, atMs - last.atMs);
     if (last === undefined || isBusy === undefined) return;
     this.#currentMs = isBusy ? this.#currentMs + atMs - last.atMs : 0;
-    this.#longestMs = Math.max(this.#longestMs, this.#currentMs);
+    if (!isBusy) return;
+    const longer = this.#longest.filter(({ fromMs, untilMs }) => untilMs - fromMs > this.#currentMs);
+    this.#longest = [...longer, { fromMs: atMs - this.#currentMs, untilMs: atMs }];
   }
 }
 
-/** Watches the processors until the returned function is called. That function returns the longest busy time in ms, and
- * may be called twice. */
-export function watchProcessors(): () => number {
+export interface ProcessorWatch {
+  /** Returns the longest busy time, in ms, after a moment of `performance.now()`. */
+  longestSince(ms: number): number;
+  /** Ends the watch, and returns the longest busy time in ms. May be called twice. */
+  stop(): number;
+}
+
+/** Watches the processors until it is stopped. */
+export function watchProcessors(): ProcessorWatch {
   const stretch = new BusyStretch();
   const addReading = () => stretch.add(performance.now(), readPressure());
   addReading();
   const timer = setInterval(addReading, intervalMs);
-  return () => {
-    clearInterval(timer);
-    return stretch.longestMs;
+  return {
+    longestSince: ms => stretch.longestSince(ms),
+    stop() {
+      clearInterval(timer);
+      return stretch.longestMs;
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Cluster, ClusterMember, ProxyBackend } from '../cluster/cluster.js';
+import type { Cluster, ClusterMember, ProxyBackend, ShopCounts } from '../cluster/cluster.js';
 import { roleOf } from '../cluster/redis-client.js';
 import type { MemberRecord } from '../history/records.js';
 
@@ -55,6 +55,12 @@ export function watchMembers(
     isOver = true;
     clearTimeout(timer);
   };
+}
+
+/** Asks each member for its own counts. A member without an answer is absent. */
+export async function collectCounts({ members }: Pick<Cluster, 'members'>): Promise<Record<string, ShopCounts>> {
+  const asked = await Promise.all(members.map(async member => ({ name: member.name, counts: await member.counts() })));
+  return Object.fromEntries(asked.flatMap(({ name, counts }) => (counts === undefined ? [] : [[name, counts]])));
 }
 
 function isReported(before: SeenState | undefined, seen: SeenState): boolean {

@@ -25,7 +25,7 @@ const lineWidth = 120;
  * comment on a part that does not exist is left out. Pure.
  */
 export function writeScenario(scenario: Scenario, comments: readonly FileComment[] = []): string {
-  const document = new Document(fileOf(scenario));
+  const document = new Document(fileOf(scenario), { aliasDuplicateObjects: false });
   layOut(document, comments);
   for (const comment of comments) addComment(document, comment);
   return document.toString({ lineWidth, flowCollectionPadding: true });

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
+import { packageFile } from '#src/shared/package-file.js';
 import { type Holdfast, withHoldfast } from '../holdfast.js';
 import { written } from '../ran.js';
 
@@ -62,6 +65,24 @@ describe('Ctrl-C', function () {
       expect(await holdfast.children()).to.deep.equal([]);
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);
     }));
+
+  it('ends a command at once after it has let go, even while it computes', async () => {
+    const code = `import { runInterruptibly } from '#src/commands/lib/interrupt.js';
+      await runInterruptibly(async (_signal, _takeOver, letGo) => {
+        await letGo();
+        process.stdout.write('computing');
+        for (;;);
+      });`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+      cwd: packageFile('.'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).to.deep.equal([null, 'SIGINT']);
+  });
 
   it('ends a matrix while its processes wait for their turn', () =>
     withHoldfast(['matrix', '--faults', 'postgres-outage', '--at-once', '4'], async holdfast => {

@@ -12,6 +12,15 @@ const handlers: Record<string, AppListener> = {
     await session.change(data => (data.cart = ['tea']));
     response.end();
   },
+  '/add-inside': async (_request, response, session) => {
+    let inner: Promise<unknown> | undefined;
+    await session.change(data => {
+      inner ??= session.change(({ cart = [] }) => void (cart as string[]).push('rope'));
+      (data.cart as string[]).push('lamp');
+    });
+    await inner;
+    response.end();
+  },
   '/login': async (_request, response, session) => {
     await session.login('anna');
     response.end();
@@ -46,6 +55,17 @@ for (const strategy of ['reference', 'sealed', 'jwt'] as const) {
           expect(await app.list('anna')).to.have.length(1);
           await ask('/logout', present);
           expect((await ask('/', present)).text).to.contain('null');
+        },
+        { strategy, keys },
+      ));
+
+    it('lose no change that an edit asks for', () =>
+      withApp(
+        handlers,
+        async ({ ask }) => {
+          const { cookie } = await ask('/add');
+          const inside = await ask('/add-inside', cookie);
+          expect((await ask('/', inside.cookie || cookie)).text).to.contain('["tea","lamp","rope"]');
         },
         { strategy, keys },
       ));

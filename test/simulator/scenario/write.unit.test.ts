@@ -33,4 +33,13 @@ describe('writing a scenario file', () => {
       expect(parseScenario(writeScenario(scenario), '/written.yaml')).to.deep.equal(scenario);
     });
   }
+
+  it('writes options that two faults share twice, since the parser accepts no alias', () => {
+    const [, scenario] = scenarios.find(([name]) => name === 'kill-one.yaml') ?? expect.fail('no such scenario');
+    const options = { 'for-backends': ['backend-1'] };
+    const faults = ['first', 'second'].map(id => ({
+      ...{ id, trigger: { atMs: 0 }, do: 'promote', target: 'redis.replica-1', options },
+    }));
+    expect(writeScenario({ ...scenario, faults })).not.to.match(/[&*]a1/);
+  });
 });

@@ -34,10 +34,12 @@ export class EveryoneEpoch {
    * command: it is sent at the end of the turn. */
   readNear(key: string): Promise<number | undefined> {
     const own = this.#servers.findNear(key, this.#keys);
-    const shared = this.#asked.get(own) ?? this.#read(own);
-    if (!this.#asked.has(own)) setImmediate(() => this.#asked.delete(own));
-    this.#asked.set(own, shared);
-    return shared;
+    const asked = this.#asked.get(own);
+    if (asked !== undefined) return asked;
+    const asking = this.#read(own);
+    this.#asked.set(own, asking);
+    setImmediate(() => this.#asked.delete(own));
+    return asking;
   }
 
   /** Returns the epoch for a login at the server of `key`. Makes it where it is missing. */

@@ -1,33 +1,35 @@
-const usersMax = 100_000;
+import { copyText } from '../../../shared/copy-text.js';
+
+/** Maximum number of users in each of the two maps. */
+const usersMax = 50_000;
 
 /**
  * The highest epoch of each user that this process has seen. A server that came back with an older snapshot, or a
  * replica that took over without the last writes, has a lower one. So its sessions are known to have ended.
  *
- * It remembers a limited number of users, and forgets the one that was seen longest ago.
+ * It remembers the last 50,000 users at least. When `#recent` is full, it becomes `#older`, and the former `#older` is
+ * forgotten. So most reads write nothing.
  */
 export class KnownEpochs {
-  readonly #epochs = new Map<string, number>();
+  #recent = new Map<string, number>();
+  #older: ReadonlyMap<string, number> = new Map();
 
   /** Returns the highest epoch that was seen, or 0. */
   of(tag: string): number {
-    return this.#epochs.get(tag) ?? 0;
+    return this.#recent.get(tag) ?? this.#older.get(tag) ?? 0;
   }
 
   /** Records an epoch. Returns the highest one. */
   see(tag: string, epoch: number): number {
+    const recent = this.#recent.get(tag);
+    if (recent !== undefined && recent >= epoch) return recent;
     const highest = Math.max(epoch, this.of(tag));
-    this.#epochs.delete(tag);
-    this.#epochs.set(tag, highest);
-    if (this.#epochs.size > usersMax) this.#forgetOldest();
-    return highest;
-  }
-
-  #forgetOldest(): void {
-    for (const oldest of this.#epochs.keys()) {
-      this.#epochs.delete(oldest);
-      return;
+    if (recent === undefined && this.#recent.size >= usersMax) {
+      this.#older = this.#recent;
+      this.#recent = new Map();
     }
+    this.#recent.set(copyText(tag), highest);
+    return highest;
   }
 }
 

@@ -21,7 +21,11 @@ export class OneServer implements RedisConnection {
 
   constructor(address: RedisAddress, options: ConnectionOptions) {
     this.#options = options;
-    this.#server = new Redis({ ...serverOptions(options.deadlineMs), ...addressOptions(address, options.deadlineMs) });
+    this.#server = new Redis({
+      ...serverOptions(options.deadlineMs),
+      ...addressOptions(address, options.deadlineMs),
+      reconnectOnError: error => this.#isDemoted(error),
+    });
     this.#server.on('error', error => this.#recordFailure(error));
     this.#server.on('ready', () => {
       this.#lastError = undefined;
@@ -31,14 +35,9 @@ export class OneServer implements RedisConnection {
     this.#server.on('end', () => this.#reconnect());
   }
 
-  async at<Answer>(_key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
+  at<Answer>(_key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
     batchWrites(this.#server);
-    try {
-      return await question(this.#server);
-    } catch (error) {
-      if (error instanceof Error && isReadOnly(error)) this.#lastError = error;
-      throw error;
-    }
+    return question(this.#server);
   }
 
   findNear(_key: string, [first = '']: readonly string[]): string {
@@ -52,6 +51,13 @@ export class OneServer implements RedisConnection {
   close(): void {
     this.#isClosed = true;
     this.#server.disconnect();
+  }
+
+  /** True for the reply of a primary that was demoted. Then the client connects anew. */
+  #isDemoted(error: Error): boolean {
+    if (!isReadOnly(error)) return false;
+    this.#lastError = error;
+    return true;
   }
 
   /** Reports a failure. While no sentinel answers, there is no connection to close, so this is the only report. */

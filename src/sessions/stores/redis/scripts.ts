@@ -12,14 +12,14 @@ declare module 'ioredis' {
       over: number,
       version: number,
       json: string,
-    ): Result<[string, number?], Context>;
+    ): Result<number, Context>;
     sessionTouch(
       key: string,
       nowMs: number,
       floor: number,
       digest: string,
       idleUntilMs: number,
-    ): Result<[string, number?], Context>;
+    ): Result<number, Context>;
     sessionRemove(
       key: string,
       nowMs: number,
@@ -27,14 +27,14 @@ declare module 'ioredis' {
       digest: string,
       onlyVersion: number | '',
       isReplicated: 0 | 1,
-    ): Result<[string, number?], Context>;
+    ): Result<number, Context>;
     sessionRemoveByHandle(
       key: string,
       nowMs: number,
       floor: number,
       handle: string,
       isReplicated: 0 | 1,
-    ): Result<[string, number?], Context>;
+    ): Result<number, Context>;
     sessionList(key: string, nowMs: number, floor: number, count: number): Result<(string | number)[], Context>;
     epochRaise(key: string, nowMs: number, floor: number, except: string): Result<number, Context>;
     epochKeep(key: string, nowMs: number, floor: number): Result<number, Context>;
@@ -89,7 +89,9 @@ end`;
  * may already have passed.
  *
  * ARGV[2] is the highest epoch of the user that the caller has seen. A server with a lower one has lost writes: its
- * sessions have ended. The epoch of everyone is another key. So a reply has that of the session, and the caller compares.
+ * sessions have ended. The epoch of everyone is another key. So a script on one session replies with the epoch of
+ * everyone of that session, and the caller compares. 0: the session was not found. Negative: it has another version, and
+ * nothing was changed.
  *
  * Redis checks `maxmemory` only before the first write of a script. So the first write is one that needs memory. Where
  * sessions end, it is a removal: they must end on a full server too.
@@ -215,37 +217,35 @@ return {'created', own, evicted}`,
   /** Arguments: now, floor, digest, the version that must be there, the next version, d. */
   sessionReplace: `${prologue}
 local session = find(ARGV[3])
-if not session then return {'gone'} end
-if session.version ~= ARGV[4] then return {'conflict', session.everyone} end
+if not session then return 0 end
+if session.version ~= ARGV[4] then return -session.everyone end
 session.version = ARGV[5]
 write(session)
 redis.call('HSET', KEYS[1], 'd' .. string.sub(ARGV[3], 1, 16), ARGV[6])
-return {'saved', session.everyone}`,
+return session.everyone`,
 
   /** Arguments: now, floor, digest, the new idle deadline. */
   sessionTouch: `${prologue}
 local session = find(ARGV[3])
-if not session then return {'gone'} end
+if not session then return 0 end
 session.idle = ARGV[4]
 if tonumber(session.idle) > tonumber(session.absolute) then session.idle = session.absolute end
 write(session)
 keepFor(tonumber(session.idle) - now + ${graceMs})
-return {'touched', session.everyone}`,
+return session.everyone`,
 
   /** Arguments: now, floor, digest, the only version to remove or '' for any, 1 if replicas must acknowledge. */
   sessionRemove: `${prologue}${confirmed}
 local session = find(ARGV[3])
-if session and ARGV[4] ~= '' and session.version ~= ARGV[4] then return {'conflict', session.everyone} end
+if session and ARGV[4] ~= '' and session.version ~= ARGV[4] then return -session.everyone end
 confirm(forget(string.sub(ARGV[3], 1, 16)))
-if session then return {'removed', session.everyone} end
-return {'gone'}`,
+return session and session.everyone or 0`,
 
   /** Arguments: now, floor, handle, 1 if replicas must acknowledge. */
   sessionRemoveByHandle: `${prologue}${confirmed}
 local session = read(ARGV[3])
 confirm(forget(ARGV[3]))
-if session and session.isAlive then return {'removed', session.everyone} end
-return {'gone'}`,
+return session and session.isAlive and session.everyone or 0`,
 
   /** Arguments: now, floor, maximum number. Replies with handle, creation, deadline, epoch of everyone and client of
    * each session that lives. Removes nothing: the clock of the caller may be ahead. */

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { copyText } from '../../../shared/copy-text.js';
 import type { KeyRing } from '../../../shared/key-ring.js';
 import { SessionTooLarge } from '../../errors.js';
 import { findLargest, type Room, reserveBytes } from '../../session.js';
@@ -88,11 +89,6 @@ function hasValidSignature(signature: string, signed: string, { secret }: Signin
  * threads, at ten times the cost (`bench/tokens.ts`). */
 function signatureOf(signed: string, secret: KeyObject): Buffer {
   return createHmac('sha256', secret).update(signed).digest();
-}
-
-/** Returns a copy. A substring of a request header would keep the whole header in memory. */
-function copyText(token: string): string {
-  return Buffer.from(token, 'latin1').toString('latin1');
 }
 
 /** The only algorithm, for signing and for verifying. It is never read from a token. */
