@@ -5,6 +5,7 @@ import {
   type Command,
   type CommandReply,
   type CountsView,
+  type Frame,
   type LiveSettings,
   paths,
   type SideView,
@@ -139,6 +140,20 @@ export function usersIn(state: UserStateName, count: number): UserView[] {
     state,
     member: backends[index % backends.length] ?? null,
   }));
+}
+
+/** Yields frames in which 40 users of each side change their state and their backend. */
+export function* framesOf(users: readonly UserView[], count: number): Generator<Frame> {
+  for (let frame = 1; frame <= count; frame += 1) {
+    const moved = users.slice((frame * 8) % users.length).slice(0, 40);
+    const changed = moved.map((user, index) => ({
+      ...user,
+      state: frame % 2 === 0 ? ('in' as const) : ('logged-out' as const),
+      member: `backend-${((index + frame) % 3) + 1}`,
+    }));
+    const change = { nowMs: 30_000 + frame * 100, users: changed };
+    yield { kind: 'frame', left: change, right: change };
+  }
 }
 
 const option = { name: 'latency', required: true, example: '200ms', type: 'text' } as const;

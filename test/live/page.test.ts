@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Browser, Locator, Page } from 'playwright-core';
 import type { UserStateName } from '#src/live/protocol.js';
 import { launchChromium } from '../chromium.js';
-import { noCounts, sideView, usersIn } from './page-feed.js';
+import { framesOf, noCounts, sideView, usersIn } from './page-feed.js';
 import { drawnFrames, findCutOff, killOfTwo, settle, shortStory, withLivePage } from './with-live-page.js';
 
 const states = ['in', 'waiting', 'in-doubt', 'has-lost', 'logged-out', 'someone-else', 'arriving', 'gone'] as const;
@@ -195,33 +195,16 @@ describe('the page of the live lab in a real browser', function () {
     );
   });
 
-  it('draws a frame of 2 x 400 users in 4 ms of CPU time, and keeps its number of nodes', async () => {
+  it('keeps its number of nodes while 2 x 400 users move', async () => {
     const many = { users: usersIn('in', 400) };
     await withLivePage(browser, { left: many, right: many }, async ({ page, feed }) => {
-      const developer = await page.context().newCDPSession(page);
-      // CPU time of the main thread, because other tests share the processor.
-      await developer.send('Performance.enable', { timeDomain: 'threadTicks' });
-      const measure = async () => {
-        const { metrics } = await developer.send('Performance.getMetrics');
-        return new Map(metrics.map(({ name, value }) => [name, value]));
-      };
       const nodes = () => page.evaluate<number>("document.querySelectorAll('*').length");
-      const [before, nodesBefore, frames] = [await measure(), await nodes(), 20];
-      for (let frame = 1; frame <= frames; frame += 1) {
-        const users = many.users.slice(frame * 8, frame * 8 + 40).map((user, index) => ({
-          ...user,
-          state: frame % 2 === 0 ? ('in' as const) : ('logged-out' as const),
-          member: `backend-${((index + frame) % 3) + 1}`,
-        }));
-        const change = { nowMs: 30_000 + frame * 100, users };
-        feed.push({ kind: 'frame', left: change, right: change });
+      const before = await nodes();
+      for (const frame of framesOf(many.users, 20)) {
+        feed.push(frame);
         await drawnFrames(page);
       }
-      const spent = ((await measure()).get('ScriptDuration') ?? 0) - (before.get('ScriptDuration') ?? 0);
-      expect((spent * 1000) / frames)
-        .to.be.greaterThan(0.05)
-        .and.lessThan(4);
-      expect(await nodes()).to.equal(nodesBefore);
+      expect(await nodes()).to.equal(before);
     });
   });
 });
