@@ -241,7 +241,7 @@ export type Command =
       readonly target: string;
       readonly options?: Readonly<Record<string, unknown>>;
     }
-  /** Heals all active strikes of a member, those of its links too. */
+  /** Heals all active strikes that `isHealedWith` says belong to a member. */
   | { readonly do: 'heal'; readonly sides: readonly SideName[]; readonly member: string }
   | { readonly do: 'set-users'; readonly count: number }
   /** Stops the system of one side and starts another. */
@@ -250,6 +250,14 @@ export type Command =
   | { readonly do: 'next-seed' }
   /** Forgets everything but the present sessions and the active strikes. */
   | { readonly do: 'clear' };
+
+/**
+ * Returns whether healing a member heals a strike on this target: the member itself, or a link of which it is an end.
+ * The first of the proxies stands for the secrets, because the page offers their faults there.
+ */
+export function isHealedWith(member: string, target: string, proxies: readonly string[]): boolean {
+  return target === 'secrets' ? member === proxies[0] : target.split('->').includes(member);
+}
 
 /** Status 200 with `problems` empty: done. A side that could not do it says why. Status 400: the command is malformed. */
 export interface CommandReply {

@@ -248,6 +248,15 @@ describe('the commands of the page of the live lab', () => {
     expect(healableSides({ ...views, right: healed }, both, 'backend-2')).to.deep.equal([]);
   });
 
+  it('heals a struck link with either of its ends, and struck secrets with the proxy', () => {
+    const secrets = { ...kill, fault: 'rotate-secrets', target: 'secrets' };
+    const left = sideView('sticky', { strikes: [secrets] });
+    const right = sideView('redis', { strikes: [{ ...kill, fault: 'cut-link', target: 'backend-1->redis' }] });
+    const healable = (member: string) => healableSides({ left, right }, both, member);
+    expect(['backend-1', 'redis'].map(healable)).to.deep.equal([['right'], ['right']]);
+    expect(['proxy', 'backend-2'].map(healable)).to.deep.equal([['left'], []]);
+  });
+
   it('sends numbers and booleans as such', () => {
     expect(readOption({ type: 'number' }, '5')).to.equal(5);
     expect(readOption({ type: 'boolean' }, 'true')).to.equal(true);
