@@ -231,6 +231,7 @@ export const exportNames = [
   'scenario.yaml',
   'scenario-right.yaml',
 ] as const;
+export type ExportName = (typeof exportNames)[number];
 
 export type Command =
   /** Strikes one target on each of these sides. */

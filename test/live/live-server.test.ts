@@ -194,6 +194,18 @@ describe('the server of the live lab', () => {
     });
   });
 
+  it('closes a connection that sends no request for more than two seconds', async () => {
+    await withLive(async ({ server }) => {
+      const socket = connect(server.port, '127.0.0.1');
+      const began = performance.now();
+      socket.write('GET / HTTP/1.1\r\n');
+      socket.resume();
+      await once(socket, 'end');
+      expect(performance.now() - began).to.be.within(1_500, 4_000);
+      socket.destroy();
+    });
+  }).timeout(6_000);
+
   it('survives bytes that are no HTTP', async () => {
     await withLive(async ({ ask, server }) => {
       const socket = connect(server.port, '127.0.0.1');
