@@ -18,7 +18,7 @@ import {
 
 const host = '127.0.0.1';
 export const bodyBytesMax = 64 * 1024;
-/** A longer body is read up to here and dropped. A browser may lose an answer that it gets while it is still sending. */
+/** A longer body is read up to here and dropped. A browser may lose an answer that arrives while it still sends. */
 const discardedBytesMax = 1024 * 1024;
 /** Number of ports to try. */
 const portsMax = 20;

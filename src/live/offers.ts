@@ -125,7 +125,7 @@ export function exampleOptions(fault: string): GivenOptions {
   );
 }
 
-/** Returns the member in whose box a target is shown: of a link, its backend, or the member that follows the other. */
+/** Returns the member in whose box the page offers a target: of a link its backend, or without one its second end. */
 export function memberOf(target: string, proxies: readonly string[]): string {
   if (target === 'secrets') return proxies[0] ?? 'proxy';
   const [from, to] = endsOf(target) ?? [target, target];

@@ -94,7 +94,7 @@ export interface BinView {
   readonly p99Ms: number | null;
 }
 
-/** One missing write or one logged-out user: a tick at the acknowledgement, and a tick at the discovery. */
+/** One missing write, or one user that lost its session. The timeline shows a tick at `sinceMs` and one at `seenMs`. */
 export interface MarkView {
   /** `missing`: a write that is missing and not proven lost, so that a fault may still give it back. */
   readonly kind: 'lost' | 'missing' | 'logged-out' | 'identity-swapped';
@@ -106,7 +106,7 @@ export interface MarkView {
 /** The faults that can strike one target. A fault that cannot strike it is not listed. */
 export interface OfferView {
   readonly target: string;
-  /** The member in whose box the page offers it: the end of a link that is no proxy, or `proxy` for `secrets`. */
+  /** The member in whose box the page offers it (`memberOf`): the backend of a link, the first proxy for `secrets`. */
   readonly member: string;
   readonly faults: readonly OfferedFault[];
 }
@@ -152,10 +152,10 @@ export interface SideView {
 /** The lists of a `SideView`. */
 export type ListName = 'users' | 'members' | 'strikes' | 'bins' | 'marks' | 'offers';
 
-/** The news of one side. Lists hold only entries that are new or changed; `listKeys` (`changes.ts`) has the keys. */
+/** The change of one side. Lists hold only entries that are new or changed; `listKeys` (`changes.ts`) has the keys. */
 export interface SideChange extends Partial<Omit<SideView, 'nowMs'>> {
   readonly nowMs: number;
-  /** Keys of entries that are not there any more. They are removed before entries are added. */
+  /** Keys of removed entries. The receiver removes them before it adds others. */
   readonly gone?: { readonly [List in ListName]?: readonly string[] };
   /** The run of this side began anew, or its history was cut: the receiver empties all lists before it applies this. */
   readonly isNew?: true;
@@ -177,7 +177,7 @@ export interface LiveSettings {
   readonly warning?: string;
 }
 
-/** A command line that plays one history alone has no right side. */
+/** The whole state. `right` is absent in a session with one mode, or with one recorded history. */
 export interface Snapshot {
   readonly kind: 'snapshot';
   readonly settings: LiveSettings;

@@ -1,3 +1,4 @@
+import { messageOf } from '../../shared/error-message.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
 import { Interrupted, LabError, MemberNotBack, rejectOnAbort } from '../errors.js';
@@ -173,8 +174,4 @@ function canHold({ target }: FaultRecord, member: string): boolean {
 function describeDead({ members }: Cluster, target: string): string | undefined {
   const dead = membersIn(target).filter(name => members.some(one => one.name === name && one.pid === undefined));
   return dead.length === 0 ? undefined : `${dead.join(' and ')} was not running when it struck`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
