@@ -25,7 +25,7 @@ export interface StartableSide extends Side {
   start(): Promise<void>;
 }
 
-/** What a user has chosen for a side. */
+/** The choices of the user for one side. */
 export interface SideWish {
   readonly mode: string;
   readonly seed: number;
