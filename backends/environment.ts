@@ -34,6 +34,8 @@ export interface Environment {
   readonly defects: readonly DefectName[];
   /** True if the failover simulator may inject faults at run time: `lab-switches.ts`. */
   readonly lab: boolean;
+  /** The origin of the page of the live lab, to which the page links. Undefined: the shop runs in no live lab. */
+  readonly liveLab: string | undefined;
 }
 
 /** The variables that cannot be used, one sentence each. */
@@ -70,6 +72,7 @@ export function readEnvironment(variables: Variables): Environment {
     workMs: readWork(variables.SHOP_WORK ?? '0ms', report),
     defects: readDefects(variables.SHOP_DEFECT ?? '', report),
     lab: readLab(variables.SHOP_LAB ?? '0', variables.HOST ?? '127.0.0.1', report),
+    liveLab: readLiveLab(variables.SHOP_LIVE_LAB, report),
   };
   if (problems.length > 0) throw new BadEnvironment(problems);
   return environment;
@@ -92,6 +95,15 @@ function readLab(text: string, host: string, report: Note): boolean {
       `SHOP_LAB is set, and HOST is "${host}": expected 127.0.0.1, because any client that reaches it can break it.`,
     );
   return text === '1';
+}
+
+/** Returns the origin alone: a token in the rest of the address must not come into the page of the shop. */
+function readLiveLab(text: string | undefined, report: Note): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.origin;
+  report('SHOP_LIVE_LAB is no address: expected one such as http://127.0.0.1:8090, or leave it unset.');
+  return undefined;
 }
 
 function readPort(text: string, report: Note): number {

@@ -2,17 +2,24 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Reply } from '#src/sessions/session-context.js';
 import { packageFile } from '#src/shared/package-file.js';
-import { markup } from './page/markup.js';
+import { liveLabLink, markup } from './page/markup.js';
 import { style } from './page/style.js';
 
 /** The modules of the page, each after those that it imports. */
 const modules = ['places', 'story', 'actions', 'ask', 'view', 'account-view', 'account', 'main'];
 
-/** Builds one HTML page with everything in it. It must work while its server is dead, so it can load nothing later. Its
- * policy allows the one script and the one style by their digests, and requests to this origin only. */
-export function shopPage(): Reply {
+/**
+ * Builds one HTML page with everything in it. It must work while its server is dead, so it can load nothing later. Its
+ * policy allows the one script and the one style by their digests, and requests to this origin only. `liveLab`: the
+ * origin of the live lab that the page links to.
+ */
+export function shopPage(liveLab?: string): Reply {
   const script = modules.map(inlineModule).join('\n');
-  const body = markup.replace('/*style*/', () => style).replace('/*script*/', () => script);
+  const link = liveLab === undefined ? '' : liveLabLink(liveLab);
+  const body = markup
+    .replace('/*live-lab*/', () => link)
+    .replace('/*style*/', () => style)
+    .replace('/*script*/', () => script);
   const policy = [
     "default-src 'none'",
     `script-src ${digest(script)}`,

@@ -120,7 +120,7 @@ function serve(
       ballast: 'x'.repeat(ballastBytes),
       sessions,
     },
-    page: shopPage(),
+    page: shopPage(environment.liveLab),
     draining: () => state.draining,
     store: () => state.store,
     feedAgeMs: () => sessions.feedAgeMs(),

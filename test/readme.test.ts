@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { attacks } from '#src/attacks/attacks/registry.js';
@@ -55,6 +55,18 @@ describe('README', () => {
 
   it('has fewer than 200 lines', () => {
     expect(readme.split('\n')).to.have.length.below(200);
+  });
+
+  it('names the command of the live lab, and shows pictures of at most 200 KB that scripts make', () => {
+    expect(readme).to.include('\nnode dist/cli.js live\n');
+    const pictures = linksOf('README.md').filter(({ file }) => file.endsWith('.png'));
+    expect(pictures.map(({ file }) => file)).to.deep.equal(['docs/report.png', 'docs/live.png']);
+    for (const { file } of pictures) {
+      expect(statSync(path.join(root, file)).size, file)
+        .to.be.greaterThan(20_000)
+        .and.at.most(200 * 1024);
+      expect(textOf('CONTRIBUTING.md'), file).to.include(`\`${file}\``);
+    }
   });
 
   it('links to the index of the pages, and both together link to every page', () => {

@@ -12,6 +12,7 @@ import {
   showState,
   showStory,
   showTurn,
+  showWantedUser,
 } from './view.js';
 
 const pollEveryMs = 1_000;
@@ -200,4 +201,5 @@ onSubmit('add', fields => {
 });
 onClick('logout', logOut);
 showGoods(add);
+showWantedUser(location.hash);
 void keepPolling();

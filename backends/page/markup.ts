@@ -1,4 +1,4 @@
-/** The page without its style and script. `page.ts` inserts them. */
+/** The page without its style, its script and its link to the live lab. `page.ts` inserts them. */
 export const markup = `<!doctype html>
 <html lang="en">
 <head>
@@ -12,7 +12,7 @@ export const markup = `<!doctype html>
 <body>
 <header>
   <h1>Holdfast shop</h1>
-  <p>A shop that shows where your session lives. Kill a server and watch what happens to it.</p>
+  <p>A shop that shows where your session lives. Kill a server and watch what happens to it.</p>/*live-lab*/
 </header>
 <noscript><p class="story" data-mood="trouble">This page needs JavaScript: it asks the shop every second who you are.</p></noscript>
 <main>
@@ -136,3 +136,8 @@ export const markup = `<!doctype html>
 </body>
 </html>
 `;
+
+/** Returns the link to the live lab. `view.ts` adds the name of the user. */
+export function liveLabLink(origin: string): string {
+  return `\n  <p><a id="live-lab" href="${origin}/">Back to the live lab</a></p>`;
+}

@@ -56,6 +56,21 @@ export function showState(state: PageState): void {
   badge.dataset.hue = hueOf(backend);
   const boot = element('boot', HTMLElement);
   boot.textContent = backends[backend]?.incarnation.slice(0, 8) ?? '';
+  showLiveLab(user);
+}
+
+/** Lets the link to the live lab name the user. Only a shop that runs in a live lab has the link. */
+function showLiveLab(user: string | null): void {
+  const link = document.getElementById('live-lab');
+  if (!(link instanceof HTMLAnchorElement)) return;
+  link.hash = user === null ? '' : `user=${encodeURIComponent(user)}`;
+  link.textContent = user === null ? 'Back to the live lab' : `Show ${user} in the live lab`;
+}
+
+/** Fills in the name that the address asks for: the live lab links to `#user=<name>`. The password is never there. */
+export function showWantedUser(hash: string): void {
+  const user = new URLSearchParams(hash.slice(1)).get('user');
+  if (user !== null) element('user', HTMLInputElement).value = user;
 }
 
 /** Adds one mark per answer: the backend that answered, or that none did. */

@@ -116,7 +116,7 @@ async function runLive(args: LiveArgs, signal: AbortSignal, letGo: () => Promise
       const note = session.side(name)?.view().note;
       if (note !== undefined) say(`the ${name} side: ${note}`);
     }
-    const failure = await waitForEnd(session, signal, forMs);
+    const failure = await waitForEnd(session, server.origin, signal, forMs);
     const write = async () => {
       const records = recordsOf(session, setup);
       const names = exports.expectedNames(records);
@@ -136,9 +136,10 @@ async function runLive(args: LiveArgs, signal: AbortSignal, letGo: () => Promise
   return exitCodes.ok;
 }
 
-/** Resolves at Ctrl-C, after the time of `--for`, or with an error when no system could be started. */
+/** Starts the systems. Resolves at Ctrl-C, after the time of `--for`, or with an error when no system could be started. */
 async function waitForEnd(
   session: LiveSession,
+  origin: string,
   signal: AbortSignal,
   forMs: number | undefined,
 ): Promise<LabError | undefined> {
@@ -149,7 +150,7 @@ async function waitForEnd(
     // A signal of AbortSignal.any with a time-out can be garbage-collected before it fires.
     if (forMs !== undefined) timer = setTimeout(() => resolve(undefined), forMs);
   });
-  const failed = session.start().then(() => {
+  const failed = session.start(origin).then(() => {
     if (session.isAlive) return ended;
     return new LabError('no system could be started. The lines above say why.');
   });

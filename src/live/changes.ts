@@ -18,15 +18,14 @@ export const listKeys: Keys = {
   offers: ({ target }) => target,
 };
 const listNames = Object.keys(listKeys) as readonly ListName[];
+const runFields = ['problem', 'note', 'shopPort'] as const;
 const emptyLists = { users: [], members: [], strikes: [], bins: [], marks: [], offers: [] } as const;
-
-const sentences = ['problem', 'note'] as const;
 
 /** Returns what turns `before` into `after`: `applyChange(before, changeBetween(before, after))` equals `after`. */
 export function changeBetween(before: SideView, after: SideView): SideChange {
-  // No field of a change removes a problem or a note. They end only with their run.
-  if (sentences.some(name => before[name] !== undefined && after[name] === undefined)) return changeToNew(after);
-  const { mode, stage, problem, note, counts, nowMs } = after;
+  // No field of a change removes one of these. They end only with their run.
+  if (runFields.some(name => before[name] !== undefined && after[name] === undefined)) return changeToNew(after);
+  const { mode, stage, problem, note, shopPort, counts, nowMs } = after;
   const changed = listNames.map(list => changeOfList(list, before, after)).filter(each => each !== undefined);
   const gone = Object.assign({}, ...changed.map(each => each.gone));
   return {
@@ -35,6 +34,7 @@ export function changeBetween(before: SideView, after: SideView): SideChange {
     ...(stage !== before.stage && { stage }),
     ...(problem !== undefined && problem !== before.problem && { problem }),
     ...(note !== undefined && note !== before.note && { note }),
+    ...(shopPort !== undefined && shopPort !== before.shopPort && { shopPort }),
     ...(!isSame(before.counts, counts) && { counts }),
     ...Object.assign({}, ...changed.map(each => each.entries)),
     ...(Object.keys(gone).length > 0 && { gone }),
@@ -53,7 +53,7 @@ export function isClockOnly(change: SideChange): boolean {
 
 export function applyChange(view: SideView, change: SideChange): SideView {
   const { gone = {}, isNew, ...fields } = change;
-  const { problem, note, ...rest } = view;
+  const { problem, note, shopPort, ...rest } = view;
   const base = isNew ? { ...rest, ...emptyLists } : view;
   const lists = listNames
     .filter(list => fields[list] !== undefined || gone[list] !== undefined)

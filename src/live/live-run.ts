@@ -106,10 +106,10 @@ export class LiveRun implements StrikableSide {
     signal.addEventListener('abort', () => void this.stop(), { signal: this.#ending.signal });
   }
 
-  /** Starts the system and lets the users come. Rejects with `LabError` when the system cannot be started, and with
+  /** Starts the system and lets the users come. The toy shop links to the live lab at this origin. Rejects with `LabError` when the system cannot be started, and with
    * `Interrupted` when the run was stopped meanwhile. */
-  start(): Promise<void> {
-    this.#starting ??= this.#start();
+  start(liveLab?: string): Promise<void> {
+    this.#starting ??= this.#start(liveLab);
     return this.#starting;
   }
 
@@ -123,6 +123,7 @@ export class LiveRun implements StrikableSide {
       nowMs,
       ...this.#history.view(nowMs),
       offers: this.#stage === 'running' ? this.#offersNow() : [],
+      ...(this.#isShop && this.#started !== undefined && { shopPort: portOf(this.#started.cluster.proxyUrl) }),
     };
   }
 
@@ -173,9 +174,13 @@ export class LiveRun implements StrikableSide {
     return this.#stopped;
   }
 
-  async #start(): Promise<void> {
+  async #start(liveLab: string | undefined): Promise<void> {
     try {
-      const cluster = await startCluster(this.#spec, this.#ending.signal, this.#noteMember);
+      const cluster = await startCluster(
+        this.#isShop ? addLink(this.#spec, liveLab) : this.#spec,
+        this.#ending.signal,
+        this.#noteMember,
+      );
       if (this.#isOver) await cluster.stop();
       if (this.#isOver) throw new Interrupted();
       this.#begin(cluster);
@@ -313,6 +318,12 @@ export class LiveRun implements StrikableSide {
     return this.#offers.views;
   }
 
+  /** Whether the system is the toy shop, with a page for a browser. */
+  get #isShop(): boolean {
+    const { isRunning, backends } = this.#system;
+    return !isRunning && backends.command === undefined;
+  }
+
   #struckSystem(): StruckSystem {
     const members = this.#started?.cluster.members ?? [];
     const running = new Set(members.filter(({ pid }) => pid !== undefined).map(({ name }) => name));
@@ -322,6 +333,15 @@ export class LiveRun implements StrikableSide {
   #describeNotRunning(): string {
     return `the system of mode ${this.#options.mode} is not running: it is ${this.#stage}`;
   }
+}
+
+function addLink(spec: ClusterSpec, liveLab: string | undefined): ClusterSpec {
+  if (liveLab === undefined) return spec;
+  return { ...spec, backends: { ...spec.backends, env: { ...spec.backends.env, SHOP_LIVE_LAB: liveLab } } };
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
 }
 
 function buildHeader({ scenario, mode, seed, versions }: LiveRunOptions, spec: ClusterSpec): RunHeader {

@@ -40,6 +40,8 @@ export interface LiveServerOptions {
 
 export interface LiveServer {
   readonly port: number;
+  /** The origin of the page, without the token. */
+  readonly origin: string;
   /** The address of the page, with the token in the fragment. A browser never sends the fragment. */
   readonly address: string;
   /** Closes every connection. An open stream can send its last message first, within 200 ms. Call it once. */
@@ -66,7 +68,8 @@ export async function startLiveServer(options: LiveServerOptions): Promise<LiveS
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response).catch(error => send(response, makeRefusal(500, `the live lab has a bug: ${error}`)));
   });
-  return { port, address: `http://${host}:${port}${paths.page}#${token}`, close: () => closeServer(server) };
+  const origin = `http://${host}:${port}`;
+  return { port, origin, address: `${origin}${paths.page}#${token}`, close: () => closeServer(server) };
 }
 
 /** Listens on the first free port from this one on. Rejects with the error of the system when none is free. */

@@ -22,7 +22,8 @@ const quietMs = 1000;
 
 /** A side that has not been started yet. `start` rejects when its system cannot be started. */
 export interface StartableSide extends Side {
-  start(): Promise<void>;
+  /** `liveLab`: the origin of the page, for links to it. */
+  start(liveLab?: string): Promise<void>;
 }
 
 /** The choices of the user for one side. */
@@ -73,6 +74,7 @@ export class LiveSession {
   #timer: NodeJS.Timeout | undefined;
   #lastFrameMs = Number.NEGATIVE_INFINITY;
   #hasEnded = false;
+  #liveLab: string | undefined;
 
   constructor(options: SessionOptions) {
     const { settings, modes } = options;
@@ -97,8 +99,9 @@ export class LiveSession {
     return this.#slots.some(({ side }) => side.view().stage !== 'failed');
   }
 
-  /** Starts both sides. Resolves when each has started or failed. */
-  async start(): Promise<void> {
+  /** Starts both sides. Resolves when each has started or failed. `liveLab`: the origin of the page. */
+  async start(liveLab?: string): Promise<void> {
+    this.#liveLab = liveLab;
     this.#timer = setInterval(() => this.tick(), frameMs);
     for (const slot of this.#slots) slot.changing = this.#startSide(slot);
     await Promise.all(this.#slots.map(({ changing }) => changing));
@@ -309,7 +312,7 @@ export class LiveSession {
     const { side, changes, name } = slot;
     const { users } = slot.wish;
     try {
-      await side.start();
+      await side.start(this.#liveLab);
       // The number of users was changed while the system started.
       if (slot.wish.users !== users && isStrikable(side)) side.setUsers(slot.wish.users);
       return undefined;

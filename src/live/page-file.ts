@@ -85,6 +85,7 @@ const body = markup`<header class="top">
 <div id="notice" class="notice" role="alert" hidden></div>
 <div id="warning" class="notice" role="status" hidden></div>
 <div id="alarm" class="notice" role="alert" hidden></div>
+<section id="sought" class="notice" aria-label="The user that you look for" hidden></section>
 <section id="strike-bar" class="strike-bar" aria-label="Break something" hidden>
 <div class="choice"><h2 id="members-title">Choose</h2><div id="members" role="group" aria-labelledby="members-title"></div></div>
 <div class="choice"><h2 id="scope-title">On</h2><div id="scope" class="joined" role="group" aria-labelledby="scope-title">

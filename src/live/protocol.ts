@@ -147,6 +147,8 @@ export interface SideView {
   /** Those seen in the last 60 s, at most the latest 1,000, in the order in which they were seen. */
   readonly marks: readonly MarkView[];
   readonly offers: readonly OfferView[];
+  /** Port on 127.0.0.1 of the toy shop's proxy, for a browser. Absent before it runs, and for another application. */
+  readonly shopPort?: number;
 }
 
 /** The lists of a `SideView`. */

@@ -49,6 +49,21 @@ describe('shop: the process', () => {
     ]);
   });
 
+  it('links to the live lab only with SHOP_LIVE_LAB, and never with more than its origin', async () => {
+    const pageOf = async (url: string) => (await fetch(url)).text();
+    await withShop({}, async ({ url }) => expect(await pageOf(url)).not.to.include('<a id="live-lab"'));
+    await withShop({ SHOP_LIVE_LAB: 'http://127.0.0.1:8090/#the-token' }, async ({ url }) => {
+      const page = await pageOf(url);
+      expect(page).to.include('<a id="live-lab" href="http://127.0.0.1:8090/">');
+      expect(page).not.to.include('the-token');
+    });
+    const { code, output } = await runShop({ SHOP_LIVE_LAB: 'javascript:alert(1)' });
+    expect([code, output]).to.deep.equal([
+      3,
+      'SHOP_LIVE_LAB is no address: expected one such as http://127.0.0.1:8090, or leave it unset.\n',
+    ]);
+  });
+
   it('reads the limits of a session from the environment', () =>
     withShop({ SHOP_IDLE: '1h', SHOP_ABSOLUTE: '300ms' }, async ({ url }) => {
       const anna = await new Visitor(url).logIn('anna');

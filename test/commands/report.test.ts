@@ -7,8 +7,8 @@ import { expect } from 'chai';
 import { readHistory, writeHistory } from '#src/simulator/history/file.js';
 import type { ListedRun, Operation } from '#src/simulator/history/records.js';
 import { sampleRun } from '../report/sample-runs.js';
-import { type Holdfast, withHoldfast } from './holdfast.js';
-import { commandLine } from './in-process.js';
+import { withHoldfast } from './holdfast.js';
+import { commandLine, type Said } from './in-process.js';
 
 /** Writes a history. In sticky every read showed an empty cart; in redis there was no read. */
 async function recorded(folder: string): Promise<string> {
@@ -45,10 +45,10 @@ async function withFolder(work: (folder: string) => Promise<void>): Promise<void
 }
 
 /** Runs `holdfast report` on that history, outside GitHub Actions unless `env` says otherwise. */
-function reported(args: readonly string[], env: NodeJS.ProcessEnv, look: (holdfast: Holdfast) => Promise<void>) {
+function reported(args: readonly string[], env: NodeJS.ProcessEnv, look: (said: Said) => Promise<void>) {
   const elsewhere = { GITHUB_ACTIONS: '', GITHUB_STEP_SUMMARY: '' };
   return withFolder(async folder =>
-    withHoldfast(['report', await recorded(folder), ...args], look, { ...elsewhere, ...env }),
+    look(await commandLine(['report', await recorded(folder), ...args], { ...elsewhere, ...env })),
   );
 }
 
@@ -71,12 +71,11 @@ describe('holdfast report of a folder', () => {
     }));
 
   it('exits with 3 for a folder without a history, and says which folder is expected', () =>
-    withFolder(async folder =>
-      withHoldfast(['report', folder], async holdfast => {
-        expect(await holdfast.ended()).to.equal(3);
-        expect(holdfast.output.stderr).to.include('holds no history.ndjson').and.include('reports/kill-one/latest');
-      }),
-    ));
+    withFolder(async folder => {
+      const { code, stderr } = await commandLine(['report', folder]);
+      expect(code).to.equal(3);
+      expect(stderr).to.include('holds no history.ndjson').and.include('reports/kill-one/latest');
+    }));
 });
 
 describe('holdfast report of repeats', () => {
@@ -87,30 +86,33 @@ describe('holdfast report of repeats', () => {
       if (sticky === undefined) throw new Error('nothing was recorded');
       const lossless = { ...sticky, header: { ...sticky.header, expectations: ['users.identitySwapped == 0'] } };
       await writeHistory(file, [...Array.from({ length: 6 }, () => lossless), sticky]);
-      await withHoldfast(['report', file, '--json', 'out.json'], async holdfast => {
-        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
-        expect(holdfast.output.stdout)
-          .to.match(/^sticky, 7 runs: .*1 fail/m)
-          .and.match(/^7 of 7 runs lost something: above 65 % \(95 %\)$/m)
-          .and.match(/│ writes\.lost == 0 +│ +0 of 1 │/)
-          .and.match(/^sticky: run 7 of 7 is the first that failed$/m)
-          .and.match(/^sticky: 1 of 7 runs failed, and one counterexample is enough\.$/m)
-          .and.not.include('sticky #2');
-        const { intervals } = JSON.parse(await readFile(path.join(holdfast.folder, 'out.json'), 'utf8'));
-        expect(intervals).to.have.length(1);
-        expect(intervals[0].lost).to.include({ times: 7, of: 7, high: 1 });
-      });
+      const out = path.join(folder, 'out.json');
+      const { code, stdout, stderr } = await commandLine(['report', file, '--json', out]);
+      expect(code, stderr).to.equal(1);
+      expect(stdout)
+        .to.match(/^sticky, 7 runs: .*1 fail/m)
+        .and.match(/^7 of 7 runs lost something: above 65 % \(95 %\)$/m)
+        .and.match(/│ writes\.lost == 0 +│ +0 of 1 │/)
+        .and.match(/^sticky: run 7 of 7 is the first that failed$/m)
+        .and.match(/^sticky: 1 of 7 runs failed, and one counterexample is enough\.$/m)
+        .and.not.include('sticky #2');
+      const { intervals } = JSON.parse(await readFile(out, 'utf8'));
+      expect(intervals).to.have.length(1);
+      expect(intervals[0].lost).to.include({ times: 7, of: 7, high: 1 });
     }));
 });
 
 describe('holdfast report, in CI', () => {
   it('writes JUnit XML, and no GitHub commands outside GitHub', () =>
-    reported(['--junit', 'junit.xml'], {}, async holdfast => {
-      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
-      const xml = await readFile(path.join(holdfast.folder, 'junit.xml'), 'utf8');
-      expect(xml).to.match(/<testsuite name="kill-one sticky" tests="2" failures="2" errors="0"/);
-      expect(xml).to.match(/<testsuite name="kill-one redis" tests="2" failures="0" errors="1" skipped="1"/);
-      expect(holdfast.output.stdout).not.to.contain('::error');
+    withFolder(folder => {
+      const file = path.join(folder, 'junit.xml');
+      return reported(['--junit', file], {}, async ({ code, stdout, stderr }) => {
+        expect(code, stderr).to.equal(1);
+        const xml = await readFile(file, 'utf8');
+        expect(xml).to.match(/<testsuite name="kill-one sticky" tests="2" failures="2" errors="0"/);
+        expect(xml).to.match(/<testsuite name="kill-one redis" tests="2" failures="0" errors="1" skipped="1"/);
+        expect(stdout).not.to.contain('::error');
+      });
     }));
 
   it('appends to /dev/stdout after the printed report, even if stdout is a file', () =>
@@ -129,18 +131,22 @@ describe('holdfast report, in CI', () => {
     withFolder(async folder => {
       const summary = path.join(folder, 'summary.md');
       await writeFile(summary, 'before\n');
-      await reported([], { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary }, async holdfast => {
-        expect(await holdfast.ended(), holdfast.output.stderr).to.equal(1);
-        expect(holdfast.output.stdout.match(/^::error title=kill-one%2C sticky%3A fail::.*$/gm)).to.have.length(1);
-        expect(holdfast.output.stdout.match(/^::warning .*$/gm)).to.have.length(1);
+      await reported([], { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary }, async ({ code, stdout, stderr }) => {
+        expect(code, stderr).to.equal(1);
+        expect(stdout.match(/^::error title=kill-one%2C sticky%3A fail::.*$/gm)).to.have.length(1);
+        expect(stdout.match(/^::warning .*$/gm)).to.have.length(1);
         const text = await readFile(summary, 'utf8');
         expect(text).to.match(/^before\n### kill-one, seed 42\n[\s\S]*\| verdict \| fail \| inconclusive \|/);
       });
     }));
 
   it('keeps its verdict when the step summary cannot be written', () =>
-    reported([], { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: '/no/such/folder/summary.md' }, async holdfast => {
-      expect(await holdfast.ended(), holdfast.output.stdout).to.equal(1);
-      expect(holdfast.output.stderr).to.contain('GITHUB_STEP_SUMMARY cannot be written');
-    }));
+    reported(
+      [],
+      { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: '/no/such/folder/summary.md' },
+      async ({ code, stdout, stderr }) => {
+        expect(code, stdout).to.equal(1);
+        expect(stderr).to.contain('GITHUB_STEP_SUMMARY cannot be written');
+      },
+    ));
 });

@@ -12,10 +12,13 @@ import { type Compared, comparedScenarios, runOnShop, sessionChoices } from './f
 
 const examples = path.resolve(import.meta.dirname, '../../../examples');
 
-/** Runs a scenario and returns what was found, without the verdict, which a busy machine could make inconclusive. */
+/**
+ * Runs a scenario with two of its three backends and half of its users. Returns what was found, without the verdict,
+ * which a busy machine could make inconclusive.
+ */
 function findIn(file: string, command?: string) {
   return leavingNothing(async () => {
-    const scenario = await readScenario(path.join(examples, file));
+    const scenario = halve(await readScenario(path.join(examples, file)));
     const { signal } = new AbortController();
     const changed = command === undefined ? scenario : replaceCommand(scenario, command);
     const run = await simulate(changed, 'redis', makePlan(changed, changed.seed), {
@@ -24,6 +27,16 @@ function findIn(file: string, command?: string) {
     });
     return { run, findings: check(run) };
   });
+}
+
+function halve(scenario: Scenario): Scenario {
+  const { system, users } = scenario;
+  const arrivals = { ...users.arrivals, ratePerSecond: users.arrivals.ratePerSecond / 2 };
+  return {
+    ...scenario,
+    system: { ...system, backends: { ...system.backends, count: 2 } },
+    users: { ...users, arrivals },
+  };
 }
 
 function replaceCommand(scenario: Scenario, command: string): Scenario {
@@ -47,7 +60,7 @@ function expectNothingLost({ run, findings }: Compared): void {
 describe('examples with holdfast/sessions', function () {
   this.timeout(60_000);
 
-  for (const file of ['fastify/shop.yaml', 'node/shop.yaml']) {
+  for (const file of ['express/holdfast.yaml', 'fastify/shop.yaml', 'node/shop.yaml']) {
     it(`${file} survives a killed process, parallel tabs, late adds at the logout and a hanging Redis`, async () => {
       const found = await findIn(file);
       expectNothingLost(found);
@@ -55,16 +68,14 @@ describe('examples with holdfast/sessions', function () {
     });
   }
 
-  for (const name of comparedScenarios) {
-    it(`the Express shop loses nothing in ${name}`, () =>
-      leavingNothing(async () => {
-        const compared = await runOnShop(name, 'holdfast/sessions with Redis');
-        expectNothingLost(compared);
-        // Without late adds after a logout, the race would prove nothing.
-        if (name === 'store-hang') expect(compared.findings.serviceMs.max).to.be.lessThan(hangMs);
-        if (name === 'logout-race') expect(compared.findings.requests.failed).to.be.greaterThan(5);
-      }));
-  }
+  // The other scenarios of the comparison are parts of express/holdfast.yaml. Only here do no faults hide the late adds.
+  it('the Express shop loses nothing in logout-race', () =>
+    leavingNothing(async () => {
+      const compared = await runOnShop('logout-race', 'holdfast/sessions with Redis');
+      expectNothingLost(compared);
+      // Without late adds after a logout, the race would prove nothing.
+      expect(compared.findings.requests.failed).to.be.greaterThan(5);
+    }));
 
   it('are compared with express-session in docs/sessions.md, scenario by scenario', () => {
     const page = readFileSync(packageFile('docs/sessions.md'), 'utf8');

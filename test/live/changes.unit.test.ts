@@ -20,6 +20,7 @@ const views: fc.Arbitrary<SideView> = fc
     stage: fc.constantFrom('starting', 'running', 'failed'),
     problem: fc.constantFrom(undefined, 'no redis-server', 'no port'),
     note: fc.constantFrom(undefined, 'one fault is left out', 'two faults are left out'),
+    shopPort: fc.constantFrom(undefined, 4001, 4002),
     nowMs: few,
     counts: few.map(lost => ({ ...noCounts, lost })),
     users: listOf(
@@ -70,10 +71,11 @@ const views: fc.Arbitrary<SideView> = fc
       ({ target }) => target,
     ),
   })
-  .map(({ problem, note, ...view }) => ({
+  .map(({ problem, note, shopPort, ...view }) => ({
     ...view,
     ...(problem !== undefined && { problem }),
     ...(note !== undefined && { note }),
+    ...(shopPort !== undefined && { shopPort }),
   }));
 
 const sent = (change: SideChange): SideChange => JSON.parse(JSON.stringify(change));

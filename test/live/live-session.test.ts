@@ -78,6 +78,17 @@ describe('a command of the live page', () => {
     });
   });
 
+  it('tells each system where the live lab is, also the one of another mode, and never the token', async () => {
+    await withLive(async live => {
+      const { origin } = live.server;
+      expect(origin).to.equal(`http://127.0.0.1:${live.server.port}`);
+      await live.session.start(origin);
+      await live.session.do({ do: 'set-mode', side: 'left', mode: 'jwt' });
+      const told = [...live.made.left, ...live.made.right].map(({ liveLab }) => liveLab);
+      expect(told).to.deep.equal([origin, origin, origin]);
+    });
+  });
+
   it('names the nearest mode when it does not know the wished one', async () => {
     await withLive(async live => {
       expect(await problemsOf(live, { do: 'set-mode', side: 'left', mode: 'redi' })).to.deep.equal([

@@ -152,6 +152,7 @@ export function sideView(mode: string, own: Partial<SideView> = {}): SideView {
     mode,
     stage: 'running',
     nowMs: 30_000,
+    shopPort: 4001,
     users: usersIn('in', settings.users),
     members: [
       { name: 'proxy', role: 'proxy', state: 'up', sinceMs: 0 },

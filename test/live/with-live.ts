@@ -26,6 +26,8 @@ export class MadeUpSide implements StrikableSide {
   /** What `start` waits for. */
   starting: Promise<void> = Promise.resolve();
   problem: string | undefined;
+  /** The address to which it was told to link. */
+  liveLab: string | undefined;
 
   constructor(mode: string) {
     this.shown = madeUpView({ mode, stage: 'starting' });
@@ -42,7 +44,8 @@ export class MadeUpSide implements StrikableSide {
   };
   story = () => undefined;
 
-  async start(): Promise<void> {
+  async start(liveLab?: string): Promise<void> {
+    this.liveLab = liveLab;
     try {
       await this.starting;
       this.show({ stage: 'running' });

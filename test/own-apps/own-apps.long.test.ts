@@ -11,7 +11,7 @@ import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario, readScenario } from '#src/simulator/scenario/file.js';
 import type { Scenario } from '#src/simulator/scenario/scenario.js';
 import { simulate } from '#src/simulator/simulate.js';
-import { withHoldfast } from '../commands/holdfast.js';
+import { commandLine } from '../commands/in-process.js';
 import { leavingNothing } from '../simulator/processes.js';
 
 const folder = path.resolve(import.meta.dirname, '../../../test/own-apps');
@@ -48,10 +48,10 @@ for (const [app, defect, harm] of apps)
       const text = await readFile(file, 'utf8');
       const journey = /\n {2}journey:\n((?: {4}.*\n)+)/.exec(text)?.[1] ?? expect.fail('no journey');
       expect(journey.trimEnd().split('\n').length).to.be.at.most(25);
-      await withHoldfast(['check', file], async holdfast => {
-        expect(await holdfast.ended(), holdfast.output.stdout + holdfast.output.stderr).to.equal(0);
-        expect(holdfast.output.stdout).to.include('the journey fits').and.not.match(/^!/m);
-      });
+      const { code, stdout, stderr, left } = await commandLine(['check', file]);
+      expect(code, stdout + stderr).to.equal(0);
+      expect(stdout).to.include('the journey fits').and.not.match(/^!/m);
+      expect(left).to.deep.equal([]);
     });
 
     it('is silent when the app is correct, although a process is killed', () =>
@@ -79,13 +79,12 @@ describe('an app of one’s own that keeps its carts', () => {
       const own = text.replace('127.0.0.1:8080', `127.0.0.1:${JSON.parse(line).port}`);
       const file = path.join(carts, 'keeping.yaml');
       await writeFile(file, own);
-      await withHoldfast(['check', file], async holdfast => {
-        expect(await holdfast.ended(), holdfast.output.stdout + holdfast.output.stderr).to.equal(0);
-      });
+      const { code, stdout, stderr } = await commandLine(['check', file]);
+      expect(code, stdout + stderr).to.equal(0);
       const scenario = parseScenario(own, file);
       const short = { warmupMs: 200, baselineMs: 800, faultsMs: 0, recoveryMs: 700, quiesceMs: 100 };
       // A further run needs the checker to leave the items of other runs out of account (RunHeader.nonce).
-      const runs = 3;
+      const runs = 2;
       for (let run = 1; run <= runs; run += 1) {
         const findings = await found({ ...scenario, phases: short });
         expect(harmIn(findings), `run ${run}`).to.deep.equal([]);

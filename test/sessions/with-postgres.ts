@@ -28,7 +28,10 @@ export async function withPostgres<T>(work: (server: PostgresServer) => Promise<
   }
 }
 
-/** Starts it. Call it in `before`, and its `stop` in `after`. It is the same server as in the lab, without the lab. */
+/** Starts it. Call it in `before`, and its `stop` in `after`. It is the same server as in the lab, without the lab.
+ *
+ * It does not sync its files (`-F`). The tests kill the process, not the machine, and the kernel keeps what was written.
+ * A sync takes seconds while other programs write to the same disk: longer than the deadline of a statement. */
 export async function startPostgres(): Promise<PostgresServer> {
   const directory = await mkdtemp(path.join(findTemporaryBase(), 'holdfast-postgres-'));
   const removeDirectory = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
@@ -88,7 +91,7 @@ export async function withClient<T>({ url }: { readonly url: string }, work: (cl
 
 async function boot(spec: ProcessSpec): Promise<ChildProcess> {
   const env = { ...process.env, ...spec.env };
-  const child = spawn(spec.command, spec.args, { stdio: 'ignore', env, ...spec.user });
+  const child = spawn(spec.command, [...spec.args, '-F'], { stdio: 'ignore', env, ...spec.user });
   const endOnExit = () => void quitFamily(child.pid ?? 0);
   process.once('exit', endOnExit);
   child.once('exit', () => process.off('exit', endOnExit));

@@ -11,7 +11,7 @@ import { type Place, plants } from './model/plants.js';
 import { randomScenario } from './model/random-scenario.js';
 import { runInMemory } from './model/run-in-memory.js';
 
-const historiesPerMode = 120;
+const historiesPerMode = 60;
 
 /** Counts that a correct system can raise, too. */
 const legal = ['recovered', 'unverified'];
@@ -39,8 +39,10 @@ describe('random histories', function () {
       it('hold faults, writes and failed requests', () => {
         const findings = runs.map(check);
         expect(runs.filter(({ faults }) => faults.length > 0).length).to.equal(historiesPerMode);
-        expect(findings.filter(({ writes }) => writes.acknowledged > 20).length).to.be.greaterThan(90);
-        expect(findings.filter(({ requests }) => requests.bad > 0).length).to.be.greaterThan(30);
+        expect(findings.filter(({ writes }) => writes.acknowledged > 20).length).to.be.greaterThan(
+          historiesPerMode * 0.75,
+        );
+        expect(findings.filter(({ requests }) => requests.bad > 0).length).to.be.greaterThan(historiesPerMode / 4);
       });
 
       for (const [name, plant] of Object.entries(plants)) {

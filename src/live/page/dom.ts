@@ -28,6 +28,11 @@ export function makeButton(text: string, act: () => void, key?: string): HTMLBut
   return button;
 }
 
+/** Makes a link that opens a new tab. That page gets no hold on this one, and no address of it. */
+export function makeNewTabLink(text: string, href: string): HTMLAnchorElement {
+  return make('a', { class: 'new-tab', href, target: '_blank', rel: 'noopener noreferrer' }, text);
+}
+
 /** Calls `act` on a click. After a click by pointer the button loses the focus, so that the space bar pauses the view. */
 export function onPress(button: HTMLElement, act: () => void): void {
   button.addEventListener('click', event => {

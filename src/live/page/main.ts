@@ -7,13 +7,15 @@ import {
   type StreamMessage,
   sideNames,
 } from '../protocol.js';
+import { findToken, formatFragment, parseFragment, shareToken, shopAddress } from './address.js';
 import { Announcer, capitalize } from './announcer.js';
-import { find, make, makeButton, onPress, setText } from './dom.js';
+import { find, make, makeButton, makeNewTabLink, onPress, setText } from './dom.js';
 import { listenToKeys } from './keyboard.js';
 import { describeProblem, LabClient } from './lab-client.js';
 import { type LabSides, settingsAfter, sidesAfter } from './lab-state.js';
 import { stateWords } from './sentences.js';
 import { SidePanel } from './side-panel.js';
+import { SoughtUser } from './sought-user.js';
 import { type ConnectionState, LiveStream } from './stream.js';
 import { StrikeBar } from './strike-bar.js';
 import { UserTable } from './user-table.js';
@@ -23,6 +25,7 @@ const timelineEveryMs = 250;
 
 /** The page: it keeps what the stream says, draws one frame for it, and sends commands. */
 class LabPage {
+  readonly #token: string;
   readonly #client: LabClient;
   readonly #stream: LiveStream;
   readonly #panels = new Map<SideName, SidePanel>();
@@ -32,6 +35,13 @@ class LabPage {
     () => this.#requestFrame(),
   );
   readonly #announcer = new Announcer(find('#announcer', HTMLElement));
+  readonly #sought = new SoughtUser({
+    mark: user => this.#mark(user),
+    scrollTo: (side, user) => this.#panels.get(side)?.dots.scrollTo(user),
+    openStory: (side, user) => this.#openStory(side, user),
+    say: sentence => this.#announcer.say(sentence),
+    closed: () => this.seek(undefined),
+  });
   readonly #users = find('#users', HTMLInputElement);
   readonly #pause = find('#pause', HTMLButtonElement);
   #sides: LabSides = {};
@@ -43,6 +53,7 @@ class LabPage {
   #timelineAt = 0;
 
   constructor(token: string) {
+    this.#token = token;
     this.#client = new LabClient(token);
     this.#stream = new LiveStream(token, {
       message: message => this.#receive(message),
@@ -53,7 +64,19 @@ class LabPage {
       member => this.#showSelected(member),
     );
     this.#connectControls();
+    shareToken(token, () => this.#connection === 'open');
     void this.#stream.run();
+  }
+
+  /** Marks the dot of this user, and keeps the name in the address, so that a reload shows the same. */
+  seek(user: string | undefined): void {
+    history.replaceState(null, '', formatFragment({ token: this.#token, user }));
+    this.#sought.seek(user);
+    this.#requestFrame();
+  }
+
+  #mark(user: string | undefined): void {
+    for (const panel of this.#panels.values()) panel.dots.mark(user);
   }
 
   #receive(message: StreamMessage): void {
@@ -90,6 +113,7 @@ class LabPage {
     }
     this.#bar.draw({ left: this.#sides.left?.view, right: this.#sides.right?.view });
     this.#table.draw(this.#sides, now);
+    this.#sought.draw(this.#sides);
     this.#showAlarm();
     const warning = find('#warning', HTMLElement);
     setText(warning, settings.warning ?? '');
@@ -103,10 +127,9 @@ class LabPage {
       selectMember: member => this.#bar.select(member),
       setMode: (side, mode) => this.#send([{ do: 'set-mode', side, mode }]),
       openStory: (side, user) => this.#openStory(side, user),
-      pointAt: user => {
-        for (const each of this.#panels.values()) each.dots.mark(user);
-      },
+      pointAt: user => this.#mark(user ?? this.#sought.name),
     });
+    panel.dots.mark(this.#sought.name);
     this.#panels.set(name, panel);
     document.querySelector('#empty')?.remove();
     find('#sides', HTMLElement).append(panel.place);
@@ -212,6 +235,11 @@ class LabPage {
     for (const button of document.querySelectorAll<HTMLButtonElement>('#files button')) {
       onPress(button, () => void this.#save(button));
     }
+    addEventListener('hashchange', () => {
+      const { token, user } = parseFragment(location.hash);
+      if (token === '' || token === this.#token) this.seek(user);
+      else location.reload();
+    });
     listenToKeys(this.#bar, actions);
     for (const query of ['(prefers-color-scheme: dark)', '(prefers-contrast: more)']) {
       matchMedia(query).addEventListener('change', () => {
@@ -250,7 +278,13 @@ class LabPage {
 
   #openStory(side: SideName, user: string): void {
     this.#client.story(side, user).then(
-      ({ file, user: index }) => openUserStory(file, this.#sides[side]?.view.mode ?? side, index),
+      ({ file, user: index }) => {
+        const view = this.#sides[side]?.view;
+        openUserStory(file, view?.mode ?? side, index);
+        const shop = view === undefined ? undefined : shopAddress(side, view, user);
+        if (shop !== undefined)
+          find('#story h2', HTMLElement).after(makeNewTabLink(`Log in to the shop as ${user}`, shop));
+      },
       (error: unknown) => this.#showReply(describeProblem(error)),
     );
   }
@@ -272,5 +306,21 @@ function showLegend(): void {
   find('#legend', HTMLElement).replaceChildren(...items);
 }
 
+/** Opens the page. An address without a token, such as the link of a shop, gets it from another page of this lab. */
+async function openPage(): Promise<void> {
+  const { token, user } = parseFragment(location.hash);
+  const page = new LabPage(token === '' ? await findToken(showNoToken) : token);
+  page.seek(user);
+}
+
+function showNoToken(): void {
+  const place = find('#notice', HTMLElement);
+  place.hidden = false;
+  setText(
+    place,
+    'This address has no token. Open the address that "holdfast live" printed, with all that follows the #.',
+  );
+}
+
 showLegend();
-new LabPage(location.hash.slice(1));
+void openPage();

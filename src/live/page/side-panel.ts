@@ -1,6 +1,7 @@
 import { isModeName, modes } from '../../modes.js';
 import type { LiveSettings, SideName, UserView } from '../protocol.js';
-import { make, setAttribute, setText } from './dom.js';
+import { shopAddress } from './address.js';
+import { make, makeNewTabLink, setAttribute, setText } from './dom.js';
 import type { ShownSide } from './lab-state.js';
 import { MemberBoxes } from './member-boxes.js';
 import { counterTexts, tellWave } from './sentences.js';
@@ -30,6 +31,7 @@ export class SidePanel {
   readonly #timeline: SideTimeline;
   readonly #mode: HTMLSelectElement;
   readonly #summary = make('p', { class: 'summary' });
+  readonly #shop: HTMLAnchorElement;
   readonly #counters = Array.from({ length: 4 }, () => makeCounter());
   readonly #sentence = make('p', { class: 'sentence' });
   readonly #note = make('p', { class: 'note' });
@@ -47,6 +49,8 @@ export class SidePanel {
       // It shows the new mode when the lab has changed it.
       this.#mode.value = this.#shown?.view.mode ?? '';
     });
+    this.#shop = makeNewTabLink('Open the shop', '');
+    this.#shop.setAttribute('aria-label', `Open the shop of the ${name} side in a new tab`);
     this.#field = make('div', { class: 'field' }, this.boxes.place, this.dots.layer);
     this.place = make(
       'section',
@@ -57,6 +61,7 @@ export class SidePanel {
         make('h2', { class: 'for-ears' }, `The ${name} side`),
         this.#mode,
         this.#summary,
+        this.#shop,
       ),
       make('dl', { class: 'counters' }, ...this.#counters.map(({ box }) => box)),
       this.#sentence,
@@ -80,6 +85,9 @@ export class SidePanel {
     this.#shown = shown;
     if (isNewMode || this.#mode.options.length === 0) this.#showMode(settings);
     setAttribute(this.place, 'data-stage', view.stage);
+    const shop = shopAddress(this.#name, view);
+    this.#shop.hidden = shop === undefined;
+    setAttribute(this.#shop, 'href', shop);
     this.#showCounters(shown);
     setText(this.#note, view.note ?? '');
     this.#note.hidden = view.note === undefined;

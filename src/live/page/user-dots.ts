@@ -47,6 +47,9 @@ export class UserDots {
   readonly #groups = new Map<string, Group>();
   #isMoving = true;
   #users: readonly UserView[] = [];
+  /** The user whose dot is marked, and the ring around it. */
+  #marked: string | undefined;
+  #ring = make('b');
   #pitch = 20;
 
   constructor() {
@@ -93,12 +96,20 @@ export class UserDots {
 
   /** Marks the dot of one user, so that the same user can be found on both sides. */
   mark(name: string | undefined): void {
-    for (const marked of this.layer.querySelectorAll('.marked')) marked.classList.remove('marked');
-    if (name === undefined) return;
-    const dot = this.#dots.get(name);
+    this.#marked = name;
+    this.#ring.remove();
+    const dot = this.#dots.get(name ?? '');
     if (dot === undefined) return;
-    dot.element.classList.add('marked');
     dot.element.title = `${name}: ${stateWords[dot.user.state]}`;
+    // A new ring does not glide from the place of the last one. It is no part of the dot, which the shape would clip.
+    this.#ring = make('b');
+    this.#move(dot);
+    this.layer.append(this.#ring);
+  }
+
+  /** Scrolls as little as is needed to see the dot. The style sheet keeps it clear of the bar that strikes. */
+  scrollTo(name: string): void {
+    this.#dots.get(name)?.element.scrollIntoView({ block: 'nearest' });
   }
 
   #add(user: UserView): void {
@@ -108,6 +119,7 @@ export class UserDots {
     this.#enter(dot, dot.group);
     this.#move(dot);
     this.layer.append(element);
+    if (user.name === this.#marked) this.mark(user.name);
   }
 
   #change(dot: Dot, user: UserView): void {
@@ -122,14 +134,16 @@ export class UserDots {
     this.#move(dot);
     if (!this.#isMoving) return;
     // A dot on its way is pale, so that it does not seem to stand in the boxes that it passes.
-    dot.element.animate({ translate: [from, style.translate], opacity: [0.2, 1], easing: 'ease-out' }, moveMs);
+    for (const element of this.#elementsOf(dot)) {
+      element.animate({ translate: [from, style.translate], opacity: [0.2, 1], easing: 'ease-out' }, moveMs);
+    }
   }
 
   #removeAllBut(names: ReadonlySet<string>): void {
     for (const [name, dot] of this.#dots) {
       if (names.has(name)) continue;
       this.#leave(dot);
-      dot.element.remove();
+      for (const element of this.#elementsOf(dot)) element.remove();
       this.#dots.delete(name);
     }
   }
@@ -171,14 +185,22 @@ export class UserDots {
   }
 
   /** Fills columns from the left, so that the number of dots can be seen from their width. */
-  #move({ element, group, slot }: Dot): void {
+  #move(dot: Dot): void {
+    const { group, slot } = dot;
     const { area, pitch, rows } = group;
     // The dot scales about its centre, so half of what it loses is added on each side.
     const inset = (pitch - Math.round(this.#pitch * dotShare)) / 2;
     const x = area.left + Math.floor(slot / rows) * pitch + inset;
     const y = area.top + (slot % rows) * pitch + inset;
-    element.style.translate = `${x.toFixed(1)}px ${y.toFixed(1)}px`;
-    element.style.transform = pitch === this.#pitch ? '' : `scale(${(pitch / this.#pitch).toFixed(3)})`;
+    for (const { style } of this.#elementsOf(dot)) {
+      style.translate = `${x.toFixed(1)}px ${y.toFixed(1)}px`;
+      style.transform = pitch === this.#pitch ? '' : `scale(${(pitch / this.#pitch).toFixed(3)})`;
+    }
+  }
+
+  /** Returns the dot, and the ring when it is around this dot. */
+  #elementsOf({ element, user }: Dot): readonly HTMLElement[] {
+    return user.name === this.#marked ? [element, this.#ring] : [element];
   }
 }
 

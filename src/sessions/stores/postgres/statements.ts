@@ -164,12 +164,14 @@ export const listByUser: Statement = {
 WHERE user_key = $1 AND user_json = $3 AND ${alive} ORDER BY created_at_ms DESC LIMIT $4`,
 };
 
-/** Arguments: user key, now, user, the first bytes of the key. */
+/** Arguments: user key, now, user, the first bytes of the key. The subquery finds the key in the primary index: a search
+ * among all sessions of a user takes as long as the user has sessions. */
 export const removeByHandle: Statement = {
   name: 'holdfast_remove_by_handle',
   kind: 'removals',
   text: `DELETE FROM ${table}
-WHERE user_key = $1 AND user_json = $3 AND substring(key FROM 1 FOR octet_length($4::bytea)) = $4 AND ${alive} RETURNING true`,
+WHERE key = (SELECT key FROM ${table} WHERE key >= $4::bytea ORDER BY key LIMIT 1)
+  AND user_key = $1 AND user_json = $3 AND substring(key FROM 1 FOR octet_length($4::bytea)) = $4 AND ${alive} RETURNING true`,
 };
 
 /** Arguments: now, a fresh epoch. Ends all sessions at once, however many there are. The pruner removes their rows. */
