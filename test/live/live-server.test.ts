@@ -50,7 +50,7 @@ describe('the server of the live lab', () => {
     });
   }
 
-  it('answers the page itself only under its own name', async () => {
+  it('serves the page only under its own host names', async () => {
     await withLive(async ({ ask, server }) => {
       expect((await ask('/', { headers: { host: 'evil.example' } })).status).to.equal(403);
       expect((await ask('/', { headers: { host: '' } })).status).to.equal(400);
@@ -183,7 +183,7 @@ describe('the server of the live lab', () => {
     });
   });
 
-  it('closes silent connections within its limit when it closes', async () => {
+  it('cuts silent connections when it closes', async () => {
     await withLive(async ({ server }) => {
       const socket = connect(server.port, '127.0.0.1');
       await once(socket, 'connect');

@@ -19,7 +19,7 @@ export interface StrikeStage {
   readonly seed: number;
   /** When aborted, an injection in progress is abandoned, so that the fault can be healed. */
   readonly signal: AbortSignal;
-  /** Set when the whole lab ends with the signal. Then no healing is waited for. */
+  /** Set when the whole lab ends with the signal. `heal` then stops waiting when the signal is aborted. */
   readonly endsWithSignal?: true;
   onTransition(id: string, what: FaultEvent): void;
   /** Called whenever the state of a strike has changed. Its record then holds everything that is known. */
@@ -81,8 +81,8 @@ export class Strike {
 
   /**
    * Heals the fault. Does not reject when that fails: the record says why. A member that does not come back is a
-   * finding, unless one of `others`, the faults that are still active, may hold it down. A call while it is healed waits
-   * for the first one. After a failure it can be tried again.
+   * finding, unless one of `others`, the faults that are still active, may hold it down. A second call waits for the
+   * first one. After a failure, it tries again.
    */
   heal(others: () => readonly FaultRecord[]): Promise<void> {
     if (this.#state === 'not-healed') this.#healing = undefined;
