@@ -15,7 +15,7 @@ export type PresentState =
   | 'has-lost'
   /** The latest answer that depended on its session treated it as anonymous, and it did not log out. */
   | 'logged-out'
-  /** Of the answers since the login that name a user, the latest names another user. */
+  /** Since the login, the latest answer that names a user names another one. */
   | 'someone-else'
   /** It asked for a logout, and the logout did not certainly fail. */
   | 'gone';
