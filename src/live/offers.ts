@@ -61,7 +61,7 @@ export function aimFault(
   known = targetsOf(struck.system),
 ): AimedFault | string {
   const { mode, system } = struck;
-  const entry = faults[fault];
+  const entry = Object.hasOwn(faults, fault) ? faults[fault] : undefined;
   if (entry === undefined) return unknownName('fault', fault, Object.keys(faults));
   const resolved = resolveTargetName(mode, target, system) ?? target;
   const options = readOptions(entry.options, given);
