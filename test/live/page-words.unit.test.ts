@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { type LabSides, type ShownSide, sidesAfter } from '#src/live/page/lab-state.js';
-import { counterTexts, describeMember, tellWave } from '#src/live/page/sentences.js';
+import { counterTexts, describeMember, stateWords, tellWave } from '#src/live/page/sentences.js';
 import { parseEvents } from '#src/live/page/stream.js';
 import { healableSides, memberNames, quickCommands, readOption } from '#src/live/page/strikes.js';
 import type { CountsView, SideView, StreamMessage, StrikeView } from '#src/live/protocol.js';
+import { packageFile } from '#src/shared/package-file.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { noCounts, settings, sideView } from './page-feed.js';
 
@@ -60,7 +62,7 @@ describe('what the page of the live lab says', () => {
     }
 
     for (const [state, mood, text] of [
-      ['requested', 'waiting', 'backend-2 was killed a moment ago. Waiting for the proof …'],
+      ['requested', 'waiting', 'backend-2 was killed a moment ago. Waiting for confirmation …'],
       ['not-confirmed', 'bad', 'Not confirmed: backend-2 was killed. It still answers.'],
     ] as const) {
       it(`does not claim an effect of a strike that is ${state}`, () => {
@@ -135,6 +137,16 @@ describe('what the page of the live lab says', () => {
       const [, writes] = counterTexts(shownWith(kill, { missing: 35, lost: 35, acknowledged: 900 }));
       expect(writes).to.include({ value: '35', label: 'acknowledged writes lost', detail: 'of 900' });
     });
+  });
+
+  it('names the states of a user as docs/live.md does', () => {
+    const docs = readFileSync(packageFile('docs/live.md'), 'utf8');
+    const [, table = ''] = /\| shape \|.*\n\|[-|]+\n((?:\|.*\n)+)/.exec(docs) ?? [];
+    const named = table
+      .trim()
+      .split('\n')
+      .map(row => row.split('|')[2]?.trim());
+    expect(named).to.have.members(Object.values(stateWords));
   });
 
   describe('about a member', () => {
