@@ -24,8 +24,14 @@ export interface LiveHistoryOptions {
   readonly now?: () => number;
 }
 
+interface LiveStrike {
+  readonly record: FaultRecord;
+  readonly view: StrikeView;
+}
+
 type HistoryView = Pick<SideView, 'users' | 'members' | 'counts' | 'strikes' | 'bins' | 'marks'>;
 
+const countsAtStart: CountsView = { ...noCounts, exposed: null, p99Ms: null };
 /** A timeline of one minute cannot show more marks than these. */
 const marksMax = 1_000;
 /** While users with trouble wait, every fourth judgement is of a user without trouble. */
@@ -50,7 +56,7 @@ export class LiveHistory {
   #trimAt: number;
   #members: MemberRecord[] = [];
   readonly #memberViews = new Map<string, MemberView>();
-  readonly #strikes = new Map<string, { readonly record: FaultRecord; readonly view: StrikeView }>();
+  readonly #strikes = new Map<string, LiveStrike>();
   readonly #phases = new Map<PhaseName, PhaseRecord>();
   readonly #bins = new LiveBins();
   readonly #counts = { ...noCounts };
@@ -101,8 +107,9 @@ export class LiveHistory {
     const { member: name, state, atMs, role: storeRole } = record;
     const before = this.#memberViews.get(name);
     if (before === undefined) return;
-    const sinceMs = before.state === state ? before.sinceMs : atMs;
-    this.#memberViews.set(name, { ...before, state, sinceMs, ...(isStoreRole(storeRole) && { storeRole }) });
+    const after = state === 'dead' && isNeverStarted(before) ? 'spare' : state;
+    const sinceMs = before.state === after ? before.sinceMs : atMs;
+    this.#memberViews.set(name, { ...before, state: after, sinceMs, ...(isStoreRole(storeRole) && { storeRole }) });
   }
 
   /** Takes the numbers of bound browsers, by backend. A backend without a number is one that the proxy does not bind. */
@@ -114,9 +121,12 @@ export class LiveHistory {
   }
 
   /** Takes the record of a fault at each transition, the same object or another with the same id. */
-  strike(record: FaultRecord, state: StrikeState): void {
-    this.#strikes.set(record.id, { record: { ...record }, view: strikeViewOf(record, state) });
+  strike(record: FaultRecord, state: StrikeState): StrikeView {
+    const { before = this.#countsAt(record.requestedMs), exposed = 0 } = this.#strikes.get(record.id)?.view ?? {};
+    const view = { ...describeRecord(record, state), before, exposed };
+    this.#strikes.set(record.id, { record: { ...record }, view });
     this.#judgeAllAgain();
+    return view;
   }
 
   /** Takes a phase when it ends. The last record of a phase counts. */
@@ -182,7 +192,10 @@ export class LiveHistory {
     this.#trimAt = Math.max(this.#operationsMax, 2 * this.#operations.length);
     const latest = new Map(this.#members.map(record => [record.member, record]));
     this.#members = this.#members.filter(record => latest.get(record.member) === record);
-    for (const [id, { view }] of this.#strikes) if (view.state === 'healed') this.#strikes.delete(id);
+    for (const [id, { record, view }] of this.#strikes) {
+      if (view.state === 'healed') this.#strikes.delete(id);
+      else this.#strikes.set(id, { record, view: { ...view, exposed: 0, before: countsAtStart } });
+    }
     Object.assign(this.#counts, noCounts);
     this.#judgeAllAgain();
     this.judgeAll();
@@ -214,9 +227,21 @@ export class LiveHistory {
   }
 
   #judge(user: LiveUser): void {
-    const before = user.judgement.counts;
+    const before = user.judgement;
     user.judge(this.#rulesNow(), this.#latestMs - shownMs);
-    addDifference(this.#counts, before, user.judgement.counts);
+    addDifference(this.#counts, before.counts, user.judgement.counts);
+    this.#countExposed(before.exposedBy, user.judgement.exposedBy, -1);
+    this.#countExposed(user.judgement.exposedBy, before.exposedBy, 1);
+  }
+
+  /** Changes the counts of the strikes that one list has and the other does not. */
+  #countExposed(ids: readonly string[], others: readonly string[], by: number): void {
+    for (const id of ids) {
+      if (others.includes(id)) continue;
+      const strike = this.#strikes.get(id);
+      if (strike === undefined) continue;
+      this.#strikes.set(id, { ...strike, view: { ...strike.view, exposed: strike.view.exposed + by } });
+    }
   }
 
   #rulesNow(): UserRules {
@@ -243,6 +268,11 @@ export class LiveHistory {
   }
 }
 
+/** Whether a member has had no other state than those before its first start. */
+function isNeverStarted({ role, state }: MemberView): boolean {
+  return role === 'backend' && (state === 'starting' || state === 'spare');
+}
+
 function isStoreRole(role: string | undefined): role is 'primary' | 'replica' {
   return role === 'primary' || role === 'replica';
 }
@@ -252,7 +282,7 @@ function isCalm({ judgement: { state } }: LiveUser): boolean {
   return state === 'in' || state === 'arriving' || state === 'gone';
 }
 
-export function strikeViewOf(record: FaultRecord, state: StrikeState): StrikeView {
+function describeRecord(record: FaultRecord, state: StrikeState): Omit<StrikeView, 'before' | 'exposed'> {
   const { id, fault, target, requestedMs, confirmedMs, healedMs, evidence, notBack } = record;
   const problem = record.problem ?? notBack?.map(({ member, why }) => `${member} did not come back: ${why}`).join('; ');
   return {

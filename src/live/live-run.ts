@@ -18,7 +18,7 @@ import { watchMembers } from '../simulator/run/watch-members.js';
 import type { GivenOptions } from '../simulator/scenario/fault-options.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { Driver } from '../simulator/users/driver.js';
-import { LiveHistory, strikeViewOf } from './live-history.js';
+import { LiveHistory } from './live-history.js';
 import { faultsFor, LiveStrikes } from './live-strikes.js';
 import { arrivalsMsOf, LiveUsers } from './live-users.js';
 import { aimFault, listLinks, offersOf, type StruckSystem } from './offers.js';
@@ -298,8 +298,7 @@ export class LiveRun implements StrikableSide {
   readonly #noteStrike = (strike: Strike): void => {
     if (this.#isOver) return;
     this.#enter('faults');
-    this.#history.strike(strike.record, strike.state);
-    this.onStrike(strikeViewOf(strike.record, strike.state), this.#now());
+    this.onStrike(this.#history.strike(strike.record, strike.state), this.#now());
   };
 
   /** Ends the current phase. The first strike begins the phase of the faults, and no phase comes after that. */
@@ -313,7 +312,7 @@ export class LiveRun implements StrikableSide {
 
   #offersNow(): readonly OfferView[] {
     const struck = this.#struckSystem();
-    const key = [...struck.running, ...struck.roles.values()].join();
+    const key = [...struck.running, ...struck.roles.values(), '/', ...struck.struck].join();
     if (this.#offers.key !== key) this.#offers = { key, views: offersOf(struck) };
     return this.#offers.views;
   }
@@ -327,7 +326,8 @@ export class LiveRun implements StrikableSide {
   #struckSystem(): StruckSystem {
     const members = this.#started?.cluster.members ?? [];
     const running = new Set(members.filter(({ pid }) => pid !== undefined).map(({ name }) => name));
-    return { mode: this.#options.mode, system: this.#system, running, links: this.#links, roles: this.#roles };
+    const struck = this.#started?.strikes.targets ?? new Set();
+    return { mode: this.#options.mode, system: this.#system, running, links: this.#links, roles: this.#roles, struck };
   }
 
   #describeNotRunning(): string {

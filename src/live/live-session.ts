@@ -38,6 +38,8 @@ export interface SessionOptions {
   /** The mode of each side. Without `right` the session has one side. */
   readonly modes: { readonly left: string; readonly right?: string };
   makeSide(name: SideName, wish: SideWish): StartableSide;
+  /** The clock of the stream, in milliseconds. */
+  readonly now?: () => number;
   /** Called when a system could not be started, or broke down. The other side goes on. */
   onFailed?(failed: FailedSide): void;
 }
@@ -67,7 +69,7 @@ interface Slot {
  * commands.
  */
 export class LiveSession {
-  readonly stream = new LiveStreams(() => this.#snapshot());
+  readonly stream: LiveStreams;
   readonly #options: SessionOptions;
   readonly #slots: readonly Slot[];
   #settings: LiveSettings;
@@ -80,6 +82,7 @@ export class LiveSession {
     const { settings, modes } = options;
     this.#options = options;
     this.#settings = settings;
+    this.stream = new LiveStreams(() => this.#snapshot(), options.now);
     this.#slots = sideNames.flatMap(name => {
       const mode = modes[name];
       return mode === undefined ? [] : [this.#newSlot(name, { mode, seed: settings.seed, users: settings.users })];

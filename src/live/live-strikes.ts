@@ -55,6 +55,11 @@ export class LiveStrikes {
     this.#stage = { ...stage, onState: strike => this.#note(strike, stage) };
   }
 
+  /** Returns the targets of the active strikes. */
+  get targets(): ReadonlySet<string> {
+    return new Set(this.#active.map(({ record }) => record.target));
+  }
+
   /** Runs the faults of the scenario at their times. A fault that has no target in this mode is left out. Resolves when
    * the signal is aborted, or when every fault is healed. */
   async runScheduled(): Promise<void> {

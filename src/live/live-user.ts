@@ -40,15 +40,17 @@ export interface UserJudgement {
   readonly counts: UserCounts;
   readonly state: PresentState;
   readonly marks: readonly MarkView[];
+  /** Ids of the faults that exposed the user. */
+  readonly exposedBy: readonly string[];
 }
 
 /** The result of judging one part of its operations (`GrowingUser`). */
-interface PartJudgement extends UserJudgement {
+interface PartJudgement extends Omit<UserJudgement, 'exposedBy'> {
   /** When the latest of its marks was seen. */
   readonly lastSeenMs: number;
 }
 
-const notJudged: UserJudgement = { counts: noCounts, state: 'arriving', marks: [] };
+const notJudged: UserJudgement = { counts: noCounts, state: 'arriving', marks: [], exposedBy: [] };
 
 /** One user of a side, with all its operations. */
 export class LiveUser {
@@ -96,11 +98,12 @@ export class LiveUser {
   /** Judges it again. It makes marks only of what was seen at `marksFromMs` or later. */
   judge(rules: UserRules, marksFromMs: number): void {
     const parts = this.#operations.judge(rules);
-    const exposed = Number(this.#operations.isExposed(rules));
+    const exposedBy = this.#operations.exposedBy(rules).map(({ id }) => id);
     this.judgement = {
-      counts: { ...addCounts(parts), exposed },
+      counts: { ...addCounts(parts), exposed: Math.min(1, exposedBy.length) },
       state: parts.at(-1)?.state ?? 'arriving',
       marks: filterRecentMarks(parts, marksFromMs),
+      exposedBy,
     };
   }
 
@@ -146,7 +149,7 @@ function partOf(story: Story, { users, writes, requests, incidents }: Tally): Pa
 }
 
 /** Adds up the counts of the parts. A user who was logged out in several parts counts once. */
-function addCounts(parts: readonly UserJudgement[]): UserCounts {
+function addCounts(parts: readonly PartJudgement[]): UserCounts {
   const sum = { ...noCounts };
   for (const { counts } of parts) addDifference(sum, noCounts, counts);
   return { ...sum, loggedOut: Math.min(1, sum.loggedOut), swapped: Math.min(1, sum.swapped) };

@@ -27,6 +27,8 @@ export interface StruckSystem {
   readonly links: ReadonlySet<string>;
   /** Present roles of the members of a replicated store: `primary` or `replica`. */
   readonly roles: ReadonlyMap<string, string>;
+  /** Targets of the active strikes. */
+  readonly struck: ReadonlySet<string>;
 }
 
 /**
@@ -77,7 +79,11 @@ export function aimFault(
 }
 
 /** Says that a member or a link is not there now, or that the fault starts a member that runs. */
-function explainAbsent(fault: string, target: string, { running, links, roles }: StruckSystem): string | undefined {
+function explainAbsent(
+  fault: string,
+  target: string,
+  { running, links, roles, struck }: StruckSystem,
+): string | undefined {
   const kind = kindOf(target);
   if (kind === 'system') return `"${fault}" runs commands: write it into a scenario file`;
   if (kind === 'secrets') return undefined;
@@ -87,7 +93,8 @@ function explainAbsent(fault: string, target: string, { running, links, roles }:
   if (roles.get(from) === 'replica') return `${from} is no primary now, so the link ${target} carries nothing`;
   const dead = membersIn(target).filter(member => !running.has(member) && !isAddressOf(member, running));
   if (!faults[fault]?.startsTarget) return dead.length === 0 ? undefined : `${dead.join(' and ')} is not running`;
-  return dead.length === 0 ? `${target} is already running` : undefined;
+  if (dead.length === 0) return `${target} is already running`;
+  return struck.has(target) ? `a strike on ${target} is active: heal it first` : undefined;
 }
 
 /** Returns whether a name is an address of a store with several members: one of them runs. */

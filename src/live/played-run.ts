@@ -1,7 +1,7 @@
 import { caseOfUser } from '../report/html/case-file.js';
 import type { FaultRecord, ListedRun, Operation } from '../simulator/history/records.js';
 import { noLab } from '../simulator/run/lab-health.js';
-import { LiveHistory, strikeViewOf } from './live-history.js';
+import { LiveHistory } from './live-history.js';
 import type { SideView, StoryReply, StrikeState, StrikeView } from './protocol.js';
 import type { Side } from './side.js';
 
@@ -126,10 +126,7 @@ export class PlayedRun implements Side {
       const record = index === all.length - 1 ? fault : recordAt(fault, state, atMs);
       return {
         atMs,
-        tell: () => {
-          this.#history.strike(record, state);
-          this.onStrike(strikeViewOf(record, state), atMs);
-        },
+        tell: () => this.onStrike(this.#history.strike(record, state), atMs),
       };
     });
   }

@@ -37,7 +37,8 @@ export interface UserView {
 export interface MemberView {
   readonly name: string;
   readonly role: 'proxy' | 'backend' | 'store';
-  readonly state: 'starting' | 'up' | 'draining' | 'ejected' | 'stopped' | 'dead';
+  /** `spare`: a backend that was never started. A fault can start it. */
+  readonly state: 'starting' | 'spare' | 'up' | 'draining' | 'ejected' | 'stopped' | 'dead';
   /** When this state began. */
   readonly sinceMs: number;
   /** Role in a replicated store. */
@@ -59,6 +60,10 @@ export interface StrikeView {
   readonly requestedMs: number;
   readonly confirmedMs: number | null;
   readonly healedMs: number | null;
+  /** Number of users that it has exposed so far. */
+  readonly exposed: number;
+  /** The counters when it was requested. */
+  readonly before: CountsView;
   /** The observation that confirmed it. */
   readonly evidence?: string;
   /** Why it was not confirmed or not healed. */

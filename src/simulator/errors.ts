@@ -22,6 +22,7 @@ export class BootFailed extends LabError {
     message: string,
     readonly member: string,
     readonly how: string,
+    readonly port: number,
   ) {
     super(message);
   }

@@ -46,6 +46,8 @@ const views: fc.Arbitrary<SideView> = fc
         requestedMs: few,
         confirmedMs: fc.constantFrom(null, 3),
         healedMs: fc.constant(null),
+        exposed: fc.nat(3),
+        before: fc.constant(noCounts),
       }),
       ({ id }) => id,
     ),

@@ -73,6 +73,8 @@ function expectReported(history: LiveHistory): void {
   history.judgeAll();
   const run = history.record(lab);
   expect(countsOf(history)).to.deep.equal(countsOfReport(run));
+  const exposed = history.view(0).strikes.map(strike => [strike.id, strike.exposed]);
+  expect(exposed).to.have.deep.members(check(run).faults.map(found => [found.id, found.exposed]));
   const rules = rulesOf(run);
   for (const { name, state } of history.view(0).users) {
     const { story } = judgeUser(history.operationsOf(name), rules, newTally());

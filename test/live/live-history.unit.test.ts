@@ -116,6 +116,19 @@ describe('the members of a live history', () => {
     ]);
   });
 
+  it('are spare until their first start when they do not run', () => {
+    const history = made({ header: { ...header, system: twoProxies } });
+    const shown = () => history.view(0).members.map(({ name, state }) => `${name} ${state}`);
+    history.member(said('backend-2', 0, 'dead'));
+    history.member(said('proxy-1', 0, 'dead'));
+    expect(shown()).to.include.members(['backend-2 spare', 'proxy-1 dead']);
+    history.member(said('backend-2', 50, 'dead'));
+    expect(shown()).to.include('backend-2 spare');
+    history.member(said('backend-2', 100, 'up'));
+    history.member(said('backend-2', 200, 'dead'));
+    expect(shown()).to.include('backend-2 dead');
+  });
+
   it('have a state since a time, a role in the store, and the number of bound browsers', () => {
     const members = [{ name: 'redis.primary', role: 'store' } as const, ...system.members];
     const history = made({ header: { ...header, system: { ...system, members } } });
@@ -144,11 +157,13 @@ describe('the strikes of a live history', () => {
 
   it('have a state and times, and the evidence or the problem', () => {
     const history = made();
+    const before = history.view(0).counts;
     history.strike(kill, 'requested');
     expect(history.view(0).strikes).to.deep.equal([
       {
         ...{ id: 'kill', fault: 'kill', target: 'backend-1', state: 'requested' },
         ...{ requestedMs: 1000, confirmedMs: null, healedMs: null },
+        ...{ exposed: 0, before },
       },
     ]);
     history.strike(confirmed, 'confirmed');
@@ -168,6 +183,19 @@ describe('the strikes of a live history', () => {
     expect(history.record(lab).faults[0]?.confirmedMs).to.equal(1100);
   });
 
+  it('keep the counters from before them, so that a page that is opened later knows the difference', () => {
+    const history = made();
+    tell(history, 'ann', '@10-15 login, @20-25 add x');
+    history.strike(kill, 'requested');
+    tell(history, 'bob', '@1010-1015 login, @1020-1025 add y, @1030-1035 whoami anonymous');
+    history.strike(confirmed, 'confirmed');
+    const [strike] = history.view(1200).strikes;
+    expect(strike?.before).to.include({ exposed: null, acknowledged: 1, loggedOut: 0 });
+    expect(history.view(1200).counts).to.include({ acknowledged: 2, loggedOut: 1 });
+    history.trim();
+    expect(history.view(1200).strikes[0]?.before).to.include({ exposed: null, acknowledged: 0 });
+  });
+
   it('expose users as the report says, and no user before the first strike', () => {
     const history = made();
     const [login] = user('ann', '@10-15 login');
@@ -177,6 +205,7 @@ describe('the strikes of a live history', () => {
     history.strike(kill, 'requested');
     history.judgeAll();
     expect(history.view(0).counts.exposed).to.equal(1);
+    expect(history.view(0).strikes[0]?.exposed).to.equal(1);
   });
 
   it('let a write be missing at once, and lost only when a read after the healing missed it', () => {

@@ -3,7 +3,7 @@ import { applyChange } from '#src/live/changes.js';
 import { LiveStreams, streamsMax } from '#src/live/live-stream.js';
 import { type Frame, paths, type SideView, type Snapshot } from '#src/live/protocol.js';
 import { withHttpServer } from '../with-http-server.js';
-import { madeUpUser, madeUpView } from './made-up-views.js';
+import { madeUpUser, madeUpView, noCounts } from './made-up-views.js';
 import { type Live, madeUpSettings, Watch, withLive } from './with-live.js';
 
 const strike: SideView['strikes'][number] = {
@@ -14,6 +14,8 @@ const strike: SideView['strikes'][number] = {
   requestedMs: 1000,
   confirmedMs: 1004,
   healedMs: null,
+  exposed: 0,
+  before: noCounts,
 };
 
 /** Shows another state of user 1 on the left side, and sends the frame. */

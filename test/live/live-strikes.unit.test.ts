@@ -20,7 +20,7 @@ function twoStores(): Cluster {
       waitExit: async () => ({ code: null, signal: 'SIGKILL' }),
       answers: async () => running.has(name),
       start: async () => {
-        if (name === 'memcached' && !running.has('redis')) throw new BootFailed('it', name, 'found no redis');
+        if (name === 'memcached' && !running.has('redis')) throw new BootFailed('it', name, 'found no redis', 11211);
         running.add(name);
       },
     };

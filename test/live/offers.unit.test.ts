@@ -8,7 +8,7 @@ import { labScenario } from './lab-scenario.js';
 const replicated = { redis: { replicas: 1, persistence: 'aof' } };
 
 /** Returns a system with a spare backend-4 of which everything but `dead` runs. */
-function struckSystem(mode: ModeName, { stores = {}, dead = ['backend-4'] } = {}): StruckSystem {
+function struckSystem(mode: ModeName, { stores = {}, dead = ['backend-4'], struck = [''] } = {}): StruckSystem {
   const { system: parsed } = labScenario({ system: { backends: { count: 3, spare: 1 }, ...stores } });
   const system = { ...parsed, isRunning: false, backends: { count: 3, spare: 1 } };
   const members = ['proxy', 'backend-1', 'backend-2', 'backend-3', 'backend-4', ...storeMembers(mode, stores)];
@@ -18,6 +18,7 @@ function struckSystem(mode: ModeName, { stores = {}, dead = ['backend-4'] } = {}
     running: new Set(members.filter(name => !dead.includes(name))),
     links: new Set(listLinks(mode, system, [])),
     roles: new Map(),
+    struck: new Set(struck),
   };
 }
 
@@ -56,6 +57,12 @@ describe('the offers of the live lab', () => {
     const own = offered(struck).filter(offer => /backend-2|backend-4/.test(offer));
     expect(own).to.have.members(['scale-out backend-2', 'scale-out backend-4']);
     expect(offered(struck)).to.include('kill backend-1').and.not.include('scale-out backend-1');
+  });
+
+  it('do not start a member on which a strike is active: healing starts it', () => {
+    const struck = struckSystem('redis', { dead: ['backend-2', 'backend-4'], struck: ['backend-2'] });
+    expect(offered(struck)).to.include('scale-out backend-4').and.not.include('scale-out backend-2');
+    expect(aimFault('scale-out', 'backend-2', {}, struck)).to.equal('a strike on backend-2 is active: heal it first');
   });
 
   it('name the box of each target', () => {

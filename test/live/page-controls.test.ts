@@ -235,9 +235,11 @@ describe('the controls of the page of the live lab in a real browser', function 
         feed.push({ kind: 'over', reason: 'Ctrl-C.', files: ['reports/live/1/report.html'] });
         await page.getByText('The live lab has ended: Ctrl-C. This page keeps its last state.').waitFor();
         expect(await side('left').locator('.dots i').count()).to.equal(settings.users);
+        const notice = page.getByRole('alert').filter({ hasText: 'The live lab has written these files:' });
+        expect(await notice.getByRole('listitem').allTextContents()).to.deep.equal(['reports/live/1/report.html']);
         expect(await page.locator('#strike-bar').isVisible()).to.equal(false);
         await page.getByRole('button', { name: 'Export' }).click();
-        await page.getByText('reports/live/1/report.html').waitFor();
+        await page.getByRole('dialog').getByText('reports/live/1/report.html').waitFor();
         expect(feed.connections).to.have.length(1);
       });
     });

@@ -4,7 +4,7 @@ import { type LabSides, type ShownSide, sidesAfter } from '#src/live/page/lab-st
 import { counterTexts, describeMember, stateWords, tellWave } from '#src/live/page/sentences.js';
 import { parseEvents } from '#src/live/page/stream.js';
 import { healableSides, memberNames, quickCommands, readOption } from '#src/live/page/strikes.js';
-import type { CountsView, SideView, StreamMessage, StrikeView } from '#src/live/protocol.js';
+import type { CountsView, StreamMessage, StrikeView } from '#src/live/protocol.js';
 import { packageFile } from '#src/shared/package-file.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { noCounts, settings, sideView } from './page-feed.js';
@@ -17,6 +17,8 @@ const kill: StrikeView = {
   requestedMs: 20_000,
   confirmedMs: 20_050,
   healedMs: null,
+  exposed: 21,
+  before: noCounts,
 };
 
 describe('what the page of the live lab says', () => {
@@ -71,15 +73,17 @@ describe('what the page of the live lab says', () => {
       });
     }
 
-    it('names the users of a later strike from the box of the backend, and claims no cause', () => {
+    it('names the users that a later strike exposed, and claims no cause', () => {
       const [now, before] = [
         { loggedOut: 24, exposed: 40 },
         { ...noCounts, loggedOut: 19, exposed: 21 },
       ];
       const text = 'backend-2 was killed 10 s ago. Since then 5 of the 22 users that it served were logged out.';
-      expect(tellWave(shownWith(kill, now, before, 22)).text).to.equal(text);
-      const store = tellWave(shownWith({ ...kill, target: 'redis' }, { ...now, loggedOut: 19 }, before)).text;
-      expect(store).to.include('redis was killed 10 s ago. Since then no user was logged out, and no');
+      expect(tellWave(shownWith({ ...kill, before, exposed: 22 }, now)).text).to.equal(text);
+      const store = { ...kill, target: 'redis', before, exposed: 0 };
+      expect(tellWave(shownWith(store, { ...now, loggedOut: 19 })).text).to.include(
+        'redis was killed 10 s ago. Since then no user was logged out, and no',
+      );
     });
 
     it('does not call it good when most users had a failed request', () => {
@@ -156,6 +160,7 @@ describe('what the page of the live lab says', () => {
       [{ bound: 21 }, [], 'up, 21 bound'],
       [{ state: 'draining', bound: 7 }, [], 'draining, 7 bound'],
       [{ state: 'dead', bound: 7 }, [], 'down for 1.4 s'],
+      [{ state: 'spare', bound: 0 }, [], 'spare, not started'],
       [{ state: 'stopped' }, [], 'hung for 1.4 s'],
       [{ state: 'ejected' }, [], 'taken out for 1.4 s'],
       [{}, [{ ...kill, fault: 'hang' }], 'hung'],
@@ -176,43 +181,40 @@ describe('the state of the page of the live lab', () => {
   );
   const strikeOf = (strike: StrikeView): StreamMessage => ({ kind: 'strike', side: 'left', nowMs: 30_000, strike });
 
-  it('remembers the counters before the last strike of each side', () => {
-    const before = sidesAfter(start, frameOf({ ...noCounts, failed: 3 }));
-    const struck = sidesAfter(before, strikeOf(kill));
+  it('has the counters before the last strike of each side', () => {
+    const struck = sidesAfter(start, strikeOf({ ...kill, before: { ...noCounts, failed: 3 } }));
     const after = sidesAfter(struck, frameOf({ ...noCounts, failed: 9, loggedOut: 4 }));
     expect(after.left?.wave?.before).to.include({ failed: 3, loggedOut: 0 });
     expect(after.right).to.equal(start.right);
   });
 
+  const cut = { ...kill, id: 'cut', requestedMs: 20_400, before: { ...noCounts, loggedOut: 2 } };
+  const hang = { ...kill, id: 'hang', requestedMs: 26_000, before: { ...noCounts, loggedOut: 4 } };
+
   it('counts strikes of one click as one wave, and a later one as another', () => {
-    const first = sidesAfter(start, strikeOf(kill));
-    const second = sidesAfter(
-      sidesAfter(first, frameOf({ ...noCounts, loggedOut: 4 })),
-      strikeOf({ ...kill, id: 'cut', requestedMs: 20_400 }),
-    );
-    expect(second.left?.wave).to.deep.include({ ids: ['kill-backend-2', 'cut'] });
-    expect(second.left?.wave?.before?.loggedOut).to.equal(0);
-    const third = sidesAfter(second, strikeOf({ ...kill, id: 'hang', requestedMs: 26_000 }));
-    expect(third.left?.wave).to.deep.include({ ids: ['hang'], startMs: 26_000 });
-    expect(third.left?.wave?.before?.loggedOut).to.equal(4);
+    const second = sidesAfter(sidesAfter(start, strikeOf(kill)), strikeOf(cut));
+    expect(second.left?.wave).to.deep.equal({ strikes: [kill, cut], before: kill.before });
+    const third = sidesAfter(second, strikeOf(hang));
+    expect(third.left?.wave).to.deep.equal({ strikes: [hang], before: hang.before });
+  });
+
+  it('is the same in a page that is opened after the strikes', () => {
+    const struck = [kill, cut, hang].map(strikeOf).reduce(sidesAfter, start);
+    const left = sideView('sticky', { strikes: [kill, cut, hang] });
+    const opened = sidesAfter({}, { kind: 'snapshot', settings, left });
+    expect(opened.left?.wave).to.deep.equal(struck.left?.wave);
   });
 
   it('keeps the wave when a strike heals', () => {
     const struck = sidesAfter(start, strikeOf(kill));
-    const healed = sidesAfter(struck, strikeOf({ ...kill, state: 'healed', healedMs: 29_000 }));
-    expect(healed.left?.wave).to.equal(struck.left?.wave);
-    expect(healed.left?.view.strikes[0]?.state).to.equal('healed');
+    const healed = { ...kill, state: 'healed', healedMs: 29_000 } as const;
+    expect(sidesAfter(struck, strikeOf(healed)).left?.wave).to.deep.equal({ strikes: [healed], before: noCounts });
   });
 
   it('forgets the wave when the run begins anew', () => {
     const struck = sidesAfter(start, strikeOf(kill));
     const left = { ...sideView('sticky'), isNew: true } as const;
     expect(sidesAfter(struck, { kind: 'frame', left }).left?.wave).to.equal(undefined);
-  });
-
-  it('knows no change when it is opened after the second strike', () => {
-    const view = sideView('sticky', { strikes: [kill, { ...kill, id: 'later', requestedMs: 25_000 }] });
-    expect(sidesAfter({}, { kind: 'snapshot', settings, left: view }).left?.wave?.before).to.equal(undefined);
   });
 });
 
@@ -225,7 +227,7 @@ describe('the commands of the page of the live lab', () => {
   });
 
   it('numbers a spare backend last, because nothing can strike it before it is started', () => {
-    const spare = { name: 'backend-4', role: 'backend', state: 'dead', sinceMs: 0 } as const;
+    const spare = { name: 'backend-4', role: 'backend', state: 'spare', sinceMs: 0 } as const;
     const left = sideView('sticky', { members: [...sideView('sticky').members, spare] });
     expect(memberNames({ left })).to.deep.equal(['backend-1', 'backend-2', 'backend-3', 'proxy', 'backend-4']);
   });
@@ -290,9 +292,9 @@ describe('the parser of server-sent events', () => {
   }
 });
 
-function shownWith(strike: StrikeView, counts: Partial<CountsView>, before = noCounts, served?: number): ShownSide {
-  const view: SideView = sideView('sticky', { strikes: [strike], counts: { ...noCounts, ...counts } });
-  return { view, wave: { ids: [strike.id], startMs: strike.requestedMs, before, served } };
+function shownWith(strike: StrikeView, counts: Partial<CountsView>): ShownSide {
+  const view = sideView('sticky', { strikes: [strike], counts: { ...noCounts, ...counts } });
+  return { view, wave: { strikes: [strike], before: strike.before } };
 }
 
 function frameOf(counts: CountsView): StreamMessage {

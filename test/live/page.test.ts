@@ -3,7 +3,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import type { UserStateName } from '#src/live/protocol.js';
 import { launchChromium } from '../chromium.js';
 import { noCounts, sideView, usersIn } from './page-feed.js';
-import { drawnFrames, killOfTwo, shortStory, withLivePage } from './with-live-page.js';
+import { drawnFrames, findCutOff, killOfTwo, settle, shortStory, withLivePage } from './with-live-page.js';
 
 const states = ['in', 'waiting', 'in-doubt', 'has-lost', 'logged-out', 'someone-else', 'arriving', 'gone'] as const;
 
@@ -91,6 +91,23 @@ describe('the page of the live lab in a real browser', function () {
         expect(await side('right').locator('.sentence').textContent()).to.equal(
           'backend-2 was killed 2 s ago: so far none of the 16 users that it served was logged out, and no acknowledged write is missing.',
         );
+      });
+    });
+
+    it('that a backend is spare, in a box without room for dots, until it is started', async () => {
+      const spare = { name: 'backend-4', role: 'backend', state: 'spare', sinceMs: 0 } as const;
+      const members = [...sideView('redis').members, spare];
+      await withLivePage(browser, { right: { members } }, async ({ feed, side }) => {
+        const box = side('right').getByRole('group', { name: 'backend-4' });
+        await box.getByText('spare, not started').waitFor();
+        expect(await box.locator('.area').isVisible()).to.equal(false);
+        const started = { ...spare, state: 'up', sinceMs: 30_100 } as const;
+        const users = [{ name: 'user-1', state: 'in', member: 'backend-4' }] as const;
+        feed.push({ kind: 'frame', right: { nowMs: 30_100, members: [started], users } });
+        await box.getByText('up').waitFor();
+        await box.locator('.area').waitFor();
+        await side('right').page().evaluate(settle);
+        expect(await isInside(side('right').locator('i[data-user="user-1"]'), box)).to.equal(true);
       });
     });
 
@@ -209,9 +226,6 @@ describe('the page of the live lab in a real browser', function () {
   });
 });
 
-/** Resolves when all dots have arrived. */
-const settle = 'Promise.all(document.getAnimations().map(({ finished }) => finished)).then(() => 0)';
-
 async function isInside(inner: Locator, outer: Locator): Promise<boolean> {
   const [dot, box] = [await inner.boundingBox(), await outer.boundingBox()];
   if (dot === null || box === null) return false;
@@ -225,21 +239,5 @@ async function shapeOf(page: Page, state: UserStateName): Promise<string> {
     const look = getComputedStyle(document.querySelector('#legend i[data-state="${state}"]'));
     const image = look.backgroundImage.replaceAll(/rgba?\\([^)]*\\)/g, 'colour');
     return [look.clipPath, look.borderTopWidth, image, look.borderTopLeftRadius, look.scale].join(' | ');
-  })()`);
-}
-
-/** Returns what is wider than the page or than the part that holds it. */
-async function findCutOff(page: Page): Promise<string[]> {
-  return page.evaluate<string[]>(`(() => {
-    const wide = document.documentElement.scrollWidth;
-    const found = wide > innerWidth ? ['the page is ' + wide + ' px wide'] : [];
-    for (const element of document.querySelectorAll('body *:not(.dots, .dots *, .for-ears, .chart *)')) {
-      const { left, right, width } = element.getBoundingClientRect();
-      if (width === 0) continue;
-      const { overflowX, display } = getComputedStyle(element);
-      const isCut = element.scrollWidth > element.clientWidth + 1 && display !== 'inline' && overflowX !== 'auto';
-      if (left < -0.5 || right > innerWidth + 0.5 || isCut) found.push(element.tagName + ' ' + element.className);
-    }
-    return found;
   })()`);
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import type { SideName, SideView, Snapshot, StrikeView } from '#src/live/protocol.js';
-import { PageFeed, settings, sideView } from './page-feed.js';
+import type { CountsView, SideName, SideView, Snapshot, StrikeView } from '#src/live/protocol.js';
+import { noCounts, PageFeed, settings, sideView } from './page-feed.js';
 
 export interface OpenedPage {
   readonly page: Page;
@@ -23,6 +23,8 @@ export const killOfTwo: StrikeView = {
   requestedMs: 29_000,
   confirmedMs: 29_050,
   healedMs: null,
+  exposed: 9,
+  before: noCounts,
 };
 
 /** Opens the page. Fails when it has written an error, broken its policy, or sent a request to anywhere else. */
@@ -70,6 +72,42 @@ export async function posted(page: Page, act: () => Promise<unknown>): Promise<v
 /** Waits until everything that the page has received is drawn. */
 export async function drawnFrames(page: Page): Promise<void> {
   await page.evaluate('new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => resolve())))');
+}
+
+/** Resolves when all dots have arrived. */
+export const settle = 'Promise.all(document.getAnimations().map(({ finished }) => finished)).then(() => 0)';
+
+/** Returns what is wider than the page or than the part that holds it. */
+export async function findCutOff(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>(`(() => {
+    const wide = document.documentElement.scrollWidth;
+    const found = wide > innerWidth ? ['the page is ' + wide + ' px wide'] : [];
+    for (const element of document.querySelectorAll('body *:not(.dots, .dots *, .for-ears, .chart *)')) {
+      const { left, right, width } = element.getBoundingClientRect();
+      if (width === 0) continue;
+      const { overflowX, display } = getComputedStyle(element);
+      const isCut = element.scrollWidth > element.clientWidth + 1 && display !== 'inline' && overflowX !== 'auto';
+      if (left < -0.5 || right > innerWidth + 0.5 || isCut) found.push(element.tagName + ' ' + element.className + ' ' + element.textContent.slice(0, 60));
+    }
+    return found;
+  })()`);
+}
+
+/** Returns the counters that one side shows. */
+export async function readCounters(side: Locator): Promise<Partial<CountsView>> {
+  const [labels, values, details] = await Promise.all(
+    ['dt', '.value', '.detail'].map(part => side.locator(`.counters ${part}`).allTextContents()),
+  );
+  const numbersIn = (text = '') => (text.match(/[\d,]+/g) ?? []).map(number => Number(number.replaceAll(',', '')));
+  const [loggedOut] = numbersIn(values?.[0]);
+  const [missing] = numbersIn(values?.[1]);
+  const [failed, unknown] = numbersIn(values?.[2]);
+  const [exposed = null] = numbersIn(details?.[0]);
+  const [other] = numbersIn(details?.[1]);
+  const writes = labels?.[1]?.endsWith('lost') ? { lost: missing, acknowledged: other } : { lost: other };
+  return Object.fromEntries(
+    Object.entries({ loggedOut, exposed, missing, failed, unknown, ...writes }).map(([name, value]) => [name, value]),
+  );
 }
 
 /** Returns the story of a user who sent one request. */

@@ -127,12 +127,14 @@ export async function withLive<T>(
   work: (live: Live) => Promise<T>,
   settings: Partial<LiveSettings> = {},
   prepare: (side: MadeUpSide, name: SideName) => void = () => {},
+  { page = madeUpPage, now }: { readonly page?: typeof madeUpPage; readonly now?: () => number } = {},
 ): Promise<T> {
   const made: Live['made'] = { left: [], right: [] };
   const failed: FailedSide[] = [];
   const session = new LiveSession({
     settings: { ...madeUpSettings, ...settings },
     modes: { left: 'sticky', right: 'redis' },
+    ...(now && { now }),
     onFailed: one => failed.push(one),
     makeSide(name, { mode }) {
       const side = new MadeUpSide(mode);
@@ -142,7 +144,7 @@ export async function withLive<T>(
     },
   });
   const exportFile = (name: string) => (name === 'scenario-right.yaml' ? undefined : ['contents', ` of ${name}`]);
-  const server = await startLiveServer({ session, page: madeUpPage, port: 0, exportFile });
+  const server = await startLiveServer({ session, page, port: 0, exportFile });
   const token = server.address.split('#')[1] ?? '';
   const watches: Watch[] = [];
   const live: Live = {

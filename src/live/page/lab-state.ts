@@ -11,30 +11,16 @@ export interface ShownSide {
 
 /** Strikes that began together, such as a cut of two links to one backend. */
 export interface StrikeWave {
-  readonly ids: readonly string[];
-  readonly startMs: number;
-  /** The counters before it. Undefined: the page was not there, so it knows no difference. */
-  readonly before: CountsView | undefined;
-  /** How many users the struck backend had answered last. Undefined: it was no backend, or the page was not there. */
-  readonly served: number | undefined;
+  /** In the order of their requests. */
+  readonly strikes: readonly [StrikeView, ...StrikeView[]];
+  /** The counters before it. */
+  readonly before: CountsView;
 }
 
 export type LabSides = { readonly [Side in SideName]?: ShownSide };
 
 /** Strikes of one click begin within this time. */
 const oneWaveMs = 1_000;
-
-const noCounts: CountsView = {
-  loggedOut: 0,
-  exposed: null,
-  acknowledged: 0,
-  missing: 0,
-  lost: 0,
-  failed: 0,
-  unknown: 0,
-  swapped: 0,
-  p99Ms: null,
-};
 
 /** Returns both sides after a message. Sides that the message does not name stay the same object. */
 export function sidesAfter(sides: LabSides, message: StreamMessage): LabSides {
@@ -50,8 +36,7 @@ export function sidesAfter(sides: LabSides, message: StreamMessage): LabSides {
   return sideNames.reduce((all, name) => {
     const change = message[name];
     if (change === undefined) return all;
-    const known = change.isNew ? forgetWave(all, name) : all;
-    return changeSide(known, name, view => applyChange(view, change));
+    return changeSide(all, name, view => applyChange(view, change));
   }, sides);
 }
 
@@ -64,31 +49,18 @@ function changeSide(sides: LabSides, name: SideName, change: (view: SideView) =>
   return shown === undefined ? sides : { ...sides, [name]: shownAfter(shown, change(shown.view)) };
 }
 
-function forgetWave(sides: LabSides, name: SideName): LabSides {
-  const shown = sides[name];
-  return shown === undefined ? sides : { ...sides, [name]: { view: { ...shown.view, strikes: [], counts: noCounts } } };
-}
-
 function shownAfter(before: ShownSide | undefined, view: SideView): ShownSide {
-  const wave = waveAfter(before, view);
+  const wave = before?.view.strikes === view.strikes ? before.wave : findLastWave(view.strikes);
   return wave === undefined ? { view } : { view, wave };
 }
 
-function waveAfter(before: ShownSide | undefined, view: SideView): StrikeWave | undefined {
-  const { strikes } = view;
-  const newest = strikes.reduce<StrikeView | undefined>(
-    (last, strike) => (last === undefined || strike.requestedMs >= last.requestedMs ? strike : last),
-    undefined,
-  );
-  if (newest === undefined) return undefined;
-  const old = before?.wave;
-  if (old?.ids.includes(newest.id)) return old;
-  if (old !== undefined && newest.requestedMs - old.startMs < oneWaveMs && newest.requestedMs >= old.startMs) {
-    return { ...old, ids: [...old.ids, newest.id] };
+/** Depends on the strikes alone, so that every page says the same, whenever it was opened. */
+function findLastWave(strikes: readonly StrikeView[]): StrikeWave | undefined {
+  let wave: StrikeWave | undefined;
+  for (const strike of strikes.toSorted((a, b) => a.requestedMs - b.requestedMs)) {
+    const isOfWave = wave !== undefined && strike.requestedMs - wave.strikes[0].requestedMs < oneWaveMs;
+    if (wave === undefined || !isOfWave) wave = { strikes: [strike], before: strike.before };
+    else wave = { ...wave, strikes: [...wave.strikes, strike] };
   }
-  // Nothing is lost before the first strike of a run, so a page that is opened later knows the difference too.
-  const counts = before?.view.counts ?? (strikes.length === 1 ? noCounts : undefined);
-  const backend = newest.target.split('->').at(-1);
-  const served = before?.view.users.filter(({ member }) => member === backend).length;
-  return { ids: [newest.id], startMs: newest.requestedMs, before: counts, served: served || undefined };
+  return wave;
 }

@@ -182,7 +182,8 @@ class LabPage {
     if (words === undefined) place.replaceChildren();
     if (words === undefined || state === 'connecting') return;
     const retry = state === 'waiting' ? [makeButton('Try now', () => this.#stream.retryNow())] : [];
-    place.replaceChildren(words, ...retry);
+    const files = this.#over?.files ?? [];
+    place.replaceChildren(words, ...retry, ...(state === 'ended' && files.length > 0 ? listFiles(files) : []));
     if (this.#over !== undefined) this.#showOver(this.#over);
   }
 
@@ -214,7 +215,7 @@ class LabPage {
         ? 'The live lab has written these files:'
         : `The live lab ${isWriting ? 'is writing its' : 'wrote no'} files.`,
     );
-    find('#files', HTMLElement).replaceChildren(...files.map(file => make('li', {}, make('code', {}, file))));
+    find('#files', HTMLElement).replaceChildren(...files.map(makeFileItem));
     this.#requestFrame();
   }
 
@@ -297,6 +298,18 @@ class LabPage {
       .catch((error: unknown) => setText(words, describeProblem(error)));
     button.disabled = false;
   }
+}
+
+/** Names the files that the lab has written. */
+function listFiles(files: readonly string[]): HTMLElement[] {
+  return [
+    make('p', {}, 'The live lab has written these files:'),
+    make('ul', { class: 'files' }, ...files.map(makeFileItem)),
+  ];
+}
+
+function makeFileItem(file: string): HTMLElement {
+  return make('li', {}, make('code', {}, file));
 }
 
 function showLegend(): void {

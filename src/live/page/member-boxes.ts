@@ -1,6 +1,6 @@
 import type { MemberView, StrikeView } from '../protocol.js';
 import { make, onPress, setAttribute, setText } from './dom.js';
-import { describeMember, describeStrike, isSpare } from './sentences.js';
+import { describeMember, describeStrike } from './sentences.js';
 import { nowhere } from './user-dots.js';
 
 interface Box {
@@ -16,7 +16,7 @@ const roleOrder = ['proxy', 'backend', 'store'];
 /** The boxes of the members of one side: the proxy, then the backends, then the store. */
 export class MemberBoxes {
   readonly place = make('div', { class: 'boxes' });
-  /** Where the dots of each backend stand. A spare backend is not shown: it can be chosen in the bar and started. */
+  /** Where the dots of each backend stand. A spare backend has no room for dots. */
   readonly areas = new Map<string, HTMLElement>();
   readonly #boxes = new Map<string, Box>();
   readonly #select: (member: string) => void;
@@ -94,7 +94,7 @@ export class MemberBoxes {
 
 function showMember(box: Box, member: MemberView, strikes: readonly StrikeView[], nowMs: number): void {
   setText(box.state, describeMember(member, strikes, nowMs));
-  setAttribute(box.element, 'data-state', isSpare(member, strikes) ? 'spare' : member.state);
+  setAttribute(box.element, 'data-state', member.state);
   const own = strikes.filter(strike => isShownAt(strike, member.name));
   const text = own.map(describeTrouble).filter(Boolean).join('; ');
   setText(box.strikes, text);

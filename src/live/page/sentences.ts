@@ -50,20 +50,20 @@ export function describeStrike({ fault, target }: StrikeView): string {
 }
 
 const noticedWithinMs = 5_000;
-const startedWithinMs = 5_000;
 
 /** Says in one sentence what the last wave of strikes did to the users of one side. */
 export function tellWave({ view, wave }: ShownSide): Saying {
   if (view.stage === 'starting') return { mood: 'waiting', text: `Starting the system in mode ${view.mode} …` };
   if (view.stage === 'stopping') return { mood: 'waiting', text: 'Stopping the system …' };
   if (view.stage === 'failed') return { mood: 'bad', text: view.problem ?? 'The system has failed.' };
-  const first = wave && view.strikes.find(({ id }) => wave.ids.includes(id));
-  if (wave === undefined || first === undefined) {
+  if (wave === undefined) {
     const next = view.offers.length === 0 ? '' : ' Kill a server, and see which users lose their session.';
     return { mood: 'calm', text: `Nothing is broken.${next}` };
   }
+  const [first] = wave.strikes;
   const action = describeStrike(first);
-  if (first.state === 'requested') return { mood: 'waiting', text: `${action} a moment ago. Waiting for confirmation …` };
+  if (first.state === 'requested')
+    return { mood: 'waiting', text: `${action} a moment ago. Waiting for confirmation …` };
   if (first.state === 'not-confirmed') {
     return { mood: 'bad', text: `Not confirmed: ${action}. ${first.problem ?? ''}`.trim() };
   }
@@ -84,14 +84,14 @@ interface Harm {
   readonly isOutage: boolean;
 }
 
-/** Says what has happened to the users since the wave. If the page does not know that, it says what has happened in all. */
+/** Says what has happened to the users since the wave. */
 function tellHarm({ counts: now, users }: SideView, wave: StrikeWave, target: string): Harm {
-  const { before } = wave;
-  const since = (of: (counts: CountsView) => number) => Math.max(0, of(now) - (before === undefined ? 0 : of(before)));
+  const since = (of: (counts: CountsView) => number) => Math.max(0, of(now) - of(wave.before));
   const [loggedOut, missing, lost] = [since(of => of.loggedOut), since(of => of.missing), since(of => of.lost)];
   const [swapped, failed, unknown] = [since(of => of.swapped), since(of => of.failed), since(of => of.unknown)];
   const isHarmed = loggedOut + missing + swapped > 0;
-  const loggedOutText = tellLoggedOut(loggedOut, isFirstWave(wave) ? now.exposed : null, target, wave.served);
+  const exposed = isFirstWave(wave) ? now.exposed : Math.max(...wave.strikes.map(strike => strike.exposed));
+  const loggedOutText = tellLoggedOut(loggedOut, exposed ?? 0, target);
   const parts = [
     isHarmed ? loggedOutText : `${loggedOutText}, and no acknowledged write is missing`,
     ...(missing > 0 ? [tellMissing(missing, lost)] : []),
@@ -100,24 +100,21 @@ function tellHarm({ counts: now, users }: SideView, wave: StrikeWave, target: st
       ? [`${countNoun(failed + unknown, 'request')} failed${unknown > 0 ? ' or got no answer' : ''}`]
       : []),
   ];
-  const all = before === undefined ? ' in all' : '';
-  return { text: parts.join('; ') + all, isHarmed, isOutage: failed + unknown > users.length / 2 };
+  return { text: parts.join('; '), isHarmed, isOutage: failed + unknown > users.length / 2 };
 }
 
 /** Only then the users that faults have exposed are those of this wave. */
 function isFirstWave({ before }: StrikeWave): boolean {
-  return before !== undefined && before.exposed === null;
+  return before.exposed === null;
 }
 
-/** `served`: how many users the struck backend had answered last. Of a store or a proxy the page does not know it. */
-function tellLoggedOut(loggedOut: number, exposed: number | null, target: string, served: number | undefined): string {
+function tellLoggedOut(loggedOut: number, exposed: number, target: string): string {
   const was = loggedOut === 1 ? 'was' : 'were';
   const kind = isServing(target) ? 'users that it served' : 'exposed users';
-  const of = exposed ?? served ?? 0;
-  if (loggedOut > of) return `${countNoun(loggedOut, 'user')} ${was} logged out`;
-  if (loggedOut === of && of > 1) return `all ${count(of)} ${kind} were logged out`;
-  if (loggedOut > 0) return `${count(loggedOut)} of the ${count(of)} ${kind} ${was} logged out`;
-  return of === 0 ? 'no user was logged out' : `none of the ${count(of)} ${kind} was logged out`;
+  if (loggedOut > exposed) return `${countNoun(loggedOut, 'user')} ${was} logged out`;
+  if (loggedOut === exposed && exposed > 1) return `all ${count(exposed)} ${kind} were logged out`;
+  if (loggedOut > 0) return `${count(loggedOut)} of the ${count(exposed)} ${kind} ${was} logged out`;
+  return exposed === 0 ? 'no user was logged out' : `none of the ${count(exposed)} ${kind} was logged out`;
 }
 
 function isServing(target: string): boolean {
@@ -135,12 +132,6 @@ function describeAge(ms: number): string {
   return whole < 120 ? `${whole} s ago` : `${Math.floor(whole / 60)} min ago`;
 }
 
-/** Returns whether a backend was never started: it has been dead since the start, and nothing has struck it. */
-export function isSpare({ name, role, state, sinceMs }: MemberView, strikes: readonly StrikeView[]): boolean {
-  const isDead = role === 'backend' && state === 'dead' && sinceMs < startedWithinMs;
-  return isDead && !strikes.some(({ target }) => target === name);
-}
-
 /** The state of a member in words: `up, 21 bound`, `hung for 1.4 s`, `down for 1.4 s`. */
 export function describeMember(member: MemberView, strikes: readonly StrikeView[], nowMs: number): string {
   const { state, storeRole, bound } = member;
@@ -149,6 +140,7 @@ export function describeMember(member: MemberView, strikes: readonly StrikeView[
   const since = `for ${describeSpan(Math.max(0, nowMs - member.sinceMs))}`;
   const words = {
     starting: 'starting …',
+    spare: 'spare, not started',
     up: 'up',
     draining: 'draining',
     ejected: `taken out ${since}`,
@@ -156,7 +148,7 @@ export function describeMember(member: MemberView, strikes: readonly StrikeView[
     dead: `down ${since}`,
   }[state];
   const life = isHung && state === 'up' ? 'hung' : words;
-  const binds = bound !== undefined && state !== 'dead';
+  const binds = bound !== undefined && state !== 'dead' && state !== 'spare';
   return [life, storeRole, binds ? `${count(bound)} bound` : undefined].filter(Boolean).join(', ');
 }
 

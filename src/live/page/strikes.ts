@@ -7,7 +7,6 @@ import {
   type SideName,
   type SideView,
 } from '../protocol.js';
-import { isSpare } from './sentences.js';
 
 /** The faults with a button and a key of their own: fault, text, key. */
 export const quickFaults = [
@@ -30,7 +29,7 @@ export function memberNames(views: Views): string[] {
   const members = [views.left, views.right].flatMap(view =>
     (view?.members ?? []).map(member => ({
       name: member.name,
-      rank: isSpare(member, view?.strikes ?? []) ? roles.length : roles.indexOf(member.role),
+      rank: member.state === 'spare' ? roles.length : roles.indexOf(member.role),
     })),
   );
   return [...new Set(members.toSorted((a, b) => a.rank - b.rank).map(({ name }) => name))];

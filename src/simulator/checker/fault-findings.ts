@@ -72,16 +72,9 @@ export class ExposureWatch {
     }));
   }
 
-  /** Takes the operations of one user, in sending order. */
-  exposedBy(operations: readonly Operation[]): FaultRecord[] {
-    if (this.#exposures.length === 0) return [];
-    const longestMs = longestOf(operations);
+  /** Takes the operations of one user, in sending order. `longestMs`: no operation lasted longer. */
+  exposedBy(operations: readonly Operation[], longestMs = longestOf(operations)): FaultRecord[] {
     return this.#exposures.filter(one => isExposed(one, operations, longestMs)).map(({ fault }) => fault);
-  }
-
-  /** Returns whether any fault exposed the user. `longestMs`: no operation lasted longer. */
-  isExposed(operations: readonly Operation[], longestMs: number): boolean {
-    return this.#exposures.some(one => isExposed(one, operations, longestMs));
   }
 }
 

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, Socket } from 'node:net';
 import type { Link, Traffic } from './cluster.js';
 import { Pipe } from './links/pipe.js';
 import type { LinkDirection, Toxic } from './links/toxics.js';
-import { freePort } from './processes/free-port.js';
+import { onFreePort } from './processes/free-port.js';
 
 /** Further connections are reset by the kernel. */
 const connectionsMax = 10_000;
@@ -44,9 +44,11 @@ export class TcpLink implements Link {
   readonly #open = new Set<Connection>();
 
   static async listen(name: string, toPort: number, asking: LinkDirection = 'forward'): Promise<TcpLink> {
-    const link = new TcpLink(name, await freePort(), toPort, asking);
-    await link.#listen();
-    return link;
+    return onFreePort(async port => {
+      const link = new TcpLink(name, port, toPort, asking);
+      await link.#listen();
+      return link;
+    });
   }
 
   private constructor(name: string, port: number, toPort: number, asking: LinkDirection) {

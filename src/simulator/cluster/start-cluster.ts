@@ -4,18 +4,20 @@ import { type ModeName, storesOf } from '../../modes.js';
 import { formatKeyRing, generateKeyRing } from '../../shared/key-ring.js';
 import { type StoreServerName, type StoreUrls, storeNames } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
-import { LabError, rejectOnAbort } from '../errors.js';
+import { BootFailed, LabError, rejectOnAbort } from '../errors.js';
 import { backendSpec } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
 import type { Cluster, ClusterMember } from './cluster.js';
 import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
-import { freePort } from './processes/free-port.js';
+import { freePort, isFree } from './processes/free-port.js';
 import type { Listeners } from './processes/process-member.js';
 import { type ProxySpec, proxyNames } from './proxy.js';
 import { isStoreServer, plainStores, type StoresSpec, shapeOf } from './stores/registry.js';
 import { endsOf } from './targets.js';
+
+const startTriesMax = 3;
 
 export interface ClusterSpec {
   readonly mode: ModeName;
@@ -47,7 +49,8 @@ export interface ClusterSpec {
 
 /**
  * Starts stores, then backends, then the proxy, each as a real process on loopback. Resolves when each process answers
- * and the proxy reports every backend ready. Rejects with `LabError` when a process does not boot, and with
+ * and the proxy reports every backend ready. Starts again with other ports when another program took one of its ports.
+ * Rejects with `LabError` when a process does not boot, and with
  * `Interrupted` when the signal is aborted. In both cases it first stops everything that it had started.
  */
 export async function startCluster(
@@ -56,13 +59,23 @@ export async function startCluster(
   onState: Listeners['onState'],
   onLine?: Listeners['onLine'],
 ): Promise<Cluster> {
-  const lab = new Lab({ onState, onLine }, spec.inTurn);
-  try {
-    return await rejectOnAbort(boot(lab, spec), signal);
-  } catch (error) {
-    await lab.stop();
-    throw error;
+  for (let triesLeft = startTriesMax; ; triesLeft -= 1) {
+    const lab = new Lab({ onState, onLine }, spec.inTurn);
+    try {
+      return await rejectOnAbort(boot(lab, spec), signal);
+    } catch (error) {
+      await lab.stop();
+      if (triesLeft <= 1 || signal.aborted || !(await hasLostItsPort(error))) throw error;
+    }
   }
+}
+
+/**
+ * Returns whether another program listens on the port of a process that did not boot. Ports are chosen before their
+ * processes start, so a program outside of this one can take a port in between. Call it when the lab is stopped.
+ */
+async function hasLostItsPort(error: unknown): Promise<boolean> {
+  return error instanceof BootFailed && !(await isFree(error.port, '127.0.0.1'));
 }
 
 /** Returns the names of the members that such a cluster starts. */

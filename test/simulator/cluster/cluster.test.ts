@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
 import { getPriority } from 'node:os';
 import { expect } from 'chai';
@@ -14,6 +15,7 @@ import { startCluster } from '#src/simulator/cluster/start-cluster.js';
 import { plainStores } from '#src/simulator/cluster/stores/registry.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { withRedis } from '../../sessions/with-redis.js';
+import { withHttpServer } from '../../with-http-server.js';
 import { isRunning, leavingNothing, oneLab, program, quickProxy, withCluster } from '../processes.js';
 
 const never = new AbortController().signal;
@@ -67,6 +69,24 @@ describe('cluster', () => {
       expect(await starting).to.be.instanceOf(Interrupted);
       for (const turn of turns) await turn();
       expect(turns).to.have.length(2);
+    }));
+
+  it('starts again with other ports when another program has taken one of them', () =>
+    leavingNothing(async () => {
+      const ports: number[] = [];
+      const thief = createServer();
+      const answer: RequestListener = async ({ url }, response) => {
+        ports.push(Number(url?.slice(1)));
+        if (ports.length === 1) await once(thief.listen(ports[0], '127.0.0.1'), 'listening');
+        response.end();
+      };
+      await withHttpServer(answer, async origin => {
+        const backends = { count: 1, env: { TEST_ORIGIN: origin }, program: program('late-backend') };
+        await withCluster({ mode: 'sticky', backends, stores: [] }, async ({ member }) => {
+          expect(member('backend-1').port).to.equal(ports[1]);
+          expect(ports).to.have.length(2);
+        });
+      }).finally(() => thief.close());
     }));
 
   it('starts real processes, reports each change of state, and leaves nothing when stopped once or twice', () =>

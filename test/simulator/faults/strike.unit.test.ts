@@ -107,7 +107,7 @@ describe('a strike', () => {
       answers: async () => true,
       role: 'store',
       start: async () => {
-        if (!isBack) throw new BootFailed('it', 'redis', 'ended with code 7');
+        if (!isBack) throw new BootFailed('it', 'redis', 'ended with code 7', 6379);
       },
     });
     const states: string[] = [];

@@ -1,4 +1,4 @@
-import type { Operation } from '../../history/records.js';
+import type { FaultRecord, Operation } from '../../history/records.js';
 import { newTally, type Tally } from '../tally.js';
 import { bySending } from './operations.js';
 import type { Story, Verification } from './sessions.js';
@@ -87,8 +87,9 @@ export class GrowingUser<Result> {
     return this.#parts.flatMap(({ judged }) => (judged === undefined ? [] : [judged.result]));
   }
 
-  isExposed({ exposure }: UserRules): boolean {
-    return exposure.isExposed(this.#operations, this.#longestMs);
+  /** Returns the faults that exposed this user. */
+  exposedBy({ exposure }: UserRules): readonly FaultRecord[] {
+    return exposure.exposedBy(this.#operations, this.#longestMs);
   }
 
   #from(index: number): number {

@@ -10,6 +10,7 @@ import { LabError } from '../../errors.js';
 const lowest = 20_000;
 const beyond = 32_000;
 const triesMax = 200;
+const listenTriesMax = 5;
 
 const handedOut = new Set<number>();
 
@@ -22,6 +23,21 @@ export async function freePort(): Promise<number> {
     return port;
   }
   throw new LabError(`no free port found between ${lowest} and ${beyond} in ${triesMax} tries; close some servers`);
+}
+
+/** Calls `listen` with a free port. If another program takes the port at that moment, it calls it with another port. */
+export async function onFreePort<T>(listen: (port: number) => Promise<T>): Promise<T> {
+  for (let triesLeft = listenTriesMax; ; triesLeft -= 1) {
+    try {
+      return await listen(await freePort());
+    } catch (error) {
+      if (triesLeft <= 1 || !isPortTaken(error)) throw error;
+    }
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 }
 
 export function isFree(port: number, host: string): Promise<boolean> {

@@ -251,7 +251,7 @@ export class ProcessMember implements ClusterMember {
         : `${describeExit(boot.exit)} before ${beforeWhat} on port ${this.port}`;
     const command = [this.#spec.command, ...this.#spec.args].join(' ');
     const message = `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;
-    return new BootFailed(message, this.name, `${what}\n${boot.lastLines.text('| ')}`.trimEnd());
+    return new BootFailed(message, this.name, `${what}\n${boot.lastLines.text('| ')}`.trimEnd(), this.port);
   }
 }
 
