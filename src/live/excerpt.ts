@@ -124,7 +124,7 @@ function nameInAnyMode(target: string, mode: ModeName, system: Scenario['system'
   return resolveTargetName(mode, named, system) === target ? named : target;
 }
 
-/** Returns the part of a run that was over at a moment. */
+/** Returns a run as it was at this moment: without what ended later. */
 function cutAt(run: RunRecord, untilMs: number): RunRecord {
   const isOver = (ms: number | null | undefined): ms is number => typeof ms === 'number' && ms <= untilMs;
   return {
