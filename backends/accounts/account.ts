@@ -14,7 +14,7 @@ export interface Account {
   readonly pendingTotp: string | null;
   /** The newest time step (RFC 6238) for which a code was accepted. */
   readonly lastStep: number;
-  /** Order of the newest spent nonce: its expiry, or more. */
+  /** The order of the newest spent nonce (`nonce.ts`). */
   readonly nonceSpentUntilMs: number;
   /** Wrong passwords and codes, by counter: one for each known browser, one for all other clients (`tries.ts`). */
   readonly wrongTries: Readonly<Record<string, WrongTries>>;

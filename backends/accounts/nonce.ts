@@ -7,13 +7,13 @@ import type { Account } from './account.js';
 export interface Nonce {
   readonly nonce: string;
   readonly untilMs: number;
-  /** Each nonce has a greater one than those that were spent before it. */
+  /** A new nonce has a greater order than every nonce that was spent before it was made. */
   readonly order: number;
 }
 
 export const nonceMs = 5 * 60_000;
 
-/** Makes a nonce. Its order is its expiry, or more if a backend with a clock that is ahead has spent one. */
+/** Makes a nonce. Its order is its expiry. If a backend whose clock is ahead has spent a greater one, it is one more. */
 export function newNonce(nowMs: number, { nonceSpentUntilMs }: Account): Nonce {
   const untilMs = nowMs + nonceMs;
   return { nonce: randomBytes(32).toString('base64url'), untilMs, order: Math.max(untilMs, nonceSpentUntilMs + 1) };
@@ -37,7 +37,8 @@ export function findNonce(data: SessionData, nonce: string, nowMs: number): numb
 /**
  * Marks a nonce as spent. Throws `FreshAuthenticationNeeded` if it was spent before. Where the session is in the
  * browser, an old copy of it still has the nonce; the account does not. A nonce older than the last spent one counts as
- * spent too, so that the account need not remember them all. The order decides, not the clock of a backend. Steps of the second factor work the same way.
+ * spent too, so that the account need not remember them all. The order decides, not the clock of a backend. Steps of
+ * the second factor work the same way.
  */
 export function withNonceSpent(account: Account, order: number): Account {
   if (order <= account.nonceSpentUntilMs) throw new FreshAuthenticationNeeded();

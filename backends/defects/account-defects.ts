@@ -139,7 +139,7 @@ const stepsAround = 25;
 
 export const wideTotp: Defect = makeWideTotp();
 
-/** Replaces a code of another time by the present one. It needs the accounts and the keys, which it gets at the start. */
+/** Accepts a code of another time step as if it were the present one. It gets the accounts and keys at the start. */
 function makeWideTotp(): Defect {
   let kept: Accounts | undefined;
   let ring: () => KeyRing = () => [];

@@ -124,7 +124,7 @@ function nameInAnyMode(target: string, mode: ModeName, system: Scenario['system'
   return resolveTargetName(mode, named, system) === target ? named : target;
 }
 
-/** Returns the part of a run that was over at a moment. */
+/** Returns a run as it was at this moment: without what ended later. */
 function cutAt(run: RunRecord, untilMs: number): RunRecord {
   const isOver = (ms: number | null | undefined): ms is number => typeof ms === 'number' && ms <= untilMs;
   return {
@@ -145,8 +145,8 @@ function withFindings(run: RunRecord): { readonly run: RunRecord; readonly findi
 }
 
 /**
- * Returns the latest moment at which the first kept session of a user began, if an earlier session of it is gone
- * ("clear"). What users lost before it is forgotten. Without such a session it returns 0.
+ * Returns the time from which the history of every user is complete. "Clear" forgets the earlier sessions of a user, so
+ * it is the latest login with which the history of such a user begins. Returns 0 when nothing was forgotten.
  */
 function lastCutMs({ operations }: RunRecord): number {
   const logins = new Map<string, Operation>();

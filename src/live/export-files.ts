@@ -8,15 +8,13 @@ import type { ListedRun } from '../simulator/history/records.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { startAtZero } from './excerpt.js';
 import { exportScenarios } from './export-scenario.js';
-import { exportNames, type SideName, sideNames } from './protocol.js';
+import { type ExportName, exportNames, type SideName, sideNames } from './protocol.js';
 
 /** The records of a live session. A side that never ran is absent. */
 export interface LiveRecords extends Partial<Readonly<Record<SideName, ListedRun>>> {
   /** The scenario of the live lab. Absent when recorded histories are played: then nothing was clicked. */
   readonly lab?: Scenario | undefined;
 }
-
-type ExportedName = (typeof exportNames)[number];
 
 /** Lists the files that a session will have, or all but `scenario-right.yaml`. None when no side ever ran. Cheap. */
 export function expectedNames(records: LiveRecords): readonly string[] {
@@ -53,7 +51,7 @@ export async function writeLiveFiles(out: string, records: LiveRecords, endedAt:
 }
 
 /** Returns the text of one file of a session, in parts. Undefined when the session has no such file. */
-export function fileOf(name: ExportedName, records: LiveRecords): Iterable<string> | undefined {
+export function fileOf(name: ExportName, records: LiveRecords): Iterable<string> | undefined {
   return textOf(name, judgeSession(records));
 }
 
@@ -77,7 +75,7 @@ function judgeSide(recorded: ListedRun): JudgedRun {
   return { run, findings, verdict: judge(run, findings) };
 }
 
-function textOf(name: ExportedName, session: Session): Iterable<string> | undefined {
+function textOf(name: ExportName, session: Session): Iterable<string> | undefined {
   switch (name) {
     case 'report.html':
       return reportOf(session);
@@ -102,7 +100,7 @@ function historyOf(side: SideName, { sides }: Session): Iterable<string> | undef
   return judged && historyText([judged.run]);
 }
 
-function scenarioOf(name: ExportedName, { lab, sides }: Session): Iterable<string> | undefined {
+function scenarioOf(name: ExportName, { lab, sides }: Session): Iterable<string> | undefined {
   if (lab === undefined) return undefined;
   const found = Object.fromEntries(sides.map(side => [side.name, side.judged]));
   const file = exportScenarios(lab, found).find(one => one.name === name);

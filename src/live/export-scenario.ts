@@ -231,11 +231,11 @@ function describeTime([first]: readonly Excerpt[], index: number, { forMs }: Fau
   return forMs === undefined ? `${at}; it was still active at the end` : at;
 }
 
-/** One measure, and how often a session showed it. */
+/** One metric, and the count of it in a session. */
 interface Observation {
   readonly metric: string;
   readonly seen: number;
-  /** The session could have shown it. Otherwise 0 means nothing. */
+  /** Whether the session could show it. If not, a count of 0 means nothing. */
   readonly isSure: boolean;
   /** After "observed: ". */
   readonly words: string;
@@ -258,7 +258,7 @@ function observeLosses({ findings: { users, writes }, strikes }: Found): Observa
   ];
 }
 
-/** Things that are wrong in every mode. The journey of another app may not show them. */
+/** Returns the counts of what is wrong in every mode. The journey of another app may not show them. */
 function observeDefects({ findings: { users, writes } }: Found): Observation[] {
   const seen = {
     'users.identitySwapped': users.identitySwapped,
@@ -277,12 +277,12 @@ function expectationsOf(
   isShop: boolean,
 ): { readonly expect: Expect; readonly comments: readonly FileComment[] } {
   const modes = [...new Set(excerpts.map(({ mode }) => mode))];
-  const defects = isShop ? together(excerpts, observeDefects) : { lines: [], notes: [] };
+  const defects = isShop ? mergeObservations(excerpts, observeDefects) : { lines: [], notes: [] };
   const groups = [
     { key: 'any', ...defects, above: ['In every mode:'] },
     ...modes.map(mode => {
       const own = excerpts.filter(excerpt => excerpt.mode === mode);
-      const losses = together(own, observeLosses);
+      const losses = mergeObservations(own, observeLosses);
       return { key: mode, ...losses, above: own.map(describeRest) };
     }),
   ];
@@ -303,8 +303,8 @@ interface Lines {
   readonly notes: readonly string[];
 }
 
-/** Makes one line for each measure on which all sides agree, in a form that a second run can meet. */
-function together(excerpts: readonly Excerpt[], observe: (found: Found) => readonly Observation[]): Lines {
+/** Makes one expectation for each metric on which all sides agree. A second run can meet it: `> 0` or `== 0`. */
+function mergeObservations(excerpts: readonly Excerpt[], observe: (found: Found) => readonly Observation[]): Lines {
   const [first = [], ...others] = excerpts.map(observe);
   const lines: { line: string; beside: string }[] = [];
   const notes: string[] = [];

@@ -10,6 +10,7 @@ import type {
   PhaseRecord,
   RunHeader,
 } from '../simulator/history/records.js';
+import { noLab } from '../simulator/run/lab-health.js';
 import { LiveBins, shownMs } from './live-bins.js';
 import { addDifference, LiveUser, noCounts } from './live-user.js';
 import type { CountsView, MarkView, MemberView, SideView, StrikeState, StrikeView, UserView } from './protocol.js';
@@ -17,7 +18,7 @@ import type { CountsView, MarkView, MemberView, SideView, StrikeState, StrikeVie
 export interface LiveHistoryOptions {
   /** `planned` and `faults` are ignored: `record` fills them in. */
   readonly header: RunHeader;
-  /** When this many operations are kept, all but the present sessions is forgotten. */
+  /** At this number of operations, `trim` runs by itself. */
   readonly operationsMax?: number;
   /** Clock for the budget of `judgeSome`, in milliseconds. */
   readonly now?: () => number;
@@ -30,11 +31,10 @@ interface LiveStrike {
 
 type HistoryView = Pick<SideView, 'users' | 'members' | 'counts' | 'strikes' | 'bins' | 'marks'>;
 
-const noLab: LabRecord = { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 };
 const countsAtStart: CountsView = { ...noCounts, exposed: null, p99Ms: null };
-/** A timeline of one minute cannot show more of them. */
+/** A timeline of one minute cannot show more marks than these. */
 const marksMax = 1_000;
-/** While some users have trouble, one in so many judgements is for a user without trouble. */
+/** While users with trouble wait, every fourth judgement is of a user without trouble. */
 const calmTurn = 4;
 
 /**
@@ -52,7 +52,7 @@ export class LiveHistory {
   readonly #now: () => number;
   readonly #users = new Map<string, LiveUser>();
   #operations: Operation[] = [];
-  /** How many operations are too many. */
+  /** At this number of operations, `trim` runs. */
   #trimAt: number;
   #members: MemberRecord[] = [];
   readonly #memberViews = new Map<string, MemberView>();
@@ -60,7 +60,7 @@ export class LiveHistory {
   readonly #phases = new Map<PhaseName, PhaseRecord>();
   readonly #bins = new LiveBins();
   readonly #counts = { ...noCounts };
-  /** Users to judge again, those with trouble apart, each in the order of waiting. */
+  /** Users to judge again, with trouble and without. The longest waiting is the first in each set. */
   readonly #troubled = new Set<LiveUser>();
   readonly #calm = new Set<LiveUser>();
   #rules: UserRules | undefined;
@@ -139,14 +139,14 @@ export class LiveHistory {
    * the budget is spent. */
   judgeSome(budgetMs: number): void {
     const untilMs = this.#now() + budgetMs;
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+    for (let next = this.#takeNext(); next !== undefined; next = this.#takeNext()) {
       this.#judge(next);
       if (this.#now() >= untilMs) return;
     }
   }
 
   judgeAll(): void {
-    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#judge(next);
+    for (let next = this.#takeNext(); next !== undefined; next = this.#takeNext()) this.#judge(next);
   }
 
   view(nowMs: number): HistoryView {
@@ -215,8 +215,8 @@ export class LiveHistory {
     for (const user of this.#users.values()) if (!this.#troubled.has(user)) this.#calm.add(user);
   }
 
-  /** Takes the next user to judge from those who wait. */
-  #next(): LiveUser | undefined {
+  /** Returns the next user to judge, and takes it out of its set. Undefined when no user waits. */
+  #takeNext(): LiveUser | undefined {
     this.#turn = (this.#turn + 1) % calmTurn;
     const [first, second] = this.#turn === 0 ? [this.#calm, this.#troubled] : [this.#troubled, this.#calm];
     const [next] = first.size > 0 ? first : second;

@@ -6,25 +6,33 @@ import { unknownName } from '../shared/unknown-name.js';
 import { parseCommand } from './command-schema.js';
 import type { LiveSession } from './live-session.js';
 import { streamsMax } from './live-stream.js';
-import { type CommandReply, exportNames, paths, type SideName, sideNames, tokenHeader } from './protocol.js';
+import {
+  type CommandReply,
+  type ExportName,
+  exportNames,
+  paths,
+  type SideName,
+  sideNames,
+  tokenHeader,
+} from './protocol.js';
 
 const host = '127.0.0.1';
 export const bodyBytesMax = 64 * 1024;
-/** A body that is too long is read up to here. An answer before its end could be lost when the connection closes. */
+/** A longer body is read up to here and dropped. A browser may lose an answer that arrives while it still sends. */
 const discardedBytesMax = 1024 * 1024;
-/** Number of ports that are tried, from the wished one on. */
+/** Number of ports to try. */
 const portsMax = 20;
-/** Streams, and the other requests of their pages. */
+/** Maximum number of connections. A page has a stream and up to three other requests at once. */
 const connectionsMax = 4 * streamsMax;
-/** The last message of a stream has this long to leave. */
+/** Time after which `close` cuts the connections that are still open, so that a last message can be sent first. */
 const lingerMs = 200;
-
-export type ExportName = (typeof exportNames)[number];
+/** A client on the same machine sends its request at once. Node compares the limits only at each check. */
+const limits = { headersTimeout: 2_000, requestTimeout: 5_000, connectionsCheckingInterval: 500 } as const;
 
 export interface LiveServerOptions {
   readonly session: LiveSession;
   readonly page: { readonly html: string; readonly contentSecurityPolicy: string };
-  /** The wished port. 0: any free one. If it is taken, the next free one. */
+  /** The first port to try. If it is taken, the server listens on the next free one. 0: any free one. */
   readonly port: number;
   /** Returns the contents of a file, in parts. Undefined when the session has no such file. */
   exportFile(name: ExportName): Iterable<string> | undefined;
@@ -36,7 +44,7 @@ export interface LiveServer {
   readonly origin: string;
   /** The address of the page, with the token in the fragment. A browser never sends the fragment. */
   readonly address: string;
-  /** Closes every connection, an open stream shortly after its last message. */
+  /** Closes every connection. An open stream can send its last message first, within 200 ms. Call it once. */
   close(): Promise<void>;
 }
 
@@ -49,16 +57,16 @@ interface Answer {
 
 /**
  * Serves the page, its stream and its commands on 127.0.0.1. A page of another origin cannot use it: a request needs the
- * right `Host`, no foreign `Origin`, and the token, which stands only in the address that the command prints.
+ * right `Host`, no foreign `Origin`, and the token, which is only in the address that the command prints.
  */
 export async function startLiveServer(options: LiveServerOptions): Promise<LiveServer> {
   const token = randomBytes(32).toString('base64url');
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 });
+  const server = createServer(limits);
   server.maxConnections = connectionsMax;
   const port = await listenNear(server, options.port);
-  const answer = answerer(options, port, token);
+  const answer = createAnswerer(options, port, token);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    answer(request, response).catch(error => send(response, refusal(500, `the live lab has a bug: ${error}`)));
+    answer(request, response).catch(error => send(response, makeRefusal(500, `the live lab has a bug: ${error}`)));
   });
   const origin = `http://${host}:${port}`;
   return { port, origin, address: `${origin}${paths.page}#${token}`, close: () => closeServer(server) };
@@ -90,9 +98,9 @@ async function closeServer(server: Server): Promise<void> {
 type Handler = (request: IncomingMessage, url: URL, response: ServerResponse) => Promise<Answer | undefined>;
 
 /** Returns the function that answers each request. It checks the request first, then the path and the method. */
-function answerer(options: LiveServerOptions, port: number, token: string) {
+function createAnswerer(options: LiveServerOptions, port: number, token: string) {
   const isToken = makeTokenCheck(token);
-  const routes = routesOf(options);
+  const routes = buildRoutes(options);
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const base = `http://${host}:${port}`;
     const url = URL.canParse(request.url ?? '', base) ? new URL(request.url ?? '', base) : undefined;
@@ -108,10 +116,13 @@ function answerer(options: LiveServerOptions, port: number, token: string) {
 function refuseForeign({ headers }: IncomingMessage, port: number): Answer | undefined {
   const names = [`${host}:${port}`, `localhost:${port}`];
   if (!names.includes(headers.host ?? '')) {
-    return refusal(403, `the Host header names another server; expected ${names.join(' or ')}`);
+    return makeRefusal(403, `the Host header names another server; expected ${names.join(' or ')}`);
   }
   if (headers.origin !== undefined && !names.some(name => headers.origin === `http://${name}`)) {
-    return refusal(403, 'the request comes from a page of another origin; open the address that the command printed');
+    return makeRefusal(
+      403,
+      'the request comes from a page of another origin; open the address that the command printed',
+    );
   }
   return undefined;
 }
@@ -124,10 +135,10 @@ function refuseWithoutToken(
   const given = headers[tokenHeader];
   if (path === paths.page || (typeof given === 'string' && isToken(given))) return undefined;
   const found = given === undefined ? `no header ${tokenHeader}` : 'the token of another command';
-  return refusal(403, `found ${found}; open the address that the command printed, with all that follows the #`);
+  return makeRefusal(403, `found ${found}; open the address that the command printed, with all that follows the #`);
 }
 
-/** Compares digests, because they have equal lengths whatever was given. */
+/** Compares digests in constant time. Two digests always have the same length. */
 function makeTokenCheck(token: string): (given: string) => boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const expected = digest(token);
@@ -139,7 +150,7 @@ interface Route {
   readonly handle: Handler;
 }
 
-function routesOf({ session, page, exportFile }: LiveServerOptions): ReadonlyMap<string, Route> {
+function buildRoutes({ session, page, exportFile }: LiveServerOptions): ReadonlyMap<string, Route> {
   const read = ['GET', 'HEAD'];
   const pageHeaders = {
     'content-type': 'text/html; charset=utf-8',
@@ -167,12 +178,12 @@ async function answerRoute(
   response: ServerResponse,
 ): Promise<Answer | undefined> {
   const { method = '' } = request;
-  if (url === undefined) return refusal(400, 'the address cannot be read; expected a path such as /');
+  if (url === undefined) return makeRefusal(400, 'the address cannot be read; expected a path such as /');
   const route = routes.get(url.pathname);
-  if (route === undefined) return refusal(404, unknownName('path', url.pathname, [...routes.keys()]));
+  if (route === undefined) return makeRefusal(404, unknownName('path', url.pathname, [...routes.keys()]));
   if (route.methods.includes(method)) return route.handle(request, url, response);
   const allow = route.methods.join(', ');
-  return { ...refusal(405, `${method} ${url.pathname}: expected ${allow}`), headers: { allow } };
+  return { ...makeRefusal(405, `${method} ${url.pathname}: expected ${allow}`), headers: { allow } };
 }
 
 async function openStream(
@@ -181,16 +192,16 @@ async function openStream(
   response: ServerResponse,
 ): Promise<Answer | undefined> {
   if (session.stream.open(request, response)) return undefined;
-  return refusal(503, `${streamsMax} pages are open; close one of them`);
+  return makeRefusal(503, `${streamsMax} pages are open; close one of them`);
 }
 
 async function carryOut(session: LiveSession, request: IncomingMessage): Promise<Answer> {
   const body = await readBody(request);
-  if (body === undefined) return refusal(413, `the body is longer than ${bodyBytesMax / 1024} KB`);
+  if (body === undefined) return makeRefusal(413, `the body is longer than ${bodyBytesMax / 1024} KB`);
   const parsed = parseCommand(body);
-  if ('problem' in parsed) return refusal(400, parsed.problem);
+  if ('problem' in parsed) return makeRefusal(400, parsed.problem);
   const reply: CommandReply = { problems: await session.do(parsed.command) };
-  return asJson(reply);
+  return makeJsonAnswer(reply);
 }
 
 /** Reads a body. Resolves with undefined when it is too long. */
@@ -208,13 +219,13 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
 
 async function tellStory(session: LiveSession, url: URL): Promise<Answer> {
   const [given, user] = [url.searchParams.get('side') ?? '', url.searchParams.get('user') ?? ''];
-  if (!isSideName(given)) return refusal(400, unknownName('side', given, sideNames));
+  if (!isSideName(given)) return makeRefusal(400, unknownName('side', given, sideNames));
   const side = session.side(given);
-  if (side === undefined) return refusal(404, `there is no ${given} side`);
+  if (side === undefined) return makeRefusal(404, `there is no ${given} side`);
   const story = side.story(user);
-  if (story !== undefined) return asJson(story);
+  if (story !== undefined) return makeJsonAnswer(story);
   const names = side.view().users.map(({ name }) => name);
-  return refusal(
+  return makeRefusal(
     404,
     `the ${given} side has no user "${user.slice(0, 60)}"; expected a name such as ${names[0] ?? 'user-1'}`,
   );
@@ -225,21 +236,21 @@ function isSideName(name: string): name is SideName {
 }
 
 function sendFile(name: ExportName, body: Iterable<string> | undefined): Answer {
-  if (body !== undefined) return { status: 200, body, headers: exportHeaders(name) };
-  return refusal(404, `this session has no ${name}`);
+  if (body !== undefined) return { status: 200, body, headers: buildExportHeaders(name) };
+  return makeRefusal(404, `this session has no ${name}`);
 }
 
-function exportHeaders(name: ExportName): Readonly<Record<string, string>> {
+function buildExportHeaders(name: ExportName): Readonly<Record<string, string>> {
   const types = { html: 'text/html; charset=utf-8', ndjson: 'application/x-ndjson', yaml: 'application/yaml' } as const;
   const type = Object.entries(types).find(([ending]) => name.endsWith(ending))?.[1] ?? 'application/octet-stream';
   return { 'content-type': type, 'content-disposition': `attachment; filename="${name}"` };
 }
 
-function asJson(value: object): Answer {
+function makeJsonAnswer(value: object): Answer {
   return { status: 200, body: JSON.stringify(value), headers: { 'content-type': 'application/json' } };
 }
 
-function refusal(status: number, sentence: string): Answer {
+function makeRefusal(status: number, sentence: string): Answer {
   return { status, body: `${sentence.replace(/\.$/, '')}.\n` };
 }
 
@@ -248,12 +259,12 @@ function send(response: ServerResponse, { status, body, headers }: Answer): void
     response.destroy();
     return;
   }
-  // A body that was not read to its end would be taken for the next request.
+  // The rest of a body that was not read would be parsed as the next request.
   if (!response.req.complete) response.shouldKeepAlive = false;
   response.writeHead(status, { ...safeHeaders, ...headers });
   if (response.req.method === 'HEAD') response.end();
   else if (typeof body === 'string') response.end(body);
-  // When the page has gone, the rest is not made.
+  // If the page closes the connection, the remaining parts are not computed.
   else pipeline(Readable.from(body), response, () => undefined);
 }
 

@@ -26,7 +26,7 @@ export interface StartableSide extends Side {
   start(liveLab?: string): Promise<void>;
 }
 
-/** The choices that a side is made from. */
+/** The choices of the user for one side. */
 export interface SideWish {
   readonly mode: string;
   readonly seed: number;
@@ -54,7 +54,7 @@ interface Slot {
   readonly name: SideName;
   side: StartableSide;
   wish: SideWish;
-  /** The state that the readers of the stream have. */
+  /** The view as the open pages have it. */
   sent: SideView;
   /** The next frame begins a new run. */
   isNew: boolean;
@@ -65,8 +65,8 @@ interface Slot {
 }
 
 /**
- * The two sides of one `holdfast live`, what their pages know of them, and the commands of the pages. Ten times a
- * second it sends what has changed.
+ * The two sides of one `holdfast live`. It sends the pages what has changed, ten times a second, and carries out their
+ * commands.
  */
 export class LiveSession {
   readonly stream: LiveStreams;
@@ -97,7 +97,7 @@ export class LiveSession {
     return this.#slotOf(name)?.side;
   }
 
-  /** Whether a system runs, or is about to. */
+  /** Whether at least one side runs or starts. */
   get isAlive(): boolean {
     return this.#slots.some(({ side }) => side.view().stage !== 'failed');
   }
@@ -142,9 +142,9 @@ export class LiveSession {
   }
 
   /**
-   * Stops both sides, sends their last state and `over`, and ends the streams. With `write`, it then writes the files and
-   * sends a second `over`: the files of a long session take some seconds, so neither a process nor a page waits for them.
-   * Rejects as `write` does, after everything else is done. Idempotent.
+   * Stops both sides, sends their last state and `over`, and ends the streams. With `write`, it sends a first `over`
+   * before it writes the files: those of a long session take some seconds. Rejects as `write` does, after everything
+   * else is done. Idempotent.
    */
   async end(reason: string, write?: () => Promise<readonly string[]>): Promise<void> {
     if (this.#hasEnded) return;
@@ -156,7 +156,7 @@ export class LiveSession {
     for (const { side } of this.#slots) side.judgeAll();
     this.tick(Number.POSITIVE_INFINITY);
     const [written] = await Promise.allSettled([this.#writeFiles(reason, write)]);
-    this.stream.send(overMessage(reason, written));
+    this.stream.send(buildOverMessage(reason, written));
     this.stream.close();
     for (const each of [written, ...stopped]) if (each.status === 'rejected') throw each.reason;
   }
@@ -164,7 +164,7 @@ export class LiveSession {
   async #writeFiles(reason: string, write?: () => Promise<readonly string[]>): Promise<readonly string[]> {
     if (write === undefined) return [];
     this.stream.send({ kind: 'over', reason, files: [], isWriting: true });
-    // Writing computes without a pause. The message has to leave before that.
+    // Writing blocks the event loop. The message must be sent before that.
     await setImmediate();
     return write();
   }
@@ -188,7 +188,7 @@ export class LiveSession {
     this.stream.send({ kind: 'frame', ...frame });
   }
 
-  /** Remembers that the readers get this change, and returns it. */
+  /** Notes that the open pages get this change. Returns the change. */
   #take(slot: Slot, change: SideChange): SideChange {
     slot.sent = applyChange(slot.sent, change);
     slot.isNew = false;
@@ -263,14 +263,14 @@ export class LiveSession {
     if (!this.#settings.modes.includes(mode)) {
       return [{ side: name, problem: unknownName('mode', mode, this.#settings.modes) }];
     }
-    return asProblems([await this.#change(slot, { ...slot.wish, mode })]);
+    return toProblems([await this.#change(slot, { ...slot.wish, mode })]);
   }
 
   async #nextSeed(): Promise<Problems> {
     const seed = this.#settings.seed + 1;
     this.#settings = { ...this.#settings, seed };
     this.#sendFrame({ settings: this.#settings });
-    return asProblems(await Promise.all(this.#slots.map(slot => this.#change(slot, { ...slot.wish, seed }))));
+    return toProblems(await Promise.all(this.#slots.map(slot => this.#change(slot, { ...slot.wish, seed }))));
   }
 
   #clear(): Promise<Problems> {
@@ -289,8 +289,8 @@ export class LiveSession {
   }
 
   /**
-   * Stops the system of a side and starts the wished one. A later wish for the same side takes the place of this one.
-   * If this one has already been started, it is stopped again.
+   * Stops the system of a side and starts the wished one. A later wish for the same side replaces this one. If this
+   * system has already been started, it is stopped again.
    */
   #change(slot: Slot, wish: SideWish): Promise<FailedSide | undefined> {
     const before = slot.changing;
@@ -326,12 +326,12 @@ export class LiveSession {
   }
 }
 
-function overMessage(reason: string, written: PromiseSettledResult<readonly string[]>): OverMessage {
+function buildOverMessage(reason: string, written: PromiseSettledResult<readonly string[]>): OverMessage {
   if (written.status === 'fulfilled') return { kind: 'over', reason, files: written.value };
   return { kind: 'over', reason: `${reason} The files were not written: ${messageOf(written.reason)}`, files: [] };
 }
 
-function asProblems(failed: readonly (FailedSide | undefined)[]): Problems {
+function toProblems(failed: readonly (FailedSide | undefined)[]): Problems {
   return failed.filter(each => each !== undefined);
 }
 

@@ -5,7 +5,7 @@ import type { Snapshot, StreamMessage } from './protocol.js';
 export const streamsMax = 16;
 /** A page that was away for longer gets a snapshot. */
 const ringMs = 30_000;
-/** Maximum length of all messages in the ring. The oldest leave first. */
+/** Maximum length of all messages in the ring together. The oldest are dropped first. */
 const ringCharsMax = 4 * 1024 * 1024;
 
 interface SentMessage {
@@ -44,7 +44,7 @@ export class LiveStreams {
     this.#now = now;
   }
 
-  /** Adds a reader. Returns false, and writes nothing, when there are too many. */
+  /** Adds a reader. Returns false and writes nothing when there are `streamsMax` already. */
   open(request: IncomingMessage, response: ServerResponse): boolean {
     if (this.#readers.size >= streamsMax) return false;
     const reader: Reader = { response, isBehind: false };
@@ -60,7 +60,7 @@ export class LiveStreams {
   /** Sends a message to every reader that has read the earlier ones. */
   send(message: StreamMessage): void {
     this.#lastId += 1;
-    const text = format(this.#lastId, message);
+    const text = formatEvent(this.#lastId, message);
     this.#remember({ id: this.#lastId, atMs: this.#now(), text });
     for (const reader of this.#readers.values()) {
       if (reader.response.writableNeedDrain) reader.isBehind = true;
@@ -68,7 +68,7 @@ export class LiveStreams {
     }
   }
 
-  /** Ends every stream. A reader that does not read is not waited for: the server then closes its connection. */
+  /** Ends every stream, and does not wait for slow readers. The server cuts their connections. */
   close(): void {
     for (const { response } of this.#readers.values()) response.end();
   }
@@ -80,7 +80,7 @@ export class LiveStreams {
   }
 
   #snapshotText(): string {
-    return format(this.#lastId, this.#snapshot());
+    return formatEvent(this.#lastId, this.#snapshot());
   }
 
   /** Returns the messages after this id. Undefined when the ring does not hold all of them. */
@@ -113,6 +113,6 @@ export class LiveStreams {
   }
 }
 
-function format(id: number, message: StreamMessage): string {
+function formatEvent(id: number, message: StreamMessage): string {
   return `id: ${id}\nevent: ${message.kind}\ndata: ${JSON.stringify(message)}\n\n`;
 }

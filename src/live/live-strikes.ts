@@ -6,7 +6,7 @@ import { phaseNames } from '../simulator/history/records.js';
 import { planFaults } from '../simulator/plan/plan.js';
 import { explainMissingTarget, type FaultSpec, type Scenario } from '../simulator/scenario/scenario.js';
 import type { AimedFault } from './offers.js';
-import { memberOf } from './offers.js';
+import { isHealedWith } from './protocol.js';
 
 const idLengthMax = 36;
 
@@ -86,7 +86,7 @@ export class LiveStrikes {
    * Healings that had failed before are then tried again: a strike that is healed now may have been the reason.
    */
   async heal(member: string): Promise<string | undefined> {
-    const own = this.#active.filter(({ record }) => memberOf(record.target, this.#proxies) === member);
+    const own = this.#active.filter(({ record }) => isHealedWith(member, record.target, this.#proxies));
     if (own.length === 0) return `no strike on ${member} is active`;
     for (const strike of own.toReversed()) await this.#heal(strike);
     if (own.some(({ state }) => state === 'healed')) void this.#retryOthers(own);

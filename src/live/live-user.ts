@@ -102,7 +102,7 @@ export class LiveUser {
     this.judgement = {
       counts: { ...addCounts(parts), exposed: Math.min(1, exposedBy.length) },
       state: parts.at(-1)?.state ?? 'arriving',
-      marks: recentMarks(parts, marksFromMs),
+      marks: filterRecentMarks(parts, marksFromMs),
       exposedBy,
     };
   }
@@ -155,8 +155,8 @@ function addCounts(parts: readonly PartJudgement[]): UserCounts {
   return { ...sum, loggedOut: Math.min(1, sum.loggedOut), swapped: Math.min(1, sum.swapped) };
 }
 
-/** Looks into no part whose marks are all older: in a long run most are. */
-function recentMarks(parts: readonly PartJudgement[], fromMs: number): MarkView[] {
+/** Returns the marks that were seen at `fromMs` or later. It skips parts whose marks are all older: most are. */
+function filterRecentMarks(parts: readonly PartJudgement[], fromMs: number): MarkView[] {
   const recent = parts.filter(({ lastSeenMs }) => lastSeenMs >= fromMs);
   return recent.flatMap(({ marks }) => marks.filter(({ seenMs }) => seenMs >= fromMs));
 }
@@ -175,10 +175,10 @@ function marksOf({ tokens }: Story, incidents: readonly Incident[]): MarkView[] 
 }
 
 /**
- * Returns the operations from the present acknowledged login on, and three kinds of earlier ones. The checker needs the
- * last logout for the replays of its session, and the login after it, which ends the time in which every good answer
- * would ignore that logout. It also needs each add whose item may still be in the cart: otherwise the next read would
- * show an item that this user never added.
+ * Returns the operations from the present acknowledged login on, and three kinds of earlier ones for the checker:
+ * - the last logout, because replays of its session may come later;
+ * - the login after that logout. Without it, each later good answer would count as a logout that was ignored;
+ * - each add whose item may still be in the cart. Without it, the next read would show an item that was never added.
  */
 function presentOperations(operations: readonly Operation[]): Operation[] {
   const login = operations.findLastIndex(({ kind, outcome }) => kind === 'login' && outcome === 'ok');

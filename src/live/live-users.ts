@@ -8,7 +8,7 @@ const arrivalsMsMin = 2_000;
 /** Time between two logins on a side. More logins at once would overload the systems before anything strikes. */
 const loginGapMs = 25;
 
-/** Returns the time over which so many users are spread when they come together. */
+/** Returns the time over which this many users come, when they are asked for at once. */
 export function arrivalsMsOf(users: number): number {
   return Math.max(arrivalsMsMin, users * loginGapMs);
 }
@@ -50,13 +50,13 @@ export class LiveUsers {
     this.#habits = habitsOf(options.scenario);
   }
 
-  /** Lets users come or leave, until there are so many. A scenario that lists names has no more users than names. */
+  /** Lets users come or leave until there are `count` of them, or as many as the scenario has names. */
   setCount(count: number): void {
     const { names } = this.#options.scenario.users;
     const wanted = Math.max(0, Math.min(count, Array.isArray(names) ? names.length : count));
     const coming = wanted - this.#count;
     const gapMs = arrivalsMsOf(coming) / Math.max(1, coming);
-    // Users that were wished before may still be about to come.
+    // Users of an earlier call may not have come yet.
     const lastMs = this.#users[this.#count - 1]?.comesMs ?? Number.NEGATIVE_INFINITY;
     const fromMs = Math.max(this.#options.clock.now(), lastMs + loginGapMs);
     for (let index = this.#count; index < wanted; index += 1)

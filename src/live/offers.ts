@@ -63,7 +63,7 @@ export function aimFault(
   known = targetsOf(struck.system),
 ): AimedFault | string {
   const { mode, system } = struck;
-  const entry = faults[fault];
+  const entry = Object.hasOwn(faults, fault) ? faults[fault] : undefined;
   if (entry === undefined) return unknownName('fault', fault, Object.keys(faults));
   const resolved = resolveTargetName(mode, target, system) ?? target;
   const options = readOptions(entry.options, given);
@@ -132,7 +132,7 @@ export function exampleOptions(fault: string): GivenOptions {
   );
 }
 
-/** Returns the member in whose box a target is shown: of a link, its backend, or the member that follows the other. */
+/** Returns the member in whose box the page offers a target: of a link its backend, or without one its second end. */
 export function memberOf(target: string, proxies: readonly string[]): string {
   if (target === 'secrets') return proxies[0] ?? 'proxy';
   const [from, to] = endsOf(target) ?? [target, target];

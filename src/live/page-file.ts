@@ -59,11 +59,11 @@ const keys = [
   ['s', 'slow its link'],
   ['c', 'cut its link'],
   ['r', 'restart or heal it'],
-  ['m', 'all other faults'],
+  ['m', 'all other faults that can strike it, with their options'],
   ['b', 'strike both sides, the left one or the right one'],
   ['space', 'pause the view; the systems go on'],
   ['e', 'export'],
-  ['?', 'this help'],
+  ['?', 'show the help'],
 ] as const;
 
 /** The fixed part of the page. The script makes the two sides. */

@@ -1,20 +1,20 @@
 import { caseOfUser } from '../report/html/case-file.js';
-import type { FaultRecord, LabRecord, ListedRun, Operation } from '../simulator/history/records.js';
+import type { FaultRecord, ListedRun, Operation } from '../simulator/history/records.js';
+import { noLab } from '../simulator/run/lab-health.js';
 import { LiveHistory } from './live-history.js';
 import type { SideView, StoryReply, StrikeState, StrikeView } from './protocol.js';
 import type { Side } from './side.js';
 
 const playEveryMs = 50;
 const judgeBudgetMs = 10;
-const noLab: LabRecord = { type: 'lab', lagMs: { p50: 0, p99: 0, max: 0 }, dropped: 0 };
 
-/** One entry of the recorded history, at the time at which a live side would have told it. */
+/** One fact of the recorded history. `atMs`: when a running system would have told it. */
 interface Event {
   readonly atMs: number;
   tell(): void;
 }
 
-/** A recorded history that is told to a `LiveHistory` by its times, as a running system would tell it. */
+/** Plays a recorded history: it tells a `LiveHistory` each fact at its time, as a running system would. */
 export class PlayedRun implements Side {
   onStrike: (strike: StrikeView, nowMs: number) => void = () => undefined;
   readonly #run: ListedRun;
@@ -66,7 +66,7 @@ export class PlayedRun implements Side {
     this.#history.judgeAll();
   }
 
-  /** Returns the recorded run when it was played to its end. */
+  /** Returns the recorded run if it was played to its end, otherwise the part that was played. */
   record(): ListedRun {
     return this.#next === this.#events.length ? this.#run : this.#history.record(noLab);
   }

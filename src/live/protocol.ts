@@ -99,7 +99,7 @@ export interface BinView {
   readonly p99Ms: number | null;
 }
 
-/** One missing write or one logged-out user: a tick at the acknowledgement, and a tick at the discovery. */
+/** One missing write, or one user that lost its session. The timeline shows a tick at `sinceMs` and one at `seenMs`. */
 export interface MarkView {
   /** `missing`: a write that is missing and not proven lost, so that a fault may still give it back. */
   readonly kind: 'lost' | 'missing' | 'logged-out' | 'identity-swapped';
@@ -111,7 +111,7 @@ export interface MarkView {
 /** The faults that can strike one target. A fault that cannot strike it is not listed. */
 export interface OfferView {
   readonly target: string;
-  /** The member in whose box the page offers it: the end of a link that is no proxy, or `proxy` for `secrets`. */
+  /** The member in whose box the page offers it (`memberOf`): the backend of a link, the first proxy for `secrets`. */
   readonly member: string;
   readonly faults: readonly OfferedFault[];
 }
@@ -159,10 +159,10 @@ export interface SideView {
 /** The lists of a `SideView`. */
 export type ListName = 'users' | 'members' | 'strikes' | 'bins' | 'marks' | 'offers';
 
-/** The news of one side. Lists hold only entries that are new or changed; `listKeys` (`changes.ts`) has the keys. */
+/** The change of one side. Lists hold only entries that are new or changed; `listKeys` (`changes.ts`) has the keys. */
 export interface SideChange extends Partial<Omit<SideView, 'nowMs'>> {
   readonly nowMs: number;
-  /** Keys of entries that are not there any more. They are removed before entries are added. */
+  /** Keys of removed entries. The receiver removes them before it adds others. */
   readonly gone?: { readonly [List in ListName]?: readonly string[] };
   /** The run of this side began anew, or its history was cut: the receiver empties all lists before it applies this. */
   readonly isNew?: true;
@@ -184,7 +184,7 @@ export interface LiveSettings {
   readonly warning?: string;
 }
 
-/** A command line that plays one history alone has no right side. */
+/** The whole state. `right` is absent in a session with one mode, or with one recorded history. */
 export interface Snapshot {
   readonly kind: 'snapshot';
   readonly settings: LiveSettings;
@@ -238,6 +238,7 @@ export const exportNames = [
   'scenario.yaml',
   'scenario-right.yaml',
 ] as const;
+export type ExportName = (typeof exportNames)[number];
 
 export type Command =
   /** Strikes one target on each of these sides. */
@@ -248,7 +249,7 @@ export type Command =
       readonly target: string;
       readonly options?: Readonly<Record<string, unknown>>;
     }
-  /** Heals all active strikes of a member, those of its links too. */
+  /** Heals all active strikes that `isHealedWith` says belong to a member. */
   | { readonly do: 'heal'; readonly sides: readonly SideName[]; readonly member: string }
   | { readonly do: 'set-users'; readonly count: number }
   /** Stops the system of one side and starts another. */
@@ -257,6 +258,14 @@ export type Command =
   | { readonly do: 'next-seed' }
   /** Forgets everything but the present sessions and the active strikes. */
   | { readonly do: 'clear' };
+
+/**
+ * Returns whether healing a member heals a strike on this target: the member itself, or a link of which it is an end.
+ * The first of the proxies stands for the secrets, because the page offers their faults there.
+ */
+export function isHealedWith(member: string, target: string, proxies: readonly string[]): boolean {
+  return target === 'secrets' ? member === proxies[0] : target.split('->').includes(member);
+}
 
 /** Status 200 with `problems` empty: done. A side that could not do it says why. Status 400: the command is malformed. */
 export interface CommandReply {

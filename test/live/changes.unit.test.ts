@@ -83,7 +83,7 @@ const views: fc.Arbitrary<SideView> = fc
 const sent = (change: SideChange): SideChange => JSON.parse(JSON.stringify(change));
 
 describe('the change between two views of a side', () => {
-  it('applied to the first view gives the second, after the way through JSON', () => {
+  it('turns the first view into the second, also after it was sent as JSON', () => {
     fc.assert(
       fc.property(views, views, (before, after) => {
         expect(applyChange(before, sent(changeBetween(before, after)))).to.deep.equal(after);

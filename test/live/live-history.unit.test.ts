@@ -173,7 +173,7 @@ describe('the strikes of a live history', () => {
     expect(history.view(0).strikes[0]).to.include({ state: 'healed', healedMs: 2000, problem: 'it was slow' });
   });
 
-  it('may tell the same record again after they have changed it', () => {
+  it('are copied, so that a later change of a record counts only when it is told', () => {
     const history = made();
     const record: { -readonly [Name in keyof FaultRecord]: FaultRecord[Name] } = { ...kill };
     history.strike(record, 'requested');
@@ -241,7 +241,7 @@ describe('the marks of a live history', () => {
   });
 });
 
-describe('too many marks of a live history', () => {
+describe('more than a thousand marks of a live history', () => {
   it('are cut to the latest thousand', () => {
     const history = made();
     for (let i = 0; i < 1_001; i += 1)
@@ -303,7 +303,7 @@ describe('judging a live history', () => {
     expect(judged(history)).to.deep.equal({ calm: 10, troubled: 0 });
   });
 
-  it('judges users with trouble first, and lets the others not wait for ever', () => {
+  it('judges users with trouble first, but no other user waits for ever', () => {
     const history = withUsers(10, 10);
     history.judgeSome(8);
     expect(judged(history)).to.deep.equal({ calm: 2, troubled: 6 });

@@ -31,6 +31,26 @@ function twoStores(): Cluster {
   return { members, member } as unknown as Cluster;
 }
 
+/** Creates a cluster with the link from a backend to a store. While the link is disturbed, it swallows every byte. */
+function oneLink(): Cluster {
+  let isCut = false;
+  const traffic = { forward: { swallowedBytes: 0 }, back: { swallowedBytes: 0 } };
+  const disturb = async () => {
+    isCut = true;
+    return async () => {
+      isCut = false;
+    };
+  };
+  const answers = async (_withinMs: number, port?: number) => {
+    if (port === undefined || !isCut) return true;
+    traffic.forward.swallowedBytes += 1;
+    return false;
+  };
+  const member = { name: 'redis', role: 'store', port: 1, pid: 7, answers };
+  const link = { port: 2, toPort: 1, traffic, disturb };
+  return { members: [member], member: () => member, link: () => link } as unknown as Cluster;
+}
+
 describe('a side whose mode cannot have a fault of the scenario', () => {
   it('says which fault it leaves out, and why', () => {
     const faults = [
@@ -72,6 +92,20 @@ describe('the strikes of a side', () => {
     expect(await waitUntil(async () => states.get('kill-memcached') === 'healed', 1_000)).to.equal(true);
     expect(await strikes.heal('memcached')).to.equal('no strike on memcached is active');
   });
+
+  for (const member of ['redis', 'backend-1']) {
+    it(`are healed with ${member} when it is an end of the link that was struck`, async () => {
+      const strikes = new LiveStrikes(labScenario(), 'redis', {
+        ...stage(oneLink(), []).stage,
+        proxies: ['proxy'],
+        startMs: 0,
+      });
+      expect(await strikes.strike({ fault: 'cut-link', target: 'backend-1->redis', options: {} })).to.equal(undefined);
+      expect(await strikes.heal('memcached')).to.equal('no strike on memcached is active');
+      expect(await strikes.heal(member)).to.equal(undefined);
+      expect(await strikes.heal(member)).to.equal(`no strike on ${member} is active`);
+    });
+  }
 
   it('have ids that differ, and that a scenario file accepts', async () => {
     const ids = new Set<string>();

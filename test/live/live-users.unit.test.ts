@@ -49,7 +49,7 @@ describe('the users of a side who come together', () => {
     expect(mostInOneSecond(comingMs)).to.be.at.most(inOneSecondMax);
   });
 
-  it('wait for those who were wished before them, but not for those who have left', async () => {
+  it('come after the users of an earlier call, and do not wait for users who have left', async () => {
     const { users, clock, comingMs } = makeUsers();
     users.setCount(200);
     clock.ms = 100;

@@ -109,6 +109,7 @@ describe('a command to strike', () => {
 
   for (const [what, fault, target, options, problem] of [
     ['an unknown fault', 'kil', 'backend-1', {}, /^unknown fault "kil"\. Did you mean "kill"\?/],
+    ['a fault with the name of a property of every object', 'constructor', 'backend-1', {}, /^unknown fault "const/],
     ['an unknown target', 'kill', 'backend-9', {}, /^unknown target "backend-9"/],
     ['a store of another mode', 'kill', 'memcached', {}, /^mode redis uses no memcached$/],
     ['a target of another kind', 'pause', 'backend-1', {}, /^found the backend backend-1, expected a store/],

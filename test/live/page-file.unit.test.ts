@@ -21,6 +21,25 @@ describe('the file of the page of the live lab', () => {
     ]);
   });
 
+  it('has the keys of docs/live.md in its help', () => {
+    const inHelp = [...html.matchAll(/<kbd>([^<]*)<\/kbd><\/dt><dd>([^<]*)</g)].map(([, key, what]) => [key, what]);
+    const [, table = ''] =
+      /\| key \| what it does \|\n\|-+\|-+\|\n((?:\|.*\n)+)/.exec(readFileSync(packageFile('docs/live.md'), 'utf8')) ??
+      [];
+    const inDocs = table
+      .trim()
+      .split('\n')
+      .map(row =>
+        row
+          .replaceAll('`', '')
+          .split('|')
+          .slice(1, -1)
+          .map(cell => cell.trim()),
+      );
+    expect(inDocs).to.have.length.greaterThan(10);
+    expect(inHelp).to.deep.equal(inDocs);
+  });
+
   it('loads nothing later', () => {
     const markup = html.replace(parts.script, '').replace(parts.style, '');
     expect(markup).to.not.match(/\bsrc=|@import|url\(/);

@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { type LabSides, type ShownSide, sidesAfter } from '#src/live/page/lab-state.js';
-import { counterTexts, describeMember, tellWave } from '#src/live/page/sentences.js';
+import { counterTexts, describeMember, stateWords, tellWave } from '#src/live/page/sentences.js';
 import { parseEvents } from '#src/live/page/stream.js';
 import { healableSides, memberNames, quickCommands, readOption } from '#src/live/page/strikes.js';
 import type { CountsView, StreamMessage, StrikeView } from '#src/live/protocol.js';
+import { packageFile } from '#src/shared/package-file.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { noCounts, settings, sideView } from './page-feed.js';
 
@@ -62,7 +64,7 @@ describe('what the page of the live lab says', () => {
     }
 
     for (const [state, mood, text] of [
-      ['requested', 'waiting', 'backend-2 was killed a moment ago. Waiting for the proof …'],
+      ['requested', 'waiting', 'backend-2 was killed a moment ago. Waiting for confirmation …'],
       ['not-confirmed', 'bad', 'Not confirmed: backend-2 was killed. It still answers.'],
     ] as const) {
       it(`does not claim an effect of a strike that is ${state}`, () => {
@@ -139,6 +141,16 @@ describe('what the page of the live lab says', () => {
       const [, writes] = counterTexts(shownWith(kill, { missing: 35, lost: 35, acknowledged: 900 }));
       expect(writes).to.include({ value: '35', label: 'acknowledged writes lost', detail: 'of 900' });
     });
+  });
+
+  it('names the states of a user as docs/live.md does', () => {
+    const docs = readFileSync(packageFile('docs/live.md'), 'utf8');
+    const [, table = ''] = /\| shape \|.*\n\|[-|]+\n((?:\|.*\n)+)/.exec(docs) ?? [];
+    const named = table
+      .trim()
+      .split('\n')
+      .map(row => row.split('|')[2]?.trim());
+    expect(named).to.have.members(Object.values(stateWords));
   });
 
   describe('about a member', () => {
@@ -248,6 +260,15 @@ describe('the commands of the page of the live lab', () => {
     expect(healableSides({ ...views, right }, both, 'backend-2')).to.deep.equal(['right']);
     const healed = sideView('redis', { strikes: [{ ...cut, state: 'healed' }] });
     expect(healableSides({ ...views, right: healed }, both, 'backend-2')).to.deep.equal([]);
+  });
+
+  it('heals a struck link with either of its ends, and struck secrets with the proxy', () => {
+    const secrets = { ...kill, fault: 'rotate-secrets', target: 'secrets' };
+    const left = sideView('sticky', { strikes: [secrets] });
+    const right = sideView('redis', { strikes: [{ ...kill, fault: 'cut-link', target: 'backend-1->redis' }] });
+    const healable = (member: string) => healableSides({ left, right }, both, member);
+    expect(['backend-1', 'redis'].map(healable)).to.deep.equal([['right'], ['right']]);
+    expect(['proxy', 'backend-2'].map(healable)).to.deep.equal([['left'], []]);
   });
 
   it('sends numbers and booleans as such', () => {

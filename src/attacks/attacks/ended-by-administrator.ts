@@ -6,7 +6,7 @@ import type { Target } from '../tools/target.js';
 
 /** Number of sessions of the user. */
 const sessions = 3;
-/** Number of users when the sessions of all end. */
+/** Number of users whose sessions the administrator ends at once. */
 const users = 4;
 
 export const endedByAdministrator: Attack = {

@@ -52,7 +52,7 @@ export interface TokenContent {
 /** Takes the attacker's own claims and puts in another user, and a session that never existed. */
 export function makeContent(user: string, own: ForgedClaims): TokenContent {
   const refresh = makeRandomToken();
-  // A session id ends with a tag of its user. Nothing compares it with the user in the claims, so the own tag will do.
+  // A session id ends with a tag of its user. Nothing compares it with the user in the claims, so any tag works.
   const sid = `${makeRandomToken()}${String(own.sid).slice(refresh.length)}`;
   return { claims: { ...own, sub: user, sid, refresh: hash('sha256', refresh, 'base64url') }, refresh };
 }

@@ -78,7 +78,7 @@ function nameTarget(target: string, member: string): string {
   return target === member ? '' : ` on ${target.replace('->', ' → ')}`;
 }
 
-export function describeSides(sides: readonly SideName[]): string {
+function describeSides(sides: readonly SideName[]): string {
   return sides.length === 2 ? 'both sides' : `the ${sides[0] ?? 'left'} side`;
 }
 

@@ -114,7 +114,7 @@ function isShownAt({ target, state }: StrikeView, name: string): boolean {
 /** Returns what the state of the member does not say. */
 function describeTrouble(strike: StrikeView): string {
   const { fault, target, state, problem = '' } = strike;
-  if (state === 'requested') return `${fault}: waiting for the proof`;
+  if (state === 'requested') return `${fault}: waiting for confirmation`;
   if (state === 'not-confirmed') return `${fault}: not confirmed. ${problem}`;
   if (state === 'healing') return `${fault}: healing`;
   if (state === 'not-healed') return `${fault}: not healed. ${problem}`;

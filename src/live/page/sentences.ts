@@ -13,7 +13,7 @@ export const stateWords: Readonly<Record<UserStateName, string>> = {
   in: 'logged in',
   waiting: 'waiting for an answer',
   'in-doubt': 'a write in doubt',
-  'has-lost': 'lost an acknowledged write',
+  'has-lost': 'misses an acknowledged write',
   'logged-out': 'logged out',
   'someone-else': "another user's answer",
   arriving: 'not logged in yet',
@@ -62,7 +62,8 @@ export function tellWave({ view, wave }: ShownSide): Saying {
   }
   const [first] = wave.strikes;
   const action = describeStrike(first);
-  if (first.state === 'requested') return { mood: 'waiting', text: `${action} a moment ago. Waiting for the proof …` };
+  if (first.state === 'requested')
+    return { mood: 'waiting', text: `${action} a moment ago. Waiting for confirmation …` };
   if (first.state === 'not-confirmed') {
     return { mood: 'bad', text: `Not confirmed: ${action}. ${first.problem ?? ''}`.trim() };
   }

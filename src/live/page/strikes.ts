@@ -1,4 +1,12 @@
-import type { Command, MemberView, OfferedFault, OfferView, SideName, SideView, StrikeView } from '../protocol.js';
+import {
+  type Command,
+  isHealedWith,
+  type MemberView,
+  type OfferedFault,
+  type OfferView,
+  type SideName,
+  type SideView,
+} from '../protocol.js';
 
 /** The faults with a button and a key of their own: fault, text, key. */
 export const quickFaults = [
@@ -73,9 +81,9 @@ export function readOption({ type }: { readonly type: string }, text: string): s
 
 /** Returns the sides on which something of this member can be healed. */
 export function healableSides(views: Views, sides: readonly SideName[], member: string): SideName[] {
-  return sides.filter(side => views[side]?.strikes.some(strike => concerns(strike, member)));
-}
-
-function concerns({ target, state }: StrikeView, member: string): boolean {
-  return state !== 'healed' && target.split('->').includes(member);
+  return sides.filter(side => {
+    const { members = [], strikes = [] } = views[side] ?? {};
+    const proxies = members.filter(({ role }) => role === 'proxy').map(({ name }) => name);
+    return strikes.some(({ target, state }) => state !== 'healed' && isHealedWith(member, target, proxies));
+  });
 }

@@ -87,7 +87,7 @@ function countWhile(isBefore: (operation: Operation) => boolean, operations: rea
   return low;
 }
 
-/** Returns one operation for each pair of backend and proxy: the one that is better than all others. */
+/** Returns the best operation of each pair of backend and proxy. */
 function chooseByPath(
   operations: readonly Operation[],
   isCounted: (operation: Operation) => boolean,

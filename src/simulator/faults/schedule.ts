@@ -8,7 +8,8 @@ import { type AfterTrigger, formatWhen, type WhenTrigger } from './trigger.js';
 export interface FaultStage extends StrikeStage {
   /** Start of the faults phase: `at` counts from here. */
   readonly startMs: number;
-  /** Planned end of the phase. Infinity: the phase ends when the signal is aborted. Then triggers that wait for a count give up, and faults without a length are healed. */
+  /** Planned end of the phase. Triggers that wait for a count then give up, and faults without a length are healed.
+   * Infinity: the phase ends when the signal is aborted. */
   readonly endMs: number;
 }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../shared/error-message.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
 import { Interrupted, LabError, MemberNotBack, rejectOnAbort } from '../errors.js';
@@ -18,7 +19,7 @@ export interface StrikeStage {
   readonly seed: number;
   /** When aborted, an injection in progress is abandoned, so that the fault can be healed. */
   readonly signal: AbortSignal;
-  /** Set when the whole lab ends with the signal. Then no healing is waited for. */
+  /** Set when the whole lab ends with the signal. `heal` then stops waiting when the signal is aborted. */
   readonly endsWithSignal?: true;
   onTransition(id: string, what: FaultEvent): void;
   /** Called whenever the state of a strike has changed. Its record then holds everything that is known. */
@@ -80,8 +81,8 @@ export class Strike {
 
   /**
    * Heals the fault. Does not reject when that fails: the record says why. A member that does not come back is a
-   * finding, unless one of `others`, the faults that are still active, may hold it down. A call while it is healed waits
-   * for the first one. After a failure it can be tried again.
+   * finding, unless one of `others`, the faults that are still active, may hold it down. A second call waits for the
+   * first one. After a failure, it tries again.
    */
   heal(others: () => readonly FaultRecord[]): Promise<void> {
     if (this.#state === 'not-healed') this.#healing = undefined;
@@ -173,8 +174,4 @@ function canHold({ target }: FaultRecord, member: string): boolean {
 function describeDead({ members }: Cluster, target: string): string | undefined {
   const dead = membersIn(target).filter(name => members.some(one => one.name === name && one.pid === undefined));
   return dead.length === 0 ? undefined : `${dead.join(' and ')} was not running when it struck`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -19,7 +19,7 @@ const tooBusy =
 
 type Counts = Readonly<Record<string, ShopCounts>>;
 
-/** The health of a lab whose run has no planned end: what a finished run records at its end (`LabRecord`). */
+/** Measures the health of a lab whose run has no planned end. A finished run records the same (`LabRecord`). */
 export class LabHealth {
   readonly #cluster: Pick<Cluster, 'members'>;
   readonly #driver: Pick<Driver, 'lab'>;
@@ -86,7 +86,7 @@ export class LabHealth {
   }
 }
 
-/** The largest value since the boot of a member, and not a sum. */
+/** The name of the count that is no sum: it is the largest value since the boot of a member. */
 const largest = 'atOnceMax';
 
 /** Returns what the members have counted since an earlier moment. Pure. A member that counts less than before was

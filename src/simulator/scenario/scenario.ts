@@ -141,7 +141,7 @@ export function listApplicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>
   return scenario.modes.filter(mode => findMissingTarget(scenario, mode) === undefined);
 }
 
-/** Says what the target needs and the mode does not have; undefined when it lacks nothing. Pure. */
+/** Says what the target needs that the mode does not have. Undefined when nothing is missing. Pure. */
 export function explainMissingTarget(mode: ModeName, target: FaultSpec['target']): string | undefined {
   const { strategy }: Mode = modes[mode];
   if (kindOf(target) === 'secrets')

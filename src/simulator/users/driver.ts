@@ -127,7 +127,7 @@ export class Driver {
   }
 }
 
-/** Adds a value to a list. A run without end forgets the oldest values: no plan has as many steps as are kept. */
+/** Adds a value to a list. Only a run without a planned end can reach the limit. It then drops the oldest values. */
 function keep(value: number, list: number[]): void {
   if (list.length >= 2 * stepsMax) list.splice(0, stepsMax);
   list.push(value);

@@ -67,8 +67,9 @@ const readBackPauseMs = 200;
  *
  * It does two things beyond the plan. Before a step it logs in (again) if its last login did not end ok, or after two
  * anonymous answers in a row. After an acknowledged logout, when the revocation lag is over, it tries its old cookies
- * once (`replay`), or before that too where the scenario says how often. No other step waits for that. If it has not logged in again by then, its next login sends the old
- * session cookie. The history then records whether the app replaced that cookie.
+ * once (`replay`). The scenario can make it try them before that, too. No other step waits for that. If it has not
+ * logged in again by then, its next login sends the old session cookie. The history then records whether the app
+ * replaced that cookie.
  *
  * It skips steps that are too late, and a logout if its last read showed no cart. After a logout that was not
  * acknowledged it skips everything until it is logged in again.

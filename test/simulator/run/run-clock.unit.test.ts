@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 
 describe('the clock of a run', () => {
-  it('waits for a time that never comes until it is closed, with a timer that Node accepts', async () => {
+  it('waits for an infinite time until it is closed, and sets only timers that Node accepts', async () => {
     const warnings: string[] = [];
     const note = ({ name }: Error): number => warnings.push(name);
     process.on('warning', note);

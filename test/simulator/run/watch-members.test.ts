@@ -64,7 +64,7 @@ describe('watchMembers', () => {
     });
   }
 
-  it('passes each answer of the proxies on', async () => {
+  it('passes on each answer of the proxies', async () => {
     const seen: number[] = [];
     const member = backend('up', 'ready');
     const answer = { name: member.name, state: 'ready', drained: false, inFlight: 0, bound: 7 } as const;

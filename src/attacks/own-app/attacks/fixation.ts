@@ -96,7 +96,7 @@ export function makeLookAlike(text: string): string {
   });
 }
 
-/** Letters of hexadecimal digits stay such letters. */
+/** Characters that replace each other. A hexadecimal digit stays one. */
 const ranges = [
   ['a', 'f'],
   ['g', 'z'],

@@ -37,7 +37,7 @@ export class GrowingUser<Result> {
   #isWhole = false;
   #longestMs = 0;
 
-  /** `project` picks what is kept of each part. Its counts of users say whether they hold in this part. */
+  /** `project` picks what is kept of each part. A count of users in its tally is 0 or 1. */
   constructor(project: (story: Story, tally: Tally) => Result, operations: Iterable<Operation> = []) {
     this.#project = project;
     for (const operation of operations) this.add(operation);
@@ -102,7 +102,7 @@ export class GrowingUser<Result> {
   }
 }
 
-/** Returns the last login that begins a session of which the story before it expects nothing. */
+/** Returns the last login at which the earlier session had already ended. Undefined when there is none. */
 function findNextPart({ sessions }: Story): Operation | undefined {
   let found: Operation | undefined;
   let before: Story['sessions'][number] | undefined;

@@ -15,7 +15,7 @@ export type PresentState =
   | 'has-lost'
   /** The latest answer that depended on its session treated it as anonymous, and it did not log out. */
   | 'logged-out'
-  /** The latest answer since the login that named a user named another one. */
+  /** Since the login, the latest answer that names a user names another one. */
   | 'someone-else'
   /** It asked for a logout, and the logout did not certainly fail. */
   | 'gone';

@@ -8,7 +8,7 @@ import { judgeLosses } from './losses.js';
 import { judgeReads } from './reads.js';
 import { type Story, storyOf, verificationOf } from './sessions.js';
 
-/** Everything of a run that decides how its users are judged. Only the operations are no part of it. */
+/** Everything of a run that decides how its users are judged, except the operations. */
 export type UserRules = ReturnType<typeof rulesOf>;
 
 export function rulesOf(run: RunRecord) {

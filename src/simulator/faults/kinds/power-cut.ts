@@ -35,7 +35,7 @@ export const powerCut = defineFault({
       async inject(cluster) {
         const member = cluster.member(target);
         await sleep(secondMs - (Date.now() % secondMs));
-        // Redis begins another file when it writes the whole again, for example as a new replica.
+        // Redis starts a new file when it rewrites the log, for example as a new replica.
         const file = await findAppendOnlyFile(member);
         const { size: toBytes } = await stat(file);
         await sleep(strikesAfterMs - (Date.now() % secondMs));

@@ -46,13 +46,13 @@ function initdbArgs({ settings }: EmptyDatabase): string[] {
   return [
     ...['--username', role, '--auth', 'scram-sha-256', '--encoding', 'UTF8', '--locale', 'C'],
     ...['--no-sync', '--no-instructions'],
-    // Small files of the write-ahead log, and the usual limits of all of them: else these depend on the size of a file.
+    // Small files for the write-ahead log. The usual limits are set too, because they would shrink with the files.
     ...['--wal-segsize', '1', '--set', 'max_wal_size=1GB', '--set', 'min_wal_size=80MB'],
     ...Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`]),
   ];
 }
 
-/** Removes the templates of further databases, which are most of an empty server. */
+/** Removes the templates for new databases. They are most of the bytes of an empty server. */
 const shrinkStatements = `UPDATE pg_database SET datistemplate = false
 DROP DATABASE template0
 DROP DATABASE template1
