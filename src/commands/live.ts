@@ -121,7 +121,7 @@ async function runLive(args: LiveArgs, signal: AbortSignal, letGo: () => Promise
       const records = recordsOf(session, setup);
       const names = exports.expectedNames(records);
       if (names.length === 0) return [];
-      say(`everything is stopped; writing ${names.join(', ')} (Ctrl-C: at once, without the rest)`);
+      say(`everything is stopped; writing ${names.join(', ')} (Ctrl-C ends this now, and the rest is not written)`);
       await letGo();
       const files = await exports.writeLiveFiles(args.out, records, new Date());
       for (const file of files) process.stdout.write(`${path.basename(file)}: ${file}\n`);

@@ -20,6 +20,8 @@ export interface LiveHistoryOptions {
   readonly header: RunHeader;
   /** At this number of operations, `trim` runs by itself. */
   readonly operationsMax?: number;
+  /** Called after each `trim`. */
+  readonly onTrim?: () => void;
   /** Clock for the budget of `judgeSome`, in milliseconds. */
   readonly now?: () => number;
 }
@@ -49,6 +51,7 @@ const calmTurn = 4;
 export class LiveHistory {
   readonly #header: RunHeader;
   readonly #operationsMax: number;
+  readonly #onTrim: () => void;
   readonly #now: () => number;
   readonly #users = new Map<string, LiveUser>();
   #operations: Operation[] = [];
@@ -67,8 +70,10 @@ export class LiveHistory {
   #turn = 0;
   #latestMs = 0;
 
-  constructor({ header, operationsMax = 500_000, now = () => performance.now() }: LiveHistoryOptions) {
+  constructor(options: LiveHistoryOptions) {
+    const { header, operationsMax = 500_000, onTrim = () => undefined, now = () => performance.now() } = options;
     this.#header = header;
+    this.#onTrim = onTrim;
     this.#operationsMax = operationsMax;
     this.#trimAt = operationsMax;
     this.#now = now;
@@ -199,6 +204,7 @@ export class LiveHistory {
     Object.assign(this.#counts, noCounts);
     this.#judgeAllAgain();
     this.judgeAll();
+    this.#onTrim();
   }
 
   #userOf(name: string): LiveUser {
@@ -230,14 +236,15 @@ export class LiveHistory {
     const before = user.judgement;
     user.judge(this.#rulesNow(), this.#latestMs - shownMs);
     addDifference(this.#counts, before.counts, user.judgement.counts);
-    this.#countExposed(before.exposedBy, user.judgement.exposedBy, -1);
-    this.#countExposed(user.judgement.exposedBy, before.exposedBy, 1);
+    const [former, present] = [new Set(before.exposedBy), new Set(user.judgement.exposedBy)];
+    this.#countExposed(former, present, -1);
+    this.#countExposed(present, former, 1);
   }
 
-  /** Changes the counts of the strikes that one list has and the other does not. */
-  #countExposed(ids: readonly string[], others: readonly string[], by: number): void {
+  /** Changes the counts of the strikes that one set has and the other does not. */
+  #countExposed(ids: ReadonlySet<string>, others: ReadonlySet<string>, by: number): void {
     for (const id of ids) {
-      if (others.includes(id)) continue;
+      if (others.has(id)) continue;
       const strike = this.#strikes.get(id);
       if (strike === undefined) continue;
       this.#strikes.set(id, { ...strike, view: { ...strike.view, exposed: strike.view.exposed + by } });

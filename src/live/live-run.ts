@@ -102,12 +102,12 @@ export class LiveRun implements StrikableSide {
     this.#header = buildHeader(options, this.#spec);
     const leftOut = faultsFor(mode, scenario).leftOut.join(' ');
     this.#note = leftOut === '' ? undefined : leftOut;
-    this.#history = new LiveHistory({ header: this.#header });
+    this.#history = new LiveHistory({ header: this.#header, onTrim: this.#noteTrim });
     signal.addEventListener('abort', () => void this.stop(), { signal: this.#ending.signal });
   }
 
-  /** Starts the system and lets the users come. The toy shop links to the live lab at this origin. Rejects with `LabError` when the system cannot be started, and with
-   * `Interrupted` when the run was stopped meanwhile. */
+  /** Starts the system and lets the users come. The toy shop links to the live lab at this origin. Rejects with
+   * `LabError` when the system cannot be started, and with `Interrupted` when the run was stopped meanwhile. */
   start(liveLab?: string): Promise<void> {
     this.#starting ??= this.#start(liveLab);
     return this.#starting;
@@ -165,7 +165,6 @@ export class LiveRun implements StrikableSide {
   }
 
   clear(): void {
-    this.#started?.health.clear(this.#now());
     this.#history.trim();
   }
 
@@ -267,7 +266,9 @@ export class LiveRun implements StrikableSide {
     if (this.#isOver) return;
     this.#stage = 'failed';
     this.#problem = messageOf(error);
-    void this.stop();
+    this.stop().catch(reason => {
+      this.#problem = `${this.#problem}; and it could not be stopped: ${messageOf(reason)}`;
+    });
   }
 
   get #isOver(): boolean {
@@ -277,6 +278,8 @@ export class LiveRun implements StrikableSide {
   #now(): number {
     return this.#endMs ?? this.#started?.clock.now() ?? 0;
   }
+
+  readonly #noteTrim = (): void => this.#started?.health.clear(this.#now());
 
   readonly #noteOperation = (operation: Operation): void => {
     if (this.#isOver) return;

@@ -114,7 +114,8 @@ function createAnswerer(options: LiveServerOptions, port: number, token: string)
 
 /** Refuses a request that a page of another origin may have caused. */
 function refuseForeign({ headers }: IncomingMessage, port: number): Answer | undefined {
-  const names = [`${host}:${port}`, `localhost:${port}`];
+  // As a browser writes them: without the port if it is 80.
+  const names = [host, 'localhost'].map(name => new URL(`http://${name}:${port}`).host);
   if (!names.includes(headers.host ?? '')) {
     return makeRefusal(403, `the Host header names another server; expected ${names.join(' or ')}`);
   }

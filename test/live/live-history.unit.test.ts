@@ -405,10 +405,13 @@ describe('a live history that is cut', () => {
   });
 
   it('cuts itself when it has too many operations', () => {
-    const history = made({ operationsMax: 6 });
+    let cuts = 0;
+    const history = made({ operationsMax: 6, onTrim: () => (cuts += 1) });
     tell(history, 'ann', 'login, whoami, whoami, logout, login');
     expect(history.record(lab).operations).to.have.length(5);
+    expect(cuts).to.equal(0);
     tell(history, 'bob', 'login');
+    expect(cuts).to.equal(1);
     expect(kept(history)).to.equal('logout login login');
   });
 
