@@ -1,6 +1,6 @@
 /**
- * Measures what a frame of the live lab costs the page: CPU time of the script on the main thread, with 400 users on
- * each side, 40 of whom change their state and their backend in each frame.
+ * Measures what a frame of the live lab costs the page: CPU time of the script on the main thread. There are 400 users
+ * on each side, and 40 of them change their state and their backend in each frame.
  *
  *   node dist/bench/live-frame.js [frames, default 300]
  */
