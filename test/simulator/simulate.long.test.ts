@@ -6,7 +6,7 @@ import { makePlan } from '#src/simulator/plan/plan.js';
 import type { Progress } from '#src/simulator/run/journal.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { simulate } from '#src/simulator/simulate.js';
-import { leavingNothing } from './processes.js';
+import { leavingNothing, program } from './processes.js';
 
 const short = `
 name: short
@@ -163,6 +163,11 @@ describe('simulate, with several tabs', () => {
 /** interrupt.test.ts tests an interruption during the warm-up, as a person does it. */
 describe('simulate, interrupted', () => {
   const one = short.replace('count: 2', 'count: 1').replace('backend-2', 'backend-1');
+  /** The same with an app that starts sooner than a shop. It refuses every login, so the read-back has no user. */
+  const light = one.replace(
+    'count: 1',
+    `count: 1, command: "exec ${process.execPath} ${program('plain-backend')}", ready: { http: / }`,
+  );
   const moments: Record<string, (step: Progress) => boolean> = {
     'while the cluster starts': ({ kind }) => kind === 'starting',
     'while a fault lasts': step => step.kind === 'fault' && step.what === 'confirmed',
@@ -178,7 +183,7 @@ describe('simulate, interrupted', () => {
   for (const [when, isNow] of Object.entries(moments))
     it(`${when}: heals, stops and leaves nothing`, () =>
       leavingNothing(async () => {
-        const scenario = parseScenario(one, 'short.yaml');
+        const scenario = parseScenario(when === 'in the phase readback' ? one : light, 'short.yaml');
         const plan = makePlan(scenario, 7);
         const longer = plan.faults.map(fault => ({ ...fault, forMs: when.includes('a fault') ? 30_000 : 100 }));
         const interruption = new AbortController();
