@@ -12,7 +12,7 @@ describe('holdfast start', function () {
       await holdfast.sees('│ verdict', 60_000);
       expect(holdfast.output.stdout).to.match(/│ +sticky │ +redis │/);
       expect(holdfast.output.stderr).not.to.include('kill-one/memcached: warmup');
-      await holdfast.sees('kill-one/memcached: warmup', 20_000);
+      await holdfast.sees('kill-one/memcached: starting', 20_000);
       holdfast.child.kill('SIGINT');
       expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
       const [, report = ''] = /^report: (reports\/kill-one\/\S+\/report\.html)$/m.exec(holdfast.output.stdout) ?? [];

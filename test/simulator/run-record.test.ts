@@ -10,7 +10,14 @@ import { parseScenario } from '#src/simulator/scenario/file.js';
 import { simulate } from '#src/simulator/simulate.js';
 import { leavingNothing, program } from './processes.js';
 
-function scenarioText(mode: ModeName, { system, faults }: { system: string; faults: string }): string {
+interface Wanted {
+  readonly system: string;
+  readonly faults: string;
+  /** A second fault, which begins after the first has healed. */
+  readonly next?: string;
+}
+
+function scenarioText(mode: ModeName, { system, faults, next }: Wanted): string {
   return `
 name: recorded
 why: Small enough for a test.
@@ -21,15 +28,16 @@ users:
   arrivals: { rate: 20/s, for: 500ms }
   think: { median: 80ms, p95: 200ms }
   timeout: 1s
-phases: { warmup: 300ms, baseline: 300ms, faults: 700ms, recovery: 500ms, quiesce: 100ms }
+phases: { warmup: 300ms, baseline: 300ms, faults: ${next === undefined ? '700ms' : '1s'}, recovery: 500ms, quiesce: 100ms }
 faults:
   - { id: first, at: 50ms, ${faults} }
+${next === undefined ? '' : `  - { id: next, at: 650ms, ${next} }`}
 expect:
   any: [users.identitySwapped == 0]
 `;
 }
 
-async function record(mode: ModeName, wanted: { system: string; faults: string }): Promise<ListedRun> {
+async function record(mode: ModeName, wanted: Wanted): Promise<ListedRun> {
   const scenario = parseScenario(scenarioText(mode, wanted), 'recorded.yaml');
   const options = { onProgress: () => undefined, signal: new AbortController().signal, nonce: 'k2f9' };
   return leavingNothing(() => simulate(scenario, mode, makePlan(scenario, 7), options));
@@ -109,21 +117,6 @@ describe('the history of a run', function () {
     expect(operations.find(({ kind, key }) => kind === 'login' && key !== undefined)?.key).to.be.a('string');
   });
 
-  it('counts the calls of a promoted server', async () => {
-    const system = `backends: { count: 2 }\n  redis: { replicas: 1 }\n  ${quick}`;
-    const { header, faults } = await record('redis', {
-      system,
-      faults: 'do: promote, target: redis.replica-1, for: 300ms',
-    });
-    expect(header.system).to.deep.include({ keeps: 'store', stores: ['redis'] });
-    expect(header.system?.members.filter(({ role }) => role === 'store').map(({ name }) => name)).to.deep.equal([
-      'redis.primary',
-      'redis.replica-1',
-    ]);
-    expect(faults[0]?.expects).to.deep.equal({ kind: 'asked', store: 'redis' });
-    expect(faults[0]?.measured).to.be.greaterThan(20);
-  });
-
   it('names an app that did not come back after a kill, with its last lines, and continues to the end', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-boots-once-'));
     try {
@@ -148,25 +141,39 @@ describe('the history of a run', function () {
     }
   });
 
-  for (const [affinity, doReturn] of [
-    ['temporary', true],
-    ['on', false],
-  ] as const)
-    it(`shows that users of a backend that hung ${doReturn ? 'return' : 'do not return'} to it with affinity ${affinity}`, async () => {
-      const system = `backends: { count: 2 }\n  ${quick.replace('{ health', `{ affinity: ${affinity}, health`)}`;
-      const { operations } = await record('redis', { system, faults: 'do: hang, target: backend-2, for: 500ms' });
-      const backendsOf = (name: string) =>
-        operations.flatMap(({ user, kind, backend }) =>
-          user === name && kind !== 'replay' && backend ? [backend] : [],
-        );
-      const users = [...new Set(operations.map(({ user }) => user))];
-      const returned = users.filter(
-        user =>
-          backendsOf(user)
-            .filter((name, index, all) => name !== all[index - 1])
-            .join() === 'backend-2,backend-1,backend-2',
-      );
-      if (doReturn) expect(returned).to.not.deep.equal([]);
-      else expect(returned).to.deep.equal([]);
+  it('shows that users of a backend that hung return to it with affinity temporary', async () => {
+    const system = `backends: { count: 2 }\n  ${quick.replace('{ health', '{ affinity: temporary, health')}`;
+    const { operations } = await record('redis', { system, faults: 'do: hang, target: backend-2, for: 500ms' });
+    expect(returnedIn(operations)).to.not.deep.equal([]);
+  });
+
+  it('shows that they do not return with affinity on, and counts the calls of a promoted server', async () => {
+    const system = `backends: { count: 2 }\n  redis: { replicas: 1 }\n  ${quick.replace('{ health', '{ affinity: on, health')}`;
+    const { header, faults, operations } = await record('redis', {
+      system,
+      faults: 'do: hang, target: backend-2, for: 500ms',
+      next: 'do: promote, target: redis.replica-1, for: 300ms',
     });
+    expect(returnedIn(operations)).to.deep.equal([]);
+    expect(header.system).to.deep.include({ keeps: 'store', stores: ['redis'] });
+    expect(header.system?.members.filter(({ role }) => role === 'store').map(({ name }) => name)).to.deep.equal([
+      'redis.primary',
+      'redis.replica-1',
+    ]);
+    const promoted = faults.find(({ id }) => id === 'next');
+    expect(promoted?.expects).to.deep.equal({ kind: 'asked', store: 'redis' });
+    expect(promoted?.measured).to.be.greaterThan(20);
+  });
 });
+
+/** Returns the users that backend-2 served, then backend-1, then backend-2 again. */
+function returnedIn(operations: ListedRun['operations']): string[] {
+  const backendsOf = (name: string) =>
+    operations.flatMap(({ user, kind, backend }) => (user === name && kind !== 'replay' && backend ? [backend] : []));
+  return [...new Set(operations.map(({ user }) => user))].filter(
+    user =>
+      backendsOf(user)
+        .filter((name, index, all) => name !== all[index - 1])
+        .join() === 'backend-2,backend-1,backend-2',
+  );
+}

@@ -22,6 +22,8 @@ const never = new AbortController().signal;
 const doNothing = (): void => undefined;
 
 const stores: ClusterSpec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'] };
+/** The same with backends that start sooner than a shop. */
+const plain: ClusterSpec = { ...stores, backends: { count: 2, env: {}, program: program('plain-backend') } };
 
 async function captureFailure(work: Promise<unknown>): Promise<Error> {
   try {
@@ -50,7 +52,7 @@ describe('cluster', () => {
         started += 1;
         return start();
       };
-      await withCluster({ ...stores, proxy: quickProxy, inTurn }, async ({ members }) => {
+      await withCluster({ ...plain, proxy: quickProxy, inTurn }, async ({ members }) => {
         expect(started).to.equal(members.length);
         for (const { name, pid } of members) expect(getPriority(pid), name).to.equal(getPriority() + 10);
       });
@@ -121,7 +123,7 @@ describe('cluster', () => {
     }));
 
   describe('two backends', () => {
-    const lab = oneLab({ ...stores, stores: [], mode: 'sticky' });
+    const lab = oneLab({ ...plain, stores: [], mode: 'sticky' });
 
     it(
       'gives all backends one file with the key ring and one directory for accounts',
@@ -165,7 +167,7 @@ describe('cluster', () => {
     leavingNothing(() =>
       withCluster(
         {
-          ...stores,
+          ...plain,
           stores: ['memcached'],
           mode: 'memcached',
           storesSpec: { ...plainStores, memcached: { nodes: 1, memoryMb: 1 } },
@@ -211,12 +213,12 @@ describe('cluster', () => {
   it('gives the backends the URL of a server of the user, which is no member and is not stopped', () =>
     withRedis(redis =>
       leavingNothing(async () => {
-        const spec = { ...stores, storeUrls: { redis: redis.url } };
+        const spec = { ...plain, storeUrls: { redis: redis.url } };
         await withCluster(spec, async cluster => {
           expect(cluster.members.map(({ name }) => name)).to.deep.equal(['backend-1', 'backend-2']);
           expect(environmentOf(cluster, 'backend-1')).to.include({ REDIS_URL: redis.url });
+          expect(cluster.versions).to.deep.equal({});
         });
-        await withCluster(spec, async cluster => expect(cluster.versions).to.deep.equal({}));
         const client = new Redis(redis.url);
         expect(await client.ping()).to.equal('PONG');
         client.disconnect();
@@ -226,7 +228,8 @@ describe('cluster', () => {
   it('creates no keys or accounts when the scenario sets them', () =>
     leavingNothing(async () => {
       const env = { SHOP_SECRETS: `k1:${'ab'.repeat(32)}`, SHOP_ACCOUNTS: '/nowhere' };
-      await withCluster({ ...stores, stores: [], mode: 'sticky', backends: { count: 1, env } }, async cluster => {
+      const spec: ClusterSpec = { ...plain, stores: [], mode: 'sticky', backends: { ...plain.backends, env } };
+      await withCluster(spec, async cluster => {
         expect(cluster.secretsFile).to.equal(undefined);
         expect(environmentOf(cluster, 'backend-1')).to.include(env).and.not.have.property('SHOP_SECRETS_FILE');
       });
@@ -267,7 +270,7 @@ describe('cluster', () => {
       for (const afterMs of [0, 5, 30, 120, 300]) {
         const interruption = new AbortController();
         setTimeout(() => interruption.abort(), afterMs);
-        const outcome = await startCluster(stores, interruption.signal, doNothing).then(
+        const outcome = await startCluster(plain, interruption.signal, doNothing).then(
           cluster => cluster.stop(),
           failureOf,
         );

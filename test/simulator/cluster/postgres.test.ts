@@ -13,9 +13,10 @@ import { plainStores } from '#src/simulator/cluster/stores/registry.js';
 import { LabError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { sql, withClient } from '../../sessions/with-postgres.js';
-import { leavingNothing, oneLab, processes, quickProxy, sharedSegmentsOf, withCluster } from '../processes.js';
+import { leavingNothing, oneLab, processes, program, quickProxy, sharedSegmentsOf, withCluster } from '../processes.js';
 
-const spec: ClusterSpec = { mode: 'postgres', backends: { count: 1, env: {} }, stores: ['postgres'] };
+const backends = { count: 1, env: {}, program: program('plain-backend') };
+const spec: ClusterSpec = { mode: 'postgres', backends, stores: ['postgres'] };
 
 /** Returns the ids of the server and all its children. */
 function family(cluster: Cluster): number[] {

@@ -49,7 +49,8 @@ async function expectAllUp(cluster: Cluster): Promise<void> {
 
 describe('faults', function () {
   this.timeout(30_000);
-  const lab = oneLab(spec);
+  // A shop takes ten times as long to start. The tests of scaling and of running backends have shops.
+  const lab = oneLab({ ...spec, backends: { ...spec.backends, program: program('orderly-backend') } });
 
   describe('every one of the registry', () => testRegistry(lab));
   describe('without confirmation', () => testUnconfirmed(lab));

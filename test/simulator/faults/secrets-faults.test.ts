@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { hasRingEverywhere, readSharedRing } from '#src/simulator/cluster/shared-secrets.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
-import { leavingNothing, withCluster } from '../processes.js';
+import { leavingNothing, oneLab, withCluster } from '../processes.js';
 
 const spec = { mode: 'sticky', backends: { count: 2, env: {} }, stores: [] } as const;
-const lab = (use: (cluster: Cluster) => Promise<void>) => () => leavingNothing(() => withCluster(spec, use));
 
 function faultOf(name: string) {
   const entry = faults[name];
@@ -17,6 +17,8 @@ function faultOf(name: string) {
 const idsOf = async (cluster: Cluster) => (await readSharedRing(cluster)).map(({ id }) => id);
 
 describe('faults of the key ring', () => {
+  const lab = oneLab(spec);
+
   it(
     'a rotation puts a new key before the old ones in every backend, and healing changes nothing',
     lab(async cluster => {
@@ -57,6 +59,7 @@ describe('faults of the key ring', () => {
       await fault.inject(cluster);
       expect(await fault.confirm(cluster)).to.equal(false);
       cluster.member('backend-2').signal('SIGCONT');
+      expect(await waitUntil(async () => (await fault.confirm(cluster)) !== false, 5_000)).to.equal(true);
     }),
   );
 

@@ -7,10 +7,11 @@ import type { Operation } from '#src/simulator/history/records.js';
 import { LiveCounts } from '#src/simulator/run/live-counts.js';
 import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
 import { user } from '../checker/histories.js';
-import { leavingNothing, quickProxy, withCluster } from '../processes.js';
+import { leavingNothing, program, quickProxy, withCluster } from '../processes.js';
 import { stage } from './fault-stage.js';
 
-const spec = { mode: 'redis', backends: { count: 2, env: {} }, stores: ['redis'], proxy: quickProxy } as const;
+const backends = { count: 2, env: {}, program: program('plain-backend') };
+const spec = { mode: 'redis', backends, stores: ['redis'], proxy: quickProxy } as const;
 const [add] = user('ann', 'add x') as [Operation];
 
 function hang(id: string, target: string, trigger: FaultSpec['trigger'], forMs?: number): FaultSpec {

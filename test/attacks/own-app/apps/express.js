@@ -4,9 +4,10 @@ import session from 'express-session';
 
 /**
  * The shop of examples/express, mended: its cookie has SameSite, and a request that is still running cannot write a
- * session back that a logout has ended. `DEFECT` plants a mistake again.
+ * session back that a logout has ended. `DEFECT` plants mistakes again, separated by commas.
  */
 const { PORT = '0', DEFECT = '' } = process.env;
+const has = defect => DEFECT.split(',').includes(defect);
 
 /** The MemoryStore of express-session, which would take a session again after its end. */
 class EndingStore extends session.MemoryStore {
@@ -33,8 +34,8 @@ app.use(
     secret: randomBytes(32).toString('hex'),
     resave: false,
     saveUninitialized: false,
-    cookie: { sameSite: 'lax', httpOnly: DEFECT !== 'no-httponly' },
-    store: DEFECT === 'late-write' ? new session.MemoryStore() : new EndingStore(),
+    cookie: { sameSite: 'lax', httpOnly: !has('no-httponly') },
+    store: has('late-write') ? new session.MemoryStore() : new EndingStore(),
   }),
 );
 app.use(express.urlencoded({ extended: false }));
@@ -57,7 +58,7 @@ app.post('/login', (request, response, next) => {
     request.session.cart = [];
     response.redirect('/cart');
   };
-  if (DEFECT === 'keep-id') enter();
+  if (has('keep-id')) enter();
   else request.session.regenerate(error => (error ? next(error) : enter()));
 });
 
@@ -80,7 +81,7 @@ app.post('/cart', (request, response) => {
 });
 
 app.post('/logout', (request, response, next) => {
-  if (DEFECT === 'cookie-only-logout') response.clearCookie('sid').redirect('/login');
+  if (has('cookie-only-logout')) response.clearCookie('sid').redirect('/login');
   else request.session.destroy(error => (error ? next(error) : response.redirect('/login')));
 });
 
