@@ -1,16 +1,7 @@
+import { noCounts as noUserCounts } from '#src/live/live-user.js';
 import type { SideView, UserStateName, UserView } from '#src/live/protocol.js';
 
-export const noCounts: SideView['counts'] = {
-  loggedOut: 0,
-  exposed: null,
-  acknowledged: 0,
-  missing: 0,
-  lost: 0,
-  failed: 0,
-  unknown: 0,
-  swapped: 0,
-  p99Ms: null,
-};
+export const noCounts: SideView['counts'] = { ...noUserCounts, exposed: null, p99Ms: null };
 
 export function madeUpUser(number: number, state: UserStateName = 'in', member = 'backend-1'): UserView {
   return { name: `user-${number}`, state, member };

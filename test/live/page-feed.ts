@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { noCounts as noUserCounts } from '#src/live/live-user.js';
 import { livePage } from '#src/live/page-file.js';
 import {
   type Command,
@@ -119,17 +120,7 @@ export const settings: LiveSettings = {
   isReplay: false,
 };
 
-export const noCounts: CountsView = {
-  loggedOut: 0,
-  exposed: null,
-  acknowledged: 0,
-  missing: 0,
-  lost: 0,
-  failed: 0,
-  unknown: 0,
-  swapped: 0,
-  p99Ms: 12,
-};
+export const noCounts: CountsView = { ...noUserCounts, exposed: null, p99Ms: 12 };
 
 const backends = ['backend-1', 'backend-2', 'backend-3'];
 
