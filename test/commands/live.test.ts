@@ -23,6 +23,7 @@ import { addressOf } from './live-address.js';
 const usage: readonly (readonly [words: string, says: RegExp])[] = [
   ['--modes stiky,redis', /unknown mode "stiky"\. Did you mean "sticky"\?/],
   ['--modes sticky,redis,jwt', /--modes: expected one or two modes, such as --modes sticky,redis\./],
+  ['--modes sticky,sticky', /--modes: found a mode twice, expected one mode or two different modes/],
   ['--mods sticky', /unknown flag --mods\. Did you mean --modes\?/],
   ['--users 7', /--users: expected a whole number from 8 to 400, not "7"/],
   ['--backends 10', /--backends: expected a whole number from 1 to 9/],
@@ -31,9 +32,13 @@ const usage: readonly (readonly [words: string, says: RegExp])[] = [
   ['--for 10', /--for "10": expected a duration up to 24h, such as 90s or 10min\./],
   ['--for 25h', /--for "25h": expected a duration up to 24h/],
   ['--out /proc/none', /--out: the folder "\/proc\/none" is not writable/],
+  ['--out HERE/package.json', /--out: the folder ".*package\.json" is not writable \(it is a file/],
   ['--scenario no-such.yaml', /no-such\.yaml/],
   ['--scenario HERE/scenarios/kill-one.yaml --backends 2', /--backends and --scenario exclude each other/],
-  ['--replay no-such.ndjson', /cannot read the history no-such\.ndjson/],
+  [
+    '--replay no-such.ndjson',
+    /cannot read the history no-such\.ndjson: found no such file, expected .*reports\/kill-one\/latest/,
+  ],
   ['--replay HERE/package.json', /package\.json:1: /],
   ['--replay HERE/scenarios', /holds no history\.ndjson: expected the folder of a run/],
   ['--replay two.ndjson --users 20', /--replay and --users exclude each other/],

@@ -126,6 +126,7 @@ export function nameFile(file: string, scenario: string): string {
 async function writableFolder(folder: string, flag: string, make = false): Promise<void> {
   try {
     if (make) await makeFolder(path.resolve(folder));
+    if ((await lookAt(folder))?.isFile()) throw new Error('it is a file, expected a folder such as reports');
     await access(folder, constants.W_OK);
   } catch (error) {
     throw new UsageError(`${flag}: the folder "${folder}" is not writable (${messageOf(error)}).`);

@@ -84,9 +84,18 @@ function seedOf({ seed }: LiveArgs): number | undefined {
   return seed === undefined ? undefined : parseCount('seed', seed, 0, Number.MAX_SAFE_INTEGER);
 }
 
+function namesIn(given: readonly string[] = []): readonly string[] {
+  return given.flatMap(text => text.split(','));
+}
+
 /** Returns the modes of the two sides, or of one. By default they are those that `holdfast start` compares first. */
 function chooseModes(lab: Scenario, given: readonly string[] | undefined): readonly [ModeName, ModeName?] {
   const asked = given === undefined ? undefined : parseModes(given);
+  if (asked !== undefined && asked.length < namesIn(given).length) {
+    throw new UsageError(
+      '--modes: found a mode twice, expected one mode or two different modes, such as --modes sticky,redis.',
+    );
+  }
   const { modes: applicable } = askedModesOf(lab, asked);
   const preferred = defaults.modes.filter(mode => applicable.includes(mode));
   const [left, right, third] = asked ?? [...new Set([...preferred, ...applicable])].slice(0, 2);
@@ -130,13 +139,11 @@ export async function setUpReplay(args: LiveArgs, places: readonly string[]): Pr
 function chooseRuns(runs: readonly ListedRun[], given: readonly string[] | undefined): readonly ListedRun[] {
   if (given === undefined) return runs;
   const known = runs.map(({ header }) => header.mode);
-  return given
-    .flatMap(text => text.split(','))
-    .map(mode => {
-      const run = runs.find(({ header }) => header.mode === mode);
-      if (run === undefined) throw new UsageError(`--modes: ${unknownName('mode of these histories', mode, known)}`);
-      return run;
-    });
+  return namesIn(given).map(mode => {
+    const run = runs.find(({ header }) => header.mode === mode);
+    if (run === undefined) throw new UsageError(`--modes: ${unknownName('mode of these histories', mode, known)}`);
+    return run;
+  });
 }
 
 function describeTooMany(runs: readonly ListedRun[]): string {

@@ -84,7 +84,9 @@ export function limitLine(line: string): string {
 function addPosition(error: unknown, file: string, line: number): unknown {
   if (error instanceof LineProblem) return new HistoryFileError(`${file}:${Math.max(1, line)}: ${error.message}`);
   if (error instanceof Error && 'code' in error) {
-    return new HistoryFileError(`cannot read the history ${file}: ${error.message}`, { cause: error });
+    const found = error.code === 'ENOENT' ? 'found no such file' : error.message;
+    const expected = 'expected a history or the folder of a run, such as reports/kill-one/latest';
+    return new HistoryFileError(`cannot read the history ${file}: ${found}, ${expected}`, { cause: error });
   }
   return error;
 }

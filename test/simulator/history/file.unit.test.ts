@@ -99,7 +99,7 @@ describe('history file', () => {
     await readHistory('/nowhere/history.ndjson').catch((error: Error) => {
       message = error.message;
     });
-    expect(message).to.match(/^cannot read the history \/nowhere\/history.ndjson: ENOENT/);
+    expect(message).to.match(/^cannot read the history \/nowhere\/history.ndjson: found no such file, expected /);
   });
 
   describe('reports file, line, what was found and what was expected', () => {
