@@ -2,7 +2,7 @@
  * The page in front of real systems, in a real browser: one session for all tests, which follow each other. They run
  * alone, because one of them measures how fast the session ends.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -43,6 +43,7 @@ describe('the page of a running live lab', function () {
   let token: string;
   let running: Promise<unknown>;
   let finish = () => {};
+  let folder = '';
   const requested = new Set<string>();
   const complaints: string[] = [];
 
@@ -51,7 +52,8 @@ describe('the page of a running live lab', function () {
 
   before(async () => {
     browser = await launchChromium();
-    const file = path.join(tmpdir(), `holdfast-page-of-lab-${process.pid}.yaml`);
+    folder = await mkdtemp(path.join(tmpdir(), 'holdfast-page-of-lab-'));
+    const file = path.join(folder, 'lab.yaml');
     await writeFile(file, lab);
     await new Promise<void>((resolve, reject) => {
       const words = ['live', '--scenario', file, '--users', String(users), '--port', '0'];
@@ -78,6 +80,7 @@ describe('the page of a running live lab', function () {
     finish();
     await running;
     await browser?.close();
+    await rm(folder, { recursive: true });
   });
 
   async function openPage(): Promise<Page> {
@@ -124,7 +127,7 @@ describe('the page of a running live lab', function () {
   async function exportAtRest(name: SideName): Promise<{ counts: Partial<CountsView>; exported: Partial<CountsView> }> {
     for (;;) {
       const { acknowledged: least = 0, ...counts } = await readCounters(sideOf(page, name));
-      const history = path.join(tmpdir(), `holdfast-page-of-lab-${process.pid}.ndjson`);
+      const history = path.join(folder, 'history.ndjson');
       await writeFile(history, await download(`history-${name}.ndjson`));
       await sleep(200);
       const { acknowledged: most = Number.POSITIVE_INFINITY, ...after } = await readCounters(sideOf(page, name));
