@@ -4,6 +4,7 @@ import { type LabSides, type ShownSide, sidesAfter } from '#src/live/page/lab-st
 import { counterTexts, describeMember, stateWords, tellWave } from '#src/live/page/sentences.js';
 import { parseEvents } from '#src/live/page/stream.js';
 import { healableSides, memberNames, quickCommands, readOption } from '#src/live/page/strikes.js';
+import { laneOf } from '#src/live/page/timeline.js';
 import type { CountsView, StreamMessage, StrikeView } from '#src/live/protocol.js';
 import { packageFile } from '#src/shared/package-file.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
@@ -20,6 +21,17 @@ const kill: StrikeView = {
   exposed: 21,
   before: noCounts,
 };
+
+describe('the lanes of the timeline of the live lab', () => {
+  it('show a missing write where they show a lost one, and a logged-out user in the other lane', () => {
+    expect((['lost', 'missing', 'logged-out', 'identity-swapped'] as const).map(laneOf)).to.deep.equal([
+      'lost',
+      'lost',
+      'logged out',
+      'logged out',
+    ]);
+  });
+});
 
 describe('what the page of the live lab says', () => {
   describe('about the last strike', () => {

@@ -176,7 +176,7 @@ export class SideTimeline {
   #drawMarks(plot: UPlot): void {
     const { ctx, bbox } = plot;
     const unit = devicePixelRatio;
-    for (const [row, label] of ['logged out', 'lost'].entries()) {
+    for (const [row, label] of lanes.entries()) {
       const top = bbox.top + bbox.height + (4 + row * laneHeight) * unit;
       ctx.fillStyle = this.#colour('grid');
       ctx.fillRect(bbox.left, top + (laneHeight - 1) * unit, bbox.width, unit);
@@ -188,8 +188,8 @@ export class SideTimeline {
         bbox.left - 6 * unit,
         top + 11 * unit,
       );
-      const marks = (this.#view?.marks ?? []).filter(({ kind }) => (kind === 'lost') === (row === 1));
-      this.#drawTicks(plot, marks, top, row === 1);
+      const marks = (this.#view?.marks ?? []).filter(({ kind }) => laneOf(kind) === label);
+      this.#drawTicks(plot, marks, top, label === 'lost');
     }
   }
 
@@ -216,6 +216,13 @@ export class SideTimeline {
 /** Returns the ages with a line and a label, in seconds: fewer where the labels would touch. */
 function agesShown(plot: UPlot): readonly number[] {
   return plot.width < 320 ? [60, 30, 0] : [60, 45, 30, 15, 0];
+}
+
+const lanes = ['logged out', 'lost'] as const;
+
+/** Returns the lane in which a mark is drawn. A missing write may still prove lost. */
+export function laneOf(kind: MarkView['kind']): (typeof lanes)[number] {
+  return kind === 'lost' || kind === 'missing' ? 'lost' : 'logged out';
 }
 
 const markColours = {
