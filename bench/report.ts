@@ -4,8 +4,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { reporters } from '#src/report/reporters/registry.js';
-import { check } from '#src/simulator/checker/check.js';
-import { type JudgedRun, judge } from '#src/simulator/checker/verdict/verdict.js';
+import { judgeRun } from '#src/simulator/checker/judge-run.js';
+import type { JudgedRun } from '#src/simulator/checker/verdict/verdict.js';
 import { launchChromium } from '#test/chromium.js';
 import { makeHistory } from './made-history.js';
 
@@ -29,9 +29,7 @@ interface Opened {
 }
 
 function judged(oneInLosesSession: number): JudgedRun {
-  const run = makeHistory({ users, operationsPerUser, oneInLosesSession });
-  const findings = check(run);
-  return { run, findings, verdict: judge(run, findings) };
+  return judgeRun(makeHistory({ users, operationsPerUser, oneInLosesSession }));
 }
 
 /** Opens the report. Times count from the start of the navigation; that of the story counts from the click. */

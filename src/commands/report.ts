@@ -1,11 +1,11 @@
 import type { CommandModule } from 'yargs';
+import { judgeLongRun } from '../simulator/checker/judge-run.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { openHistory } from '../simulator/history/open-history.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { checkOutputs, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
 import { historiesIn } from './lib/run-folder.js';
 import { notesOf } from './lib/run-into-folder.js';
-import { judgeLongRun } from './lib/second-try.js';
 
 interface ReportArgs {
   readonly history: string;

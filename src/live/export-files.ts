@@ -1,13 +1,13 @@
 import path from 'node:path';
 import { reporters } from '../report/reporters/registry.js';
 import { makeTimedFolder, pointLatest, writeWhole } from '../shared/result-files.js';
-import { check } from '../simulator/checker/check.js';
-import { type JudgedRun, judge } from '../simulator/checker/verdict/verdict.js';
+import { judgeRun } from '../simulator/checker/judge-run.js';
+import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { historyText } from '../simulator/history/file.js';
 import type { ListedRun } from '../simulator/history/records.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { startAtZero } from './excerpt.js';
-import { exportScenarios } from './export-scenario.js';
+import { exportScenarios, type ScenarioText } from './export-scenario.js';
 import { type ExportName, exportNames, type SideName, sideNames } from './protocol.js';
 
 /** The records of a live session. A side that never ran is absent. */
@@ -35,12 +35,12 @@ export function expectedNames(records: LiveRecords): readonly string[] {
  *   <out>/live/latest               a link to the newest folder
  */
 export async function writeLiveFiles(out: string, records: LiveRecords, endedAt: Date): Promise<readonly string[]> {
-  const session = judgeSession(records);
-  if (session.sides.length === 0) return [];
+  const session = new SessionFiles(records);
+  if (session.isEmpty) return [];
   const folder = await makeTimedFolder(path.join(out, 'live'), endedAt);
   const files: string[] = [];
   for (const name of exportNames) {
-    const text = textOf(name, session);
+    const text = session.textOf(name);
     if (text === undefined) continue;
     const file = path.join(folder, name);
     await writeWhole(file, text);
@@ -52,57 +52,67 @@ export async function writeLiveFiles(out: string, records: LiveRecords, endedAt:
 
 /** Returns the text of one file of a session, in parts. Undefined when the session has no such file. */
 export function fileOf(name: ExportName, records: LiveRecords): Iterable<string> | undefined {
-  return textOf(name, judgeSession(records));
+  return new SessionFiles(records).textOf(name);
 }
 
-interface Session {
-  readonly lab: Scenario | undefined;
+/** A value that is computed when it is first asked for. */
+function once<Value>(compute: () => Value): () => Value {
+  let known: { readonly value: Value } | undefined;
+  return () => {
+    known ??= { value: compute() };
+    return known.value;
+  };
+}
+
+/** The files of a session. Only the report and the scenarios need judged sides, and each side is judged once. */
+class SessionFiles {
+  readonly #lab: Scenario | undefined;
   /** The sides that ran, in the order left, right. */
-  readonly sides: readonly { readonly name: SideName; readonly judged: JudgedRun }[];
-}
+  readonly #sides: readonly { readonly name: SideName; readonly run: ListedRun; judged(): JudgedRun }[];
+  readonly #scenarios: () => readonly ScenarioText[];
 
-function judgeSession(records: LiveRecords): Session {
-  const sides = sideNames.flatMap(name => {
-    const run = records[name];
-    return run === undefined ? [] : [{ name, judged: judgeSide(run) }];
-  });
-  return { lab: records.lab, sides };
-}
-
-function judgeSide(recorded: ListedRun): JudgedRun {
-  const run = recorded.header.live ? startAtZero(recorded) : recorded;
-  const findings = check(run);
-  return { run, findings, verdict: judge(run, findings) };
-}
-
-function textOf(name: ExportName, session: Session): Iterable<string> | undefined {
-  switch (name) {
-    case 'report.html':
-      return reportOf(session);
-    case 'history-left.ndjson':
-      return historyOf('left', session);
-    case 'history-right.ndjson':
-      return historyOf('right', session);
-    case 'scenario.yaml':
-    case 'scenario-right.yaml':
-      return scenarioOf(name, session);
+  constructor({ lab, ...records }: LiveRecords) {
+    this.#lab = lab;
+    this.#sides = sideNames.flatMap(name => {
+      const recorded = records[name];
+      if (recorded === undefined) return [];
+      const run = recorded.header.live ? startAtZero(recorded) : recorded;
+      return [{ name, run, judged: once(() => judgeRun(run)) }];
+    });
+    this.#scenarios = once(() => this.#makeScenarios());
   }
-}
 
-function reportOf({ sides }: Session): Iterable<string> | undefined {
-  if (sides.length === 0) return undefined;
-  const runs = sides.map(({ judged }) => judged);
-  return [reporters.html.report(runs, { colour: false })];
-}
+  get isEmpty(): boolean {
+    return this.#sides.length === 0;
+  }
 
-function historyOf(side: SideName, { sides }: Session): Iterable<string> | undefined {
-  const judged = sides.find(({ name }) => name === side)?.judged;
-  return judged && historyText([judged.run]);
-}
+  textOf(name: ExportName): Iterable<string> | undefined {
+    switch (name) {
+      case 'report.html':
+        return this.isEmpty ? undefined : [reporters.html.report(this.#judged(), { colour: false })];
+      case 'history-left.ndjson':
+        return this.#historyOf('left');
+      case 'history-right.ndjson':
+        return this.#historyOf('right');
+      case 'scenario.yaml':
+      case 'scenario-right.yaml': {
+        const scenario = this.#scenarios().find(one => one.name === name);
+        return scenario && [scenario.text];
+      }
+    }
+  }
 
-function scenarioOf(name: ExportName, { lab, sides }: Session): Iterable<string> | undefined {
-  if (lab === undefined) return undefined;
-  const found = Object.fromEntries(sides.map(side => [side.name, side.judged]));
-  const file = exportScenarios(lab, found).find(one => one.name === name);
-  return file && [file.text];
+  #judged(): JudgedRun[] {
+    return this.#sides.map(({ judged }) => judged());
+  }
+
+  #historyOf(side: SideName): Iterable<string> | undefined {
+    const found = this.#sides.find(({ name }) => name === side);
+    return found && historyText([found.run]);
+  }
+
+  #makeScenarios(): readonly ScenarioText[] {
+    if (this.#lab === undefined) return [];
+    return exportScenarios(this.#lab, Object.fromEntries(this.#sides.map(({ name, judged }) => [name, judged()])));
+  }
 }

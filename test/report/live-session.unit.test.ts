@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { reporters } from '#src/report/reporters/registry.js';
 import { describeRun } from '#src/report/sentence.js';
-import { check } from '#src/simulator/checker/check.js';
-import { type JudgedRun, judge } from '#src/simulator/checker/verdict/verdict.js';
+import { judgeRun } from '#src/simulator/checker/judge-run.js';
+import type { JudgedRun } from '#src/simulator/checker/verdict/verdict.js';
 import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
 import { sessionInMemory } from '../live/sessions.js';
 
@@ -15,9 +15,7 @@ const unfit = /inconclusive|lengthen phases|users\.arrivals|never had a good rea
 describe('the report of a session of the live lab', () => {
   let session: JudgedRun;
   before(async () => {
-    const run = await sessionInMemory('sticky', [kill]);
-    const findings = check(run);
-    session = { run, findings, verdict: judge(run, findings) };
+    session = judgeRun(await sessionInMemory('sticky', [kill]));
   });
 
   it('calls what happened observed, and gives no advice for scenarios', () => {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
 import type { ModeName } from '../../modes.js';
+import { judgeRun } from '../../simulator/checker/judge-run.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { InTurn } from '../../simulator/cluster/lab.js';
 import { Interrupted } from '../../simulator/errors.js';
@@ -9,7 +10,7 @@ import { measureProcessorShare } from '../../simulator/run/processor-pressure.js
 import { findMissingTarget, type NotApplicable, type Scenario } from '../../simulator/scenario/scenario.js';
 import { buildShortForm } from '../../simulator/scenario/short-form.js';
 import { simulate } from '../../simulator/simulate.js';
-import { chooseTry, judgeRun, needsSecondTry, type TriedRun } from './second-try.js';
+import { chooseTry, needsSecondTry, type TriedRun } from './second-try.js';
 
 /** One scenario in one mode. */
 export interface ScenarioInMode {

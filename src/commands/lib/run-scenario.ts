@@ -1,9 +1,10 @@
 import type { ModeName } from '../../modes.js';
+import { judgeRun } from '../../simulator/checker/judge-run.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { Plan } from '../../simulator/plan/plan.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';
 import { type SimulateOptions, simulate } from '../../simulator/simulate.js';
-import { judgeRun, runWithSecondTry, type TriedRun } from './second-try.js';
+import { runWithSecondTry, type TriedRun } from './second-try.js';
 
 export interface RunChoices extends Pick<SimulateOptions, 'storeUrls' | 'signal' | 'onProgress'> {
   readonly modes: readonly ModeName[];

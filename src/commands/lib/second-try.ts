@@ -1,7 +1,4 @@
-import { check } from '../../simulator/checker/check.js';
-import { checkInThreads } from '../../simulator/checker/check-in-threads.js';
-import { type JudgedRun, judge, type Verdict } from '../../simulator/checker/verdict/verdict.js';
-import type { RunRecord } from '../../simulator/history/records.js';
+import type { JudgedRun, Verdict } from '../../simulator/checker/verdict/verdict.js';
 
 /** The run that counts, and the other try of a run that was tried twice. */
 export interface TriedRun {
@@ -34,16 +31,4 @@ export async function runWithSecondTry(runOnce: () => Promise<JudgedRun>, onSeco
   } catch (failure) {
     return { judged: first, failure };
   }
-}
-
-/** Checks and judges a run that may be too long for one thread. */
-export async function judgeLongRun(run: RunRecord): Promise<JudgedRun> {
-  const findings = await checkInThreads(run);
-  return { run, findings, verdict: judge(run, findings) };
-}
-
-/** Checks and judges a run, just made or read from a file. */
-export function judgeRun(run: RunRecord): JudgedRun {
-  const findings = check(run);
-  return { run, findings, verdict: judge(run, findings) };
 }
