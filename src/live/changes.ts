@@ -25,16 +25,14 @@ const emptyLists = { users: [], members: [], strikes: [], bins: [], marks: [], o
 export function changeBetween(before: SideView, after: SideView): SideChange {
   // No field of a change removes one of these. They end only with their run.
   if (runFields.some(name => before[name] !== undefined && after[name] === undefined)) return changeToNew(after);
-  const { mode, stage, problem, note, shopPort, counts, nowMs } = after;
+  const { mode, stage, counts, nowMs } = after;
   const changed = listNames.map(list => changeOfList(list, before, after)).filter(each => each !== undefined);
   const gone = Object.assign({}, ...changed.map(each => each.gone));
   return {
     nowMs,
     ...(mode !== before.mode && { mode }),
     ...(stage !== before.stage && { stage }),
-    ...(problem !== undefined && problem !== before.problem && { problem }),
-    ...(note !== undefined && note !== before.note && { note }),
-    ...(shopPort !== undefined && shopPort !== before.shopPort && { shopPort }),
+    ...Object.fromEntries(runFields.filter(name => after[name] !== before[name]).map(name => [name, after[name]])),
     ...(!isSame(before.counts, counts) && { counts }),
     ...Object.assign({}, ...changed.map(each => each.entries)),
     ...(Object.keys(gone).length > 0 && { gone }),

@@ -5,7 +5,14 @@ import { check } from '../simulator/checker/check.js';
 import type { Findings } from '../simulator/checker/findings.js';
 import { isStoreServer, serverOf } from '../simulator/cluster/stores/registry.js';
 import { endsOf, kindOf, membersIn, resolveTargetName } from '../simulator/cluster/targets.js';
-import type { FaultRecord, LabRecord, ListedRun, Operation, RunRecord } from '../simulator/history/records.js';
+import {
+  type FaultRecord,
+  type LabRecord,
+  type ListedRun,
+  lastMomentOf,
+  type Operation,
+  type RunRecord,
+} from '../simulator/history/records.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { scenarioParts } from '../simulator/scenario/schema.js';
 import { phaseMsMax } from '../simulator/scenario/values.js';
@@ -60,7 +67,7 @@ export function excerptOf(run: RunRecord, findings: Findings, system: Scenario['
     findings: seen.findings,
     strikes: fitting.map(record => toStrike(record, mode, system, { faultsFromMs, untilMs, knownFromMs })),
     faultsFromMs,
-    endMs: endOf(seen.run),
+    endMs: lastMomentOf(seen.run),
     leftOut: [...describeUnrepeatable(reasons), ...describeLate(late)],
   };
 }
@@ -156,12 +163,6 @@ function lastCutMs({ operations }: RunRecord): number {
   }
   const cut = [...logins.values()].filter(({ session }) => session > 1);
   return cut.reduce((latest, { sentMs }) => Math.max(latest, sentMs), 0);
-}
-
-function endOf({ operations, phases }: RunRecord): number {
-  let endMs = phases.reduce((latest, phase) => Math.max(latest, phase.endMs), 0);
-  for (const { doneMs } of operations) endMs = Math.max(endMs, doneMs);
-  return endMs;
 }
 
 /** Says why a scenario file cannot repeat a strike; undefined when it can. */

@@ -1,9 +1,8 @@
 import { hasWaitTime } from '../simulator/checker/load.js';
 import { percentilesOf } from '../simulator/checker/percentiles.js';
 import type { Operation } from '../simulator/history/records.js';
-import type { BinView } from './protocol.js';
+import { type BinView, shownMs } from './protocol.js';
 
-export const shownMs = 60_000;
 const binMs = 1_000;
 /** The part of the run that the percentile of the counters covers. */
 const recentMs = 5_000;

@@ -11,9 +11,18 @@ import type {
   RunHeader,
 } from '../simulator/history/records.js';
 import { noLab } from '../simulator/run/lab-health.js';
-import { LiveBins, shownMs } from './live-bins.js';
+import { LiveBins } from './live-bins.js';
 import { addDifference, LiveUser, noCounts } from './live-user.js';
-import type { CountsView, MarkView, MemberView, SideView, StrikeState, StrikeView, UserView } from './protocol.js';
+import {
+  type CountsView,
+  type MarkView,
+  type MemberView,
+  type SideView,
+  type StrikeState,
+  type StrikeView,
+  shownMs,
+  type UserView,
+} from './protocol.js';
 
 export interface LiveHistoryOptions {
   /** `planned` and `faults` are ignored: `record` fills them in. */

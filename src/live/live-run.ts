@@ -1,4 +1,4 @@
-import { type ModeName, modes } from '../modes.js';
+import type { ModeName } from '../modes.js';
 import { caseOfUser } from '../report/html/case-file.js';
 import { messageOf } from '../shared/error-message.js';
 import { type StoreUrls, storeNames } from '../shared/stores.js';
@@ -13,7 +13,13 @@ import type { ListedRun, MemberRecord, Operation, PhaseName, RunHeader } from '.
 import { LabHealth, noLab } from '../simulator/run/lab-health.js';
 import { LiveCounts } from '../simulator/run/live-counts.js';
 import { RunClock } from '../simulator/run/run-clock.js';
-import { buildClusterSpec, describeSystem, drawNonce, driverSetup } from '../simulator/run/system-setup.js';
+import {
+  buildClusterSpec,
+  describeSystem,
+  drawNonce,
+  driverSetup,
+  startHeader,
+} from '../simulator/run/system-setup.js';
 import { watchMembers } from '../simulator/run/watch-members.js';
 import type { GivenOptions } from '../simulator/scenario/fault-options.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
@@ -349,20 +355,12 @@ function portOf(url: string): number {
 
 function buildHeader({ scenario, mode, seed, versions }: LiveRunOptions, spec: ClusterSpec): RunHeader {
   return {
-    type: 'run',
-    schema: 1,
-    scenario: scenario.name,
-    why: scenario.why,
-    mode,
-    seed,
-    revocationLagMs: modes[mode].revocationLagMs,
+    ...startHeader(scenario, mode, seed, versions),
     nonce: drawNonce(),
     system: describeSystem(spec),
     planned: 0,
     faults: [],
     expectations: [],
-    versions: { ...versions, node: process.versions.node },
-    startedAt: new Date().toISOString(),
     live: true,
   };
 }

@@ -101,21 +101,21 @@ type Handler = (request: IncomingMessage, url: URL, response: ServerResponse) =>
 function createAnswerer(options: LiveServerOptions, port: number, token: string) {
   const isToken = makeTokenCheck(token);
   const routes = buildRoutes(options);
+  // As a browser writes them: without the port if it is 80.
+  const names = [host, 'localhost'].map(name => new URL(`http://${name}:${port}`).host);
+  const base = `http://${host}:${port}`;
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const base = `http://${host}:${port}`;
     const url = URL.canParse(request.url ?? '', base) ? new URL(request.url ?? '', base) : undefined;
     const answer =
-      refuseForeign(request, port) ??
+      refuseForeign(request, names) ??
       refuseWithoutToken(request, url?.pathname, isToken) ??
       (await answerRoute(routes, request, url, response));
     if (answer !== undefined) send(response, answer);
   };
 }
 
-/** Refuses a request that a page of another origin may have caused. */
-function refuseForeign({ headers }: IncomingMessage, port: number): Answer | undefined {
-  // As a browser writes them: without the port if it is 80.
-  const names = [host, 'localhost'].map(name => new URL(`http://${name}:${port}`).host);
+/** Refuses a request that a page of another origin may have caused. `names`: the hosts of this server. */
+function refuseForeign({ headers }: IncomingMessage, names: readonly string[]): Answer | undefined {
   if (!names.includes(headers.host ?? '')) {
     return makeRefusal(403, `the Host header names another server; expected ${names.join(' or ')}`);
   }

@@ -1,5 +1,5 @@
 import { caseOfUser } from '../report/html/case-file.js';
-import type { FaultRecord, ListedRun, Operation } from '../simulator/history/records.js';
+import { type FaultRecord, type ListedRun, lastMomentOf, type Operation } from '../simulator/history/records.js';
 import { noLab } from '../simulator/run/lab-health.js';
 import { LiveHistory } from './live-history.js';
 import type { SideView, StoryReply, StrikeState, StrikeView } from './protocol.js';
@@ -34,7 +34,7 @@ export class PlayedRun implements Side {
     this.#clock = clock;
     // The whole run is in memory already, and its end must be that of its report.
     this.#history = new LiveHistory({ header: run.header, operationsMax: Number.POSITIVE_INFINITY });
-    this.#endMs = endOf(run);
+    this.#endMs = lastMomentOf(run);
     this.#events = this.#listEvents();
   }
 
@@ -130,15 +130,6 @@ export class PlayedRun implements Side {
       };
     });
   }
-}
-
-function endOf({ phases, operations, faults, members }: ListedRun): number {
-  let endMs = 0;
-  for (const phase of phases) endMs = Math.max(endMs, phase.endMs);
-  for (const { doneMs } of operations) endMs = Math.max(endMs, doneMs);
-  for (const { healedMs } of faults) endMs = Math.max(endMs, healedMs ?? 0);
-  for (const { atMs } of members) endMs = Math.max(endMs, atMs);
-  return endMs;
 }
 
 /** Returns the states of a strike with their times. */

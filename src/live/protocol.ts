@@ -1,31 +1,21 @@
 import type { CaseFile } from '../report/browser/columns.js';
+import type { PresentState } from '../simulator/checker/users/present-state.js';
+import type { DescribedOption } from '../simulator/scenario/fault-options.js';
 
 /**
  * The messages between the live lab and its page. Times are milliseconds since the start of the run of one side, as in
  * a history. The server sends `StreamMessage`s as server-sent events; the page sends `Command`s by POST.
  */
 
+/** Timeline, bins and marks cover this time. */
+export const shownMs = 60_000;
+
 export const sideNames = ['left', 'right'] as const;
 export type SideName = (typeof sideNames)[number];
 
-/** State of a simulated user, as the checker sees it (`checker/users/present-state.ts`). */
-export type UserStateName =
-  /** No acknowledged login yet. */
-  | 'arriving'
-  /** Its last answer named it. */
-  | 'in'
-  /** A request has been in flight for more than 300 ms. */
-  | 'waiting'
-  /** A write has an unknown outcome, and no later read has shown what became of it. */
-  | 'in-doubt'
-  /** It is logged in, but an acknowledged write is missing. */
-  | 'has-lost'
-  /** An answer treated it as anonymous, although it did not log out. */
-  | 'logged-out'
-  /** An answer named another user. */
-  | 'someone-else'
-  /** It logged out itself, or it left. */
-  | 'gone';
+/** State of a simulated user. `waiting`: a request has been in flight for more than 300 ms. A user that has left is
+ * `gone` too. */
+export type UserStateName = PresentState | 'waiting';
 
 /** One user. `member`: the backend that answered it last; null before the first answer. */
 export interface UserView {
@@ -120,18 +110,7 @@ export interface OfferedFault {
   /** A key of the fault registry. */
   readonly name: string;
   readonly summary: string;
-  readonly options: readonly OfferedOption[];
-}
-
-export interface OfferedOption {
-  readonly name: string;
-  readonly required: boolean;
-  /** The accepted values, if there are few. */
-  readonly choices?: readonly string[];
-  /** A value that is accepted, as a scenario file writes it: `200ms`. */
-  readonly example: string;
-  /** `number`: the value is sent as a number. */
-  readonly type: 'text' | 'number' | 'boolean';
+  readonly options: readonly DescribedOption[];
 }
 
 export interface SideView {

@@ -1,4 +1,4 @@
-import { type ModeName, modes } from '../modes.js';
+import type { ModeName } from '../modes.js';
 import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
@@ -12,7 +12,7 @@ import type { Plan } from './plan/plan.js';
 import { Journal, type OnProgress } from './run/journal.js';
 import { watchProcessors } from './run/processor-pressure.js';
 import { RunClock } from './run/run-clock.js';
-import { buildClusterSpec, describeSystem, drawNonce, driverSetup } from './run/system-setup.js';
+import { buildClusterSpec, describeSystem, drawNonce, driverSetup, startHeader } from './run/system-setup.js';
 import { collectCounts, watchMembers } from './run/watch-members.js';
 import { expectationsOf, type FaultSpec, findMissingTarget, type Scenario } from './scenario/scenario.js';
 import { Driver } from './users/driver.js';
@@ -169,17 +169,9 @@ function clusterSpec(scenario: Scenario, mode: ModeName, plan: Plan): ClusterSpe
 
 function buildHeader(scenario: Scenario, mode: ModeName, plan: Plan, versions: Record<string, string>): RunHeader {
   return {
-    type: 'run',
-    schema: 1,
-    scenario: scenario.name,
-    why: scenario.why,
-    mode,
-    seed: plan.seed,
-    revocationLagMs: modes[mode].revocationLagMs,
+    ...startHeader(scenario, mode, plan.seed, versions),
     planned: plan.users.reduce((sum, user) => sum + user.steps.length, 0),
     faults: plan.faults.map(({ id }) => id),
     expectations: expectationsOf(scenario, mode),
-    versions: { ...versions, node: process.versions.node },
-    startedAt: new Date().toISOString(),
   };
 }

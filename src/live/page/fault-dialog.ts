@@ -1,4 +1,5 @@
-import type { Command, OfferedFault, OfferedOption, SideName } from '../protocol.js';
+import type { DescribedOption } from '../../simulator/scenario/fault-options.js';
+import type { Command, OfferedFault, SideName } from '../protocol.js';
 import { find, make, makeButton, setText } from './dom.js';
 import { findOffered, offersOf, readOption, type Views } from './strikes.js';
 
@@ -86,7 +87,7 @@ function fieldsOf({ summary, options }: OfferedFault): HTMLElement[] {
   return [make('p', { class: 'note' }, summary), ...options.flatMap(fieldOf)];
 }
 
-function fieldOf(option: OfferedOption): HTMLElement[] {
+function fieldOf(option: DescribedOption): HTMLElement[] {
   const id = `option-${option.name}`;
   const label = make('label', { for: id }, option.required ? option.name : `${option.name} (optional)`);
   const choices = option.choices ?? (option.type === 'boolean' ? ['true', 'false'] : undefined);

@@ -1,3 +1,4 @@
+import { messageOf } from '../../shared/error-message.js';
 import { type Command, type CommandReply, paths, type SideName, type StoryReply, tokenHeader } from '../protocol.js';
 
 type Problems = CommandReply['problems'];
@@ -21,7 +22,7 @@ export class LabClient {
       const { problems }: CommandReply = await response.json();
       return problems;
     } catch (error) {
-      return [{ problem: describeProblem(error) }];
+      return [{ problem: messageOf(error) }];
     }
   }
 
@@ -48,8 +49,4 @@ export class LabClient {
     if (!response.ok) throw new Error((await response.text()) || `The live lab answered with ${response.status}.`);
     return response;
   }
-}
-
-export function describeProblem(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import { openUserStory } from '../../report/browser/stories.js';
+import { messageOf } from '../../shared/error-message.js';
 import {
   type Command,
   type LiveSettings,
@@ -11,7 +12,7 @@ import { findToken, formatFragment, parseFragment, shareToken, shopAddress } fro
 import { Announcer, capitalize } from './announcer.js';
 import { find, make, makeButton, makeNewTabLink, onPress, setText } from './dom.js';
 import { listenToKeys } from './keyboard.js';
-import { describeProblem, LabClient } from './lab-client.js';
+import { LabClient } from './lab-client.js';
 import { type LabSides, settingsAfter, sidesAfter } from './lab-state.js';
 import { stateWords } from './sentences.js';
 import { SidePanel } from './side-panel.js';
@@ -147,12 +148,16 @@ class LabPage {
     this.#users.max = String(settings.usersMax);
     this.#users.value = String(settings.users);
     setText(find('#seed', HTMLElement), String(settings.seed));
-    const isFixed = settings.isReplay || this.#over !== undefined;
-    for (const id of ['#next-seed', '#clear']) find(id, HTMLButtonElement).disabled = isFixed;
-    this.#users.disabled = isFixed;
-    find('#strike-bar', HTMLElement).hidden = isFixed;
+    this.#setFixed(settings.isReplay || this.#over !== undefined);
     if (settings.isReplay)
       setText(find('#lead', HTMLElement), 'What real systems did: recorded histories, played again.');
+  }
+
+  /** Takes away what would change the systems, if they are played or have ended. Otherwise gives it back. */
+  #setFixed(isFixed: boolean): void {
+    find('#strike-bar', HTMLElement).hidden = isFixed;
+    for (const id of ['#next-seed', '#clear']) find(id, HTMLButtonElement).disabled = isFixed;
+    this.#users.disabled = isFixed;
   }
 
   /** Warns of users who got the answer of another user: the worst that a session system can do. */
@@ -205,9 +210,8 @@ class LabPage {
 
   #showOver({ files, isWriting }: OverMessage): void {
     document.documentElement.dataset.stage = 'over';
-    find('#strike-bar', HTMLElement).hidden = true;
-    for (const id of ['#next-seed', '#clear', '#pause']) find(id, HTMLButtonElement).disabled = true;
-    this.#users.disabled = true;
+    this.#setFixed(true);
+    this.#pause.disabled = true;
     for (const panel of this.#panels.values()) panel.close();
     setText(
       find('#export-words', HTMLElement),
@@ -286,16 +290,14 @@ class LabPage {
         if (shop !== undefined)
           find('#story h2', HTMLElement).after(makeNewTabLink(`Log in to the shop as ${user}`, shop));
       },
-      (error: unknown) => this.#showReply(describeProblem(error)),
+      (error: unknown) => this.#showReply(messageOf(error)),
     );
   }
 
   async #save(button: HTMLButtonElement): Promise<void> {
     const words = find('#export-words', HTMLElement);
     button.disabled = true;
-    await this.#client
-      .save(button.dataset.file ?? '')
-      .catch((error: unknown) => setText(words, describeProblem(error)));
+    await this.#client.save(button.dataset.file ?? '').catch((error: unknown) => setText(words, messageOf(error)));
     button.disabled = false;
   }
 }

@@ -1,12 +1,11 @@
 import type UPlot from 'uplot';
 import { decades, logRange, roundUp, tickText } from '../../report/browser/scales.js';
-import type { BinView, MarkView, SideView } from '../protocol.js';
+import { type BinView, type MarkView, type SideView, shownMs } from '../protocol.js';
 import { make } from './dom.js';
 
 /** The page loads it before this script. */
 declare const uPlot: typeof UPlot;
 
-const shownMs = 60_000;
 const gutter = 46;
 /** Room for the right half of the last label. */
 const endRoom = 14;

@@ -2,6 +2,7 @@ import type { Incident } from '../../simulator/checker/findings.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import {
   type FaultRecord,
+  lastMomentOf,
   type MemberRecord,
   type OperationOutline,
   outlinesOf,
@@ -70,14 +71,14 @@ const bucketWidthsMs = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_0
 
 /** Makes the timelines of all runs with the same time axis and the same bucket width. */
 export function timelinesOf(runs: readonly JudgedRun[]): readonly Timeline[] {
-  const endMs = runs.reduce((last, { run }) => Math.max(last, lastMoment(run)), 1);
+  const endMs = runs.reduce((last, { run }) => Math.max(last, lastMomentOf(run)), 1);
   const bucketMs =
     bucketWidthsMs.find(width => endMs / width <= bucketsMax) ?? Math.ceil(endMs / bucketsMax / 60_000) * 60_000;
   return runs.map(judged => timelineOf(judged, endMs, bucketMs));
 }
 
 function timelineOf({ run, findings }: JudgedRun, endMs: number, bucketMs: number): Timeline {
-  const ownEndMs = lastMoment(run);
+  const ownEndMs = Math.max(1, lastMomentOf(run));
   const lost = findings.incidents.filter(({ kind }) => kind === 'lost');
   const loggedOut = firstPerUser(findings.incidents.filter(({ kind }) => kind === 'logged-out'));
   const buckets = bucketsOf(outlinesOf(run.operations), Math.ceil(endMs / bucketMs), bucketMs);
@@ -102,18 +103,6 @@ function timelineOf({ run, findings }: JudgedRun, endMs: number, bucketMs: numbe
     losses: { incidents: thinOut(lost, drawnMax), total: findings.writes.lost },
     logouts: { incidents: thinOut(loggedOut, drawnMax), total: findings.users.loggedOut },
   };
-}
-
-function lastMoment({ operations, phases, members, faults }: RunRecord): number {
-  let last = 1;
-  const see = (ms: number | null) => {
-    if (ms !== null && ms > last) last = ms;
-  };
-  for (const { doneMs } of outlinesOf(operations)) see(doneMs);
-  for (const { endMs } of phases) see(endMs);
-  for (const { atMs } of members) see(atMs);
-  for (const { requestedMs, healedMs } of faults) see(healedMs ?? requestedMs);
-  return last;
 }
 
 function bucketsOf(operations: Iterable<OperationOutline>, length: number, bucketMs: number): Bucket[] {

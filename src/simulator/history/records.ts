@@ -269,3 +269,16 @@ export interface RunRecord {
 export interface ListedRun extends RunRecord {
   readonly operations: readonly Operation[];
 }
+
+/** Returns the latest time in a run. 0: it is empty. */
+export function lastMomentOf({ operations, phases, members, faults }: RunRecord): number {
+  let lastMs = 0;
+  const see = (ms: number) => {
+    if (ms > lastMs) lastMs = ms;
+  };
+  eachOutline(operations, ({ doneMs }) => see(doneMs));
+  for (const { endMs } of phases) see(endMs);
+  for (const { atMs } of members) see(atMs);
+  for (const { requestedMs, healedMs } of faults) see(healedMs ?? requestedMs);
+  return lastMs;
+}

@@ -59,6 +59,26 @@ export function describeSystem(spec: ClusterSpec): SystemRecord {
   };
 }
 
+/** Returns the part of a header that is known when a run begins. `versions`: those that the caller knows. */
+export function startHeader(
+  { name, why }: Pick<Scenario, 'name' | 'why'>,
+  mode: ModeName,
+  seed: number,
+  versions: RunHeader['versions'] = {},
+): Omit<RunHeader, 'planned' | 'faults' | 'expectations'> {
+  return {
+    type: 'run',
+    schema: 1,
+    scenario: name,
+    why,
+    mode,
+    seed,
+    revocationLagMs: modes[mode].revocationLagMs,
+    versions: { ...versions, node: process.versions.node },
+    startedAt: new Date().toISOString(),
+  };
+}
+
 /** Returns the part of the driver's options that scenario, cluster and header decide. */
 export function driverSetup(
   { users }: Pick<Scenario, 'users'>,
