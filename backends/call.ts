@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { cameOverTls } from '#src/sessions/cookie.js';
+import { normalizeAddress } from '#src/shared/client-address.js';
 import { isUserName } from './accounts/accounts.js';
 import { BodyTooLarge, CrossSite, NotJson, NotUnderstood } from './refusal.js';
 
@@ -51,7 +52,7 @@ export async function readCall(request: IncomingMessage, query: URLSearchParams,
 /** Returns the client of a request. The proxy reports its address in `X-Real-IP`. */
 export function clientOf({ headers, socket }: IncomingMessage) {
   const address = String(headers['x-real-ip'] ?? socket.remoteAddress ?? '');
-  return { address: address.replace(/^::ffff:(?=\d+\.)/i, ''), userAgent: headers['user-agent'] };
+  return { address: normalizeAddress(address), userAgent: headers['user-agent'] };
 }
 
 function changesSomething(request: IncomingMessage): boolean {

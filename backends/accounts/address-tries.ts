@@ -1,4 +1,4 @@
-import { buildAddressKey } from '#src/shared/address-key.js';
+import { buildAddressKey } from '#src/shared/client-address.js';
 import { WrongCode, WrongLogin } from '../refusal.js';
 import type { WrongTries } from './account.js';
 import { type Guesser, refuseWaiting, withOneMore } from './tries.js';

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { normalizeAddress } from '../shared/client-address.js';
 
 /**
  * The client that began a session. Only the list of the sessions of a user shows it. A client can send any text, so an
@@ -19,7 +20,9 @@ const userAgentCharsMax = 256;
 
 /** Returns the address of the connection and the `User-Agent` header. */
 export const describeClient: DescribeClient = ({ headers, socket }) => {
-  return { address: socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/i, ''), userAgent: headers['user-agent'] };
+  const { remoteAddress } = socket;
+  const address = remoteAddress === undefined ? undefined : normalizeAddress(remoteAddress);
+  return { address, userAgent: headers['user-agent'] };
 };
 
 /** Returns the part of a client that is kept. Undefined: there is none. */

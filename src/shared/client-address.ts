@@ -1,5 +1,10 @@
 import { isIPv6 } from 'node:net';
 
+/** Returns an IPv4 address in IPv4 notation; a dual-stack socket reports it as IPv6. */
+export function normalizeAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+}
+
 /** Returns the address, or the /64 network of an IPv6 address: one client usually has all addresses of its network. */
 export function buildAddressKey(address: string): string {
   if (!isIPv6(address)) return address;

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
+import { copyText } from '../../shared/copy-text.js';
 import { checkKeys } from '../../shared/key-ring.js';
 import type { AffinityOptions } from '../options.js';
 
@@ -217,11 +218,6 @@ function computeId(key: Key, pool: string, identity: string): string {
     .update(`${pool || defaultPool} ${identity}`)
     .digest();
   return digest.subarray(0, 16).toString('base64url');
-}
-
-/** Copies a slice. A slice keeps its source text alive, so each cached cookie would hold a whole head. */
-function copyText(slice: string): string {
-  return Buffer.from(slice, 'latin1').toString('latin1');
 }
 
 /** Makes the id of a browser: 96 random bits. */

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { normalizeAddress } from '../../shared/client-address.js';
 import type { ClientConnection } from '../exchange.js';
-import { type IsTrusted, normalizeAddress, trustNone } from '../headers/trusted-peers.js';
+import { type IsTrusted, trustNone } from '../headers/trusted-peers.js';
 import { ConnectionCounts } from '../limits/address-limits.js';
 import { type BoundAddress, listenOn, type OpenSocket } from '../sockets/listen.js';
 import { ownDescriptorPlan } from './open-files.js';

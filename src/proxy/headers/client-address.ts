@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
+import { normalizeAddress } from '../../shared/client-address.js';
 import { trimBlanks } from '../../shared/white-space.js';
-import { type IsTrusted, normalizeAddress, normalizeIpv6 } from './trusted-peers.js';
+import { type IsTrusted, normalizeIpv6 } from './trusted-peers.js';
 
 /** The hops that are read from the right. A longer chain ends here. */
 const hopsMax = 64;

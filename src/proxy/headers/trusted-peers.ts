@@ -1,4 +1,5 @@
 import { BlockList, isIP, SocketAddress } from 'node:net';
+import { normalizeAddress } from '../../shared/client-address.js';
 
 /** Whether this peer's statements about its client (X-Forwarded-For, X-Forwarded-Proto) are believed. */
 export type IsTrusted = (address: string) => boolean;
@@ -17,11 +18,6 @@ export function buildTrustList(entries: readonly string[]): IsTrusted {
     const version = isIP(address);
     return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');
   };
-}
-
-/** Returns an IPv4 address in IPv4 notation; a dual-stack socket reports it as IPv6. */
-export function normalizeAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 /** Returns the shortest form of a valid IPv6 address. */

@@ -1,4 +1,4 @@
-import { buildAddressKey } from '../../shared/address-key.js';
+import { buildAddressKey } from '../../shared/client-address.js';
 
 /** Limits memory in a flood from many addresses. The addresses that came first are forgotten then. */
 const addressesMax = 65_536;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ConnectionCounts, RequestRates, takeToken } from '#src/proxy/limits/address-limits.js';
-import { buildAddressKey } from '#src/shared/address-key.js';
+import { buildAddressKey } from '#src/shared/client-address.js';
 
 describe('limits per client address', () => {
   it('lets a burst through, then one request for each refilled token', () => {

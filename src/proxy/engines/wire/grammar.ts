@@ -1,3 +1,5 @@
+import { copyText } from '../../../shared/copy-text.js';
+
 /*
  * The grammar of a head, as in RFC 9112, one expression each. They are strict. A bare line feed, a folded line, a space
  * before a colon or a control character in a value makes a head invalid. An invalid head is never forwarded. Each
@@ -42,11 +44,6 @@ export function trimBlankEnd(value: string): string {
   let end = value.length;
   while (end > 0 && (value.charCodeAt(end - 1) === 32 || value.charCodeAt(end - 1) === 9)) end -= 1;
   return end === value.length ? value : value.slice(0, end);
-}
-
-/** Copies a slice. A slice would keep its source text alive. */
-export function copyText(slice: string): string {
-  return Buffer.from(slice, 'latin1').toString('latin1');
 }
 
 const lowered = new Map<string, string>();

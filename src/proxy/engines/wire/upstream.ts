@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { copyText } from '../../../shared/copy-text.js';
 import { type BackendTls, buildBackendTlsOptions, hostOf } from '../../sockets/backend-tls.js';
 import type { Deadlines, Timed } from './deadlines.js';
-import { copyText } from './grammar.js';
 import { firstOf, type Reads, type Received } from './reads.js';
 
 /** How long an idle connection is kept: slightly less than servers in a data centre usually keep theirs. */
