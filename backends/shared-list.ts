@@ -4,6 +4,7 @@ import { rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Epochs } from '#src/sessions/epochs.js';
 import {
+  buildSummary,
   digestOf,
   handleOf,
   type NewSessionRecord,
@@ -216,7 +217,7 @@ export class SharedList implements SessionStore {
     const line = await readLineLater(file);
     if (line === undefined || this.#now() >= line.untilMs || !this.#isPresent(user, line.epochs)) return undefined;
     const { createdAtMs, untilMs: idleUntilMs, client } = line;
-    return { handle: path.basename(file), createdAtMs, idleUntilMs, ...(client === undefined ? {} : { client }) };
+    return buildSummary({ handle: path.basename(file), createdAtMs, idleUntilMs, client });
   }
 
   #isPresent(user: string, epochs: Epochs): boolean {

@@ -55,6 +55,11 @@ export interface SessionSummary {
   readonly client?: SessionClient | undefined;
 }
 
+/** Builds one line of "my sessions". A client that is not known is absent from it. */
+export function buildSummary({ client, ...times }: SessionSummary): SessionSummary {
+  return client === undefined ? times : { ...times, client };
+}
+
 /**
  * Reason why a request has no session. The handler treats all the same; each is counted and shown under its own name.
  *

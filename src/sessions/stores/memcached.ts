@@ -3,6 +3,7 @@ import type { Epochs } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import {
   assertIdOfUser,
+  buildSummary,
   digestOf,
   handleOf,
   type NewSessionRecord,
@@ -245,8 +246,7 @@ class MemcachedStore implements SessionStore {
       this.#lists.shrink(user, list, remaining, untilMs).catch(() => undefined);
     const living = found.filter(([, kept]) => !isOver(kept, this.#now()));
     return living.map(([digest, { createdAtMs, idleUntilMs, clientJson }]) => {
-      const client = parseClient(clientJson);
-      return { handle: handleOf(digest), createdAtMs, idleUntilMs, ...(client === undefined ? {} : { client }) };
+      return buildSummary({ handle: handleOf(digest), createdAtMs, idleUntilMs, client: parseClient(clientJson) });
     });
   }
 

@@ -4,6 +4,7 @@ import { SessionExists, StoreUnavailable } from '../errors.js';
 import { type RevocableToken, type RevocationFeed, RevokedTokens } from '../revocation-feed.js';
 import {
   assertIdOfUser,
+  buildSummary,
   digestOf,
   handleOf,
   type NewSessionRecord,
@@ -111,7 +112,9 @@ class MemoryStore implements SessionStore {
     const listed: SessionSummary[] = [];
     for (const [handle, key] of this.#users.get(user)?.keys ?? []) {
       const kept = this.#findLive(key);
-      if (kept !== undefined) listed.push(summaryOf(handle, kept));
+      if (kept === undefined) continue;
+      const { createdAtMs, idleUntilMs, client } = kept;
+      listed.push(buildSummary({ handle, createdAtMs, idleUntilMs, client }));
       if (listed.length === listedMax) break;
     }
     return listed;
@@ -224,10 +227,6 @@ class MemoryStore implements SessionStore {
   #checkOpen(): void {
     if (this.#closed) throw new StoreUnavailable('the session store is closed');
   }
-}
-
-function summaryOf(handle: string, { createdAtMs, idleUntilMs, client }: Kept): SessionSummary {
-  return { handle, createdAtMs, idleUntilMs, ...(client === undefined ? {} : { client }) };
 }
 
 function isOver({ idleUntilMs, absoluteUntilMs }: Kept, nowMs: number): boolean {

@@ -6,6 +6,7 @@ import { SessionExists, StoreUnavailable } from '../errors.js';
 import { withTimeout } from '../in-time.js';
 import {
   assertIdOfUser,
+  buildSummary,
   digestOf,
   handleOf,
   type NewSessionRecord,
@@ -102,10 +103,9 @@ class RedisStore implements SessionStore {
     const summaries: SessionSummary[] = [];
     for (let at = 0; at < listed.length; at += 5) {
       const [handle, createdAtMs, idleUntilMs, own, text] = listed.slice(at, at + 5);
+      if (own !== everyone) continue;
       const times = { createdAtMs: Number(createdAtMs), idleUntilMs: Number(idleUntilMs) };
-      const client = parseClient(text);
-      if (own === everyone)
-        summaries.push({ handle: String(handle), ...times, ...(client === undefined ? {} : { client }) });
+      summaries.push(buildSummary({ handle: String(handle), ...times, client: parseClient(text) }));
     }
     return summaries;
   }

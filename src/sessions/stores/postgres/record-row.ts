@@ -1,6 +1,7 @@
 import { clientText, parseClient } from '../../client.js';
 import { type Epochs, nextEpoch } from '../../epochs.js';
 import {
+  buildSummary,
   digestOf,
   handleOf,
   type NewSessionRecord,
@@ -60,8 +61,7 @@ export function summaryOf(row: Row): SessionSummary[] {
   if (!Buffer.isBuffer(row.key)) return [];
   const handle = handleOf(row.key.toString('hex'));
   const times = { createdAtMs: Number(row.created_at_ms), idleUntilMs: Number(row.idle_until_ms) };
-  const client = parseClient(row.client_json);
-  return [{ handle, ...times, ...(client === undefined ? {} : { client }) }];
+  return [buildSummary({ handle, ...times, client: parseClient(row.client_json) })];
 }
 
 function parseJson(json: unknown): unknown {
