@@ -79,7 +79,7 @@ async function openShopSessions(
   const sessions = await openSessions({
     ...{
       store,
-      // A planted defect may keep the sessions in the memory of a backend whose mode has a store server.
+      // A planted defect may keep the sessions in memory although the mode has a store server.
       url: store === 'memory' ? undefined : storeUrl,
       strategy: modes[mode].strategy,
       limits,

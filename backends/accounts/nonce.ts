@@ -13,7 +13,8 @@ export interface Nonce {
 
 export const nonceMs = 5 * 60_000;
 
-/** Makes a nonce. Its order is its expiry. If a backend whose clock is ahead has spent a greater one, it is one more. */
+/** Makes a nonce. Its order is its expiry. If the newest spent nonce has a greater order, it is one more: the clock of
+ * another backend may be ahead. */
 export function newNonce(nowMs: number, { nonceSpentUntilMs }: Account): Nonce {
   const untilMs = nowMs + nonceMs;
   return { nonce: randomBytes(32).toString('base64url'), untilMs, order: Math.max(untilMs, nonceSpentUntilMs + 1) };

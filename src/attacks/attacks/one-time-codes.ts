@@ -123,8 +123,8 @@ export const totpTwice: Attack = {
 
 const rounds = 4;
 const atOncePerBackend = 2;
-/** Time steps whose codes are not valid. The present and the previous step are documented as valid, and the clock may
- * advance by one more. Four per user: the fifth wrong code would bring a wait, which would hide the result. */
+/** Time steps with codes that are not valid. The present and the previous step are documented as valid, and the clock
+ * may advance by one more. Four per user: the fifth wrong code would bring a wait, which would hide the result. */
 const otherTimes = [
   [-20, -10, -4, -2],
   [2, 4, 10, 20],

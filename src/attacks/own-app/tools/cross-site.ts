@@ -5,7 +5,7 @@ import type { SetCookie } from '../../tools/browser.js';
 /** Requests that a page of another site can make a browser send. Pure. */
 
 /** Lists origins of such a page: of another site, of a page without an origin, such as a sandboxed frame, and of sites
- * whose names begin or end like the app's. An app that compares only a part of the text accepts those. */
+ * with names that begin or end like the app's. An app that compares only a part of the text accepts those. */
 export function listPageOrigins(appOrigin: string): readonly string[] {
   const { protocol, host } = new URL(appOrigin);
   return ['https://evil.example', 'null', `${protocol}//${host}.evil.example`, `${protocol}//evil${host}`];
