@@ -106,7 +106,7 @@ export async function describeGone({ port }: Pick<ClusterMember, 'port'>, exit: 
 }
 
 export async function proxyStateIs(
-  cluster: Cluster,
+  cluster: Pick<Cluster, 'proxyAdmin'>,
   backend: string,
   ...states: readonly ProxyBackend['state'][]
 ): Promise<boolean> {
