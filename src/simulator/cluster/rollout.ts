@@ -81,11 +81,11 @@ export class LabDeployer implements Deployer {
       this.#before = this.#current;
       this.#current = release;
     }
-    const count = this.#backends.filter(isRunning).length;
+    const count = this.#backends.filter(({ isRunning }) => isRunning).length;
     await this.#reach(release, { ...pace, count, wanted: countShare(share, count) }, signal);
     if (share < 1) return;
     // A backend that another fault starts later runs the same version as all others.
-    for (const { name } of this.#backends.filter(backend => !isRunning(backend))) this.#prepare(name, release);
+    for (const { name } of this.#backends.filter(({ isRunning }) => !isRunning)) this.#prepare(name, release);
   }
 
   async rollBack(pace: RolloutPace): Promise<void> {
@@ -97,10 +97,12 @@ export class LabDeployer implements Deployer {
   }
 
   async versions(): Promise<ReadonlyMap<string, string>> {
-    const asked = this.#backends.filter(isRunning).map(async ({ name }) => {
-      const named = await this.#processes.askVersion(name);
-      return [name, named ?? this.#releases.get(name)?.version ?? ''] as const;
-    });
+    const asked = this.#backends
+      .filter(({ isRunning }) => isRunning)
+      .map(async ({ name }) => {
+        const named = await this.#processes.askVersion(name);
+        return [name, named ?? this.#releases.get(name)?.version ?? ''] as const;
+      });
     return new Map(await Promise.all(asked));
   }
 
@@ -115,7 +117,7 @@ export class LabDeployer implements Deployer {
     const slots = () =>
       this.#backends.map(backend => ({
         name: backend.name,
-        state: busy.get(backend.name) ?? (isRunning(backend) ? ('ready' as const) : ('free' as const)),
+        state: busy.get(backend.name) ?? (backend.isRunning ? ('ready' as const) : ('free' as const)),
         isNew: this.#releases.get(backend.name) === release,
       }));
     const take = (name: string, state: 'starting' | 'leaving') => {
@@ -163,13 +165,9 @@ export class LabDeployer implements Deployer {
   async #remove(name: string): Promise<void> {
     const member = this.#cluster.member(name);
     await removeBackend(this.#cluster, name);
-    if ((await member.waitExit(exitWithinMs)) !== undefined) return;
-    // It did not end at SIGTERM. A deploy tool would kill it now, too.
-    member.signal('SIGKILL');
-    await member.waitExit(exitWithinMs);
+    if (await member.waitEnd(exitWithinMs)) return;
+    // It did not end when it was asked to. A deploy tool would kill it now, too.
+    await member.kill();
+    await member.waitEnd(exitWithinMs);
   }
-}
-
-function isRunning({ pid }: ClusterMember): boolean {
-  return pid !== undefined;
 }
