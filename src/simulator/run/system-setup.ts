@@ -55,6 +55,7 @@ export function describeSystem(spec: ClusterSpec): SystemRecord {
     members: membersOf(spec),
     keeps: strategy === 'reference' ? inStore : 'browser',
     stores: target === undefined ? stores : [],
+    ...(proxy?.policy === 'rendezvous' && { policy: proxy.policy }),
     affinity: proxy?.affinity === undefined ? affinity : proxy.affinity !== 'off',
   };
 }
@@ -92,6 +93,7 @@ export function driverSetup(
     timeoutMs: users.timeoutMs,
     revocationLagMs,
     replayEveryMs: users.replayEveryMs,
+    browserCookie: users.browserCookie,
     journey: chooseJourney(users),
   };
 }

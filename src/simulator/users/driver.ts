@@ -24,6 +24,7 @@ export interface DriverOptions {
   /** How long an ended session may still be accepted. Old cookies are tried only after this time. */
   readonly revocationLagMs: number;
   readonly replayEveryMs?: number | undefined;
+  readonly browserCookie?: string | undefined;
   readonly journey: Journey;
   readonly clock: RunClock;
   /** Called right before an operation is sent. */
@@ -104,13 +105,14 @@ export class Driver {
   }
 
   #makeWorld(): UserWorld {
-    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, journey, clock } = this.#options;
+    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, browserCookie, journey, clock } = this.#options;
     const { onSent = () => undefined, onOperation } = this.#options;
     return {
       origin: origins[0] ?? '',
       timeoutMs,
       revocationLagMs,
       replayEveryMs,
+      browserCookie,
       journey,
       clock,
       tokenOf: planned => (nonce === undefined ? planned : tokenOf(planned, nonce)),
