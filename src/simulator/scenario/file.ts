@@ -1,5 +1,4 @@
 import path from 'node:path';
-import type * as z from 'zod';
 import { specsFrom } from '../cluster/stores/registry.js';
 import { faults } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
@@ -7,7 +6,15 @@ import { crossProblems } from './checks/checks.js';
 import { toExternal } from './external-proxy.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
-import { type Problem, parseYaml, readTextFile, scenarioBytesMax, type YamlFile } from './yaml.js';
+import {
+  type Problem,
+  parseYaml,
+  readTextFile,
+  scenarioBytesMax,
+  shapeProblems,
+  valueAt,
+  type YamlFile,
+} from './yaml.js';
 
 /** Reads a scenario. Rejects with `ScenarioError` when the file cannot be read or is no scenario. */
 export async function readScenario(file: string): Promise<Scenario> {
@@ -54,41 +61,6 @@ export function scenarioIn(
   ];
   if (!shape.success || problems.length > 0) return { problems };
   return { scenario: toScenario(shape.data, written, folder) };
-}
-
-function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
-  const { path, message } = issue;
-  // A union without a message leaves the message to the alternative that was meant.
-  const meant = issue.code === 'invalid_union' && message === '' ? issue.errors.find(isMeant) : undefined;
-  if (meant !== undefined)
-    return meant.flatMap(inner => shapeProblems({ ...inner, path: [...path, ...inner.path] }, file));
-  if (issue.code === 'unrecognized_keys') {
-    const sentences = message.split('\n');
-    return issue.keys.map((key, index) => ({ path: [...path, key], message: sentences[index] ?? message, at: 'key' }));
-  }
-  if (issue.code === 'invalid_key') return [{ path, message, at: 'key' }];
-  const missing = path.length > 0 && valueAt(file, path) === undefined;
-  return [{ path, message: missing ? `${nameOf(path)} is missing, ${message}` : message }];
-}
-
-/** Returns whether this alternative of a union was meant: only parts of the value are wrong. */
-function isMeant(errors: readonly z.core.$ZodIssue[]): boolean {
-  return errors.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys' || code === 'custom');
-}
-
-function valueAt(file: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => {
-    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-    return entries.find(([name]) => name === String(key))?.[1];
-  }, file);
-}
-
-/** Returns a path as text: `users.arrivals.rate`, `faults[1].id`. */
-export function nameOf(path: readonly PropertyKey[]): string {
-  return path
-    .map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
-    .join('')
-    .replace(/^\./, '');
 }
 
 function toBackends(

@@ -41,6 +41,7 @@ export class ExternalAdmin implements ProxyAdmin {
   readonly #tools: () => ExternalTools;
   /** Backends in the order of the configuration. */
   #backends: readonly Backend[];
+  readonly #known: readonly Backend[];
   /** When the drain of a backend began, by its name. A spare backend is kept out until it is set ready. */
   readonly #drainedSince = new Map<string, number>();
   readonly #lastSeen = new Map<string, number>();
@@ -58,6 +59,7 @@ export class ExternalAdmin implements ProxyAdmin {
     this.#place = place;
     this.#settings = settings;
     this.#backends = backends;
+    this.#known = backends;
     this.#tools = tools;
     for (const { name, spare } of backends) if (spare) this.#drainedSince.set(name, Number.NEGATIVE_INFINITY);
   }
@@ -117,7 +119,7 @@ export class ExternalAdmin implements ProxyAdmin {
   }
 
   #arrange(order: readonly string[]): readonly Backend[] {
-    const listed = this.#backends.filter(({ name }) => order.includes(name));
+    const listed = this.#known.filter(({ name }) => order.includes(name));
     return listed.toSorted((one, other) => order.indexOf(one.name) - order.indexOf(other.name));
   }
 
