@@ -26,7 +26,7 @@ import { runInterruptibly } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs } from './lib/output.js';
-import { type ProxyArgs, proxyOption, withProxy } from './lib/proxy-option.js';
+import { type OtherProxyArgs, proxyOption, withProxy } from './lib/proxy-option.js';
 import {
   cellsOf,
   type EmptyCell,
@@ -42,7 +42,7 @@ import { columnsOf, wantsColour } from './lib/streams.js';
 const folder = packageFile('scenarios');
 const labsMax = 32;
 
-interface MatrixArgs extends ProxyArgs {
+interface MatrixArgs extends OtherProxyArgs {
   readonly modes: readonly string[] | undefined;
   readonly faults: readonly string[] | undefined;
   readonly seed: number | undefined;

@@ -17,11 +17,11 @@ import {
   parseModes,
 } from './lib/mode-option.js';
 import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
-import { type ProxyArgs, withProxy } from './lib/proxy-option.js';
+import { type OtherProxyArgs, withProxy } from './lib/proxy-option.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
 import { checkTargets, parseStoreUrls, type StoreArgs } from './lib/store-options.js';
 
-export interface RunArgs extends StoreArgs, ProxyArgs {
+export interface RunArgs extends StoreArgs, OtherProxyArgs {
   readonly scenarios: readonly string[];
   readonly mode: readonly string[] | undefined;
   readonly seed: number | undefined;

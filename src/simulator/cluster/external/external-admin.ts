@@ -27,8 +27,8 @@ interface Backend {
   readonly spare: boolean;
 }
 
-/** What the lab tells the template of a proxy, apart from its place and its backends. */
-export type ProxySettings = Omit<
+/** Values of a template that are the same for each process of a proxy and each list of backends. */
+export type TemplateSettings = Omit<
   TemplateView,
   'name' | 'host' | 'port' | 'admin-port' | 'run-dir' | 'secret' | 'root' | 'backends'
 >;
@@ -37,7 +37,7 @@ export type ProxySettings = Omit<
 export class ExternalAdmin implements ProxyAdmin {
   readonly #external: ExternalProxy;
   readonly #place: ExternalPlace;
-  readonly #settings: ProxySettings;
+  readonly #settings: TemplateSettings;
   readonly #tools: () => ExternalTools;
   /** Backends in the order of the configuration. */
   #backends: readonly Backend[];
@@ -51,7 +51,7 @@ export class ExternalAdmin implements ProxyAdmin {
   constructor(
     external: ExternalProxy,
     place: ExternalPlace,
-    settings: ProxySettings,
+    settings: TemplateSettings,
     backends: readonly Backend[],
     tools: () => ExternalTools,
   ) {
