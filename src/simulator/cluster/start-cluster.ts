@@ -8,7 +8,9 @@ import { BootFailed, LabError, rejectOnAbort } from '../errors.js';
 import { backendSpec } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
-import type { Cluster, ClusterMember } from './cluster.js';
+import type { Cluster, ClusterMember, LabCluster } from './cluster.js';
+import type { MembersSpec } from './external/driver.js';
+import { joinMembers } from './external/join-members.js';
 import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
 import { freePort, isFree } from './processes/free-port.js';
@@ -23,6 +25,8 @@ export interface ClusterSpec {
   readonly mode: ModeName;
   /** The address of a system that already runs. Then the lab starts nothing, and the keys below do not apply. */
   readonly target?: string | undefined;
+  /** How the members of the system under `target` are struck. Absent: only commands of the user can break something. */
+  readonly members?: MembersSpec | undefined;
   readonly backends: {
     readonly count: number;
     /** Number of further backends that the proxy knows but that are not started: `backend-<count + 1>` and so on. */
@@ -58,7 +62,7 @@ export async function startCluster(
   signal: AbortSignal,
   onState: Listeners['onState'],
   onLine?: Listeners['onLine'],
-): Promise<Cluster> {
+): Promise<LabCluster> {
   for (let triesLeft = startTriesMax; ; triesLeft -= 1) {
     const lab = new Lab({ onState, onLine }, spec.inTurn);
     try {
@@ -67,6 +71,23 @@ export async function startCluster(
       await lab.stop();
       if (triesLeft <= 1 || signal.aborted || !(await hasLostItsPort(error))) throw error;
     }
+  }
+}
+
+/** Starts the system, or joins the members of the system that already runs. See `startCluster` and `joinMembers`. */
+export async function openSystem(
+  spec: ClusterSpec,
+  signal: AbortSignal,
+  onState: Listeners['onState'],
+  random: () => number,
+): Promise<Cluster> {
+  const cluster = await startCluster(spec, signal, onState);
+  if (spec.members === undefined) return cluster;
+  try {
+    return await rejectOnAbort(joinMembers(cluster, spec.members, onState, random), signal);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
   }
 }
 
@@ -108,7 +129,7 @@ function backendName(index: number): string {
   return `backend-${index + 1}`;
 }
 
-async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
+async function boot(lab: Lab, spec: ClusterSpec): Promise<LabCluster> {
   const { links = [], storesSpec = plainStores, target } = spec;
   if (target !== undefined) return clusterOf(lab, { proxyUrls: [target] });
   const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, { spec: storesSpec, links })));
@@ -140,7 +161,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   });
 }
 
-function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrls'> & Partial<Cluster>): Cluster {
+function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrls'> & Partial<LabCluster>): LabCluster {
   return {
     proxyUrl: known.proxyUrls[0] ?? '',
     proxyAdmin: noProxy,
