@@ -57,6 +57,7 @@ export function describeSystem(spec: ClusterSpec, { external }: Pick<Cluster, 'e
     keeps: strategy === 'reference' ? inStore : 'browser',
     stores: target === undefined ? stores : [],
     affinity: proxy?.affinity === undefined ? affinity : proxy.affinity !== 'off',
+    ...(proxy?.external === undefined ? {} : { proxy: proxy.external.name }),
   };
 }
 
