@@ -12,7 +12,7 @@ export type Images = Readonly<
 export const podPort = 8080;
 const probeEveryMs = 100;
 const probeWithinMs = 500;
-/** The kubelet grants at least this, also when the deletion is forced. */
+/** The kubelet grants at least this. */
 const graceSecondsMin = 2;
 
 /** Runs one real process for each pod, each on a loopback address of its own. */
@@ -29,7 +29,8 @@ export class Kubelet {
       if (resource !== 'pods') return;
       const pod = object as Pod;
       if (type === 'ADDED') this.#run(pod);
-      else if (type === 'DELETED') void this.#pods.get(pod.metadata.uid)?.end(graceSecondsMin);
+      // A forced deletion removes the object at once. Its process still has the whole time (kubernetes#120449).
+      else if (type === 'DELETED') void this.#pods.get(pod.metadata.uid)?.end(graceSecondsOf(pod));
       else if (pod.metadata.deletionTimestamp !== undefined) this.#terminate(pod);
     });
   }
@@ -73,14 +74,19 @@ export class Kubelet {
   }
 
   #terminate(pod: Pod): void {
-    const { uid, name, deletionGracePeriodSeconds = 30 } = pod.metadata;
+    const { uid, name, deletionGracePeriodSeconds: graceSeconds = graceSecondsOf(pod) } = pod.metadata;
+    if (graceSeconds === 0) return;
     const process = this.#pods.get(uid);
     const sleepSeconds = pod.spec.containers[0]?.lifecycle?.preStop.sleep.seconds ?? 0;
-    const ended = process?.end(Math.max(graceSecondsMin, deletionGracePeriodSeconds), sleepSeconds);
+    const ended = process?.end(Math.max(graceSecondsMin, graceSeconds), sleepSeconds);
     void Promise.resolve(ended).then(() => {
       if (this.#store.get('pods', name)?.metadata.uid === uid) this.#store.remove('pods', name);
     });
   }
+}
+
+function graceSecondsOf({ spec: { terminationGracePeriodSeconds = 30 } }: Pod): number {
+  return terminationGracePeriodSeconds;
 }
 
 /** The container of one pod. When it ends by itself, it is started again, as with `restartPolicy: Always`. */
