@@ -57,7 +57,8 @@ function sum(numbers: readonly number[]): number {
 
 /** Brings all deployments and replica sets closer to their specification. Call it after each change. */
 export function reconcile(store: ObjectStore): void {
-  for (const deployment of store.list('deployments')) reconcileDeployment(store, deployment);
+  const deployments = store.list('deployments').filter(({ spec }) => spec.paused !== true);
+  for (const deployment of deployments) reconcileDeployment(store, deployment);
   for (const set of store.list('replicasets')) reconcileReplicaSet(store, set);
 }
 

@@ -82,6 +82,8 @@ export interface Deployment {
   readonly metadata: Meta;
   readonly spec: {
     readonly replicas: number;
+    /** While true, no change of the template is rolled out. */
+    readonly paused?: boolean;
     readonly selector: Selector;
     readonly template: PodTemplate;
     readonly strategy: {
