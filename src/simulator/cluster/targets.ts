@@ -8,14 +8,15 @@ import { isStoreServer, type StoresSpec, serverOf, shapeOf, storeServers } from 
  * Kinds of fault targets:
  * - `backend`, `store` and `proxy`: a member of the lab (`backend-2`, `redis`, `redis.replica-1`, `proxy`).
  * - `link`: all traffic between two members, written `from->to`.
+ * - `backends`: all backends together.
  * - `secrets`: the key ring that all backends share.
  * - `system`: anything that a command of the user breaks.
  */
-export type TargetKind = 'backend' | 'store' | 'proxy' | 'link' | 'secrets' | 'system';
+export type TargetKind = 'backend' | 'store' | 'proxy' | 'link' | 'backends' | 'secrets' | 'system';
 
 export function kindOf(target: string): TargetKind {
   if (endsOf(target) !== undefined) return 'link';
-  if (target === 'secrets' || target === 'system') return target;
+  if (target === 'backends' || target === 'secrets' || target === 'system') return target;
   if (/^proxy(-\d+)?$/.test(target)) return 'proxy';
   return target === 'store' || isStoreServer(serverOf(target)) ? 'store' : 'backend';
 }
@@ -74,7 +75,7 @@ export function describeUnknownTarget(
 ): string | undefined {
   const ends = endsOf(target);
   if (ends === undefined) {
-    const known = [...backends, ...stores, ...proxies, 'secrets', 'system'];
+    const known = [...backends, ...stores, ...proxies, 'backends', 'secrets', 'system'];
     return known.includes(target) ? undefined : unknownName('target', target, known) + describeSetting(target);
   }
   const [from, to] = ends;

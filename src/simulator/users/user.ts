@@ -295,11 +295,12 @@ function isSame(one: HeldCredentials | undefined, other: HeldCredentials | undef
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-function readServers({ headers, proxy }: AppReply): Pick<Operation, 'backend' | 'incarnation' | 'proxy'> {
-  const { 'holdfast-backend': backend, 'holdfast-incarnation': incarnation } = headers;
+function readServers({ headers, proxy }: AppReply): Pick<Operation, 'backend' | 'incarnation' | 'version' | 'proxy'> {
+  const { 'holdfast-backend': backend, 'holdfast-incarnation': incarnation, 'holdfast-version': version } = headers;
   return {
     ...(typeof backend === 'string' ? { backend } : {}),
     ...(typeof incarnation === 'string' ? { incarnation } : {}),
+    ...(typeof version === 'string' ? { version } : {}),
     ...(proxy === undefined ? {} : { proxy }),
   };
 }

@@ -1,8 +1,9 @@
 import type { ModeName } from '../../../modes.js';
+import { labVariables } from '../../cluster/backend.js';
 import { specsFrom } from '../../cluster/stores/registry.js';
 import { describeUnknownTarget, resolveTargetName, type TargetSystem, targetsOf } from '../../cluster/targets.js';
 import { ownAppProblems } from '../own-app.js';
-import { labVariables, scenarioParts } from '../schema.js';
+import { scenarioParts } from '../schema.js';
 import { userProblems } from '../users.js';
 import { field, listIn, type Problem, read } from '../yaml.js';
 import { expectationProblems } from './expectation-checks.js';

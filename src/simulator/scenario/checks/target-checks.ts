@@ -35,6 +35,7 @@ function explainOtherKind(target: string, kind: TargetKind, action: string, kind
 }
 
 const kindWords: Partial<Record<TargetKind, string>> = {
+  backends: 'the target "backends"',
   secrets: 'the target "secrets"',
   system: 'the target "system"',
   proxy: 'the target "proxy"',
