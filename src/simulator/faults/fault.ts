@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.js';
+import type { DriverVerb } from '../cluster/external/driver.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { endsOf, kindOf, type TargetKind, type TargetSystem } from '../cluster/targets.js';
 import type { ExpectedEffect } from '../history/records.js';
@@ -27,6 +28,8 @@ export interface FaultEntry {
   readonly summary: string;
   /** The kinds of targets that it can break. */
   readonly targets: readonly TargetKind[];
+  /** Commands that the driver of a member must have, when the fault strikes a member that the lab did not start. */
+  readonly verbs?: readonly DriverVerb[];
   /** The keys that a scenario file may set beside `do`, for the schema. */
   readonly options: Options;
   /** Returns the effect that users must notice. Without it the fault proves nothing, even if it was confirmed. `target`
@@ -52,6 +55,7 @@ export interface FaultEntry {
 export function defineFault<Own extends Options>(fault: {
   readonly summary: string;
   readonly targets: readonly TargetKind[];
+  readonly verbs?: readonly DriverVerb[];
   readonly options: Own;
   effect(target: string, options: OptionsRead<Own>): ExpectedEffect;
   readonly effectInWords: string;
@@ -76,7 +80,16 @@ export function defineFault<Own extends Options>(fault: {
 
 /** Returns the effect of an unreachable member. A store was asked; a backend or a proxy answered no user. */
 export function memberGoneEffect(target: string): ExpectedEffect {
-  return kindOf(target) === 'store' ? askedEffect(target) : { kind: 'silent', member: target };
+  return kindOf(target) === 'store' ? askedEffect(target) : silentEffect(target);
+}
+
+/** Returns the effect of a member that answers no user. Answers need not name a member that the lab did not start. */
+export function silentEffect(target: string) {
+  return {
+    kind: 'silent',
+    member: target,
+    ...(kindOf(target) === 'member' && { orConfirmed: true as const }),
+  } as const;
 }
 
 export const memberGoneInWords =

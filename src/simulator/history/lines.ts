@@ -106,12 +106,12 @@ const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string
 };
 const effect = rule('an effect such as {"kind":"silent","member":"backend-1"}', (value): value is ExpectedEffect => {
   if (!isObject(value) || typeof value.kind !== 'string' || !isEffectKind(value.kind)) return false;
-  const { kind, atLeastMs, whileDown, ...names } = value;
+  const { kind, atLeastMs, whileDown, orConfirmed, ...names } = value;
   return (
     effectFields[kind].every(field => name.accepts(names[field])) &&
     Object.values(names).every(name.accepts) &&
     (atLeastMs === undefined || isMilliseconds(atLeastMs)) &&
-    (whileDown === undefined || whileDown === true)
+    [whileDown, orConfirmed].every(flag => flag === undefined || flag === true)
   );
 });
 
@@ -178,6 +178,7 @@ const faultRules: Rules<FaultRecord> = {
   expects: optional(effect),
   measured: optional(count),
   wasConfirmedBefore: optional(trueOrFalse),
+  struck: optional(text),
   notBack: optional(notBack),
   evidence: optional(text),
   problem: optional(text),

@@ -4,6 +4,7 @@ import { specsFrom } from '../cluster/stores/registry.js';
 import { faults } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import { crossProblems } from './checks/checks.js';
+import { toMembers } from './members.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
 import { type Problem, parseYaml, readTextFile, scenarioBytesMax, type YamlFile } from './yaml.js';
@@ -112,6 +113,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
     modes,
     system: {
       ...(system.target === undefined ? {} : { target: system.target }),
+      ...(system.members === undefined ? {} : { members: toMembers(system.members) }),
       backends: toBackends(system.backends, folder),
       proxy: {
         count: system.proxy.count,

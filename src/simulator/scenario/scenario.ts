@@ -1,4 +1,5 @@
 import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
+import type { MembersSpec } from '../cluster/external/driver.js';
 import type { OwnBackend } from '../cluster/own-backend.js';
 import { isStoreServer, type StoresSpec, serverOf } from '../cluster/stores/registry.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
@@ -15,6 +16,8 @@ export interface Scenario {
   readonly system: StoresSpec & {
     /** The address of a system that already runs. Then the lab starts nothing, and the keys below do not apply. */
     readonly target?: string;
+    /** How faults strike the members of the system under `target`. Absent: only `exec` can break something. */
+    readonly members?: MembersSpec;
     readonly backends: {
       readonly count: number;
       /** Number of further backends that the proxy knows from the start, and that `scale-out` starts. */
