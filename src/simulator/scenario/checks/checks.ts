@@ -2,7 +2,7 @@ import type { ModeName } from '../../../modes.js';
 import { labVariables } from '../../cluster/backend.js';
 import { specsFrom } from '../../cluster/stores/registry.js';
 import { describeUnknownTarget, resolveTargetName, type TargetSystem, targetsOf } from '../../cluster/targets.js';
-import { commandsOf } from '../members.js';
+import { toMembers } from '../members.js';
 import { ownAppProblems } from '../own-app.js';
 import { scenarioParts } from '../schema.js';
 import { userProblems } from '../users.js';
@@ -54,7 +54,7 @@ function systemIn(file: unknown): TargetSystem | undefined {
   return (
     system && {
       isRunning,
-      members: members && { commands: commandsOf(members.driver) },
+      members: members && toMembers(members),
       backends: system.backends,
       proxy: system.proxy,
       ...specsFrom(system),
