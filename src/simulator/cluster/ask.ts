@@ -4,6 +4,7 @@ export interface HttpAnswer {
   readonly status: number;
   /** Undefined when the body is no JSON. */
   readonly json: unknown;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 /**
@@ -26,7 +27,7 @@ export async function ask(
       ? {}
       : { body: JSON.stringify(body), headers: { 'content-type': 'application/json; charset=utf-8' } }),
   });
-  return { status: response.statusCode, json: parseJson(await response.body.text()) };
+  return { status: response.statusCode, headers: response.headers, json: parseJson(await response.body.text()) };
 }
 
 /** Returns whether a GET of this address is answered with 200 within the time. */

@@ -40,6 +40,8 @@ export interface FaultEntry {
   /** Says what the fault needs and the system lacks; undefined when it lacks nothing. `target` is a member or a link;
    * `options` are as written. */
   explainMissing?(target: string, system: TargetSystem, options: unknown): string | undefined;
+  /** Returns how long the fault lasts if its options say so. `for` has precedence. `options` are as written. */
+  lengthMs?(options: unknown): number | undefined;
   /** Set when the toy shop makes the fault itself. It has the switches for that only with SHOP_LAB. */
   readonly bySwitch?: true;
   /** Set when it starts its target. It can strike only a member that is not running. */
@@ -60,17 +62,19 @@ export function defineFault<Own extends Options>(fault: {
   effect(target: string, options: OptionsRead<Own>): ExpectedEffect;
   readonly effectInWords: string;
   explainMissing?(target: string, system: TargetSystem, options: OptionsRead<Own>): string | undefined;
+  lengthMs?(options: OptionsRead<Own>): number | undefined;
   readonly bySwitch?: true;
   readonly startsTarget?: true;
   readonly needsDrain?: true;
   make(target: string, options: OptionsRead<Own>, random: Random): Fault;
 }): FaultEntry {
   const read = readerOf(fault.options);
-  const { effect, explainMissing, make, ...rest } = fault;
+  const { effect, explainMissing, lengthMs, make, ...rest } = fault;
   return {
     ...rest,
     effect: (target, options = {}) => effect(target, read(options)),
     explainMissing: (target, system, options) => explainMissing?.(target, system, read(options)),
+    lengthMs: options => lengthMs?.(read(options)),
     make: (target, options = {}, random = randomStream(1, target)) => make(target, read(options), random),
   };
 }

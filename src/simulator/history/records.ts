@@ -52,6 +52,8 @@ export interface Operation {
   /** The backend that answered, and which boot of it, according to its headers. */
   readonly backend?: string;
   readonly incarnation?: string;
+  /** The version of the backend that answered, according to its header. */
+  readonly version?: string;
   /** The proxy that the request went through. Recorded only when the system has several. */
   readonly proxy?: string;
   /** Login only: id of the key that signed or sealed the session token, if the token shows it. */
@@ -70,6 +72,7 @@ type Optional =
   | 'identity'
   | 'backend'
   | 'incarnation'
+  | 'version'
   | 'proxy'
   | 'key'
   | 'final'
@@ -141,6 +144,8 @@ export type ExpectedEffect =
   | { readonly kind: 'slow'; readonly member: string; readonly atLeastMs?: number }
   /** An answer of `member` was an error, was cut off, or was repaired by a retry (`FaultRecord.measured`). */
   | { readonly kind: 'broken'; readonly member: string }
+  /** This version answered users during the fault. */
+  | { readonly kind: 'version'; readonly version: string }
   /** A session of the old key was used after the rotation, and another session was made under the new key. */
   | { readonly kind: 'keys' }
   /** `store` was needed during the fault: its own counter grew (`FaultRecord.measured`), or an operation failed or was

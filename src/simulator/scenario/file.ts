@@ -157,9 +157,11 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
 
 /** Converts a parsed fault. `written`: the same fault before its values were parsed. */
 function toFault(fault: FaultInFile, written: unknown): FaultSpec {
-  const { id, do: action, target, for: forMs } = fault;
-  const names = Object.keys(faults[action]?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
+  const { id, do: action, target } = fault;
+  const entry = faults[action];
+  const names = Object.keys(entry?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
   const options = Object.fromEntries(names.map(name => [name, valueAt(written, [name])]));
+  const forMs = fault.for ?? entry?.lengthMs?.(options);
   return {
     id,
     trigger: triggerOf(fault),

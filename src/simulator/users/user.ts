@@ -300,11 +300,12 @@ function isSame(one: HeldCredentials | undefined, other: HeldCredentials | undef
 function readServers(
   { headers, proxy }: AppReply,
   { header, nameOf }: BackendNaming,
-): Pick<Operation, 'backend' | 'incarnation' | 'proxy'> {
-  const { [header]: backend, 'holdfast-incarnation': incarnation } = headers;
+): Pick<Operation, 'backend' | 'incarnation' | 'version' | 'proxy'> {
+  const { [header]: backend, 'holdfast-incarnation': incarnation, 'holdfast-version': version } = headers;
   return {
     ...(typeof backend === 'string' ? { backend: nameOf(backend) } : {}),
     ...(typeof incarnation === 'string' ? { incarnation } : {}),
+    ...(typeof version === 'string' ? { version } : {}),
     ...(proxy === undefined ? {} : { proxy }),
   };
 }

@@ -2,6 +2,7 @@ import type { FaultEntry } from '../fault.js';
 import { block } from './block.js';
 import { clockSkew } from './clock-skew.js';
 import { cutLink } from './cut-link.js';
+import { deploy } from './deploy.js';
 import { drain } from './drain.js';
 import { errors } from './errors.js';
 import { exec } from './exec.js';
@@ -37,6 +38,7 @@ export const faults: Readonly<Record<string, FaultEntry>> = {
   truncate,
   'scale-out': scaleOut,
   'scale-in': scaleIn,
+  deploy,
   stop,
   'power-cut': powerCut,
   pause,
