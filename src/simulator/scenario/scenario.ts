@@ -2,6 +2,7 @@ import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
 import type { OwnBackend } from '../cluster/own-backend.js';
 import { isStoreServer, type StoresSpec, serverOf } from '../cluster/stores/registry.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
+import { faults as registry } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import type { ExpectationLine } from '../history/records.js';
 import type { JourneyMapping } from './journey/mapping.js';
@@ -112,7 +113,8 @@ export interface FaultSpec {
   readonly forMs?: number;
 }
 
-/** Reason why a scenario cannot be run in a mode: a target of its faults does not exist in that mode. */
+/** Reason why a scenario cannot be run in a mode: a target of its faults does not exist in that mode, or its packets
+ * cannot be struck here. */
 export interface NotApplicable {
   readonly mode: ModeName;
   /** Id of the fault. */
@@ -122,13 +124,25 @@ export interface NotApplicable {
   readonly why: string;
 }
 
-/** Returns the first fault without a target in this mode; undefined when the scenario can be run in it. Pure. */
-export function findMissingTarget({ faults }: Pick<Scenario, 'faults'>, mode: ModeName): NotApplicable | undefined {
-  for (const { id, target } of faults) {
-    const why = explainMissingTarget(mode, target);
+/**
+ * Returns the first fault that cannot be run in this mode; undefined when the scenario can be run in it. `noNetwork`
+ * says why the lab has no network of its own; undefined when it has one, or can get one. Pure.
+ */
+export function findMissingTarget(
+  { faults }: Pick<Scenario, 'faults'>,
+  mode: ModeName,
+  noNetwork?: string,
+): NotApplicable | undefined {
+  for (const { id, do: action, target } of faults) {
+    const why = explainMissingTarget(mode, target) ?? (registry[action]?.needsOwnNetwork && noNetwork);
     if (why !== undefined) return { mode, fault: id, target, why };
   }
   return undefined;
+}
+
+/** Returns whether a fault strikes packets, so that the lab needs a network of its own. Pure. */
+export function needsOwnNetwork({ faults }: Pick<Scenario, 'faults'>): boolean {
+  return faults.some(({ do: action }) => registry[action]?.needsOwnNetwork);
 }
 
 /** Returns the reason in words: `mode sticky uses no redis (fault outage strikes redis)`. Pure. */
