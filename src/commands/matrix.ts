@@ -104,9 +104,16 @@ async function drawMatrix(args: MatrixArgs, signal: AbortSignal, takeOver: TakeO
     return runInOwnNetwork(takeOver);
   const { runs, failure } = await runCells(grid, { seed, atOnce, signal });
   if (failure === undefined || runs.size > 0) await writeMatrix(grid, modes, runs, args);
+  if (noNetwork !== undefined) process.stdout.write(describeNoNetwork(scenarios, noNetwork));
   if (failure !== undefined) throw failure;
-  if (runs.size === 0) process.stdout.write('no fault has a target in any selected mode, so nothing was run.\n');
+  if (runs.size === 0) process.stdout.write('no fault applies in any selected mode, so nothing was run.\n');
   return exitCodeOf([...runs.values()].map(({ judged }) => judged.verdict.word));
+}
+
+/** Names the scenarios that strike packets, and says why that is not possible here. */
+function describeNoNetwork(scenarios: readonly Scenario[], why: string): string {
+  const names = scenarios.filter(needsOwnNetwork).map(({ name }) => name);
+  return `${names.join(', ')}: not applicable: ${why}\n`;
 }
 
 /** Runs the applicable cells. Starts nothing when there are none. */

@@ -42,8 +42,8 @@ export async function explainNoOwnNetwork(): Promise<string | undefined> {
     return `${cannot}: the program ${missing[0]} is missing (install the package ${missing[1]})`;
   const rules = [{ lostPercent: 50 }, { lostPercent: 100 }, 'refuse'] as const;
   const probe = restoreCommand(rules.flatMap((rule, index) => rulesFor(`probe-${index}`, 1, rule)));
-  const options = { timeout: probeWithinMs, env: buildEnvironment() };
-  return promisify(execFile)('unshare', buildArguments(['sh', '-c', probe]), options).then(
+  const { command, args, env } = ownNetworkCommand(['sh', '-c', probe]);
+  return promisify(execFile)(command, args, { timeout: probeWithinMs, env }).then(
     () => undefined,
     (error: { readonly stderr?: string; readonly message: string }) =>
       `${cannot}: ${lastLineOf(error.stderr) ?? error.message}`,
@@ -57,10 +57,8 @@ export async function explainNoOwnNetwork(): Promise<string | undefined> {
  */
 export function runInOwnNetwork(onSignal: (name: NodeJS.Signals, own: () => void) => void): Promise<number> {
   const words = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  const child = spawn('unshare', buildArguments(['setpriv', '--pdeathsig', 'TERM', ...words]), {
-    stdio: 'inherit',
-    env: buildEnvironment(),
-  });
+  const { command, args, env } = ownNetworkCommand(['setpriv', '--pdeathsig', 'TERM', ...words]);
+  const child = spawn(command, args, { stdio: 'inherit', env });
   for (const name of forwarded) onSignal(name, () => child.kill(name));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -68,15 +66,15 @@ export function runInOwnNetwork(onSignal: (name: NodeJS.Signals, own: () => void
   });
 }
 
-/** Returns the arguments of `unshare` for a program in a new network. A user who is not root needs a user namespace,
- * which keeps the id of the user: some servers refuse to run as root. */
-function buildArguments(words: readonly string[]): string[] {
-  const asUser = process.getuid?.() === 0 ? [] : ['--user', '--map-current-user', '--keep-caps'];
-  return [...asUser, '--net', '--', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...words];
-}
-
-function buildEnvironment(): NodeJS.ProcessEnv {
-  return { ...process.env, PATH: buildPath(), [outerVariable]: findNamespace() };
+/** Returns how to run a program in a new network. A user who is not root needs a user namespace, which keeps the id of
+ * the user: some servers refuse to run as root. */
+export function ownNetworkCommand(words: readonly string[], isRoot = process.getuid?.() === 0) {
+  const asUser = isRoot ? [] : ['--user', '--map-current-user', '--keep-caps'];
+  return {
+    command: 'unshare',
+    args: [...asUser, '--net', '--', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...words],
+    env: { ...process.env, PATH: buildPath(), [outerVariable]: findNamespace() },
+  };
 }
 
 /** Returns PATH with the folders of the system's tools: Debian leaves them out for ordinary users. */
