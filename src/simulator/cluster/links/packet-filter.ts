@@ -1,6 +1,7 @@
 import type { RunShell } from '../processes/shell.js';
 
-/** What the kernel does to each packet of a link: it loses so many of a hundred by chance, or answers with a reset. */
+/** What the kernel does to the packets of a link. It loses so many of a hundred by chance, in both directions. Or it
+ * answers each packet to the port with a reset, as the firewall of a server does: answers on the way still arrive. */
 export type PacketRule = { readonly lostPercent: number } | 'refuse';
 
 /** Counts of the kernel since the rule was set. */
@@ -23,8 +24,8 @@ const withinMs = 5_000;
 let filters = 0;
 
 /**
- * Sets a rule for all TCP packets from and to a loopback port, handshakes included. Each filter has a chain of its own,
- * and one transaction sets or removes everything. It must run in a network of the lab's own (`own-network.ts`):
+ * Sets a rule for the TCP packets of a loopback port, handshakes included. Each filter has a chain of its own, and one
+ * transaction sets or removes everything. It must run in a network of the lab's own (`own-network.ts`):
  *
  *     packet --> INPUT --[ from or to the port? ]--> chain [ count, strike? ] --> socket
  *
@@ -36,7 +37,7 @@ export async function filterPackets(shell: RunShell, port: number, rule: PacketR
   await runFilter(shell, restoreCommand(rulesFor(chain, port, rule)));
   return {
     counts: async () => parseCounts(await runFilter(shell, `iptables -n -v -x -L ${chain}`)),
-    remove: async () => void (await runFilter(shell, restoreCommand(removalOf(chain, port)))),
+    remove: async () => void (await runFilter(shell, restoreCommand(removalOf(chain, port, rule)))),
   };
 }
 
@@ -51,20 +52,21 @@ export function rulesFor(chain: string, port: number, rule: PacketRule): readonl
     `:${chain} - [0:0]`,
     `-A ${chain}`,
     ...strikeOf(rule).map(line => `-A ${chain} ${line}`),
-    ...jumpsTo(chain, port).map(line => `-A ${line}`),
+    ...jumpsTo(chain, port, rule).map(line => `-A ${line}`),
   ];
 }
 
-function removalOf(chain: string, port: number): readonly string[] {
-  return [...jumpsTo(chain, port).map(line => `-D ${line}`), `-F ${chain}`, `-X ${chain}`];
+function removalOf(chain: string, port: number, rule: PacketRule): readonly string[] {
+  return [...jumpsTo(chain, port, rule).map(line => `-D ${line}`), `-F ${chain}`, `-X ${chain}`];
 }
 
-function jumpsTo(chain: string, port: number): readonly string[] {
-  return ['dport', 'sport'].map(side => `INPUT -p tcp -m tcp --${side} ${port} -j ${chain}`);
+function jumpsTo(chain: string, port: number, rule: PacketRule): readonly string[] {
+  const sides = rule === 'refuse' ? ['dport'] : ['dport', 'sport'];
+  return sides.map(side => `INPUT -p tcp -m tcp --${side} ${port} -j ${chain}`);
 }
 
 function strikeOf(rule: PacketRule): readonly string[] {
-  // The resets themselves must arrive.
+  // A connection that its one end has given up must also end at the other.
   if (rule === 'refuse')
     return ['-p tcp -m tcp --tcp-flags RST RST -j RETURN', '-p tcp -j REJECT --reject-with tcp-reset'];
   if (rule.lostPercent >= 100) return ['-j DROP'];

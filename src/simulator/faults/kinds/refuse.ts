@@ -2,10 +2,10 @@ import { portRefuses } from '../../cluster/probe.js';
 import { defineFault, linkGoneEffect, linkGoneInWords } from '../fault.js';
 import { packetFault } from '../packet-fault.js';
 
-/** Answers every packet with a reset, as a firewall does, or a host on which nothing listens. The sender learns at once
- * that the other end is not there. Open connections are reset at their next packet. */
+/** Answers every packet to the other end with a reset, as its firewall does. The sender learns at once that the other
+ * end is not there. Open connections are reset at their next packet. Answers that are on the way still arrive. */
 export const refuse = defineFault({
-  summary: 'the kernel refuses every packet of a link: new connections fail at once, open ones are reset',
+  summary: 'the kernel refuses packets to the other end: new connections fail at once, open ones are reset',
   targets: ['link'],
   needsOwnNetwork: true,
   options: {},
