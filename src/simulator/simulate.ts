@@ -2,6 +2,7 @@ import type { ModeName } from '../modes.js';
 import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
+import { isInOwnNetwork } from './cluster/processes/own-network.js';
 import { type ClusterSpec, listMemberNames, openSystem } from './cluster/start-cluster.js';
 import { endsOf, resolveTargetName } from './cluster/targets.js';
 import { Interrupted, LabError } from './errors.js';
@@ -73,7 +74,7 @@ export async function simulate(
 
 /** Throws when a fault of the plan has nothing to strike in this mode: such a run would prove nothing. */
 function assertApplies(mode: ModeName, applied: Applied): void {
-  const missing = findMissingTarget(applied, mode);
+  const missing = findMissingTarget(applied, mode, isInOwnNetwork() ? undefined : 'the lab has no network of its own');
   if (missing === undefined) return;
   throw new LabError(`${describeMissingTarget(missing)}: choose another mode or proxy for this scenario`);
 }

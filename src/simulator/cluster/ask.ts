@@ -19,14 +19,18 @@ export async function ask(
 ): Promise<HttpAnswer> {
   // Loaded lazily: a command line that only needs the names of the members needs no HTTP client.
   const { default: undici } = await import('undici');
-  const response = await undici.request(url, {
+  const signal = AbortSignal.timeout(withinMs);
+  // undici looks at the signal only when the connection is established. That never happens when packets are dropped.
+  const late = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const answering = undici.request(url, {
     method,
     reset: true,
-    signal: AbortSignal.timeout(withinMs),
+    signal,
     ...(body === undefined
       ? {}
       : { body: JSON.stringify(body), headers: { 'content-type': 'application/json; charset=utf-8' } }),
   });
+  const response = await Promise.race([answering, late]);
   return { status: response.statusCode, headers: response.headers, json: parseJson(await response.body.text()) };
 }
 

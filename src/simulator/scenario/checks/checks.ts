@@ -3,7 +3,7 @@ import { labVariables } from '../../cluster/backend.js';
 import { specsFrom } from '../../cluster/stores/registry.js';
 import { describeUnknownTarget, resolveTargetName, type TargetSystem, targetsOf } from '../../cluster/targets.js';
 import { externalProxyProblems } from '../external-proxy.js';
-import { commandsOf, toMembers } from '../members.js';
+import { toMembers } from '../members.js';
 import { ownAppProblems } from '../own-app.js';
 import { scenarioParts } from '../schema.js';
 import { userProblems } from '../users.js';
