@@ -1,0 +1,204 @@
+import { messageOf } from '../shared/error-message.js';
+import type { Cluster, ClusterMember } from '../simulator/cluster/cluster.js';
+import { isStopped, portRefuses, waitUntil } from '../simulator/cluster/probe.js';
+import { witnessOf } from './cell.js';
+import { sendRaw } from './client.js';
+import type { CarriedOut, Exchange, Method, Observation } from './exchange.js';
+import { NotApplicable, Unestablished } from './row.js';
+import { User } from './user.js';
+import { readLogs } from './witness-log.js';
+
+/** Longer than three tries of one second each, after which HAProxy gives up by default. */
+const answerWithinMs = 8_000;
+const waitingAnswerMs = 2_000;
+const noticedWithinMs = 15_000;
+const backWithinMs = 25_000;
+const confirmWithinMs = 5_000;
+const usersMax = 80;
+
+export interface VisitOptions {
+  readonly path?: string;
+  /** Which proxy, from 0. */
+  readonly proxy?: number;
+  readonly withinMs?: number;
+}
+
+/** The means of one experiment: users, and what can be done to the system. It records every exchange. */
+export class Experiment {
+  readonly #cluster: Cluster;
+  readonly #logBase: string;
+  readonly #exchanges: Exchange[] = [];
+  readonly method: Method;
+  #users = 0;
+
+  constructor(cluster: Cluster, logBase: string, method: Method) {
+    this.#cluster = cluster;
+    this.#logBase = logBase;
+    this.method = method;
+  }
+
+  newUser(): User {
+    this.#users += 1;
+    return new User(`user-${this.#users}`);
+  }
+
+  get backends(): readonly string[] {
+    return this.#cluster.members.filter(({ role }) => role === 'backend').map(({ name }) => name);
+  }
+
+  get proxies(): readonly ClusterMember[] {
+    return this.#cluster.members.filter(({ role }) => role === 'proxy');
+  }
+
+  async log(): Promise<CarriedOut[]> {
+    return readLogs(this.#logBase, this.backends);
+  }
+
+  async observe(): Promise<Observation> {
+    return { exchanges: this.#exchanges, log: await this.log() };
+  }
+
+  /** Sends one request of the user, and takes the cookies of the answer. */
+  async visit(user: User, phase: string, options: VisitOptions = {}): Promise<Exchange> {
+    const { path = '/visit', proxy = 0, withinMs = answerWithinMs } = options;
+    const member = this.proxies[proxy];
+    if (member === undefined) throw new Unestablished(`there is no proxy ${proxy + 1}`);
+    const id = `${phase.replaceAll(' ', '-')}-${this.#exchanges.length + 1}`;
+    const place = this.#exchanges.length;
+    const request = this.#requestLines(user, path, id, member.port);
+    const begun: Exchange = { id, user: user.name, phase, method: this.method, to: member.name, request };
+    // Its place is that of its beginning: requests of one phase can overlap.
+    this.#exchanges.push(begun);
+    const exchange = { ...begun, ...(await sendRaw(member.port, request.join('\r\n'), withinMs)) };
+    this.#exchanges[place] = exchange;
+    if (exchange.answer !== undefined) user.take(exchange.answer.head);
+    return exchange;
+  }
+
+  #requestLines(user: User, path: string, id: string, port: number): string[] {
+    const body = this.method === 'POST' ? `item=${id}` : '';
+    const form =
+      this.method === 'POST' ? ['content-type: application/x-www-form-urlencoded', `content-length: ${body.length}`] : [];
+    const cookie = user.header === undefined ? [] : [`cookie: ${user.header}`];
+    return [`${this.method} ${path} HTTP/1.1`, `host: 127.0.0.1:${port}`, `x-exchange: ${id}`, ...cookie, ...form, '', body];
+  }
+
+  /** Lets new users come, each twice, until `count` of them are with the backend of the first one. */
+  async bindUsers(count: number): Promise<{ readonly backend: string; readonly users: readonly User[] }> {
+    const byBackend = new Map<string, User[]>();
+    for (let tries = 0; tries < usersMax; tries += 1) {
+      const user = this.newUser();
+      await this.visit(user, 'before');
+      const backend = witnessOf(await this.visit(user, 'before'))?.split('#')[0];
+      if (backend === undefined) throw new Unestablished(`${user.name} was not answered by a backend`);
+      const users = [...(byBackend.get(backend) ?? []), user];
+      byBackend.set(backend, users);
+      if (users.length === count) return { backend, users };
+    }
+    throw new Unestablished(`of ${usersMax} users no ${count} came to the same backend`);
+  }
+
+  /** Lets all of them visit at the same time. */
+  async visitAll(users: readonly User[], phase: string, options?: VisitOptions): Promise<void> {
+    await Promise.all(users.map(user => this.visit(user, phase, options)));
+  }
+
+  /** Waits until a backend has carried the request out. */
+  async waitCarriedOut(idPart: string): Promise<CarriedOut> {
+    let found: CarriedOut | undefined;
+    const isThere = async () => {
+      found = (await this.log()).find(({ url }) => url.includes(idPart));
+      return found !== undefined;
+    };
+    if (await waitUntil(isThere, confirmWithinMs)) if (found !== undefined) return found;
+    throw new Unestablished('the request reached no backend');
+  }
+
+  async kill(backend: string): Promise<void> {
+    const member = this.#cluster.member(backend);
+    member.signal('SIGKILL');
+    await this.#confirm(() => portRefuses(member.port), `the port of ${backend} to refuse connections`);
+    await member.waitExit(confirmWithinMs);
+  }
+
+  /** Starts a backend that is not running. It is another process, with an empty memory. */
+  async start(name: string): Promise<void> {
+    await this.#cluster.member(name).start();
+  }
+
+  async hang(backend: string): Promise<void> {
+    const { pid } = this.#cluster.member(backend);
+    this.#cluster.member(backend).signal('SIGSTOP');
+    await this.#confirm(async () => pid !== undefined && (await isStopped(pid)), `${backend} to be stopped`);
+  }
+
+  /** Lets a stopped backend go on, and waits until it has read what had been sent to it meanwhile. */
+  async resume(backend: string): Promise<void> {
+    const member = this.#cluster.member(backend);
+    member.signal('SIGCONT');
+    await this.#confirm(() => member.answers(1_000), `${backend} to answer again`);
+    await this.#confirm(() => member.answers(1_000), `${backend} to answer again`);
+  }
+
+  async #confirm(holds: () => Promise<boolean>, expected: string): Promise<void> {
+    if (!(await waitUntil(holds, confirmWithinMs))) throw new Unestablished(`expected ${expected}`);
+  }
+
+  /** Waits until a user of the broken backend is answered again: the proxy has noticed. Returns false when it never
+   * does. */
+  async waitNoticed(user: User): Promise<boolean> {
+    return waitUntil(async () => {
+      const { failure, answer } = await this.visit(user, 'waiting', { withinMs: waitingAnswerMs });
+      return failure === undefined && answer !== undefined && answer.status < 400;
+    }, noticedWithinMs);
+  }
+
+  /** Waits until a new user comes to the backend: the proxy uses it again. */
+  async waitUsed(backend: string): Promise<void> {
+    const isUsed = async () => {
+      const exchange = await this.visit(this.newUser(), 'waiting', { withinMs: waitingAnswerMs });
+      return witnessOf(exchange)?.startsWith(`${backend}#`) === true;
+    };
+    if (!(await waitUntil(isUsed, backWithinMs)))
+      throw new Unestablished(`the proxy sent no new user to ${backend} within ${backWithinMs / 1000} s`);
+  }
+
+  /** Waits until no new user comes to the backend in `inTurn` visits in a row. */
+  async waitUnused(backend: string, inTurn: number): Promise<void> {
+    let unused = 0;
+    const isUnused = async () => {
+      const exchange = await this.visit(this.newUser(), 'waiting', { withinMs: waitingAnswerMs });
+      unused = witnessOf(exchange)?.startsWith(`${backend}#`) === false ? unused + 1 : 0;
+      return unused >= inTurn;
+    };
+    if (!(await waitUntil(isUnused, noticedWithinMs)))
+      throw new Unestablished(`new users still came to ${backend} after ${noticedWithinMs / 1000} s`);
+  }
+
+  async drain(backend: string): Promise<void> {
+    try {
+      await this.#cluster.proxyAdmin.drain(backend);
+    } catch (error) {
+      throw new NotApplicable(`it has no means to drain a backend (${messageOf(error)})`);
+    }
+  }
+
+  /** Ends a backend in order, as a deploy does. */
+  async stop(backend: string): Promise<void> {
+    const member = this.#cluster.member(backend);
+    member.signal('SIGTERM');
+    await this.#confirm(() => portRefuses(member.port), `the port of ${backend} to refuse connections`);
+    if ((await member.waitExit(confirmWithinMs)) === undefined) throw new Unestablished(`expected ${backend} to end`);
+  }
+
+  /** Ends a proxy in order and starts it again with the same configuration. */
+  async restartProxy(): Promise<void> {
+    const [proxy] = this.proxies;
+    if (proxy === undefined) throw new Unestablished('there is no proxy');
+    proxy.signal('SIGTERM');
+    if ((await proxy.waitExit(confirmWithinMs)) === undefined) throw new Unestablished('the proxy did not end at SIGTERM');
+    await proxy.start();
+  }
+}
+
+
