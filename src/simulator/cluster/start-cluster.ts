@@ -8,7 +8,7 @@ import { BootFailed, LabError, rejectOnAbort } from '../errors.js';
 import { backendSpec } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
-import type { Cluster, ClusterMember } from './cluster.js';
+import type { Cluster, ClusterMember, LabCluster } from './cluster.js';
 import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
 import { freePort, isFree } from './processes/free-port.js';
@@ -58,7 +58,7 @@ export async function startCluster(
   signal: AbortSignal,
   onState: Listeners['onState'],
   onLine?: Listeners['onLine'],
-): Promise<Cluster> {
+): Promise<LabCluster> {
   for (let triesLeft = startTriesMax; ; triesLeft -= 1) {
     const lab = new Lab({ onState, onLine }, spec.inTurn);
     try {
@@ -108,7 +108,7 @@ function backendName(index: number): string {
   return `backend-${index + 1}`;
 }
 
-async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
+async function boot(lab: Lab, spec: ClusterSpec): Promise<LabCluster> {
   const { links = [], storesSpec = plainStores, target } = spec;
   if (target !== undefined) return clusterOf(lab, { proxyUrls: [target] });
   const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, { spec: storesSpec, links })));
@@ -140,7 +140,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<Cluster> {
   });
 }
 
-function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrls'> & Partial<Cluster>): Cluster {
+function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrls'> & Partial<LabCluster>): LabCluster {
   return {
     proxyUrl: known.proxyUrls[0] ?? '',
     proxyAdmin: noProxy,

@@ -172,6 +172,6 @@ function canHold({ target }: FaultRecord, member: string): boolean {
 
 /** Says which members of the target are not running: a fault cannot strike those. Undefined when all run. */
 function describeDead({ members }: Cluster, target: string): string | undefined {
-  const dead = membersIn(target).filter(name => members.some(one => one.name === name && one.pid === undefined));
+  const dead = membersIn(target).filter(name => members.some(one => one.name === name && !one.isRunning));
   return dead.length === 0 ? undefined : `${dead.join(' and ')} was not running when it struck`;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
-import { bringBack, describeGone } from '../../cluster/probe.js';
+import { bringBack } from '../../cluster/probe.js';
 import type { Random } from '../../plan/random.js';
 import { duration } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
@@ -28,18 +28,14 @@ export const flap = defineFault({
     return {
       async inject(cluster) {
         const member = cluster.member(target);
-        struck = member.signal('SIGKILL');
+        struck = await member.kill();
         stopping = new AbortController();
         const pause = createPause(random, stopping.signal);
         flapping = flapUntilHealed(member, { up: () => pause(up), down: () => pause(down) });
         // `heal` handles the rejection.
         flapping.catch(() => undefined);
       },
-      async confirm(cluster) {
-        const member = cluster.member(target);
-        const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
-        return exit?.signal === 'SIGKILL' && describeGone(member, exit);
-      },
+      confirm: async cluster => struck && cluster.member(target).confirm('kill'),
       async heal(cluster: Cluster) {
         stopping.abort();
         const ended = flapping;
@@ -60,12 +56,12 @@ async function flapUntilHealed(
   member: ClusterMember,
   wait: { up(): Promise<boolean>; down(): Promise<boolean> },
 ): Promise<void> {
-  await member.waitExit(exitWithinMs);
+  await member.waitEnd(exitWithinMs);
   while (await wait.down()) {
     await member.start().catch(() => undefined);
     if (!(await wait.up())) return;
-    member.signal('SIGKILL');
-    await member.waitExit(exitWithinMs);
+    await member.kill();
+    await member.waitEnd(exitWithinMs);
   }
 }
 

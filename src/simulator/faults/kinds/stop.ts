@@ -1,5 +1,4 @@
-import { isCleanEnd } from '../../cluster/cluster.js';
-import { bringBack, describeGone } from '../../cluster/probe.js';
+import { bringBack } from '../../cluster/probe.js';
 import { countAtPrimary } from '../../cluster/redis-client.js';
 import { isStoreServer, serverOf, storeServers } from '../../cluster/stores/registry.js';
 import { defineFault, memberGoneEffect, memberGoneInWords } from '../fault.js';
@@ -21,19 +20,15 @@ export const stop = defineFault({
     let asked = false;
     return {
       async inject(cluster) {
-        asked = cluster.member(target).signal('SIGTERM');
+        asked = await cluster.member(target).stop();
       },
-      async confirm(cluster) {
-        const member = cluster.member(target);
-        const exit = asked ? await member.waitExit(exitWithinMs) : undefined;
-        return exit !== undefined && isCleanEnd(exit) && describeGone(member, exit);
-      },
+      confirm: async cluster => asked && cluster.member(target).confirm('stop'),
       measure: cluster => countAtPrimary(cluster, target),
       async heal(cluster) {
         const member = cluster.member(target);
-        if (asked && (await member.waitExit(exitWithinMs)) === undefined) {
-          member.signal('SIGKILL');
-          await member.waitExit(exitWithinMs);
+        if (asked && !(await member.waitEnd(exitWithinMs))) {
+          await member.kill();
+          await member.waitEnd(exitWithinMs);
         }
         asked = false;
         await bringBack(cluster, member);
