@@ -9,7 +9,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
  * Routes: `/visit` answers; `/hold?on=backend-1` never answers on that backend; `/wait?ms=500` answers later;
  * `/cut?framing=length|chunked&end=fin|rst` ends the connection after half of the answer; `/health`.
  */
-const { HOST: host, PORT: port = '0', BACKEND_ID: name = 'backend', WITNESS_LOG: log, WITNESS_NAMED: named } = process.env;
+const {
+  HOST: host,
+  PORT: port = '0',
+  BACKEND_ID: name = 'backend',
+  WITNESS_LOG: log,
+  WITNESS_NAMED: named,
+} = process.env;
 const boot = randomBytes(4).toString('hex');
 /** Number of visits of each session. */
 const sessions = new Map<string, number>();
@@ -23,7 +29,16 @@ type Memory = 'new' | 'known' | 'forgotten';
 
 function note(request: IncomingMessage, memory: Memory, cookies: readonly string[]): void {
   const { method, url, rawHeaders } = request;
-  const line = { id: request.headers['x-exchange'] ?? '', backend: name, boot, method, url, memory, rawHeaders, cookies };
+  const line = {
+    id: request.headers['x-exchange'] ?? '',
+    backend: name,
+    boot,
+    method,
+    url,
+    memory,
+    rawHeaders,
+    cookies,
+  };
   if (log !== undefined) appendFileSync(`${log}.${name}`, `${JSON.stringify(line)}\n`);
 }
 

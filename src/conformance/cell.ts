@@ -163,7 +163,12 @@ function partsOf(judged: readonly Fact[]): Part[] {
   const several = judged.filter(fact => fact.cookiesOfOneName > 1);
   const moved = judged.filter(fact => (fact.moved || fact.forgotten) && fact.told);
   return [
-    part('silent loss', completed, 'cut answer completed', () => 'An answer that was cut off arrived as if it were whole.'),
+    part(
+      'silent loss',
+      completed,
+      'cut answer completed',
+      () => 'An answer that was cut off arrived as if it were whole.',
+    ),
     part('silent loss', silent, silentWords(silent), describeSilent),
     part('twice', twice, 'carried out twice', describeTwice),
     part('error', failed, `error for ${failed.length} of ${judged.length}`, describeErrors),

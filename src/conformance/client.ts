@@ -9,11 +9,7 @@ const answerBytesMax = 1024 * 1024;
  * Sends the text of one request on a connection of its own, and reads the answer. It neither retries nor repairs
  * anything, so the exchange shows what was on the wire. Never rejects.
  */
-export function sendRaw(
-  port: number,
-  text: string,
-  withinMs: number,
-): Promise<Pick<Exchange, 'answer' | 'failure'>> {
+export function sendRaw(port: number, text: string, withinMs: number): Promise<Pick<Exchange, 'answer' | 'failure'>> {
   return new Promise(resolve => {
     let bytes: Buffer = Buffer.alloc(0);
     let connected = false;

@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../shared/error-message.js';
-import type { Cluster, ClusterMember } from '../simulator/cluster/cluster.js';
-import { isStopped, portRefuses, waitUntil } from '../simulator/cluster/probe.js';
+import type { Cluster, ClusterMember, StrikeVerb } from '../simulator/cluster/cluster.js';
+import { waitUntil } from '../simulator/cluster/probe.js';
 import { witnessOf } from './cell.js';
 import { sendRaw } from './client.js';
+import { NotApplicable, Unestablished } from './errors.js';
 import type { CarriedOut, Exchange, Method, Observation } from './exchange.js';
-import { NotApplicable, Unestablished } from './row.js';
 import { User } from './user.js';
 import { readLogs } from './witness-log.js';
 
@@ -78,9 +79,19 @@ export class Experiment {
   #requestLines(user: User, path: string, id: string, port: number): string[] {
     const body = this.method === 'POST' ? `item=${id}` : '';
     const form =
-      this.method === 'POST' ? ['content-type: application/x-www-form-urlencoded', `content-length: ${body.length}`] : [];
+      this.method === 'POST'
+        ? ['content-type: application/x-www-form-urlencoded', `content-length: ${body.length}`]
+        : [];
     const cookie = user.header === undefined ? [] : [`cookie: ${user.header}`];
-    return [`${this.method} ${path} HTTP/1.1`, `host: 127.0.0.1:${port}`, `x-exchange: ${id}`, ...cookie, ...form, '', body];
+    return [
+      `${this.method} ${path} HTTP/1.1`,
+      `host: 127.0.0.1:${port}`,
+      `x-exchange: ${id}`,
+      ...cookie,
+      ...form,
+      '',
+      body,
+    ];
   }
 
   /** Lets new users come, each twice, until `count` of them are with the backend of the first one. */
@@ -104,21 +115,30 @@ export class Experiment {
   }
 
   /** Waits until a backend has carried the request out. */
-  async waitCarriedOut(idPart: string): Promise<CarriedOut> {
-    let found: CarriedOut | undefined;
-    const isThere = async () => {
-      found = (await this.log()).find(({ url }) => url.includes(idPart));
-      return found !== undefined;
-    };
-    if (await waitUntil(isThere, confirmWithinMs)) if (found !== undefined) return found;
-    throw new Unestablished('the request reached no backend');
+  async waitCarriedOut(path: string): Promise<void> {
+    const isThere = async () => (await this.log()).some(({ url }) => url === path);
+    if (!(await waitUntil(isThere, confirmWithinMs))) throw new Unestablished(`${path} reached no backend`);
   }
 
-  async kill(backend: string): Promise<void> {
+  /** Ends a backend at once, and confirms that its port refuses connections. */
+  kill(backend: string): Promise<void> {
+    return this.#strike(backend, 'kill');
+  }
+
+  /** Freezes a backend: it accepts connections and answers nothing. */
+  hang(backend: string): Promise<void> {
+    return this.#strike(backend, 'hang');
+  }
+
+  /** Ends a backend in order, as a deploy does. */
+  stop(backend: string): Promise<void> {
+    return this.#strike(backend, 'stop');
+  }
+
+  async #strike(backend: string, verb: StrikeVerb): Promise<void> {
     const member = this.#cluster.member(backend);
-    member.signal('SIGKILL');
-    await this.#confirm(() => portRefuses(member.port), `the port of ${backend} to refuse connections`);
-    await member.waitExit(confirmWithinMs);
+    await member[verb]();
+    if ((await member.confirm(verb)) === false) throw new Unestablished(`${backend}: its ${verb} was not confirmed`);
   }
 
   /** Starts a backend that is not running. It is another process, with an empty memory. */
@@ -126,22 +146,14 @@ export class Experiment {
     await this.#cluster.member(name).start();
   }
 
-  async hang(backend: string): Promise<void> {
-    const { pid } = this.#cluster.member(backend);
-    this.#cluster.member(backend).signal('SIGSTOP');
-    await this.#confirm(async () => pid !== undefined && (await isStopped(pid)), `${backend} to be stopped`);
-  }
-
-  /** Lets a stopped backend go on, and waits until it has read what had been sent to it meanwhile. */
+  /** Lets a frozen backend go on, and waits until it has read what had been sent to it meanwhile. */
   async resume(backend: string): Promise<void> {
     const member = this.#cluster.member(backend);
-    member.signal('SIGCONT');
-    await this.#confirm(() => member.answers(1_000), `${backend} to answer again`);
-    await this.#confirm(() => member.answers(1_000), `${backend} to answer again`);
-  }
-
-  async #confirm(holds: () => Promise<boolean>, expected: string): Promise<void> {
-    if (!(await waitUntil(holds, confirmWithinMs))) throw new Unestablished(`expected ${expected}`);
+    await member.resume();
+    // It takes connections in order, so the second answer comes after those that waited.
+    for (const probe of ['first', 'second'])
+      if (!(await waitUntil(() => member.answers(1_000), confirmWithinMs)))
+        throw new Unestablished(`${backend} did not answer the ${probe} probe after it was resumed`);
   }
 
   /** Waits until a user of the broken backend is answered again: the proxy has noticed. Returns false when it never
@@ -161,6 +173,15 @@ export class Experiment {
     };
     if (!(await waitUntil(isUsed, backWithinMs)))
       throw new Unestablished(`the proxy sent no new user to ${backend} within ${backWithinMs / 1000} s`);
+  }
+
+  /** Returns whether the last answers of two users came from the same backend. */
+  isSameBackend(one: User, other: User): boolean {
+    const [first, second] = [one, other].map(user => {
+      const last = this.#exchanges.findLast(exchange => exchange.user === user.name);
+      return last && witnessOf(last);
+    });
+    return first === second;
   }
 
   /** Waits until no new user comes to the backend in `inTurn` visits in a row. */
@@ -183,22 +204,24 @@ export class Experiment {
     }
   }
 
-  /** Ends a backend in order, as a deploy does. */
-  async stop(backend: string): Promise<void> {
-    const member = this.#cluster.member(backend);
-    member.signal('SIGTERM');
-    await this.#confirm(() => portRefuses(member.port), `the port of ${backend} to refuse connections`);
-    if ((await member.waitExit(confirmWithinMs)) === undefined) throw new Unestablished(`expected ${backend} to end`);
+  /** Makes the proxies read their configuration again. `order`: the backends to list, in this order. */
+  async reload(order?: readonly string[]): Promise<void> {
+    const { reload } = this.#cluster.proxyAdmin;
+    if (reload === undefined) throw new NotApplicable('it has no command that reloads it');
+    await reload.call(this.#cluster.proxyAdmin, order);
   }
 
   /** Ends a proxy in order and starts it again with the same configuration. */
   async restartProxy(): Promise<void> {
     const [proxy] = this.proxies;
     if (proxy === undefined) throw new Unestablished('there is no proxy');
-    proxy.signal('SIGTERM');
-    if ((await proxy.waitExit(confirmWithinMs)) === undefined) throw new Unestablished('the proxy did not end at SIGTERM');
+    await proxy.stop();
+    if (!(await proxy.waitEnd(confirmWithinMs))) throw new Unestablished('the proxy did not end at SIGTERM');
     await proxy.start();
   }
+
+  /** Waits for a lifetime to pass. Never use it to wait for a state. */
+  async waitMs(ms: number): Promise<void> {
+    await sleep(ms);
+  }
 }
-
-

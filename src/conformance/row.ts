@@ -36,13 +36,3 @@ export interface Row {
 }
 
 export const bothMethods: readonly Method[] = ['GET', 'POST'];
-
-/** The proxy has no means for what the row does. The message says what is missing. */
-export class NotApplicable extends Error {
-  override readonly name = 'NotApplicable';
-}
-
-/** What the row did to the system could not be confirmed. The message says what was expected. */
-export class Unestablished extends Error {
-  override readonly name = 'Unestablished';
-}
