@@ -35,6 +35,7 @@ const homes: Record<string, RegExp> = {
   autocannon: /^src\/load\//,
   undici: /^src\/(simulator|proxy\/pool\/health)/,
   'tough-cookie': /^src\/simulator\/users\//,
+  mustache: /^src\/simulator\/cluster\/external\/template\.ts$/,
   yaml: /^src\/simulator\/scenario/,
   zod: /^src\/(live\/command-schema\.ts$|simulator\/(scenario\/|plan\/plan-file|cluster\/store))/,
   pino: /^src\/proxy\/telemetry\/access-log\.ts$/,

@@ -4,6 +4,7 @@ import { specsFrom } from '../cluster/stores/registry.js';
 import { faults } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import { crossProblems } from './checks/checks.js';
+import { toExternal } from './external-proxy.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
 import { type Problem, parseYaml, readTextFile, scenarioBytesMax, type YamlFile } from './yaml.js';
@@ -104,6 +105,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
   const { name, why, seed, modes, system, users, phases } = file;
   const { health, policy, 'hash-key': hashKey, affinity, maxconn, queue, drain } = system.proxy;
   const queueTimeoutMs = system.proxy['queue-timeout'];
+  const external = toExternal(system.proxy, path.resolve(folder));
   const { rate, for: forMs, process, 'max-active': maxActive } = users.arrivals;
   return {
     name,
@@ -123,6 +125,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
         ...(queue === undefined ? {} : { queue }),
         ...(queueTimeoutMs === undefined ? {} : { queueTimeoutMs }),
         drainMs: drain,
+        ...(external === undefined ? {} : { external }),
       },
       ...specsFrom(system),
     },

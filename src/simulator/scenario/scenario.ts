@@ -1,4 +1,5 @@
 import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
+import type { ExternalProxy } from '../cluster/external/external-proxy.js';
 import type { OwnBackend } from '../cluster/own-backend.js';
 import { isStoreServer, type StoresSpec, serverOf } from '../cluster/stores/registry.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
@@ -44,6 +45,8 @@ export interface Scenario {
       readonly queueTimeoutMs?: number;
       /** Time for which a draining backend keeps its bound browsers. */
       readonly drainMs: number;
+      /** Another proxy in place of Holdfast's. */
+      readonly external?: ExternalProxy;
     };
   };
   readonly users: {

@@ -11,8 +11,10 @@ export interface ShellEnd {
   readonly late: boolean;
   /** `ended with code 1`, `ended by SIGKILL`, `did not end within 5 s`. */
   readonly how: string;
-  /** The last lines that it printed. */
+  /** The last lines that it printed, for a message. */
   readonly said: string;
+  /** Everything that it printed, up to its last 100 lines. */
+  readonly output: string;
 }
 
 /** Runs a command of the user with `sh -c` in the current directory. Never rejects. On abort, or after `withinMs`, the
@@ -20,10 +22,12 @@ export interface ShellEnd {
 export type RunShell = (command: string, withinMs: number, signal: AbortSignal) => Promise<ShellEnd>;
 
 const lastWordsWithinMs = 200;
+const linesMax = 100;
+const saidLinesMax = 5;
 
 export function runShell(command: string, withinMs: number, stop: AbortSignal, janitor: Janitor): Promise<ShellEnd> {
   const child = spawn('/bin/sh', ['-c', command], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  const lines = new LastLines(5, [child.stdout, child.stderr]);
+  const lines = new LastLines(linesMax, [child.stdout, child.stderr]);
   const { pid } = child;
   if (pid !== undefined) janitor.watch('group', pid);
   const kill = () => pid !== undefined && signalGroup(pid, 'SIGKILL');
@@ -43,7 +47,12 @@ export function runShell(command: string, withinMs: number, stop: AbortSignal, j
       if (pid !== undefined && !groupRuns(pid)) janitor.forget('group', pid);
       const ended = code === null ? `ended by ${signal}` : `ended with code ${code}`;
       const how = late ? `did not end within ${withinMs / 1000} s` : ended;
-      resolve({ ok: code === 0 && !late, late, how, said: lines.text('') });
+      const output = lines.text('');
+      const said = output
+        .split('\n')
+        .slice(-saidLinesMax - 1)
+        .join('\n');
+      resolve({ ok: code === 0 && !late, late, how, said, output });
     };
     child.once('error', error => settle(null, error.message));
     child.once('exit', (code, signal) => {

@@ -1,6 +1,7 @@
 import type { ModeName } from '../../../modes.js';
 import { specsFrom } from '../../cluster/stores/registry.js';
 import { describeUnknownTarget, resolveTargetName, type TargetSystem, targetsOf } from '../../cluster/targets.js';
+import { externalProxyProblems } from '../external-proxy.js';
 import { ownAppProblems } from '../own-app.js';
 import { labVariables, scenarioParts } from '../schema.js';
 import { userProblems } from '../users.js';
@@ -22,6 +23,7 @@ export function crossProblems(file: unknown): Problem[] {
     ...userProblems(file, endMsIn(file)),
     ...expectationProblems(file),
     ...ownAppProblems(file, labVariables),
+    ...externalProxyProblems(file),
   ];
 }
 
