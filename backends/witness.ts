@@ -54,7 +54,7 @@ function openSession(request: IncomingMessage): { readonly id: string; readonly 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://witness');
   if (named !== undefined) response.setHeader('holdfast-incarnation', boot);
-  if (url.pathname === '/health') return void response.end('ok');
+  if (url.pathname === '/health') return void response.setHeader('holdfast-backend', name).end('ok');
   let bytes = 0;
   for await (const chunk of request) {
     bytes += chunk.length;

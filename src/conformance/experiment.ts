@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../shared/error-message.js';
 import type { Cluster, ClusterMember, StrikeVerb } from '../simulator/cluster/cluster.js';
+import { canDrain, type ExternalProxy } from '../simulator/cluster/external/external-proxy.js';
 import { waitUntil } from '../simulator/cluster/probe.js';
 import { witnessOf } from './cell.js';
 import { sendRaw } from './client.js';
@@ -27,13 +27,15 @@ export interface VisitOptions {
 /** The means of one experiment: users, and what can be done to the system. It records every exchange. */
 export class Experiment {
   readonly #cluster: Cluster;
+  readonly #proxy: ExternalProxy;
   readonly #logBase: string;
   readonly #exchanges: Exchange[] = [];
   readonly method: Method;
   #users = 0;
 
-  constructor(cluster: Cluster, logBase: string, method: Method) {
+  constructor(cluster: Cluster, proxy: ExternalProxy, logBase: string, method: Method) {
     this.#cluster = cluster;
+    this.#proxy = proxy;
     this.#logBase = logBase;
     this.method = method;
   }
@@ -196,18 +198,25 @@ export class Experiment {
       throw new Unestablished(`new users still came to ${backend} after ${noticedWithinMs / 1000} s`);
   }
 
+  /** Keeps new users away from a backend, by the proxy's own means. */
   async drain(backend: string): Promise<void> {
-    try {
-      await this.#cluster.proxyAdmin.drain(backend);
-    } catch (error) {
-      throw new NotApplicable(`it has no means to drain a backend (${messageOf(error)})`);
-    }
+    if (!canDrain(this.#proxy))
+      throw new NotApplicable('it has neither a command nor a reload by which a backend is drained');
+    await this.#cluster.proxyAdmin.drain(backend);
+  }
+
+  /** Tells the proxy of a backend that has just been started, where it must be told. */
+  async admit(backend: string): Promise<void> {
+    await this.#cluster.proxyAdmin.ready(backend);
   }
 
   /** Makes the proxies read their configuration again. `order`: the backends to list, in this order. */
   async reload(order?: readonly string[]): Promise<void> {
     const { reload } = this.#cluster.proxyAdmin;
-    if (reload === undefined) throw new NotApplicable('it has no command that reloads it');
+    if (this.#proxy.reload === undefined || reload === undefined)
+      throw new NotApplicable('it has no command that reloads its configuration');
+    if (order !== undefined && this.#proxy.config === undefined)
+      throw new NotApplicable('it has no template, so its pool cannot be listed in another order');
     await reload.call(this.#cluster.proxyAdmin, order);
   }
 

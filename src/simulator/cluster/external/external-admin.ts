@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { headerWithin } from '../ask.js';
-import type { ClusterMember, ProxyAdmin, ProxyBackend } from '../cluster.js';
+import type { LabProcess, ProxyAdmin, ProxyBackend } from '../cluster.js';
 import type { RunShell } from '../processes/shell.js';
 import { canDrain, commandFor, type ExternalPlace, type ExternalProxy } from './external-proxy.js';
 import { renderTemplate, type TemplateView } from './template.js';
@@ -15,7 +15,7 @@ const pauseMinMs = 100;
 const pausePerRun = 9;
 
 export interface ExternalTools {
-  readonly member: Pick<ClusterMember, 'pid' | 'describe'>;
+  readonly member: Pick<LabProcess, 'pid' | 'describe'>;
   readonly shell: RunShell;
   readonly signal: AbortSignal;
 }
