@@ -54,7 +54,7 @@ function openSession(request: IncomingMessage): { readonly id: string; readonly 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://witness');
   if (named !== undefined) response.setHeader('holdfast-incarnation', boot);
-  if (url.pathname === '/health') return void response.setHeader('holdfast-backend', name).end('ok');
+  if (url.pathname === '/health') return answerCheck(response);
   let bytes = 0;
   for await (const chunk of request) {
     bytes += chunk.length;
@@ -72,6 +72,12 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (waitMs > 0) await new Promise(resolve => setTimeout(resolve, waitMs));
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify({ backend: name, boot, memory, visits: sessions.get(id) }));
+}
+
+/** Counts the checks, one byte each: an experiment begins right after one. */
+function answerCheck(response: ServerResponse): void {
+  if (log !== undefined) appendFileSync(`${log}.${name}.checks`, '.');
+  response.setHeader('holdfast-backend', name).end('ok');
 }
 
 /** Sends half of an answer, then ends the connection: in order (FIN), or with a reset (RST). */

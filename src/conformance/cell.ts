@@ -31,9 +31,9 @@ export interface Fact {
   /** The requests that backends carried out for it, in the order of the log. */
   readonly carriedOut: readonly CarriedOut[];
   readonly failed: boolean;
-  /** Another process answered than the one before. */
+  /** Another backend answered than the one before. */
   readonly moved: boolean;
-  /** The process that answered did not know the session of the user. */
+  /** The process that answered did not know the session of the user: it is another backend, or a new process of it. */
   readonly forgotten: boolean;
   /** The proxy let it be known: it changed its cookie, or it added a header to the request for the app. */
   readonly told: boolean;
@@ -65,7 +65,7 @@ export function factsOf({ exchanges, log }: Observation): Fact[] {
       exchange,
       carriedOut,
       failed,
-      moved: !failed && before !== undefined && answering !== undefined && answering !== before,
+      moved: !failed && before !== undefined && answering !== undefined && backendIn(answering) !== backendIn(before),
       forgotten: !failed && by?.memory === 'forgotten',
       told: cookies.length > 0 || added,
       completed: !failed && carriedOut.some(isCut),
@@ -78,6 +78,11 @@ export function factsOf({ exchanges, log }: Observation): Fact[] {
 /** Returns `backend-1#4f2a`, the process that wrote the answer; undefined for an answer of the proxy itself. */
 export function witnessOf({ answer }: Pick<Exchange, 'answer'>): string | undefined {
   return answer && headerValues(answer.head, 'x-witness')[0];
+}
+
+/** Returns the backend of a process: `backend-1` of `backend-1#4f2a`. */
+export function backendIn(process: string): string {
+  return process.split('#')[0] ?? process;
 }
 
 export function processOf({ backend, boot }: Pick<CarriedOut, 'backend' | 'boot'>): string {
@@ -159,21 +164,18 @@ function partsOf(judged: readonly Fact[]): Part[] {
   const completed = judged.filter(fact => fact.completed);
   const silent = judged.filter(fact => isSilent(fact));
   const twice = judged.filter(isTwice);
-  const failed = judged.filter(fact => fact.failed);
+  const cut = judged.filter(isCutPassedOn);
+  const failed = judged.filter(fact => fact.failed && !isCutPassedOn(fact));
   const several = judged.filter(fact => fact.cookiesOfOneName > 1);
   const moved = judged.filter(fact => (fact.moved || fact.forgotten) && fact.told);
   return [
-    part(
-      'silent loss',
-      completed,
-      'cut answer completed',
-      () => 'An answer that was cut off arrived as if it were whole.',
-    ),
+    part('silent loss', completed, 'cut answer completed', () => 'A cut answer arrived as if it were whole.'),
     part('silent loss', silent, silentWords(silent), describeSilent),
     part('twice', twice, 'carried out twice', describeTwice),
     part('error', failed, `error for ${failed.length} of ${judged.length}`, describeErrors),
+    part('error', cut, 'cut passed on', () => 'The answer ended where the backend cut it off, so the user can tell.'),
     part('several cookies', several, 'several cookies', () => 'One answer has several cookies of one name.'),
-    part('moved', moved, 'moved', () => 'The user was bound to another process, and was told.'),
+    part('moved', moved, 'moved', () => 'The user was bound to another process, and the proxy said so.'),
   ].flatMap(each => each ?? []);
 }
 
@@ -192,6 +194,11 @@ function isSilent({ moved, forgotten, told }: Fact): boolean {
   return (moved || forgotten) && !told;
 }
 
+/** A backend cut the answer off, and so did the proxy. */
+function isCutPassedOn({ failed, exchange: { answer }, carriedOut }: Fact): boolean {
+  return failed && answer !== undefined && answer.status < 400 && carriedOut.some(isCut);
+}
+
 /** A repeated GET does no harm. Other methods must be carried out once. */
 function isTwice({ exchange, carriedOut }: Fact): boolean {
   return exchange.method !== 'GET' && carriedOut.length > 1;
@@ -202,7 +209,7 @@ function silentWords(silent: readonly Fact[]): string {
 }
 
 function describeSilent(silent: readonly Fact[]): string {
-  const what = silent.some(({ moved }) => moved) ? 'Another process answered' : 'The process had forgotten the session';
+  const what = silent.some(({ moved }) => moved) ? 'Another backend answered' : 'The process had forgotten the session';
   return `${what}, and the proxy told neither the browser nor the app.`;
 }
 
@@ -213,7 +220,7 @@ function describeTwice([first]: readonly Fact[]): string {
 function describeErrors(failed: readonly Fact[]): string {
   const done = failed.filter(({ exchange, carriedOut }) => exchange.method !== 'GET' && carriedOut.length > 0).length;
   const ends = [...new Set(failed.map(({ exchange }) => exchange.failure ?? `status ${exchange.answer?.status}`))];
-  const lost = done === 0 ? '' : ` ${done} of them had been carried out.`;
+  const lost = done === 0 ? '' : ` Of them ${done} had been carried out.`;
   return `${countOf(failed.length, 'request')} ended with ${ends.join(' and ')}.${lost}`;
 }
 

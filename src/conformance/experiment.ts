@@ -7,7 +7,7 @@ import { sendRaw } from './client.js';
 import { NotApplicable, Unestablished } from './errors.js';
 import type { CarriedOut, Exchange, Method, Observation } from './exchange.js';
 import { User } from './user.js';
-import { readLogs } from './witness-log.js';
+import { countChecks, readLogs } from './witness-log.js';
 
 /** Longer than three tries of one second each, after which HAProxy gives up by default. */
 const answerWithinMs = 8_000;
@@ -16,6 +16,8 @@ const noticedWithinMs = 15_000;
 const backWithinMs = 25_000;
 const confirmWithinMs = 5_000;
 const usersMax = 80;
+/** Longer than the time between two health checks. */
+const checkWithinMs = 1_500;
 
 export interface VisitOptions {
   readonly path?: string;
@@ -120,6 +122,12 @@ export class Experiment {
   async waitCarriedOut(path: string): Promise<void> {
     const isThere = async () => (await this.log()).some(({ url }) => url === path);
     if (!(await waitUntil(isThere, confirmWithinMs))) throw new Unestablished(`${path} reached no backend`);
+  }
+
+  /** Waits for the next health check of a backend, if the proxy has checks: then none comes for a second. */
+  async waitChecked(backend: string): Promise<void> {
+    const before = await countChecks(this.#logBase, backend);
+    await waitUntil(async () => (await countChecks(this.#logBase, backend)) > before, checkWithinMs);
   }
 
   /** Ends a backend at once, and confirms that its port refuses connections. */

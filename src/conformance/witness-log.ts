@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import type { CarriedOut } from './exchange.js';
 
 /** Reads the logs of the backends. A backend that has carried out nothing has no file. */
@@ -12,4 +12,10 @@ function parseLine(line: string): CarriedOut[] {
   if (!line.endsWith('}')) return [];
   const { id, backend, boot, method, url, memory, rawHeaders, cookies } = JSON.parse(line);
   return [{ id, backend, boot, method, url, memory, rawHeaders, cookies }];
+}
+
+/** Returns how often a backend was asked for its health. */
+export async function countChecks(base: string, backend: string): Promise<number> {
+  const file = await stat(`${base}.${backend}.checks`).catch(() => undefined);
+  return file?.size ?? 0;
 }

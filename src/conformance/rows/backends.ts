@@ -13,6 +13,7 @@ export const killed: Row = {
   async run(experiment) {
     const { backend, users } = await experiment.bindUsers(1);
     const path = `/hold?on=${backend}`;
+    await experiment.waitChecked(backend);
     const visits = experiment.visitAll(users, 'in flight', { path });
     await experiment.waitCarriedOut(path);
     await experiment.kill(backend);
@@ -25,6 +26,7 @@ export const refused: Row = {
   phases: { 'at once': 'refused: at once', noticed: 'refused: when noticed', returned: 'refused: it is back' },
   async run(experiment) {
     const { backend, users, watcher } = await bind(experiment);
+    await experiment.waitChecked(backend);
     await experiment.kill(backend);
     for (const user of users) await experiment.visit(user, 'at once');
     await visitWhenNoticed(experiment, users, watcher);
@@ -39,6 +41,7 @@ export const hung: Row = {
   phases: { 'at once': 'hung: at once', noticed: 'hung: when noticed', resumed: 'hung: it goes on' },
   async run(experiment) {
     const { backend, users, watcher } = await bind(experiment);
+    await experiment.waitChecked(backend);
     await experiment.hang(backend);
     await experiment.visitAll(users, 'at once', { withinMs: hungAnswerMs });
     try {
@@ -108,6 +111,7 @@ export const cutChunked = defineCut(
 
 async function restart(experiment: Experiment): Promise<void> {
   const { backend, users } = await experiment.bindUsers(usersOfVictim);
+  await experiment.waitChecked(backend);
   await experiment.kill(backend);
   await experiment.start(backend);
   await visitTwice(experiment, users, 'restarted');

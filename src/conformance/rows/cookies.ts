@@ -86,6 +86,7 @@ export const severalCookies: Row = {
   async run(experiment) {
     const users: User[] = [];
     for (let left = visitors; left > 0; left -= 1) users.push(await bound(experiment));
+    await experiment.waitChecked('backend-2');
     for (const backend of experiment.backends.slice(1)) await experiment.kill(backend);
     for (const user of users) await experiment.visit(user, 'dead');
   },

@@ -4,12 +4,14 @@ import type { Row } from '../row.js';
 import type { User } from '../user.js';
 
 const users = 6;
+/** By hash a third of them move. Chance alone lets none of so many move once in 10,000 runs. */
+const usersBesideNew = 24;
 const newUsers = 6;
 const waitPath = '/wait?ms=1000';
 
 /** Lets users come, each twice: the second answer shows that they are bound. */
-async function comeTwice(experiment: Experiment): Promise<readonly User[]> {
-  const all = Array.from({ length: users }, () => experiment.newUser());
+async function comeTwice(experiment: Experiment, count = users): Promise<readonly User[]> {
+  const all = Array.from({ length: count }, () => experiment.newUser());
   for (const user of all) {
     await experiment.visit(user, 'before');
     await experiment.visit(user, 'before');
@@ -36,11 +38,11 @@ export const drained: Row = {
 };
 
 export const scaledOut: Row = {
-  title: `A third backend starts beside two. ${users} users are bound by then.`,
+  title: `A third backend starts beside two. ${usersBesideNew} users are bound by then.`,
   phases: { 'scaled out': 'scaled out' },
   needs: { backends: 2, spare: 1 },
   async run(experiment) {
-    const all = await comeTwice(experiment);
+    const all = await comeTwice(experiment, usersBesideNew);
     const added = experiment.backends.at(-1);
     if (added === undefined) throw new Unestablished('there is no spare backend');
     await experiment.start(added);
