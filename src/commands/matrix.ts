@@ -26,6 +26,7 @@ import { runInterruptibly } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs } from './lib/output.js';
+import { type ProxyArgs, proxyOption, withProxy } from './lib/proxy-option.js';
 import {
   cellsOf,
   type EmptyCell,
@@ -41,7 +42,7 @@ import { columnsOf, wantsColour } from './lib/streams.js';
 const folder = packageFile('scenarios');
 const labsMax = 32;
 
-interface MatrixArgs {
+interface MatrixArgs extends ProxyArgs {
   readonly modes: readonly string[] | undefined;
   readonly faults: readonly string[] | undefined;
   readonly seed: number | undefined;
@@ -54,7 +55,7 @@ export const matrix: CommandModule<object, MatrixArgs> = {
   command: 'matrix',
   describe: 'run every fault in every mode, in short form: which mode survives which fault',
   builder: yargs =>
-    yargs
+    proxyOption(yargs)
       .option('modes', {
         type: 'string',
         array: true,
@@ -94,7 +95,7 @@ async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number
   const modes = parseModes(args.modes ?? modeNames);
   const atOnce = parseCount('at-once', args['at-once'], 1, labsMax);
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
-  const scenarios = rowsOf(await shippedScenarios(), args.faults);
+  const scenarios = await withProxy(rowsOf(await shippedScenarios(), args.faults), args.proxy);
   const grid = cellsOf(scenarios, modes);
   if (grid.length === 0) throw new UsageError(`none of these scenarios names the mode ${modes.join(' or ')}.`);
   await checkOutputs({ json: args.json, html: args.html }, undefined, ['matrix']);
@@ -156,8 +157,13 @@ function describeNotJudged({ run: { header }, verdict: { word, expectations } }:
 }
 
 /** Returns the command line that draws the same matrix. */
-function commandOf({ modes, faults, seed }: MatrixArgs): string {
-  const flags = [['modes', modes?.join(',')] as const, ['faults', faults?.join(',')] as const, ['seed', seed] as const];
+function commandOf({ modes, faults, seed, proxy }: MatrixArgs): string {
+  const flags = [
+    ['modes', modes?.join(',')] as const,
+    ['faults', faults?.join(',')] as const,
+    ['seed', seed] as const,
+    ['proxy', proxy] as const,
+  ];
   const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${value}`]));
   return ['node dist/cli.js matrix', ...given].join(' ');
 }

@@ -17,10 +17,11 @@ import {
   parseModes,
 } from './lib/mode-option.js';
 import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
+import { type ProxyArgs, withProxy } from './lib/proxy-option.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
 import { checkTargets, parseStoreUrls, type StoreArgs } from './lib/store-options.js';
 
-export interface RunArgs extends StoreArgs {
+export interface RunArgs extends StoreArgs, ProxyArgs {
   readonly scenarios: readonly string[];
   readonly mode: readonly string[] | undefined;
   readonly seed: number | undefined;
@@ -50,7 +51,8 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const modes = args.mode === undefined ? undefined : parseModes(args.mode);
   const replay = args.plan === undefined ? undefined : await readReplay(requireOneScenario(args), args.plan);
-  const scenarios = replay === undefined ? await Promise.all(args.scenarios.map(readScenario)) : [replay.scenario];
+  const written = replay === undefined ? await Promise.all(args.scenarios.map(readScenario)) : [replay.scenario];
+  const scenarios = await withProxy(written, args.proxy);
   const storeUrls = parseStoreUrls(args);
   for (const scenario of scenarios) {
     askedModesOf(scenario, modes);

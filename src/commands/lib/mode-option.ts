@@ -52,7 +52,10 @@ export function describeNotApplicable(missing: NotApplicable): string {
 
 /** Says that a scenario cannot run in any selected mode, and what to type instead. */
 export function describeNothingToRun(scenario: Scenario): string {
+  const { external } = scenario.system.proxy;
   const others = listApplicableModes(scenario);
+  if (external !== undefined && others.length === 0)
+    return `scenario "${scenario.name}" was not run with the proxy ${external.name}. Leave out --proxy, or choose another.`;
   const next = others.length === 0 ? 'Add a mode that has the target to modes' : `Try --mode ${others.join(',')}`;
   return `scenario "${scenario.name}" was not run: in every selected mode a fault has no target. ${next}.`;
 }

@@ -41,6 +41,8 @@ export interface FaultEntry {
   readonly bySwitch?: true;
   /** Set when it starts its target. It can strike only a member that is not running. */
   readonly startsTarget?: true;
+  /** Set when the proxy must drain its target. It is not applicable with an external proxy that cannot. */
+  readonly needsDrain?: true;
   /** Creates the fault. `options` are as written; `random` makes its random choices. */
   make(target: string, options?: Readonly<Record<string, unknown>>, random?: Random): Fault;
 }
@@ -56,6 +58,7 @@ export function defineFault<Own extends Options>(fault: {
   explainMissing?(target: string, system: TargetSystem, options: OptionsRead<Own>): string | undefined;
   readonly bySwitch?: true;
   readonly startsTarget?: true;
+  readonly needsDrain?: true;
   make(target: string, options: OptionsRead<Own>, random: Random): Fault;
 }): FaultEntry {
   const read = readerOf(fault.options);

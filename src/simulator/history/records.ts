@@ -225,6 +225,8 @@ export interface SystemRecord {
   readonly stores: readonly string[];
   /** Whether the proxy binds a browser to a backend. */
   readonly affinity: boolean;
+  /** The name of the external proxy. Absent: the proxy of Holdfast. */
+  readonly proxy?: string;
 }
 
 /** The first line of a run in a history file. */

@@ -56,6 +56,7 @@ export function describeSystem(spec: ClusterSpec): SystemRecord {
     keeps: strategy === 'reference' ? inStore : 'browser',
     stores: target === undefined ? stores : [],
     affinity: proxy?.affinity === undefined ? affinity : proxy.affinity !== 'off',
+    ...(proxy?.external === undefined ? {} : { proxy: proxy.external.name }),
   };
 }
 

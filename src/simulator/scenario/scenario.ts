@@ -1,8 +1,9 @@
 import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
-import type { ExternalProxy } from '../cluster/external/external-proxy.js';
+import { canDrain, type ExternalProxy } from '../cluster/external/external-proxy.js';
 import type { OwnBackend } from '../cluster/own-backend.js';
 import { isStoreServer, type StoresSpec, serverOf } from '../cluster/stores/registry.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
+import { faults as registry } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import type { ExpectationLine } from '../history/records.js';
 import type { JourneyMapping } from './journey/mapping.js';
@@ -115,32 +116,55 @@ export interface FaultSpec {
   readonly forMs?: number;
 }
 
-/** Reason why a scenario cannot be run in a mode: a target of its faults does not exist in that mode. */
+/** Reason why a scenario cannot be run in a mode: a target of its faults does not exist in that mode, or its proxy lacks
+ * something. */
 export interface NotApplicable {
   readonly mode: ModeName;
-  /** Id of the fault. */
-  readonly fault: string;
-  readonly target: string;
+  /** Id of the fault. Absent when a setting of the scenario is the reason, as is its target. */
+  readonly fault?: string;
+  readonly target?: string;
   /** `mode sticky uses no redis`. */
   readonly why: string;
 }
 
-/** Returns the first fault without a target in this mode; undefined when the scenario can be run in it. Pure. */
-export function findMissingTarget({ faults }: Pick<Scenario, 'faults'>, mode: ModeName): NotApplicable | undefined {
-  for (const { id, target } of faults) {
-    const why = explainMissingTarget(mode, target);
+/** The parts of a scenario that decide whether it can be run. Without a system, the proxy is Holdfast's. */
+export type Applied = Pick<Scenario, 'faults'> & { readonly system?: Pick<Scenario['system'], 'proxy'> };
+
+/** Returns the first fault without a target in this mode, or the first thing that an external proxy lacks; undefined
+ * when the scenario can be run. Pure. */
+export function findMissingTarget({ faults, system }: Applied, mode: ModeName): NotApplicable | undefined {
+  for (const { id, target, do: action } of faults) {
+    const why = explainMissingTarget(mode, target) ?? explainNoDrain(action, system?.proxy.external);
     if (why !== undefined) return { mode, fault: id, target, why };
   }
-  return undefined;
+  const why = system && explainUnknownSetting(system.proxy);
+  return why === undefined ? undefined : { mode, why };
+}
+
+function explainNoDrain(action: string, external: ExternalProxy | undefined): string | undefined {
+  if (external === undefined || registry[action]?.needsDrain === undefined || canDrain(external)) return undefined;
+  return `the proxy ${external.name} has no way to drain a backend: neither set-drain, nor reload with {{draining}} in its template`;
+}
+
+/** Says which setting of the scenario an external proxy does not get. Undefined when it gets all. */
+function explainUnknownSetting(proxy: Scenario['system']['proxy']): string | undefined {
+  const { external, policy, affinity, maxconn } = proxy;
+  if (external === undefined) return undefined;
+  const { name, config } = external;
+  if (maxconn !== undefined && !config?.uses.has('maxconn'))
+    return `the scenario sets system.proxy.maxconn, and the template of ${name} has no {{maxconn}}`;
+  if (affinity === 'temporary') return `the scenario sets affinity: temporary, which only the proxy of Holdfast knows`;
+  if (policy === 'round-robin') return undefined;
+  return `the scenario sets the policy ${policy}, which only the proxy of Holdfast knows`;
 }
 
 /** Returns the reason in words: `mode sticky uses no redis (fault outage strikes redis)`. Pure. */
 export function describeMissingTarget({ fault, target, why }: NotApplicable): string {
-  return `${why} (fault ${fault} strikes ${target})`;
+  return fault === undefined ? why : `${why} (fault ${fault} strikes ${target})`;
 }
 
 /** Returns those modes of the scenario in which it can be run. Pure. */
-export function listApplicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>): readonly ModeName[] {
+export function listApplicableModes(scenario: Applied & Pick<Scenario, 'modes'>): readonly ModeName[] {
   return scenario.modes.filter(mode => findMissingTarget(scenario, mode) === undefined);
 }
 

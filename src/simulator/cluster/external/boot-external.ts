@@ -25,7 +25,7 @@ export async function bootExternal(
   external: ExternalProxy,
   place: ProxyPlace,
 ): Promise<BootedExternal> {
-  const own = await externalPlace(lab, place);
+  const own = await externalPlace(lab, external, place);
   const member = lab.add(externalProxySpec(external, own));
   const backends = place.backendPorts.map((port, index) => {
     const name = `backend-${index + 1}`;
@@ -38,18 +38,23 @@ export async function bootExternal(
     shell: (...run) => lab.shell(...run),
   }));
   await admin.writeConfig();
-  const version = await admin.version();
-  await lab.boot(member);
+  const [version] = await Promise.all([admin.version(), lab.boot(member)]);
   await waitUsed(lab, admin, external);
   return { admin, versions: version === undefined ? {} : { [external.name]: version } };
 }
 
-async function externalPlace(lab: Lab, { name, port, adminPort, secrets }: ProxyPlace): Promise<ExternalPlace> {
+async function externalPlace(
+  lab: Lab,
+  { config }: ExternalProxy,
+  { name, port, adminPort, secrets }: ProxyPlace,
+): Promise<ExternalPlace> {
   const runDirectory = path.join(await lab.directory(), 'proxy');
   // A server that gives up root must enter it.
   await mkdir(runDirectory, { mode: 0o711, recursive: true });
   const secret = secrets.replace(/^.*:/, '');
-  return { name, port, adminPort, secret, runDirectory, config: path.join(runDirectory, `${name}.conf`) };
+  // Some programs look at how the name of the file ends.
+  const file = `${name}-${path.basename(config?.file ?? 'none').replace(/\.tmpl$/, '')}`;
+  return { name, port, adminPort, secret, runDirectory, config: path.join(runDirectory, file) };
 }
 
 function settingsOf(spec: ProxySpec, mode: ProxyPlace['mode']): ProxySettings {

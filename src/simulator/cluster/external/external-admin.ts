@@ -11,8 +11,9 @@ const answerWithinMs = 1_000;
 /** How long a backend counts as used after an answer to a sample. */
 const seenForMs = 500;
 const pauseMinMs = 100;
-/** A command that prints states runs for at most one tenth of the time. */
+/** A command that prints states runs for a small share of the time. */
 const pausePerRun = 9;
+const pauseMaxMs = 500;
 
 export interface ExternalTools {
   readonly member: Pick<LabProcess, 'pid' | 'describe'>;
@@ -58,9 +59,7 @@ export class ExternalAdmin implements ProxyAdmin {
     this.#settings = settings;
     this.#backends = backends;
     this.#tools = tools;
-    // A proxy with a command for draining finds out by itself that a spare backend does not answer.
-    if (external.setDrain === undefined)
-      for (const { name, spare } of backends) if (spare) this.#drainedSince.set(name, Number.NEGATIVE_INFINITY);
+    for (const { name, spare } of backends) if (spare) this.#drainedSince.set(name, Number.NEGATIVE_INFINITY);
   }
 
   /** True when the states are found by requests, which take a share of the traffic. */
@@ -79,12 +78,11 @@ export class ExternalAdmin implements ProxyAdmin {
     const { config } = this.#external;
     if (config === undefined) return;
     const { name, port, adminPort, runDirectory, secret } = this.#place;
-    const backends = this.#backends.map(backend => ({
-      ...backend,
-      id: Number(backend.name.replace(/\D/g, '')),
-      host: '127.0.0.1',
-      draining: this.#drainedSince.has(backend.name),
-    }));
+    const backends = this.#backends.map(backend => {
+      const draining = this.#drainedSince.has(backend.name);
+      const id = Number(backend.name.replace(/\D/g, ''));
+      return { ...backend, id, host: '127.0.0.1', draining, spare: backend.spare && draining };
+    });
     const place = { name, host: '127.0.0.1', port, 'admin-port': adminPort, 'run-dir': runDirectory, secret };
     const view = { ...this.#settings, ...place, root: process.getuid?.() === 0, backends };
     // Some servers give up root before they read it.
@@ -103,8 +101,10 @@ export class ExternalAdmin implements ProxyAdmin {
   }
 
   async #set(backend: string, command: string | undefined): Promise<void> {
-    if (command === undefined) await this.reload();
-    else await this.#run(command, { backend });
+    if (command === undefined) return this.reload();
+    // A proxy that is started again must not forget it.
+    await this.writeConfig();
+    await this.#run(command, { backend });
   }
 
   /** Writes the configuration again and reloads it. `order`: the backends to list; default: as before. */
@@ -145,7 +145,8 @@ export class ExternalAdmin implements ProxyAdmin {
       return states === undefined ? await this.#sample() : this.#withDrains(readStates(await this.#run(states)));
     } finally {
       const tookMs = performance.now() - beganMs;
-      this.#nextAtMs = performance.now() + Math.max(pauseMinMs, states === undefined ? 0 : pausePerRun * tookMs);
+      this.#nextAtMs =
+        performance.now() + Math.max(pauseMinMs, states === undefined ? 0 : Math.min(pauseMaxMs, pausePerRun * tookMs));
     }
   }
 
