@@ -15,6 +15,8 @@ export interface Environment {
   readonly port: number;
   /** The name of this backend, in every answer. */
   readonly backend: string;
+  /** The version of this backend, in every answer. Undefined: its answers name none. */
+  readonly version: string | undefined;
   readonly mode: ModeName;
   readonly storeUrl: string | undefined;
   readonly password: string;
@@ -57,6 +59,7 @@ export function readEnvironment(variables: Variables): Environment {
     host: readHost(variables.HOST ?? '127.0.0.1', report),
     port: readPort(variables.PORT ?? '0', report),
     backend: readBackend(variables.BACKEND_ID ?? 'backend-1', report),
+    version: readVersion(variables.BACKEND_VERSION, report),
     mode,
     storeUrl: readStoreUrl(mode, variables, report),
     password: readPassword(variables.SHOP_PASSWORD ?? 'secret', report),
@@ -116,6 +119,12 @@ function readBackend(text: string, report: Note): string {
   if (!/^[A-Za-z0-9_.-]{1,64}$/.test(text)) {
     report(`BACKEND_ID is "${text}": expected 1 to 64 letters, digits, or any of _ . - (for example backend-1).`);
   }
+  return text;
+}
+
+function readVersion(text: string | undefined, report: Note): string | undefined {
+  if (text !== undefined && !/^[A-Za-z0-9_.-]{1,64}$/.test(text))
+    report(`BACKEND_VERSION is "${text}": expected 1 to 64 letters, digits, or any of _ . - (for example v2).`);
   return text;
 }
 

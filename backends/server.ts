@@ -41,8 +41,8 @@ export async function startShop(
   accounts: Accounts,
   folder: ProcessFolder | undefined,
 ): Promise<RunningShop> {
-  const { backend, mode, host, port } = environment;
-  const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
+  const { backend, version, mode, host, port } = environment;
+  const self: Self = { backend, version, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
   const original = plant(environment.defects);
   // Replaces the clock before other modules keep a reference to `Date.now`.
@@ -158,9 +158,10 @@ function isOfLab({ url = '' }: IncomingMessage): boolean {
 const keepAliveMs = 75_000;
 
 /** Adds the name of the backend, and of this boot, to every answer. */
-function stamp({ backend, incarnation }: Self, { draining, inFlight }: State, response: ServerResponse): void {
+function stamp({ backend, incarnation, version }: Self, { draining, inFlight }: State, response: ServerResponse): void {
   response.setHeader('holdfast-backend', backend);
   response.setHeader('holdfast-incarnation', incarnation);
+  if (version !== undefined) response.setHeader('holdfast-version', version);
   if (draining) response.setHeader('connection', 'close');
   inFlight.add(response);
   response.on('close', () => inFlight.delete(response));

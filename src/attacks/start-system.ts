@@ -123,8 +123,7 @@ function backendsOf({ members }: Cluster) {
 
 async function kill(cluster: Cluster, name: string): Promise<void> {
   const member = cluster.member(name);
-  const isSent = member.signal('SIGKILL');
-  if (!isSent || (await member.waitExit(exitWithinMs)) === undefined)
+  if (!(await member.kill()) || !(await member.waitEnd(exitWithinMs)))
     throw new Inconclusive(`${name} could not be killed`);
 }
 
@@ -142,7 +141,7 @@ async function loseStore(cluster: Cluster): Promise<void> {
 }
 
 async function heal(cluster: Cluster): Promise<void> {
-  const dead = cluster.members.filter(({ pid }) => pid === undefined);
+  const dead = cluster.members.filter(({ isRunning }) => !isRunning);
   for (const store of dead.filter(({ role }) => role === 'store')) await store.start();
   for (const backend of dead.filter(({ role }) => role === 'backend')) await restart(cluster, backend);
 }

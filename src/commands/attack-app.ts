@@ -68,7 +68,7 @@ export async function attackApp(args: AppAttackArgs, signal: AbortSignal): Promi
 /** Starts the app again if it has ended. It may still be ending, so this waits a moment. */
 async function restartIfEnded({ members }: Cluster): Promise<string | undefined> {
   for (const member of members.filter(({ role }) => role === 'backend')) {
-    if (member.pid !== undefined && (await member.waitExit(endWithinMs)) === undefined) continue;
+    if (member.isRunning && !(await member.waitEnd(endWithinMs))) continue;
     const how = maskText(member.describe()).split('\n').slice(0, linesShown).join(' ');
     await member.start();
     return how;

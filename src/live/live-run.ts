@@ -334,7 +334,7 @@ export class LiveRun implements StrikableSide {
 
   #struckSystem(): StruckSystem {
     const members = this.#started?.cluster.members ?? [];
-    const running = new Set(members.filter(({ pid }) => pid !== undefined).map(({ name }) => name));
+    const running = new Set(members.filter(({ isRunning }) => isRunning).map(({ name }) => name));
     const struck = this.#started?.strikes.targets ?? new Set();
     return { mode: this.#options.mode, system: this.#system, running, links: this.#links, roles: this.#roles, struck };
   }

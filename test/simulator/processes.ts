@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import type { LabCluster } from '#src/simulator/cluster/cluster.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
 
@@ -113,7 +113,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** A running cluster, stopped on every path. */
-export async function withCluster<T>(spec: ClusterSpec, use: (cluster: Cluster) => Promise<T>): Promise<T> {
+export async function withCluster<T>(spec: ClusterSpec, use: (cluster: LabCluster) => Promise<T>): Promise<T> {
   const cluster = await startCluster(spec, new AbortController().signal, () => undefined);
   try {
     return await use(cluster);
@@ -123,17 +123,17 @@ export async function withCluster<T>(spec: ClusterSpec, use: (cluster: Cluster) 
 }
 
 /** A test with the cluster of the suite. */
-export type InLab = (use: (cluster: Cluster) => Promise<void>) => () => Promise<void>;
+export type InLab = (use: (cluster: LabCluster) => Promise<void>) => () => Promise<void>;
 
 /** One cluster for all tests of a suite, each of which leaves it whole; nothing of it is left after the last. */
 export function oneLab(spec: ClusterSpec): InLab {
-  let cluster: Cluster | undefined;
+  let cluster: LabCluster | undefined;
   let release = (): void => undefined;
   let whole: Promise<void> | undefined;
   before(
     () =>
       new Promise<void>((up, failed) => {
-        const untilReleased = (started: Cluster) =>
+        const untilReleased = (started: LabCluster) =>
           new Promise<void>(resolve => {
             [cluster, release] = [started, resolve];
             up();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { storesOf } from '../../modes.js';
 import { generateKeyRing } from '../../shared/key-ring.js';
-import type { Cluster, ClusterMember } from '../../simulator/cluster/cluster.js';
+import type { LabCluster, LabProcess } from '../../simulator/cluster/cluster.js';
 import { type ClusterSpec, startCluster } from '../../simulator/cluster/start-cluster.js';
 import { UsageError } from '../lib/errors.js';
 import { exitCodes } from '../lib/exit.js';
@@ -59,7 +59,7 @@ function buildLabSpec(args: ProxyArgs): ClusterSpec {
   };
 }
 
-async function keepRunning(member: ClusterMember, signal: AbortSignal): Promise<void> {
+async function keepRunning(member: LabProcess, signal: AbortSignal): Promise<void> {
   for (;;) {
     const exit = await member.waitExit(2 ** 31 - 1);
     if (signal.aborted) return;
@@ -74,7 +74,7 @@ async function keepRunning(member: ClusterMember, signal: AbortSignal): Promise<
   }
 }
 
-function describe(cluster: Cluster, args: ProxyArgs): string {
+function describe(cluster: LabCluster, args: ProxyArgs): string {
   const { mode } = args;
   const table = new Table({ head: ['process', 'pid', 'address'], style: { head: [], border: [] } });
   for (const { name, pid, port } of cluster.members) table.push([name, pid ?? '', `127.0.0.1:${port}`]);

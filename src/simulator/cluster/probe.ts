@@ -5,12 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { BootFailed, MemberNotBack } from '../errors.js';
 import type { Cluster, ClusterMember, ProxyBackend } from './cluster.js';
-import { describeExit, type Exit } from './cluster.js';
 
 /** Time between two checks of a condition. */
 const pollMs = 25;
 const backWithinMs = 15_000;
-const goneWithinMs = 1_000;
 
 /** Polls until `holds` returns true. Returns false when it did not within `withinMs`. Rejects when `holds` rejects. */
 export async function waitUntil(holds: () => Promise<boolean>, withinMs: number): Promise<boolean> {
@@ -83,7 +81,7 @@ export async function bringBack(cluster: Cluster, member: ClusterMember): Promis
 
 /** Starts the member unless it runs. Rejects with `MemberNotBack` when it does not boot. */
 export async function startAgain(member: ClusterMember): Promise<void> {
-  if (member.pid !== undefined) return;
+  if (member.isRunning) return;
   try {
     await member.start();
   } catch (error) {
@@ -96,17 +94,8 @@ function createNotBack(member: ClusterMember, why: string): MemberNotBack {
   return new MemberNotBack(member.name, `${why}; it ${member.describe()}`);
 }
 
-/** Says how the member ended and that its port refuses connections. Returns false when the port still accepts. The
- * shell of an app may end a moment before the process that listens, although one signal killed both. */
-export async function describeGone({ port }: Pick<ClusterMember, 'port'>, exit: Exit): Promise<string | false> {
-  return (
-    (await waitUntil(() => portRefuses(port), goneWithinMs)) &&
-    `${describeExit(exit)}; port ${port} refuses connections`
-  );
-}
-
 export async function proxyStateIs(
-  cluster: Cluster,
+  cluster: Pick<Cluster, 'proxyAdmin'>,
   backend: string,
   ...states: readonly ProxyBackend['state'][]
 ): Promise<boolean> {

@@ -18,14 +18,14 @@ export async function shareRing(cluster: Cluster, ring: KeyRing): Promise<boolea
   const file = fileOf(cluster.secretsFile);
   await writeFile(`${file}.new`, formatKeyRing(ring), { mode: 0o600 });
   await rename(`${file}.new`, file);
-  for (const backend of backendsOf(cluster)) backend.signal('SIGHUP');
+  for (const backend of backendsOf(cluster)) backend.reload();
   return waitUntil(() => hasRingEverywhere(cluster, ring), knownWithinMs);
 }
 
 /** Returns whether every running backend reports exactly this key ring. A dead backend reads it when it boots. */
 export async function hasRingEverywhere(cluster: Cluster, ring: KeyRing): Promise<boolean> {
   const wanted = ring.map(({ id }) => id).join();
-  const running = backendsOf(cluster).filter(({ pid }) => pid !== undefined);
+  const running = backendsOf(cluster).filter(({ isRunning }) => isRunning);
   const said = await Promise.all(running.map(backend => keysOf(backend).catch(() => '')));
   return said.length > 0 && said.every(keys => keys === wanted);
 }

@@ -34,7 +34,7 @@ export function shopSwitchFault(target: string, { on, off, confirm }: SwitchFaul
     async heal(cluster: Cluster) {
       const member = cluster.member(target);
       if (!asked) return;
-      if (member.pid === undefined) await startAgain(member);
+      if (!member.isRunning) await startAgain(member);
       else await setSwitches(member, off);
       asked = false;
       await waitReadmitted(cluster, member, healWithinMs);

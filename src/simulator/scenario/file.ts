@@ -4,6 +4,7 @@ import { faults } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import { crossProblems } from './checks/checks.js';
 import { toExternal } from './external-proxy.js';
+import { toMembers } from './members.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
 import {
@@ -86,6 +87,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
     modes,
     system: {
       ...(system.target === undefined ? {} : { target: system.target }),
+      ...(system.members === undefined ? {} : { members: toMembers(system.members) }),
       backends: toBackends(system.backends, folder),
       proxy: {
         count: system.proxy.count,
@@ -127,9 +129,11 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
 
 /** Converts a parsed fault. `written`: the same fault before its values were parsed. */
 function toFault(fault: FaultInFile, written: unknown): FaultSpec {
-  const { id, do: action, target, for: forMs } = fault;
-  const names = Object.keys(faults[action]?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
+  const { id, do: action, target } = fault;
+  const entry = faults[action];
+  const names = Object.keys(entry?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
   const options = Object.fromEntries(names.map(name => [name, valueAt(written, [name])]));
+  const forMs = fault.for ?? entry?.lengthMs?.(options);
   return {
     id,
     trigger: triggerOf(fault),

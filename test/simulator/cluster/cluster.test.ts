@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { parseKeyRing } from '#src/shared/key-ring.js';
 import { answersWith } from '#src/simulator/cluster/ask.js';
-import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import type { LabCluster } from '#src/simulator/cluster/cluster.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
@@ -280,7 +280,7 @@ describe('cluster', () => {
 });
 
 /** Returns the environment of a member, as the kernel reports it. */
-function environmentOf(cluster: Cluster, name: string): Record<string, string> {
+function environmentOf(cluster: LabCluster, name: string): Record<string, string> {
   const lines = readFileSync(`/proc/${cluster.member(name).pid}/environ`, 'utf8').split('\0');
   return Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import type { LabCluster } from '#src/simulator/cluster/cluster.js';
 import { isGone, isStopped, portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import { findTemporaryBase, isOpenToAll } from '#src/simulator/cluster/processes/run-program.js';
 import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
@@ -19,7 +19,7 @@ const backends = { count: 1, env: {}, program: program('plain-backend') };
 const spec: ClusterSpec = { mode: 'postgres', backends, stores: ['postgres'] };
 
 /** Returns the ids of the server and all its children. */
-function family(cluster: Cluster): number[] {
+function family(cluster: LabCluster): number[] {
   const leader = cluster.member('postgres').pid ?? 0;
   const children = processes().filter(({ parent }) => parent === leader);
   return [leader, ...children.map(({ pid }) => pid)];
@@ -30,7 +30,7 @@ async function areAllGone(pids: readonly number[]): Promise<boolean> {
 }
 
 /** Returns the address from the environment of a backend, with the password. */
-function addressOf(cluster: Cluster): { url: string } {
+function addressOf(cluster: LabCluster): { url: string } {
   const environment = readFileSync(`/proc/${cluster.member('backend-1').pid}/environ`, 'utf8').split('\0');
   return { url: environment.find(line => line.startsWith('POSTGRES_URL='))?.slice('POSTGRES_URL='.length) ?? '' };
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import type { LabCluster } from '#src/simulator/cluster/cluster.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { infoField, isReplicating, roleOf, withRedis } from '#src/simulator/cluster/redis-client.js';
 import { listMemberNames } from '#src/simulator/cluster/start-cluster.js';
@@ -167,7 +167,7 @@ describe('store clusters: real servers', function () {
     }));
 });
 
-async function expectPausesSeen(cluster: Cluster): Promise<void> {
+async function expectPausesSeen(cluster: LabCluster): Promise<void> {
   const replica = cluster.member('redis.replica-1');
   for (const [name, options, seen] of [
     ['stop', {}, /^ended with code 0; port \d+ refuses connections$/],
@@ -186,7 +186,7 @@ async function expectPausesSeen(cluster: Cluster): Promise<void> {
   expect(await waitUntil(() => isReplicating(replica.port), 5_000), 'the role it had').to.equal(true);
 }
 
-async function expectHangSeen(cluster: Cluster): Promise<void> {
+async function expectHangSeen(cluster: LabCluster): Promise<void> {
   const hang = faultOf('hang', 'redis.replica-1');
   await hang.inject(cluster);
   expect(await hang.confirm(cluster)).to.equal('stopped by SIGSTOP; no answer within 250 ms; WAIT 1 100 answered 0');
@@ -194,7 +194,7 @@ async function expectHangSeen(cluster: Cluster): Promise<void> {
 }
 
 /** Checks that writes on the losing side are lost, and that its backends use the other side. */
-async function expectSplitHealed(cluster: Cluster): Promise<void> {
+async function expectSplitHealed(cluster: LabCluster): Promise<void> {
   const [old, fresh] = [cluster.member('redis.primary'), cluster.member('redis.replica-1')];
   const split = faultOf('promote', 'redis.replica-1', { 'for-backends': ['backend-2'] });
   await split.heal(cluster); // never injected: nothing to undo
@@ -213,7 +213,7 @@ async function expectSplitHealed(cluster: Cluster): Promise<void> {
   await split.heal(cluster);
 }
 
-async function expectPowerCutSeen(cluster: Cluster): Promise<void> {
+async function expectPowerCutSeen(cluster: LabCluster): Promise<void> {
   const { port } = cluster.member('redis.replica-1');
   const cut = faultOf('power-cut', 'redis.replica-1');
   expect(await cut.confirm(cluster)).to.equal(false);
@@ -246,13 +246,13 @@ function faultOf(name: string, target: string, options = {}): Fault {
   return fault ?? expect.fail(`no fault ${name}`);
 }
 
-async function primaryPortOf(cluster: Cluster, name: string): Promise<number> {
+async function primaryPortOf(cluster: LabCluster, name: string): Promise<number> {
   const { port } = cluster.member(name);
   expect(await isReplicating(port), name).to.equal(true);
   return Number(infoField(await withRedis(port, redis => redis.info('replication')), 'master_port'));
 }
 
-async function readPrimaryPortOfSentinel(cluster: Cluster): Promise<number> {
+async function readPrimaryPortOfSentinel(cluster: LabCluster): Promise<number> {
   const info = await withRedis(cluster.member('redis.sentinel-2').port, redis => redis.info('sentinel'));
   return Number(/address=127\.0\.0\.1:(\d+),slaves=2,sentinels=3/.exec(info)?.[1]);
 }

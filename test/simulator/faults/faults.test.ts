@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { ask } from '#src/simulator/cluster/ask.js';
-import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import type { LabCluster } from '#src/simulator/cluster/cluster.js';
 import { isStopped, portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import type { TargetKind } from '#src/simulator/cluster/targets.js';
 import { LabError } from '#src/simulator/errors.js';
@@ -38,7 +38,7 @@ function faultOf(name: string, target: string, options: Readonly<Record<string, 
   return entry.make(target, options);
 }
 
-async function expectAllUp(cluster: Cluster): Promise<void> {
+async function expectAllUp(cluster: LabCluster): Promise<void> {
   for (const member of cluster.members) {
     expect(await member.answers(1_000), member.name).to.equal(true);
     expect(member.state, member.name).to.equal('up');
@@ -153,11 +153,11 @@ function testUnconfirmed(lab: InLab): void {
 
 function testRunningBackend(lab: InLab): void {
   const wide = { ...spec, backends: { count: 2, env: { SHOP_LAB: '1' } } };
-  const me = async (cluster: Cluster) =>
+  const me = async (cluster: LabCluster) =>
     (await ask('GET', `http://127.0.0.1:${cluster.member('backend-2').port}/me`, 2_000)).status;
   /** Checks that the fault is not confirmed before, shows while it lasts, heals twice, and does not show afterwards. */
   async function comesAndGoes(
-    cluster: Cluster,
+    cluster: LabCluster,
     fault: Fault,
     seen: RegExp,
     suffers: () => Promise<boolean>,
@@ -261,7 +261,7 @@ function testScaling(): void {
       }),
     ));
 
-  async function strike(cluster: Cluster, name: string, target: string, seen: RegExp): Promise<void> {
+  async function strike(cluster: LabCluster, name: string, target: string, seen: RegExp): Promise<void> {
     const fault = faultOf(name, target);
     expect(await fault.confirm(cluster)).to.equal(false);
     await fault.inject(cluster);

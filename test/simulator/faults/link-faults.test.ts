@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { answersOk } from '#src/simulator/cluster/ask.js';
-import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import type { LabCluster } from '#src/simulator/cluster/cluster.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { endsOf } from '#src/simulator/cluster/targets.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
@@ -20,16 +20,16 @@ const table = [
   { name: 'truncate', options: { bytes: 3 }, seen: /^an answer was cut off after 3 bytes$/ },
 ];
 
-async function stateOf(cluster: Cluster, name: string): Promise<string | undefined> {
+async function stateOf(cluster: LabCluster, name: string): Promise<string | undefined> {
   return (await cluster.proxyAdmin.backends()).find(backend => backend.name === name)?.state;
 }
 
-function secretsOf(cluster: Cluster, name: string): string | undefined {
+function secretsOf(cluster: LabCluster, name: string): string | undefined {
   const environment = readFileSync(`/proc/${cluster.member(name).pid}/environ`, 'utf8').split('\0');
   return environment.find(variable => variable.startsWith('HOLDFAST_SECRETS='));
 }
 
-async function expectSeenAndHealed(cluster: Cluster, link: string, { name, options, seen }: (typeof table)[number]) {
+async function expectSeenAndHealed(cluster: LabCluster, link: string, { name, options, seen }: (typeof table)[number]) {
   const what = `${name} ${JSON.stringify(options)} of ${link}`;
   const member = cluster.member(endsOf(link)?.[1] ?? '');
   const fault = faults[name]?.make(link, options) ?? expect.fail(name);

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { expect } from 'chai';
-import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import type { LabCluster } from '#src/simulator/cluster/cluster.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { hasRingEverywhere, readSharedRing } from '#src/simulator/cluster/shared-secrets.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
@@ -14,7 +14,7 @@ function faultOf(name: string) {
   return entry.make('secrets');
 }
 
-const idsOf = async (cluster: Cluster) => (await readSharedRing(cluster)).map(({ id }) => id);
+const idsOf = async (cluster: LabCluster) => (await readSharedRing(cluster)).map(({ id }) => id);
 
 describe('faults of the key ring', () => {
   const lab = oneLab(spec);

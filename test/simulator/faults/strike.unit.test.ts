@@ -20,7 +20,7 @@ function clusterWith(parts: object): Cluster {
 }
 
 function memberWith(parts: Partial<ClusterMember>): ClusterMember {
-  return { name: 'backend-1', role: 'backend', port: 1, pid: 7, ...parts } as ClusterMember;
+  return { name: 'backend-1', role: 'backend', port: 1, isRunning: true, ...parts } as ClusterMember;
 }
 
 /** Creates a link between two stores that does not answer while it is cut and has the given counters. */
@@ -68,7 +68,7 @@ describe('a strike records the data for its verdict', () => {
   });
 
   it('no measurement for a fault without a counter', async () => {
-    const member = memberWith({ signal: () => true, waitExit: async () => ({ code: null, signal: 'SIGKILL' }) });
+    const member = memberWith({ kill: async () => true, confirm: async () => 'killed', waitEnd: async () => true });
     const record = await runStrike(
       clusterWith({ members: [member], member: () => member }),
       fault('k', 'kill', 'redis'),
@@ -86,7 +86,7 @@ describe('a strike records the data for its verdict', () => {
       const shell = async (command: string): Promise<ShellEnd> => {
         ran.push(command);
         const ok = command !== 'look' || before || ran.length > 1;
-        return { ok, late: false, how: 'ended with code 0', said: '', output: '' };
+        return { ok, late: false, how: 'ended with code 0', said: '', printed: '' };
       };
       const record = await runStrike(
         clusterWith({ shell }),
@@ -101,9 +101,10 @@ describe('a strike', () => {
   it('tells every change of its state, and can be healed again after a failure', async () => {
     let isBack = false;
     const member = memberWith({
-      signal: () => true,
-      waitExit: async () => ({ code: null, signal: 'SIGKILL' }),
-      pid: undefined,
+      kill: async () => true,
+      confirm: async () => 'killed',
+      waitEnd: async () => true,
+      isRunning: false,
       answers: async () => true,
       role: 'store',
       start: async () => {
@@ -127,7 +128,7 @@ describe('a strike', () => {
   });
 
   it('waits for no healing when the lab ends with the signal', async () => {
-    const member = memberWith({ signal: () => true, waitExit: () => new Promise(() => undefined) });
+    const member = memberWith({ kill: async () => true, confirm: () => new Promise(() => undefined) });
     const staged = stage(clusterWith({ members: [], member: () => member }), []);
     const strike = new Strike(fault('k', 'kill', 'redis'), { ...staged.stage, endsWithSignal: true });
     const injecting = strike.inject();
@@ -141,8 +142,7 @@ describe('a strike', () => {
 describe('a member that does not come back', () => {
   const hang = () => fault('hang', 'hang', 'backend-1');
   const member = memberWith({
-    pid: process.pid,
-    signal: () => {
+    resume: () => {
       throw new MemberNotBack('backend-1', 'ended with code 7 before it answered on port 1\n| no database');
     },
   });
@@ -201,11 +201,11 @@ describe('the random choices of a fault', () => {
     let draws = 0;
     let killed = 0;
     const member = memberWith({
-      signal: () => {
+      kill: async () => {
         killed += 1;
         return true;
       },
-      waitExit: async () => ({ code: null, signal: 'SIGKILL' }),
+      waitEnd: async () => true,
       start: async () => undefined,
       answers: async () => true,
       role: 'store',

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import type { LabCluster } from '#src/simulator/cluster/cluster.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { runFaults } from '#src/simulator/faults/schedule.js';
 import { formatWhen, parseWhen } from '#src/simulator/faults/trigger.js';
@@ -25,7 +25,7 @@ function note(counts: LiveCounts, text: string): void {
 describe('faults that wait for a count, or last to the end of the phase', () => {
   it('strike and are healed in the right order', () => leavingNothing(() => withCluster(spec, inOrder)));
 
-  async function inOrder(cluster: Cluster): Promise<void> {
+  async function inOrder(cluster: LabCluster): Promise<void> {
     await whenReached(cluster);
     await whenNotReached(cluster);
     await whenNotConfirmed(cluster);
@@ -33,7 +33,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
     for (const member of cluster.members) expect(member.state, member.name).to.equal('up');
   }
 
-  async function whenReached(cluster: Cluster): Promise<void> {
+  async function whenReached(cluster: LabCluster): Promise<void> {
     const transitions: string[] = [];
     let reachedMs = Number.POSITIVE_INFINITY;
     const staged = stage(cluster, transitions, edge => {
@@ -69,7 +69,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
     expect(cut?.healedMs).to.be.at.least(Number(kill?.healedMs));
   }
 
-  async function whenNotReached(cluster: Cluster): Promise<void> {
+  async function whenNotReached(cluster: LabCluster): Promise<void> {
     const transitions: string[] = [];
     const staged = stage(cluster, transitions);
     note(staged.stage.counts, 'add x!, add y, read y');
@@ -91,7 +91,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
     expect(staged.stage.clock.now()).to.be.within(120, 1000);
   }
 
-  async function whenNotConfirmed(cluster: Cluster): Promise<void> {
+  async function whenNotConfirmed(cluster: LabCluster): Promise<void> {
     cluster.member('redis').signal('SIGSTOP'); // a kill that finds it dead is never confirmed
     cluster.member('redis').signal('SIGKILL');
     await cluster.member('redis').waitExit(2_000);
@@ -112,7 +112,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
     });
   }
 
-  async function whenInterrupted(cluster: Cluster): Promise<void> {
+  async function whenInterrupted(cluster: LabCluster): Promise<void> {
     const transitions: string[] = [];
     const staged = stage(cluster, transitions, edge => {
       if (edge === 'stands confirmed') staged.interrupt();

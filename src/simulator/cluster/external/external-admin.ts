@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { headerWithin } from '../ask.js';
-import type { ClusterMember, ProxyAdmin, ProxyBackend } from '../cluster.js';
+import type { LabProcess, ProxyAdmin, ProxyBackend } from '../cluster.js';
 import type { RunShell } from '../processes/shell.js';
 import { canDrain, commandFor, type ExternalPlace, type ExternalProxy } from './external-proxy.js';
 import { renderTemplate, type TemplateView } from './template.js';
@@ -16,7 +16,7 @@ const pausePerRun = 9;
 const pauseMaxMs = 500;
 
 export interface ExternalTools {
-  readonly member: Pick<ClusterMember, 'pid' | 'describe'>;
+  readonly member: Pick<LabProcess, 'pid' | 'describe'>;
   readonly shell: RunShell;
   readonly signal: AbortSignal;
 }
@@ -181,7 +181,7 @@ export class ExternalAdmin implements ProxyAdmin {
     const { member, shell, signal } = this.#tools();
     const values = { pid: String(member.pid ?? ''), ...more };
     const end = await shell(commandFor(this.#external, command, this.#place, values), commandWithinMs, signal);
-    if (end.ok) return end.output;
+    if (end.ok) return end.printed;
     throw new Error(`the command of ${this.#external.name} "${command}" ${end.how}\n${end.said}`.trimEnd());
   }
 }

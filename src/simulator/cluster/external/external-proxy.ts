@@ -117,7 +117,8 @@ export function isInstalled({ program }: Pick<ExternalProxy, 'program'>): boolea
   return program === undefined || findProgram([program], searchPath) !== undefined;
 }
 
-function assertInstalled(external: ExternalProxy): void {
+/** Throws `LabError` with the package to install when the program of a proxy is missing. */
+export function assertInstalled(external: ExternalProxy): void {
   if (isInstalled(external)) return;
   const { name, program, packages = {} } = external;
   const ways = Object.entries(packages).map(([manager, what]) => `${installWith[manager] ?? manager} ${what}`);

@@ -4,9 +4,10 @@ import { writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BootFailed, LabError } from '../../errors.js';
-import type { ClusterMember, MemberState, ShopCounts } from '../cluster.js';
+import type { ClusterMember, LabProcess, MemberState, ShopCounts, StrikeVerb } from '../cluster.js';
 import { describeExit, type Exit } from '../cluster.js';
-import { isGone, waitUntil } from '../probe.js';
+import { isGone, isStopped, waitUntil } from '../probe.js';
+import { confirmStrike } from './confirm-strike.js';
 import type { Janitor, WatchedProcess } from './janitor.js';
 import { LastLines, onLine, unrefStreams } from './last-lines.js';
 import { groupRuns, type Signal, signalFamily, signalGroup } from './process-family.js';
@@ -76,8 +77,8 @@ export interface Listeners {
 const familySignals: ReadonlySet<Signal> = new Set(['SIGKILL', 'SIGSTOP', 'SIGCONT']);
 
 /** Member that is a child process. Its process group is its own, so that a terminal's Ctrl-C does not reach it. */
-export class ProcessMember implements ClusterMember {
-  readonly #spec: ProcessSpec;
+export class ProcessMember implements LabProcess {
+  #spec: ProcessSpec;
   readonly #janitor: Janitor;
   readonly #listeners: Listeners;
   readonly #niceness: number;
@@ -93,6 +94,10 @@ export class ProcessMember implements ClusterMember {
   }
 
   get name(): string {
+    return this.#spec.name;
+  }
+
+  get shownAs(): string {
     return this.#spec.name;
   }
 
@@ -114,6 +119,42 @@ export class ProcessMember implements ClusterMember {
 
   get pid(): number | undefined {
     return this.#boot?.exit === undefined ? this.#boot?.child.pid : undefined;
+  }
+
+  get isRunning(): boolean {
+    return this.pid !== undefined;
+  }
+
+  async kill(): Promise<boolean> {
+    return this.signal('SIGKILL');
+  }
+
+  async stop(): Promise<boolean> {
+    return this.signal('SIGTERM');
+  }
+
+  async hang(): Promise<boolean> {
+    return this.signal('SIGSTOP');
+  }
+
+  async resume(): Promise<boolean> {
+    return this.signal('SIGCONT');
+  }
+
+  reload(): void {
+    this.signal('SIGHUP');
+  }
+
+  async isHung(): Promise<boolean> {
+    return this.pid !== undefined && isStopped(this.pid);
+  }
+
+  confirm(verb: StrikeVerb): Promise<string | false> {
+    return confirmStrike(this, verb);
+  }
+
+  async waitEnd(withinMs: number): Promise<boolean> {
+    return (await this.waitExit(withinMs)) !== undefined;
   }
 
   signal(name: Signal): boolean {
@@ -171,6 +212,11 @@ export class ProcessMember implements ClusterMember {
 
   #refuseWhenRetired(): void {
     if (this.#retired) throw new LabError(`${this.name} was started while the lab was being stopped`);
+  }
+
+  /** Sets what the next start runs. Name and port stay the same. */
+  replaceSpec(spec: ProcessSpec): void {
+    this.#spec = spec;
   }
 
   /** Rejects with `LabError` when it has ended. A probe is not enough: another server on its port could answer it. */

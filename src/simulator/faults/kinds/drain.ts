@@ -21,10 +21,10 @@ export const drain: FaultEntry = {
       confirm: cluster => describeRemoval(cluster, target, taken),
       async heal(cluster) {
         const member = cluster.member(target);
-        if (taken.asked && (await member.waitExit(exitWithinMs)) === undefined) {
+        if (taken.asked && !(await member.waitEnd(exitWithinMs))) {
           // It did not end at SIGTERM. A deploy tool would kill it now, too.
-          member.signal('SIGKILL');
-          await member.waitExit(exitWithinMs);
+          await member.kill();
+          await member.waitEnd(exitWithinMs);
         }
         taken = { drained: false, asked: false };
         await startAgain(member);

@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
-import { bringBack, describeGone } from '../../cluster/probe.js';
+import { bringBack } from '../../cluster/probe.js';
 import type { Random } from '../../plan/random.js';
 import { duration } from '../../scenario/values.js';
-import { defineFault } from '../fault.js';
+import { defineFault, silentEffect } from '../fault.js';
 
 const exitWithinMs = 2_000;
 
 /** Crash loop of a supervised process: SIGKILL, a time down, a new start, a time up, SIGKILL. */
 export const flap = defineFault({
   summary: 'kills (SIGKILL) and starts a backend again and again; the seed decides the pauses',
-  targets: ['backend'],
+  targets: ['backend', 'member'],
+  verbs: ['kill'],
   options: {
     up: duration()
       .describe('How long it runs between two kills. The seed makes it up to half longer or shorter.')
@@ -19,7 +20,7 @@ export const flap = defineFault({
       .describe('How long it stays dead each time. The seed makes it up to half longer or shorter.')
       .meta({ examples: ['1s'] }),
   },
-  effect: target => ({ kind: 'silent', member: target, whileDown: true }),
+  effect: target => ({ ...silentEffect(target), whileDown: true }),
   effectInWords: 'the member had answered users before, and answered none while it was down',
   make(target, { up, down }, random) {
     let stopping = new AbortController();
@@ -28,18 +29,14 @@ export const flap = defineFault({
     return {
       async inject(cluster) {
         const member = cluster.member(target);
-        struck = member.signal('SIGKILL');
+        struck = await member.kill();
         stopping = new AbortController();
         const pause = createPause(random, stopping.signal);
         flapping = flapUntilHealed(member, { up: () => pause(up), down: () => pause(down) });
         // `heal` handles the rejection.
         flapping.catch(() => undefined);
       },
-      async confirm(cluster) {
-        const member = cluster.member(target);
-        const exit = struck ? await member.waitExit(exitWithinMs) : undefined;
-        return exit?.signal === 'SIGKILL' && describeGone(member, exit);
-      },
+      confirm: async cluster => struck && cluster.member(target).confirm('kill'),
       async heal(cluster: Cluster) {
         stopping.abort();
         const ended = flapping;
@@ -60,12 +57,12 @@ async function flapUntilHealed(
   member: ClusterMember,
   wait: { up(): Promise<boolean>; down(): Promise<boolean> },
 ): Promise<void> {
-  await member.waitExit(exitWithinMs);
+  await member.waitEnd(exitWithinMs);
   while (await wait.down()) {
     await member.start().catch(() => undefined);
     if (!(await wait.up())) return;
-    member.signal('SIGKILL');
-    await member.waitExit(exitWithinMs);
+    await member.kill();
+    await member.waitEnd(exitWithinMs);
   }
 }
 

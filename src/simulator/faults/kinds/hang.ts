@@ -1,37 +1,30 @@
-import { isStopped, startAgain, waitReadmitted, waitUntil } from '../../cluster/probe.js';
+import { startAgain, waitReadmitted } from '../../cluster/probe.js';
 import { countAtPrimary, describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
 import { type FaultEntry, memberGoneEffect, memberGoneInWords } from '../fault.js';
 
-const stopWithinMs = 1_000;
-/** A live process on loopback answers within a few milliseconds. */
-const silentForMs = 250;
 const healWithinMs = 15_000;
 
 /** SIGSTOP: the kernel still accepts connections for the process, so a check that only connects notices nothing. */
 export const hang: FaultEntry = {
   summary: 'SIGSTOP, later SIGCONT: a process accepts connections and answers nothing',
-  targets: ['backend', 'store', 'proxy'],
+  targets: ['backend', 'store', 'proxy', 'member'],
+  verbs: ['hang', 'resume'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   make: target => {
-    /** True when another fault has stopped the process. Resuming it here would end that fault too early. */
+    /** True when the member hung before, by another fault. Resuming it here would end that fault too early. */
     let foreign = false;
     return {
       async inject(cluster) {
-        const { pid } = cluster.member(target);
-        foreign = pid !== undefined && (await isStopped(pid));
+        const member = cluster.member(target);
+        foreign = await member.isHung();
         if (foreign) throw new Error(`${target} is already stopped by another fault`);
-        cluster.member(target).signal('SIGSTOP');
+        await member.hang();
       },
       async confirm(cluster) {
-        const member = cluster.member(target);
-        const { pid } = member;
-        if (pid === undefined || !(await waitUntil(() => isStopped(pid), stopWithinMs))) return false;
-        member.mark('stopped');
-        if (await member.answers(silentForMs)) return false;
-        const seen = `stopped by SIGSTOP; no answer within ${silentForMs} ms`;
-        if (primaryOf(target) === undefined) return seen;
+        const seen = await cluster.member(target).confirm('hang');
+        if (seen === false || primaryOf(target) === undefined) return seen;
         const waited = await describeUnreplicated(cluster, target);
         return waited && `${seen}; ${waited}`;
       },
@@ -39,7 +32,7 @@ export const hang: FaultEntry = {
       async heal(cluster) {
         if (foreign) return;
         const member = cluster.member(target);
-        if (!member.signal('SIGCONT')) await startAgain(member);
+        if (!(await member.resume())) await startAgain(member);
         await waitReadmitted(cluster, member, healWithinMs);
         member.mark('up');
       },

@@ -39,8 +39,8 @@ export const powerCut = defineFault({
         const file = await findAppendOnlyFile(member);
         const { size: toBytes } = await stat(file);
         await sleep(strikesAfterMs - (Date.now() % secondMs));
-        struck = member.signal('SIGKILL');
-        if ((await member.waitExit(exitWithinMs)) === undefined) return;
+        struck = await member.kill();
+        if (!(await member.waitEnd(exitWithinMs))) return;
         const { size: fromBytes } = await stat(file);
         await truncate(file, toBytes);
         cut = { file, fromBytes, toBytes };
@@ -54,7 +54,7 @@ export const powerCut = defineFault({
       },
       async heal(cluster) {
         const member = cluster.member(target);
-        if (struck) await member.waitExit(exitWithinMs);
+        if (struck) await member.waitEnd(exitWithinMs);
         struck = false;
         await bringBack(cluster, member);
       },

@@ -60,7 +60,7 @@ export const promote = defineFault({
         for (const member of otherMembers(cluster, target))
           if (member !== oldPrimaryOf(cluster, target)) await makeFollow(member, port);
         // If it started again before this fault is healed, it would still act as the primary.
-        if (oldPrimaryOf(cluster, target).pid === undefined) await makeFollow(oldPrimaryOf(cluster, target), port);
+        if (!oldPrimaryOf(cluster, target).isRunning) await makeFollow(oldPrimaryOf(cluster, target), port);
         retargetBackends(cluster, port, chosen);
       },
       async confirm(cluster) {
@@ -82,10 +82,10 @@ export const promote = defineFault({
         const { port } = cluster.member(target);
         const old = oldPrimaryOf(cluster, target);
         // Another fault that holds it down may be healed at the same time: wait for it.
-        if (old.pid !== undefined) await waitUntil(() => old.answers(answerWithinMs), healWithinMs);
+        if (old.isRunning) await waitUntil(() => old.answers(answerWithinMs), healWithinMs);
         await makeFollow(old, port);
         retargetBackends(cluster, port, undefined);
-        if (old.pid !== undefined && !(await waitUntil(() => isReplicating(old.port), healWithinMs)))
+        if (old.isRunning && !(await waitUntil(() => isReplicating(old.port), healWithinMs)))
           throw new Error(`${old.name} did not follow ${target} within ${healWithinMs} ms`);
         done = false;
       },
@@ -103,7 +103,7 @@ function otherMembers(cluster: Cluster, target: string): ClusterMember[] {
 
 /** Makes a member follow a primary: at once if it runs, otherwise through the configuration file of its next start. */
 async function makeFollow(member: ClusterMember, primaryPort: number): Promise<void> {
-  if (member.pid !== undefined) return follow(member.port, primaryPort);
+  if (member.isRunning) return follow(member.port, primaryPort);
   await appendFile(path.join(member.directory ?? '', configFile), `${buildReplicaOf(primaryPort)}\n`);
 }
 

@@ -17,7 +17,7 @@ export const scaleOut = defineFault({
     return {
       async inject(cluster) {
         const member = cluster.member(target);
-        if (member.pid !== undefined)
+        if (member.isRunning)
           throw new Error(
             `${target} is already running: name a spare backend (system.backends.spare), or one that was scaled in`,
           );

@@ -1,19 +1,21 @@
-import { isCleanEnd } from '../../cluster/cluster.js';
-import { bringBack, describeGone } from '../../cluster/probe.js';
+import { bringBack } from '../../cluster/probe.js';
 import { countAtPrimary } from '../../cluster/redis-client.js';
 import { isStoreServer, serverOf, storeServers } from '../../cluster/stores/registry.js';
+import { kindOf } from '../../cluster/targets.js';
 import { defineFault, memberGoneEffect, memberGoneInWords } from '../fault.js';
 
 const exitWithinMs = 5_000;
 
 /** Sends SIGTERM, as an orderly restart does: a store that saves its data at the end does so. */
 export const stop = defineFault({
-  summary: 'SIGTERM of a store; healing starts it again on the same port and in the same role',
-  targets: ['store'],
+  summary: 'SIGTERM of a store or an external member; healing starts it again on the same port and in the same role',
+  targets: ['store', 'member'],
+  verbs: ['stop'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   explainMissing: target => {
+    if (kindOf(target) === 'member') return undefined;
     const server = serverOf(target);
     return isStoreServer(server) ? storeServers[server].survivesSigterm : undefined;
   },
@@ -21,19 +23,15 @@ export const stop = defineFault({
     let asked = false;
     return {
       async inject(cluster) {
-        asked = cluster.member(target).signal('SIGTERM');
+        asked = await cluster.member(target).stop();
       },
-      async confirm(cluster) {
-        const member = cluster.member(target);
-        const exit = asked ? await member.waitExit(exitWithinMs) : undefined;
-        return exit !== undefined && isCleanEnd(exit) && describeGone(member, exit);
-      },
+      confirm: async cluster => asked && cluster.member(target).confirm('stop'),
       measure: cluster => countAtPrimary(cluster, target),
       async heal(cluster) {
         const member = cluster.member(target);
-        if (asked && (await member.waitExit(exitWithinMs)) === undefined) {
-          member.signal('SIGKILL');
-          await member.waitExit(exitWithinMs);
+        if (asked && !(await member.waitEnd(exitWithinMs))) {
+          await member.kill();
+          await member.waitEnd(exitWithinMs);
         }
         asked = false;
         await bringBack(cluster, member);
