@@ -8,11 +8,19 @@ import {
   type Spread,
 } from '../simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
+import type { RunHeader } from '../simulator/history/records.js';
 import { fitTable, toPrintable } from './fitted-table.js';
 import { isExpectedLoss, listMemberTrouble, listNotJudged, listWarnings, verdictName } from './judged-expectations.js';
 import { describeRecovery, isUnobserved } from './recovery-words.js';
 import type { ReporterOptions } from './reporter.js';
 import { count, countNoun, duration, percent } from './words.js';
+
+/** Returns the scenario of a run, and the external proxy that it was run with: `kill-one with haproxy 2.6.12`. */
+export function nameScenario({ scenario, system, versions }: RunHeader): string {
+  const proxy = system?.proxy;
+  if (proxy === undefined) return scenario;
+  return `${scenario} with ${[proxy, versions[proxy]].filter(Boolean).join(' ')}`;
+}
 
 /** Describes one run with its verdict: users logged out, writes lost, requests failed, and the recovery. */
 export function describeRun(judged: JudgedRun, label?: string): string {

@@ -1,3 +1,4 @@
+import type { ExternalSystem } from './external/external-system.js';
 import type { Flow } from './links/pipe.js';
 import type { Toxic } from './links/toxics.js';
 import type { RunShell } from './processes/shell.js';
@@ -22,6 +23,9 @@ export interface Cluster {
   link(name: string): Link;
   /** Replaces the version of all backends. Undefined: nothing here can do that. */
   readonly deployer?: Deployer;
+  /** The members that the lab did not start, and the names of those that were ready at the start. Undefined: there are
+   * none. */
+  readonly external?: { readonly system: ExternalSystem; readonly startedWith: readonly string[] } | undefined;
   /** Runs a command of the user with `sh -c`; see `RunShell`. */
   readonly shell: RunShell;
   /** Stops every process and removes the temporary directory. Processes stopped with SIGSTOP are resumed first.
@@ -71,6 +75,8 @@ export interface Release {
   readonly env: Readonly<Record<string, string>>;
   /** Replaces the command of the user's own backends. Undefined: the command stays. */
   readonly command?: string | undefined;
+  /** Replaces the image of members that run in containers. Undefined: the image stays. */
+  readonly image?: string | undefined;
 }
 
 /** How many backends a rollout may have beyond their number, and how many it may lack. As in Kubernetes. */
@@ -95,6 +101,17 @@ export interface Deployer {
 
 export type MemberState = 'up' | 'draining' | 'stopped' | 'dead';
 
+/** How an answer names the backend that gave it. */
+export interface BackendNaming {
+  /** A response header, in lower case. */
+  readonly header: string;
+  /** Returns the name of the backend for a value of the header. */
+  nameOf(value: string): string;
+}
+
+/** Naming of the toy shop, and of the proxy of a lab in front of another app. */
+export const backendNaming: BackendNaming = { header: 'holdfast-backend', nameOf: value => value };
+
 /** Counters by name, for example `{ opened: 321, absent: 64, forged: 2 }`. */
 export type ShopCounts = Readonly<Record<string, number>>;
 
@@ -110,10 +127,14 @@ export interface ClusterMember {
   /** `backend-2`, `redis`, `redis.replica-1`, `proxy`. */
   readonly name: string;
   readonly role: 'backend' | 'store' | 'proxy';
+  /** 0: it is not on a port of the lab. */
   readonly port: number;
   /** The directory in which it runs and keeps its files. Undefined: the current directory. */
   readonly directory: string | undefined;
   readonly state: MemberState;
+  /** The name by which records and answers call it. It differs from `name` while the target `member-2` stands for a
+   * struck container. */
+  readonly shownAs: string;
   /** Whether it runs. A member that hangs runs, too. */
   readonly isRunning: boolean;
   /** Ends it at once, as SIGKILL does. */
@@ -160,6 +181,11 @@ export interface ProxyAdmin {
   ready(backend: string): Promise<void>;
   /** Returns the state of each backend as the proxy sees it. */
   backends(): Promise<readonly ProxyBackend[]>;
+  /** True when `backends` finds the states by requests of its own, which take a share of the traffic. */
+  readonly isSampled?: boolean;
+  /** Writes the configuration of an external proxy again and reloads it. `order`: the backends to list; default: as
+   * before. Rejects when the proxy has no command for that. */
+  reload?(order?: readonly string[]): Promise<void>;
 }
 
 export interface ProxyBackend {

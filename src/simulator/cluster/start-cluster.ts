@@ -10,6 +10,8 @@ import { backendSpec, versionHeader } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
 import type { Cluster, ClusterMember, LabCluster, Release } from './cluster.js';
+import type { MembersSpec } from './external/driver.js';
+import { joinMembers } from './external/join-members.js';
 import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
 import { freePort, isFree } from './processes/free-port.js';
@@ -27,6 +29,8 @@ export interface ClusterSpec {
   readonly mode: ModeName;
   /** The address of a system that already runs. Then the lab starts nothing, and the keys below do not apply. */
   readonly target?: string | undefined;
+  /** How the members of the system under `target` are struck. Absent: only commands of the user can break something. */
+  readonly members?: MembersSpec | undefined;
   readonly backends: {
     readonly count: number;
     /** Number of further backends that the proxy knows but that are not started: `backend-<count + 1>` and so on. */
@@ -71,6 +75,23 @@ export async function startCluster(
       await lab.stop();
       if (triesLeft <= 1 || signal.aborted || !(await hasLostItsPort(error))) throw error;
     }
+  }
+}
+
+/** Starts the system, or joins the members of the system that already runs. See `startCluster` and `joinMembers`. */
+export async function openSystem(
+  spec: ClusterSpec,
+  signal: AbortSignal,
+  onState: Listeners['onState'],
+  random: () => number,
+): Promise<Cluster> {
+  const cluster = await startCluster(spec, signal, onState);
+  if (spec.members === undefined) return cluster;
+  try {
+    return await rejectOnAbort(joinMembers(cluster, spec.members, onState, random), signal);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
   }
 }
 
@@ -141,7 +162,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<LabCluster> {
   const cluster = clusterOf(lab, {
     proxyUrls: proxies?.urls ?? [`http://127.0.0.1:${ports[0]}`],
     ...(proxies === undefined ? {} : { proxyAdmin: proxies.admin }),
-    versions: Object.assign({}, ...stores.map(({ versions }) => versions)),
+    versions: Object.assign({}, proxies?.versions, ...stores.map(({ versions }) => versions)),
     // A program of the user does not read it.
     secretsFile: spec.backends.own === undefined ? shared.secretsFile : undefined,
   });

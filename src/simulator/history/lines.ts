@@ -83,7 +83,7 @@ const notBack = rule(
 );
 const roles: readonly unknown[] = ['backend', 'proxy', 'store'];
 const system = rule(
-  'an object of members, keeps, stores and affinity',
+  'an object of members, keeps, stores and affinity, with an optional proxy',
   (value): value is SystemRecord =>
     isObject(value) &&
     Array.isArray(value.members) &&
@@ -91,7 +91,8 @@ const system = rule(
     ['backend', 'store', 'browser'].some(keeps => keeps === value.keeps) &&
     texts.accepts(value.stores) &&
     (value.policy === undefined || name.accepts(value.policy)) &&
-    trueOrFalse.accepts(value.affinity),
+    trueOrFalse.accepts(value.affinity) &&
+    (value.proxy === undefined || text.accepts(value.proxy)),
 );
 /** The names that each kind of effect must have. */
 const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string[] } = {
@@ -107,12 +108,12 @@ const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string
 };
 const effect = rule('an effect such as {"kind":"silent","member":"backend-1"}', (value): value is ExpectedEffect => {
   if (!isObject(value) || typeof value.kind !== 'string' || !isEffectKind(value.kind)) return false;
-  const { kind, atLeastMs, whileDown, ...names } = value;
+  const { kind, atLeastMs, whileDown, orConfirmed, ...names } = value;
   return (
     effectFields[kind].every(field => name.accepts(names[field])) &&
     Object.values(names).every(name.accepts) &&
     (atLeastMs === undefined || isMilliseconds(atLeastMs)) &&
-    (whileDown === undefined || whileDown === true)
+    [whileDown, orConfirmed].every(flag => flag === undefined || flag === true)
   );
 });
 
@@ -179,6 +180,7 @@ const faultRules: Rules<FaultRecord> = {
   expects: optional(effect),
   measured: optional(count),
   wasConfirmedBefore: optional(trueOrFalse),
+  struck: optional(text),
   notBack: optional(notBack),
   evidence: optional(text),
   problem: optional(text),

@@ -128,8 +128,15 @@ export interface PhaseRecord {
  */
 export type ExpectedEffect =
   /** `member` answered users before the fault, and none during it. `link`: only requests through this proxy count.
-   * `whileDown`: the process restarts during the fault, and only times count at which it was dead (`MemberRecord`). */
-  | { readonly kind: 'silent'; readonly member: string; readonly link?: string; readonly whileDown?: true }
+   * `whileDown`: the process restarts during the fault, and only times count at which it was dead (`MemberRecord`).
+   * `orConfirmed`: where no answer names its member, it is enough that the member was alive before and not after. */
+  | {
+      readonly kind: 'silent';
+      readonly member: string;
+      readonly link?: string;
+      readonly whileDown?: true;
+      readonly orConfirmed?: true;
+    }
   /** `member` answered users during the fault. */
   | { readonly kind: 'answered'; readonly member: string }
   /** An answer of `member` during the fault took at least `atLeastMs`; without it, longer than the band of the
@@ -155,6 +162,9 @@ export interface FaultRecord {
   /** A key of the fault registry. */
   readonly fault: string;
   readonly target: string;
+  /** The member that the target stood for when the fault struck, by the name that operations and members have. Absent:
+   * the target itself. */
+  readonly struck?: string;
   /** The options of the fault, as written beside `do`. Absent: it had none, or an earlier version recorded it. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly requestedMs: number;
@@ -168,7 +178,7 @@ export interface FaultRecord {
   readonly expects?: ExpectedEffect;
   /** How much the counter that `expects` names grew between confirmation and the start of healing. */
   readonly measured?: number;
-  /** `exec` only: `confirm` had succeeded before `inject` ran. */
+  /** Whether the confirmation had succeeded before `inject` ran. Recorded of `exec` and of external members only. */
   readonly wasConfirmedBefore?: boolean;
   /** Members that did not come back after the fault was healed. */
   readonly notBack?: readonly NotBack[];
@@ -232,6 +242,8 @@ export interface SystemRecord {
   readonly policy?: string;
   /** Whether the proxy binds a browser to a backend. */
   readonly affinity: boolean;
+  /** The name of the external proxy. Absent: the proxy of Holdfast. */
+  readonly proxy?: string;
 }
 
 /** The first line of a run in a history file. */

@@ -6,6 +6,8 @@ import { storeSchemas } from '../cluster/stores/registry.js';
 import { ScenarioError } from '../errors.js';
 import { faults } from '../faults/kinds/registry.js';
 import { faultIdPattern as idPattern, parseWhen, whenPattern } from '../faults/trigger.js';
+import { externalProxyKeys } from './external-proxy.js';
+import { members } from './members.js';
 import { ownBackendKeys, target } from './own-app.js';
 import { users } from './users.js';
 import { duration, environment, map, oneOf, sayExpected, text, wholeNumber } from './values.js';
@@ -59,6 +61,7 @@ const health = map('system.proxy.health', {
 
 const system = map('system', {
   target,
+  members: members.optional(),
   backends: map('system.backends', {
     count: wholeNumber(1, 20).default(3),
     spare: wholeNumber(0, 10)
@@ -91,6 +94,7 @@ const system = map('system', {
       .optional()
       .describe('How long a request waits for a backend with "maxconn". Default: as the proxy says, 5s.'),
     drain: duration(0).prefault('1s').describe('How long a draining backend keeps its bound browsers.'),
+    ...externalProxyKeys,
   }).prefault({}),
   ...storeSchemas,
 });
@@ -186,6 +190,7 @@ export const scenarioFile = map('the scenario', {
 export const scenarioParts = {
   /** The parts of `system` that determine its members. */
   targetSystem: z.object({ backends: system.shape.backends, proxy: system.shape.proxy, ...storeSchemas }),
+  members,
   users,
   phases,
   fault,

@@ -1,3 +1,4 @@
+import type { BackendNaming } from '../cluster/cluster.js';
 import type { Operation, OperationKind } from '../history/records.js';
 import type { PlannedStep } from '../plan/shop-journey.js';
 import type { RunClock } from '../run/run-clock.js';
@@ -17,6 +18,7 @@ export interface UserWorld {
   readonly revocationLagMs: number;
   /** How often an old session is tried after its logout. Undefined: once, after the revocation lag. */
   readonly replayEveryMs?: number | undefined;
+  readonly naming: BackendNaming;
   /** A cookie that each browser has from the start, with the name of its user. */
   readonly browserCookie?: string | undefined;
   /** Returns the name under which this run adds an item of the plan (`token-names.ts`). */
@@ -276,7 +278,7 @@ export class User {
       doneMs,
       ...(reply.status === undefined ? {} : { status: reply.status }),
       ...judgement,
-      ...readServers(reply),
+      ...readServers(reply, this.#world.naming),
       ...(key === undefined ? {} : { key }),
       ...(task.final === undefined ? {} : { final: task.final }),
       ...(task.extra === undefined ? {} : { extra: task.extra }),
@@ -297,10 +299,13 @@ function isSame(one: HeldCredentials | undefined, other: HeldCredentials | undef
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-function readServers({ headers, proxy }: AppReply): Pick<Operation, 'backend' | 'incarnation' | 'version' | 'proxy'> {
-  const { 'holdfast-backend': backend, 'holdfast-incarnation': incarnation, 'holdfast-version': version } = headers;
+function readServers(
+  { headers, proxy }: AppReply,
+  { header, nameOf }: BackendNaming,
+): Pick<Operation, 'backend' | 'incarnation' | 'version' | 'proxy'> {
+  const { [header]: backend, 'holdfast-incarnation': incarnation, 'holdfast-version': version } = headers;
   return {
-    ...(typeof backend === 'string' ? { backend } : {}),
+    ...(typeof backend === 'string' ? { backend: nameOf(backend) } : {}),
     ...(typeof incarnation === 'string' ? { incarnation } : {}),
     ...(typeof version === 'string' ? { version } : {}),
     ...(proxy === undefined ? {} : { proxy }),

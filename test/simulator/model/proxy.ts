@@ -111,12 +111,15 @@ export class ModelProxy {
     }
     exchange.tried.add(backend);
     const link = this.#links.get(`${this.name}->${backend.name}`);
-    this.#time.after(0.5 + link.delayMs(this.#latency) / 2, () => {
+    const arrive = (): void => {
       if (exchange.isOver()) return;
-      if (link.isCut('forward')) link.lose(requestBytes, () => this.#retryOrFail(exchange));
+      if (link.trouble.packets === 'dropped') link.lose(requestBytes, arrive);
+      else if (link.trouble.packets === 'refused') this.#forward(exchange);
+      else if (link.isCut('forward')) link.lose(requestBytes, () => this.#retryOrFail(exchange));
       else if (backend.state === 'dead') this.#forward(exchange);
       else this.#hand(exchange, backend, link);
-    });
+    };
+    this.#time.after(0.5 + link.delayMs(this.#latency) / 2, arrive);
   }
 
   #hand(exchange: Exchange, backend: ModelBackend, link: ModelLink): void {
@@ -163,13 +166,18 @@ export class ModelProxy {
 
   #passBack(answer: ShopAnswer, backend: ModelBackend, link: ModelLink, exchange: Exchange): void {
     const tookMs = 0.5 + this.#latency() + link.delayMs(this.#latency) / 2;
-    this.#time.after(tookMs, () => {
+    const arrive = (): void => {
+      if (link.trouble.packets === 'dropped') {
+        link.lose(headBytes, arrive);
+        return;
+      }
       const isThere = this.#atBackend.get(backend)?.delete(exchange) ?? false;
       if (isThere) this.#handNext(backend, link);
       if (!isThere || exchange.isOver()) return;
       if (link.isCut('back')) link.lose(headBytes, () => this.#retryOrFail(exchange));
       else this.#deliver(answer, backend, link, exchange);
-    });
+    };
+    this.#time.after(tookMs, arrive);
   }
 
   #deliver(answer: ShopAnswer, backend: ModelBackend, link: ModelLink, exchange: Exchange): void {

@@ -1,4 +1,5 @@
 import { type ModeName, modes, storesOf } from '#src/modes.js';
+import { backendNaming } from '#src/simulator/cluster/cluster.js';
 import { kindOf, resolveTargetName } from '#src/simulator/cluster/targets.js';
 import type { ListedRun, Operation, PhaseRecord, RunHeader } from '#src/simulator/history/records.js';
 import { tokenOf } from '#src/simulator/history/token-names.js';
@@ -85,6 +86,7 @@ class ModelRun {
       timeoutMs,
       revocationLagMs: modes[mode].revocationLagMs,
       replayEveryMs,
+      naming: backendNaming,
       browserCookie,
       tokenOf: itemOf,
       isOver: () => false,

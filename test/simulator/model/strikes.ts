@@ -53,6 +53,10 @@ export const strikes: Readonly<Record<string, Strike>> = {
   throttle: (system, target) => linkTrouble(system, target, { latencyMs: 200 }, silentForMs),
   reset: (system, target, { bytes }) => breakAnswers(system, target, Number(bytes)),
   truncate: (system, target, { bytes }) => breakAnswers(system, target, Number(bytes)),
+  // Most lost packets are sent again after 200 ms, a lost handshake after 1 s.
+  loss: (system, target) => linkTrouble(system, target, { latencyMs: 400, jitterMs: 400 }, quickMs),
+  drop: (system, target) => linkTrouble(system, target, { packets: 'dropped' }, silentForMs),
+  refuse: (system, target) => refuseLink(system, target),
   stop: (system, target) => stopStore(system, target),
   'power-cut': powerCut,
   pause: (system, target, { length = '1s' }) => pauseStore(system, target, msOf(length)),
@@ -375,6 +379,24 @@ function cutLink(system: ModelSystem, target: string, cut: NonNullable<LinkTroub
     async inject() {
       const broken = fault.inject();
       system.ejectLater(to, () => system.links.get(target).trouble.cut === undefined);
+      await broken;
+    },
+    async heal() {
+      await fault.heal();
+      await system.readmit(to);
+    },
+  };
+}
+
+/** Refuses the connections of a proxy to a backend. Open ones are reset, so each request in flight is retried or fails. */
+function refuseLink(system: ModelSystem, target: string): ModelFault {
+  const [from = '', to = ''] = endsOf(target) ?? [];
+  const fault = linkTrouble(system, target, { packets: 'refused' }, quickMs);
+  return {
+    async inject() {
+      const broken = fault.inject();
+      system.proxy(from).abortRequests(system.backend(to));
+      system.ejectLater(to, () => system.links.get(target).trouble.packets === undefined);
       await broken;
     },
     async heal() {

@@ -97,6 +97,10 @@ export class ProcessMember implements LabProcess {
     return this.#spec.name;
   }
 
+  get shownAs(): string {
+    return this.#spec.name;
+  }
+
   get role(): ClusterMember['role'] {
     return this.#spec.role;
   }

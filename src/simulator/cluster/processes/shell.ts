@@ -11,8 +11,10 @@ export interface ShellEnd {
   readonly late: boolean;
   /** `ended with code 1`, `ended by SIGKILL`, `did not end within 5 s`. */
   readonly how: string;
-  /** The last lines that it printed. */
+  /** The last lines that it printed, errors too. */
   readonly said: string;
+  /** The last lines of its standard output, up to the 200th. */
+  readonly printed: string;
 }
 
 /** Runs a command of the user with `sh -c` in the current directory. Never rejects. On abort, or after `withinMs`, the
@@ -24,6 +26,7 @@ const lastWordsWithinMs = 200;
 export function runShell(command: string, withinMs: number, stop: AbortSignal, janitor: Janitor): Promise<ShellEnd> {
   const child = spawn('/bin/sh', ['-c', command], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines = new LastLines(5, [child.stdout, child.stderr]);
+  const printed = new LastLines(200, [child.stdout]);
   const { pid } = child;
   if (pid !== undefined) janitor.watch('group', pid);
   const kill = () => pid !== undefined && signalGroup(pid, 'SIGKILL');
@@ -43,7 +46,7 @@ export function runShell(command: string, withinMs: number, stop: AbortSignal, j
       if (pid !== undefined && !groupRuns(pid)) janitor.forget('group', pid);
       const ended = code === null ? `ended by ${signal}` : `ended with code ${code}`;
       const how = late ? `did not end within ${withinMs / 1000} s` : ended;
-      resolve({ ok: code === 0 && !late, late, how, said: lines.text('') });
+      resolve({ ok: code === 0 && !late, late, how, said: lines.text(''), printed: printed.text('') });
     };
     child.once('error', error => settle(null, error.message));
     child.once('exit', (code, signal) => {
