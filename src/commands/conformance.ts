@@ -3,9 +3,9 @@ import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { renderProxyPage } from '../conformance/pages.js';
 import { tableReporters } from '../conformance/reporters/registry.js';
-import type { Row } from '../conformance/row.js';
+import type { FailureRow } from '../conformance/row.js';
 import { rows } from '../conformance/rows/registry.js';
-import { type Finding, runConformance } from '../conformance/run-conformance.js';
+import { type RowFinding, runConformance } from '../conformance/run-conformance.js';
 import { type FailureTable, isEstablished, type TableProxy, tableOf } from '../conformance/table.js';
 import { packageFile } from '../shared/package-file.js';
 import { writeWhole } from '../shared/result-files.js';
@@ -73,6 +73,7 @@ async function makeTable(args: ConformanceArgs, signal: AbortSignal): Promise<nu
   const chosen = parseRows(args.row);
   const atOnce = parseCount('at-once', args['at-once'], 1, atOnceMax);
   const { json, html, markdown } = args;
+  checkMarkdown(markdown);
   await checkOutputs({ json, html, markdown }, undefined, ['conformance']);
   const presets = await choosePresets(args.proxy);
   const progress = isLive() ? liveLine : plainLine;
@@ -83,7 +84,7 @@ async function makeTable(args: ConformanceArgs, signal: AbortSignal): Promise<nu
   return isEstablished(table) ? exitCodes.ok : exitCodes.inconclusive;
 }
 
-function parseRows(given: readonly string[] | undefined): Readonly<Record<string, Row>> {
+function parseRows(given: readonly string[] | undefined): Readonly<Record<string, FailureRow>> {
   const known = new Set(splitNames(given ?? Object.keys(rows)).map(name => parseKey('row', name, rows)));
   return Object.fromEntries(Object.entries(rows).filter(([name]) => known.has(name)));
 }
@@ -122,20 +123,31 @@ function describePreset(preset: Preset): TableProxy {
 
 async function writeTable(table: FailureTable, args: ConformanceArgs): Promise<void> {
   const { stdout } = process;
-  const options = { colour: wantsColour(stdout), columns: columnsOf(stdout), again: commandOf(args) };
+  const { json, html, markdown } = args;
+  const pages = path.basename(markdown ?? '', '.md');
+  const options = { colour: wantsColour(stdout), columns: columnsOf(stdout), again: commandOf(args), pages };
   stdout.write(tableReporters.terminal(table, options));
-  if (args.json !== undefined) await writeWhole(args.json, tableReporters.json(table, options));
-  if (args.html !== undefined) await writeWhole(args.html, tableReporters.html(table, options));
-  if (args.markdown !== undefined) await writePages(args.markdown, tableReporters.markdown(table, options), table);
+  if (json !== undefined) await writeWhole(json, tableReporters.json(table, options));
+  if (html !== undefined) await writeWhole(html, tableReporters.html(table, options));
+  if (markdown === undefined) return;
+  await writeWhole(markdown, tableReporters.markdown(table, options));
+  await writePages(table, markdown);
 }
 
-/** Writes the table, and the page of each proxy into the folder beside it: `conformance.md`, `conformance/nginx.md`. */
-async function writePages(file: string, index: string, table: FailureTable): Promise<void> {
-  const folder = path.join(path.dirname(file), 'conformance');
+/** Writes the page of each proxy into the folder beside the table: `conformance.md`, `conformance/nginx.md`. */
+async function writePages(table: FailureTable, file: string): Promise<void> {
+  const folder = file.replace(/\.md$/, '');
   await mkdir(folder, { recursive: true });
-  await writeWhole(file, index);
-  for (const proxy of table.proxies)
-    await writeWhole(path.join(folder, `${proxy.name}.md`), renderProxyPage(table, proxy));
+  for (const proxy of table.proxies) {
+    const text = renderProxyPage(table, proxy, path.basename(file));
+    await writeWhole(path.join(folder, `${proxy.name}.md`), text);
+  }
+}
+
+/** The pages have a folder named after the table, so the table must be `NAME.md`. */
+function checkMarkdown(file: string | undefined): void {
+  if (file !== undefined && !/[^/]\.md$/.test(file))
+    throw new UsageError(`--markdown "${file}": expected a name that ends with .md, such as table.md.`);
 }
 
 function commandOf({ proxy, row, markdown }: ConformanceArgs): string {
@@ -148,15 +160,15 @@ function commandOf({ proxy, row, markdown }: ConformanceArgs): string {
   return ['holdfast conformance', ...given].join(' ');
 }
 
-function plainLine(finding: Finding, done: number, total: number): void {
+function plainLine(finding: RowFinding, done: number, total: number): void {
   process.stderr.write(`conformance ${done} of ${total}: ${saidOf(finding)}\n`);
 }
 
-function liveLine(finding: Finding, done: number, total: number): void {
+function liveLine(finding: RowFinding, done: number, total: number): void {
   drawLine(`conformance ${bar(done / Math.max(1, total))} ${done} of ${total} · ${saidOf(finding)}`);
 }
 
-function saidOf({ proxy, row, method, cells }: Finding): string {
+function saidOf({ proxy, row, method, cells }: RowFinding): string {
   const said = Object.values(cells).map(({ says }) => says);
   return `${proxy}, ${row}, ${method}: ${said.join('; ')}`;
 }

@@ -1,4 +1,4 @@
-import type { CarriedOut, Exchange, Observation } from './exchange.js';
+import type { CarriedOut, RawExchange, Recording } from './exchange.js';
 import { headerValues } from './framing.js';
 
 /** What became of the users of one experiment, worst first. A cell that shows several has the first of them. */
@@ -21,13 +21,13 @@ export interface Cell {
   readonly says: string;
   /** One sentence: what was seen, or why the cell is not applicable or unknown. */
   readonly why: string;
-  /** The place of the exchange that shows it best, in `Observation.exchanges`. */
+  /** The place of the exchange that shows it best, in `Recording.exchanges`. */
   readonly decisive?: number | undefined;
 }
 
 /** What one exchange shows, compared with the last answer that its user got before. */
 export interface Fact {
-  readonly exchange: Exchange;
+  readonly exchange: RawExchange;
   /** The requests that backends carried out for it, in the order of the log. */
   readonly carriedOut: readonly CarriedOut[];
   readonly failed: boolean;
@@ -46,7 +46,7 @@ export interface Fact {
 }
 
 /** Returns the facts of all exchanges, in order. */
-export function factsOf({ exchanges, log }: Observation): Fact[] {
+export function factsOf({ exchanges, log }: Recording): Fact[] {
   const last = new Map<string, string>();
   const headerNames = new Map<string, ReadonlySet<string>>();
   return exchanges.map(exchange => {
@@ -76,7 +76,7 @@ export function factsOf({ exchanges, log }: Observation): Fact[] {
 }
 
 /** Returns `backend-1#4f2a`, the process that wrote the answer; undefined for an answer of the proxy itself. */
-export function witnessOf({ answer }: Pick<Exchange, 'answer'>): string | undefined {
+export function witnessOf({ answer }: Pick<RawExchange, 'answer'>): string | undefined {
   return answer && headerValues(answer.head, 'x-witness')[0];
 }
 
@@ -90,7 +90,7 @@ export function processOf({ backend, boot }: Pick<CarriedOut, 'backend' | 'boot'
 }
 
 /** Returns the cookies that the proxy set or changed: those of the answer that the backend did not send. */
-export function proxyCookies({ answer }: Pick<Exchange, 'answer'>, by: CarriedOut | undefined): string[] {
+export function proxyCookies({ answer }: Pick<RawExchange, 'answer'>, by: CarriedOut | undefined): string[] {
   const own = new Set(by?.cookies);
   return headerValues(answer?.head ?? [], 'set-cookie').filter(line => !own.has(line));
 }
@@ -113,7 +113,7 @@ function isCut({ url }: CarriedOut): boolean {
 }
 
 /** A whole answer of a backend must stand in its log: otherwise nothing can be said about what was carried out. */
-function findDisagreement(exchange: Exchange, failed: boolean, by: CarriedOut | undefined): string | undefined {
+function findDisagreement(exchange: RawExchange, failed: boolean, by: CarriedOut | undefined): string | undefined {
   if (failed || by !== undefined) return undefined;
   const answering = witnessOf(exchange);
   if (answering === undefined) return `${exchange.id} was answered ${exchange.answer?.status} by no backend`;
@@ -129,15 +129,15 @@ interface Part {
 }
 
 /** Computes the cell of one phase of an experiment. */
-export function judgePhase(observation: Observation, phase: string): Cell {
-  const all = factsOf(observation);
+export function judgePhase(recording: Recording, phase: string): Cell {
+  const all = factsOf(recording);
   const judged = all.filter(fact => fact.exchange.phase === phase);
   if (judged.length === 0) return unknown('no request was sent in this phase');
   const disagreement = all.find(fact => fact.disagreement !== undefined)?.disagreement;
   if (disagreement !== undefined) return unknown(disagreement);
   const before = all.find(({ exchange, failed }) => exchange.phase === 'before' && failed);
   if (before !== undefined) return unknown(`${before.exchange.id} failed before anything had happened`);
-  return cellOf(partsOf(judged), judged, observation);
+  return cellOf(partsOf(judged), judged, recording);
 }
 
 export function unknown(why: string): Cell {
@@ -148,7 +148,7 @@ export function notApplicable(why: string): Cell {
   return { kind: 'not applicable', says: 'n/a', why };
 }
 
-function cellOf(parts: readonly Part[], judged: readonly Fact[], { exchanges }: Observation): Cell {
+function cellOf(parts: readonly Part[], judged: readonly Fact[], { exchanges }: Recording): Cell {
   const sorted = [...parts].sort((a, b) => cellKinds.indexOf(a.kind) - cellKinds.indexOf(b.kind));
   const [worst] = sorted;
   const place = (fact: Fact | undefined) => (fact === undefined ? undefined : exchanges.indexOf(fact.exchange));

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { Exchange } from './exchange.js';
+import type { RawExchange } from './exchange.js';
 import { readAnswer } from './framing.js';
 
 /** More than any answer of a backend or an error page. */
@@ -9,7 +9,11 @@ const answerBytesMax = 1024 * 1024;
  * Sends the text of one request on a connection of its own, and reads the answer. It neither retries nor repairs
  * anything, so the exchange shows what was on the wire. Never rejects.
  */
-export function sendRaw(port: number, text: string, withinMs: number): Promise<Pick<Exchange, 'answer' | 'failure'>> {
+export function sendRaw(
+  port: number,
+  text: string,
+  withinMs: number,
+): Promise<Pick<RawExchange, 'answer' | 'failure'>> {
   return new Promise(resolve => {
     let bytes: Buffer = Buffer.alloc(0);
     let connected = false;
@@ -25,7 +29,7 @@ export function sendRaw(port: number, text: string, withinMs: number): Promise<P
     socket.once('end', () => settle('closed'));
     socket.once('error', () => settle(connected ? 'reset' : 'refused'));
     socket.once('close', () => settle('closed'));
-    function settle(failure: Exchange['failure']): void {
+    function settle(failure: RawExchange['failure']): void {
       clearTimeout(timer);
       socket.destroy();
       const answer = readAnswer(bytes, failure === 'closed' ? 'fin' : failure && 'reset');

@@ -1,6 +1,6 @@
 /** The proxy has no means for what a row does. The message says what is missing. */
-export class NotApplicable extends Error {
-  override readonly name = 'NotApplicable';
+export class NoMeans extends Error {
+  override readonly name = 'NoMeans';
 }
 
 /** What a row did to the system could not be confirmed. The message says what was expected. */

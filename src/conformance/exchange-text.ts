@@ -1,10 +1,10 @@
 import { processOf } from './cell.js';
-import type { CarriedOut, Exchange, Observation } from './exchange.js';
+import type { CarriedOut, RawExchange, Recording } from './exchange.js';
 
 const bodyCharsShown = 120;
 
 /** Returns the exchange as it was on the wire, one line each: `> ` sent, `< ` received. */
-export function wireLines({ request, answer, failure }: Exchange): string[] {
+export function wireLines({ request, answer, failure }: RawExchange): string[] {
   const sent = request.filter((line, index) => line !== '' || index < request.length - 1);
   const got = answer === undefined ? [] : [...answer.head, '', ...bodyLines(answer.body)];
   const end = answer !== undefined && !answer.complete ? [`(the answer ends here, cut off: ${failure})`] : [];
@@ -22,7 +22,7 @@ function bodyLines(body: string): string[] {
 }
 
 /** Returns one line for each exchange of a phase: who asked, what came back, and which processes carried it out. */
-export function exchangeLine({ id, user, method, answer, failure }: Exchange, log: readonly CarriedOut[]): string {
+export function exchangeLine({ id, user, method, answer, failure }: RawExchange, log: readonly CarriedOut[]): string {
   const by = log.filter(each => each.id === id).map(each => `${processOf(each)} (${each.memory})`);
   const end = failure ?? String(answer?.status);
   const cut = answer !== undefined && failure !== undefined ? `${answer.status}, then ${failure}` : end;
@@ -30,7 +30,7 @@ export function exchangeLine({ id, user, method, answer, failure }: Exchange, lo
 }
 
 /** Replaces what differs from run to run: ports, dates, and the names of processes and sessions. */
-export function maskRun(text: string, { log, exchanges }: Observation): string {
+export function maskRun(text: string, { log, exchanges }: Recording): string {
   const boots = [...new Set(log.map(({ boot }) => boot))];
   const sessions = [
     ...new Set(exchanges.flatMap(({ request }) => /\bapp=([0-9a-f]{16})/.exec(request.join())?.[1] ?? [])),

@@ -3,7 +3,7 @@ import type { WireAnswer } from './framing.js';
 export type Method = 'GET' | 'POST';
 
 /** One request of a user through the proxy, with what came back. Plain data: a cell is computed from these. */
-export interface Exchange {
+export interface RawExchange {
   /** Stands in the header `x-exchange`, by which the logs of the backends name the request. */
   readonly id: string;
   readonly user: string;
@@ -36,7 +36,7 @@ export interface CarriedOut {
 }
 
 /** All that one experiment has recorded. */
-export interface Observation {
-  readonly exchanges: readonly Exchange[];
+export interface Recording {
+  readonly exchanges: readonly RawExchange[];
   readonly log: readonly CarriedOut[];
 }

@@ -4,9 +4,9 @@ import { canDrain, type ExternalProxy } from '../simulator/cluster/external/exte
 import { waitUntil } from '../simulator/cluster/probe.js';
 import { witnessOf } from './cell.js';
 import { sendRaw } from './client.js';
-import { NotApplicable, Unestablished } from './errors.js';
-import type { CarriedOut, Exchange, Method, Observation } from './exchange.js';
-import { User } from './user.js';
+import { NoMeans, Unestablished } from './errors.js';
+import type { CarriedOut, Method, RawExchange, Recording } from './exchange.js';
+import { RawUser } from './user.js';
 import { countChecks, readLogs } from './witness-log.js';
 
 /** Longer than three tries of one second each, after which HAProxy gives up by default. */
@@ -31,7 +31,7 @@ export class Experiment {
   readonly #cluster: Cluster;
   readonly #proxy: ExternalProxy;
   readonly #logBase: string;
-  readonly #exchanges: Exchange[] = [];
+  readonly #exchanges: RawExchange[] = [];
   readonly method: Method;
   #users = 0;
 
@@ -42,9 +42,9 @@ export class Experiment {
     this.method = method;
   }
 
-  newUser(): User {
+  newUser(): RawUser {
     this.#users += 1;
-    return new User(`user-${this.#users}`);
+    return new RawUser(`user-${this.#users}`);
   }
 
   get backends(): readonly string[] {
@@ -59,19 +59,19 @@ export class Experiment {
     return readLogs(this.#logBase, this.backends);
   }
 
-  async observe(): Promise<Observation> {
+  async observe(): Promise<Recording> {
     return { exchanges: this.#exchanges, log: await this.log() };
   }
 
   /** Sends one request of the user, and takes the cookies of the answer. */
-  async visit(user: User, phase: string, options: VisitOptions = {}): Promise<Exchange> {
+  async visit(user: RawUser, phase: string, options: VisitOptions = {}): Promise<RawExchange> {
     const { path = '/visit', proxy = 0, withinMs = answerWithinMs } = options;
     const member = this.proxies[proxy];
     if (member === undefined) throw new Unestablished(`there is no proxy ${proxy + 1}`);
     const id = `${phase.replaceAll(' ', '-')}-${this.#exchanges.length + 1}`;
     const place = this.#exchanges.length;
     const request = this.#requestLines(user, path, id, member.port);
-    const begun: Exchange = { id, user: user.name, phase, method: this.method, to: member.name, request };
+    const begun: RawExchange = { id, user: user.name, phase, method: this.method, to: member.name, request };
     // Its place is that of its beginning: requests of one phase can overlap.
     this.#exchanges.push(begun);
     const exchange = { ...begun, ...(await sendRaw(member.port, request.join('\r\n'), withinMs)) };
@@ -80,7 +80,7 @@ export class Experiment {
     return exchange;
   }
 
-  #requestLines(user: User, path: string, id: string, port: number): string[] {
+  #requestLines(user: RawUser, path: string, id: string, port: number): string[] {
     const body = this.method === 'POST' ? `item=${id}` : '';
     const form =
       this.method === 'POST'
@@ -99,8 +99,8 @@ export class Experiment {
   }
 
   /** Lets new users come, each twice, until `count` of them are with the backend of the first one. */
-  async bindUsers(count: number): Promise<{ readonly backend: string; readonly users: readonly User[] }> {
-    const byBackend = new Map<string, User[]>();
+  async bindUsers(count: number): Promise<{ readonly backend: string; readonly users: readonly RawUser[] }> {
+    const byBackend = new Map<string, RawUser[]>();
     for (let tries = 0; tries < usersMax; tries += 1) {
       const user = this.newUser();
       await this.visit(user, 'before');
@@ -114,7 +114,7 @@ export class Experiment {
   }
 
   /** Lets all of them visit at the same time. */
-  async visitAll(users: readonly User[], phase: string, options?: VisitOptions): Promise<void> {
+  async visitAll(users: readonly RawUser[], phase: string, options?: VisitOptions): Promise<void> {
     await Promise.all(users.map(user => this.visit(user, phase, options)));
   }
 
@@ -168,7 +168,7 @@ export class Experiment {
 
   /** Waits until a user of the broken backend is answered again: the proxy has noticed. Returns false when it never
    * does. */
-  async waitNoticed(user: User): Promise<boolean> {
+  async waitNoticed(user: RawUser): Promise<boolean> {
     return waitUntil(async () => {
       const { failure, answer } = await this.visit(user, 'waiting', { withinMs: waitingAnswerMs });
       return failure === undefined && answer !== undefined && answer.status < 400;
@@ -186,7 +186,7 @@ export class Experiment {
   }
 
   /** Returns whether the last answers of two users came from the same backend. */
-  isSameBackend(one: User, other: User): boolean {
+  isSameBackend(one: RawUser, other: RawUser): boolean {
     const [first, second] = [one, other].map(user => {
       const last = this.#exchanges.findLast(exchange => exchange.user === user.name);
       return last && witnessOf(last);
@@ -209,7 +209,7 @@ export class Experiment {
   /** Keeps new users away from a backend, by the proxy's own means. */
   async drain(backend: string): Promise<void> {
     if (!canDrain(this.#proxy))
-      throw new NotApplicable('it has neither a command nor a reload by which a backend is drained');
+      throw new NoMeans('it has neither a command nor a reload by which a backend is drained');
     await this.#cluster.proxyAdmin.drain(backend);
   }
 
@@ -222,9 +222,9 @@ export class Experiment {
   async reload(order?: readonly string[]): Promise<void> {
     const { reload } = this.#cluster.proxyAdmin;
     if (this.#proxy.reload === undefined || reload === undefined)
-      throw new NotApplicable('it has no command that reloads its configuration');
+      throw new NoMeans('it has no command that reloads its configuration');
     if (order !== undefined && this.#proxy.config === undefined)
-      throw new NotApplicable('it has no template, so its pool cannot be listed in another order');
+      throw new NoMeans('it has no template, so its pool cannot be listed in another order');
     await reload.call(this.#cluster.proxyAdmin, order);
   }
 

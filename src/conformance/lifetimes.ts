@@ -1,8 +1,8 @@
-import type { Exchange } from './exchange.js';
+import type { RawExchange } from './exchange.js';
 import { headerValues } from './framing.js';
 
 /** Returns the lifetimes in seconds of the cookies that the proxy has set. */
-export function lifetimesOf(exchange: Pick<Exchange, 'answer'>): number[] {
+export function lifetimesOf(exchange: Pick<RawExchange, 'answer'>): number[] {
   return headerValues(exchange.answer?.head ?? [], 'set-cookie')
     .filter(line => !line.startsWith('app='))
     .flatMap(line => {

@@ -1,4 +1,5 @@
 import { exchangeLine, maskRun, wireLines } from './exchange-text.js';
+import type { TableReporterOptions } from './reporter.js';
 import { cellsAt, type FailureTable, type TableCell, type TableProxy, type TableRow, wordsOf } from './table.js';
 
 /*
@@ -7,13 +8,11 @@ import { cellsAt, type FailureTable, type TableCell, type TableProxy, type Table
  */
 
 /** Renders the page with the table. */
-export function renderIndex(table: FailureTable, again: string): string {
-  const { proxies, rows } = table;
-  const head = ['what happens', ...proxies.map(({ name }) => `[${name}](conformance/${name}.md)`)];
-  const body = rows.map(row => [
-    row.title,
-    ...proxies.map(({ name }) => linkedWords(row, name, `conformance/${name}.md`)),
-  ]);
+export function renderIndex(
+  table: FailureTable,
+  { again, pages }: Pick<TableReporterOptions, 'again' | 'pages'>,
+): string {
+  const { proxies } = table;
   return [
     '# The failure table of session persistence',
     '',
@@ -31,7 +30,7 @@ export function renderIndex(table: FailureTable, again: string): string {
     '',
     '## The table',
     '',
-    ...renderTable(head, body),
+    ...tableLines(table, pages),
     '',
     '## The proxies',
     '',
@@ -43,6 +42,16 @@ export function renderIndex(table: FailureTable, again: string): string {
     ...readingLines,
     '',
   ].join('\n');
+}
+
+/** Renders the table alone. `pages`: the folder of the pages to which its cells link. */
+export function tableLines({ proxies, rows }: FailureTable, pages: string): string[] {
+  const head = ['what happens', ...proxies.map(({ name }) => `[${name}](${pages}/${name}.md)`)];
+  const body = rows.map(row => [
+    row.title,
+    ...proxies.map(({ name }) => linkedWords(row, name, `${pages}/${name}.md`)),
+  ]);
+  return renderTable(head, body);
 }
 
 const readingLines = [
@@ -76,12 +85,12 @@ const readingLines = [
 ];
 
 /** Renders the page of one proxy: for each cell what was done, what was seen, and the raw exchange. */
-export function renderProxyPage({ rows }: FailureTable, proxy: TableProxy): string {
+export function renderProxyPage({ rows }: FailureTable, proxy: TableProxy, table: string): string {
   const { name, version, for: operator, documentation } = proxy;
   return [
     `# ${name}: the exchanges behind the failure table`,
     '',
-    `[The table](../conformance.md) has the results of all proxies. This page shows those of ${name} ${version ?? ''}`.trimEnd() +
+    `[The table](../${table}) has the results of all proxies. This page shows those of ${name} ${version ?? ''}`.trimEnd() +
       '.',
     ...(operator === undefined
       ? []
@@ -109,17 +118,17 @@ function rowLines(row: TableRow, proxy: TableProxy): string[] {
 }
 
 function cellLines({ phase }: TableRow, cell: TableCell): string[] {
-  const { method, says, why, decisive, observation } = cell;
-  const shown = decisive === undefined ? undefined : observation.exchanges[decisive];
-  const requests = observation.exchanges.filter(exchange => exchange.phase === phase);
-  const lines = [...new Set(requests.map(exchange => exchangeLine(exchange, observation.log)))];
+  const { method, says, why, decisive, recording } = cell;
+  const shown = decisive === undefined ? undefined : recording.exchanges[decisive];
+  const requests = recording.exchanges.filter(exchange => exchange.phase === phase);
+  const lines = [...new Set(requests.map(exchange => exchangeLine(exchange, recording.log)))];
   const more = lines.slice(linesMax).length;
   const text = [
     ...lines.slice(0, linesMax),
     ...(more === 0 ? [] : [`… and ${more} more`]),
     ...(shown === undefined ? [] : ['', ...wireLines(shown)]),
   ];
-  const proof = ['', '```', maskRun(text.join('\n'), observation), '```'];
+  const proof = ['', '```', maskRun(text.join('\n'), recording), '```'];
   const isProven = cell.kind !== 'not applicable' || shown !== undefined;
   return ['', `**${method}: ${says}.** ${why}`, ...(isProven ? proof : [])];
 }

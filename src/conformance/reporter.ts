@@ -6,6 +6,8 @@ export interface TableReporterOptions {
   readonly columns: number;
   /** The command line that makes the same table again. */
   readonly again: string;
+  /** The folder with the page of each proxy, beside the table in Markdown. */
+  readonly pages: string;
 }
 
 /** Turns the failure table into one text. It does no I/O. Implementations: `reporters/registry.ts`. */

@@ -1,5 +1,5 @@
 import type { Cell } from './cell.js';
-import type { Method, Observation } from './exchange.js';
+import type { Method, Recording } from './exchange.js';
 import type { Experiment } from './experiment.js';
 
 /** What the system of a row must have. */
@@ -19,10 +19,10 @@ export interface RowNeeds {
  * visit it. It judges nothing: a pure function computes the cells from what was recorded. Implementations:
  * `rows/registry.ts`.
  *
- * `run` rejects with `NotApplicable` when the proxy has no means for it, and with `Unestablished` when what it did to the
+ * `run` rejects with `NoMeans` when the proxy has no means for it, and with `Unestablished` when what it did to the
  * system could not be confirmed. The first makes the cells "not applicable", the second "unknown".
  */
-export interface Row {
+export interface FailureRow {
   /** One sentence: what is done. */
   readonly title: string;
   /** The rows that it fills in the table, by the phase of their exchanges. */
@@ -32,7 +32,7 @@ export interface Row {
   readonly needs?: RowNeeds;
   run(experiment: Experiment): Promise<void>;
   /** Computes the cell of one phase. Pure. Default: `judgePhase`. */
-  judge?(observation: Observation, phase: string): Cell;
+  judge?(recording: Recording, phase: string): Cell;
 }
 
 export const bothMethods: readonly Method[] = ['GET', 'POST'];

@@ -8,10 +8,10 @@ import type { ExternalProxy } from '../simulator/cluster/external/external-proxy
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError, rejectOnAbort } from '../simulator/errors.js';
 import { type Cell, judgePhase, notApplicable, unknown } from './cell.js';
-import { NotApplicable } from './errors.js';
-import type { Method, Observation } from './exchange.js';
+import { NoMeans } from './errors.js';
+import type { Method, Recording } from './exchange.js';
 import { Experiment } from './experiment.js';
-import { bothMethods, type Row } from './row.js';
+import { bothMethods, type FailureRow } from './row.js';
 
 /** Checks that find a dead backend after one to two seconds: later than the visits "at once", which take less. */
 const health = { everyMs: 1_000, timeoutMs: 1_000, fall: 2, rise: 1 };
@@ -26,7 +26,7 @@ export interface PlannedExperiment {
 }
 
 /** What one experiment has found. */
-export interface Finding {
+export interface RowFinding {
   readonly proxy: string;
   readonly row: string;
   readonly method: Method;
@@ -34,16 +34,16 @@ export interface Finding {
   readonly version: string | undefined;
   /** One cell for each phase of the row. */
   readonly cells: Readonly<Record<string, Cell>>;
-  readonly observation: Observation;
+  readonly recording: Recording;
 }
 
 export interface ConformanceRun {
-  readonly rows: Readonly<Record<string, Row>>;
+  readonly rows: Readonly<Record<string, FailureRow>>;
   readonly proxies: readonly ExternalProxy[];
   /** Number of experiments at the same time. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
-  readonly onFinding: (finding: Finding, done: number, total: number) => void;
+  readonly onFinding: (finding: RowFinding, done: number, total: number) => void;
 }
 
 /** Returns all experiments, proxy by proxy, in the order of the rows. */
@@ -58,7 +58,7 @@ export function planExperiments({ rows, proxies }: Pick<ConformanceRun, 'rows' |
  * Rejects with `LabError` when a proxy does not start at all, and with `Interrupted` when the signal is aborted. In both
  * cases it first stops everything that it had started.
  */
-export async function runConformance(run: ConformanceRun): Promise<readonly Finding[]> {
+export async function runConformance(run: ConformanceRun): Promise<readonly RowFinding[]> {
   const planned = planExperiments(run);
   const failed = new AbortController();
   const signal = AbortSignal.any([run.signal, failed.signal]);
@@ -83,7 +83,11 @@ export async function runConformance(run: ConformanceRun): Promise<readonly Find
   return ends.flatMap(end => (end.status === 'fulfilled' ? [end.value] : []));
 }
 
-async function findOut(planned: PlannedExperiment, row: Row | undefined, signal: AbortSignal): Promise<Finding> {
+async function findOut(
+  planned: PlannedExperiment,
+  row: FailureRow | undefined,
+  signal: AbortSignal,
+): Promise<RowFinding> {
   if (row === undefined) throw new TypeError(`there is no row ${planned.row}`);
   const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-witness-'));
   try {
@@ -96,9 +100,9 @@ async function findOut(planned: PlannedExperiment, row: Row | undefined, signal:
 async function findOutIn(
   logBase: string,
   { proxy, row: name, method }: PlannedExperiment,
-  row: Row,
+  row: FailureRow,
   signal: AbortSignal,
-): Promise<Finding> {
+): Promise<RowFinding> {
   const { backends = backendsByDefault, spare = 0, proxies = 1, named } = row.needs ?? {};
   const env = { WITNESS_LOG: logBase, ...(named && { WITNESS_NAMED: 'yes' }) };
   const program = packageFile('dist/backends/witness.js');
@@ -115,16 +119,16 @@ async function findOutIn(
   try {
     const experiment = new Experiment(cluster, proxy, logBase, method);
     const problem = await rejectOnAbort(tryRun(row, experiment), signal);
-    const observation = await experiment.observe();
-    const cells = cellsOf(row, observation, problem);
-    return { proxy: proxy.name, row: name, method, version: cluster.versions[proxy.name], cells, observation };
+    const recording = await experiment.observe();
+    const cells = cellsOf(row, recording, problem);
+    return { proxy: proxy.name, row: name, method, version: cluster.versions[proxy.name], cells, recording };
   } finally {
     await cluster.stop();
   }
 }
 
 /** Returns why the row could not be done to its end. Anything that goes wrong makes a cell unknown, never good. */
-async function tryRun(row: Row, experiment: Experiment): Promise<unknown> {
+async function tryRun(row: FailureRow, experiment: Experiment): Promise<unknown> {
   const timer = new AbortController();
   const late = new Promise<never>((_, reject) => {
     const timeout = setTimeout(
@@ -144,15 +148,15 @@ async function tryRun(row: Row, experiment: Experiment): Promise<unknown> {
 }
 
 /** Computes the cells of one experiment. With a problem, only the phases that were over before it can be judged. */
-export function cellsOf(row: Row, observation: Observation, problem: unknown): Readonly<Record<string, Cell>> {
-  const { exchanges } = observation;
+export function cellsOf(row: FailureRow, recording: Recording, problem: unknown): Readonly<Record<string, Cell>> {
+  const { exchanges } = recording;
   const judge = row.judge ?? judgePhase;
   const cellOf = (phase: string): Cell => {
-    if (problem instanceof NotApplicable) return notApplicable(`${problem.message}.`);
+    if (problem instanceof NoMeans) return notApplicable(`${problem.message}.`);
     const own = exchanges.filter(exchange => exchange.phase === phase);
     const isOpen = own.some(({ answer, failure }) => answer === undefined && failure === undefined);
     const isOver = own.length > 0 && !isOpen && exchanges.at(-1)?.phase !== phase;
-    return problem === undefined || isOver ? judge(observation, phase) : unknown(`${messageOf(problem)}.`);
+    return problem === undefined || isOver ? judge(recording, phase) : unknown(`${messageOf(problem)}.`);
   };
   return Object.fromEntries(Object.keys(row.phases).map(phase => [phase, cellOf(phase)]));
 }

@@ -1,7 +1,7 @@
 import type { Cell } from './cell.js';
-import type { Method, Observation } from './exchange.js';
-import { bothMethods, type Row } from './row.js';
-import type { Finding } from './run-conformance.js';
+import type { Method, Recording } from './exchange.js';
+import { bothMethods, type FailureRow } from './row.js';
+import type { RowFinding } from './run-conformance.js';
 
 /** What the reporters need to know about one proxy. */
 export interface TableProxy {
@@ -18,7 +18,7 @@ export interface TableProxy {
 export interface TableCell extends Cell {
   readonly proxy: string;
   readonly method: Method;
-  readonly observation: Observation;
+  readonly recording: Recording;
 }
 
 export interface TableRow {
@@ -40,9 +40,9 @@ export interface FailureTable {
 }
 
 export function tableOf(
-  rows: Readonly<Record<string, Row>>,
+  rows: Readonly<Record<string, FailureRow>>,
   proxies: readonly TableProxy[],
-  findings: readonly Finding[],
+  findings: readonly RowFinding[],
 ): FailureTable {
   const versions = new Map(findings.flatMap(({ proxy, version }) => (version === undefined ? [] : [[proxy, version]])));
   return {
@@ -52,8 +52,8 @@ export function tableOf(
         ...{ row, phase, title, what, methods },
         cells: findings.flatMap(finding => {
           const cell = finding.row === row ? finding.cells[phase] : undefined;
-          const { proxy, method, observation } = finding;
-          return cell === undefined ? [] : [{ ...cell, proxy, method, observation }];
+          const { proxy, method, recording } = finding;
+          return cell === undefined ? [] : [{ ...cell, proxy, method, recording }];
         }),
       })),
     ),

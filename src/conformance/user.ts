@@ -1,7 +1,7 @@
 import { headerValues } from './framing.js';
 
 /** The cookies of one browser. */
-export class User {
+export class RawUser {
   readonly #cookies = new Map<string, string>();
 
   constructor(readonly name: string) {}
@@ -32,8 +32,8 @@ export class User {
   }
 
   /** Returns another user with the same cookies, such as a second browser tab. */
-  copy(name: string): User {
-    const other = new User(name);
+  copy(name: string): RawUser {
+    const other = new RawUser(name);
     for (const [key, value] of this.#cookies) other.set(key, value);
     return other;
   }

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { type Cell, judgePhase } from '#src/conformance/cell.js';
-import { NotApplicable, Unestablished } from '#src/conformance/errors.js';
-import type { CarriedOut, Exchange, Observation } from '#src/conformance/exchange.js';
-import type { Row } from '#src/conformance/row.js';
+import { NoMeans, Unestablished } from '#src/conformance/errors.js';
+import type { CarriedOut, RawExchange, Recording } from '#src/conformance/exchange.js';
+import type { FailureRow } from '#src/conformance/row.js';
 import { cellsOf } from '#src/conformance/run-conformance.js';
 
 /** What one request of the user was and what came of it. */
@@ -25,12 +25,12 @@ interface Told {
 
 const before: Told = { phase: 'before', by: 'backend-1#a', memory: 'new', cookies: ['lb=1'] };
 
-function observe(...all: readonly Told[]): Observation {
+function observe(...all: readonly Told[]): Recording {
   const exchanges = all.map(exchangeOf);
   return { exchanges, log: all.flatMap(carriedOutBy) };
 }
 
-function exchangeOf({ phase = 'after', method = 'POST', ...told }: Told, index: number): Exchange {
+function exchangeOf({ phase = 'after', method = 'POST', ...told }: Told, index: number): RawExchange {
   const { status = 200, failure, by, cookies = [] } = told;
   const head = [`HTTP/1.1 ${status} OK`, ...(by === undefined ? [] : [`x-witness: ${by}`])];
   const lines = [...head, ...cookies.map(cookie => `Set-Cookie: ${cookie}; Path=/`)];
@@ -166,13 +166,13 @@ describe('a cell of the failure table', () => {
     expect(cell.decisive).to.equal(2);
   });
 
-  const row: Row = { title: '', phases: { first: 'first', second: 'second' }, run: async () => {} };
+  const row: FailureRow = { title: '', phases: { first: 'first', second: 'second' }, run: async () => {} };
   const first: Told = { phase: 'first', by: 'backend-1#a' };
-  const kindsOf = (observation: Observation, problem: unknown) =>
-    Object.values(cellsOf(row, observation, problem)).map(({ kind }) => kind);
+  const kindsOf = (recording: Recording, problem: unknown) =>
+    Object.values(cellsOf(row, recording, problem)).map(({ kind }) => kind);
 
   it('is not applicable in every phase when the proxy has no means for the row', () => {
-    expect(kindsOf(observe(before, first), new NotApplicable('no reload'))).to.deep.equal([
+    expect(kindsOf(observe(before, first), new NoMeans('no reload'))).to.deep.equal([
       'not applicable',
       'not applicable',
     ]);

@@ -57,10 +57,10 @@ function rowMarkup(row: TableRow): Markup {
 }
 
 function cellMarkup(row: TableRow, cell: TableCell): Markup {
-  const { proxy, method, says, why, decisive, observation } = cell;
-  const shown = decisive === undefined ? undefined : observation.exchanges[decisive];
-  const requests = observation.exchanges.filter(({ phase }) => phase === row.phase);
-  const lines = [...new Set(requests.map(exchange => exchangeLine(exchange, observation.log)))];
+  const { proxy, method, says, why, decisive, recording } = cell;
+  const shown = decisive === undefined ? undefined : recording.exchanges[decisive];
+  const requests = recording.exchanges.filter(({ phase }) => phase === row.phase);
+  const lines = [...new Set(requests.map(exchange => exchangeLine(exchange, recording.log)))];
   const text = [...lines, ...(shown === undefined ? [] : ['', ...wireLines(shown)])].join('\n');
   const proof = text === '' ? '' : markup`<pre>${text}</pre>`;
   return markup`<details id="${anchorOf(row, cell)}"><summary>${proxy}, ${method}: <b class="${tones[cell.kind]}">${says}</b></summary><p>${why}</p>${proof}</details>\n`;

@@ -7,13 +7,13 @@ export const json: TableReporter = ({ proxies, rows }) => {
     proxies,
     rows: rows.map(({ row, phase, title, what, cells }) => ({
       ...{ row, phase, title, what },
-      cells: cells.map(({ proxy, method, kind, says, why, decisive, observation }) => ({
+      cells: cells.map(({ proxy, method, kind, says, why, decisive, recording }) => ({
         ...{ proxy, method, kind, says, why },
         decisive: decisive ?? null,
-        exchanges: observation.exchanges.filter(
+        exchanges: recording.exchanges.filter(
           (exchange, index) => exchange.phase === phase || exchange.phase === 'before' || index === decisive,
         ),
-        carriedOut: observation.log,
+        carriedOut: recording.log,
       })),
     })),
   };

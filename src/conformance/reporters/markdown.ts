@@ -2,4 +2,4 @@ import { renderIndex } from '../pages.js';
 import type { TableReporter } from '../reporter.js';
 
 /** Renders the page with the failure table. `pages.ts` renders the page of each proxy, to which its cells link. */
-export const markdown: TableReporter = (table, { again }) => renderIndex(table, again);
+export const markdown: TableReporter = (table, options) => renderIndex(table, options);

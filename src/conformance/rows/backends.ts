@@ -1,13 +1,13 @@
 import { Unestablished } from '../errors.js';
 import type { Experiment } from '../experiment.js';
-import type { Row } from '../row.js';
-import type { User } from '../user.js';
+import type { FailureRow } from '../row.js';
+import type { RawUser } from '../user.js';
 
 /** Users of the backend that breaks, and one more who finds out when the proxy has noticed. */
 const usersOfVictim = 2;
 const hungAnswerMs = 5_000;
 
-export const killed: Row = {
+export const killed: FailureRow = {
   title: 'A backend has carried out a request and is killed before it answers.',
   phases: { 'in flight': 'killed while it answers' },
   async run(experiment) {
@@ -21,7 +21,7 @@ export const killed: Row = {
   },
 };
 
-export const refused: Row = {
+export const refused: FailureRow = {
   title: `A backend is dead, and its port refuses connections. ${usersOfVictim} of its users visit.`,
   phases: { 'at once': 'refused: at once', noticed: 'refused: when noticed', returned: 'refused: it is back' },
   async run(experiment) {
@@ -36,7 +36,7 @@ export const refused: Row = {
   },
 };
 
-export const hung: Row = {
+export const hung: FailureRow = {
   title: `A backend hangs: it accepts connections and answers nothing. ${usersOfVictim} of its users visit.`,
   phases: { 'at once': 'hung: at once', noticed: 'hung: when noticed', resumed: 'hung: it goes on' },
   async run(experiment) {
@@ -62,19 +62,19 @@ async function bind(experiment: Experiment) {
 }
 
 /** A proxy that never notices shows its errors here, too. */
-async function visitWhenNoticed(experiment: Experiment, users: readonly User[], watcher: User): Promise<void> {
+async function visitWhenNoticed(experiment: Experiment, users: readonly RawUser[], watcher: RawUser): Promise<void> {
   await experiment.waitNoticed(watcher);
   await visitTwice(experiment, users, 'noticed');
 }
 
-async function visitTwice(experiment: Experiment, users: readonly User[], phase: string): Promise<void> {
+async function visitTwice(experiment: Experiment, users: readonly RawUser[], phase: string): Promise<void> {
   for (const user of users) {
     await experiment.visit(user, phase);
     await experiment.visit(user, phase);
   }
 }
 
-function defineCut(title: string, word: string, query: string): Row {
+function defineCut(title: string, word: string, query: string): FailureRow {
   return {
     title,
     phases: { cut: word },
@@ -117,13 +117,13 @@ async function restart(experiment: Experiment): Promise<void> {
   await visitTwice(experiment, users, 'restarted');
 }
 
-export const restarted: Row = {
+export const restarted: FailureRow = {
   title: 'A backend is killed and at once started again on its port, with an empty memory.',
   phases: { restarted: 'restarted, memory empty' },
   run: restart,
 };
 
-export const restartedNamed: Row = {
+export const restartedNamed: FailureRow = {
   title: 'The same; each answer of the app says which process it is (holdfast-incarnation).',
   phases: { restarted: 'restarted, the app names its boot' },
   needs: { named: true },

@@ -1,11 +1,11 @@
 import { factsOf, unknown } from '../cell.js';
-import { NotApplicable, Unestablished } from '../errors.js';
-import type { Exchange } from '../exchange.js';
+import { NoMeans, Unestablished } from '../errors.js';
+import type { RawExchange } from '../exchange.js';
 import { lifetimesOf } from '../lifetimes.js';
-import type { Row } from '../row.js';
-import type { User } from '../user.js';
+import type { FailureRow } from '../row.js';
+import type { RawUser } from '../user.js';
 
-export const firstVisit: Row = {
+export const firstVisit: FailureRow = {
   title: 'A user without cookies comes for the first time.',
   phases: { first: 'first visit' },
   run: async experiment => void (await experiment.visit(experiment.newUser(), 'first')),
@@ -13,7 +13,7 @@ export const firstVisit: Row = {
 
 const returns = 10;
 
-export const returning: Row = {
+export const returning: FailureRow = {
   title: `A user comes back ${returns} times with the cookies of the first visit.`,
   phases: { return: 'return' },
   async run(experiment) {
@@ -26,7 +26,7 @@ export const returning: Row = {
 /** Users of several backends, so that one that is sent to another backend by chance does not hide a change. */
 const tampering = 4;
 
-export const forged: Row = {
+export const forged: FailureRow = {
   title: `${tampering} users come back with one character changed in the cookie of the proxy.`,
   phases: { forged: 'forged cookie' },
   async run(experiment) {
@@ -43,7 +43,7 @@ export function tamper(value: string): string {
   return value.replace(/[A-Za-z0-9](?=[^A-Za-z0-9]*$)/, last => (last === 'x' ? 'y' : 'x'));
 }
 
-export const foreign: Row = {
+export const foreign: FailureRow = {
   title: 'A user comes back with the cookie that the proxy gave to a user of another backend.',
   phases: { foreign: 'foreign cookie' },
   async run(experiment) {
@@ -62,16 +62,16 @@ export const foreign: Row = {
 
 const expiryWaitMaxS = 10;
 
-export const expired: Row = {
+export const expired: FailureRow = {
   title: 'A user comes back with a cookie of the proxy whose lifetime is over.',
   phases: { expired: 'expired cookie' },
   async run(experiment) {
     const user = experiment.newUser();
     const first = await experiment.visit(user, 'before');
     const [seconds] = lifetimesOf(first);
-    if (seconds === undefined) throw new NotApplicable('the cookie of the proxy has no lifetime');
+    if (seconds === undefined) throw new NoMeans('the cookie of the proxy has no lifetime');
     if (seconds > expiryWaitMaxS)
-      throw new NotApplicable(`the cookie lives for ${seconds} s; this row waits for ${expiryWaitMaxS} s at most`);
+      throw new NoMeans(`the cookie lives for ${seconds} s; this row waits for ${expiryWaitMaxS} s at most`);
     await experiment.waitMs(seconds * 1_000 + 1_000);
     await experiment.visit(user, 'expired');
   },
@@ -79,23 +79,23 @@ export const expired: Row = {
 
 const visitors = 6;
 
-export const severalCookies: Row = {
+export const severalCookies: FailureRow = {
   title: `Three of four backends are dead, and ${visitors} of their users visit at once.`,
   phases: { dead: 'cookies in one answer' },
   needs: { backends: 4 },
   async run(experiment) {
-    const users: User[] = [];
+    const users: RawUser[] = [];
     for (let left = visitors; left > 0; left -= 1) users.push(await bound(experiment));
     await experiment.waitChecked('backend-2');
     for (const backend of experiment.backends.slice(1)) await experiment.kill(backend);
     for (const user of users) await experiment.visit(user, 'dead');
   },
   /** How many of the requests fail depends on the proxy's choices, so only the cookies are judged. */
-  judge(observation, phase) {
-    const facts = factsOf(observation).filter(fact => fact.exchange.phase === phase);
+  judge(recording, phase) {
+    const facts = factsOf(recording).filter(fact => fact.exchange.phase === phase);
     const found = facts.find(fact => fact.cookiesOfOneName > 1);
-    const decisive = observation.exchanges.indexOf(
-      (found ?? facts[0])?.exchange ?? (observation.exchanges[0] as Exchange),
+    const decisive = recording.exchanges.indexOf(
+      (found ?? facts[0])?.exchange ?? (recording.exchanges[0] as RawExchange),
     );
     if (found !== undefined) {
       const why = 'One answer has several cookies of one name: the tries at dead backends left theirs.';
@@ -106,15 +106,15 @@ export const severalCookies: Row = {
   },
 };
 
-type Bound = Parameters<Row['run']>[0];
+type Bound = Parameters<FailureRow['run']>[0];
 
-async function bound(experiment: Bound): Promise<User> {
+async function bound(experiment: Bound): Promise<RawUser> {
   const user = experiment.newUser();
   await experiment.visit(user, 'before');
   return user;
 }
 
-function mustHave(user: User): User['ofProxy'] {
-  if (user.ofProxy.length === 0) throw new NotApplicable('the proxy sets no cookie');
+function mustHave(user: RawUser): RawUser['ofProxy'] {
+  if (user.ofProxy.length === 0) throw new NoMeans('the proxy sets no cookie');
   return user.ofProxy;
 }

@@ -1,7 +1,7 @@
 import { Unestablished } from '../errors.js';
 import type { Experiment } from '../experiment.js';
-import type { Row } from '../row.js';
-import type { User } from '../user.js';
+import type { FailureRow } from '../row.js';
+import type { RawUser } from '../user.js';
 
 const users = 6;
 /** By hash a third of them move. Chance alone lets none of so many move once in 10,000 runs. */
@@ -10,7 +10,7 @@ const newUsers = 6;
 const waitPath = '/wait?ms=1000';
 
 /** Lets users come, each twice: the second answer shows that they are bound. */
-async function comeTwice(experiment: Experiment, count = users): Promise<readonly User[]> {
+async function comeTwice(experiment: Experiment, count = users): Promise<readonly RawUser[]> {
   const all = Array.from({ length: count }, () => experiment.newUser());
   for (const user of all) {
     await experiment.visit(user, 'before');
@@ -19,11 +19,11 @@ async function comeTwice(experiment: Experiment, count = users): Promise<readonl
   return all;
 }
 
-async function visitEach(experiment: Experiment, all: readonly User[], phase: string, proxy = 0): Promise<void> {
+async function visitEach(experiment: Experiment, all: readonly RawUser[], phase: string, proxy = 0): Promise<void> {
   for (const user of all) await experiment.visit(user, phase, { proxy });
 }
 
-export const drained: Row = {
+export const drained: FailureRow = {
   title: 'A backend is drained: its users may stay, and new ones go elsewhere. Then it ends in order.',
   phases: { draining: 'drained: its users', 'scaled in': 'scaled in' },
   async run(experiment) {
@@ -37,7 +37,7 @@ export const drained: Row = {
   },
 };
 
-export const scaledOut: Row = {
+export const scaledOut: FailureRow = {
   title: `A third backend starts beside two. ${usersBesideNew} users are bound by then.`,
   phases: { 'scaled out': 'scaled out' },
   needs: { backends: 2, spare: 1 },
@@ -52,7 +52,7 @@ export const scaledOut: Row = {
   },
 };
 
-export const reordered: Row = {
+export const reordered: FailureRow = {
   title: 'The configuration lists the same backends in another order, and the proxy reloads it.',
   phases: { reordered: 'pool reordered' },
   async run(experiment) {
@@ -62,7 +62,7 @@ export const reordered: Row = {
   },
 };
 
-export const reloaded: Row = {
+export const reloaded: FailureRow = {
   title: 'The proxy reloads its configuration while requests are in flight.',
   phases: { 'in flight': 'proxy reloaded: in flight', after: 'proxy reloaded: after' },
   async run(experiment) {
@@ -75,7 +75,7 @@ export const reloaded: Row = {
   },
 };
 
-export const proxyRestarted: Row = {
+export const proxyRestarted: FailureRow = {
   title: 'The proxy ends in order and starts again with the same configuration.',
   phases: { restarted: 'proxy restarted' },
   async run(experiment) {
@@ -85,7 +85,7 @@ export const proxyRestarted: Row = {
   },
 };
 
-export const twoProxies: Row = {
+export const twoProxies: FailureRow = {
   title: 'Two proxies have one configuration. Users of the first come through the second.',
   phases: { second: 'two proxies: through the other', first: 'two proxies: and back' },
   needs: { proxies: 2 },

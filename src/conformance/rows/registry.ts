@@ -1,4 +1,4 @@
-import type { Row } from '../row.js';
+import type { FailureRow } from '../row.js';
 import {
   cutChunked,
   cutLength,
@@ -15,7 +15,7 @@ import { gepPermanent, gepScoped, gepSessionCookie, gepSimple, gepWeights } from
 import { drained, proxyRestarted, reloaded, reordered, scaledOut, twoProxies } from './pool.js';
 
 /** The rows of the failure table, by the names of `--row`, in the order of the table. */
-export const rows: Readonly<Record<string, Row>> = {
+export const rows: Readonly<Record<string, FailureRow>> = {
   'gep-simple': gepSimple,
   'gep-session-cookie': gepSessionCookie,
   'gep-weights': gepWeights,

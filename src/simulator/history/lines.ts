@@ -90,6 +90,7 @@ const system = rule(
     value.members.every(each => isObject(each) && name.accepts(each.name) && roles.includes(each.role)) &&
     ['backend', 'store', 'browser'].some(keeps => keeps === value.keeps) &&
     texts.accepts(value.stores) &&
+    (value.policy === undefined || name.accepts(value.policy)) &&
     trueOrFalse.accepts(value.affinity) &&
     (value.proxy === undefined || text.accepts(value.proxy)),
 );

@@ -112,6 +112,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
       slowAtLogoutMs: users['slow-at-logout'],
       ...(users['replay-every'] === undefined ? {} : { replayEveryMs: users['replay-every'] }),
       timeoutMs: users.timeout,
+      ...(users['browser-cookie'] === undefined ? {} : { browserCookie: users['browser-cookie'] }),
       ...(users.cookie === undefined ? {} : { cookie: users.cookie }),
       journey: users.journey,
     },

@@ -75,6 +75,8 @@ export interface Scenario {
     readonly replayEveryMs?: number;
     /** Time-out of an operation. After it, a read has failed and a write is unknown. */
     readonly timeoutMs: number;
+    /** A cookie that each browser has from the start, with the name of its user. Undefined: none. */
+    readonly browserCookie?: string;
     /** The cookie in which the user's own app keeps its session. Undefined: unknown. */
     readonly cookie?: string;
     /** The journey of the toy shop, or the mapping of another app. */

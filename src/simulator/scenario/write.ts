@@ -208,6 +208,7 @@ function usersOf(users: Scenario['users']): object {
     'slow-at-logout': maybeDuration(slowAtLogoutMs),
     'replay-every': maybeDuration(replayEveryMs),
     timeout: formatDuration(timeoutMs),
+    'browser-cookie': users.browserCookie,
     cookie,
     journey: journey === 'shop' ? undefined : journeyOf(journey),
   };

@@ -20,6 +20,7 @@ const table: readonly (readonly [string, string, Readonly<Record<string, unknown
   ['power-cut', 'redis', {}, { kind: 'asked', store: 'redis' }],
   ['promote', 'redis.replica-1', {}, { kind: 'asked', store: 'redis' }],
   ['scale-out', 'backend-4', {}, { kind: 'answered', member: 'backend-4' }],
+  ['deploy', 'backends', { version: 'v2' }, { kind: 'version', version: 'v2' }],
   ['clock-skew', 'backend-1', { by: '-90s' }, { kind: 'answered', member: 'backend-1' }],
   ['cut-link', 'proxy->backend-1', {}, { kind: 'silent', member: 'backend-1' }],
   ['cut-link', 'proxy-2->backend-1', {}, { kind: 'silent', member: 'backend-1', link: 'proxy-2' }],
