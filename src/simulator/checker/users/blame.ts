@@ -30,7 +30,7 @@ export function addCandidates(
     const span = { fromMs: sinceMs, untilMs: incident.seenMs };
     const active = faults.filter(fault => wasActive(fault, span));
     const backends = active.length > 0 ? backendsOnPath(incident, () => answering(span), header.system) : undefined;
-    const candidates = active.filter(({ target }) => isOnPath(target, backends, header.system)).map(({ id }) => id);
+    const candidates = active.filter(fault => isOnPath(fault, backends, header.system)).map(({ id }) => id);
     const [only, ...others] = candidates;
     return { ...incident, candidates, ...(only !== undefined && others.length === 0 && { fault: only }) };
   });
@@ -78,11 +78,12 @@ function backendsIn({ fromMs, untilMs }: Span, operations: readonly Operation[])
 /** Whether the session depended on the target. If the history does not describe the system, the session counts
  * as dependent on everything. */
 function isOnPath(
-  target: string,
+  { target, struck }: FaultRecord,
   backends: ReadonlySet<string> | undefined,
   system: SystemRecord | undefined,
 ): boolean {
   if (system === undefined || target === 'system') return true;
+  if (struck !== undefined) return backends === undefined || backends.has(struck);
   if (target === 'secrets') return system.keeps === 'browser';
   return (endsOf(target) ?? [target]).every(end => isMemberOnPath(end, backends, system));
 }
