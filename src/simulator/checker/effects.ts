@@ -33,6 +33,8 @@ export function watchEffect(fault: FaultRecord, run: RunRecord, band: Band): Eff
       return watchSlowness(expects, stage);
     case 'broken':
       return watchBroken(expects, stage);
+    case 'version':
+      return watchVersion(expects, stage);
     case 'keys':
       return watchKeys(stage);
     case 'asked':
@@ -104,6 +106,19 @@ function watchAnswers({ member }: Effect<'answered'>, { run, between }: Stage): 
     const { seen, of } = share.counts;
     const answered = seen === 0 ? `no request of ${of}` : `${seen} of ${of} requests`;
     return { seen, of, text: `${member} answered ${answered} while the fault lasted` };
+  };
+  return { ...share, result };
+}
+
+/** Expects answers of the new version, also of its first backends: the confirmation comes only with the last one. */
+function watchVersion({ version }: Effect<'version'>, { fault, between: { untilMs } }: Stage): EffectWatch {
+  const between = { fromMs: fault.requestedMs, untilMs };
+  const isIts = (operation: Operation) => operation.version === version;
+  const share = countShare(between, one => isWithin(one, between) && wasAnswered(one), isIts);
+  const result = () => {
+    const { seen, of } = share.counts;
+    const answered = seen === 0 ? `no request of ${of}` : `${seen} of ${of} requests`;
+    return { seen, of, text: `version ${version} answered ${answered} from the start of its rollout on` };
   };
   return { ...share, result };
 }

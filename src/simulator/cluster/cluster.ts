@@ -21,6 +21,8 @@ export interface Cluster {
   member(name: string): ClusterMember;
   /** Returns the link `from->to`. It exists when the spec asked for it; otherwise this throws `LabError`. */
   link(name: string): Link;
+  /** Replaces the version of all backends. Undefined: nothing here can do that. */
+  readonly deployer?: Deployer;
   /** The members that the lab did not start, and the names of those that were ready at the start. Undefined: there are
    * none. */
   readonly external?: { readonly system: ExternalSystem; readonly startedWith: readonly string[] } | undefined;
@@ -63,6 +65,38 @@ export interface Traffic {
   readonly brokenAnswers: number;
   readonly forward: Readonly<Flow>;
   readonly back: Readonly<Flow>;
+}
+
+/** One version of the program of all backends. */
+export interface Release {
+  /** Its answers carry this name in the header `holdfast-version`. */
+  readonly version: string;
+  /** Variables that are added to those of every backend, or that replace them. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Replaces the command of the user's own backends. Undefined: the command stays. */
+  readonly command?: string | undefined;
+  /** Replaces the image of members that run in containers. Undefined: the image stays. */
+  readonly image?: string | undefined;
+}
+
+/** How many backends a rollout may have beyond their number, and how many it may lack. As in Kubernetes. */
+export interface RolloutPace {
+  readonly surge: number;
+  readonly unavailable: number;
+}
+
+/** Replaces the version that the backends run. Each call is bounded in time. */
+export interface Deployer {
+  /**
+   * Replaces backends until this share of them runs the release, at least one. 1: all of them. Resolves when as many
+   * run and get users. Rejects when that fails half-way, or when the signal is aborted: it then starts no further step,
+   * and has ended those that had begun.
+   */
+  rollOut(release: Release, share: number, pace: RolloutPace, signal: AbortSignal): Promise<void>;
+  /** Brings back the version from before the last release, on all backends. Does nothing when none was rolled out. */
+  rollBack(pace: RolloutPace): Promise<void>;
+  /** Returns the version of each backend that runs, as the backend itself says it. */
+  versions(): Promise<ReadonlyMap<string, string>>;
 }
 
 export type MemberState = 'up' | 'draining' | 'stopped' | 'dead';
@@ -147,6 +181,11 @@ export interface ProxyAdmin {
   ready(backend: string): Promise<void>;
   /** Returns the state of each backend as the proxy sees it. */
   backends(): Promise<readonly ProxyBackend[]>;
+  /** True when `backends` finds the states by requests of its own, which take a share of the traffic. */
+  readonly isSampled?: boolean;
+  /** Writes the configuration of an external proxy again and reloads it. `order`: the backends to list; default: as
+   * before. Rejects when the proxy has no command for that. */
+  reload?(order?: readonly string[]): Promise<void>;
 }
 
 export interface ProxyBackend {

@@ -10,14 +10,15 @@ import { isStoreServer, type StoresSpec, serverOf, shapeOf, storeServers } from 
  * - `backend`, `store` and `proxy`: a member of the lab (`backend-2`, `redis`, `redis.replica-1`, `proxy`).
  * - `link`: all traffic between two members, written `from->to`.
  * - `member`: a member of a running system, `member-2` or `member-any`, which the lab did not start (`system.members`).
+ * - `backends`: all backends together.
  * - `secrets`: the key ring that all backends share.
  * - `system`: anything that a command of the user breaks.
  */
-export type TargetKind = 'backend' | 'store' | 'proxy' | 'member' | 'link' | 'secrets' | 'system';
+export type TargetKind = 'backend' | 'store' | 'proxy' | 'member' | 'link' | 'backends' | 'secrets' | 'system';
 
 export function kindOf(target: string): TargetKind {
   if (endsOf(target) !== undefined) return 'link';
-  if (target === 'secrets' || target === 'system') return target;
+  if (target === 'backends' || target === 'secrets' || target === 'system') return target;
   if (/^proxy(-\d+)?$/.test(target)) return 'proxy';
   if (memberNumber(target) !== undefined) return 'member';
   return target === 'store' || isStoreServer(serverOf(target)) ? 'store' : 'backend';
@@ -48,7 +49,7 @@ export interface TargetSystem extends StoresSpec {
   /** Whether the system already ran (`system.target`), so that the lab controls nothing of it. */
   readonly isRunning?: boolean;
   /** How to strike the members of a running system. Undefined: nothing can strike them. */
-  readonly members?: Pick<MembersSpec, 'commands'> | undefined;
+  readonly members?: Pick<MembersSpec, 'driver' | 'commands'> | undefined;
   readonly backends: { readonly count: number; readonly spare?: number; readonly command?: string | undefined };
   readonly proxy?: { readonly count: number };
 }
@@ -86,7 +87,7 @@ export function describeUnknownTarget(
   const ends = endsOf(target);
   if (ends === undefined) {
     if (memberNumber(target) !== undefined) return undefined;
-    const known = [...backends, ...stores, ...proxies, 'secrets', 'system'];
+    const known = [...backends, ...stores, ...proxies, 'backends', 'secrets', 'system'];
     return known.includes(target) ? undefined : unknownName('target', target, known) + describeSetting(target);
   }
   const [from, to] = ends;

@@ -175,10 +175,10 @@ export class Strike {
 }
 
 /** Returns whether an active fault can be the reason why this member does not come back. Its target is then the member,
- * one of its links, or a store or system that the member may need in order to boot. */
+ * one of its links, all backends together, or a store or system that the member may need in order to boot. */
 function canHold({ target }: FaultRecord, member: string): boolean {
   const struck = membersIn(target);
-  return struck.includes(member) || struck.some(name => kindOf(name) === 'store' || kindOf(name) === 'system');
+  return struck.includes(member) || struck.some(name => ['store', 'system', 'backends'].includes(kindOf(name)));
 }
 
 /** Says which members of the target are not running: a fault cannot strike those. Undefined when all run. */

@@ -21,6 +21,23 @@ export interface DriverCommands {
 
 export type DriverVerb = Exclude<keyof DriverCommands, 'list' | 'alive'>;
 
+/**
+ * Commands that replace the version of the members. `{workload}` and `{revision}` are what `workload` printed, and
+ * `{variables}` stands for any number of words such as `COLOUR=green`.
+ */
+export interface DeployCommands {
+  /** Prints the name of what makes the members, and the number of the revision that it runs: `shop 4`. */
+  readonly workload: string;
+  /** Begins to roll out a new revision with `{variables}`, and with `{image}` unless that is empty. */
+  readonly rollOut: string;
+  /** Waits for the end of a rollout, at most `{within}`. */
+  readonly isDone: string;
+  /** Begins to bring `{revision}` back. Does nothing when it still runs. */
+  readonly rollBack: string;
+  /** Prints the ready members, each with the value of its variable BACKEND_VERSION after a blank. */
+  readonly versions: string;
+}
+
 /** Driver of the registry (`drivers/registry.ts`). */
 export interface Driver extends DriverCommands {
   /** One line for the table in docs/containers.md. */
@@ -30,6 +47,10 @@ export interface Driver extends DriverCommands {
   /** The program that the commands use, and how to install it. */
   readonly program: string;
   readonly install: string;
+  /** Says for a verb why there is no command, and what to do. */
+  readonly lacks?: Partial<Record<DriverVerb, string>>;
+  /** Absent: it cannot replace the version of the members. */
+  readonly deploy?: DeployCommands;
 }
 
 /** How the members of a running system are found and struck. */
@@ -63,11 +84,16 @@ export function parseList(output: string): readonly ListedMember[] {
   });
 }
 
-/** Fills in the placeholders of a command. The values are data to the shell, whatever characters they have. */
-export function fillCommand(command: string, values: { readonly selector: string; readonly member?: string }): string {
-  return command
-    .replaceAll('{selector}', () => quote(values.selector))
-    .replaceAll('{member}', () => quote(values.member ?? ''));
+/** Fills in the placeholders of a command. The values are data to the shell, whatever characters they have. A list
+ * becomes one word for each value. */
+export function fillCommand(
+  command: string,
+  values: Readonly<Record<string, string | readonly string[] | undefined>>,
+): string {
+  return command.replaceAll(/\{([a-z]+)\}/g, (whole, name) => {
+    const value = values[name];
+    return value === undefined ? whole : [value].flat().map(quote).join(' ');
+  });
 }
 
 function quote(text: string): string {

@@ -78,7 +78,7 @@ export class ExternalSystem {
 
   #run(command: string, member?: string): Promise<ShellEnd> {
     const { selector, withinMs } = this.spec;
-    const filled = fillCommand(command, { selector, ...(member !== undefined && { member }) });
+    const filled = fillCommand(command, { selector, member });
     const ended = this.#turn.then(() => this.#shell(filled, withinMs, new AbortController().signal));
     this.#turn = ended;
     return ended;

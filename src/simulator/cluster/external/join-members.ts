@@ -4,6 +4,8 @@ import type { Cluster } from '../cluster.js';
 import type { Listeners } from '../processes/process-member.js';
 import { memberNumber } from '../targets.js';
 import type { MembersSpec } from './driver.js';
+import { drivers } from './drivers/registry.js';
+import { ExternalDeployer } from './external-deployer.js';
 import { ExternalMember } from './external-member.js';
 import { ExternalSystem } from './external-system.js';
 
@@ -19,6 +21,7 @@ export async function joinMembers(
 ): Promise<Cluster> {
   const system = new ExternalSystem(spec, cluster.shell);
   const ready = await system.open();
+  const deploy = spec.driver === undefined ? undefined : drivers[spec.driver]?.deploy;
   const members: ExternalMember[] = [];
   const create = (name: string): ExternalMember => {
     const number = memberNumber(name);
@@ -36,6 +39,7 @@ export async function joinMembers(
     ...cluster,
     members,
     member: name => members.find(member => member.name === name) ?? create(name),
+    ...(deploy !== undefined && { deployer: new ExternalDeployer(deploy, spec, cluster.shell) }),
     external: { system, startedWith: ready.map(({ name }) => name) },
     proxyAdmin: {
       drain: async () => undefined,

@@ -1,9 +1,11 @@
 import type { ModeName } from '../../../modes.js';
+import { labVariables } from '../../cluster/backend.js';
 import { specsFrom } from '../../cluster/stores/registry.js';
 import { describeUnknownTarget, resolveTargetName, type TargetSystem, targetsOf } from '../../cluster/targets.js';
-import { commandsOf } from '../members.js';
+import { externalProxyProblems } from '../external-proxy.js';
+import { toMembers } from '../members.js';
 import { ownAppProblems } from '../own-app.js';
-import { labVariables, scenarioParts } from '../schema.js';
+import { scenarioParts } from '../schema.js';
 import { userProblems } from '../users.js';
 import { field, listIn, type Problem, read } from '../yaml.js';
 import { expectationProblems } from './expectation-checks.js';
@@ -23,6 +25,7 @@ export function crossProblems(file: unknown): Problem[] {
     ...userProblems(file, endMsIn(file)),
     ...expectationProblems(file),
     ...ownAppProblems(file, labVariables),
+    ...externalProxyProblems(file),
   ];
 }
 
@@ -53,7 +56,7 @@ function systemIn(file: unknown): TargetSystem | undefined {
   return (
     system && {
       isRunning,
-      members: members && { commands: commandsOf(members.driver) },
+      members: members && toMembers(members),
       backends: system.backends,
       proxy: system.proxy,
       ...specsFrom(system),
