@@ -31,6 +31,8 @@ export interface Environment {
   readonly feedAgeMaxMs: number | undefined;
   /** Bytes of padding in every session, because other applications keep more data than the shop. */
   readonly ballastBytes: number;
+  /** The schema in which sessions are written. Sessions of another schema cannot be read. Undefined: all can be read. */
+  readonly sessionSchema: string | undefined;
   /** How long each request of a user takes at least. */
   readonly workMs: number;
   readonly defects: readonly DefectName[];
@@ -72,6 +74,7 @@ export function readEnvironment(variables: Variables): Environment {
     },
     feedAgeMaxMs: readAge(variables.SHOP_REVOCATIONS_AGE_MAX, report),
     ballastBytes: readBallast(variables.SHOP_BALLAST_BYTES ?? '0', report),
+    sessionSchema: readOptional('SHOP_SESSION_SCHEMA', 'the name of a schema such as 2', variables, report),
     workMs: readWork(variables.SHOP_WORK ?? '0ms', report),
     defects: readDefects(variables.SHOP_DEFECT ?? '', report),
     lab: readLab(variables.SHOP_LAB ?? '0', variables.HOST ?? '127.0.0.1', report),

@@ -19,6 +19,7 @@ import { NotMet, replyToRefusal } from './refusal.js';
 import { RequestCounts } from './request-counts.js';
 import { addLabSwitches } from './routes/lab-switches.js';
 import { routesOf, type Self, type Shop } from './routes/routes.js';
+import { withSchema } from './routes/session-schema.js';
 
 export interface RunningShop {
   readonly url: string;
@@ -128,7 +129,7 @@ function serve(
     counts: () => sessions.counts,
     keys: () => environment.keys.ring().map(({ id }) => id),
   };
-  const routes = defects.routes(routesOf(shop));
+  const routes = defects.routes(withSchema(environment.sessionSchema, routesOf(shop)));
   const listener = defects.listener((request, response) => {
     stamp(self, state, response);
     requestCounts.countRequest();

@@ -13,6 +13,7 @@ import { build } from 'esbuild';
 const programs = [
   'src/cli.ts',
   'backends/shop.ts',
+  'backends/witness.ts',
   'src/simulator/cluster/processes/janitor-process.ts',
   'src/simulator/history/part-worker.ts',
   'src/simulator/checker/check-worker.ts',

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   modes: async () => (await import('./commands/modes.js')).modes,
   load: async () => (await import('./commands/load.js')).load,
   attack: async () => (await import('./commands/attack.js')).attack,
+  conformance: async () => (await import('./commands/conformance.js')).conformance,
   report: async () => (await import('./commands/report.js')).report,
 };
 

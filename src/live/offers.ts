@@ -72,10 +72,18 @@ export function aimFault(
     explainNotOurs(target, system) ??
     explainMissingTarget(mode, target) ??
     explainUnfit(fault, resolved, undefined, system) ??
+    explainNoPackets(fault) ??
     (typeof options === 'string' ? options : explainUnfit(fault, resolved, options, system)) ??
     explainAbsent(fault, resolved, struck);
   if (problem !== undefined) return problem;
   return typeof options === 'string' ? options : { fault, target: resolved, options };
+}
+
+/** Says why the live lab cannot strike packets; undefined for any other fault. Browsers must reach its page and its
+ * shop, so it has no network of its own. */
+export function explainNoPackets(fault: string): string | undefined {
+  if (!faults[fault]?.needsOwnNetwork) return undefined;
+  return `"${fault}" needs a network of the lab's own, which a browser cannot reach: run the scenario with holdfast run`;
 }
 
 /** Says that a member or a link is not there now, or that the fault starts a member that runs. */

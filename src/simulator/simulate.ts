@@ -2,6 +2,7 @@ import type { ModeName } from '../modes.js';
 import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
+import { isInOwnNetwork } from './cluster/processes/own-network.js';
 import { type ClusterSpec, listMemberNames, openSystem } from './cluster/start-cluster.js';
 import { endsOf, resolveTargetName } from './cluster/targets.js';
 import { Interrupted, LabError } from './errors.js';
@@ -15,7 +16,14 @@ import { watchProcessors } from './run/processor-pressure.js';
 import { RunClock } from './run/run-clock.js';
 import { buildClusterSpec, describeSystem, drawNonce, driverSetup, startHeader } from './run/system-setup.js';
 import { collectCounts, watchMembers } from './run/watch-members.js';
-import { expectationsOf, type FaultSpec, findMissingTarget, type Scenario } from './scenario/scenario.js';
+import {
+  type Applied,
+  describeMissingTarget,
+  expectationsOf,
+  type FaultSpec,
+  findMissingTarget,
+  type Scenario,
+} from './scenario/scenario.js';
 import { Driver } from './users/driver.js';
 
 export interface SimulateOptions {
@@ -47,7 +55,7 @@ export async function simulate(
   planned: Plan,
   options: SimulateOptions,
 ): Promise<ListedRun> {
-  assertApplies(mode, planned);
+  assertApplies(mode, { ...planned, system: scenario.system });
   const plan = { ...planned, faults: planned.faults.map(fault => resolveTarget(mode, fault, scenario)) };
   const journal = new Journal(mode, options.onProgress);
   const spec = { ...clusterSpec(scenario, mode, plan), storeUrls: options.storeUrls ?? {}, inTurn: options.inTurn };
@@ -65,12 +73,10 @@ export async function simulate(
 }
 
 /** Throws when a fault of the plan has nothing to strike in this mode: such a run would prove nothing. */
-function assertApplies(mode: ModeName, plan: Plan): void {
-  const missing = findMissingTarget(plan, mode);
+function assertApplies(mode: ModeName, applied: Applied): void {
+  const missing = findMissingTarget(applied, mode, isInOwnNetwork() ? undefined : 'the lab has no network of its own');
   if (missing === undefined) return;
-  throw new LabError(
-    `fault ${missing.fault} strikes ${missing.target}, and ${missing.why}: choose another mode for this scenario`,
-  );
+  throw new LabError(`${describeMissingTarget(missing)}: choose another mode or proxy for this scenario`);
 }
 
 function resolveTarget(mode: ModeName, fault: FaultSpec, { system }: Scenario): FaultSpec {

@@ -78,7 +78,9 @@ function repetition(runs: readonly JudgedRun[]): Markup {
 function command(runs: readonly JudgedRun[]): string {
   const modes = [...new Set(runs.map(({ run }) => run.header.mode))].join(',');
   const header = runs[0]?.run.header;
-  return `holdfast run scenarios/${header?.scenario}.yaml --mode ${modes} --seed ${header?.seed}`;
+  const proxy = header?.system?.proxy;
+  const proxyFlag = proxy === undefined ? '' : ` --proxy ${proxy}`;
+  return `holdfast run scenarios/${header?.scenario}.yaml --mode ${modes} --seed ${header?.seed}${proxyFlag}`;
 }
 
 function versions(runs: readonly JudgedRun[]): string {

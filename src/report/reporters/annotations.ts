@@ -2,7 +2,7 @@ import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { labelRuns } from '../comparison.js';
 import { listNotJudged, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
-import { describeRun } from '../sentence.js';
+import { describeRun, nameScenario } from '../sentence.js';
 
 /**
  * Renders workflow commands of GitHub Actions, one per run that did not pass: an error for a fail, a warning for an
@@ -20,12 +20,12 @@ function annotation(judged: JudgedRun, label: string): string {
   const { run, verdict } = judged;
   if (verdict.word === 'pass') return '';
   const kind = verdict.word === 'fail' ? 'error' : 'warning';
-  const title = `${run.header.scenario}, ${label}: ${verdict.word}`;
+  const title = `${nameScenario(run.header)}, ${label}: ${verdict.word}`;
   return command(kind, title, [describeRun(judged), ...verdict.reasons].join('\n'));
 }
 
 function remarks({ run, verdict, findings }: JudgedRun, label: string): string[] {
-  const title = (what: string) => `${run.header.scenario}, ${label}: ${what}`;
+  const title = (what: string) => `${nameScenario(run.header)}, ${label}: ${what}`;
   return [
     ...listWarnings({ verdict, findings }).map(text => command('warning', title('warning'), text)),
     ...listNotJudged(verdict).map(text => command('notice', title('not judged'), text)),

@@ -13,6 +13,7 @@ import { timelineFigure } from '../html/timeline-figure.js';
 import { badge, scrollable, verdictSection, windowsSection } from '../html/verdicts.js';
 import { matrixCell, matrixOf } from '../matrix.js';
 import type { Reporter } from '../reporter.js';
+import { nameScenario } from '../sentence.js';
 
 /** Maximum for all runs together. It keeps a file with many losses small enough to open quickly. */
 const storyOperationsMax = 250_000;
@@ -37,14 +38,15 @@ ${noSessionSection(runs)}
 ${conditionsSections(runs)}
 </main>
 <dialog aria-labelledby="story-title"></dialog>`;
-  const scenario = runs[0]?.run.header.scenario ?? '';
+  const [first] = runs;
+  const scenario = first === undefined ? '' : nameScenario(first.run.header);
   return page({ title: `${scenario} – Holdfast`, script: pageScript, body });
 };
 
 function pageHeader([first]: readonly JudgedRun[]): Markup {
   if (first === undefined) return markup``;
-  const { scenario, why, seed, startedAt, live } = first.run.header;
-  const title = live ? 'A session of the live lab' : scenario;
+  const { why, seed, startedAt, live } = first.run.header;
+  const title = live ? 'A session of the live lab' : nameScenario(first.run.header);
   return markup`<header><p class="product">Holdfast · failover report</p><h1>${title}</h1><p class="why">${why}</p>
 <p class="meta">seed ${seed} · <time datetime="${startedAt}">${startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time></p></header>`;
 }

@@ -13,6 +13,7 @@ export const json: Reporter = (runs, { notApplicable = [], intervals, otherTries
     schema: 1,
     scenario: header?.scenario,
     seed: header?.seed,
+    ...(header?.system?.proxy !== undefined && { proxy: header.system.proxy }),
     ...(intervals && { intervals }),
     notApplicable,
     runs: runs.map(judged => runEntry(judged, otherTries?.get(judged))),

@@ -1,5 +1,5 @@
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
-import type { NotApplicable } from '../../simulator/scenario/scenario.js';
+import { describeMissingTarget, type NotApplicable } from '../../simulator/scenario/scenario.js';
 import { labelRuns } from '../comparison.js';
 import { stateOf } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
@@ -39,9 +39,9 @@ function suite({ run, verdict }: JudgedRun, label: string): string {
   return [`  <testsuite ${head}>`, ...cases.map(each => element(name, each)), '  </testsuite>'].join('\n');
 }
 
-function skippedSuite(scenario: string, { mode, fault, target, why }: NotApplicable): string {
-  const name = `${scenario} ${mode}`;
-  const message = `${why} (fault ${fault} strikes ${target})`;
+function skippedSuite(scenario: string, missing: NotApplicable): string {
+  const name = `${scenario} ${missing.mode}`;
+  const message = describeMissingTarget(missing);
   const head = attributes({ name, tests: 1, failures: 0, errors: 0, skipped: 1 });
   const only = element(name, { name: 'not applicable', outcome: 'skipped', message });
   return [`  <testsuite ${head}>`, only, '  </testsuite>'].join('\n');

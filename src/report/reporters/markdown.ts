@@ -3,6 +3,7 @@ import { compare } from '../comparison.js';
 import { listNotJudged, listWarnings } from '../judged-expectations.js';
 import { describeRecovery } from '../recovery-words.js';
 import type { Reporter } from '../reporter.js';
+import { nameScenario } from '../sentence.js';
 
 /** Renders the comparison as a Markdown table for the step summary of GitHub. The reasons, the warnings, and the
  * expectations that were not judged follow. */
@@ -11,7 +12,7 @@ export const markdown: Reporter = runs => {
   const { columns, rows } = compare(runs);
   const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkdown).join(' | ')} |`;
   return [
-    `### ${escapeMarkdown(first?.run.header.scenario ?? '')}, seed ${first?.run.header.seed}`,
+    `### ${escapeMarkdown(first === undefined ? '' : nameScenario(first.run.header))}, seed ${first?.run.header.seed}`,
     '',
     line(['', ...columns]),
     `|${'---|'.repeat(columns.length + 1)}`,

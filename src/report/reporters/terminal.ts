@@ -4,7 +4,7 @@ import { type Comparison, type ComparisonCell, compare, labelRuns } from '../com
 import { type FittedTable, fitTable, tableWidth, toPrintable } from '../fitted-table.js';
 import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.js';
 import type { Reporter } from '../reporter.js';
-import { describeRun } from '../sentence.js';
+import { describeRun, nameScenario } from '../sentence.js';
 
 /** Maximum width with the modes side by side. A wider table shows them one below the other. */
 const tableColumnsMax = 100;
@@ -27,7 +27,7 @@ export const terminal: Reporter = (runs, { colour, columns = Number.POSITIVE_INF
 function heading([first]: readonly JudgedRun[], colours: Colours): string {
   return first === undefined
     ? ''
-    : colours.bold(toPrintable(`${first.run.header.scenario}, seed ${first.run.header.seed}`));
+    : colours.bold(toPrintable(`${nameScenario(first.run.header)}, seed ${first.run.header.seed}`));
 }
 
 function sentences(runs: readonly JudgedRun[], colours: Colours): string {

@@ -110,13 +110,15 @@ function watchAnswers({ member }: Effect<'answered'>, { run, between }: Stage): 
   return { ...share, result };
 }
 
-function watchVersion({ version }: Effect<'version'>, { between }: Stage): EffectWatch {
+/** Expects answers of the new version, also of its first backends: the confirmation comes only with the last one. */
+function watchVersion({ version }: Effect<'version'>, { fault, between: { untilMs } }: Stage): EffectWatch {
+  const between = { fromMs: fault.requestedMs, untilMs };
   const isIts = (operation: Operation) => operation.version === version;
   const share = countShare(between, one => isWithin(one, between) && wasAnswered(one), isIts);
   const result = () => {
     const { seen, of } = share.counts;
     const answered = seen === 0 ? `no request of ${of}` : `${seen} of ${of} requests`;
-    return { seen, of, text: `version ${version} answered ${answered} after it was rolled out` };
+    return { seen, of, text: `version ${version} answered ${answered} from the start of its rollout on` };
   };
   return { ...share, result };
 }

@@ -108,6 +108,7 @@ function findLastAnswered(operations: readonly Operation[], count: number): Oper
 export class MemberWatch {
   readonly counts = {
     answered: new Map<string, number>(),
+    versions: new Map<string, number>(),
     answeredAfter: new Set<string>(),
     freeArrivals: 0,
   };
@@ -131,7 +132,8 @@ export class MemberWatch {
     for (const operation of operations) {
       if (operation.outcome !== 'ok') continue;
       const isAfter = operation.sentMs >= this.#lastHealedMs;
-      const { backend, proxy } = operation;
+      const { backend, proxy, version } = operation;
+      if (version !== undefined) this.counts.versions.set(version, (this.counts.versions.get(version) ?? 0) + 1);
       if (backend !== undefined) this.#note(backend, isAfter);
       if (proxy !== undefined) this.#note(proxy, isAfter);
       if (isAfter && !isBound && !operation.final) this.counts.freeArrivals += 1;
@@ -149,6 +151,11 @@ export class MemberWatch {
       idleAfterHealing: backends.filter(name => this.#isIdle(name, last.get(name))),
       notBack: [...new Set(faults.flatMap(({ notBack = [] }) => notBack.map(({ member }) => member)))],
     };
+  }
+
+  /** Returns the number of good answers by version. */
+  versions(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.counts.versions].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
   #note(member: string, isAfter: boolean): void {

@@ -19,14 +19,18 @@ export async function ask(
 ): Promise<HttpAnswer> {
   // Loaded lazily: a command line that only needs the names of the members needs no HTTP client.
   const { default: undici } = await import('undici');
-  const response = await undici.request(url, {
+  const signal = AbortSignal.timeout(withinMs);
+  // undici looks at the signal only when the connection is established. That never happens when packets are dropped.
+  const late = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const answering = undici.request(url, {
     method,
     reset: true,
-    signal: AbortSignal.timeout(withinMs),
+    signal,
     ...(body === undefined
       ? {}
       : { body: JSON.stringify(body), headers: { 'content-type': 'application/json; charset=utf-8' } }),
   });
+  const response = await Promise.race([answering, late]);
   return { status: response.statusCode, headers: response.headers, json: parseJson(await response.body.text()) };
 }
 
@@ -43,6 +47,19 @@ export async function answersOk(url: string, withinMs: number): Promise<boolean>
 export async function statusWithin(url: string, withinMs: number): Promise<number | undefined> {
   try {
     return (await ask('GET', url, withinMs)).status;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns a header of the answer to a GET of this address; undefined when there is none in time. */
+export async function headerWithin(url: string, name: string, withinMs: number): Promise<string | undefined> {
+  try {
+    const { default: undici } = await import('undici');
+    const response = await undici.request(url, { reset: true, signal: AbortSignal.timeout(withinMs) });
+    await response.body.dump();
+    const value = response.headers[name];
+    return typeof value === 'string' ? value : undefined;
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@ import type { ModeName } from '../../modes.js';
 import { LabError } from '../errors.js';
 import { ask } from './ask.js';
 import type { ClusterMember, ProxyAdmin, ProxyBackend } from './cluster.js';
+import { type BootedExternal, bootExternal } from './external/boot-external.js';
 import type { Lab } from './lab.js';
 import { waitUntil } from './probe.js';
 import { freePort, isFree } from './processes/free-port.js';
@@ -19,7 +20,7 @@ export async function bootProxies(
   spec: ProxySpec,
   mode: ModeName,
   portsSeenBy: (proxy: string) => readonly number[],
-): Promise<{ readonly urls: readonly string[]; readonly admin: ProxyAdmin }> {
+): Promise<BootedExternal & { readonly urls: readonly string[] }> {
   const secrets = `lab:${randomBytes(32).toString('hex')}`;
   const places = await Promise.all(
     proxyNames(spec).map(async (name, index) => {
@@ -27,17 +28,22 @@ export async function bootProxies(
       return { name, secrets, mode, ...ports, backendPorts: portsSeenBy(name) };
     }),
   );
-  const admins = await Promise.all(places.map(place => bootProxy(lab, spec, place)));
+  const { external } = spec;
+  const booted = await Promise.all(
+    places.map(place =>
+      external === undefined ? bootProxy(lab, spec, place) : bootExternal(lab, spec, external, place),
+    ),
+  );
   const urls = places.map(({ port }) => `http://${spec.host ?? '127.0.0.1'}:${port}`);
-  const known = places.map(({ name }, index) => ({ member: lab.member(name), admin: admins[index] ?? noProxy }));
-  return { urls, admin: combineAdmins(known) };
+  const known = places.map(({ name }, index) => ({ member: lab.member(name), admin: booted[index]?.admin ?? noProxy }));
+  return { urls, admin: combineAdmins(known), versions: booted[0]?.versions ?? {} };
 }
 
-async function bootProxy(lab: Lab, spec: ProxySpec, place: ProxyPlace): Promise<ProxyAdmin> {
+async function bootProxy(lab: Lab, spec: ProxySpec, place: ProxyPlace): Promise<BootedExternal> {
   await lab.start(proxySpec(spec, place));
   const admin = proxyAdmin(`http://127.0.0.1:${place.adminPort}`);
   await waitAllReady(admin, lab);
-  return admin;
+  return { admin, versions: {} };
 }
 
 /** Returns the ports of one proxy. The first proxy gets the ports that the user asked for. */
@@ -112,7 +118,10 @@ function combineAdmins(
     if (up.length === 0) throw new Error('no proxy is up');
     return Promise.all(up.map(({ admin }) => ask(admin)));
   }
+  const canReload = proxies.every(({ admin }) => admin.reload !== undefined);
   return {
+    ...(proxies.some(({ admin }) => admin.isSampled) && { isSampled: true }),
+    ...(canReload && { reload: async order => void (await askEach(async admin => admin.reload?.(order))) }),
     drain: async backend => void (await askEach(admin => admin.drain(backend))),
     ready: async backend => void (await askEach(admin => admin.ready(backend))),
     async backends() {

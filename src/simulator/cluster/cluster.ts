@@ -181,6 +181,11 @@ export interface ProxyAdmin {
   ready(backend: string): Promise<void>;
   /** Returns the state of each backend as the proxy sees it. */
   backends(): Promise<readonly ProxyBackend[]>;
+  /** True when `backends` finds the states by requests of its own, which take a share of the traffic. */
+  readonly isSampled?: boolean;
+  /** Writes the configuration of an external proxy again and reloads it. `order`: the backends to list; default: as
+   * before. Rejects when the proxy has no command for that. */
+  reload?(order?: readonly string[]): Promise<void>;
 }
 
 export interface ProxyBackend {

@@ -1,6 +1,7 @@
 import type { ModeName } from '../../modes.js';
 import { packageFile } from '../../shared/package-file.js';
 import { answersOk } from './ask.js';
+import type { ExternalProxy } from './external/external-proxy.js';
 import type { ProcessSpec } from './processes/process-member.js';
 
 const cli = packageFile('dist/cli.js');
@@ -34,6 +35,8 @@ export interface ProxySpec {
   readonly extra?: readonly string[];
   /** A Node program with the same command line. Default: the proxy of Holdfast. */
   readonly program?: string;
+  /** Another proxy in place of Holdfast's. Of the keys above, its template decides which ones it can follow. */
+  readonly external?: ExternalProxy | undefined;
 }
 
 export interface ProxyPlace {

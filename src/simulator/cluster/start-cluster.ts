@@ -162,7 +162,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<LabCluster> {
   const cluster = clusterOf(lab, {
     proxyUrls: proxies?.urls ?? [`http://127.0.0.1:${ports[0]}`],
     ...(proxies === undefined ? {} : { proxyAdmin: proxies.admin }),
-    versions: Object.assign({}, ...stores.map(({ versions }) => versions)),
+    versions: Object.assign({}, proxies?.versions, ...stores.map(({ versions }) => versions)),
     // A program of the user does not read it.
     secretsFile: spec.backends.own === undefined ? shared.secretsFile : undefined,
   });

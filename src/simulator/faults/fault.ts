@@ -46,6 +46,10 @@ export interface FaultEntry {
   readonly bySwitch?: true;
   /** Set when it starts its target. It can strike only a member that is not running. */
   readonly startsTarget?: true;
+  /** Set when the proxy must drain its target. It is not applicable with an external proxy that cannot. */
+  readonly needsDrain?: true;
+  /** Set when it strikes packets in the kernel. The lab then needs a network of its own (`own-network.ts`). */
+  readonly needsOwnNetwork?: true;
   /** Creates the fault. `options` are as written; `random` makes its random choices. */
   make(target: string, options?: Readonly<Record<string, unknown>>, random?: Random): Fault;
 }
@@ -63,6 +67,8 @@ export function defineFault<Own extends Options>(fault: {
   lengthMs?(options: OptionsRead<Own>): number | undefined;
   readonly bySwitch?: true;
   readonly startsTarget?: true;
+  readonly needsDrain?: true;
+  readonly needsOwnNetwork?: true;
   make(target: string, options: OptionsRead<Own>, random: Random): Fault;
 }): FaultEntry {
   const read = readerOf(fault.options);
@@ -110,6 +116,9 @@ export function linkGoneEffect(target: string): ExpectedEffect {
   if (backend === from) return { kind: 'asked', store: serverOf(to), from };
   return { kind: 'silent', member: backend, ...(from === 'proxy' ? {} : { link: from }) };
 }
+
+export const linkGoneInWords =
+  'no user got an answer through it between confirmation and healing; for a store: it was asked in vain, or its replication lost bytes';
 
 /** Returns the effect of a slow link: an answer takes at least `atLeastMs`, or longer than before. */
 export function linkSlowEffect(target: string, atLeastMs?: number): ExpectedEffect {

@@ -83,14 +83,16 @@ const notBack = rule(
 );
 const roles: readonly unknown[] = ['backend', 'proxy', 'store'];
 const system = rule(
-  'an object of members, keeps, stores and affinity',
+  'an object of members, keeps, stores and affinity, with an optional proxy',
   (value): value is SystemRecord =>
     isObject(value) &&
     Array.isArray(value.members) &&
     value.members.every(each => isObject(each) && name.accepts(each.name) && roles.includes(each.role)) &&
     ['backend', 'store', 'browser'].some(keeps => keeps === value.keeps) &&
     texts.accepts(value.stores) &&
-    trueOrFalse.accepts(value.affinity),
+    (value.policy === undefined || name.accepts(value.policy)) &&
+    trueOrFalse.accepts(value.affinity) &&
+    (value.proxy === undefined || text.accepts(value.proxy)),
 );
 /** The names that each kind of effect must have. */
 const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string[] } = {

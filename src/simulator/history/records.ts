@@ -144,7 +144,7 @@ export type ExpectedEffect =
   | { readonly kind: 'slow'; readonly member: string; readonly atLeastMs?: number }
   /** An answer of `member` was an error, was cut off, or was repaired by a retry (`FaultRecord.measured`). */
   | { readonly kind: 'broken'; readonly member: string }
-  /** This version answered users during the fault. */
+  /** This version answered users between the request of the fault and the start of its healing. */
   | { readonly kind: 'version'; readonly version: string }
   /** A session of the old key was used after the rotation, and another session was made under the new key. */
   | { readonly kind: 'keys' }
@@ -238,8 +238,12 @@ export interface SystemRecord {
   readonly keeps: 'backend' | 'store' | 'browser';
   /** Store servers that the mode uses: `redis`. A member of one is called `redis` or `redis.<member>`. */
   readonly stores: readonly string[];
+  /** The policy of the proxy, if it chooses by a hash. */
+  readonly policy?: string;
   /** Whether the proxy binds a browser to a backend. */
   readonly affinity: boolean;
+  /** The name of the external proxy. Absent: the proxy of Holdfast. */
+  readonly proxy?: string;
 }
 
 /** The first line of a run in a history file. */

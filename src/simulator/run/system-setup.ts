@@ -56,7 +56,9 @@ export function describeSystem(spec: ClusterSpec, { external }: Pick<Cluster, 'e
     members: external?.startedWith.map(name => ({ name, role: 'backend' as const })) ?? membersOf(spec),
     keeps: strategy === 'reference' ? inStore : 'browser',
     stores: target === undefined ? stores : [],
+    ...(proxy?.policy === 'rendezvous' && { policy: proxy.policy }),
     affinity: proxy?.affinity === undefined ? affinity : proxy.affinity !== 'off',
+    ...(proxy?.external === undefined ? {} : { proxy: proxy.external.name }),
   };
 }
 
@@ -93,6 +95,7 @@ export function driverSetup(
     timeoutMs: users.timeoutMs,
     revocationLagMs,
     replayEveryMs: users.replayEveryMs,
+    browserCookie: users.browserCookie,
     journey: chooseJourney(users),
     ...(external && { naming: external.system.naming }),
   };

@@ -7,7 +7,7 @@ const everyMs = 100;
 
 export interface WatchedMember {
   readonly members: readonly Pick<ClusterMember, 'name' | 'state' | 'port'>[];
-  readonly proxyAdmin: Pick<Cluster['proxyAdmin'], 'backends'>;
+  readonly proxyAdmin: Pick<Cluster['proxyAdmin'], 'backends' | 'isSampled'>;
 }
 
 export interface WatchOptions {
@@ -34,7 +34,7 @@ export function watchMembers(
   let isOver = false;
 
   async function poll(): Promise<void> {
-    const backends = await proxyAdmin.backends().catch(() => undefined);
+    const backends = proxyAdmin.isSampled ? undefined : await proxyAdmin.backends().catch(() => undefined);
     const refused = backends && namesOfRefused(backends);
     const roles = await readRoles(members);
     if (isOver) return;

@@ -1,8 +1,10 @@
 import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
 import type { MembersSpec } from '../cluster/external/driver.js';
+import { canDrain, type ExternalProxy } from '../cluster/external/external-proxy.js';
 import type { OwnBackend } from '../cluster/own-backend.js';
 import { isStoreServer, type StoresSpec, serverOf } from '../cluster/stores/registry.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
+import { faults as registry } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import type { ExpectationLine } from '../history/records.js';
 import type { JourneyMapping } from './journey/mapping.js';
@@ -47,6 +49,8 @@ export interface Scenario {
       readonly queueTimeoutMs?: number;
       /** Time for which a draining backend keeps its bound browsers. */
       readonly drainMs: number;
+      /** Another proxy in place of Holdfast's. */
+      readonly external?: ExternalProxy;
     };
   };
   readonly users: {
@@ -71,6 +75,8 @@ export interface Scenario {
     readonly replayEveryMs?: number;
     /** Time-out of an operation. After it, a read has failed and a write is unknown. */
     readonly timeoutMs: number;
+    /** A cookie that each browser has from the start, with the name of its user. Undefined: none. */
+    readonly browserCookie?: string;
     /** The cookie in which the user's own app keeps its session. Undefined: unknown. */
     readonly cookie?: string;
     /** The journey of the toy shop, or the mapping of another app. */
@@ -115,32 +121,70 @@ export interface FaultSpec {
   readonly forMs?: number;
 }
 
-/** Reason why a scenario cannot be run in a mode: a target of its faults does not exist in that mode. */
+/** Reason why a scenario cannot be run in a mode: a target of its faults does not exist in that mode, its proxy lacks
+ * something, or packets cannot be struck here. */
 export interface NotApplicable {
   readonly mode: ModeName;
-  /** Id of the fault. */
-  readonly fault: string;
-  readonly target: string;
+  /** Id of the fault. Absent when a setting of the scenario is the reason, as is its target. */
+  readonly fault?: string;
+  readonly target?: string;
   /** `mode sticky uses no redis`. */
   readonly why: string;
 }
 
-/** Returns the first fault without a target in this mode; undefined when the scenario can be run in it. Pure. */
-export function findMissingTarget({ faults }: Pick<Scenario, 'faults'>, mode: ModeName): NotApplicable | undefined {
-  for (const { id, target } of faults) {
-    const why = explainMissingTarget(mode, target);
+/** The parts of a scenario that decide whether it can be run. Without a system, the proxy is Holdfast's. */
+export type Applied = Pick<Scenario, 'faults'> & { readonly system?: Pick<Scenario['system'], 'proxy'> };
+
+/**
+ * Returns the first fault that cannot be run in this mode, or the first thing that an external proxy lacks; undefined
+ * when the scenario can be run. `noNetwork` says why the lab has no network of its own; undefined when it has one, or
+ * can get one. Pure.
+ */
+export function findMissingTarget(
+  { faults, system }: Applied,
+  mode: ModeName,
+  noNetwork?: string,
+): NotApplicable | undefined {
+  for (const { id, target, do: action } of faults) {
+    const why =
+      explainMissingTarget(mode, target) ??
+      explainNoDrain(action, system?.proxy.external) ??
+      (registry[action]?.needsOwnNetwork && noNetwork);
     if (why !== undefined) return { mode, fault: id, target, why };
   }
-  return undefined;
+  const why = system && explainUnknownSetting(system.proxy);
+  return why === undefined ? undefined : { mode, why };
+}
+
+function explainNoDrain(action: string, external: ExternalProxy | undefined): string | undefined {
+  if (external === undefined || registry[action]?.needsDrain === undefined || canDrain(external)) return undefined;
+  return `the proxy ${external.name} has no way to drain a backend: neither set-drain, nor reload with {{draining}} in its template`;
+}
+
+/** Says which setting of the scenario an external proxy does not get. Undefined when it gets all. */
+function explainUnknownSetting(proxy: Scenario['system']['proxy']): string | undefined {
+  const { external, policy, affinity, maxconn } = proxy;
+  if (external === undefined) return undefined;
+  const { name, config } = external;
+  if (maxconn !== undefined && !config?.uses.has('maxconn'))
+    return `the scenario sets system.proxy.maxconn, and the template of ${name} has no {{maxconn}}`;
+  if (affinity === 'temporary') return `the scenario sets affinity: temporary, which only the proxy of Holdfast knows`;
+  if (policy === 'round-robin') return undefined;
+  return `the scenario sets the policy ${policy}, which only the proxy of Holdfast knows`;
+}
+
+/** Returns whether a fault strikes packets, so that the lab needs a network of its own. Pure. */
+export function needsOwnNetwork({ faults }: Pick<Scenario, 'faults'>): boolean {
+  return faults.some(({ do: action }) => registry[action]?.needsOwnNetwork);
 }
 
 /** Returns the reason in words: `mode sticky uses no redis (fault outage strikes redis)`. Pure. */
 export function describeMissingTarget({ fault, target, why }: NotApplicable): string {
-  return `${why} (fault ${fault} strikes ${target})`;
+  return fault === undefined ? why : `${why} (fault ${fault} strikes ${target})`;
 }
 
 /** Returns those modes of the scenario in which it can be run. Pure. */
-export function listApplicableModes(scenario: Pick<Scenario, 'faults' | 'modes'>): readonly ModeName[] {
+export function listApplicableModes(scenario: Applied & Pick<Scenario, 'modes'>): readonly ModeName[] {
   return scenario.modes.filter(mode => findMissingTarget(scenario, mode) === undefined);
 }
 

@@ -6,6 +6,7 @@ import { storeSchemas } from '../cluster/stores/registry.js';
 import { ScenarioError } from '../errors.js';
 import { faults } from '../faults/kinds/registry.js';
 import { faultIdPattern as idPattern, parseWhen, whenPattern } from '../faults/trigger.js';
+import { externalProxyKeys } from './external-proxy.js';
 import { members } from './members.js';
 import { ownBackendKeys, target } from './own-app.js';
 import { users } from './users.js';
@@ -93,6 +94,7 @@ const system = map('system', {
       .optional()
       .describe('How long a request waits for a backend with "maxconn". Default: as the proxy says, 5s.'),
     drain: duration(0).prefault('1s').describe('How long a draining backend keeps its bound browsers.'),
+    ...externalProxyKeys,
   }).prefault({}),
   ...storeSchemas,
 });

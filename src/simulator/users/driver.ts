@@ -25,6 +25,7 @@ export interface DriverOptions {
   /** How long an ended session may still be accepted. Old cookies are tried only after this time. */
   readonly revocationLagMs: number;
   readonly replayEveryMs?: number | undefined;
+  readonly browserCookie?: string | undefined;
   readonly journey: Journey;
   /** Default: as the toy shop names it. */
   readonly naming?: BackendNaming;
@@ -107,7 +108,7 @@ export class Driver {
   }
 
   #makeWorld(): UserWorld {
-    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, journey, clock } = this.#options;
+    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, browserCookie, journey, clock } = this.#options;
     const { naming = backendNaming } = this.#options;
     const { onSent = () => undefined, onOperation } = this.#options;
     return {
@@ -116,6 +117,7 @@ export class Driver {
       revocationLagMs,
       replayEveryMs,
       naming,
+      browserCookie,
       journey,
       clock,
       tokenOf: planned => (nonce === undefined ? planned : tokenOf(planned, nonce)),

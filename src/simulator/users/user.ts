@@ -19,6 +19,8 @@ export interface UserWorld {
   /** How often an old session is tried after its logout. Undefined: once, after the revocation lag. */
   readonly replayEveryMs?: number | undefined;
   readonly naming: BackendNaming;
+  /** A cookie that each browser has from the start, with the name of its user. */
+  readonly browserCookie?: string | undefined;
   /** Returns the name under which this run adds an item of the plan (`token-names.ts`). */
   tokenOf(planned: string): string;
   /** Whether the run is over, so that nothing new may begin. */
@@ -97,7 +99,7 @@ export class User {
   constructor(name: string, world: UserWorld, client: Pick<HttpClient, 'send'>) {
     this.#name = name;
     this.#world = world;
-    this.#browser = new UserBrowser(name, world.origin, world.journey, client);
+    this.#browser = new UserBrowser(name, world.origin, world.journey, client, world.browserCookie);
   }
 
   /**

@@ -74,7 +74,7 @@ class ModelRun {
     this.#plan = plan;
     this.#system = system;
     this.#lies = lies;
-    const { timeoutMs, journey, replayEveryMs } = scenario.users;
+    const { timeoutMs, journey, replayEveryMs, browserCookie } = scenario.users;
     const clients = system.proxies.map(proxy => ({
       proxy: proxy.name,
       client: this.#lyingClient((request, cookie) => proxy.send(request, cookie, timeoutMs)),
@@ -87,6 +87,7 @@ class ModelRun {
       revocationLagMs: modes[mode].revocationLagMs,
       replayEveryMs,
       naming: backendNaming,
+      browserCookie,
       tokenOf: itemOf,
       isOver: () => false,
       nextId: () => ++this.#ids,
@@ -195,6 +196,7 @@ class ModelRun {
         members: members.map(({ name }) => ({ name, role: roleOf(name) })),
         keeps: stores.length === 0 ? 'backend' : modes[this.#mode].strategy === 'reference' ? 'store' : 'browser',
         stores,
+        ...(system.proxy.policy === 'rendezvous' && { policy: 'rendezvous' }),
         affinity: system.proxy.affinity === undefined ? modes[this.#mode].affinity : system.proxy.affinity === 'on',
       },
       planned: this.#plan.users.reduce((sum, user) => sum + user.steps.length, 0),

@@ -47,7 +47,7 @@ export const deploy = defineFault({
       .describe('Brings the old version back, this time after the deploy was confirmed.'),
   },
   effect: (_target, { version }) => ({ kind: 'version', version }),
-  effectInWords: 'the new version answered users between confirmation and healing',
+  effectInWords: 'the new version answered users between the start of the rollout and healing',
   lengthMs: ({ rollback }) => rollback,
   explainMissing(_target, { backends, members }, options) {
     if (members !== undefined) return explainExternal(members, options);

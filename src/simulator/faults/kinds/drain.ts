@@ -8,6 +8,7 @@ const exitWithinMs = 5_000;
 export const drain: FaultEntry = {
   summary: 'the proxy drains a backend, then SIGTERM; healing starts it again and sets it ready',
   targets: ['backend'],
+  needsDrain: true,
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,

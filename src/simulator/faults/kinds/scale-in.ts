@@ -5,6 +5,7 @@ import { defineFault, memberGoneEffect, memberGoneInWords } from '../fault.js';
 export const scaleIn = defineFault({
   summary: 'the proxy drains a backend, then SIGTERM; nothing replaces it and healing does not start it',
   targets: ['backend'],
+  needsDrain: true,
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,

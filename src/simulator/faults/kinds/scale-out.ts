@@ -8,6 +8,7 @@ export const scaleOut = defineFault({
   summary: 'starts a backend that was not running, and the proxy sends it users; healing does not stop it',
   targets: ['backend'],
   startsTarget: true,
+  needsDrain: true,
   options: {},
   effect: target => ({ kind: 'answered', member: target }),
   effectInWords: 'the new member answered users',

@@ -2,6 +2,7 @@ import type { ModeName } from '../../../modes.js';
 import { labVariables } from '../../cluster/backend.js';
 import { specsFrom } from '../../cluster/stores/registry.js';
 import { describeUnknownTarget, resolveTargetName, type TargetSystem, targetsOf } from '../../cluster/targets.js';
+import { externalProxyProblems } from '../external-proxy.js';
 import { toMembers } from '../members.js';
 import { ownAppProblems } from '../own-app.js';
 import { scenarioParts } from '../schema.js';
@@ -24,6 +25,7 @@ export function crossProblems(file: unknown): Problem[] {
     ...userProblems(file, endMsIn(file)),
     ...expectationProblems(file),
     ...ownAppProblems(file, labVariables),
+    ...externalProxyProblems(file),
   ];
 }
 

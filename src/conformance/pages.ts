@@ -1,0 +1,156 @@
+import { exchangeLine, maskRun, wireLines } from './exchange-text.js';
+import type { TableReporterOptions } from './reporter.js';
+import { cellsAt, type FailureTable, type TableCell, type TableProxy, type TableRow, wordsOf } from './table.js';
+
+/*
+ * The failure table in Markdown: one page with the table, and beside it a folder with a page for each proxy. The table
+ * links each cell to its place on the page of the proxy: to the raw exchange, and from there to the configuration.
+ */
+
+/** Renders the page with the table. */
+export function renderIndex(
+  table: FailureTable,
+  { again, pages }: Pick<TableReporterOptions, 'again' | 'pages'>,
+): string {
+  const { proxies } = table;
+  return [
+    '# The failure table of session persistence',
+    '',
+    'After this page you know what each proxy does with its users when a backend, or the proxy itself, fails.',
+    'Each cell was computed from real requests to real processes. It links to the raw exchange that shows it.',
+    '',
+    'Make it again:',
+    '',
+    '```',
+    again,
+    '```',
+    '',
+    'Take your own proxy instead: `holdfast conformance --proxy my-preset.yaml`. [your-gateway.md](your-gateway.md) shows',
+    'how to write that file.',
+    '',
+    '## The table',
+    '',
+    ...tableLines(table, pages),
+    '',
+    '## The proxies',
+    '',
+    ...renderTable(
+      ['proxy', 'version', 'for', 'configuration'],
+      proxies.map(proxy => [proxy.name, proxy.version ?? 'not told', proxy.for ?? '', configurationLink(proxy, '../')]),
+    ),
+    '',
+    ...readingLines,
+    '',
+  ].join('\n');
+}
+
+/** Renders the table alone. `pages`: the folder of the pages to which its cells link. */
+export function tableLines({ proxies, rows }: FailureTable, pages: string): string[] {
+  const head = ['what happens', ...proxies.map(({ name }) => `[${name}](${pages}/${name}.md)`)];
+  const body = rows.map(row => [
+    row.title,
+    ...proxies.map(({ name }) => linkedWords(row, name, `${pages}/${name}.md`)),
+  ]);
+  return renderTable(head, body);
+}
+
+const readingLines = [
+  '## How to read a cell',
+  '',
+  'Each user keeps cookies as a browser does, and each backend keeps the sessions of its users in its memory. GET and POST',
+  'have a system of their own. Where both have the same result, the cell shows it once.',
+  '',
+  '| word | what was seen |',
+  '|---|---|',
+  '| kept | each request was answered by the process that has the session |',
+  '| moved | another process answered, or the same backend with an empty memory, **and the proxy said so**: it changed its cookie, or it added a header for the app |',
+  '| silently moved | another process answered, and neither browser nor app was told |',
+  '| silently forgotten | the backend answered with an empty memory, and neither browser nor app was told |',
+  '| cut answer completed | a backend cut its answer off, and the user got it as if it were whole |',
+  '| carried out twice | two backends carried out one POST, or one backend did so twice |',
+  '| error for n of m | n of m requests ended with a status from 400, without a whole answer, or with none in time |',
+  '| several cookies | one answer has several cookies of one name |',
+  '| n/a | the proxy has no means for it; the page of the proxy says which |',
+  '| unknown | it could not be established: a fault was not confirmed, or the log of a backend disagrees with the answer |',
+  '',
+  'A cell with several words has the worst first. Silent losses, repeated requests and errors are what users suffer from.',
+  '',
+  '## What the table does not say',
+  '',
+  '- It shows one configuration of each proxy, not the best possible one. Each is a file that you can read and replace.',
+  '- The rows of GEP-1619 are its conformance tests, as far as one configuration without a Gateway can show them. Its',
+  '  backends have equal weights.',
+  '- "At once" is before any health check can have noticed: the checks find a dead backend after one to two seconds.',
+  '- A refused connection is seen by the proxy at once. Whether it then tries another backend is what the cell shows.',
+];
+
+/** Renders the page of one proxy: for each cell what was done, what was seen, and the raw exchange. */
+export function renderProxyPage({ rows }: FailureTable, proxy: TableProxy, table: string): string {
+  const { name, version, for: operator, documentation } = proxy;
+  return [
+    `# ${name}: the exchanges behind the failure table`,
+    '',
+    `[The table](../${table}) has the results of all proxies. This page shows those of ${name} ${version ?? ''}`.trimEnd() +
+      '.',
+    ...(operator === undefined
+      ? []
+      : [`The configuration is ${operator.startsWith('for ') ? operator : `for ${operator}`}.`]),
+    '',
+    `Configuration: ${configurationLink(proxy, '../../')}`,
+    ...(documentation.length === 0 ? [] : ['', 'It rests on:', '', ...documentation.map(page => `- <${page}>`)]),
+    '',
+    'Ports, dates, processes (`boot1`) and sessions (`session1`) have names that are the same in every run.',
+    ...rows.flatMap(row => rowLines(row, proxy)),
+    '',
+  ].join('\n');
+}
+
+function rowLines(row: TableRow, proxy: TableProxy): string[] {
+  return [
+    '',
+    `<a id="${anchorOf(row)}"></a>`,
+    '',
+    `## ${row.title}`,
+    '',
+    `${row.what} (\`--row ${row.row}\`)`,
+    ...cellsAt(row, proxy.name).flatMap(cell => cellLines(row, cell)),
+  ];
+}
+
+function cellLines({ phase }: TableRow, cell: TableCell): string[] {
+  const { method, says, why, decisive, recording } = cell;
+  const shown = decisive === undefined ? undefined : recording.exchanges[decisive];
+  const requests = recording.exchanges.filter(exchange => exchange.phase === phase);
+  const lines = [...new Set(requests.map(exchange => exchangeLine(exchange, recording.log)))];
+  const more = lines.slice(linesMax).length;
+  const text = [
+    ...lines.slice(0, linesMax),
+    ...(more === 0 ? [] : [`… and ${more} more`]),
+    ...(shown === undefined ? [] : ['', ...wireLines(shown)]),
+  ];
+  const proof = ['', '```', maskRun(text.join('\n'), recording), '```'];
+  const isProven = cell.kind !== 'not applicable' || shown !== undefined;
+  return ['', `**${method}: ${says}.** ${why}`, ...(isProven ? proof : [])];
+}
+
+const linesMax = 6;
+
+function linkedWords(row: TableRow, proxy: string, page: string): string {
+  const words = wordsOf(cellsAt(row, proxy)).join('<br>');
+  return words === '' ? '' : `[${words}](${page}#${anchorOf(row)})`;
+}
+
+function anchorOf({ row, phase }: TableRow): string {
+  return `${row}-${phase}`.replaceAll(/[^a-z0-9]+/g, '-');
+}
+
+/** Links files of the package relative to the page; `up` leads from the page to the folder of the package. */
+function configurationLink({ configuration }: TableProxy, up: string): string {
+  if (configuration === undefined) return 'none';
+  return configuration.startsWith('examples/') ? `[${configuration}](${up}${configuration})` : `\`${configuration}\``;
+}
+
+function renderTable(head: readonly string[], body: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...body.map(line)];
+}

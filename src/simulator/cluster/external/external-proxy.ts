@@ -1,0 +1,148 @@
+import { statSync } from 'node:fs';
+import { LabError } from '../../errors.js';
+import { statusWithin } from '../ask.js';
+import { fillPlaceholders, findUnknownPlaceholder } from '../own-backend.js';
+import { portRefuses } from '../probe.js';
+import type { ProcessSpec } from '../processes/process-member.js';
+import { findProgram } from '../processes/run-program.js';
+import type { ConfigTemplate } from './template.js';
+
+/**
+ * A proxy that is not Holdfast's: how to start it, and the commands that speak to it. Commands run with `sh -c` in
+ * `directory`. `examples/proxies/` has one for each preset, and a scenario file can hold one (system.proxy).
+ */
+export interface ExternalProxy {
+  /** Its name in reports and on the command line. */
+  readonly name: string;
+  /** Starts it in the foreground. Begin with `exec`, so that {pid} is the program and not a shell. */
+  readonly command: string;
+  /** An absolute path. */
+  readonly directory: string;
+  /** The template of its configuration. {config} is the file that the lab makes of it. */
+  readonly config?: ConfigTemplate | undefined;
+  /** It is ready when its port accepts a connection, or when this path is answered with 200 to 299. */
+  readonly ready: { readonly http?: string; readonly withinMs: number };
+  /** Makes it read {config} again, without an interruption. */
+  readonly reload?: string | undefined;
+  /** Keeps new users away from {backend}. */
+  readonly setDrain?: string | undefined;
+  /** Undoes `setDrain`. */
+  readonly setReady?: string | undefined;
+  /** Prints a line for each backend: its name, then ready, draining, down or ejected, then the requests in flight. */
+  readonly states?: string | undefined;
+  /** Prints its version. */
+  readonly version?: string | undefined;
+  /** Added to the environment of `command`. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The program that must be installed. */
+  readonly program?: string | undefined;
+  /** The package with this program, by package manager. */
+  readonly packages?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Placeholders of every command of an external proxy. */
+export const proxyPlaceholders = ['config', 'port', 'admin-port', 'pid', 'run-dir', 'name', 'secret'] as const;
+/** Placeholders of `set-drain` and `set-ready`. */
+export const drainPlaceholders = [...proxyPlaceholders, 'backend'] as const;
+
+/** One process of an external proxy: a scenario can have two, with one configuration. */
+export interface ExternalPlace {
+  readonly name: string;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly runDirectory: string;
+  /** The same for all proxies of a run. */
+  readonly secret: string;
+  /** The path of its configuration file. */
+  readonly config: string;
+}
+
+/** Returns whether a backend can be drained: by a command, or by a reload of a template that knows `draining`. */
+export function canDrain({ setDrain, reload, config }: ExternalProxy): boolean {
+  return setDrain !== undefined || (reload !== undefined && config?.uses.has('backends.draining') === true);
+}
+
+/** Builds its process spec. Throws `LabError` when its program or its folder is missing. */
+export function externalProxySpec(external: ExternalProxy, place: ExternalPlace): ProcessSpec {
+  const { directory, ready } = external;
+  assertInstalled(external);
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new LabError(`"${directory}" is not a folder: expected the folder in which ${external.name} is run.`);
+  const values = valuesOf(place);
+  const command = fillPlaceholders(external.command, values);
+  const { http, withinMs: readyWithinMs } = ready;
+  return {
+    name: place.name,
+    role: 'proxy',
+    port: place.port,
+    command: '/bin/sh',
+    args: ['-c', command],
+    env: { PATH: searchPath, ...mapValues(external.env, text => fillPlaceholders(text, values)) },
+    group: true,
+    directory,
+    readyWithinMs,
+    async answers(withinMs, at = place.port) {
+      if (http === undefined) return !(await portRefuses(at));
+      const status = await statusWithin(`http://127.0.0.1:${at}${http}`, withinMs);
+      return status !== undefined && status >= 200 && status < 300;
+    },
+    remedy: `cd ${directory} && ${command}   (run it by hand to see its output); it must listen on 127.0.0.1:${place.port}`,
+  };
+}
+
+/** Fills in a command that speaks to the running proxy. `more`: further placeholders, such as `backend`. */
+export function commandFor(
+  { directory, env }: ExternalProxy,
+  command: string,
+  place: ExternalPlace,
+  more: Readonly<Record<string, string>> = {},
+): string {
+  const values = { ...valuesOf(place), ...more };
+  const variables = Object.entries({ PATH: searchPath, ...env }).map(
+    ([name, text]) => `export ${name}=${quote(fillPlaceholders(text, values))};`,
+  );
+  return `cd ${quote(directory)} && { ${variables.join(' ')} ${fillPlaceholders(command, values)}\n}`;
+}
+
+function valuesOf(place: ExternalPlace): Readonly<Record<string, string>> {
+  const { name, port, adminPort, runDirectory, secret, config } = place;
+  return { name, port: String(port), 'admin-port': String(adminPort), 'run-dir': runDirectory, secret, config };
+}
+
+/** Servers are in `sbin`, which is often not in the search path of an ordinary user. */
+const searchPath = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(':');
+
+/** Returns whether the program of a proxy is installed, or is not known. */
+export function isInstalled({ program }: Pick<ExternalProxy, 'program'>): boolean {
+  return program === undefined || findProgram([program], searchPath) !== undefined;
+}
+
+/** Throws `LabError` with the package to install when the program of a proxy is missing. */
+export function assertInstalled(external: ExternalProxy): void {
+  if (isInstalled(external)) return;
+  const { name, program, packages = {} } = external;
+  const ways = Object.entries(packages).map(([manager, what]) => `${installWith[manager] ?? manager} ${what}`);
+  const how = ways.length === 0 ? 'install it first' : `install it with ${ways.join(' or ')}`;
+  throw new LabError(`${name} needs the program ${program}, which is not installed: ${how}.`);
+}
+
+const installWith: Readonly<Record<string, string>> = {
+  apt: 'apt-get install',
+  brew: 'brew install',
+  dnf: 'dnf install',
+  apk: 'apk add',
+};
+
+/** Says which placeholder of a command is unknown, and which are known. Undefined when all are known. */
+export function describeUnknownPlaceholder(command: string, known: readonly string[]): string | undefined {
+  const strange = findUnknownPlaceholder(command, known);
+  return strange && `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function mapValues(map: Readonly<Record<string, string>>, change: (text: string) => string): Record<string, string> {
+  return Object.fromEntries(Object.entries(map).map(([key, text]) => [key, change(text)]));
+}

@@ -1,0 +1,193 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod';
+import { packageFile } from '../../shared/package-file.js';
+import { unknownName } from '../../shared/unknown-name.js';
+import {
+  describeUnknownPlaceholder,
+  drainPlaceholders,
+  type ExternalProxy,
+  proxyPlaceholders,
+} from '../cluster/external/external-proxy.js';
+import { readTemplate } from '../cluster/external/template.js';
+import { ScenarioError } from '../errors.js';
+import { duration, map, sayExpected, text } from './values.js';
+import { field, isMap, type Problem, parseYaml, readTextFile, scenarioBytesMax, shapeProblems } from './yaml.js';
+
+/** The keys of an external proxy: in `system.proxy` of a scenario, and in the `preset.yaml` of a proxy. */
+
+const presetFolder = packageFile('examples/proxies');
+
+/** Returns the names of the presets that are shipped. */
+export function presetNames(): readonly string[] {
+  const entries = readdirSync(presetFolder, { withFileTypes: true });
+  return entries.filter(entry => entry.isDirectory()).map(({ name }) => name);
+}
+
+const commandIn = (what: string, known: readonly string[]) =>
+  text(what, /\S/).superRefine((written, context) => {
+    const message = describeUnknownPlaceholder(written, known);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+const command = (what: string) => commandIn(what, proxyPlaceholders);
+
+const nameOfProxy = text('a name in lower case such as my-haproxy', /^[a-z0-9][a-z0-9-]{0,39}$/);
+
+export const externalProxyKeys = {
+  name: nameOfProxy.optional().describe('The name of the proxy in reports. Default: the program of its command.'),
+  command: command('a command such as "exec haproxy -db -f {config}"')
+    .optional()
+    .describe(
+      'Starts another proxy in place of Holdfast, in the foreground, with sh -c. Begin with exec. {config} is the file made of the template, {port} is where it must listen. {run-dir} is a new folder of this run.',
+    ),
+  config: text('the file of a template, relative to this file', /\S/)
+    .optional()
+    .describe(
+      'The template of its configuration file: {{port}}, {{#backends}}..{{/backends}} and others are filled in.',
+    ),
+  directory: text('a folder, relative to this file', /\S/)
+    .optional()
+    .describe('Where its commands run. Default: the folder of this file.'),
+  ready: map('system.proxy.ready', {
+    tcp: z
+      .literal(true, { error: sayExpected('true') })
+      .optional()
+      .describe('It is ready when its port accepts a connection.'),
+    http: text('a path such as /health', /^\/[^\s#]*$/)
+      .optional()
+      .describe('It is ready when this path is answered with 200 to 299.'),
+    within: duration().prefault('5s'),
+  })
+    .optional()
+    .describe('How the lab knows that it is ready. Default: tcp.'),
+  reload: command('a command such as "kill -HUP {pid}"')
+    .optional()
+    .describe('Makes it read {config} again without an interruption. {pid} is the process of its command.'),
+  'set-drain': commandIn('a command that drains {backend}', drainPlaceholders)
+    .optional()
+    .describe(
+      'Keeps new users away from {backend}. Default: the template is filled in with {{draining}}, and reloaded.',
+    ),
+  'set-ready': commandIn('a command that undoes set-drain', drainPlaceholders)
+    .optional()
+    .describe('Undoes "set-drain".'),
+  states: command('a command that prints the state of each backend')
+    .optional()
+    .describe(
+      'Prints a line for each backend: its name, then ready, draining, down or ejected, then the number of requests in flight. Default: new visits show which backends it uses.',
+    ),
+  version: command('a command such as "haproxy -v"').optional().describe('Prints its version, for the report.'),
+  env: z
+    .record(text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/), command('a text'), {
+      error: sayExpected('a map of variables'),
+    })
+    .optional()
+    .describe('Added to the environment of its commands.'),
+};
+
+const keys = map('an external proxy', externalProxyKeys);
+type ExternalKeys = z.output<typeof keys>;
+
+const packages = z.record(text('apt, brew, dnf or apk', /^(?:apt|brew|dnf|apk)$/), text('the name of a package', /\S/));
+
+const presetFile = map('a preset', {
+  ...externalProxyKeys,
+  like: text('the name of a preset', /^[a-z0-9-]+$/)
+    .optional()
+    .describe('A shipped preset. Its keys hold where this file has none.'),
+  for: text('a sentence that says for which operator it is', /\S/).optional(),
+  program: text('the name of the program that must be installed', /^[\w.+-]+$/).optional(),
+  packages: packages.optional(),
+  documentation: z.array(text('an address', /^https?:\/\//)).optional(),
+});
+
+/** A preset as it is shipped: an external proxy, and what a reader wants to know about it. */
+export interface Preset extends ExternalProxy {
+  /** The operator for which its configuration is made. */
+  readonly for?: string | undefined;
+  /** Pages of the product on which the configuration rests. */
+  readonly documentation: readonly string[];
+}
+
+/**
+ * Reads a shipped preset by its name, or a `preset.yaml` of the user by its path. Rejects with `ScenarioError` when
+ * there is none, or when it holds a mistake.
+ */
+export async function readPreset(nameOrFile: string): Promise<Preset> {
+  const names = presetNames();
+  const isFile = /[/\\.]/.test(nameOrFile);
+  if (!isFile && !names.includes(nameOrFile))
+    throw new ScenarioError(
+      `${unknownName('proxy', nameOrFile, names)} Or give the path of a preset.yaml of your own.`,
+    );
+  const file = isFile ? nameOrFile : path.join(presetFolder, nameOrFile, 'preset.yaml');
+  const example = 'a preset such as examples/proxies/haproxy/preset.yaml';
+  const written = await readTextFile(file, { bytesMax: scenarioBytesMax, what: 'a preset in YAML', example });
+  return parsePreset(written, file);
+}
+
+async function parsePreset(written: string, file: string): Promise<Preset> {
+  const yaml = parseYaml(written, file, 'a preset');
+  const read = presetFile.safeParse(yaml.value);
+  if (!read.success) throw yaml.refusal(read.error.issues.flatMap(issue => shapeProblems(issue, yaml.value)));
+  const { like, for: operator, program, packages: names, documentation = [], ...own } = read.data;
+  const base = like === undefined ? undefined : await readPreset(like);
+  const proxy = toExternal(own, path.dirname(path.resolve(file)), base);
+  if (proxy === undefined) throw yaml.refusal([{ path: [], message: `found no command, ${commandExpected}` }]);
+  const about = { program: program ?? base?.program, packages: names ?? base?.packages, for: operator ?? base?.for };
+  return { ...proxy, ...about, documentation: [...documentation, ...(base?.documentation ?? [])] };
+}
+
+const commandExpected = 'expected "command" that starts the proxy, or "like" with the name of a preset';
+
+/** Converts the keys. Undefined without a command. `folder`: the absolute path of the folder of their file. */
+export function toExternal(written: ExternalKeys, folder: string, base?: ExternalProxy): ExternalProxy | undefined {
+  const { config, directory, ready, env, name } = written;
+  const start = written.command ?? base?.command;
+  if (start === undefined) return undefined;
+  return {
+    name: name ?? base?.name ?? nameIn(start),
+    command: start,
+    directory: directory === undefined ? (base?.directory ?? folder) : path.resolve(folder, directory),
+    ready: ready === undefined ? (base?.ready ?? { withinMs: 5_000 }) : readyOf(ready),
+    env: { ...base?.env, ...env },
+    reload: written.reload ?? base?.reload,
+    setDrain: written['set-drain'] ?? base?.setDrain,
+    setReady: written['set-ready'] ?? base?.setReady,
+    states: written.states ?? base?.states,
+    version: written.version ?? base?.version,
+    config: config === undefined ? base?.config : readTemplate(path.resolve(folder, config)),
+  };
+}
+
+function readyOf({ http, within }: NonNullable<ExternalKeys['ready']>): ExternalProxy['ready'] {
+  return { ...(http === undefined ? {} : { http }), withinMs: within };
+}
+
+/** Returns the program of a command: `haproxy` of "exec /usr/sbin/haproxy -db". */
+function nameIn(start: string): string {
+  const [program = 'proxy'] = start
+    .replace(/^\s*exec\s+/, '')
+    .trim()
+    .split(/\s+/);
+  return (
+    path
+      .basename(program)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, '-') || 'proxy'
+  );
+}
+
+/** Finds keys of an external proxy without a command, and a {config} without a template. */
+export function externalProxyProblems(file: unknown): Problem[] {
+  const proxy = field(field(file, 'system'), 'proxy');
+  if (!isMap(proxy)) return [];
+  const at = (key: string) => ['system', 'proxy', key];
+  if (proxy.command === undefined)
+    return Object.keys(externalProxyKeys)
+      .filter(key => proxy[key] !== undefined)
+      .map((key): Problem => ({ path: at(key), message: `found ${key} without a command`, at: 'key' }));
+  if (proxy.config !== undefined || !String(proxy.command).includes('{config}')) return [];
+  return [{ path: at('command'), message: 'found {config} without system.proxy.config, expected a template' }];
+}
