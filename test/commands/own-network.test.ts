@@ -78,6 +78,18 @@ describe('a scenario that strikes packets', () => {
     expect(left).to.deep.equal([]);
   });
 
+  it('is refused beside a system that runs already, which its lab cannot reach', async () => {
+    const running = await written(
+      short('', '[]', '    - writes.lost == 0').replace(
+        /system:[\s\S]*?users:/,
+        'system: { target: http://127.0.0.1:9 }\nusers:',
+      ),
+    );
+    const { code, stderr } = await commandLine(['run', scenario, running]);
+    expect(stderr).to.match(/^holdfast: scenario "refuse-one" strikes packets .* system.target of scenario "short"/);
+    expect(code).to.equal(3);
+  });
+
   it('is refused with a store of the user, which its lab cannot reach', async () => {
     const { code, stderr } = await commandLine(['run', scenario, '--redis-url', 'redis://127.0.0.1:6379']);
     expect(code).to.equal(3);
