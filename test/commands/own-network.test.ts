@@ -11,6 +11,7 @@ import { short, written } from './ran.js';
 const scenario = packageFile('scenarios/refuse-one.yaml');
 const drop = '[{ id: drop, at: 0s, do: drop, target: proxy->backend-1, for: 1s }]';
 const longDrop = short('', drop, '    - writes.phantom == 0')
+  .replace('count: 2', 'count: 1')
   .replace('faults: 1200ms', 'faults: 60s')
   .replace('for: 1s', 'for: 50s');
 

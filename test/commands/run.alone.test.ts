@@ -21,6 +21,7 @@ const shipped: Readonly<Record<string, readonly ModeName[]>> = {
   'replace-secrets': ['jwt', 'sealed'],
   eviction: ['memcached'],
   'two-proxies': ['sticky'],
+  'drop-one': ['sticky'],
 };
 
 /** Returns whether another program disturbed the run. */
