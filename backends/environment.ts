@@ -15,6 +15,8 @@ export interface Environment {
   readonly port: number;
   /** The name of this backend, in every answer. */
   readonly backend: string;
+  /** The version of this backend, in every answer. Undefined: its answers name none. */
+  readonly version: string | undefined;
   readonly mode: ModeName;
   readonly storeUrl: string | undefined;
   readonly password: string;
@@ -29,6 +31,8 @@ export interface Environment {
   readonly feedAgeMaxMs: number | undefined;
   /** Bytes of padding in every session, because other applications keep more data than the shop. */
   readonly ballastBytes: number;
+  /** The schema in which sessions are written. Sessions of another schema cannot be read. Undefined: all can be read. */
+  readonly sessionSchema: string | undefined;
   /** How long each request of a user takes at least. */
   readonly workMs: number;
   readonly defects: readonly DefectName[];
@@ -57,6 +61,7 @@ export function readEnvironment(variables: Variables): Environment {
     host: readHost(variables.HOST ?? '127.0.0.1', report),
     port: readPort(variables.PORT ?? '0', report),
     backend: readBackend(variables.BACKEND_ID ?? 'backend-1', report),
+    version: readVersion(variables.BACKEND_VERSION, report),
     mode,
     storeUrl: readStoreUrl(mode, variables, report),
     password: readPassword(variables.SHOP_PASSWORD ?? 'secret', report),
@@ -69,6 +74,7 @@ export function readEnvironment(variables: Variables): Environment {
     },
     feedAgeMaxMs: readAge(variables.SHOP_REVOCATIONS_AGE_MAX, report),
     ballastBytes: readBallast(variables.SHOP_BALLAST_BYTES ?? '0', report),
+    sessionSchema: readOptional('SHOP_SESSION_SCHEMA', 'the name of a schema such as 2', variables, report),
     workMs: readWork(variables.SHOP_WORK ?? '0ms', report),
     defects: readDefects(variables.SHOP_DEFECT ?? '', report),
     lab: readLab(variables.SHOP_LAB ?? '0', variables.HOST ?? '127.0.0.1', report),
@@ -116,6 +122,12 @@ function readBackend(text: string, report: Note): string {
   if (!/^[A-Za-z0-9_.-]{1,64}$/.test(text)) {
     report(`BACKEND_ID is "${text}": expected 1 to 64 letters, digits, or any of _ . - (for example backend-1).`);
   }
+  return text;
+}
+
+function readVersion(text: string | undefined, report: Note): string | undefined {
+  if (text !== undefined && !/^[A-Za-z0-9_.-]{1,64}$/.test(text))
+    report(`BACKEND_VERSION is "${text}": expected 1 to 64 letters, digits, or any of _ . - (for example v2).`);
   return text;
 }
 

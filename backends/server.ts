@@ -19,6 +19,7 @@ import { NotMet, replyToRefusal } from './refusal.js';
 import { RequestCounts } from './request-counts.js';
 import { addLabSwitches } from './routes/lab-switches.js';
 import { routesOf, type Self, type Shop } from './routes/routes.js';
+import { withSchema } from './routes/session-schema.js';
 
 export interface RunningShop {
   readonly url: string;
@@ -41,8 +42,8 @@ export async function startShop(
   accounts: Accounts,
   folder: ProcessFolder | undefined,
 ): Promise<RunningShop> {
-  const { backend, mode, host, port } = environment;
-  const self: Self = { backend, incarnation: randomBytes(8).toString('hex'), mode };
+  const { backend, version, mode, host, port } = environment;
+  const self: Self = { backend, version, incarnation: randomBytes(8).toString('hex'), mode };
   const state: State = { draining: false, store: undefined, inFlight: new Set() };
   const original = plant(environment.defects);
   // Replaces the clock before other modules keep a reference to `Date.now`.
@@ -128,7 +129,7 @@ function serve(
     counts: () => sessions.counts,
     keys: () => environment.keys.ring().map(({ id }) => id),
   };
-  const routes = defects.routes(routesOf(shop));
+  const routes = defects.routes(withSchema(environment.sessionSchema, routesOf(shop)));
   const listener = defects.listener((request, response) => {
     stamp(self, state, response);
     requestCounts.countRequest();
@@ -158,9 +159,10 @@ function isOfLab({ url = '' }: IncomingMessage): boolean {
 const keepAliveMs = 75_000;
 
 /** Adds the name of the backend, and of this boot, to every answer. */
-function stamp({ backend, incarnation }: Self, { draining, inFlight }: State, response: ServerResponse): void {
+function stamp({ backend, incarnation, version }: Self, { draining, inFlight }: State, response: ServerResponse): void {
   response.setHeader('holdfast-backend', backend);
   response.setHeader('holdfast-incarnation', incarnation);
+  if (version !== undefined) response.setHeader('holdfast-version', version);
   if (draining) response.setHeader('connection', 'close');
   inFlight.add(response);
   response.on('close', () => inFlight.delete(response));

@@ -1,7 +1,7 @@
 /**
  * What `npm start` and `npm test` run first: looks what is missing, installs it, says what it did.
  * Packages (npm ci), the build (tsc, then pack.mjs), redis-server, memcached, and with --test a Chromium, a curl, a
- * PgBouncer, and the languages of the apps that the tests attack.
+ * PgBouncer, iptables, and the languages of the apps that the tests attack.
  * With nothing missing it only looks, which takes well under a second. Exit code 4: something is missing that it may
  * not install; the last line then is what to type.
  *
@@ -49,6 +49,16 @@ const tools = {
     why: 'a real pooler for the tests of the store postgres',
     packages: { 'apt-get': 'pgbouncer', brew: 'pgbouncer', dnf: 'pgbouncer', apk: 'pgbouncer' },
   },
+  iptables: {
+    commands: ['iptables-restore'],
+    why: 'the packet filter for the faults of packets',
+    packages: { 'apt-get': 'iptables', dnf: 'iptables-nft', apk: 'iptables' },
+  },
+  iproute2: {
+    commands: ['ip'],
+    why: 'the loopback interface of a network namespace',
+    packages: { 'apt-get': 'iproute2', dnf: 'iproute', apk: 'iproute2' },
+  },
   curl: {
     commands: ['curl'],
     why: 'a real client for the proxy tests',
@@ -86,6 +96,7 @@ const managers = {
 checkNode();
 const wanted = needs.includes('--build') ? [] : [tools.redis, tools.memcached];
 if (needs.includes('--test')) wanted.push(tools.curl, tools.pgbouncer, ...Object.values(languages));
+if (needs.includes('--test') && process.platform === 'linux') wanted.push(tools.iptables, tools.iproute2);
 if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) wanted.push(tools.chromium);
 const install = installing(wanted.filter(isMissing));
 // Each mostly waits: for the network, for the disk. Neither is left half done when the other fails.

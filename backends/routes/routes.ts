@@ -15,6 +15,7 @@ import { anyBrowserRoute, memberRoute, plainRoute, type Route, requireMember, se
 export interface Self {
   readonly backend: string;
   readonly incarnation: string;
+  readonly version: string | undefined;
   readonly mode: string;
 }
 

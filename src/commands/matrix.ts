@@ -18,15 +18,16 @@ import { packageFile } from '../shared/package-file.js';
 import { writeWhole } from '../shared/result-files.js';
 import { unknownName } from '../shared/unknown-name.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
+import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { readScenario } from '../simulator/scenario/file.js';
-import type { Scenario } from '../simulator/scenario/scenario.js';
+import { needsOwnNetwork, type Scenario } from '../simulator/scenario/scenario.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
+import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs } from './lib/output.js';
-import { type ProxyArgs, proxyOption, withProxy } from './lib/proxy-option.js';
+import { type OtherProxyArgs, proxyOption, withProxy } from './lib/proxy-option.js';
 import {
   cellsOf,
   type EmptyCell,
@@ -42,7 +43,7 @@ import { columnsOf, wantsColour } from './lib/streams.js';
 const folder = packageFile('scenarios');
 const labsMax = 32;
 
-interface MatrixArgs extends ProxyArgs {
+interface MatrixArgs extends OtherProxyArgs {
   readonly modes: readonly string[] | undefined;
   readonly faults: readonly string[] | undefined;
   readonly seed: number | undefined;
@@ -88,22 +89,32 @@ export const matrix: CommandModule<object, MatrixArgs> = {
         '$0 matrix --modes sticky,redis --faults kill --html matrix.html',
         'every scenario that kills something, in two modes',
       ),
-  handler: toHandler(args => runInterruptibly(signal => drawMatrix(args, signal))),
+  handler: toHandler(args => runInterruptibly((signal, takeOver) => drawMatrix(args, signal, takeOver))),
 };
 
-async function drawMatrix(args: MatrixArgs, signal: AbortSignal): Promise<number> {
+async function drawMatrix(args: MatrixArgs, signal: AbortSignal, takeOver: TakeOver): Promise<number> {
   const modes = parseModes(args.modes ?? modeNames);
   const atOnce = parseCount('at-once', args['at-once'], 1, labsMax);
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const scenarios = await withProxy(rowsOf(await shippedScenarios(), args.faults), args.proxy);
-  const grid = cellsOf(scenarios, modes);
+  const noNetwork = scenarios.some(needsOwnNetwork) ? await explainNoOwnNetwork() : undefined;
+  const grid = cellsOf(scenarios, modes, noNetwork);
   if (grid.length === 0) throw new UsageError(`none of these scenarios names the mode ${modes.join(' or ')}.`);
   await checkOutputs({ json: args.json, html: args.html }, undefined, ['matrix']);
+  if (!isInOwnNetwork() && grid.some(cell => 'mode' in cell && needsOwnNetwork(cell.scenario)))
+    return runInOwnNetwork(takeOver);
   const { runs, failure } = await runCells(grid, { seed, atOnce, signal });
   if (failure === undefined || runs.size > 0) await writeMatrix(grid, modes, runs, args);
+  if (noNetwork !== undefined) process.stdout.write(describeNoNetwork(scenarios, noNetwork));
   if (failure !== undefined) throw failure;
-  if (runs.size === 0) process.stdout.write('no fault has a target in any selected mode, so nothing was run.\n');
+  if (runs.size === 0) process.stdout.write('no fault applies in any selected mode, so nothing was run.\n');
   return exitCodeOf([...runs.values()].map(({ judged }) => judged.verdict.word));
+}
+
+/** Names the scenarios that strike packets, and says why that is not possible here. */
+function describeNoNetwork(scenarios: readonly Scenario[], why: string): string {
+  const names = scenarios.filter(needsOwnNetwork).map(({ name }) => name);
+  return `${names.join(', ')}: not applicable: ${why}\n`;
 }
 
 /** Runs the applicable cells. Starts nothing when there are none. */

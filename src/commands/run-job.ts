@@ -2,10 +2,11 @@ import type { StoreUrls } from '../shared/stores.js';
 import { compareWithEarlier } from '../simulator/checker/verdict/against.js';
 import { summarizeMode } from '../simulator/checker/verdict/repeats.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
+import { explainNoOwnNetwork, isInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { makePlan, type Plan } from '../simulator/plan/plan.js';
 import { readReplay } from '../simulator/plan/plan-file.js';
 import { readScenario } from '../simulator/scenario/file.js';
-import type { Scenario } from '../simulator/scenario/scenario.js';
+import { needsOwnNetwork, type Scenario } from '../simulator/scenario/scenario.js';
 import { type EarlierReport, readEarlierReport } from './lib/earlier-report.js';
 import { UsageError } from './lib/errors.js';
 import {
@@ -17,11 +18,11 @@ import {
   parseModes,
 } from './lib/mode-option.js';
 import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
-import { type ProxyArgs, withProxy } from './lib/proxy-option.js';
+import { type OtherProxyArgs, withProxy } from './lib/proxy-option.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
 import { checkTargets, parseStoreUrls, type StoreArgs } from './lib/store-options.js';
 
-export interface RunArgs extends StoreArgs, ProxyArgs {
+export interface RunArgs extends StoreArgs, OtherProxyArgs {
   readonly scenarios: readonly string[];
   readonly mode: readonly string[] | undefined;
   readonly seed: number | undefined;
@@ -43,6 +44,8 @@ export interface Job {
   readonly repeat: number;
   readonly storeUrls: StoreUrls;
   readonly earlier: EarlierReport | undefined;
+  /** Why the lab cannot have a network of its own, when a job needs one. */
+  readonly noNetwork: string | undefined;
 }
 
 /** Reads and checks all scenarios. Rejects with `UsageError` or `ScenarioError` when one cannot be run or written. */
@@ -58,14 +61,21 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
     askedModesOf(scenario, modes);
     checkTargets(scenario, storeUrls);
   }
+  const noNetwork = scenarios.some(needsOwnNetwork) ? await explainNoOwnNetwork() : undefined;
   const names = scenarios.map(({ name }) => name);
   refuseDuplicates(names);
   const earlier = await Promise.all(names.map(name => earlierOf(args, name)));
   await checkOutputs(filesOf(args), args.out, names);
   return scenarios.map((scenario, index) => {
     const plan = replay?.plan ?? makePlan(scenario, seed ?? scenario.seed);
-    return { scenario, asked: askedModesOf(scenario, modes), plan, repeat, storeUrls, earlier: earlier[index] };
+    const asked = askedModesOf(scenario, modes, noNetwork);
+    return { scenario, asked, plan, repeat, storeUrls, earlier: earlier[index], noNetwork };
   });
+}
+
+/** Returns whether the jobs can run only in a network of the lab's own, and this process is not in one. */
+export function mustEnterOwnNetwork(jobs: readonly Job[]): boolean {
+  return !isInOwnNetwork() && jobs.some(({ scenario, asked }) => asked.modes.length > 0 && needsOwnNetwork(scenario));
 }
 
 /** Runs one job, prints and writes the results, and returns the verdicts that decide the exit code. */
@@ -73,7 +83,7 @@ export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Prom
   const { scenario, asked, plan, earlier } = job;
   const { modes, notApplicable } = asked;
   if (modes.length === 0) {
-    say(...notApplicable.map(describeNotApplicable), describeNothingToRun(scenario));
+    say(...notApplicable.map(describeNotApplicable), describeNothingToRun(scenario, job.noNetwork));
     return ['inconclusive'];
   }
   const choices = { ...job, modes, notApplicable, out: args.out, signal };

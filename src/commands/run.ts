@@ -1,11 +1,12 @@
 import type { CommandModule } from 'yargs';
 import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
+import { runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted } from '../simulator/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
+import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { proxyOption } from './lib/proxy-option.js';
 import { storeOptions } from './lib/store-options.js';
-import { type RunArgs, readJobs, runJob } from './run-job.js';
+import { mustEnterOwnNetwork, type RunArgs, readJobs, runJob } from './run-job.js';
 
 export const run: CommandModule<object, RunArgs> = {
   command: 'run <scenarios..>',
@@ -57,12 +58,14 @@ export const run: CommandModule<object, RunArgs> = {
       .example('$0 run scenarios/kill-one.yaml --proxy haproxy', 'the same users behind HAProxy')
       .example('$0 run scenarios/kill-one.yaml --against last.json', 'what became worse since last.json?')
       .example('$0 run scenarios/kill-one.yaml --plan reports/kill-one/latest/plan.json', 'the plan of an earlier run'),
-  handler: toHandler(args => runInterruptibly(signal => runAll(args, signal))),
+  handler: toHandler(args => runInterruptibly((signal, takeOver) => runAll(args, signal, takeOver))),
 };
 
-async function runAll(args: RunArgs, signal: AbortSignal): Promise<number> {
+async function runAll(args: RunArgs, signal: AbortSignal, takeOver: TakeOver): Promise<number> {
+  const jobs = await readJobs(args);
+  if (mustEnterOwnNetwork(jobs)) return runInOwnNetwork(takeOver);
   const words: VerdictWord[] = [];
-  for (const job of await readJobs(args)) {
+  for (const job of jobs) {
     words.push(...(await runJob(job, args, signal)));
     if (signal.aborted) throw new Interrupted();
   }

@@ -5,7 +5,7 @@ import { Strike, type StrikeStage } from '../simulator/faults/strike.js';
 import { phaseNames } from '../simulator/history/records.js';
 import { planFaults } from '../simulator/plan/plan.js';
 import { explainMissingTarget, type FaultSpec, type Scenario } from '../simulator/scenario/scenario.js';
-import type { AimedFault } from './offers.js';
+import { type AimedFault, explainNoPackets } from './offers.js';
 import { isHealedWith } from './protocol.js';
 
 const idLengthMax = 36;
@@ -19,7 +19,9 @@ export function faultsFor(
   const aimed = faults.map(spec => {
     const target = resolveTargetName(mode, spec.target, system);
     const why =
-      target === undefined ? `mode ${mode} uses no store server of its own` : explainMissingTarget(mode, target);
+      target === undefined
+        ? `mode ${mode} uses no store server of its own`
+        : (explainMissingTarget(mode, target) ?? explainNoPackets(spec.do));
     return target === undefined || why !== undefined
       ? `The fault "${spec.id}" of the scenario is left out: it strikes ${spec.target}, and ${why}.`
       : { ...spec, target };

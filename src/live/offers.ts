@@ -72,10 +72,18 @@ export function aimFault(
     explainNotOurs(target, system) ??
     explainMissingTarget(mode, target) ??
     explainUnfit(fault, resolved, undefined, system) ??
+    explainNoPackets(fault) ??
     (typeof options === 'string' ? options : explainUnfit(fault, resolved, options, system)) ??
     explainAbsent(fault, resolved, struck);
   if (problem !== undefined) return problem;
   return typeof options === 'string' ? options : { fault, target: resolved, options };
+}
+
+/** Says why the live lab cannot strike packets; undefined for any other fault. Browsers must reach its page and its
+ * shop, so it has no network of its own. */
+export function explainNoPackets(fault: string): string | undefined {
+  if (!faults[fault]?.needsOwnNetwork) return undefined;
+  return `"${fault}" needs a network of the lab's own, which a browser cannot reach: run the scenario with holdfast run`;
 }
 
 /** Says that a member or a link is not there now, or that the fault starts a member that runs. */
@@ -86,7 +94,7 @@ function explainAbsent(
 ): string | undefined {
   const kind = kindOf(target);
   if (kind === 'system') return `"${fault}" runs commands: write it into a scenario file`;
-  if (kind === 'secrets') return undefined;
+  if (kind === 'secrets' || kind === 'backends') return undefined;
   if (target.includes('backend-any')) return `found "${target}", expected one backend such as backend-1`;
   if (kind === 'link' && !links.has(target)) return `the lab has no link ${target}`;
   const [from = ''] = endsOf(target) ?? [];
@@ -106,7 +114,7 @@ function isAddressOf(name: string, running: ReadonlySet<string>): boolean {
 export function offersOf(struck: StruckSystem): readonly OfferView[] {
   const known = targetsOf(struck.system);
   const { backends, stores, proxies } = known;
-  const targets = [...backends, ...proxies, ...stores, ...struck.links, 'secrets'];
+  const targets = [...backends, ...proxies, ...stores, ...struck.links, 'backends', 'secrets'];
   return targets.flatMap(target => {
     const offered = faultsFor(target, struck, known);
     return offered.length === 0 ? [] : [{ target, member: memberOf(target, proxies), faults: offered }];
@@ -134,7 +142,7 @@ export function exampleOptions(fault: string): GivenOptions {
 
 /** Returns the member in whose box the page offers a target: of a link its backend, or without one its second end. */
 export function memberOf(target: string, proxies: readonly string[]): string {
-  if (target === 'secrets') return proxies[0] ?? 'proxy';
+  if (target === 'secrets' || target === 'backends') return proxies[0] ?? 'proxy';
   const [from, to] = endsOf(target) ?? [target, target];
   return [from, to].find(end => kindOf(end) === 'backend') ?? to;
 }

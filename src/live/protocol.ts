@@ -240,10 +240,10 @@ export type Command =
 
 /**
  * Returns whether healing a member heals a strike on this target: the member itself, or a link of which it is an end.
- * The first of the proxies stands for the secrets, because the page offers their faults there.
+ * The first of the proxies stands for the secrets and for all backends, because the page offers their faults there.
  */
 export function isHealedWith(member: string, target: string, proxies: readonly string[]): boolean {
-  return target === 'secrets' ? member === proxies[0] : target.split('->').includes(member);
+  return target === 'secrets' || target === 'backends' ? member === proxies[0] : target.split('->').includes(member);
 }
 
 /** Status 200 with `problems` empty: done. A side that could not do it says why. Status 400: the command is malformed. */

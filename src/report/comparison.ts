@@ -1,7 +1,8 @@
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { isExpectedLoss } from './judged-expectations.js';
 import { isUnobserved, summarizeRecovery } from './recovery-words.js';
-import { count, countNoun, duration } from './words.js';
+import { describeMoved } from './sentence.js';
+import { count, countNoun, duration, percent } from './words.js';
 
 /** The tone of a cell. `loss` is no judgement: a scenario may expect losses in a mode. */
 export type Tone = 'plain' | 'loss' | VerdictWord;
@@ -38,6 +39,16 @@ const measures: readonly Measure[] = [
     label: 'effect of faults',
     cell: effectCell,
     isNeeded: judged => unseenEffects(judged) > 0,
+  },
+  {
+    label: 'saw two versions',
+    cell: versionsCell,
+    isNeeded: ({ findings: { versions } }) => Object.keys(versions).length > 1,
+  },
+  {
+    label: 'users moved',
+    cell: movedCell,
+    isNeeded: ({ findings: { hashMoves } }) => hashMoves !== null,
   },
   {
     label: 'revocation p50 / max',
@@ -104,6 +115,18 @@ function effectCell(judged: JudgedRun): ComparisonCell {
   if (unseen === 0) return plain(faults === 0 ? '–' : 'seen');
   const text = faults === 1 ? 'not seen' : `${unseen} of ${faults} not seen`;
   return { text, tone: 'inconclusive' };
+}
+
+/** Returns for example `48 of 52 users, 3 went back`. */
+function versionsCell({ findings: { users } }: JudgedRun): ComparisonCell {
+  const back = users.wentBack === 0 ? '' : `, ${count(users.wentBack)} went back`;
+  return plain(`${count(users.sawBothVersions)} of ${countNoun(users.total, 'user')}${back}`);
+}
+
+/** Returns for example `24 of 50 (48 %)` with the note `k/(n+k) is 50 %`. */
+function movedCell({ findings: { users, hashMoves } }: JudgedRun): ComparisonCell {
+  const text = describeMoved(users);
+  return hashMoves === null ? plain(text) : { text, note: `k/(n+k) is ${percent(hashMoves)}`, tone: 'plain' };
 }
 
 function unseenEffects({ findings: { faults } }: JudgedRun): number {

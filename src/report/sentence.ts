@@ -13,7 +13,7 @@ import { fitTable, toPrintable } from './fitted-table.js';
 import { isExpectedLoss, listMemberTrouble, listNotJudged, listWarnings, verdictName } from './judged-expectations.js';
 import { describeRecovery, isUnobserved } from './recovery-words.js';
 import type { ReporterOptions } from './reporter.js';
-import { count, countNoun, duration } from './words.js';
+import { count, countNoun, duration, percent } from './words.js';
 
 /** Returns the scenario of a run, and the external proxy that it was run with: `kill-one with haproxy 2.6.12`. */
 export function nameScenario({ scenario, system, versions }: RunHeader): string {
@@ -33,7 +33,7 @@ export function describeOutcome(judged: JudgedRun, label = judged.run.header.mod
   const warnings = listWarnings(judged).length;
   const notJudged = listNotJudged(verdict).length;
   const parts = [
-    ...[usersPart(judged), writesPart(judged), requestsPart(judged), ...alarms(judged)],
+    ...[usersPart(judged), writesPart(judged), requestsPart(judged), ...alarms(judged), ...deployParts(judged)],
     ...[...listMemberTrouble(findings.members), describeRecovery(judged)],
     ...(warnings === 0 ? [] : [countNoun(warnings, 'warning')]),
     ...(notJudged === 0 ? [] : [`${countNoun(notJudged, 'expectation')} not judged`]),
@@ -97,6 +97,23 @@ function alarms({ run, findings: { users, writes } }: JudgedRun): string[] {
     [unverified.writes, `${countNoun(unverified.writes, 'write')} not verified by a later read`],
   ];
   return found.filter(([times]) => times > 0).map(([, words]) => words);
+}
+
+/** Says which versions answered, and how many users a hash moved. Empty when there was one version and no hash. */
+function deployParts({ findings: { users, versions, hashMoves } }: JudgedRun): string[] {
+  const answers = Object.entries(versions).map(([version, times]) => `${version} ${count(times)}`);
+  const back = users.wentBack === 0 ? '' : ` and ${count(users.wentBack)} an old one again`;
+  const skew = `${countNoun(users.sawBothVersions, 'user')} saw two versions${back} (answers: ${answers.join(', ')})`;
+  return [
+    ...(answers.length > 1 ? [skew] : []),
+    ...(hashMoves === null ? [] : [`${describeMoved(users)} moved, and k/(n+k) is ${percent(hashMoves)}`]),
+  ];
+}
+
+/** Returns for example `24 of 50 users (48 %)`. */
+export function describeMoved({ present, moved }: Findings['users']): string {
+  if (present === null || moved === null || present === 0) return 'no user';
+  return `${count(moved)} of ${countNoun(present, 'user')} (${percent(moved / present)})`;
 }
 
 /** Explains why a request had no session. The keys are those of the counters of the backends. */

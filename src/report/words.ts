@@ -10,6 +10,11 @@ export function countNoun(value: number, one: string, many = `${one}s`): string 
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
+/** Formats a share: 0.48 -> `48 %`. */
+export function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}
+
 /** Formats milliseconds: `3.1 ms`, `312 ms`, `4.5 s`. Null becomes a dash. */
 export function duration(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms)) return '–';

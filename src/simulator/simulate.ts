@@ -2,13 +2,15 @@ import type { ModeName } from '../modes.js';
 import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster } from './cluster/cluster.js';
 import type { InTurn } from './cluster/lab.js';
-import { type ClusterSpec, listMemberNames, startCluster } from './cluster/start-cluster.js';
+import { isInOwnNetwork } from './cluster/processes/own-network.js';
+import { type ClusterSpec, listMemberNames, openSystem } from './cluster/start-cluster.js';
 import { endsOf, resolveTargetName } from './cluster/targets.js';
 import { Interrupted, LabError } from './errors.js';
 import { faults } from './faults/kinds/registry.js';
 import { type FaultsOver, runFaults } from './faults/schedule.js';
 import type { ListedRun, RunHeader } from './history/records.js';
 import type { Plan } from './plan/plan.js';
+import { randomStream } from './plan/random.js';
 import { Journal, type OnProgress } from './run/journal.js';
 import { watchProcessors } from './run/processor-pressure.js';
 import { RunClock } from './run/run-clock.js';
@@ -58,11 +60,11 @@ export async function simulate(
   const journal = new Journal(mode, options.onProgress);
   const spec = { ...clusterSpec(scenario, mode, plan), storeUrls: options.storeUrls ?? {}, inTurn: options.inTurn };
   journal.starting(listMemberNames(spec));
-  const cluster = await startCluster(spec, options.signal, journal.member);
+  const cluster = await openSystem(spec, options.signal, journal.member, randomStream(plan.seed, 'member-any'));
   try {
     const nonce = options.nonce ?? drawNonce();
     const versions = { ...options.versions, ...cluster.versions };
-    const header = { ...buildHeader(scenario, mode, plan, versions), nonce, system: describeSystem(spec) };
+    const header = { ...buildHeader(scenario, mode, plan, versions), nonce, system: describeSystem(spec, cluster) };
     return await drive(scenario, plan, cluster, { journal, header, signal: options.signal });
   } finally {
     journal.end();
@@ -72,7 +74,7 @@ export async function simulate(
 
 /** Throws when a fault of the plan has nothing to strike in this mode: such a run would prove nothing. */
 function assertApplies(mode: ModeName, applied: Applied): void {
-  const missing = findMissingTarget(applied, mode);
+  const missing = findMissingTarget(applied, mode, isInOwnNetwork() ? undefined : 'the lab has no network of its own');
   if (missing === undefined) return;
   throw new LabError(`${describeMissingTarget(missing)}: choose another mode or proxy for this scenario`);
 }

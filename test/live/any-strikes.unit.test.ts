@@ -20,6 +20,7 @@ const options: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   throttle: { rate: '10KB/s' },
   reset: { bytes: 300 },
   truncate: { bytes: 300 },
+  loss: { percent: 30 },
   promote: { 'for-backends': ['backend-1', 'backend-2'] },
   exec: { inject: 'echo "# broken: { yes }"', confirm: "test -f '/tmp/broken'\n", within: '2s' },
 };

@@ -33,10 +33,14 @@ function offered(struck: StruckSystem): string[] {
 }
 
 describe('the offers of the live lab', () => {
-  it('hold every fault of the registry in some mode, and never commands', () => {
+  it('hold every fault of the registry in some mode, but never commands, and no packets of an unreachable lab', () => {
     const systems = modeNames.flatMap(mode => [struckSystem(mode), struckSystem(mode, { stores: replicated })]);
     const names = new Set(systems.flatMap(offered).map(offer => offer.split(' ')[0]));
-    expect([...names]).to.have.members(Object.keys(faults).filter(name => name !== 'exec'));
+    expect([...names]).to.have.members(
+      Object.keys(faults).filter(name => name !== 'exec' && !faults[name]?.needsOwnNetwork),
+    );
+    const refused = aimFault('drop', 'proxy->backend-1', {}, struckSystem('sticky'));
+    expect(refused).to.match(/^"drop" needs a network of the lab's own, which a browser cannot reach/);
   });
 
   it('name no store, link or key that the mode does not have', () => {

@@ -13,12 +13,15 @@ export const affinity: AffinityOptions = {
   onLost: 'rebind',
 };
 
-/** Fast, so that an edge takes about a tenth of a second. */
+/**
+ * Fast, so that an edge takes about a tenth of a second. A backend that dies refuses connections at once. The time-out
+ * is long, because on a busy machine a healthy backend may answer late.
+ */
 export const quickHealth: HealthOptions = {
   path: '/health',
   everyMs: 50,
   transitionMs: 20,
-  timeoutMs: 200,
+  timeoutMs: 5_000,
   fall: 2,
   rise: 2,
 };

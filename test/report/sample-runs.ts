@@ -181,6 +181,10 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
       unverified: 0,
       loggedOutUnexposed: 0,
       loggedOut,
+      sawBothVersions: 0,
+      wentBack: 0,
+      present: users,
+      moved: 0,
       identitySwapped: 0,
       loggedOutHard: loggedOut,
       silentlyReset: 0,
@@ -216,6 +220,8 @@ function findingsOf(operations: readonly Operation[], incidents: readonly Incide
     pauses: { longestSurvivedMs: 900 },
     faults: [faultFinding(exposed)],
     members: membersFindings(operations),
+    versions: {},
+    hashMoves: null,
     incidents,
   };
 }

@@ -9,6 +9,9 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 const oneKeyPressMs = 200;
 
+/** Sets what a command itself does at a signal. */
+export type TakeOver = (name: NodeJS.Signals, own: () => void) => void;
+
 /**
  * Runs `work` with a signal that aborts at the first Ctrl-C, SIGTERM or SIGHUP, so that it can heal and stop in order.
  * The reason is the name of the signal. `takeOver` lets `work` handle a signal by itself. A second Ctrl-C kills the
@@ -16,11 +19,7 @@ const oneKeyPressMs = 200;
  * it when no process is left.
  */
 export async function runInterruptibly<T>(
-  work: (
-    signal: AbortSignal,
-    takeOver: (name: 'SIGHUP' | 'SIGUSR2', own: () => void) => void,
-    letGo: () => Promise<void>,
-  ) => Promise<T>,
+  work: (signal: AbortSignal, takeOver: TakeOver, letGo: () => Promise<void>) => Promise<T>,
   notice = 'stopping: healing and ending every process (Ctrl-C again: at once)',
 ): Promise<T> {
   const controller = new AbortController();

@@ -5,6 +5,7 @@ import {
   findMissingTarget,
   listApplicableModes,
   type NotApplicable,
+  needsOwnNetwork,
   type Scenario,
 } from '../../simulator/scenario/scenario.js';
 import { UsageError } from './errors.js';
@@ -25,15 +26,19 @@ export function parseMode(name: string): ModeName {
 /** The modes of a scenario that a command is to run. */
 export interface AskedModes {
   readonly modes: readonly ModeName[];
-  /** Selected modes in which a fault has no target. */
+  /** Selected modes in which a fault cannot be run. */
   readonly notApplicable: readonly NotApplicable[];
 }
 
 /**
  * Returns the modes to run. `asked` are those of `--mode`; undefined selects all modes of the file. Throws `UsageError`
- * for a mode that the file does not name.
+ * for a mode that the file does not name. `noNetwork`: see `findMissingTarget`.
  */
-export function askedModesOf(scenario: Scenario, asked: readonly ModeName[] | undefined): AskedModes {
+export function askedModesOf(
+  scenario: Scenario,
+  asked: readonly ModeName[] | undefined,
+  noNetwork?: string,
+): AskedModes {
   const strange = asked?.find(mode => !scenario.modes.includes(mode));
   if (strange !== undefined) {
     throw new UsageError(
@@ -41,7 +46,9 @@ export function askedModesOf(scenario: Scenario, asked: readonly ModeName[] | un
     );
   }
   const wanted = asked ?? scenario.modes;
-  const notApplicable = wanted.map(mode => findMissingTarget(scenario, mode)).filter(found => found !== undefined);
+  const notApplicable = wanted
+    .map(mode => findMissingTarget(scenario, mode, noNetwork))
+    .filter(found => found !== undefined);
   return { modes: wanted.filter(mode => !notApplicable.some(found => found.mode === mode)), notApplicable };
 }
 
@@ -51,7 +58,9 @@ export function describeNotApplicable(missing: NotApplicable): string {
 }
 
 /** Says that a scenario cannot run in any selected mode, and what to type instead. */
-export function describeNothingToRun(scenario: Scenario): string {
+export function describeNothingToRun(scenario: Scenario, noNetwork?: string): string {
+  if (noNetwork !== undefined && needsOwnNetwork(scenario))
+    return `scenario "${scenario.name}" was not run: it strikes packets, which is not possible here.`;
   const { external } = scenario.system.proxy;
   const others = listApplicableModes(scenario);
   if (external !== undefined && others.length === 0)

@@ -4,11 +4,11 @@ import type { Scenario } from '../../simulator/scenario/scenario.js';
 import { UsageError } from './errors.js';
 
 /** The flag of the commands that can run a scenario with another proxy. */
-export interface ProxyArgs {
+export interface OtherProxyArgs {
   readonly proxy: string | undefined;
 }
 
-export function proxyOption<T>(yargs: Argv<T>): Argv<T & ProxyArgs> {
+export function proxyOption<T>(yargs: Argv<T>): Argv<T & OtherProxyArgs> {
   return yargs.option('proxy', {
     type: 'string',
     requiresArg: true,

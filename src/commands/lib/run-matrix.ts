@@ -40,20 +40,25 @@ export interface MatrixProgress {
   readonly atOnce: number;
 }
 
-/** A scenario and a mode in which one of its faults has no target. */
+/** A scenario and a mode in which one of its faults cannot be run. */
 export interface EmptyCell {
   readonly scenario: Scenario;
   readonly notApplicable: NotApplicable;
 }
 
-/** Lists the cells: every scenario, in short form, in each of the modes that it names. */
-export function cellsOf(scenarios: readonly Scenario[], modes: readonly ModeName[]): (ScenarioInMode | EmptyCell)[] {
+/** Lists the cells: every scenario, in short form, in each of the modes that it names. `noNetwork`: see
+ * `findMissingTarget`. */
+export function cellsOf(
+  scenarios: readonly Scenario[],
+  modes: readonly ModeName[],
+  noNetwork?: string,
+): (ScenarioInMode | EmptyCell)[] {
   return scenarios.flatMap(whole => {
     const scenario = buildShortForm(whole);
     return modes
       .filter(mode => scenario.modes.includes(mode))
       .map(mode => {
-        const notApplicable = findMissingTarget(scenario, mode);
+        const notApplicable = findMissingTarget(scenario, mode, noNetwork);
         return notApplicable === undefined ? { scenario, mode } : { scenario, notApplicable };
       });
   });

@@ -3,7 +3,7 @@ import { maskUrl } from '../../shared/redis-address.js';
 import { type StoreServerName, type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 import { plainStores, serverOf } from '../../simulator/cluster/stores/registry.js';
 import { membersIn, resolveTargetName } from '../../simulator/cluster/targets.js';
-import type { Scenario } from '../../simulator/scenario/scenario.js';
+import { needsOwnNetwork, type Scenario } from '../../simulator/scenario/scenario.js';
 import { UsageError } from './errors.js';
 
 /** The flags of the commands that start a lab: the addresses of store servers of the user's own. */
@@ -35,8 +35,15 @@ export function parseStoreUrls(args: StoreArgs): StoreUrls {
   return given;
 }
 
-/** Throws `UsageError` when the scenario would strike or configure a server that Holdfast did not start. */
-export function checkTargets({ name, faults, modes, system }: Scenario, storeUrls: StoreUrls): void {
+/** Throws `UsageError` when the scenario would strike or configure a server that Holdfast did not start, or cannot reach
+ * it. */
+export function checkTargets(scenario: Scenario, storeUrls: StoreUrls): void {
+  const { name, faults, modes, system } = scenario;
+  const [own] = storeNames.filter(store => storeUrls[store] !== undefined);
+  if (own !== undefined && needsOwnNetwork(scenario))
+    throw new UsageError(
+      `--${storeDescriptors[own].flag} names your own server, which cannot be reached: scenario "${name}" strikes packets, so its lab has a network of its own. Leave out the flag, or the scenario.`,
+    );
   for (const store of storeNames) {
     const wanted = wishes(system[store], plainStores[store]);
     if (storeUrls[store] === undefined || wanted.length === 0) continue;

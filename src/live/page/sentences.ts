@@ -35,6 +35,7 @@ const doneWords: Readonly<Record<string, string>> = {
   truncate: 'has its answers cut short',
   'scale-out': 'was added',
   'scale-in': 'was removed',
+  deploy: 'got a new version',
   stop: 'was stopped',
   'power-cut': 'lost its power',
   pause: 'was paused',

@@ -1,6 +1,7 @@
 import type { RunRecord } from '../history/records.js';
 import type { Findings, Incident } from './findings.js';
 import { type Band, bandOf, dropsOf, loadOf, type PlannedLoad } from './load.js';
+import { shareMovedByHash } from './moves.js';
 import { percentilesOf } from './percentiles.js';
 import { groupsOf, recoveriesOf, recoveryOfRun } from './recovery.js';
 import type { Tally } from './tally.js';
@@ -36,6 +37,7 @@ import { UserPass } from './users/user-pass.js';
  *                    the session are gone at once
  *   exposed          when the struck member gave the user's last answer before the fault, or answered the user during
  *                    it (`fault-findings.ts`)
+ *   moved            when the first answer after the faults came from another backend than the last one before them
  * And:
  *   identity swapped       an answer names another user
  *   logout not honoured    a request was accepted after the user's own acknowledged logout, or with the cookies from
@@ -86,6 +88,8 @@ export function findingsOf(run: RunRecord, { load, band }: Preparation, times: T
     ...recoveryOfRun(recoveries),
     faults: faults.findings(groups, recoveries),
     members: members.result(),
+    versions: members.versions(),
+    hashMoves: shareMovedByHash(run),
     sentOfPlan: tally.requests.ofPlan,
     evidence: tally.evidence,
     revocationLagMs: percentilesOf(Float64Array.from(tally.revocationLagsMs)),
@@ -101,9 +105,10 @@ function countsFrom(
 ): Pick<Findings, 'users' | 'writes' | 'guarantees' | 'requests'> {
   const isStruck = run.faults.length > 0;
   const unexplained = incidents.filter(({ kind, candidates }) => kind === 'lost' && candidates?.length === 0).length;
-  const { exposed, loggedOutUnexposed } = exposure;
+  const { exposed, loggedOutUnexposed, present, moved, ...versions } = exposure;
+  const ofFaults = isStruck ? { exposed, present, moved } : { exposed: null, present: null, moved: null };
   return {
-    users: { ...users, exposed: isStruck ? exposed : null, loggedOutUnexposed: isStruck ? loggedOutUnexposed : 0 },
+    users: { ...users, ...versions, ...ofFaults, loggedOutUnexposed: isStruck ? loggedOutUnexposed : 0 },
     writes: { ...writes, unexplained },
     guarantees,
     requests: requestsOf(run, requests),

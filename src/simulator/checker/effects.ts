@@ -33,6 +33,8 @@ export function watchEffect(fault: FaultRecord, run: RunRecord, band: Band): Eff
       return watchSlowness(expects, stage);
     case 'broken':
       return watchBroken(expects, stage);
+    case 'version':
+      return watchVersion(expects, stage);
     case 'keys':
       return watchKeys(stage);
     case 'asked':
@@ -108,13 +110,26 @@ function watchAnswers({ member }: Effect<'answered'>, { run, between }: Stage): 
   return { ...share, result };
 }
 
+/** Expects answers of the new version, also of its first backends: the confirmation comes only with the last one. */
+function watchVersion({ version }: Effect<'version'>, { fault, between: { untilMs } }: Stage): EffectWatch {
+  const between = { fromMs: fault.requestedMs, untilMs };
+  const isIts = (operation: Operation) => operation.version === version;
+  const share = countShare(between, one => isWithin(one, between) && wasAnswered(one), isIts);
+  const result = () => {
+    const { seen, of } = share.counts;
+    const answered = seen === 0 ? `no request of ${of}` : `${seen} of ${of} requests`;
+    return { seen, of, text: `version ${version} answered ${answered} from the start of its rollout on` };
+  };
+  return { ...share, result };
+}
+
 /** Expects that the member answered users before it was struck, and no user while the fault lasted. */
-function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stage): EffectWatch {
+function watchSilence({ member, link, orConfirmed }: Effect<'silent'>, { run, between, fault }: Stage): EffectWatch {
   const isMember = isBy(member, run);
   const isIts = (operation: Operation) => isMember(operation) && (link === undefined || operation.proxy === link);
   const hasPeers = namesOf(run, 'proxy').length > 1 && namesOf(run, 'proxy').includes(member);
   const isBound = run.header.system?.affinity ?? false;
-  const counts = { users: 0, sentBetween: 0, answeredBefore: 0, answeredBetween: 0, moved: 0, cameBack: 0 };
+  const counts = { users: 0, named: 0, sentBetween: 0, answeredBefore: 0, answeredBetween: 0, moved: 0, cameBack: 0 };
   const see = (user: UserOperations) => {
     const before = user.firstAnswers.filter(({ doneMs }) => doneMs <= between.fromMs);
     const inFlight = user.around(between).filter(one => overlaps(one, between));
@@ -125,13 +140,20 @@ function watchSilence({ member, link }: Effect<'silent'>, { run, between }: Stag
     counts.answeredBetween += own;
     if (before.length === 0) return;
     counts.users += 1;
+    if (before.some(({ backend }) => backend !== undefined)) counts.named += 1;
     if (!before.some(isIts)) return;
     counts.answeredBefore += 1;
     if (isMoved) counts.moved += 1;
     if (isBound && isMoved && cameBackAfterWriting(user, isIts, between)) counts.cameBack += 1;
   };
   const result = () => {
-    const { users: of, sentBetween, answeredBefore, answeredBetween, moved, cameBack } = counts;
+    const { users: of, named, sentBetween, answeredBefore, answeredBetween, moved, cameBack } = counts;
+    if (orConfirmed && named === 0 && fault.wasConfirmedBefore === false)
+      return {
+        seen: 1,
+        of: 1,
+        text: `${member} was alive before and not after; no answer named the member that gave it`,
+      };
     if (answeredBetween > 0)
       return { seen: 0, of, text: `${member} answered ${answeredBetween} requests, and was expected to answer none` };
     if (answeredBefore === 0) return { seen: 0, of, text: `${member} had answered no user before it was struck` };

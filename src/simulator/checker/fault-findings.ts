@@ -108,6 +108,7 @@ function findLastAnswered(operations: readonly Operation[], count: number): Oper
 export class MemberWatch {
   readonly counts = {
     answered: new Map<string, number>(),
+    versions: new Map<string, number>(),
     answeredAfter: new Set<string>(),
     freeArrivals: 0,
   };
@@ -131,7 +132,8 @@ export class MemberWatch {
     for (const operation of operations) {
       if (operation.outcome !== 'ok') continue;
       const isAfter = operation.sentMs >= this.#lastHealedMs;
-      const { backend, proxy } = operation;
+      const { backend, proxy, version } = operation;
+      if (version !== undefined) this.counts.versions.set(version, (this.counts.versions.get(version) ?? 0) + 1);
       if (backend !== undefined) this.#note(backend, isAfter);
       if (proxy !== undefined) this.#note(proxy, isAfter);
       if (isAfter && !isBound && !operation.final) this.counts.freeArrivals += 1;
@@ -151,6 +153,11 @@ export class MemberWatch {
     };
   }
 
+  /** Returns the number of good answers by version. */
+  versions(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.counts.versions].sort(([one], [other]) => (one < other ? -1 : 1)));
+  }
+
   #note(member: string, isAfter: boolean): void {
     this.counts.answered.set(member, (this.counts.answered.get(member) ?? 0) + 1);
     if (isAfter) this.counts.answeredAfter.add(member);
@@ -159,7 +166,7 @@ export class MemberWatch {
   /** Whether a healed backend runs and answered no request, although enough users arrived that it could have served. */
   #isIdle(name: string, state: string | undefined): boolean {
     const wasHealed = ({ target, healedMs }: FaultRecord) =>
-      healedMs !== null && (endsOf(target) ?? [target]).includes(name);
+      healedMs !== null && (target === 'backends' || (endsOf(target) ?? [target]).includes(name));
     const couldServe = this.counts.freeArrivals >= 2 * namesOf(this.#run, 'backend').length;
     return state === 'up' && couldServe && !this.counts.answeredAfter.has(name) && this.#run.faults.some(wasHealed);
   }

@@ -11,6 +11,14 @@ export interface Findings {
     readonly loggedOut: number;
     /** Part of `loggedOut`: users that no fault had exposed. 0 when no fault struck. */
     readonly loggedOutUnexposed: number;
+    /** Users who were answered by two versions of the backends. */
+    readonly sawBothVersions: number;
+    /** Users who were answered by an old version again, after a new one. */
+    readonly wentBack: number;
+    /** Users who were answered before the first fault and after the last one was confirmed. Null: no fault struck. */
+    readonly present: number | null;
+    /** Part of `present`: users whose first answer after it came from another backend than the last one before it. */
+    readonly moved: number | null;
     readonly identitySwapped: number;
     /** The next three are parts of `loggedOut`. A user counts once, under the worst (hard, silent reset, flicker). */
     readonly loggedOutHard: number;
@@ -83,6 +91,11 @@ export interface Findings {
   /** One finding for each fault that struck, in the order of the history. */
   readonly faults: readonly FaultFinding[];
   readonly members: MemberFindings;
+  /** Good answers to users, by the version of the backend. Empty: no answer named a version. */
+  readonly versions: Readonly<Record<string, number>>;
+  /** The share of users that a hash moves to the added backends: k/(n+k), with k added to n. Null: none was added, or the
+   * proxy does not choose by a hash. */
+  readonly hashMoves: number | null;
   /** Operations of the plan that were sent. */
   readonly sentOfPlan: number;
   readonly evidence: Evidence;

@@ -11,9 +11,11 @@ export function wasAnswered({ status, outcome }: Operation): boolean {
  * there are several. Every operation goes through a store, the only proxy and the key ring, because it depends on them.
  */
 export function wentThrough(
-  { target }: Pick<FaultRecord, 'target'>,
+  { target, struck }: Pick<FaultRecord, 'target' | 'struck'>,
   run: RunRecord,
 ): (operation: Operation) => boolean {
+  // An answer that names no member may have come from it.
+  if (struck !== undefined) return ({ backend }) => backend === undefined || backend === struck;
   const [from, to] = endsOf(target) ?? [target, target];
   const proxies = namesOf(run, 'proxy');
   const isBackend = (name: string) => /^backend-\d+$/.test(name) || namesOf(run, 'backend').includes(name);
@@ -41,11 +43,11 @@ export interface Between {
  * was never confirmed.
  */
 export function betweenOf(fault: FaultRecord, { members }: RunRecord): Between | undefined {
-  const { confirmedMs, healedMs, target, expects } = fault;
+  const { confirmedMs, healedMs, struck = fault.target, expects } = fault;
   if (confirmedMs === null) return undefined;
   const healingMs = (expects?.kind === 'asked' ? undefined : fault.healRequestedMs) ?? healedMs;
   const untilMs = healingMs ?? Number.POSITIVE_INFINITY;
   if (expects?.kind !== 'silent' || !expects.whileDown) return { fromMs: confirmedMs, untilMs };
-  const started = members.find(({ member, state, atMs }) => member === target && state === 'up' && atMs > confirmedMs);
+  const started = members.find(({ member, state, atMs }) => member === struck && state === 'up' && atMs > confirmedMs);
   return { fromMs: confirmedMs, untilMs: Math.min(untilMs, started?.atMs ?? untilMs) };
 }

@@ -3,10 +3,13 @@ import type { Findings, Incident, IncidentKind } from './findings.js';
 
 type Counts<T> = { -readonly [K in keyof T]: T[K] };
 
+/** Counts of users that need all operations of a user. */
+type SeenOfFaults = 'sawBothVersions' | 'wentBack' | 'present' | 'moved';
+
 /** Running counts of the findings over all users. */
 export interface Tally {
-  readonly users: Counts<Omit<Findings['users'], 'exposed' | 'loggedOutUnexposed'>>;
-  readonly exposure: Counts<{ readonly exposed: number } & Pick<Findings['users'], 'loggedOutUnexposed'>>;
+  readonly users: Counts<Omit<Findings['users'], 'exposed' | 'loggedOutUnexposed' | SeenOfFaults>>;
+  readonly exposure: Record<'exposed' | 'loggedOutUnexposed' | SeenOfFaults, number>;
   readonly writes: Counts<Omit<Findings['writes'], 'unexplained'>>;
   readonly guarantees: Counts<Findings['guarantees']>;
   readonly requests: Counts<Pick<Findings['requests'], 'ok' | 'failed' | 'unknown' | 'bad'>> & { ofPlan: number };
@@ -30,7 +33,7 @@ export function newTally(): Tally {
       logoutNotHonoured: 0,
       sessionKept: 0,
     },
-    exposure: { exposed: 0, loggedOutUnexposed: 0 },
+    exposure: { exposed: 0, loggedOutUnexposed: 0, sawBothVersions: 0, wentBack: 0, present: 0, moved: 0 },
     writes: {
       acknowledged: 0,
       lost: 0,

@@ -4,6 +4,7 @@ export interface HttpAnswer {
   readonly status: number;
   /** Undefined when the body is no JSON. */
   readonly json: unknown;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 /**
@@ -18,15 +19,19 @@ export async function ask(
 ): Promise<HttpAnswer> {
   // Loaded lazily: a command line that only needs the names of the members needs no HTTP client.
   const { default: undici } = await import('undici');
-  const response = await undici.request(url, {
+  const signal = AbortSignal.timeout(withinMs);
+  // undici looks at the signal only when the connection is established. That never happens when packets are dropped.
+  const late = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const answering = undici.request(url, {
     method,
     reset: true,
-    signal: AbortSignal.timeout(withinMs),
+    signal,
     ...(body === undefined
       ? {}
       : { body: JSON.stringify(body), headers: { 'content-type': 'application/json; charset=utf-8' } }),
   });
-  return { status: response.statusCode, json: parseJson(await response.body.text()) };
+  const response = await Promise.race([answering, late]);
+  return { status: response.statusCode, headers: response.headers, json: parseJson(await response.body.text()) };
 }
 
 /** Returns whether a GET of this address is answered with 200 within the time. */

@@ -6,17 +6,35 @@ import type { ProcessSpec } from './processes/process-member.js';
 
 const shop = packageFile('dist/backends/shop.js');
 
+/** The header in which a backend names its version. */
+export const versionHeader = 'holdfast-version';
+
 export interface BackendOptions {
   readonly name: string;
   readonly port: number;
   readonly mode: string;
   readonly storeUrls: StoreUrls;
   readonly env: Readonly<Record<string, string>>;
+  readonly version: string;
   /** A Node program that reads the same environment variables. Default: the toy shop. */
   readonly program?: string;
 }
 
-export function backendSpec({ name, port, mode, storeUrls, env, program = shop }: BackendOptions): ProcessSpec {
+/** Environment variables that the lab itself sets for every backend. */
+export const labVariables: readonly string[] = [
+  ...['PORT', 'HOST', 'BACKEND_ID', 'BACKEND_VERSION', 'HOLDFAST_MODE'],
+  ...Object.values(storeDescriptors).map(({ variable }) => variable),
+];
+
+export function backendSpec({
+  name,
+  port,
+  mode,
+  storeUrls,
+  env,
+  version,
+  program = shop,
+}: BackendOptions): ProcessSpec {
   return {
     name,
     role: 'backend',
@@ -28,6 +46,7 @@ export function backendSpec({ name, port, mode, storeUrls, env, program = shop }
       HOST: '127.0.0.1',
       PORT: String(port),
       BACKEND_ID: name,
+      BACKEND_VERSION: version,
       HOLDFAST_MODE: mode,
       ...storeVariables(storeUrls),
     },

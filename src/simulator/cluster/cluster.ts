@@ -1,3 +1,4 @@
+import type { ExternalSystem } from './external/external-system.js';
 import type { Flow } from './links/pipe.js';
 import type { Toxic } from './links/toxics.js';
 import type { RunShell } from './processes/shell.js';
@@ -20,6 +21,11 @@ export interface Cluster {
   member(name: string): ClusterMember;
   /** Returns the link `from->to`. It exists when the spec asked for it; otherwise this throws `LabError`. */
   link(name: string): Link;
+  /** Replaces the version of all backends. Undefined: nothing here can do that. */
+  readonly deployer?: Deployer;
+  /** The members that the lab did not start, and the names of those that were ready at the start. Undefined: there are
+   * none. */
+  readonly external?: { readonly system: ExternalSystem; readonly startedWith: readonly string[] } | undefined;
   /** Runs a command of the user with `sh -c`; see `RunShell`. */
   readonly shell: RunShell;
   /** Stops every process and removes the temporary directory. Processes stopped with SIGSTOP are resumed first.
@@ -61,7 +67,50 @@ export interface Traffic {
   readonly back: Readonly<Flow>;
 }
 
+/** One version of the program of all backends. */
+export interface Release {
+  /** Its answers carry this name in the header `holdfast-version`. */
+  readonly version: string;
+  /** Variables that are added to those of every backend, or that replace them. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Replaces the command of the user's own backends. Undefined: the command stays. */
+  readonly command?: string | undefined;
+  /** Replaces the image of members that run in containers. Undefined: the image stays. */
+  readonly image?: string | undefined;
+}
+
+/** How many backends a rollout may have beyond their number, and how many it may lack. As in Kubernetes. */
+export interface RolloutPace {
+  readonly surge: number;
+  readonly unavailable: number;
+}
+
+/** Replaces the version that the backends run. Each call is bounded in time. */
+export interface Deployer {
+  /**
+   * Replaces backends until this share of them runs the release, at least one. 1: all of them. Resolves when as many
+   * run and get users. Rejects when that fails half-way, or when the signal is aborted: it then starts no further step,
+   * and has ended those that had begun.
+   */
+  rollOut(release: Release, share: number, pace: RolloutPace, signal: AbortSignal): Promise<void>;
+  /** Brings back the version from before the last release, on all backends. Does nothing when none was rolled out. */
+  rollBack(pace: RolloutPace): Promise<void>;
+  /** Returns the version of each backend that runs, as the backend itself says it. */
+  versions(): Promise<ReadonlyMap<string, string>>;
+}
+
 export type MemberState = 'up' | 'draining' | 'stopped' | 'dead';
+
+/** How an answer names the backend that gave it. */
+export interface BackendNaming {
+  /** A response header, in lower case. */
+  readonly header: string;
+  /** Returns the name of the backend for a value of the header. */
+  nameOf(value: string): string;
+}
+
+/** Naming of the toy shop, and of the proxy of a lab in front of another app. */
+export const backendNaming: BackendNaming = { header: 'holdfast-backend', nameOf: value => value };
 
 /** Counters by name, for example `{ opened: 321, absent: 64, forged: 2 }`. */
 export type ShopCounts = Readonly<Record<string, number>>;
@@ -78,10 +127,14 @@ export interface ClusterMember {
   /** `backend-2`, `redis`, `redis.replica-1`, `proxy`. */
   readonly name: string;
   readonly role: 'backend' | 'store' | 'proxy';
+  /** 0: it is not on a port of the lab. */
   readonly port: number;
   /** The directory in which it runs and keeps its files. Undefined: the current directory. */
   readonly directory: string | undefined;
   readonly state: MemberState;
+  /** The name by which records and answers call it. It differs from `name` while the target `member-2` stands for a
+   * struck container. */
+  readonly shownAs: string;
   /** Whether it runs. A member that hangs runs, too. */
   readonly isRunning: boolean;
   /** Ends it at once, as SIGKILL does. */

@@ -14,12 +14,13 @@ export interface OwnBackend {
 }
 
 export interface OwnBackendPlace extends PlaceholderSources {
+  readonly version: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
 /** Builds its process spec. Throws `LabError` when its folder is missing: `spawn` would only report a missing shell. */
 export function ownBackendSpec(own: OwnBackend, place: OwnBackendPlace): ProcessSpec {
-  const { name, port, env } = place;
+  const { name, port, env, version } = place;
   if (statSync(own.directory, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new LabError(
       `"${own.directory}" is not a folder: expected the folder in which ${name} is run (system.backends.directory).`,
@@ -28,7 +29,11 @@ export function ownBackendSpec(own: OwnBackend, place: OwnBackendPlace): Process
   const values = placeholderValues(place);
   const command = fillPlaceholders(own.command, values);
   const given = Object.entries(env).map(([variable, text]) => [variable, fillPlaceholders(text, values)] as const);
-  const variables: Readonly<Record<string, string>> = { PORT: String(port), ...Object.fromEntries(given) };
+  const variables: Readonly<Record<string, string>> = {
+    PORT: String(port),
+    BACKEND_VERSION: version,
+    ...Object.fromEntries(given),
+  };
   const { http, withinMs: readyWithinMs } = own.ready;
   let status: number | undefined;
   return {

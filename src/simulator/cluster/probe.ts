@@ -95,7 +95,7 @@ function createNotBack(member: ClusterMember, why: string): MemberNotBack {
 }
 
 export async function proxyStateIs(
-  cluster: Cluster,
+  cluster: Pick<Cluster, 'proxyAdmin'>,
   backend: string,
   ...states: readonly ProxyBackend['state'][]
 ): Promise<boolean> {

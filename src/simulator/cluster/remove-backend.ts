@@ -12,7 +12,10 @@ export interface Removal {
 }
 
 /** Removes a backend as a good deploy does: the proxy drains it, then it is asked to end. */
-export async function removeBackend(cluster: Cluster, backend: string): Promise<Removal> {
+export async function removeBackend(
+  cluster: Pick<Cluster, 'member' | 'proxyAdmin'>,
+  backend: string,
+): Promise<Removal> {
   const member = cluster.member(backend);
   await cluster.proxyAdmin.drain(backend);
   member.mark('draining');

@@ -5,24 +5,32 @@ import { formatKeyRing, generateKeyRing } from '../../shared/key-ring.js';
 import { type StoreServerName, type StoreUrls, storeNames } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { BootFailed, LabError, rejectOnAbort } from '../errors.js';
-import { backendSpec } from './backend.js';
+import { ask } from './ask.js';
+import { backendSpec, versionHeader } from './backend.js';
 import { bootProxies, noProxy } from './boot-proxies.js';
 import { type BootedStore, bootStore } from './boot-stores.js';
-import type { Cluster, ClusterMember, LabCluster } from './cluster.js';
+import type { Cluster, ClusterMember, LabCluster, Release } from './cluster.js';
+import type { MembersSpec } from './external/driver.js';
+import { joinMembers } from './external/join-members.js';
 import { type InTurn, Lab } from './lab.js';
 import { type OwnBackend, ownBackendSpec } from './own-backend.js';
 import { freePort, isFree } from './processes/free-port.js';
-import type { Listeners } from './processes/process-member.js';
+import type { Listeners, ProcessSpec } from './processes/process-member.js';
 import { type ProxySpec, proxyNames } from './proxy.js';
+import { LabDeployer } from './rollout.js';
 import { isStoreServer, plainStores, type StoresSpec, shapeOf } from './stores/registry.js';
 import { endsOf } from './targets.js';
 
 const startTriesMax = 3;
+const versionWithinMs = 2_000;
+const firstRelease: Release = { version: 'A', env: {} };
 
 export interface ClusterSpec {
   readonly mode: ModeName;
   /** The address of a system that already runs. Then the lab starts nothing, and the keys below do not apply. */
   readonly target?: string | undefined;
+  /** How the members of the system under `target` are struck. Absent: only commands of the user can break something. */
+  readonly members?: MembersSpec | undefined;
   readonly backends: {
     readonly count: number;
     /** Number of further backends that the proxy knows but that are not started: `backend-<count + 1>` and so on. */
@@ -67,6 +75,23 @@ export async function startCluster(
       await lab.stop();
       if (triesLeft <= 1 || signal.aborted || !(await hasLostItsPort(error))) throw error;
     }
+  }
+}
+
+/** Starts the system, or joins the members of the system that already runs. See `startCluster` and `joinMembers`. */
+export async function openSystem(
+  spec: ClusterSpec,
+  signal: AbortSignal,
+  onState: Listeners['onState'],
+  random: () => number,
+): Promise<Cluster> {
+  const cluster = await startCluster(spec, signal, onState);
+  if (spec.members === undefined) return cluster;
+  try {
+    return await rejectOnAbort(joinMembers(cluster, spec.members, onState, random), signal);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
   }
 }
 
@@ -119,25 +144,43 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<LabCluster> {
   const ports = await Promise.all(Array.from({ length: count + spare }, freePort));
   const portOf = portsByName(stores, ports);
   await createLinks(lab, collectLinks(spec, stores), portOf);
-  const backends = ports.map((port, index) => {
-    const name = backendName(index);
-    const place = { name, port, storeUrls: { ...spec.storeUrls, ...urlsSeenBy(lab, name, stores) } };
-    const { own, env } = spec.backends;
-    if (own !== undefined) return ownBackendSpec(own, { ...place, env, runDirectory, store: storesOf(spec.mode)[0] });
-    return backendSpec({ ...spec.backends, ...place, env: { ...shared.env, ...env }, mode: spec.mode });
-  });
-  const members = backends.map(backend => lab.add(backend));
+  const specOf = (name: string, port: number, { version, command, ...release }: Release): ProcessSpec => {
+    const storeUrls = { ...spec.storeUrls, ...urlsSeenBy(lab, name, stores) };
+    const { own } = spec.backends;
+    const env = { ...spec.backends.env, ...release.env };
+    const place = { name, port, storeUrls, version };
+    if (own === undefined)
+      return backendSpec({ ...spec.backends, ...place, env: { ...shared.env, ...env }, mode: spec.mode });
+    const program = command === undefined ? own : { ...own, command };
+    return ownBackendSpec(program, { ...place, env, runDirectory, store: storesOf(spec.mode)[0] });
+  };
+  const members = ports.map((port, index) => lab.add(specOf(backendName(index), port, firstRelease)));
   await Promise.all(members.slice(0, count).map(member => lab.boot(member)));
   const seenBy = (from: string) => ports.map((port, index) => lab.portSeenBy(from, backendName(index)) ?? port);
   const proxies = spec.proxy && (await bootProxies(lab, spec.proxy, spec.mode, seenBy));
   await lab.mustRun();
-  return clusterOf(lab, {
+  const cluster = clusterOf(lab, {
     proxyUrls: proxies?.urls ?? [`http://127.0.0.1:${ports[0]}`],
     ...(proxies === undefined ? {} : { proxyAdmin: proxies.admin }),
     versions: Object.assign({}, proxies?.versions, ...stores.map(({ versions }) => versions)),
     // A program of the user does not read it.
     secretsFile: spec.backends.own === undefined ? shared.secretsFile : undefined,
   });
+  const processes = {
+    prepare: (name: string, release: Release) => {
+      const member = lab.member(name);
+      member.replaceSpec(specOf(name, member.port, release));
+    },
+    askVersion: (name: string) => askVersion(lab.member(name).port, spec.backends.own),
+  };
+  return { ...cluster, deployer: new LabDeployer(cluster, processes, firstRelease) };
+}
+
+/** Returns the version that a backend names in its answer to a health check. Undefined when it names none. */
+async function askVersion(port: number, own: OwnBackend | undefined): Promise<string | undefined> {
+  const { headers } = await ask('GET', `http://127.0.0.1:${port}${own?.ready.http ?? '/health'}`, versionWithinMs);
+  const version = headers[versionHeader];
+  return typeof version === 'string' ? version : undefined;
 }
 
 function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrls'> & Partial<LabCluster>): LabCluster {

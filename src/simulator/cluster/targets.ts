@@ -1,6 +1,7 @@
 import { type ModeName, storesOf } from '../../modes.js';
 import { storeNames } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
+import type { MembersSpec } from './external/driver.js';
 import { proxyNames } from './proxy.js';
 import { isStoreServer, type StoresSpec, serverOf, shapeOf, storeServers } from './stores/registry.js';
 
@@ -8,16 +9,25 @@ import { isStoreServer, type StoresSpec, serverOf, shapeOf, storeServers } from 
  * Kinds of fault targets:
  * - `backend`, `store` and `proxy`: a member of the lab (`backend-2`, `redis`, `redis.replica-1`, `proxy`).
  * - `link`: all traffic between two members, written `from->to`.
+ * - `member`: a member of a running system, `member-2` or `member-any`, which the lab did not start (`system.members`).
+ * - `backends`: all backends together.
  * - `secrets`: the key ring that all backends share.
  * - `system`: anything that a command of the user breaks.
  */
-export type TargetKind = 'backend' | 'store' | 'proxy' | 'link' | 'secrets' | 'system';
+export type TargetKind = 'backend' | 'store' | 'proxy' | 'member' | 'link' | 'backends' | 'secrets' | 'system';
 
 export function kindOf(target: string): TargetKind {
   if (endsOf(target) !== undefined) return 'link';
-  if (target === 'secrets' || target === 'system') return target;
+  if (target === 'backends' || target === 'secrets' || target === 'system') return target;
   if (/^proxy(-\d+)?$/.test(target)) return 'proxy';
+  if (memberNumber(target) !== undefined) return 'member';
   return target === 'store' || isStoreServer(serverOf(target)) ? 'store' : 'backend';
+}
+
+/** Returns the number in `member-2`, or `any` for `member-any`; undefined for another target. */
+export function memberNumber(target: string): number | 'any' | undefined {
+  const [, number] = /^member-([1-9]\d?|any)$/.exec(target) ?? [];
+  return number === undefined || number === 'any' ? number : Number(number);
 }
 
 /** Returns the two ends of a link; undefined when the target is no link. */
@@ -38,6 +48,8 @@ export interface KnownTargets {
 export interface TargetSystem extends StoresSpec {
   /** Whether the system already ran (`system.target`), so that the lab controls nothing of it. */
   readonly isRunning?: boolean;
+  /** How to strike the members of a running system. Undefined: nothing can strike them. */
+  readonly members?: Pick<MembersSpec, 'driver' | 'commands'> | undefined;
   readonly backends: { readonly count: number; readonly spare?: number; readonly command?: string | undefined };
   readonly proxy?: { readonly count: number };
 }
@@ -74,7 +86,8 @@ export function describeUnknownTarget(
 ): string | undefined {
   const ends = endsOf(target);
   if (ends === undefined) {
-    const known = [...backends, ...stores, ...proxies, 'secrets', 'system'];
+    if (memberNumber(target) !== undefined) return undefined;
+    const known = [...backends, ...stores, ...proxies, 'backends', 'secrets', 'system'];
     return known.includes(target) ? undefined : unknownName('target', target, known) + describeSetting(target);
   }
   const [from, to] = ends;

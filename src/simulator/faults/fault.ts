@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.js';
+import type { DriverVerb } from '../cluster/external/driver.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { endsOf, kindOf, type TargetKind, type TargetSystem } from '../cluster/targets.js';
 import type { ExpectedEffect } from '../history/records.js';
@@ -27,6 +28,8 @@ export interface FaultEntry {
   readonly summary: string;
   /** The kinds of targets that it can break. */
   readonly targets: readonly TargetKind[];
+  /** Commands that the driver of a member must have, when the fault strikes a member that the lab did not start. */
+  readonly verbs?: readonly DriverVerb[];
   /** The keys that a scenario file may set beside `do`, for the schema. */
   readonly options: Options;
   /** Returns the effect that users must notice. Without it the fault proves nothing, even if it was confirmed. `target`
@@ -37,12 +40,16 @@ export interface FaultEntry {
   /** Says what the fault needs and the system lacks; undefined when it lacks nothing. `target` is a member or a link;
    * `options` are as written. */
   explainMissing?(target: string, system: TargetSystem, options: unknown): string | undefined;
+  /** Returns how long the fault lasts if its options say so. `for` has precedence. `options` are as written. */
+  lengthMs?(options: unknown): number | undefined;
   /** Set when the toy shop makes the fault itself. It has the switches for that only with SHOP_LAB. */
   readonly bySwitch?: true;
   /** Set when it starts its target. It can strike only a member that is not running. */
   readonly startsTarget?: true;
   /** Set when the proxy must drain its target. It is not applicable with an external proxy that cannot. */
   readonly needsDrain?: true;
+  /** Set when it strikes packets in the kernel. The lab then needs a network of its own (`own-network.ts`). */
+  readonly needsOwnNetwork?: true;
   /** Creates the fault. `options` are as written; `random` makes its random choices. */
   make(target: string, options?: Readonly<Record<string, unknown>>, random?: Random): Fault;
 }
@@ -52,21 +59,25 @@ export interface FaultEntry {
 export function defineFault<Own extends Options>(fault: {
   readonly summary: string;
   readonly targets: readonly TargetKind[];
+  readonly verbs?: readonly DriverVerb[];
   readonly options: Own;
   effect(target: string, options: OptionsRead<Own>): ExpectedEffect;
   readonly effectInWords: string;
   explainMissing?(target: string, system: TargetSystem, options: OptionsRead<Own>): string | undefined;
+  lengthMs?(options: OptionsRead<Own>): number | undefined;
   readonly bySwitch?: true;
   readonly startsTarget?: true;
   readonly needsDrain?: true;
+  readonly needsOwnNetwork?: true;
   make(target: string, options: OptionsRead<Own>, random: Random): Fault;
 }): FaultEntry {
   const read = readerOf(fault.options);
-  const { effect, explainMissing, make, ...rest } = fault;
+  const { effect, explainMissing, lengthMs, make, ...rest } = fault;
   return {
     ...rest,
     effect: (target, options = {}) => effect(target, read(options)),
     explainMissing: (target, system, options) => explainMissing?.(target, system, read(options)),
+    lengthMs: options => lengthMs?.(read(options)),
     make: (target, options = {}, random = randomStream(1, target)) => make(target, read(options), random),
   };
 }
@@ -75,7 +86,16 @@ export function defineFault<Own extends Options>(fault: {
 
 /** Returns the effect of an unreachable member. A store was asked; a backend or a proxy answered no user. */
 export function memberGoneEffect(target: string): ExpectedEffect {
-  return kindOf(target) === 'store' ? askedEffect(target) : { kind: 'silent', member: target };
+  return kindOf(target) === 'store' ? askedEffect(target) : silentEffect(target);
+}
+
+/** Returns the effect of a member that answers no user. Answers need not name a member that the lab did not start. */
+export function silentEffect(target: string) {
+  return {
+    kind: 'silent',
+    member: target,
+    ...(kindOf(target) === 'member' && { orConfirmed: true as const }),
+  } as const;
 }
 
 export const memberGoneInWords =
@@ -96,6 +116,9 @@ export function linkGoneEffect(target: string): ExpectedEffect {
   if (backend === from) return { kind: 'asked', store: serverOf(to), from };
   return { kind: 'silent', member: backend, ...(from === 'proxy' ? {} : { link: from }) };
 }
+
+export const linkGoneInWords =
+  'no user got an answer through it between confirmation and healing; for a store: it was asked in vain, or its replication lost bytes';
 
 /** Returns the effect of a slow link: an answer takes at least `atLeastMs`, or longer than before. */
 export function linkSlowEffect(target: string, atLeastMs?: number): ExpectedEffect {

@@ -1,5 +1,4 @@
 import type { Cluster, ClusterMember, Link } from '../cluster/cluster.js';
-import type { Toxic } from '../cluster/links/toxics.js';
 import { waitReadmitted, waitUntil } from '../cluster/probe.js';
 import { endsOf, kindOf } from '../cluster/targets.js';
 import { LabError } from '../errors.js';
@@ -19,19 +18,21 @@ export interface LinkEnd {
 }
 
 export interface LinkFault {
-  toxic(): Toxic;
+  /** Disturbs the link. Resolves with a function that undoes this and nothing else. */
+  disturb(link: Link, cluster: Cluster): Promise<() => Promise<void>>;
   /** Checks only the link: the member at its end was probed right before. Otherwise as `Fault.confirm`. */
   confirm(end: LinkEnd, cluster: Cluster): Promise<string | false>;
   /** Reads a counter of the link that grows while the fault has an effect. Absent when users show the effect. */
-  measure?: ((link: Link) => number) | undefined;
+  measure?: ((link: Link) => number | Promise<number>) | undefined;
 }
 
-/** Creates a fault of a link. It disturbs the bytes on the link and does not touch its ends. */
-export function linkFault(target: string, { toxic, confirm, measure }: LinkFault): Fault {
-  let removeToxic: (() => Promise<void>) | undefined;
+/** Creates a fault of a link. It disturbs what the link carries and does not touch its ends. */
+export function linkFault(target: string, { disturb, confirm, measure }: LinkFault): Fault {
+  let disturbing: Promise<() => Promise<void>> | undefined;
   return {
     async inject(cluster) {
-      removeToxic = await cluster.link(target).disturb(toxic());
+      disturbing = disturb(cluster.link(target), cluster);
+      await disturbing;
     },
     async confirm(cluster) {
       const end = findEnd(cluster, target);
@@ -39,8 +40,10 @@ export function linkFault(target: string, { toxic, confirm, measure }: LinkFault
     },
     measure: async cluster => measure?.(cluster.link(target)),
     async heal(cluster) {
-      await removeToxic?.();
-      removeToxic = undefined;
+      // A disturbance that failed has changed nothing.
+      const undo = await disturbing?.catch(() => undefined);
+      await undo?.();
+      disturbing = undefined;
       await waitThrough(cluster, findEnd(cluster, target));
     },
   };
@@ -54,7 +57,7 @@ export async function askThroughLink({ link, member }: LinkEnd, withinMs: number
 }
 
 /** Returns `measure` for a link between two members of a store, because no user gets an answer through such a link. */
-export function measureReplication(target: string, measure: (link: Link) => number): LinkFault['measure'] {
+export function measureReplication(target: string, measure: NonNullable<LinkFault['measure']>): LinkFault['measure'] {
   return endsOf(target)?.every(end => kindOf(end) === 'store') ? measure : undefined;
 }
 

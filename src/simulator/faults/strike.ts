@@ -135,6 +135,7 @@ export class Strike {
     const before = fault.confirmedBefore?.(cluster);
     if (before !== undefined) record.wasConfirmedBefore = await rejectOnAbort(before, signal);
     await rejectOnAbort(fault.inject(cluster), signal);
+    this.#noteStruck();
     onTransition(record.id, 'injected');
     const seen = await rejectOnAbort(fault.confirm(cluster), signal);
     if (seen === false) {
@@ -144,6 +145,16 @@ export class Strike {
     record.confirmedMs = clock.now();
     record.evidence = seen;
     return counts.now();
+  }
+
+  /** Records which member a target such as `member-2` stands for. It was alive, or the strike would have failed. */
+  #noteStruck(): void {
+    const record = this.#record;
+    const struck = this.#stage.cluster.members.find(({ name }) => name === record.target)?.shownAs;
+    if (struck === undefined || struck === record.target) return;
+    record.struck = struck;
+    record.wasConfirmedBefore = false;
+    if (record.expects?.kind === 'silent') record.expects = { ...record.expects, member: struck };
   }
 
   /** Returns the counter of the fault; undefined when the server is busy or dead. */
@@ -164,10 +175,10 @@ export class Strike {
 }
 
 /** Returns whether an active fault can be the reason why this member does not come back. Its target is then the member,
- * one of its links, or a store or system that the member may need in order to boot. */
+ * one of its links, all backends together, or a store or system that the member may need in order to boot. */
 function canHold({ target }: FaultRecord, member: string): boolean {
   const struck = membersIn(target);
-  return struck.includes(member) || struck.some(name => kindOf(name) === 'store' || kindOf(name) === 'system');
+  return struck.includes(member) || struck.some(name => ['store', 'system', 'backends'].includes(kindOf(name)));
 }
 
 /** Says which members of the target are not running: a fault cannot strike those. Undefined when all run. */

@@ -24,9 +24,9 @@ import type { StringPool } from './string-pool.js';
 
 const known: ReadonlySet<string> = new Set([
   ...['type', 'id', 'user', 'kind', 'session', 'token', 'plannedMs', 'sentMs', 'doneMs', 'outcome', 'status', 'error'],
-  ...['identity', 'items', 'backend', 'incarnation', 'proxy', 'key', 'final', 'extra', 'keptId'],
+  ...['identity', 'items', 'backend', 'incarnation', 'proxy', 'key', 'final', 'extra', 'keptId', 'version'],
 ]);
-const labels = ['error', 'backend', 'incarnation', 'proxy', 'key'] as const;
+const labels = ['error', 'backend', 'incarnation', 'proxy', 'key', 'version'] as const;
 /** One half of a surrogate pair: UTF-8 cannot encode it. */
 const loneSurrogate = /\p{Surrogate}/u;
 

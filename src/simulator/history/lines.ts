@@ -90,6 +90,7 @@ const system = rule(
     value.members.every(each => isObject(each) && name.accepts(each.name) && roles.includes(each.role)) &&
     ['backend', 'store', 'browser'].some(keeps => keeps === value.keeps) &&
     texts.accepts(value.stores) &&
+    (value.policy === undefined || name.accepts(value.policy)) &&
     trueOrFalse.accepts(value.affinity) &&
     (value.proxy === undefined || text.accepts(value.proxy)),
 );
@@ -99,6 +100,7 @@ const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string
   answered: ['member'],
   slow: ['member'],
   broken: ['member'],
+  version: ['version'],
   keys: [],
   asked: ['store'],
   'link-bytes': ['link'],
@@ -106,12 +108,12 @@ const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string
 };
 const effect = rule('an effect such as {"kind":"silent","member":"backend-1"}', (value): value is ExpectedEffect => {
   if (!isObject(value) || typeof value.kind !== 'string' || !isEffectKind(value.kind)) return false;
-  const { kind, atLeastMs, whileDown, ...names } = value;
+  const { kind, atLeastMs, whileDown, orConfirmed, ...names } = value;
   return (
     effectFields[kind].every(field => name.accepts(names[field])) &&
     Object.values(names).every(name.accepts) &&
     (atLeastMs === undefined || isMilliseconds(atLeastMs)) &&
-    (whileDown === undefined || whileDown === true)
+    [whileDown, orConfirmed].every(flag => flag === undefined || flag === true)
   );
 });
 
@@ -132,6 +134,7 @@ const operationRules: Rules<Operation> = {
   items: optional(texts),
   backend: optional(text),
   incarnation: optional(text),
+  version: optional(text),
   proxy: optional(text),
   key: optional(text),
   final: optional(only(true)),
@@ -177,6 +180,7 @@ const faultRules: Rules<FaultRecord> = {
   expects: optional(effect),
   measured: optional(count),
   wasConfirmedBefore: optional(trueOrFalse),
+  struck: optional(text),
   notBack: optional(notBack),
   evidence: optional(text),
   problem: optional(text),

@@ -218,6 +218,8 @@ export class OperationTable {
     if (incarnation !== 0) operation.incarnation = this.#labelText(incarnation - 1);
     const proxy = shorts[short + shortField.proxy] ?? 0;
     if (proxy !== 0) operation.proxy = this.#labelText(proxy - 1);
+    const version = shorts[short + shortField.version] ?? 0;
+    if (version !== 0) operation.version = this.#labelText(version - 1);
     const key = shorts[short + shortField.key] ?? 0;
     if (key !== 0) operation.key = this.#labelText(key - 1);
     if (flags !== 0) addFlags(operation, flags);

@@ -52,6 +52,8 @@ export interface Operation {
   /** The backend that answered, and which boot of it, according to its headers. */
   readonly backend?: string;
   readonly incarnation?: string;
+  /** The version of the backend that answered, according to its header. */
+  readonly version?: string;
   /** The proxy that the request went through. Recorded only when the system has several. */
   readonly proxy?: string;
   /** Login only: id of the key that signed or sealed the session token, if the token shows it. */
@@ -70,6 +72,7 @@ type Optional =
   | 'identity'
   | 'backend'
   | 'incarnation'
+  | 'version'
   | 'proxy'
   | 'key'
   | 'final'
@@ -125,8 +128,15 @@ export interface PhaseRecord {
  */
 export type ExpectedEffect =
   /** `member` answered users before the fault, and none during it. `link`: only requests through this proxy count.
-   * `whileDown`: the process restarts during the fault, and only times count at which it was dead (`MemberRecord`). */
-  | { readonly kind: 'silent'; readonly member: string; readonly link?: string; readonly whileDown?: true }
+   * `whileDown`: the process restarts during the fault, and only times count at which it was dead (`MemberRecord`).
+   * `orConfirmed`: where no answer names its member, it is enough that the member was alive before and not after. */
+  | {
+      readonly kind: 'silent';
+      readonly member: string;
+      readonly link?: string;
+      readonly whileDown?: true;
+      readonly orConfirmed?: true;
+    }
   /** `member` answered users during the fault. */
   | { readonly kind: 'answered'; readonly member: string }
   /** An answer of `member` during the fault took at least `atLeastMs`; without it, longer than the band of the
@@ -134,6 +144,8 @@ export type ExpectedEffect =
   | { readonly kind: 'slow'; readonly member: string; readonly atLeastMs?: number }
   /** An answer of `member` was an error, was cut off, or was repaired by a retry (`FaultRecord.measured`). */
   | { readonly kind: 'broken'; readonly member: string }
+  /** This version answered users between the request of the fault and the start of its healing. */
+  | { readonly kind: 'version'; readonly version: string }
   /** A session of the old key was used after the rotation, and another session was made under the new key. */
   | { readonly kind: 'keys' }
   /** `store` was needed during the fault: its own counter grew (`FaultRecord.measured`), or an operation failed or was
@@ -150,6 +162,9 @@ export interface FaultRecord {
   /** A key of the fault registry. */
   readonly fault: string;
   readonly target: string;
+  /** The member that the target stood for when the fault struck, by the name that operations and members have. Absent:
+   * the target itself. */
+  readonly struck?: string;
   /** The options of the fault, as written beside `do`. Absent: it had none, or an earlier version recorded it. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly requestedMs: number;
@@ -163,7 +178,7 @@ export interface FaultRecord {
   readonly expects?: ExpectedEffect;
   /** How much the counter that `expects` names grew between confirmation and the start of healing. */
   readonly measured?: number;
-  /** `exec` only: `confirm` had succeeded before `inject` ran. */
+  /** Whether the confirmation had succeeded before `inject` ran. Recorded of `exec` and of external members only. */
   readonly wasConfirmedBefore?: boolean;
   /** Members that did not come back after the fault was healed. */
   readonly notBack?: readonly NotBack[];
@@ -223,6 +238,8 @@ export interface SystemRecord {
   readonly keeps: 'backend' | 'store' | 'browser';
   /** Store servers that the mode uses: `redis`. A member of one is called `redis` or `redis.<member>`. */
   readonly stores: readonly string[];
+  /** The policy of the proxy, if it chooses by a hash. */
+  readonly policy?: string;
   /** Whether the proxy binds a browser to a backend. */
   readonly affinity: boolean;
   /** The name of the external proxy. Absent: the proxy of Holdfast. */

@@ -105,6 +105,10 @@ export class RowOutline implements OperationOutline {
     return this.#label(shortField.incarnation);
   }
 
+  get version(): string | undefined {
+    return this.#label(shortField.version);
+  }
+
   get proxy(): string | undefined {
     return this.#label(shortField.proxy);
   }

@@ -5,7 +5,7 @@
  *
  *   8 bytes   planned, sent, done, id
  *   4 bytes   user, session, token + 1, cart + 1, identity (see `identities`)
- *   2 bytes   status + 1, and the label + 1 of: error, backend, incarnation, proxy, key
+ *   2 bytes   status + 1, and the label + 1 of: error, backend, incarnation, proxy, key, version
  *   1 byte    kind and outcome, flags
  */
 export interface RowBlock {
@@ -27,7 +27,16 @@ export const blockMask = 2 ** blockBits - 1;
 
 export const floatField = { planned: 0, sent: 1, done: 2, id: 3 } as const;
 export const intField = { user: 8, session: 9, token: 10, cart: 11, identity: 12 } as const;
-export const shortField = { status: 26, error: 27, backend: 28, incarnation: 29, proxy: 30, key: 31 } as const;
+/** The bytes of `byteField` stand before the version. */
+export const shortField = {
+  status: 26,
+  error: 27,
+  backend: 28,
+  incarnation: 29,
+  proxy: 30,
+  key: 31,
+  version: 33,
+} as const;
 export const byteField = { kind: 64, flags: 65 } as const;
 
 export const outcomeShift = 3;

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { ScenarioError } from '../errors.js';
-import { nameOf, parseScenario, readScenarioText, scenarioIn } from '../scenario/file.js';
+import { parseScenario, readScenarioText, scenarioIn } from '../scenario/file.js';
 import { stepOf } from '../scenario/journey/mapping.js';
 import type { Scenario } from '../scenario/scenario.js';
-import { clean, isMap, parseYaml, readTextFile } from '../scenario/yaml.js';
+import { clean, isMap, nameOf, parseYaml, readTextFile } from '../scenario/yaml.js';
 import { type Plan, planDurationMs } from './plan.js';
 import { checkUsers, type PlanLimits, PlanProblem, planSchema, splitPlan, toScenarioFaults } from './plan-checks.js';
 

@@ -24,11 +24,12 @@ export function buildClusterSpec(
   mode: ModeName,
   { links, hasSwitches }: ClusterExtras,
 ): ClusterSpec {
-  const { target, backends } = system;
+  const { target, members, backends } = system;
   const env = hasSwitches ? { ...backends.env, SHOP_LAB: '1' } : backends.env;
   return {
     mode,
     target,
+    members,
     backends: { ...backends, env },
     proxy: buildProxySpec(system),
     stores: storesOf(mode),
@@ -47,14 +48,15 @@ function buildProxySpec({ proxy, backends: { own } }: Scenario['system']): Proxy
 }
 
 /** Returns what a verdict needs to know about the system under test. */
-export function describeSystem(spec: ClusterSpec): SystemRecord {
+export function describeSystem(spec: ClusterSpec, { external }: Pick<Cluster, 'external'> = {}): SystemRecord {
   const { mode, target, proxy, stores } = spec;
   const { affinity, strategy, store }: Mode = modes[mode];
   const inStore = store === 'memory' ? 'backend' : 'store';
   return {
-    members: membersOf(spec),
+    members: external?.startedWith.map(name => ({ name, role: 'backend' as const })) ?? membersOf(spec),
     keeps: strategy === 'reference' ? inStore : 'browser',
     stores: target === undefined ? stores : [],
+    ...(proxy?.policy === 'rendezvous' && { policy: proxy.policy }),
     affinity: proxy?.affinity === undefined ? affinity : proxy.affinity !== 'off',
     ...(proxy?.external === undefined ? {} : { proxy: proxy.external.name }),
   };
@@ -83,7 +85,7 @@ export function startHeader(
 /** Returns the part of the driver's options that scenario, cluster and header decide. */
 export function driverSetup(
   { users }: Pick<Scenario, 'users'>,
-  { proxyUrls, members }: Pick<Cluster, 'proxyUrls' | 'members'>,
+  { proxyUrls, members, external }: Pick<Cluster, 'proxyUrls' | 'members' | 'external'>,
   { nonce, revocationLagMs = 0 }: Pick<RunHeader, 'nonce' | 'revocationLagMs'>,
 ): Omit<DriverOptions, 'plan' | 'clock' | 'onOperation'> {
   return {
@@ -93,7 +95,9 @@ export function driverSetup(
     timeoutMs: users.timeoutMs,
     revocationLagMs,
     replayEveryMs: users.replayEveryMs,
+    browserCookie: users.browserCookie,
     journey: chooseJourney(users),
+    ...(external && { naming: external.system.naming }),
   };
 }
 

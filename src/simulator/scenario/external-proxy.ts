@@ -12,7 +12,7 @@ import {
 import { readTemplate } from '../cluster/external/template.js';
 import { ScenarioError } from '../errors.js';
 import { duration, map, sayExpected, text } from './values.js';
-import { field, isMap, type Problem, parseYaml, readTextFile, scenarioBytesMax } from './yaml.js';
+import { field, isMap, type Problem, parseYaml, readTextFile, scenarioBytesMax, shapeProblems } from './yaml.js';
 
 /** The keys of an external proxy: in `system.proxy` of a scenario, and in the `preset.yaml` of a proxy. */
 
@@ -130,10 +130,7 @@ export async function readPreset(nameOrFile: string): Promise<Preset> {
 async function parsePreset(written: string, file: string): Promise<Preset> {
   const yaml = parseYaml(written, file, 'a preset');
   const read = presetFile.safeParse(yaml.value);
-  if (!read.success)
-    throw yaml.refusal(
-      read.error.issues.map(({ path: at, message }) => ({ path: at, message: message.split('\n')[0] ?? message })),
-    );
+  if (!read.success) throw yaml.refusal(read.error.issues.flatMap(issue => shapeProblems(issue, yaml.value)));
   const { like, for: operator, program, packages: names, documentation = [], ...own } = read.data;
   const base = like === undefined ? undefined : await readPreset(like);
   const proxy = toExternal(own, path.dirname(path.resolve(file)), base);

@@ -32,7 +32,8 @@ function deriveFrom(options: Options): Derived {
   const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' });
   const lists = new Set<string>();
   const described = Object.entries(properties).flatMap(([name, property]) => {
-    if (typeof property === 'boolean') return [];
+    // A map has no form of its own: only a scenario file can set it.
+    if (typeof property === 'boolean' || property.type === 'object') return [];
     if (property.type === 'array') lists.add(name);
     const choices = property.enum?.map(String);
     return {

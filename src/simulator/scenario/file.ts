@@ -1,13 +1,21 @@
 import path from 'node:path';
-import type * as z from 'zod';
 import { specsFrom } from '../cluster/stores/registry.js';
 import { faults } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import { crossProblems } from './checks/checks.js';
 import { toExternal } from './external-proxy.js';
+import { toMembers } from './members.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
-import { type Problem, parseYaml, readTextFile, scenarioBytesMax, type YamlFile } from './yaml.js';
+import {
+  type Problem,
+  parseYaml,
+  readTextFile,
+  scenarioBytesMax,
+  shapeProblems,
+  valueAt,
+  type YamlFile,
+} from './yaml.js';
 
 /** Reads a scenario. Rejects with `ScenarioError` when the file cannot be read or is no scenario. */
 export async function readScenario(file: string): Promise<Scenario> {
@@ -56,41 +64,6 @@ export function scenarioIn(
   return { scenario: toScenario(shape.data, written, folder) };
 }
 
-function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
-  const { path, message } = issue;
-  // A union without a message leaves the message to the alternative that was meant.
-  const meant = issue.code === 'invalid_union' && message === '' ? issue.errors.find(isMeant) : undefined;
-  if (meant !== undefined)
-    return meant.flatMap(inner => shapeProblems({ ...inner, path: [...path, ...inner.path] }, file));
-  if (issue.code === 'unrecognized_keys') {
-    const sentences = message.split('\n');
-    return issue.keys.map((key, index) => ({ path: [...path, key], message: sentences[index] ?? message, at: 'key' }));
-  }
-  if (issue.code === 'invalid_key') return [{ path, message, at: 'key' }];
-  const missing = path.length > 0 && valueAt(file, path) === undefined;
-  return [{ path, message: missing ? `${nameOf(path)} is missing, ${message}` : message }];
-}
-
-/** Returns whether this alternative of a union was meant: only parts of the value are wrong. */
-function isMeant(errors: readonly z.core.$ZodIssue[]): boolean {
-  return errors.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys' || code === 'custom');
-}
-
-function valueAt(file: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => {
-    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-    return entries.find(([name]) => name === String(key))?.[1];
-  }, file);
-}
-
-/** Returns a path as text: `users.arrivals.rate`, `faults[1].id`. */
-export function nameOf(path: readonly PropertyKey[]): string {
-  return path
-    .map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
-    .join('')
-    .replace(/^\./, '');
-}
-
 function toBackends(
   { count, spare, env, command, directory = '.', ready }: ScenarioFile['system']['backends'],
   folder: string,
@@ -114,6 +87,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
     modes,
     system: {
       ...(system.target === undefined ? {} : { target: system.target }),
+      ...(system.members === undefined ? {} : { members: toMembers(system.members) }),
       backends: toBackends(system.backends, folder),
       proxy: {
         count: system.proxy.count,
@@ -138,6 +112,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
       slowAtLogoutMs: users['slow-at-logout'],
       ...(users['replay-every'] === undefined ? {} : { replayEveryMs: users['replay-every'] }),
       timeoutMs: users.timeout,
+      ...(users['browser-cookie'] === undefined ? {} : { browserCookie: users['browser-cookie'] }),
       ...(users.cookie === undefined ? {} : { cookie: users.cookie }),
       journey: users.journey,
     },
@@ -155,9 +130,11 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
 
 /** Converts a parsed fault. `written`: the same fault before its values were parsed. */
 function toFault(fault: FaultInFile, written: unknown): FaultSpec {
-  const { id, do: action, target, for: forMs } = fault;
-  const names = Object.keys(faults[action]?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
+  const { id, do: action, target } = fault;
+  const entry = faults[action];
+  const names = Object.keys(entry?.options ?? {}).filter(name => valueAt(written, [name]) !== undefined);
   const options = Object.fromEntries(names.map(name => [name, valueAt(written, [name])]));
+  const forMs = fault.for ?? entry?.lengthMs?.(options);
   return {
     id,
     trigger: triggerOf(fault),

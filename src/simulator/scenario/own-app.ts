@@ -34,7 +34,9 @@ export const target = text(
   })
   .transform(written => new URL(written).origin)
   .optional()
-  .describe('The address of a system that already runs. Nothing is started, and only exec faults can break something.');
+  .describe(
+    'The address of a system that already runs. Nothing is started. Faults strike its members if "members" says how; otherwise only exec can break something.',
+  );
 
 function reportUnknownPlaceholder(written: string, known: readonly string[], context: z.RefinementCtx): void {
   const strange = findUnknownPlaceholder(written, known);
@@ -48,6 +50,8 @@ export function ownAppProblems(file: unknown, labVariables: readonly string[]): 
   const system = field(file, 'system');
   const backends = field(system, 'backends');
   if (field(system, 'target') !== undefined) return targetProblems(system);
+  if (field(system, 'members') !== undefined)
+    return [{ path: ['system', 'members'], message: 'found members without a target, expected both', at: 'key' }];
   const env = field(backends, 'env');
   const variables = isMap(env) ? Object.entries(env) : [];
   const path = (name: string) => ['system', 'backends', 'env', name];
@@ -73,7 +77,7 @@ export function ownAppProblems(file: unknown, labVariables: readonly string[]): 
 const setByLab = 'which the lab sets itself: remove it, or choose another name';
 
 function targetProblems(system: unknown): Problem[] {
-  const others = isMap(system) ? Object.keys(system).filter(key => key !== 'target') : [];
+  const others = isMap(system) ? Object.keys(system).filter(key => key !== 'target' && key !== 'members') : [];
   return others.map(key => ({
     path: ['system', key],
     message: `found ${key} beside target, expected one of the two: the lab does not start a system under target`,

@@ -1,4 +1,5 @@
 import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
+import type { MembersSpec } from '../cluster/external/driver.js';
 import { canDrain, type ExternalProxy } from '../cluster/external/external-proxy.js';
 import type { OwnBackend } from '../cluster/own-backend.js';
 import { isStoreServer, type StoresSpec, serverOf } from '../cluster/stores/registry.js';
@@ -17,6 +18,8 @@ export interface Scenario {
   readonly system: StoresSpec & {
     /** The address of a system that already runs. Then the lab starts nothing, and the keys below do not apply. */
     readonly target?: string;
+    /** How faults strike the members of the system under `target`. Absent: only `exec` can break something. */
+    readonly members?: MembersSpec;
     readonly backends: {
       readonly count: number;
       /** Number of further backends that the proxy knows from the start, and that `scale-out` starts. */
@@ -72,6 +75,8 @@ export interface Scenario {
     readonly replayEveryMs?: number;
     /** Time-out of an operation. After it, a read has failed and a write is unknown. */
     readonly timeoutMs: number;
+    /** A cookie that each browser has from the start, with the name of its user. Undefined: none. */
+    readonly browserCookie?: string;
     /** The cookie in which the user's own app keeps its session. Undefined: unknown. */
     readonly cookie?: string;
     /** The journey of the toy shop, or the mapping of another app. */
@@ -116,8 +121,8 @@ export interface FaultSpec {
   readonly forMs?: number;
 }
 
-/** Reason why a scenario cannot be run in a mode: a target of its faults does not exist in that mode, or its proxy lacks
- * something. */
+/** Reason why a scenario cannot be run in a mode: a target of its faults does not exist in that mode, its proxy lacks
+ * something, or packets cannot be struck here. */
 export interface NotApplicable {
   readonly mode: ModeName;
   /** Id of the fault. Absent when a setting of the scenario is the reason, as is its target. */
@@ -130,11 +135,21 @@ export interface NotApplicable {
 /** The parts of a scenario that decide whether it can be run. Without a system, the proxy is Holdfast's. */
 export type Applied = Pick<Scenario, 'faults'> & { readonly system?: Pick<Scenario['system'], 'proxy'> };
 
-/** Returns the first fault without a target in this mode, or the first thing that an external proxy lacks; undefined
- * when the scenario can be run. Pure. */
-export function findMissingTarget({ faults, system }: Applied, mode: ModeName): NotApplicable | undefined {
+/**
+ * Returns the first fault that cannot be run in this mode, or the first thing that an external proxy lacks; undefined
+ * when the scenario can be run. `noNetwork` says why the lab has no network of its own; undefined when it has one, or
+ * can get one. Pure.
+ */
+export function findMissingTarget(
+  { faults, system }: Applied,
+  mode: ModeName,
+  noNetwork?: string,
+): NotApplicable | undefined {
   for (const { id, target, do: action } of faults) {
-    const why = explainMissingTarget(mode, target) ?? explainNoDrain(action, system?.proxy.external);
+    const why =
+      explainMissingTarget(mode, target) ??
+      explainNoDrain(action, system?.proxy.external) ??
+      (registry[action]?.needsOwnNetwork && noNetwork);
     if (why !== undefined) return { mode, fault: id, target, why };
   }
   const why = system && explainUnknownSetting(system.proxy);
@@ -156,6 +171,11 @@ function explainUnknownSetting(proxy: Scenario['system']['proxy']): string | und
   if (affinity === 'temporary') return `the scenario sets affinity: temporary, which only the proxy of Holdfast knows`;
   if (policy === 'round-robin') return undefined;
   return `the scenario sets the policy ${policy}, which only the proxy of Holdfast knows`;
+}
+
+/** Returns whether a fault strikes packets, so that the lab needs a network of its own. Pure. */
+export function needsOwnNetwork({ faults }: Pick<Scenario, 'faults'>): boolean {
+  return faults.some(({ do: action }) => registry[action]?.needsOwnNetwork);
 }
 
 /** Returns the reason in words: `mode sticky uses no redis (fault outage strikes redis)`. Pure. */

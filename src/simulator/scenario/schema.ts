@@ -1,16 +1,16 @@
 import * as z from 'zod';
 import { type ModeName, modeGroups, modeNames } from '../../modes.js';
 import { durationPattern, parseDuration } from '../../shared/duration.js';
-import { storeDescriptors } from '../../shared/stores.js';
 import { parseExpectation } from '../checker/verdict/expectations.js';
 import { storeSchemas } from '../cluster/stores/registry.js';
 import { ScenarioError } from '../errors.js';
 import { faults } from '../faults/kinds/registry.js';
 import { faultIdPattern as idPattern, parseWhen, whenPattern } from '../faults/trigger.js';
 import { externalProxyKeys } from './external-proxy.js';
+import { members } from './members.js';
 import { ownBackendKeys, target } from './own-app.js';
 import { users } from './users.js';
-import { duration, map, oneOf, sayExpected, text, wholeNumber } from './values.js';
+import { duration, environment, map, oneOf, sayExpected, text, wholeNumber } from './values.js';
 import { isMap } from './yaml.js';
 
 /**
@@ -52,22 +52,6 @@ function describeWarningMistake(written: unknown): string | undefined {
 /** Names that `--policy` of the proxy knows. They are repeated here: the simulator sees the proxy only as a process. */
 export const policyNames = ['round-robin', 'least-connections', 'random', 'rendezvous'] as const;
 
-/** Environment variables that the lab itself sets for every backend. */
-export const labVariables: readonly string[] = [
-  ...['PORT', 'HOST', 'BACKEND_ID', 'HOLDFAST_MODE'],
-  ...Object.values(storeDescriptors).map(({ variable }) => variable),
-];
-const variableName = text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/);
-const variableValue = z
-  .union([z.string(), z.number(), z.boolean()], { error: sayExpected('text, a number, true or false') })
-  .transform(String);
-const environment = z
-  .record(variableName, variableValue, {
-    error: issue =>
-      issue.code === 'invalid_key' ? issue.issues[0]?.message : sayExpected('a map of variables')(issue),
-  })
-  .describe('Added to the environment of every backend.');
-
 const health = map('system.proxy.health', {
   every: duration().prefault('500ms').describe('Time between two probes of one backend.'),
   timeout: duration().prefault('300ms').describe('A probe that takes longer has failed.'),
@@ -77,12 +61,13 @@ const health = map('system.proxy.health', {
 
 const system = map('system', {
   target,
+  members: members.optional(),
   backends: map('system.backends', {
     count: wholeNumber(1, 20).default(3),
     spare: wholeNumber(0, 10)
       .default(0)
       .describe('Number of further backends that the proxy knows but that are not started. "scale-out" starts them.'),
-    env: environment.default({}),
+    env: environment.describe('Added to the environment of every backend.').default({}),
     ...ownBackendKeys,
   }).prefault({}),
   proxy: map('system.proxy', {
@@ -151,7 +136,7 @@ const faultKeys = {
     .describe('A count to wait for, in the whole run or since an earlier fault was confirmed.'),
   do: oneOf('fault', Object.keys(faults)),
   target: text('a target such as backend-1, backend-any, redis, store, proxy->backend-1 or secrets', /\S/).describe(
-    'A backend, the proxy or a store server; "store" for the store of the mode; "from->to" for the link between two members; or "secrets" for the key ring of all backends.',
+    'A backend, the proxy or a store server; "store" for the store of the mode; "from->to" for the link between two members; "backends" for all backends; or "secrets" for the key ring of all backends.',
   ),
   for: duration(0).optional().describe('Time from confirmation to healing. Default: until the faults phase ends.'),
 };
@@ -205,6 +190,7 @@ export const scenarioFile = map('the scenario', {
 export const scenarioParts = {
   /** The parts of `system` that determine its members. */
   targetSystem: z.object({ backends: system.shape.backends, proxy: system.shape.proxy, ...storeSchemas }),
+  members,
   users,
   phases,
   fault,

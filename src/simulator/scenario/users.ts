@@ -75,6 +75,11 @@ export const users = map('users', {
       'After a logout the old session is tried this often for a second, or for the revocation delay of the mode if that is longer. Then revocationLagMs is measured. Default: once, after the revocation delay.',
     ),
   timeout: duration().prefault('5s').describe('Time after which a user stops waiting for an answer.'),
+  'browser-cookie': cookieName
+    .optional()
+    .describe(
+      'A cookie that each browser has from its first request on, with the name of its user. A proxy can hash it: system.proxy.hash-key.',
+    ),
   cookie: cookieName
     .optional()
     .describe('The cookie in which your own app keeps its session. With it, users.sessionKept is measured.'),

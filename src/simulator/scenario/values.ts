@@ -89,8 +89,20 @@ export const signedDuration = text(
     error: 'expected a duration with a sign, from -10min to 10min and not 0, such as -90s or +5s',
   });
 
+const variableName = text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/);
+const variableValue = z
+  .union([z.string(), z.number(), z.boolean()], { error: sayExpected('text, a number, true or false') })
+  .transform(String);
+export const environment = z.record(variableName, variableValue, {
+  error: issue => (issue.code === 'invalid_key' ? issue.issues[0]?.message : sayExpected('a map of variables')(issue)),
+});
+
 export const megabytes = text('a size from 1MB to 9999MB, such as 64MB', /^[1-9]\d{0,3}MB$/).transform(written =>
   Number.parseInt(written, 10),
+);
+
+export const percent = text('a share from 1 % to 99 %, such as 10 %', /^[1-9]\d?\s*%$/).transform(
+  written => Number.parseInt(written, 10) / 100,
 );
 
 export const byteRate = text('a rate from 1KB/s to 999KB/s, such as 10KB/s', /^[1-9]\d{0,2}KB\/s$/).transform(

@@ -1,5 +1,6 @@
 import { Document, isMap, isPair, isScalar, isSeq, type Scalar, visit } from 'yaml';
 import { formatDuration } from '../../shared/duration.js';
+import type { ExternalProxy } from '../cluster/external/external-proxy.js';
 import { plainStores } from '../cluster/stores/registry.js';
 import { formatWhen } from '../faults/trigger.js';
 import { stepKinds } from './journey/mapping.js';
@@ -153,7 +154,7 @@ function storeOf(spec: object, plain: object): object {
 }
 
 function proxyOf(proxy: Scenario['system']['proxy']): object {
-  const { count, health, policy, hashKey, affinity, maxconn, queue, queueTimeoutMs, drainMs } = proxy;
+  const { count, health, policy, hashKey, affinity, maxconn, queue, queueTimeoutMs, drainMs, external } = proxy;
   return {
     count: count === 1 ? undefined : count,
     health: {
@@ -169,6 +170,25 @@ function proxyOf(proxy: Scenario['system']['proxy']): object {
     queue,
     'queue-timeout': maybeDuration(queueTimeoutMs),
     drain: formatDuration(drainMs),
+    ...(external && externalOf(external)),
+  };
+}
+
+function externalOf({ name, command, config, directory, ready, env, ...commands }: ExternalProxy): object {
+  const { reload, setDrain, setReady, states, version } = commands;
+  const { http, withinMs } = ready;
+  return {
+    name,
+    command,
+    config: config?.file,
+    directory,
+    ready: { ...(http === undefined ? { tcp: true } : { http }), within: formatDuration(withinMs) },
+    reload,
+    'set-drain': setDrain,
+    'set-ready': setReady,
+    states,
+    version,
+    env: Object.keys(env).length === 0 ? undefined : env,
   };
 }
 
@@ -188,6 +208,7 @@ function usersOf(users: Scenario['users']): object {
     'slow-at-logout': maybeDuration(slowAtLogoutMs),
     'replay-every': maybeDuration(replayEveryMs),
     timeout: formatDuration(timeoutMs),
+    'browser-cookie': users.browserCookie,
     cookie,
     journey: journey === 'shop' ? undefined : journeyOf(journey),
   };

@@ -253,3 +253,39 @@ export function listIn(file: unknown, key: string): readonly unknown[] {
   const written = field(file, key);
   return Array.isArray(written) ? written : [];
 }
+
+/** Turns an issue of a schema into problems. `file`: the content of the file as written. Pure. */
+export function shapeProblems(issue: z.core.$ZodIssue, file: unknown): Problem[] {
+  const { path, message } = issue;
+  // A union without a message leaves the message to the alternative that was meant.
+  const meant = issue.code === 'invalid_union' && message === '' ? issue.errors.find(isMeant) : undefined;
+  if (meant !== undefined)
+    return meant.flatMap(inner => shapeProblems({ ...inner, path: [...path, ...inner.path] }, file));
+  if (issue.code === 'unrecognized_keys') {
+    const sentences = message.split('\n');
+    return issue.keys.map((key, index) => ({ path: [...path, key], message: sentences[index] ?? message, at: 'key' }));
+  }
+  if (issue.code === 'invalid_key') return [{ path, message, at: 'key' }];
+  const missing = path.length > 0 && valueAt(file, path) === undefined;
+  return [{ path, message: missing ? `${nameOf(path)} is missing, ${message}` : message }];
+}
+
+/** Returns whether this alternative of a union was meant: only parts of the value are wrong. */
+function isMeant(errors: readonly z.core.$ZodIssue[]): boolean {
+  return errors.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys' || code === 'custom');
+}
+
+export function valueAt(file: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, key) => {
+    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+    return entries.find(([name]) => name === String(key))?.[1];
+  }, file);
+}
+
+/** Returns a path as text: `users.arrivals.rate`, `faults[1].id`. */
+export function nameOf(path: readonly PropertyKey[]): string {
+  return path
+    .map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('')
+    .replace(/^\./, '');
+}

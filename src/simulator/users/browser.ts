@@ -23,11 +23,13 @@ export class UserBrowser {
   readonly #carried = new Map<string, string>();
   #sessionAtLogin: string | undefined;
 
-  constructor(user: string, origin: string, journey: Journey, client: Pick<HttpClient, 'send'>) {
+  /** `ownCookie`: a cookie that it has from the start, with the name of its user. */
+  constructor(user: string, origin: string, journey: Journey, client: Pick<HttpClient, 'send'>, ownCookie?: string) {
     this.#user = user;
     this.#journey = journey;
     this.#client = client;
     this.#jar = new CookieJar(origin);
+    if (ownCookie !== undefined) this.#jar.store(`${ownCookie}=${user}; Path=/`);
   }
 
   /**

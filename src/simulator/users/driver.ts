@@ -1,3 +1,4 @@
+import { type BackendNaming, backendNaming } from '../cluster/cluster.js';
 import type { LabRecord, Operation } from '../history/records.js';
 import { tokenOf } from '../history/token-names.js';
 import { stepsMax } from '../plan/plan.js';
@@ -24,7 +25,10 @@ export interface DriverOptions {
   /** How long an ended session may still be accepted. Old cookies are tried only after this time. */
   readonly revocationLagMs: number;
   readonly replayEveryMs?: number | undefined;
+  readonly browserCookie?: string | undefined;
   readonly journey: Journey;
+  /** Default: as the toy shop names it. */
+  readonly naming?: BackendNaming;
   readonly clock: RunClock;
   /** Called right before an operation is sent. */
   onSent?(user: string, atMs: number): void;
@@ -104,13 +108,16 @@ export class Driver {
   }
 
   #makeWorld(): UserWorld {
-    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, journey, clock } = this.#options;
+    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, browserCookie, journey, clock } = this.#options;
+    const { naming = backendNaming } = this.#options;
     const { onSent = () => undefined, onOperation } = this.#options;
     return {
       origin: origins[0] ?? '',
       timeoutMs,
       revocationLagMs,
       replayEveryMs,
+      naming,
+      browserCookie,
       journey,
       clock,
       tokenOf: planned => (nonce === undefined ? planned : tokenOf(planned, nonce)),

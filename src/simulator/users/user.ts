@@ -1,3 +1,4 @@
+import type { BackendNaming } from '../cluster/cluster.js';
 import type { Operation, OperationKind } from '../history/records.js';
 import type { PlannedStep } from '../plan/shop-journey.js';
 import type { RunClock } from '../run/run-clock.js';
@@ -17,6 +18,9 @@ export interface UserWorld {
   readonly revocationLagMs: number;
   /** How often an old session is tried after its logout. Undefined: once, after the revocation lag. */
   readonly replayEveryMs?: number | undefined;
+  readonly naming: BackendNaming;
+  /** A cookie that each browser has from the start, with the name of its user. */
+  readonly browserCookie?: string | undefined;
   /** Returns the name under which this run adds an item of the plan (`token-names.ts`). */
   tokenOf(planned: string): string;
   /** Whether the run is over, so that nothing new may begin. */
@@ -95,7 +99,7 @@ export class User {
   constructor(name: string, world: UserWorld, client: Pick<HttpClient, 'send'>) {
     this.#name = name;
     this.#world = world;
-    this.#browser = new UserBrowser(name, world.origin, world.journey, client);
+    this.#browser = new UserBrowser(name, world.origin, world.journey, client, world.browserCookie);
   }
 
   /**
@@ -274,7 +278,7 @@ export class User {
       doneMs,
       ...(reply.status === undefined ? {} : { status: reply.status }),
       ...judgement,
-      ...readServers(reply),
+      ...readServers(reply, this.#world.naming),
       ...(key === undefined ? {} : { key }),
       ...(task.final === undefined ? {} : { final: task.final }),
       ...(task.extra === undefined ? {} : { extra: task.extra }),
@@ -295,11 +299,15 @@ function isSame(one: HeldCredentials | undefined, other: HeldCredentials | undef
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-function readServers({ headers, proxy }: AppReply): Pick<Operation, 'backend' | 'incarnation' | 'proxy'> {
-  const { 'holdfast-backend': backend, 'holdfast-incarnation': incarnation } = headers;
+function readServers(
+  { headers, proxy }: AppReply,
+  { header, nameOf }: BackendNaming,
+): Pick<Operation, 'backend' | 'incarnation' | 'version' | 'proxy'> {
+  const { [header]: backend, 'holdfast-incarnation': incarnation, 'holdfast-version': version } = headers;
   return {
-    ...(typeof backend === 'string' ? { backend } : {}),
+    ...(typeof backend === 'string' ? { backend: nameOf(backend) } : {}),
     ...(typeof incarnation === 'string' ? { incarnation } : {}),
+    ...(typeof version === 'string' ? { version } : {}),
     ...(proxy === undefined ? {} : { proxy }),
   };
 }

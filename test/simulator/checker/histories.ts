@@ -131,7 +131,8 @@ export function fault(
  * not proven lost. It leaves out unverified users, which have their own test, because few of these short histories end
  * with a read. */
 export function wrongs({ users, writes, guarantees }: Findings): Record<string, number> {
-  const { total: _total, exposed: _exposed, unverified: _unverified, ...userCounts } = users;
+  const { total: _total, exposed: _exposed, present: _present, moved: _moved, ...others } = users;
+  const { unverified: _unverified, ...userCounts } = others;
   const { acknowledged: _acknowledged, unknown: _unknown, missing, ...writeCounts } = writes;
   const counts = Object.entries({ ...userCounts, ...writeCounts, onlyMissing: missing - writes.lost, ...guarantees });
   return Object.fromEntries(counts.filter(([, count]) => count !== 0));

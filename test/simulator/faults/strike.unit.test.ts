@@ -86,7 +86,7 @@ describe('a strike records the data for its verdict', () => {
       const shell = async (command: string): Promise<ShellEnd> => {
         ran.push(command);
         const ok = command !== 'look' || before || ran.length > 1;
-        return { ok, late: false, how: 'ended with code 0', said: '', output: '' };
+        return { ok, late: false, how: 'ended with code 0', said: '', printed: '' };
       };
       const record = await runStrike(
         clusterWith({ shell }),

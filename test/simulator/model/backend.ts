@@ -36,6 +36,8 @@ export class ModelBackend implements Process {
   boots = 0;
   readonly memory = new Map<string, SessionRecord>();
   readonly revoked = new Set<string>();
+  version = 'A';
+  schema = '';
   keys: readonly string[] = [];
   clockMs = 0;
   errorPercent = 0;

@@ -8,6 +8,8 @@ export interface Process {
   readonly memory: Map<string, SessionRecord>;
   /** Ended sessions that this process knows of. */
   readonly revoked: Set<string>;
+  /** The form in which it writes sessions. It can read no other. */
+  readonly schema: string;
   /** Ids of the keys, the newest first. The newest signs; all of them verify. */
   readonly keys: readonly string[];
   /** How far its clock is ahead of the others. */

@@ -7,6 +7,8 @@ export interface LinkTrouble {
   readonly jitterMs?: number;
   /** Answers are cut off after this many bytes, by a reset or a regular end. */
   readonly breakAfterBytes?: number;
+  /** `dropped`: the kernel sends them again after the healing. `refused`: a new connection fails at once. */
+  readonly packets?: 'dropped' | 'refused';
 }
 
 /** A connection between two members. Its name is `from->to`. */
@@ -14,7 +16,7 @@ export class ModelLink {
   trouble: LinkTrouble = {};
   lostBytes = 0;
   brokenAnswers = 0;
-  /** Called when the link is healed, to reset connections that lost bytes. */
+  /** Called when the link is healed, to reset connections that lost bytes, or to send dropped packets again. */
   readonly #onHealed: (() => void)[] = [];
 
   isCut(way: 'forward' | 'back'): boolean {
@@ -22,10 +24,10 @@ export class ModelLink {
     return cut === 'both' || cut === way;
   }
 
-  /** Counts lost bytes. `reset` is called when the link is healed. */
-  lose(bytes: number, reset?: () => void): void {
+  /** Counts lost bytes. `onHealed` is called when the link is healed. */
+  lose(bytes: number, onHealed?: () => void): void {
     this.lostBytes += bytes;
-    if (reset !== undefined) this.#onHealed.push(reset);
+    if (onHealed !== undefined) this.#onHealed.push(onHealed);
   }
 
   delayMs(random: Random): number {
@@ -35,7 +37,7 @@ export class ModelLink {
 
   heal(): void {
     this.trouble = {};
-    for (const reset of this.#onHealed.splice(0)) reset();
+    for (const onHealed of this.#onHealed.splice(0)) onHealed();
   }
 }
 

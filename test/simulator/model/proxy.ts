@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Random } from '#src/simulator/plan/random.js';
 import type { AppReply, JourneyRequest } from '#src/simulator/users/journey.js';
 import type { ModelBackend, ShopAnswer } from './backend.js';
@@ -16,6 +17,8 @@ export interface Routing {
   readonly maxconn?: number | undefined;
   readonly candidates: readonly Candidate[];
   readonly affinity: boolean;
+  /** The cookie whose value decides which backend gets a request. Undefined: the backends take turns. */
+  readonly hashedCookie?: string | undefined;
 }
 
 interface Exchange {
@@ -108,12 +111,15 @@ export class ModelProxy {
     }
     exchange.tried.add(backend);
     const link = this.#links.get(`${this.name}->${backend.name}`);
-    this.#time.after(0.5 + link.delayMs(this.#latency) / 2, () => {
+    const arrive = (): void => {
       if (exchange.isOver()) return;
-      if (link.isCut('forward')) link.lose(requestBytes, () => this.#retryOrFail(exchange));
+      if (link.trouble.packets === 'dropped') link.lose(requestBytes, arrive);
+      else if (link.trouble.packets === 'refused') this.#forward(exchange);
+      else if (link.isCut('forward')) link.lose(requestBytes, () => this.#retryOrFail(exchange));
       else if (backend.state === 'dead') this.#forward(exchange);
       else this.#hand(exchange, backend, link);
-    });
+    };
+    this.#time.after(0.5 + link.delayMs(this.#latency) / 2, arrive);
   }
 
   #hand(exchange: Exchange, backend: ModelBackend, link: ModelLink): void {
@@ -160,13 +166,18 @@ export class ModelProxy {
 
   #passBack(answer: ShopAnswer, backend: ModelBackend, link: ModelLink, exchange: Exchange): void {
     const tookMs = 0.5 + this.#latency() + link.delayMs(this.#latency) / 2;
-    this.#time.after(tookMs, () => {
+    const arrive = (): void => {
+      if (link.trouble.packets === 'dropped') {
+        link.lose(headBytes, arrive);
+        return;
+      }
       const isThere = this.#atBackend.get(backend)?.delete(exchange) ?? false;
       if (isThere) this.#handNext(backend, link);
       if (!isThere || exchange.isOver()) return;
       if (link.isCut('back')) link.lose(headBytes, () => this.#retryOrFail(exchange));
       else this.#deliver(answer, backend, link, exchange);
-    });
+    };
+    this.#time.after(tookMs, arrive);
   }
 
   #deliver(answer: ShopAnswer, backend: ModelBackend, link: ModelLink, exchange: Exchange): void {
@@ -192,6 +203,7 @@ export class ModelProxy {
       headers: {
         'holdfast-backend': backend.name,
         'holdfast-incarnation': backend.incarnation,
+        'holdfast-version': backend.version,
         ...(cookies.length > 0 && { 'set-cookie': cookies }),
       },
       body: isBroken ? '' : body,
@@ -205,14 +217,22 @@ export class ModelProxy {
   }
 
   #choose({ cookies, tried }: Exchange): ModelBackend | undefined {
-    const { affinity, candidates } = this.#routing;
+    const { affinity, candidates, hashedCookie } = this.#routing;
     const [name, incarnation] = (affinity ? (cookies.get(affinityCookie) ?? '') : '').split('~');
     const bound = candidates.find(({ backend }) => backend.name === name && backend.incarnation === incarnation);
     if (bound !== undefined && bound.state !== 'out' && !tried.has(bound.backend)) return bound.backend;
     const ready = candidates.filter(({ state, backend }) => state === 'ready' && !tried.has(backend));
+    const key = hashedCookie === undefined ? undefined : cookies.get(hashedCookie);
+    if (key !== undefined) return chooseHashed(key, ready);
     this.#turn += 1;
     return ready[this.#turn % Math.max(1, ready.length)]?.backend;
   }
+}
+
+/** Each backend draws a number for the key, and the highest wins (rendezvous hashing). */
+function chooseHashed(key: string, ready: readonly Candidate[]): ModelBackend | undefined {
+  const drawn = ready.map(({ backend }) => ({ backend, number: hash('sha256', `${key} ${backend.name}`) }));
+  return drawn.toSorted((one, other) => (one.number < other.number ? 1 : -1))[0]?.backend;
 }
 
 interface Deadline {

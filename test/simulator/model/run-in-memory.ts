@@ -1,4 +1,5 @@
 import { type ModeName, modes, storesOf } from '#src/modes.js';
+import { backendNaming } from '#src/simulator/cluster/cluster.js';
 import { kindOf, resolveTargetName } from '#src/simulator/cluster/targets.js';
 import type { ListedRun, Operation, PhaseRecord, RunHeader } from '#src/simulator/history/records.js';
 import { tokenOf } from '#src/simulator/history/token-names.js';
@@ -73,7 +74,7 @@ class ModelRun {
     this.#plan = plan;
     this.#system = system;
     this.#lies = lies;
-    const { timeoutMs, journey, replayEveryMs } = scenario.users;
+    const { timeoutMs, journey, replayEveryMs, browserCookie } = scenario.users;
     const clients = system.proxies.map(proxy => ({
       proxy: proxy.name,
       client: this.#lyingClient((request, cookie) => proxy.send(request, cookie, timeoutMs)),
@@ -85,6 +86,8 @@ class ModelRun {
       timeoutMs,
       revocationLagMs: modes[mode].revocationLagMs,
       replayEveryMs,
+      naming: backendNaming,
+      browserCookie,
       tokenOf: itemOf,
       isOver: () => false,
       nextId: () => ++this.#ids,
@@ -193,6 +196,7 @@ class ModelRun {
         members: members.map(({ name }) => ({ name, role: roleOf(name) })),
         keeps: stores.length === 0 ? 'backend' : modes[this.#mode].strategy === 'reference' ? 'store' : 'browser',
         stores,
+        ...(system.proxy.policy === 'rendezvous' && { policy: 'rendezvous' }),
         affinity: system.proxy.affinity === undefined ? modes[this.#mode].affinity : system.proxy.affinity === 'on',
       },
       planned: this.#plan.users.reduce((sum, user) => sum + user.steps.length, 0),

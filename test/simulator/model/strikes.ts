@@ -1,4 +1,5 @@
 import { parseDuration } from '#src/shared/duration.js';
+import { countShare, planSteps } from '#src/simulator/cluster/rollout.js';
 import { endsOf, kindOf } from '#src/simulator/cluster/targets.js';
 import { randomStream } from '#src/simulator/plan/random.js';
 import type { LinkTrouble } from './links.js';
@@ -31,6 +32,7 @@ export const strikes: Readonly<Record<string, Strike>> = {
   }),
   'scale-in': (system, target) => ({ inject: () => drainBackend(system, target), heal: async () => undefined }),
   'scale-out': (system, target) => ({ inject: () => system.bootBackend(target), heal: async () => undefined }),
+  deploy: (system, _target, options) => deployVersion(system, options),
   flap: flapBackend,
   errors: (system, target, { percent }) =>
     switchOf(system, on => {
@@ -51,6 +53,10 @@ export const strikes: Readonly<Record<string, Strike>> = {
   throttle: (system, target) => linkTrouble(system, target, { latencyMs: 200 }, silentForMs),
   reset: (system, target, { bytes }) => breakAnswers(system, target, Number(bytes)),
   truncate: (system, target, { bytes }) => breakAnswers(system, target, Number(bytes)),
+  // Most lost packets are sent again after 200 ms, a lost handshake after 1 s.
+  loss: (system, target) => linkTrouble(system, target, { latencyMs: 400, jitterMs: 400 }, quickMs),
+  drop: (system, target) => linkTrouble(system, target, { packets: 'dropped' }, silentForMs),
+  refuse: (system, target) => refuseLink(system, target),
   stop: (system, target) => stopStore(system, target),
   'power-cut': powerCut,
   pause: (system, target, { length = '1s' }) => pauseStore(system, target, msOf(length)),
@@ -245,6 +251,46 @@ async function drainBackend(system: ModelSystem, target: string): Promise<void> 
   system.killBackend(target);
 }
 
+/** Replaces the version of all backends, one step at a time, and brings it back if the options say so. */
+function deployVersion(system: ModelSystem, options: Options): ModelFault {
+  const { surge = 0, unavailable = 1, canary, pause, rollback } = options;
+  const [schema, newSchema] = [system.backend('backend-1').schema, schemaIn(options.to)];
+  const before = { version: 'A', schema };
+  const after = { version: String(options.version ?? 'B'), schema: newSchema ?? schema };
+  const count = system.backends.filter(({ state }) => state === 'up').length;
+  const rollOut = async (release: typeof before, share: number): Promise<void> => {
+    const goal = {
+      ...{ count, wanted: countShare(share, count) },
+      ...{ surge: Number(surge), unavailable: Number(unavailable) },
+    };
+    for (;;) {
+      const slots = system.backends.map(({ name, state, version }) => {
+        const isNew = version === release.version;
+        return { name, state: state === 'up' ? ('ready' as const) : ('free' as const), isNew };
+      });
+      const { start, remove } = planSteps(slots, goal);
+      if (start[0] !== undefined) {
+        Object.assign(system.backend(start[0]), release);
+        await system.bootBackend(start[0]);
+      } else if (remove[0] !== undefined) await drainBackend(system, remove[0]);
+      else return;
+    }
+  };
+  return {
+    async inject() {
+      if (canary !== undefined) await rollOut(after, Number.parseInt(String(canary), 10) / 100);
+      if (pause !== undefined) await system.wait(msOf(pause));
+      if (canary === undefined || pause !== undefined) await rollOut(after, 1);
+    },
+    heal: async () => (rollback === undefined ? undefined : rollOut(before, 1)),
+  };
+}
+
+function schemaIn(to: unknown): string | undefined {
+  const found = /"SHOP_SESSION_SCHEMA":"?([^",}]+)/.exec(JSON.stringify(to ?? {}));
+  return found?.[1];
+}
+
 /** Kills and starts a backend in turn, by a schedule that is the same in every run. */
 function flapBackend(system: ModelSystem, target: string, { up, down }: Options): ModelFault {
   const random = randomStream(1, `${target}/flap`);
@@ -333,6 +379,24 @@ function cutLink(system: ModelSystem, target: string, cut: NonNullable<LinkTroub
     async inject() {
       const broken = fault.inject();
       system.ejectLater(to, () => system.links.get(target).trouble.cut === undefined);
+      await broken;
+    },
+    async heal() {
+      await fault.heal();
+      await system.readmit(to);
+    },
+  };
+}
+
+/** Refuses the connections of a proxy to a backend. Open ones are reset, so each request in flight is retried or fails. */
+function refuseLink(system: ModelSystem, target: string): ModelFault {
+  const [from = '', to = ''] = endsOf(target) ?? [];
+  const fault = linkTrouble(system, target, { packets: 'refused' }, quickMs);
+  return {
+    async inject() {
+      const broken = fault.inject();
+      system.proxy(from).abortRequests(system.backend(to));
+      system.ejectLater(to, () => system.links.get(target).trouble.packets === undefined);
       await broken;
     },
     async heal() {

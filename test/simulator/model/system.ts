@@ -7,6 +7,7 @@ import type { Scenario } from '#src/simulator/scenario/scenario.js';
 import { ModelBackend } from './backend.js';
 import type { Keeping, Process } from './keeping.js';
 import { KeepingById } from './keeping-by-id.js';
+import { KeepingBySchema } from './keeping-by-schema.js';
 import { KeepingInBrowser } from './keeping-in-browser.js';
 import { ModelLinks } from './links.js';
 import { type Candidate, ModelProxy } from './proxy.js';
@@ -39,11 +40,8 @@ export class ModelSystem {
     const ballastBytes = Number(system.backends.env.SHOP_BALLAST_BYTES ?? 0);
     const [storeName] = storesOf(mode);
     this.store = storeName && new ModelStore(storeName, system, ballastBytes, time, this.links);
-    const keeping = this.#keeping(
-      modes[mode],
-      ballastBytes,
-      parseDuration(system.backends.env.SHOP_IDLE ?? '') ?? 1_800_000,
-    );
+    const idleMs = parseDuration(system.backends.env.SHOP_IDLE ?? '') ?? 1_800_000;
+    const keeping = new KeepingBySchema(this.#keeping(modes[mode], ballastBytes, idleMs));
     const { count, spare } = system.backends;
     this.backends = Array.from({ length: count + spare }, (_, index) => {
       const name = `backend-${index + 1}`;
@@ -51,13 +49,15 @@ export class ModelSystem {
     });
     for (const backend of this.backends) {
       backend.keys = [firstKey];
+      backend.schema = system.backends.env.SHOP_SESSION_SCHEMA ?? '';
       backend.workMs = parseDuration(system.backends.env.SHOP_WORK ?? '') ?? 0;
     }
     this.store?.useFor(this.backends.map(({ name }) => name));
     this.candidates = this.backends.map(backend => ({ backend, state: backend.state === 'up' ? 'ready' : 'out' }));
-    const { affinity, maxconn } = system.proxy;
+    const { affinity, maxconn, policy, hashKey } = system.proxy;
     const routing = {
       maxconn,
+      hashedCookie: policy === 'rendezvous' ? hashKey?.replace('cookie:', '') : undefined,
       candidates: this.candidates,
       affinity: affinity === undefined ? modes[mode].affinity : affinity === 'on',
     };

@@ -4,12 +4,13 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { modeGroups, modeNames } from '#src/modes.js';
 import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
+import { labVariables } from '#src/simulator/cluster/backend.js';
 import { plainStores } from '#src/simulator/cluster/stores/registry.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { parseScenario, readScenario } from '#src/simulator/scenario/file.js';
 import { expectationsOf } from '#src/simulator/scenario/scenario.js';
-import { labVariables, policyNames } from '#src/simulator/scenario/schema.js';
+import { policyNames } from '#src/simulator/scenario/schema.js';
 import { broken, complaint, good } from './broken-scenario.js';
 
 describe('scenario file', () => {

@@ -82,7 +82,7 @@ function isOnPath(
   backends: ReadonlySet<string> | undefined,
   system: SystemRecord | undefined,
 ): boolean {
-  if (system === undefined || target === 'system') return true;
+  if (system === undefined || target === 'system' || target === 'backends') return true;
   if (target === 'secrets') return system.keeps === 'browser';
   return (endsOf(target) ?? [target]).every(end => isMemberOnPath(end, backends, system));
 }

@@ -1,6 +1,7 @@
 import type { FaultRecord, Operation, RunRecord } from '../../history/records.js';
 import { ExposureWatch, FaultWatch, MemberWatch } from '../fault-findings.js';
 import { type Band, isOfPlan } from '../load.js';
+import { noteMove, noteVersions } from '../moves.js';
 import { addCounts, type NestedCounts, newTally, type Tally } from '../tally.js';
 import { addCandidates } from './blame.js';
 import { judgeLogins } from './logins.js';
@@ -28,6 +29,8 @@ export function judgeUser(operations: readonly Operation[], rules: UserRules, ta
   const loggedOutBefore = tally.users.loggedOut;
   const story = judgeSessions(operations, rules, tally);
   const exposedBy = rules.exposure.exposedBy(operations);
+  noteVersions(operations, tally.exposure);
+  noteMove(operations, rules.run.faults, tally.exposure);
   if (exposedBy.length > 0) tally.exposure.exposed += 1;
   else if (tally.users.loggedOut > loggedOutBefore) tally.exposure.loggedOutUnexposed += 1;
   return { story, exposedBy };

@@ -9,6 +9,7 @@ const groups = {
   users: [
     ...(['total', 'exposed', 'loggedOut', 'identitySwapped', 'loggedOutHard', 'silentlyReset', 'flickered'] as const),
     ...(['logoutNotHonoured', 'sessionKept', 'unverified', 'loggedOutUnexposed'] as const),
+    ...(['sawBothVersions', 'wentBack', 'present', 'moved'] as const),
   ],
   writes: [
     ...(['acknowledged', 'lost', 'unknown', 'unverified', 'duplicated', 'phantom', 'resurrected'] as const),
@@ -57,7 +58,7 @@ export function isWindowMetric(name: string): boolean {
 /** Whether every run counts it, from 0 on. Any other metric can lack a value. */
 export function isPlainCount(metric: string): boolean {
   const canLackValue =
-    /^(?:latencyMs|serviceMs|revocationLagMs|noSession|backends|stores)\.|^recoveryMs$|^users\.exposed$/;
+    /^(?:latencyMs|serviceMs|revocationLagMs|noSession|backends|stores)\.|^recoveryMs$|^users\.(?:exposed|present|moved)$/;
   return !canLackValue.test(metric);
 }
 
@@ -109,6 +110,7 @@ export function totalOf(
   const [group = '', own = ''] = metric.split('.');
   const name = totals[group];
   if (name === undefined) return undefined;
+  if (metric === 'users.moved') return { name: 'users.present', value: measuredValue('users.present', findings) ?? 0 };
   const exposed = group === 'users' && ofExposed.includes(own) ? measuredValue('users.exposed', findings) : null;
   return exposed === null
     ? { name, value: measuredValue(name, findings) ?? 0 }

@@ -6,7 +6,7 @@ import type { ProxyAdmin, ProxyBackend } from '../cluster.js';
 import type { Lab } from '../lab.js';
 import { waitUntil } from '../probe.js';
 import type { ProxyPlace, ProxySpec } from '../proxy.js';
-import { ExternalAdmin, type ProxySettings } from './external-admin.js';
+import { ExternalAdmin, type TemplateSettings } from './external-admin.js';
 import { type ExternalPlace, type ExternalProxy, externalProxySpec } from './external-proxy.js';
 
 const statesWithinMs = 10_000;
@@ -57,7 +57,7 @@ async function externalPlace(
   return { name, port, adminPort, secret, runDirectory, config: path.join(runDirectory, file) };
 }
 
-function settingsOf(spec: ProxySpec, mode: ProxyPlace['mode']): ProxySettings {
+function settingsOf(spec: ProxySpec, mode: ProxyPlace['mode']): TemplateSettings {
   const { everyMs, timeoutMs, fall, rise, path: healthPath = '/health' } = spec.health ?? healthByDefault;
   const byMode: Mode = modes[mode];
   return {

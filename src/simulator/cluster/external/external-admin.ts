@@ -27,8 +27,8 @@ interface Backend {
   readonly spare: boolean;
 }
 
-/** What the lab tells the template of a proxy, apart from its place and its backends. */
-export type ProxySettings = Omit<
+/** Values of a template that are the same for each process of a proxy and each list of backends. */
+export type TemplateSettings = Omit<
   TemplateView,
   'name' | 'host' | 'port' | 'admin-port' | 'run-dir' | 'secret' | 'root' | 'backends'
 >;
@@ -37,10 +37,11 @@ export type ProxySettings = Omit<
 export class ExternalAdmin implements ProxyAdmin {
   readonly #external: ExternalProxy;
   readonly #place: ExternalPlace;
-  readonly #settings: ProxySettings;
+  readonly #settings: TemplateSettings;
   readonly #tools: () => ExternalTools;
   /** Backends in the order of the configuration. */
   #backends: readonly Backend[];
+  readonly #known: readonly Backend[];
   /** When the drain of a backend began, by its name. A spare backend is kept out until it is set ready. */
   readonly #drainedSince = new Map<string, number>();
   readonly #lastSeen = new Map<string, number>();
@@ -50,7 +51,7 @@ export class ExternalAdmin implements ProxyAdmin {
   constructor(
     external: ExternalProxy,
     place: ExternalPlace,
-    settings: ProxySettings,
+    settings: TemplateSettings,
     backends: readonly Backend[],
     tools: () => ExternalTools,
   ) {
@@ -58,6 +59,7 @@ export class ExternalAdmin implements ProxyAdmin {
     this.#place = place;
     this.#settings = settings;
     this.#backends = backends;
+    this.#known = backends;
     this.#tools = tools;
     for (const { name, spare } of backends) if (spare) this.#drainedSince.set(name, Number.NEGATIVE_INFINITY);
   }
@@ -117,7 +119,7 @@ export class ExternalAdmin implements ProxyAdmin {
   }
 
   #arrange(order: readonly string[]): readonly Backend[] {
-    const listed = this.#backends.filter(({ name }) => order.includes(name));
+    const listed = this.#known.filter(({ name }) => order.includes(name));
     return listed.toSorted((one, other) => order.indexOf(one.name) - order.indexOf(other.name));
   }
 
@@ -179,7 +181,7 @@ export class ExternalAdmin implements ProxyAdmin {
     const { member, shell, signal } = this.#tools();
     const values = { pid: String(member.pid ?? ''), ...more };
     const end = await shell(commandFor(this.#external, command, this.#place, values), commandWithinMs, signal);
-    if (end.ok) return end.output;
+    if (end.ok) return end.printed;
     throw new Error(`the command of ${this.#external.name} "${command}" ${end.how}\n${end.said}`.trimEnd());
   }
 }

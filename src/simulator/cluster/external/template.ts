@@ -14,7 +14,7 @@ export interface ConfigTemplate {
 
 /** Placeholders of one backend. They are known between {{#backends}} and {{/backends}}. */
 const backendNames = ['name', 'id', 'host', 'port', 'draining', 'spare'] as const;
-export type BackendView = Readonly<Record<(typeof backendNames)[number], string | number | boolean>>;
+export type TemplateBackend = Readonly<Record<(typeof backendNames)[number], string | number | boolean>>;
 
 const names = [
   ...['name', 'mode', 'host', 'port', 'admin-port', 'run-dir', 'secret', 'root', 'affinity', 'name-backends'],
@@ -24,7 +24,7 @@ const names = [
 
 /** Values of the placeholders. A name with a dot is one key. False and absent values leave out their section. */
 export type TemplateView = Readonly<Record<(typeof names)[number], string | number | boolean>> & {
-  readonly backends: readonly BackendView[];
+  readonly backends: readonly TemplateBackend[];
 };
 
 /** Reads and checks a template. Throws `ScenarioError` with file and line for an unknown placeholder. */

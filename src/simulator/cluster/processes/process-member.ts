@@ -78,7 +78,7 @@ const familySignals: ReadonlySet<Signal> = new Set(['SIGKILL', 'SIGSTOP', 'SIGCO
 
 /** Member that is a child process. Its process group is its own, so that a terminal's Ctrl-C does not reach it. */
 export class ProcessMember implements LabProcess {
-  readonly #spec: ProcessSpec;
+  #spec: ProcessSpec;
   readonly #janitor: Janitor;
   readonly #listeners: Listeners;
   readonly #niceness: number;
@@ -94,6 +94,10 @@ export class ProcessMember implements LabProcess {
   }
 
   get name(): string {
+    return this.#spec.name;
+  }
+
+  get shownAs(): string {
     return this.#spec.name;
   }
 
@@ -208,6 +212,11 @@ export class ProcessMember implements LabProcess {
 
   #refuseWhenRetired(): void {
     if (this.#retired) throw new LabError(`${this.name} was started while the lab was being stopped`);
+  }
+
+  /** Sets what the next start runs. Name and port stay the same. */
+  replaceSpec(spec: ProcessSpec): void {
+    this.#spec = spec;
   }
 
   /** Rejects with `LabError` when it has ended. A probe is not enough: another server on its port could answer it. */

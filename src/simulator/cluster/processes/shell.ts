@@ -11,10 +11,10 @@ export interface ShellEnd {
   readonly late: boolean;
   /** `ended with code 1`, `ended by SIGKILL`, `did not end within 5 s`. */
   readonly how: string;
-  /** The last lines that it printed, for a message. */
+  /** The last lines that it printed, errors too. */
   readonly said: string;
-  /** Everything that it printed, up to its last 100 lines. */
-  readonly output: string;
+  /** The last lines of its standard output, up to the 200th. */
+  readonly printed: string;
 }
 
 /** Runs a command of the user with `sh -c` in the current directory. Never rejects. On abort, or after `withinMs`, the
@@ -22,12 +22,11 @@ export interface ShellEnd {
 export type RunShell = (command: string, withinMs: number, signal: AbortSignal) => Promise<ShellEnd>;
 
 const lastWordsWithinMs = 200;
-const linesMax = 100;
-const saidLinesMax = 5;
 
 export function runShell(command: string, withinMs: number, stop: AbortSignal, janitor: Janitor): Promise<ShellEnd> {
   const child = spawn('/bin/sh', ['-c', command], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  const lines = new LastLines(linesMax, [child.stdout, child.stderr]);
+  const lines = new LastLines(5, [child.stdout, child.stderr]);
+  const printed = new LastLines(200, [child.stdout]);
   const { pid } = child;
   if (pid !== undefined) janitor.watch('group', pid);
   const kill = () => pid !== undefined && signalGroup(pid, 'SIGKILL');
@@ -47,12 +46,7 @@ export function runShell(command: string, withinMs: number, stop: AbortSignal, j
       if (pid !== undefined && !groupRuns(pid)) janitor.forget('group', pid);
       const ended = code === null ? `ended by ${signal}` : `ended with code ${code}`;
       const how = late ? `did not end within ${withinMs / 1000} s` : ended;
-      const output = lines.text('');
-      const said = output
-        .split('\n')
-        .slice(-saidLinesMax - 1)
-        .join('\n');
-      resolve({ ok: code === 0 && !late, late, how, said, output });
+      resolve({ ok: code === 0 && !late, late, how, said: lines.text(''), printed: printed.text('') });
     };
     child.once('error', error => settle(null, error.message));
     child.once('exit', (code, signal) => {

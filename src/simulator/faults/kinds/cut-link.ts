@@ -2,7 +2,7 @@ import { cut, type LinkDirection } from '../../cluster/links/toxics.js';
 import { describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
 import { endsOf } from '../../cluster/targets.js';
 import { oneOf } from '../../scenario/values.js';
-import { defineFault, linkGoneEffect } from '../fault.js';
+import { defineFault, linkGoneEffect, linkGoneInWords } from '../fault.js';
 import { askThroughLink, linkFault, measureReplication } from '../link-fault.js';
 
 const directions = ['both', 'forward', 'back'] as const;
@@ -19,11 +19,10 @@ export const cutLink = defineFault({
       .describe('forward: bytes from the first end are dropped; back: bytes from the other end.'),
   },
   effect: target => linkGoneEffect(target),
-  effectInWords:
-    'no user got an answer through it between confirmation and healing; for a store: it was asked in vain, or its replication lost bytes',
+  effectInWords: linkGoneInWords,
   make: (target, { direction }) =>
     linkFault(target, {
-      toxic: () => cut(direction),
+      disturb: link => link.disturb(cut(direction)),
       async confirm(end, cluster) {
         const before = swallowedBytes(end.link.traffic, direction);
         if ((await askThroughLink(end, silentForMs)).answered) return false;

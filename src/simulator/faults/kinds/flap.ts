@@ -3,14 +3,15 @@ import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
 import { bringBack } from '../../cluster/probe.js';
 import type { Random } from '../../plan/random.js';
 import { duration } from '../../scenario/values.js';
-import { defineFault } from '../fault.js';
+import { defineFault, silentEffect } from '../fault.js';
 
 const exitWithinMs = 2_000;
 
 /** Crash loop of a supervised process: SIGKILL, a time down, a new start, a time up, SIGKILL. */
 export const flap = defineFault({
   summary: 'kills (SIGKILL) and starts a backend again and again; the seed decides the pauses',
-  targets: ['backend'],
+  targets: ['backend', 'member'],
+  verbs: ['kill'],
   options: {
     up: duration()
       .describe('How long it runs between two kills. The seed makes it up to half longer or shorter.')
@@ -19,7 +20,7 @@ export const flap = defineFault({
       .describe('How long it stays dead each time. The seed makes it up to half longer or shorter.')
       .meta({ examples: ['1s'] }),
   },
-  effect: target => ({ kind: 'silent', member: target, whileDown: true }),
+  effect: target => ({ ...silentEffect(target), whileDown: true }),
   effectInWords: 'the member had answered users before, and answered none while it was down',
   make(target, { up, down }, random) {
     let stopping = new AbortController();

@@ -7,7 +7,8 @@ const healWithinMs = 15_000;
 /** SIGSTOP: the kernel still accepts connections for the process, so a check that only connects notices nothing. */
 export const hang: FaultEntry = {
   summary: 'SIGSTOP, later SIGCONT: a process accepts connections and answers nothing',
-  targets: ['backend', 'store', 'proxy'],
+  targets: ['backend', 'store', 'proxy', 'member'],
+  verbs: ['hang', 'resume'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,

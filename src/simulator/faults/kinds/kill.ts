@@ -7,7 +7,8 @@ const exitWithinMs = 2_000;
 /** SIGKILL: the process cannot send or save anything. Healing starts a new process on the same port. */
 export const kill: FaultEntry = {
   summary: 'SIGKILL; healing starts the process again on the same port',
-  targets: ['backend', 'store', 'proxy'],
+  targets: ['backend', 'store', 'proxy', 'member'],
+  verbs: ['kill'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,

@@ -11,7 +11,7 @@ export const reset = defineFault({
   effectInWords: linkBrokenInWords,
   make: (target, { bytes }) =>
     linkFault(target, {
-      toxic: () => breakAnswers(bytes, 'reset'),
+      disturb: link => link.disturb(breakAnswers(bytes, 'reset')),
       confirm: end => confirmBroken(end, bytes),
       measure: countBrokenAnswers,
     }),

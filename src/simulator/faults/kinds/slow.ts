@@ -24,7 +24,7 @@ export const slow = defineFault({
     'an answer through the link took at least half of the latency, and at least the latency minus the jitter',
   make: (target, { latency: latencyMs, jitter: jitterMs }, random) =>
     linkFault(target, {
-      toxic: () => latency(latencyMs, jitterMs, random),
+      disturb: link => link.disturb(latency(latencyMs, jitterMs, random)),
       async confirm(end) {
         const before = countHeldBytes(end.link);
         const { answered, tookMs } = await askThroughLink(end, latencyMs + jitterMs + answerWithinMs);

@@ -1,18 +1,21 @@
 import { bringBack } from '../../cluster/probe.js';
 import { countAtPrimary } from '../../cluster/redis-client.js';
 import { isStoreServer, serverOf, storeServers } from '../../cluster/stores/registry.js';
+import { kindOf } from '../../cluster/targets.js';
 import { defineFault, memberGoneEffect, memberGoneInWords } from '../fault.js';
 
 const exitWithinMs = 5_000;
 
 /** Sends SIGTERM, as an orderly restart does: a store that saves its data at the end does so. */
 export const stop = defineFault({
-  summary: 'SIGTERM of a store; healing starts it again on the same port and in the same role',
-  targets: ['store'],
+  summary: 'SIGTERM of a store or an external member; healing starts it again on the same port and in the same role',
+  targets: ['store', 'member'],
+  verbs: ['stop'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
   explainMissing: target => {
+    if (kindOf(target) === 'member') return undefined;
     const server = serverOf(target);
     return isStoreServer(server) ? storeServers[server].survivesSigterm : undefined;
   },

@@ -17,7 +17,7 @@ export const throttle = defineFault({
   effectInWords: 'an answer through the link took longer than twice the 90th percentile of the baseline and 10 ms',
   make: (target, { rate: bytesPerSecond }) =>
     linkFault(target, {
-      toxic: () => bandwidth(bytesPerSecond),
+      disturb: link => link.disturb(bandwidth(bytesPerSecond)),
       async confirm(end) {
         const before = countHeldBytes(end.link);
         const { answered, tookMs } = await askThroughLink(end, askForMs);

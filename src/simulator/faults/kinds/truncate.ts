@@ -11,7 +11,7 @@ export const truncate = defineFault({
   effectInWords: linkBrokenInWords,
   make: (target, { bytes }) =>
     linkFault(target, {
-      toxic: () => breakAnswers(bytes, 'end'),
+      disturb: link => link.disturb(breakAnswers(bytes, 'end')),
       confirm: end => confirmBroken(end, bytes),
       measure: countBrokenAnswers,
     }),

@@ -1,9 +1,11 @@
 import type { ModeName } from '../../../modes.js';
+import { labVariables } from '../../cluster/backend.js';
 import { specsFrom } from '../../cluster/stores/registry.js';
 import { describeUnknownTarget, resolveTargetName, type TargetSystem, targetsOf } from '../../cluster/targets.js';
 import { externalProxyProblems } from '../external-proxy.js';
+import { toMembers } from '../members.js';
 import { ownAppProblems } from '../own-app.js';
-import { labVariables, scenarioParts } from '../schema.js';
+import { scenarioParts } from '../schema.js';
 import { userProblems } from '../users.js';
 import { field, listIn, type Problem, read } from '../yaml.js';
 import { expectationProblems } from './expectation-checks.js';
@@ -50,7 +52,16 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
 function systemIn(file: unknown): TargetSystem | undefined {
   const system = read(scenarioParts.targetSystem, field(file, 'system') ?? {});
   const isRunning = field(field(file, 'system'), 'target') !== undefined;
-  return system && { isRunning, backends: system.backends, proxy: system.proxy, ...specsFrom(system) };
+  const members = read(scenarioParts.members, field(field(file, 'system'), 'members'));
+  return (
+    system && {
+      isRunning,
+      members: members && toMembers(members),
+      backends: system.backends,
+      proxy: system.proxy,
+      ...specsFrom(system),
+    }
+  );
 }
 
 function explainNoServer(target: string, modes: readonly ModeName[]): string {

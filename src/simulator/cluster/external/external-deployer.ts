@@ -1,0 +1,102 @@
+import type { Deployer, Release, RolloutPace } from '../cluster.js';
+import type { RunShell, ShellEnd } from '../processes/shell.js';
+import { type DeployCommands, fillCommand } from './driver.js';
+
+interface Workload {
+  readonly workload: string;
+  readonly revision: string;
+}
+
+/** How much longer a command may take than the wait that it does itself. */
+const commandExtraMs = 2_000;
+/** The version of a member that names none. */
+const firstVersion = 'A';
+
+/**
+ * Rolls releases out with the commands of a driver. Its workload decides the pace, so that of the fault is not used. A
+ * release sets the variable BACKEND_VERSION, which the app gives back in its answers.
+ */
+export class ExternalDeployer implements Deployer {
+  readonly #commands: DeployCommands;
+  readonly #selector: string;
+  readonly #withinMs: number;
+  readonly #shell: RunShell;
+  /** What ran before the release. Undefined: there is nothing to roll back. */
+  #before: Workload | undefined;
+  #isUndone = false;
+
+  constructor(
+    commands: DeployCommands,
+    members: { readonly selector: string; readonly withinMs: number },
+    shell: RunShell,
+  ) {
+    this.#commands = commands;
+    this.#selector = members.selector;
+    this.#withinMs = members.withinMs;
+    this.#shell = shell;
+  }
+
+  async rollOut(release: Release, _share: number, _pace: RolloutPace, signal: AbortSignal): Promise<void> {
+    const before = parseWorkload(await this.#run('workload', this.#commands.workload, {}, signal), this.#selector);
+    this.#before ??= before;
+    this.#isUndone = false;
+    const { env, image = '', version } = release;
+    const variables = Object.entries({ ...env, BACKEND_VERSION: version }).map(([name, value]) => `${name}=${value}`);
+    await this.#run('rollOut', this.#commands.rollOut, { ...before, image, variables }, signal);
+    await this.#waitDone(before, signal);
+  }
+
+  async rollBack(): Promise<void> {
+    const before = this.#before;
+    if (before === undefined) return;
+    const { signal } = new AbortController();
+    // Once undone, the revision has another number and cannot be undone again.
+    if (!this.#isUndone) await this.#run('rollBack', this.#commands.rollBack, { ...before }, signal);
+    this.#isUndone = true;
+    await this.#waitDone(before, signal);
+    this.#before = undefined;
+  }
+
+  async versions(): Promise<ReadonlyMap<string, string>> {
+    const lines = await this.#run('versions', this.#commands.versions, {}, new AbortController().signal);
+    return new Map(
+      lines.map(line => {
+        const [name = '', version = firstVersion] = line.split(/\s+/);
+        return [name, version] as const;
+      }),
+    );
+  }
+
+  async #waitDone(workload: Workload, signal: AbortSignal): Promise<void> {
+    const within = `${Math.ceil(this.#withinMs / 1_000)}s`;
+    await this.#run('isDone', this.#commands.isDone, { ...workload, within }, signal);
+  }
+
+  /** Returns the lines that the command prints. Rejects when it fails, or does not end in time. */
+  async #run(
+    what: string,
+    command: string,
+    values: Readonly<Record<string, string | readonly string[]>>,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const filled = fillCommand(command, { selector: this.#selector, ...values });
+    const end = await this.#shell(filled, this.#withinMs + commandExtraMs, signal);
+    if (!end.ok) throw new Error(describeFailure(what, end));
+    return end.printed.split('\n').filter(line => line.trim() !== '');
+  }
+}
+
+/** Returns the only workload of the selector. With several it would not be clear which one a rollback restores. */
+function parseWorkload(lines: readonly string[], selector: string): Workload {
+  const [[workload, revision] = []] = lines.map(line => line.trim().split(/\s+/));
+  if (lines.length === 1 && workload !== undefined && revision !== undefined) return { workload, revision };
+  const found = lines.length === 0 ? 'none' : lines.map(line => line.split(' ')[0]).join(', ');
+  throw new Error(
+    `the selector ${selector} must find one deployment, and it found ${found}: add the label to the deployment that is to change`,
+  );
+}
+
+function describeFailure(what: string, { how, said }: ShellEnd): string {
+  const words = said.trim().replaceAll(/\s*\n\s*/g, ' | ');
+  return `"${what}" ${how}${words === '' ? '' : `, and said: ${words}`}`;
+}

@@ -1,0 +1,173 @@
+import { BootFailed } from '../../errors.js';
+import type { ClusterMember, MemberState, StrikeVerb } from '../cluster.js';
+import { waitUntil } from '../probe.js';
+import type { Listeners } from '../processes/process-member.js';
+import type { ShellEnd } from '../processes/shell.js';
+import type { ListedMember } from './driver.js';
+import type { ExternalSystem } from './external-system.js';
+
+/** The member that a target stands for since it was struck. */
+interface StruckMember {
+  readonly name: string;
+  /** Number of members that were ready right before. */
+  readonly readyBefore: number;
+}
+
+/**
+ * Member that the lab did not start, such as a container: `member-2`, the second of the ready ones, the oldest first. A
+ * strike resolves which one that is. The target then stands for this one until it is healed. All commands are those of
+ * the driver.
+ */
+export class ExternalMember implements ClusterMember {
+  readonly role = 'backend';
+  readonly port = 0;
+  readonly directory = undefined;
+  readonly #system: ExternalSystem;
+  readonly #onState: Listeners['onState'];
+  readonly #choose: (ready: readonly ListedMember[]) => ListedMember | undefined;
+  /** What was done to it. `mark` reports a state only when it was seen. */
+  #state: MemberState = 'up';
+  #reported: MemberState = 'up';
+  #struck: StruckMember | undefined;
+  #last: ShellEnd | undefined;
+
+  constructor(
+    readonly name: string,
+    system: ExternalSystem,
+    choose: (ready: readonly ListedMember[]) => ListedMember | undefined,
+    onState: Listeners['onState'],
+  ) {
+    this.#system = system;
+    this.#choose = choose;
+    this.#onState = onState;
+  }
+
+  get state(): MemberState {
+    return this.#state;
+  }
+
+  get shownAs(): string {
+    return this.#struck?.name ?? this.name;
+  }
+
+  get isRunning(): boolean {
+    return this.#state !== 'dead';
+  }
+
+  kill(): Promise<boolean> {
+    return this.#strike('kill', 'dead');
+  }
+
+  stop(): Promise<boolean> {
+    return this.#strike('stop', 'dead');
+  }
+
+  hang(): Promise<boolean> {
+    return this.#strike('hang', 'stopped');
+  }
+
+  async isHung(): Promise<boolean> {
+    return this.#struck !== undefined && this.#state === 'stopped';
+  }
+
+  async resume(): Promise<boolean> {
+    if (this.#struck === undefined || (await this.#isAlive())) return true;
+    if (this.#state !== 'stopped') return false;
+    await this.#system.run('resume', this.#struck.name);
+    return true;
+  }
+
+  /** Does nothing: a key ring of the lab is not shared with members that it did not start. */
+  reload(): void {}
+
+  async confirm(verb: StrikeVerb): Promise<string | false> {
+    const { selector, withinMs } = this.#system.spec;
+    if (!(await waitUntil(async () => !(await this.#isAlive()), withinMs))) return false;
+    this.mark(verb === 'hang' ? 'stopped' : 'dead');
+    return `${this.name} of ${selector} is ${this.shownAs}: alive before, not alive after "${verb}" (${this.#lastWords()})`;
+  }
+
+  waitEnd(withinMs: number): Promise<boolean> {
+    return waitUntil(async () => !(await this.#isAlive()), withinMs);
+  }
+
+  /** Starts the struck member, or waits until something else has replaced it. */
+  async start(): Promise<void> {
+    const struck = this.#struck;
+    if (struck === undefined) return;
+    const { withinMs, commands } = this.#system.spec;
+    let failure = '';
+    if (commands.start !== undefined && !(await this.#isAlive()))
+      await this.#system.run('start', struck.name).catch(({ message }: Error) => {
+        failure = `${message}; and `;
+      });
+    if (!(await waitUntil(() => this.#isBack(struck), failure === '' ? withinMs : 0))) {
+      const how = `${failure}no member has replaced it: ${this.#lastWords()}`;
+      throw new BootFailed(`${struck.name} did not come back: ${how}`, struck.name, how, this.port);
+    }
+    this.mark('up');
+  }
+
+  async answers(): Promise<boolean> {
+    return this.#struck === undefined || this.#isBack(this.#struck);
+  }
+
+  async counts(): Promise<undefined> {
+    return undefined;
+  }
+
+  describe(): string {
+    return this.#last === undefined ? 'was not struck' : `is not alive: ${this.#lastWords()}`;
+  }
+
+  mark(state: MemberState): void {
+    this.#state = state;
+    if (state !== this.#reported) this.#onState(this.shownAs, state);
+    this.#reported = state;
+    if (state === 'up') this.#struck = undefined;
+  }
+
+  /** Resolves the target unless it is struck already, and runs the command. Returns false when it is not alive. */
+  async #strike(verb: StrikeVerb, state: 'dead' | 'stopped'): Promise<boolean> {
+    this.#struck ??= await this.#resolve();
+    const { name } = this.#struck;
+    if (!(await this.#isAlive())) {
+      if (this.#state === 'up') this.#state = 'dead';
+      return false;
+    }
+    // Set before the command ends: an interrupted run heals at once, and must undo what the command is about to do.
+    this.#state = state;
+    try {
+      await this.#system.run(verb, name);
+      return true;
+    } catch (error) {
+      if (await this.#isAlive()) this.#state = 'up';
+      throw error;
+    }
+  }
+
+  async #resolve(): Promise<StruckMember> {
+    const ready = await this.#system.list();
+    const chosen = this.#choose(ready);
+    const { selector } = this.#system.spec;
+    if (chosen !== undefined) return { name: chosen.name, readyBefore: ready.length };
+    const names = ready.map(({ name }) => name).join(', ') || 'none';
+    throw new Error(`"${selector}" has no ${this.name}: the ready members are ${names}`);
+  }
+
+  async #isAlive(): Promise<boolean> {
+    this.#last = await this.#system.alive(this.shownAs);
+    return this.#last.ok;
+  }
+
+  /** Returns whether it is ready again, or as many members as before are ready without it. */
+  async #isBack({ name, readyBefore }: StruckMember): Promise<boolean> {
+    const ready = await this.#system.list();
+    return ready.some(one => one.name === name) || ready.length >= readyBefore;
+  }
+
+  #lastWords(): string {
+    const { printed, said, how } = this.#last ?? { printed: '', said: '', how: 'unknown' };
+    return (printed.trim() || said.trim() || how).replaceAll(/\s*\n\s*/g, ' | ');
+  }
+}

@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { durationPattern, parseDuration } from '../../../shared/duration.js';
+import { labVariables } from '../../cluster/backend.js';
+import type { Cluster, Deployer, Release } from '../../cluster/cluster.js';
+import type { MembersSpec } from '../../cluster/external/driver.js';
+import { drivers } from '../../cluster/external/drivers/registry.js';
+import { countShare } from '../../cluster/rollout.js';
+import { commandText } from '../../scenario/own-app.js';
+import { duration, environment, map, percent, text, wholeNumber } from '../../scenario/values.js';
+import { defineFault } from '../fault.js';
+
+const surgeDefault = 0;
+const unavailableDefault = 1;
+
+/** Replaces the version of all backends under load, as `kubectl rollout` does. Healing rolls back only with `rollback`. */
+export const deploy = defineFault({
+  summary: 'replaces the version of all backends, some at a time; healing rolls back only if "rollback" is set',
+  targets: ['backends'],
+  options: {
+    version: text('the name of a version such as B or v2', /^[\w.-]{1,40}$/)
+      .default('B')
+      .describe('Name of the new version. The version that runs first is "A".'),
+    to: map('to', {
+      env: environment.describe('Added to the environment of the new version.').default({}),
+      command: commandText.optional().describe('Replaces system.backends.command in the new version.'),
+      image: text('an image such as registry/shop:2', /^[\w@%+=:,./-]+$/)
+        .optional()
+        .describe('Replaces the image of the containers. For system.members with the driver kubectl.'),
+    })
+      .prefault({})
+      .describe('What is different in the new version.'),
+    surge: wholeNumber(0, 10)
+      .optional()
+      .describe('How many more backends than before may run. They need system.backends.spare. Default: 0.'),
+    unavailable: wholeNumber(0, 20)
+      .optional()
+      .describe('How many fewer backends than before may be ready. Default: 1.'),
+    canary: percent
+      .optional()
+      .describe('The share of backends that is replaced first, at least one. The others wait for "pause".'),
+    pause: duration()
+      .optional()
+      .describe('How long the canary runs alone. Without it the other backends are never replaced.'),
+    rollback: text('when to roll back, such as "after 2s"', new RegExp(`^after\\s+${durationPattern}$`))
+      .transform(written => parseDuration(written.replace(/^after\s+/, '')) ?? 0)
+      .optional()
+      .describe('Brings the old version back, this time after the deploy was confirmed.'),
+  },
+  effect: (_target, { version }) => ({ kind: 'version', version }),
+  effectInWords: 'the new version answered users between the start of the rollout and healing',
+  lengthMs: ({ rollback }) => rollback,
+  explainMissing(_target, { backends, members }, options) {
+    if (members !== undefined) return explainExternal(members, options);
+    const { to, surge = surgeDefault, unavailable = unavailableDefault, canary, pause } = options;
+    const { count, spare = 0, command } = backends;
+    if (surge === 0 && unavailable === 0)
+      return 'found surge 0 and unavailable 0, with which nothing can be replaced: expected one of them to be 1 or more';
+    if (surge > spare) return `found surge ${surge}, expected at most the ${spare} of system.backends.spare`;
+    if (unavailable > count) return `found unavailable ${unavailable}, expected at most the ${count} backends`;
+    if (to.image !== undefined) return 'found to.image, but the backends of the lab run in no containers: use to.env';
+    if (pause !== undefined && canary === undefined) return 'found pause without a canary: expected both or none';
+    if (to.command !== undefined && command === undefined)
+      return 'found to.command, but the backends are the toy shop: set system.backends.command as well';
+    const taken = Object.keys(to.env).find(name => labVariables.includes(name));
+    return taken && `found to.env.${taken}, which the lab sets itself: remove it, or choose another name`;
+  },
+  make(_target, { version, to, surge = surgeDefault, unavailable = unavailableDefault, canary, pause, rollback }) {
+    const release: Release = { version, ...to };
+    const pace = { surge, unavailable };
+    let stopping = new AbortController();
+    let rollout: Promise<void> | undefined;
+    let isConfirmed = false;
+
+    async function rollOut(deployer: Deployer, signal: AbortSignal): Promise<void> {
+      if (canary !== undefined) await deployer.rollOut(release, canary, pace, signal);
+      if (pause !== undefined) await sleep(pause, undefined, { signal });
+      if (canary === undefined || pause !== undefined) await deployer.rollOut(release, 1, pace, signal);
+    }
+
+    return {
+      async inject(cluster) {
+        stopping = new AbortController();
+        rollout = rollOut(deployerOf(cluster), stopping.signal);
+        await rollout;
+      },
+      async confirm(cluster) {
+        const running = [...(await deployerOf(cluster).versions()).entries()];
+        const isAll = canary === undefined || pause !== undefined;
+        const wanted = isAll ? running.length : countShare(canary, running.length);
+        const own = running.filter(([, each]) => each === version).map(([name]) => name);
+        isConfirmed = own.length === wanted && wanted > 0;
+        return isConfirmed && `${own.join(', ')} of ${running.length} backends run version ${version}`;
+      },
+      async heal(cluster) {
+        stopping.abort();
+        await rollout?.catch(() => undefined);
+        if (rollout !== undefined && (rollback !== undefined || !isConfirmed)) await deployerOf(cluster).rollBack(pace);
+        rollout = undefined;
+      },
+    };
+  },
+});
+
+/** Says why members that the lab did not start cannot be deployed so; undefined when they can. */
+function explainExternal(
+  { driver = '' }: Pick<MembersSpec, 'driver'>,
+  {
+    to,
+    surge,
+    unavailable,
+    canary,
+    pause,
+  }: Readonly<Record<string, unknown>> & { readonly to: Pick<Release, 'command'> },
+): string | undefined {
+  if (drivers[driver]?.deploy === undefined)
+    return 'found deploy, but system.members has no driver that can replace versions: use the driver kubectl, or "do: exec"';
+  const own = Object.entries({ surge, unavailable, canary, pause }).find(([, value]) => value !== undefined);
+  if (own !== undefined)
+    return `found ${own[0]}, but the workload itself decides how it replaces its members: leave it out`;
+  return to.command && 'found to.command, but system.members starts no command: use to.env or to.image';
+}
+
+function deployerOf({ deployer }: Cluster): Deployer {
+  if (deployer !== undefined) return deployer;
+  throw new Error('nothing here can replace the version of the backends');
+}

@@ -1,0 +1,133 @@
+/** Every preset with its real program. What a proxy cannot do is stated by its preset, and is refused. */
+import { get } from 'node:http';
+import { expect } from 'chai';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { canDrain } from '#src/simulator/cluster/external/external-proxy.js';
+import { portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
+import { type Preset, presetNames, readPreset } from '#src/simulator/scenario/external-proxy.js';
+import { oneLab, program, quickProxy } from '../processes.js';
+
+interface Visit {
+  readonly status: number;
+  readonly backend: string | undefined;
+  readonly cookie: string;
+}
+
+function visit({ proxyUrl }: Cluster, cookie = ''): Promise<Visit> {
+  return new Promise((resolve, reject) => {
+    get(proxyUrl, { agent: false, headers: cookie === '' ? {} : { cookie } }, answer => {
+      const given = (answer.headers['set-cookie'] ?? []).map(line => line.split(';')[0]);
+      const backend = answer.headers['holdfast-backend'];
+      answer.resume();
+      resolve({
+        status: answer.statusCode ?? 0,
+        backend: typeof backend === 'string' ? backend : undefined,
+        cookie: given.join('; '),
+      });
+    }).once('error', reject);
+  });
+}
+
+/** The backends that new visits reach. Twenty visits miss one of three backends by chance once in a thousand times. */
+async function reached(cluster: Cluster, visits = 20): Promise<string[]> {
+  const seen = await Promise.all(Array.from({ length: visits }, () => visit(cluster)));
+  return [...new Set(seen.map(({ backend }) => backend ?? 'none'))].sort();
+}
+
+const three = ['backend-1', 'backend-2', 'backend-3'];
+
+/** Waits until new visits reach exactly these backends. */
+async function reaches(cluster: Cluster, backends: readonly string[]): Promise<void> {
+  let seen: string[] = [];
+  const isSo = async () => {
+    seen = await reached(cluster);
+    return seen.join() === backends.join();
+  };
+  if (!(await waitUntil(isSo, 15_000))) expect(seen).to.deep.equal(backends);
+}
+
+for (const name of presetNames()) {
+  const preset: Preset = await readPreset(name);
+
+  describe(`the external proxy ${name}`, function () {
+    this.timeout(40_000);
+    const inLab = oneLab({
+      mode: 'sticky',
+      backends: { count: 3, spare: 1, env: {}, program: program('named-backend') },
+      proxy: { ...quickProxy, external: preset },
+      stores: [],
+    });
+
+    it('binds a browser to one backend, and is named with its version', () =>
+      inLab(async cluster => {
+        const { cookie, backend } = await visit(cluster);
+        expect(cookie).to.not.equal('');
+        const again = await Promise.all([1, 2, 3, 4, 5, 6].map(() => visit(cluster, cookie)));
+        expect(again.map(each => each.backend)).to.deep.equal(again.map(() => backend));
+        if (preset.version !== undefined) expect(cluster.versions[name]).to.match(/^\d+\.\d/);
+      })());
+
+    it('sends new users to the others while a backend is down, and to it when it is back', () =>
+      inLab(async cluster => {
+        const member = cluster.member('backend-2');
+        member.signal('SIGKILL');
+        await member.waitExit(2_000);
+        expect(await waitUntil(async () => (await visit(cluster)).status === 200, 5_000)).to.equal(true);
+        await member.start();
+        const isReady = async () =>
+          (await cluster.proxyAdmin.backends()).some(one => one.name === 'backend-2' && one.state === 'ready');
+        expect(await waitUntil(isReady, 15_000)).to.equal(true);
+        await reaches(cluster, three);
+      })());
+
+    it(canDrain(preset) ? 'keeps new users away from a draining backend' : 'refuses to drain a backend', () =>
+      inLab(async cluster => {
+        const { proxyAdmin } = cluster;
+        if (!canDrain(preset)) {
+          const refusal = await proxyAdmin.drain('backend-1').catch((error: Error) => error.message);
+          expect(refusal).to.match(/neither set-drain nor reload/);
+          return;
+        }
+        await proxyAdmin.drain('backend-1');
+        await reaches(cluster, ['backend-2', 'backend-3']);
+        const isDrained = async () =>
+          (await proxyAdmin.backends()).some(
+            one => one.name === 'backend-1' && one.state === 'draining' && one.drained,
+          );
+        expect(await waitUntil(isDrained, 5_000)).to.equal(true);
+        await proxyAdmin.ready('backend-1');
+        await reaches(cluster, three);
+      })(),
+    );
+
+    it('reads the same cookies after it was killed and started again', () =>
+      inLab(async cluster => {
+        const { cookie, backend } = await visit(cluster);
+        const proxy = cluster.member('proxy');
+        proxy.signal('SIGKILL');
+        await proxy.waitExit(2_000);
+        expect(await waitUntil(() => portRefuses(proxy.port), 2_000)).to.equal(true);
+        await proxy.start();
+        await reaches(cluster, three);
+        expect((await visit(cluster, cookie)).backend).to.equal(backend);
+      })());
+
+    if (preset.reload === undefined) return;
+
+    it('serves another list of backends after a reload, in the order given', () =>
+      inLab(async cluster => {
+        await cluster.proxyAdmin.reload?.(['backend-3', 'backend-1']);
+        await reaches(cluster, ['backend-1', 'backend-3']);
+        await cluster.proxyAdmin.reload?.(['backend-3', 'backend-2', 'backend-1', 'backend-4']);
+        await reaches(cluster, three);
+      })());
+
+    it('sends users to a spare backend once it is started and set ready', () =>
+      inLab(async cluster => {
+        await reaches(cluster, three);
+        await cluster.member('backend-4').start();
+        await cluster.proxyAdmin.ready('backend-4');
+        await reaches(cluster, [...three, 'backend-4']);
+      })());
+  });
+}
