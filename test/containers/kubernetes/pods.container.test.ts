@@ -128,6 +128,7 @@ describe('holdfast run against pods', () => {
       expect(struck.healedMs).to.be.a('number');
       expect(requests.failed).to.be.greaterThan(0);
       expect({ ...users, ...writes }).to.include({ loggedOut: 0, lost: 0 });
+      expect([users.sawBothVersions, users.wentBack]).to.not.include(0);
       const [deployment] = kubernetes.store.list('deployments');
       expect(deployment?.spec.template.spec.containers[0]?.env).to.deep.equal(shopVariables(redis.url));
       expect(deployment?.metadata.annotations).to.include({ 'deployment.kubernetes.io/revision': '3' });
