@@ -34,6 +34,8 @@ export interface ExternalProxy {
   readonly version?: string | undefined;
   /** Added to the environment of `command`. */
   readonly env: Readonly<Record<string, string>>;
+  /** The text after `--proxy`, to repeat the run. Absent for a proxy of the scenario file. */
+  readonly asked?: string | undefined;
   /** The program that must be installed. */
   readonly program?: string | undefined;
   /** The package with this program, by package manager. */
