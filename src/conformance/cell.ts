@@ -141,11 +141,17 @@ export function judgePhase(recording: Recording, phase: string): Cell {
 }
 
 export function unknown(why: string): Cell {
-  return { kind: 'unknown', says: 'unknown', why };
+  return { kind: 'unknown', says: 'unknown', why: toSentence(why) };
 }
 
 export function notApplicable(why: string): Cell {
-  return { kind: 'not applicable', says: 'n/a', why };
+  return { kind: 'not applicable', says: 'n/a', why: toSentence(why) };
+}
+
+/** Reasons are also messages of errors, which begin in lower case. */
+function toSentence(reason: string): string {
+  const first = reason.split('\n')[0] ?? '';
+  return `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`;
 }
 
 function cellOf(parts: readonly Part[], judged: readonly Fact[], { exchanges }: Recording): Cell {
