@@ -61,6 +61,7 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
     askedModesOf(scenario, modes);
     checkTargets(scenario, storeUrls);
   }
+  refuseUnreachable(scenarios);
   const noNetwork = scenarios.some(needsOwnNetwork) ? await explainNoOwnNetwork() : undefined;
   const names = scenarios.map(({ name }) => name);
   refuseDuplicates(names);
@@ -151,6 +152,17 @@ function requireOneScenario({ scenarios, seed }: RunArgs): string {
   }
   if (seed === undefined) return file;
   throw new UsageError('--plan and --seed exclude each other, because a plan has its seed. Leave out one of the two.');
+}
+
+/** Throws `UsageError` when one scenario uses a system that runs already, and another needs a network of its own, from
+ * which nothing else can be reached. */
+function refuseUnreachable(scenarios: readonly Scenario[]): void {
+  const packets = scenarios.find(needsOwnNetwork);
+  const running = scenarios.find(({ system }) => system.target !== undefined);
+  if (packets === undefined || running === undefined) return;
+  throw new UsageError(
+    `scenario "${packets.name}" strikes packets in a network of its own, which cannot reach the system.target of scenario "${running.name}": run them one after the other.`,
+  );
 }
 
 /** Throws `UsageError` when two scenarios have the same name: each would overwrite the results of the other. */

@@ -12,7 +12,8 @@ import type { Span } from '../verdict/windows.js';
  *     |- cut -| healed                                  none: it was over
  *                      |--- kill of another backend ---| none: not on the path
  *
- * A single candidate is blamed. Several candidates are all named. Without any, the incident stays unexplained.
+ * A new version of all backends is a candidate only if two processes answered the user in that time. A single candidate
+ * is blamed. Several candidates are all named. Without any, the incident stays unexplained.
  */
 export function addCandidates(
   incidents: readonly Incident[],
@@ -21,6 +22,7 @@ export function addCandidates(
 ): Incident[] {
   const logouts = new Map(incidents.filter(isHardLogout).map(({ session, sinceMs }) => [session, sinceMs]));
   const answering = rememberLast(span => backendsIn(span, operations));
+  const hasMoved = rememberLast(span => isAnsweredByTwo(span, operations));
   return incidents.map(incident => {
     // A write that was lost with its session depended on the session from the login on.
     const sinceMs =
@@ -30,7 +32,9 @@ export function addCandidates(
     const span = { fromMs: sinceMs, untilMs: incident.seenMs };
     const active = faults.filter(fault => wasActive(fault, span));
     const backends = active.length > 0 ? backendsOnPath(incident, () => answering(span), header.system) : undefined;
-    const candidates = active.filter(({ target }) => isOnPath(target, backends, header.system)).map(({ id }) => id);
+    const isCandidate = (fault: FaultRecord) =>
+      fault.target === 'backends' ? hasMoved(span) : isOnPath(fault, backends, header.system);
+    const candidates = active.filter(isCandidate).map(({ id }) => id);
     const [only, ...others] = candidates;
     return { ...incident, candidates, ...(only !== undefined && others.length === 0 && { fault: only }) };
   });
@@ -75,14 +79,23 @@ function backendsIn({ fromMs, untilMs }: Span, operations: readonly Operation[])
   return [...backends];
 }
 
+/** Whether two processes answered within the span. True when no answer names its process: then it is unknown. */
+function isAnsweredByTwo({ fromMs, untilMs }: Span, operations: readonly Operation[]): boolean {
+  const processes = new Set<string | undefined>();
+  for (const { incarnation, sentMs, doneMs } of operations)
+    if (incarnation !== undefined && doneMs >= fromMs && sentMs <= untilMs) processes.add(incarnation);
+  return processes.size !== 1;
+}
+
 /** Whether the session depended on the target. If the history does not describe the system, the session counts
  * as dependent on everything. */
 function isOnPath(
-  target: string,
+  { target, struck }: FaultRecord,
   backends: ReadonlySet<string> | undefined,
   system: SystemRecord | undefined,
 ): boolean {
-  if (system === undefined || target === 'system' || target === 'backends') return true;
+  if (system === undefined || target === 'system') return true;
+  if (struck !== undefined) return backends === undefined || backends.has(struck);
   if (target === 'secrets') return system.keeps === 'browser';
   return (endsOf(target) ?? [target]).every(end => isMemberOnPath(end, backends, system));
 }

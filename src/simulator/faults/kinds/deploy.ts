@@ -31,20 +31,25 @@ export const deploy = defineFault({
       .describe('What is different in the new version.'),
     surge: wholeNumber(0, 10)
       .optional()
-      .describe('How many more backends than before may run. They need system.backends.spare. Default: 0.'),
+      .describe('How many more backends than before may run. They need system.backends.spare. Default: 0.')
+      .meta({ examples: [0] }),
     unavailable: wholeNumber(0, 20)
       .optional()
-      .describe('How many fewer backends than before may be ready. Default: 1.'),
+      .describe('How many fewer backends than before may be ready. Default: 1.')
+      .meta({ examples: [1] }),
     canary: percent
       .optional()
-      .describe('The share of backends that is replaced first, at least one. The others wait for "pause".'),
+      .describe('The share of backends that is replaced first, at least one. The others wait for "pause".')
+      .meta({ examples: ['10 %'] }),
     pause: duration()
       .optional()
-      .describe('How long the canary runs alone. Without it the other backends are never replaced.'),
+      .describe('How long the canary runs alone. Without it the other backends are never replaced.')
+      .meta({ examples: ['1s'] }),
     rollback: text('when to roll back, such as "after 2s"', new RegExp(`^after\\s+${durationPattern}$`))
       .transform(written => parseDuration(written.replace(/^after\s+/, '')) ?? 0)
       .optional()
-      .describe('Brings the old version back, this time after the deploy was confirmed.'),
+      .describe('Brings the old version back, this time after the deploy was confirmed.')
+      .meta({ examples: ['after 2s'] }),
   },
   effect: (_target, { version }) => ({ kind: 'version', version }),
   effectInWords: 'the new version answered users between the start of the rollout and healing',
@@ -79,8 +84,12 @@ export const deploy = defineFault({
 
     return {
       async inject(cluster) {
+        const deployer = deployerOf(cluster);
+        const running = [...(await deployer.versions()).values()];
+        if (running.every(each => each === version))
+          throw new Error(`version ${version} runs already: choose another name with "version"`);
         stopping = new AbortController();
-        rollout = rollOut(deployerOf(cluster), stopping.signal);
+        rollout = rollOut(deployer, stopping.signal);
         await rollout;
       },
       async confirm(cluster) {

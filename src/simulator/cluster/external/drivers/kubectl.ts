@@ -16,8 +16,9 @@ export const kubectl: Driver = {
   program: 'kubectl',
   install: 'apt-get install kubernetes-client   (or: brew install kubernetes-cli, dnf install kubernetes-client)',
   list: listPods(''),
-  // Code 126: the API gave no answer, which must not pass for the end of the pod.
-  alive: `ready=$(kubectl get pod {member} --ignore-not-found -o jsonpath='${isReady}') || exit 126; case "$ready" in '') echo 'the pod is gone' ;; *) echo "ready: $ready" ;; esac; test "$ready" = True`,
+  // Code 126: the API gave no answer, which must not pass for the end of the pod. A pod that is being deleted may still
+  // serve, so it counts as alive until it is gone.
+  alive: `state=$(kubectl get pod {member} --ignore-not-found -o jsonpath='{.metadata.deletionTimestamp}|${isReady}') || exit 126; case "$state" in '') echo 'the pod is gone'; exit 1 ;; '|True') echo 'the pod is ready' ;; '|'*) echo 'the pod is not ready'; exit 1 ;; *) echo 'the pod is being deleted' ;; esac`,
   // SIGTERM and, two seconds later, SIGKILL. A forced deletion would leave the process its whole grace period.
   kill: 'kubectl delete pod {member} --now --wait=false',
   stop: 'kubectl delete pod {member} --wait=false',
