@@ -152,7 +152,7 @@ function watchSilence({ member, link, orConfirmed }: Effect<'silent'>, { run, be
       return {
         seen: 1,
         of: 1,
-        text: `${member} was alive before and not after; no answer named the member that gave it`,
+        text: `${member} was alive before and not alive after; no answer named the member that gave it`,
       };
     if (answeredBetween > 0)
       return { seen: 0, of, text: `${member} answered ${answeredBetween} requests, and was expected to answer none` };

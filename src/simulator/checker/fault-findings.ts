@@ -165,8 +165,8 @@ export class MemberWatch {
 
   /** Whether a healed backend runs and answered no request, although enough users arrived that it could have served. */
   #isIdle(name: string, state: string | undefined): boolean {
-    const wasHealed = ({ target, healedMs }: FaultRecord) =>
-      healedMs !== null && (target === 'backends' || (endsOf(target) ?? [target]).includes(name));
+    const wasHealed = ({ target, struck = target, healedMs }: FaultRecord) =>
+      healedMs !== null && (target === 'backends' || (endsOf(target) ?? [struck]).includes(name));
     const couldServe = this.counts.freeArrivals >= 2 * namesOf(this.#run, 'backend').length;
     return state === 'up' && couldServe && !this.counts.answeredAfter.has(name) && this.#run.faults.some(wasHealed);
   }

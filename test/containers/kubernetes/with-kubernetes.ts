@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { type Kubernetes, type KubernetesSpec, startKubernetes } from './kubernetes.js';
+import type { EnvVariable } from './objects.js';
 
 const program = path.resolve(import.meta.dirname, '../../../backends/shop.js');
 const verbs = ['get', 'list', 'watch', 'patch', 'delete'];
@@ -37,4 +38,14 @@ export async function kubectl(kubernetes: Kubernetes, words: string): Promise<st
   const env = { ...process.env, ...kubectlVariables(kubernetes) };
   const { stdout } = await promisify(execFile)('kubectl', words.split(' '), { env, timeout: commandWithinMs });
   return stdout.trim();
+}
+
+/** Returns the variables of a pod of the toy shop with its sessions in Redis. Its answers name it by its pod. */
+export function shopVariables(redisUrl: string): readonly EnvVariable[] {
+  return [
+    { name: 'BACKEND_ID', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+    { name: 'BACKEND_VERSION', value: 'A' },
+    { name: 'HOLDFAST_MODE', value: 'redis' },
+    { name: 'REDIS_URL', value: redisUrl },
+  ];
 }

@@ -55,6 +55,14 @@ function struck(changes: Partial<FaultRecord> = {}): FaultRecord {
   };
 }
 
+/** A member that the lab did not start, struck as `member-1`. */
+const killed = struck({
+  target: 'member-1',
+  struck: 'app-3',
+  wasConfirmedBefore: false,
+  expects: { kind: 'silent', member: 'app-3', orConfirmed: true },
+});
+
 function expectInconclusive({ word, reasons }: Verdict, reason: string): void {
   expect(word).to.equal('inconclusive');
   expect(reasons.join('\n')).to.include(reason);
@@ -124,6 +132,14 @@ describe('a run proves nothing', () => {
     const comes = ['@1200-1205 login, @1300-1305 add y, @3000-3005 final read y', ...bs] as const;
     const { verdict } = judged({ histories: [stays, comes], faults: [struck()] });
     expectInconclusive(verdict, 'backend-1 answered 2 requests, and was expected to answer none');
+  });
+
+  it('when answers name other members than the container that was killed', () => {
+    const histories = [[`${before}, @1200-1205 read x, @3000-3005 final read x`, ...bs, ...bs]] as const;
+    expectInconclusive(
+      judged({ histories, faults: [killed] }).verdict,
+      'app-3 had answered no user before it was struck',
+    );
   });
 
   it('when no user sent a request while the member was away', () => {
@@ -249,5 +265,23 @@ describe('a run is judged by what happened', () => {
     });
     expect(findings.writes).to.include({ lost: 1, unexplained: 1 });
     expect(verdict.reasons).to.deep.equal(['Expected writes.unexplained == 0; it was 1.']);
+  });
+});
+
+describe('a killed member that the lab did not start', () => {
+  it('needs no effect on users where no answer names its member', () => {
+    const histories = [['@0-5 login, @100-105 add x, @1200-1205 read x, @3000-3005 final read x']] as const;
+    const { findings, verdict } = judged({ histories, faults: [killed] });
+    expect(findings.faults[0]?.effect?.text).to.contain('app-3 was alive before and not alive after');
+    expect(verdict.word).to.equal('pass');
+  });
+
+  it('is blamed for what its own sessions lost, and for nothing else', () => {
+    const lost = '@0-5 login, @100-105 add x, @1200-1205 read, @3000-3005 final read';
+    const of = (member: string) => [lost, member, member, 'backend-1', 'backend-1'] as const;
+    const candidates = (member: string) =>
+      judged({ histories: [of(member)], faults: [killed] }).findings.incidents.map(({ fault: blamed }) => blamed);
+    expect(candidates('app-3')).to.include('kill');
+    expect(candidates('backend-1')).to.not.include('kill');
   });
 });

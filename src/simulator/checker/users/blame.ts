@@ -32,8 +32,8 @@ export function addCandidates(
     const span = { fromMs: sinceMs, untilMs: incident.seenMs };
     const active = faults.filter(fault => wasActive(fault, span));
     const backends = active.length > 0 ? backendsOnPath(incident, () => answering(span), header.system) : undefined;
-    const isCandidate = ({ target }: FaultRecord) =>
-      target === 'backends' ? hasMoved(span) : isOnPath(target, backends, header.system);
+    const isCandidate = (fault: FaultRecord) =>
+      fault.target === 'backends' ? hasMoved(span) : isOnPath(fault, backends, header.system);
     const candidates = active.filter(isCandidate).map(({ id }) => id);
     const [only, ...others] = candidates;
     return { ...incident, candidates, ...(only !== undefined && others.length === 0 && { fault: only }) };
@@ -90,11 +90,12 @@ function isAnsweredByTwo({ fromMs, untilMs }: Span, operations: readonly Operati
 /** Whether the session depended on the target. If the history does not describe the system, the session counts
  * as dependent on everything. */
 function isOnPath(
-  target: string,
+  { target, struck }: FaultRecord,
   backends: ReadonlySet<string> | undefined,
   system: SystemRecord | undefined,
 ): boolean {
   if (system === undefined || target === 'system') return true;
+  if (struck !== undefined) return backends === undefined || backends.has(struck);
   if (target === 'secrets') return system.keeps === 'browser';
   return (endsOf(target) ?? [target]).every(end => isMemberOnPath(end, backends, system));
 }

@@ -1,4 +1,4 @@
-import type { Driver } from '../driver.js';
+import type { MemberDriver } from '../driver.js';
 
 /** Prints one line for each pod: its name, a column of the caller, whether it is being deleted, whether it is ready. */
 const listPods = (column: string) =>
@@ -10,14 +10,15 @@ const firstProcess =
   'kubectl cannot freeze a pod: the kernel ignores SIGSTOP to process 1 from inside its container. Set system.members.hang and resume if the app is another process of its container';
 
 /** Deletes pods. Their controller makes others under other names, so there is no `start`. */
-export const kubectl: Driver = {
+export const kubectl: MemberDriver = {
   summary: 'pods of Kubernetes: `kubectl delete pod`; their deployment makes others. `deploy` changes the deployment',
   selects: 'a label of the pods and of their deployment: `app=shop`',
   program: 'kubectl',
   install: 'apt-get install kubernetes-client   (or: brew install kubernetes-cli, dnf install kubernetes-client)',
   list: listPods(''),
-  // Code 126: the API gave no answer, which must not pass for the end of the pod.
-  alive: `ready=$(kubectl get pod {member} --ignore-not-found -o jsonpath='${isReady}') || exit 126; case "$ready" in '') echo 'the pod is gone' ;; *) echo "ready: $ready" ;; esac; test "$ready" = True`,
+  // Code 126: the API gave no answer, which must not pass for the end of the pod. A pod that is being deleted may still
+  // serve, so it counts as alive until it is gone.
+  alive: `state=$(kubectl get pod {member} --ignore-not-found -o jsonpath='{.metadata.deletionTimestamp}|${isReady}') || exit 126; case "$state" in '') echo 'the pod is gone'; exit 1 ;; '|True') echo 'the pod is ready' ;; '|'*) echo 'the pod is not ready'; exit 1 ;; *) echo 'the pod is being deleted' ;; esac`,
   // SIGTERM and, two seconds later, SIGKILL. A forced deletion would leave the process its whole grace period.
   kill: 'kubectl delete pod {member} --now --wait=false',
   stop: 'kubectl delete pod {member} --wait=false',
