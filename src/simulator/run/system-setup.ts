@@ -104,7 +104,7 @@ export function driverSetup(
     replayEveryMs: users.replayEveryMs,
     browserCookie: users.browserCookie,
     journey: chooseJourney(users),
-    ...(external && { naming: external.system.naming }),
+    ...(external && { naming: external.naming }),
   };
 }
 
