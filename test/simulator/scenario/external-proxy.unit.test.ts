@@ -121,7 +121,7 @@ function reasonIn(scenario: Scenario): string | undefined {
 }
 
 const drains = ['drain', 'scale-in'].map(fault => `[{ id: a, at: 0s, do: ${fault}, target: backend-1 }]`);
-const deploys = '[{ id: a, at: 0s, do: deploy }]';
+const deploys = '[{ id: a, at: 0s, do: deploy, target: backends }]';
 const scaleOut = '[{ id: a, at: 0s, do: scale-out, target: backend-4 }]';
 
 describe('a scenario with an external proxy', () => {
