@@ -1,7 +1,7 @@
 import type { CarriedOut, RawExchange, Recording } from './exchange.js';
 import { headerValues } from './framing.js';
 
-/** What became of the users of one experiment, worst first. A cell that shows several has the first of them. */
+/** Results of one experiment for its users, worst first. A cell that shows several has the first of them. */
 export const cellKinds = [
   'unknown',
   'silent loss',
@@ -25,7 +25,7 @@ export interface Cell {
   readonly decisive?: number | undefined;
 }
 
-/** What one exchange shows, compared with the last answer that its user got before. */
+/** The facts that one exchange shows, compared with the last answer that its user got before. */
 export interface Fact {
   readonly exchange: RawExchange;
   /** The requests that backends carried out for it, in the order of the log. */
@@ -41,7 +41,7 @@ export interface Fact {
   readonly completed: boolean;
   /** The largest number of cookies of one name that the proxy has set in this answer. */
   readonly cookiesOfOneName: number;
-  /** What the answer and the log of the backends do not agree on. */
+  /** Says on what the answer and the log of the backends do not agree. */
   readonly disagreement: string | undefined;
 }
 

@@ -127,8 +127,6 @@ export function renderProxyPage({ rows }: FailureTable, proxy: TableProxy, table
 function rowLines(row: TableRow, proxy: TableProxy): string[] {
   return [
     '',
-    `<a id="${anchorOf(row)}"></a>`,
-    '',
     `## ${row.title}`,
     '',
     `${row.what} (\`--row ${row.row}\`)`,
@@ -159,8 +157,12 @@ function linkedWords(row: TableRow, proxy: string, page: string): string {
   return words === '' ? '' : `[${words}](${page}#${anchorOf(row)})`;
 }
 
-function anchorOf({ row, phase }: TableRow): string {
-  return `${row}-${phase}`.replaceAll(/[^a-z0-9]+/g, '-');
+/** Returns the anchor that GitHub makes of the heading of the row. */
+function anchorOf({ title }: TableRow): string {
+  return title
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9 -]/g, '')
+    .replaceAll(' ', '-');
 }
 
 /** Links files of the package relative to the page; `up` leads from the page to the folder of the package. */

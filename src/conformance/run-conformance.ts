@@ -25,7 +25,7 @@ export interface PlannedExperiment {
   readonly method: Method;
 }
 
-/** What one experiment has found. */
+/** The result of one experiment. */
 export interface RowFinding {
   readonly proxy: string;
   readonly row: string;

@@ -78,9 +78,9 @@ describe('holdfast conformance', () => {
           expect(exchanges.find(isShown)).to.include({ failure: 'closed', phase: 'cut' });
           expect(carriedOut.find(isShown)).to.include({ method: 'GET', memory: 'known' });
 
-          expect(await read('table.md')).to.include('| first visit | [kept](table/small.md#first-visit-first) |');
+          expect(await read('table.md')).to.include('| first visit | [kept](table/small.md#first-visit) |');
           const page = await read('table/small.md');
-          expect(page).to.include('<a id="first-visit-first"></a>').and.to.include(`Configuration: `);
+          expect(page).to.include('## first visit').and.to.include('Configuration: ');
           expect(page).to.match(/> GET \/cut\?framing=chunked&end=fin HTTP\/1\.1\n> host: 127\.0\.0\.1:PORT/);
           expect(page).to.include('(the answer ends here, cut off: closed)');
           expect(await read('c.html'))

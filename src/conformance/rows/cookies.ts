@@ -24,7 +24,7 @@ export const returning: FailureRow = {
 };
 
 /** Users of several backends, so that one that is sent to another backend by chance does not hide a change. */
-const tampering = 4;
+const tampering = 8;
 
 export const forged: FailureRow = {
   title: `${tampering} users come back with one character changed in the cookie of the proxy.`,
@@ -77,12 +77,12 @@ export const expired: FailureRow = {
   },
 };
 
-const visitors = 6;
+const visitors = 10;
 
 export const severalCookies: FailureRow = {
-  title: `Three of four backends are dead, and ${visitors} of their users visit at once.`,
+  title: `Seven of eight backends are dead, and ${visitors} of their users visit at once.`,
   phases: { dead: 'cookies in one answer' },
-  needs: { backends: 4 },
+  needs: { backends: 8 },
   async run(experiment) {
     const users: RawUser[] = [];
     for (let left = visitors; left > 0; left -= 1) users.push(await experiment.bindUser());
