@@ -25,7 +25,7 @@ export class ExternalMember implements ClusterMember {
   readonly #system: ExternalSystem;
   readonly #onState: Listeners['onState'];
   readonly #choose: (ready: readonly ListedMember[]) => ListedMember | undefined;
-  /** What was done to it. `mark` reports a state only when it was seen. */
+  /** State that the last strike or healing leads to. `mark` reports a state only when it was seen. */
   #state: MemberState = 'up';
   #reported: MemberState = 'up';
   #struck: StruckMember | undefined;
