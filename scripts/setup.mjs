@@ -1,7 +1,8 @@
 /**
  * What `npm start` and `npm test` run first: looks what is missing, installs it, says what it did.
  * Packages (npm ci), the build (tsc, then pack.mjs), redis-server, memcached, and with --test a Chromium, a curl, a
- * PgBouncer, iptables, and the languages of the apps that the tests attack; with --containers podman, kubectl and more.
+ * PgBouncer, iptables, four proxies, and the languages of the apps that the tests attack; with --containers podman,
+ * kubectl and more.
  * With nothing missing it only looks, which takes well under a second. Exit code 4: something is missing that it may
  * not install; the last line then is what to type.
  *
@@ -63,6 +64,30 @@ const tools = {
     commands: ['curl'],
     why: 'a real client for the proxy tests',
     packages: { 'apt-get': 'curl', brew: 'curl', dnf: 'curl', apk: 'curl' },
+  },
+};
+
+/** Proxies that are tested beside that of Holdfast. */
+const proxies = {
+  haproxy: {
+    commands: ['haproxy'],
+    why: 'a real HAProxy for the tests of external proxies',
+    packages: { 'apt-get': 'haproxy', brew: 'haproxy', dnf: 'haproxy', apk: 'haproxy' },
+  },
+  nginx: {
+    commands: ['nginx'],
+    why: 'a real nginx for the tests of external proxies',
+    packages: { 'apt-get': 'nginx', brew: 'nginx', dnf: 'nginx', apk: 'nginx' },
+  },
+  caddy: {
+    commands: ['caddy'],
+    why: 'a real Caddy for the tests of external proxies',
+    packages: { 'apt-get': 'caddy', brew: 'caddy', dnf: 'caddy', apk: 'caddy' },
+  },
+  apache: {
+    commands: ['apache2', 'httpd'],
+    why: 'a real Apache httpd for the tests of external proxies',
+    packages: { 'apt-get': 'apache2', brew: 'httpd', dnf: 'httpd', apk: 'apache2' },
   },
 };
 
@@ -149,10 +174,12 @@ const managers = {
 
 checkNode();
 const wanted = needs.includes('--build') ? [] : [tools.redis, tools.memcached];
-if (needs.includes('--test')) wanted.push(tools.curl, tools.pgbouncer, ...Object.values(languages));
+if (needs.includes('--test'))
+  wanted.push(tools.curl, tools.pgbouncer, ...Object.values(proxies), ...Object.values(languages));
 if (needs.includes('--test') && process.platform === 'linux') wanted.push(tools.iptables, tools.iproute2);
 if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) wanted.push(tools.chromium);
-if (needs.includes('--containers')) wanted.push(tools.curl, tools.iptables, ...Object.values(containerTools));
+if (needs.includes('--containers'))
+  wanted.push(tools.curl, tools.iptables, ...Object.values(proxies), ...Object.values(containerTools));
 const install = installing(wanted.filter(isMissing));
 // Each mostly waits: for the network, for the disk. Neither is left half done when the other fails.
 const done = await Promise.allSettled([installPackages().then(build), install()]);

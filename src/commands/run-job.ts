@@ -7,20 +7,15 @@ import { makePlan, type Plan } from '../simulator/plan/plan.js';
 import { readReplay } from '../simulator/plan/plan-file.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import { needsOwnNetwork, type Scenario } from '../simulator/scenario/scenario.js';
+import { type AskedModes, askedModesOf, describeNotApplicable, describeNothingToRun } from './lib/asked-modes.js';
 import { type EarlierReport, readEarlierReport } from './lib/earlier-report.js';
 import { UsageError } from './lib/errors.js';
-import {
-  type AskedModes,
-  askedModesOf,
-  describeNotApplicable,
-  describeNothingToRun,
-  parseCount,
-  parseModes,
-} from './lib/mode-option.js';
+import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
 import { type OtherProxyArgs, withProxy } from './lib/proxy-option.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
-import { checkTargets, parseStoreUrls, type StoreArgs } from './lib/store-options.js';
+import { parseStoreUrls, type StoreArgs } from './lib/store-options.js';
+import { checkTargets } from './lib/store-targets.js';
 
 export interface RunArgs extends StoreArgs, OtherProxyArgs {
   readonly scenarios: readonly string[];
@@ -61,6 +56,7 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
     askedModesOf(scenario, modes);
     checkTargets(scenario, storeUrls);
   }
+  refuseUnreachable(scenarios);
   const noNetwork = scenarios.some(needsOwnNetwork) ? await explainNoOwnNetwork() : undefined;
   const names = scenarios.map(({ name }) => name);
   refuseDuplicates(names);
@@ -151,6 +147,17 @@ function requireOneScenario({ scenarios, seed }: RunArgs): string {
   }
   if (seed === undefined) return file;
   throw new UsageError('--plan and --seed exclude each other, because a plan has its seed. Leave out one of the two.');
+}
+
+/** Throws `UsageError` when one scenario uses a system that runs already, and another needs a network of its own, from
+ * which nothing else can be reached. */
+function refuseUnreachable(scenarios: readonly Scenario[]): void {
+  const packets = scenarios.find(needsOwnNetwork);
+  const running = scenarios.find(({ system }) => system.target !== undefined);
+  if (packets === undefined || running === undefined) return;
+  throw new UsageError(
+    `scenario "${packets.name}" strikes packets in a network of its own, which cannot reach the system.target of scenario "${running.name}": run them one after the other.`,
+  );
 }
 
 /** Throws `UsageError` when two scenarios have the same name: each would overwrite the results of the other. */

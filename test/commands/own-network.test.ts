@@ -11,6 +11,7 @@ import { short, written } from './ran.js';
 const scenario = packageFile('scenarios/refuse-one.yaml');
 const drop = '[{ id: drop, at: 0s, do: drop, target: proxy->backend-1, for: 1s }]';
 const longDrop = short('', drop, '    - writes.phantom == 0')
+  .replace('count: 2', 'count: 1')
   .replace('faults: 1200ms', 'faults: 60s')
   .replace('for: 1s', 'for: 50s');
 
@@ -76,6 +77,18 @@ describe('a scenario that strikes packets', () => {
     expect(stdout).to.include(`refuse-one: not applicable: ${reason}\n`).and.include('so nothing was run');
     expect(code).to.equal(2);
     expect(left).to.deep.equal([]);
+  });
+
+  it('is refused beside a system that runs already, which its lab cannot reach', async () => {
+    const running = await written(
+      short('', '[]', '    - writes.lost == 0').replace(
+        /system:[\s\S]*?users:/,
+        'system: { target: http://127.0.0.1:9 }\nusers:',
+      ),
+    );
+    const { code, stderr } = await commandLine(['run', scenario, running]);
+    expect(stderr).to.match(/^holdfast: scenario "refuse-one" strikes packets .* system.target of scenario "short"/);
+    expect(code).to.equal(3);
   });
 
   it('is refused with a store of the user, which its lab cannot reach', async () => {

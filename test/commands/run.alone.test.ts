@@ -21,6 +21,7 @@ const shipped: Readonly<Record<string, readonly ModeName[]>> = {
   'replace-secrets': ['jwt', 'sealed'],
   eviction: ['memcached'],
   'two-proxies': ['sticky'],
+  'drop-one': ['sticky'],
 };
 
 /** Returns whether another program disturbed the run. */
@@ -147,7 +148,7 @@ describe('whole runs', function () {
   /** What a matrix said and left behind. */
   const matrix = startedBefore(() =>
     withHoldfast(
-      ['matrix', '--modes', 'sticky,jwt', '--faults', 'kill-one', '--json', 'm.json', '--html', 'm.html'],
+      ['matrix', '--modes', 'sticky,jwt', '--faults', 'refuse-one', '--json', 'm.json', '--html', 'm.html'],
       async holdfast => {
         const code = await holdfast.ended();
         const [json = '', html = ''] = await Promise.all(
@@ -159,7 +160,7 @@ describe('whole runs', function () {
     ),
   );
 
-  it('of a matrix become a table with estimates, JSON and HTML, and leave nothing behind', async () => {
+  it('of a matrix in its own network become a table with estimates, JSON and HTML, and leave nothing behind', async () => {
     const { code, stdout, stderr, json, html, left } = await matrix();
     const { modes, rows, problems } = JSON.parse(json);
     expect(modes).to.deep.equal(['sticky', 'jwt']);
@@ -173,9 +174,9 @@ describe('whole runs', function () {
     expect(jwt.loggedOut).to.equal(0);
     expect(stderr)
       .to.match(/matrix 0 of 2, (one lab|\d+ labs) .*: begun/)
-      .and.match(/matrix 1 of 2, .*, about \d+ s left: kill-one in/);
-    expect(stdout).to.match(/kill-one.*(▼|\?) \d+ \/ \d+/);
-    expect(html).to.include('kill-one');
+      .and.match(/matrix 1 of 2, .*, about \d+ s left: refuse-one in/);
+    expect(stdout).to.match(/refuse-one.*(▼|\?) \d+ \/ \d+/);
+    expect(html).to.include('refuse-one');
     expect(left).to.deep.equal([]);
   });
 });

@@ -70,6 +70,15 @@ describe('a side whose mode cannot have a fault of the scenario', () => {
     ]);
     expect(noteOf('redis')).to.match(/^The fault "new-keys" [^.]+\.$/);
   });
+
+  it('leaves out packets in every mode, because a browser could not reach its page', () => {
+    const faults = [{ id: 'drop', at: '0s', do: 'drop', target: 'proxy->backend-1' }];
+    const { signal } = new AbortController();
+    const side = new LiveRun({ scenario: labScenario({ faults }), mode: 'redis', seed: 42, users: 8, signal });
+    expect(side.view().note).to.match(
+      /^The fault "drop" .* and "drop" needs a network of the lab's own, which a browser/,
+    );
+  });
 });
 
 describe('the strikes of a side', () => {

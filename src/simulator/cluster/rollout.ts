@@ -66,6 +66,8 @@ export class LabDeployer implements Deployer {
   readonly #releases = new Map<string, Release>();
   #current: Release;
   #before: Release | undefined;
+  /** Number of backends that ran when the last release began. */
+  #count = 0;
 
   constructor(cluster: LabCluster, processes: Releasable, first: Release) {
     this.#cluster = cluster;
@@ -76,24 +78,18 @@ export class LabDeployer implements Deployer {
 
   async rollOut(release: Release, share: number, pace: RolloutPace, signal: AbortSignal): Promise<void> {
     if (release !== this.#current) {
-      if (release.version === this.#current.version)
-        throw new Error(`version ${release.version} runs already: choose another name with "version"`);
       this.#before = this.#current;
       this.#current = release;
+      this.#count = this.#backends.filter(({ isRunning }) => isRunning).length;
     }
-    const count = this.#backends.filter(({ isRunning }) => isRunning).length;
-    await this.#reach(release, { ...pace, count, wanted: countShare(share, count) }, signal);
-    if (share < 1) return;
-    // A backend that another fault starts later runs the same version as all others.
-    for (const { name } of this.#backends.filter(({ isRunning }) => !isRunning)) this.#prepare(name, release);
+    await this.#reach(release, share, pace, signal);
   }
 
   async rollBack(pace: RolloutPace): Promise<void> {
     if (this.#before === undefined) return;
-    const release = this.#before;
+    this.#current = this.#before;
+    await this.#reach(this.#current, 1, pace, new AbortController().signal);
     this.#before = undefined;
-    this.#current = release;
-    await this.rollOut(release, 1, pace, new AbortController().signal);
   }
 
   async versions(): Promise<ReadonlyMap<string, string>> {
@@ -110,8 +106,10 @@ export class LabDeployer implements Deployer {
     return this.#cluster.members.filter(({ role }) => role === 'backend');
   }
 
-  /** Takes steps until the goal is reached. After a failed step it begins no other, and waits for those in progress. */
-  async #reach(release: Release, goal: RolloutGoal, signal: AbortSignal): Promise<void> {
+  /** Takes steps until this share of the backends runs the release. After a failed step it begins no other, and waits
+   * for those in progress. */
+  async #reach(release: Release, share: number, pace: RolloutPace, signal: AbortSignal): Promise<void> {
+    const goal = { ...pace, count: this.#count, wanted: countShare(share, this.#count) };
     const busy = new Map<string, 'starting' | 'leaving'>();
     const running = new Set<Promise<void>>();
     const slots = () =>
@@ -145,6 +143,9 @@ export class LabDeployer implements Deployer {
       throw new Error(
         `${has} of ${goal.wanted} backends run version ${release.version}, and surge ${goal.surge} with unavailable ${goal.unavailable} allows no further step: set system.backends.spare, or a higher "unavailable"`,
       );
+    if (share < 1) return;
+    // A backend that another fault starts later runs the same version as all others.
+    for (const { name } of this.#backends.filter(({ isRunning }) => !isRunning)) this.#prepare(name, release);
   }
 
   #prepare(name: string, release: Release): void {

@@ -53,8 +53,9 @@ for (const name of presetNames()) {
     this.timeout(40_000);
     const inLab = oneLab({
       mode: 'sticky',
-      backends: { count: 3, spare: 1, env: {}, program: program('named-backend') },
-      proxy: { ...quickProxy, external: preset },
+      backends: { count: 3, spare: 1, env: {}, program: program('plain-backend') },
+      // These backends do not name themselves, so the proxy must.
+      proxy: { ...quickProxy, external: preset, extra: ['--name-backends'] },
       stores: [],
     });
 

@@ -40,18 +40,6 @@ faults: ${faults}
 ${more}`;
 
 describe('the presets of proxies', () => {
-  it('are the seven that the documentation names', () => {
-    expect(presetNames()).to.have.members([
-      'haproxy',
-      'haproxy-default',
-      'nginx',
-      'caddy',
-      'apache',
-      'http-proxy',
-      'holdfast',
-    ]);
-  });
-
   for (const name of presetNames())
     it(`${name} says for which operator it is, cites its documentation, and has a mode without affinity`, async () => {
       const preset = await readPreset(name);

@@ -87,7 +87,7 @@ describe('the user’s own app', () => {
       expect(error.message).to.include('| started backend-1');
       expect(error.message).to.include('answer GET / (system.backends.ready.http) with a status from 200 to 299');
       expect(error.message, 'the variables, without passwords').to.match(
-        /try: cd \S+ && PORT=\d+ WHO='backend-1 at \d+' STORE='<>' DB='x:\/\/me:\*\*\*@h' API_KEY='\*\*\*' echo started/,
+        /try: cd \S+ && PORT=\d+ BACKEND_VERSION=A WHO='backend-1 at \d+' STORE='<>' DB='x:\/\/me:\*\*\*@h' API_KEY='\*\*\*' echo started/,
       );
 
       const lost = await withCluster(spec({ directory: `${folder}/lost` }), async () => undefined).catch(

@@ -13,17 +13,17 @@ export interface ConfigTemplate {
 }
 
 /** Placeholders of one backend. They are known between {{#backends}} and {{/backends}}. */
-const backendNames = ['name', 'id', 'host', 'port', 'draining', 'spare'] as const;
-export type TemplateBackend = Readonly<Record<(typeof backendNames)[number], string | number | boolean>>;
+export const backendPlaceholders = ['name', 'id', 'host', 'port', 'draining', 'spare'] as const;
+export type TemplateBackend = Readonly<Record<(typeof backendPlaceholders)[number], string | number | boolean>>;
 
-const names = [
+export const templatePlaceholders = [
   ...['name', 'mode', 'host', 'port', 'admin-port', 'run-dir', 'secret', 'root', 'affinity', 'name-backends'],
   ...['health.path', 'health.every-ms', 'health.timeout-ms', 'health.fall', 'health.rise', 'health.down-s'],
   ...['drain-ms', 'maxconn', 'queue', 'queue-timeout-ms'],
 ] as const;
 
 /** Values of the placeholders. A name with a dot is one key. False and absent values leave out their section. */
-export type TemplateView = Readonly<Record<(typeof names)[number], string | number | boolean>> & {
+export type TemplateView = Readonly<Record<(typeof templatePlaceholders)[number], string | number | boolean>> & {
   readonly backends: readonly TemplateBackend[];
 };
 
@@ -88,12 +88,12 @@ function check(tokens: readonly Token[], within: '' | 'backends', file: CheckedF
     const isSection = kind === '#' || kind === '^';
     const known = [
       ...(isSection && within === '' ? ['backends'] : []),
-      ...(within === '' ? names : backendNames),
-      ...names,
+      ...(within === '' ? templatePlaceholders : backendPlaceholders),
+      ...templatePlaceholders,
     ];
     if (!known.some(name => name === value))
       throw refuse(file, offset, `found {{${kind === 'name' ? '' : kind}${value}}}, expected one of ${listOf(known)}`);
-    file.uses.add(within !== '' && backendNames.some(name => name === value) ? `backends.${value}` : value);
+    file.uses.add(within !== '' && backendPlaceholders.some(name => name === value) ? `backends.${value}` : value);
     check(inner, value === 'backends' || within === 'backends' ? 'backends' : '', file);
   }
 }

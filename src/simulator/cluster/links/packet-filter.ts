@@ -1,7 +1,7 @@
 import type { RunShell } from '../processes/shell.js';
 
-/** What the kernel does to the packets of a link. It loses so many of a hundred by chance, in both directions. Or it
- * answers each packet to the port with a reset, as the firewall of a server does: answers on the way still arrive. */
+/** A rule for the packets of a link. The kernel loses so many of a hundred by chance, in both directions. Or it refuses
+ * each packet to the port with a reset, as the firewall of a server does: answers on the way still arrive. */
 export type PacketRule = { readonly lostPercent: number } | 'refuse';
 
 /** Counts of the kernel since the rule was set. */

@@ -72,7 +72,7 @@ export function ownNetworkCommand(words: readonly string[], isRoot = process.get
   const asUser = isRoot ? [] : ['--user', '--map-current-user', '--keep-caps'];
   return {
     command: 'unshare',
-    args: [...asUser, '--net', '--', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...words],
+    args: [...asUser, '--net', '--', 'sh', '-c', 'ip link set lo up || exit 4; exec "$@"', 'sh', ...words],
     env: { ...process.env, PATH: buildPath(), [outerVariable]: findNamespace() },
   };
 }

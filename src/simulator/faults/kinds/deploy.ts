@@ -4,6 +4,7 @@ import { labVariables } from '../../cluster/backend.js';
 import type { Cluster, Deployer, Release } from '../../cluster/cluster.js';
 import type { MembersSpec } from '../../cluster/external/driver.js';
 import { drivers } from '../../cluster/external/drivers/registry.js';
+import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../../cluster/own-backend.js';
 import { countShare } from '../../cluster/rollout.js';
 import { commandText } from '../../scenario/own-app.js';
 import { duration, environment, map, percent, text, wholeNumber } from '../../scenario/values.js';
@@ -31,20 +32,25 @@ export const deploy = defineFault({
       .describe('What is different in the new version.'),
     surge: wholeNumber(0, 10)
       .optional()
-      .describe('How many more backends than before may run. They need system.backends.spare. Default: 0.'),
+      .describe('How many more backends than before may run. They need system.backends.spare. Default: 0.')
+      .meta({ examples: [0] }),
     unavailable: wholeNumber(0, 20)
       .optional()
-      .describe('How many fewer backends than before may be ready. Default: 1.'),
+      .describe('How many fewer backends than before may be ready. Default: 1.')
+      .meta({ examples: [1] }),
     canary: percent
       .optional()
-      .describe('The share of backends that is replaced first, at least one. The others wait for "pause".'),
+      .describe('The share of backends that is replaced first, at least one. The others wait for "pause".')
+      .meta({ examples: ['10 %'] }),
     pause: duration()
       .optional()
-      .describe('How long the canary runs alone. Without it the other backends are never replaced.'),
+      .describe('How long the canary runs alone. Without it the other backends are never replaced.')
+      .meta({ examples: ['1s'] }),
     rollback: text('when to roll back, such as "after 2s"', new RegExp(`^after\\s+${durationPattern}$`))
       .transform(written => parseDuration(written.replace(/^after\s+/, '')) ?? 0)
       .optional()
-      .describe('Brings the old version back, this time after the deploy was confirmed.'),
+      .describe('Brings the old version back, this time after the deploy was confirmed.')
+      .meta({ examples: ['after 2s'] }),
   },
   effect: (_target, { version }) => ({ kind: 'version', version }),
   effectInWords: 'the new version answered users between the start of the rollout and healing',
@@ -59,10 +65,7 @@ export const deploy = defineFault({
     if (unavailable > count) return `found unavailable ${unavailable}, expected at most the ${count} backends`;
     if (to.image !== undefined) return 'found to.image, but the backends of the lab run in no containers: use to.env';
     if (pause !== undefined && canary === undefined) return 'found pause without a canary: expected both or none';
-    if (to.command !== undefined && command === undefined)
-      return 'found to.command, but the backends are the toy shop: set system.backends.command as well';
-    const taken = Object.keys(to.env).find(name => labVariables.includes(name));
-    return taken && `found to.env.${taken}, which the lab sets itself: remove it, or choose another name`;
+    return command === undefined ? explainForShop(to) : explainForOwnApp(to);
   },
   make(_target, { version, to, surge = surgeDefault, unavailable = unavailableDefault, canary, pause, rollback }) {
     const release: Release = { version, ...to };
@@ -79,8 +82,12 @@ export const deploy = defineFault({
 
     return {
       async inject(cluster) {
+        const deployer = deployerOf(cluster);
+        const running = [...(await deployer.versions()).values()];
+        if (running.every(each => each === version))
+          throw new Error(`version ${version} runs already: choose another name with "version"`);
         stopping = new AbortController();
-        rollout = rollOut(deployerOf(cluster), stopping.signal);
+        rollout = rollOut(deployer, stopping.signal);
         await rollout;
       },
       async confirm(cluster) {
@@ -100,6 +107,24 @@ export const deploy = defineFault({
     };
   },
 });
+
+type Difference = Pick<Release, 'env' | 'command'>;
+
+function explainForShop({ env, command }: Difference): string | undefined {
+  if (command !== undefined)
+    return 'found to.command, but the backends are the toy shop: set system.backends.command as well';
+  const taken = Object.keys(env).find(name => labVariables.includes(name));
+  return taken && `found to.env.${taken}, which the lab sets itself: remove it, or choose another name`;
+}
+
+function explainForOwnApp({ env, command = '' }: Difference): string | undefined {
+  const inCommand = findUnknownPlaceholder(command, commandPlaceholders);
+  const strange =
+    inCommand ?? Object.values(env).flatMap(value => findUnknownPlaceholder(value, ownPlaceholders) ?? [])[0];
+  if (strange === undefined) return undefined;
+  const known = inCommand === undefined ? ownPlaceholders : commandPlaceholders;
+  return `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
+}
 
 /** Says why members that the lab did not start cannot be deployed so; undefined when they can. */
 function explainExternal(

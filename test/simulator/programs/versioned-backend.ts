@@ -1,0 +1,14 @@
+/** A backend that names its version in each answer. It does not boot as the version BROKEN_VERSION. */
+import { createServer } from 'node:http';
+
+const { BACKEND_VERSION: version = '', BROKEN_VERSION: broken, PORT, HOST } = process.env;
+if (version === broken) throw new Error(`version ${version} is broken`);
+const server = createServer((_request, response) => {
+  if (process.env.SILENT === undefined) response.setHeader('holdfast-version', version);
+  response.end('{}');
+});
+server.listen(Number(PORT), HOST);
+process.on('SIGTERM', () => {
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+});
