@@ -24,7 +24,9 @@ const files = [
   'examples/operate/README.md',
   ...pages.map(file => `docs/${file}`),
 ];
-const texts = new Map(files.map(file => [file, readFileSync(path.join(root, file), 'utf8')]));
+/** The pages to which the cells of docs/conformance.md link. */
+const exchangePages = readdirSync(path.join(root, 'docs/conformance')).map(file => `docs/conformance/${file}`);
+const texts = new Map([...files, ...exchangePages].map(file => [file, readFileSync(path.join(root, file), 'utf8')]));
 const readme = textOf('README.md');
 const prose = [...texts.values()].join('\n');
 
@@ -137,7 +139,7 @@ describe('the pages', () => {
   });
 
   it('link to no file and no heading that does not exist', () => {
-    const broken = files.flatMap(from =>
+    const broken = [...files, ...exchangePages].flatMap(from =>
       linksOf(from).flatMap(({ link, file, anchor }) => {
         if (!existsSync(path.join(root, file))) return [`${from}: ${link}`];
         return anchor === '' || anchorsOf(file).includes(anchor) ? [] : [`${from}: ${link}`];

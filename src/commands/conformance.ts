@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { renderProxyPage } from '../conformance/pages.js';
@@ -45,7 +46,7 @@ export const conformance: CommandModule<object, ConformanceArgs> = {
       .option('row', { type: 'string', array: true, requiresArg: true, describe: 'only these rows, a,b' })
       .option('at-once', {
         type: 'number',
-        default: 2,
+        default: Math.min(atOnceMax, availableParallelism()),
         requiresArg: true,
         describe: 'number of experiments at the same time',
       })

@@ -1,7 +1,7 @@
 import type { CarriedOut, RawExchange, Recording } from './exchange.js';
 import { headerValues } from './framing.js';
 
-/** What became of the users of one experiment, worst first. A cell that shows several has the first of them. */
+/** Results of one experiment for its users, worst first. A cell that shows several has the first of them. */
 export const cellKinds = [
   'unknown',
   'silent loss',
@@ -25,7 +25,7 @@ export interface Cell {
   readonly decisive?: number | undefined;
 }
 
-/** What one exchange shows, compared with the last answer that its user got before. */
+/** The facts that one exchange shows, compared with the last answer that its user got before. */
 export interface Fact {
   readonly exchange: RawExchange;
   /** The requests that backends carried out for it, in the order of the log. */
@@ -41,7 +41,7 @@ export interface Fact {
   readonly completed: boolean;
   /** The largest number of cookies of one name that the proxy has set in this answer. */
   readonly cookiesOfOneName: number;
-  /** What the answer and the log of the backends do not agree on. */
+  /** Says on what the answer and the log of the backends do not agree. */
   readonly disagreement: string | undefined;
 }
 
@@ -141,11 +141,17 @@ export function judgePhase(recording: Recording, phase: string): Cell {
 }
 
 export function unknown(why: string): Cell {
-  return { kind: 'unknown', says: 'unknown', why };
+  return { kind: 'unknown', says: 'unknown', why: toSentence(why) };
 }
 
 export function notApplicable(why: string): Cell {
-  return { kind: 'not applicable', says: 'n/a', why };
+  return { kind: 'not applicable', says: 'n/a', why: toSentence(why) };
+}
+
+/** Reasons are also messages of errors, which begin in lower case. */
+function toSentence(reason: string): string {
+  const first = reason.split('\n')[0] ?? '';
+  return `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`;
 }
 
 function cellOf(parts: readonly Part[], judged: readonly Fact[], { exchanges }: Recording): Cell {

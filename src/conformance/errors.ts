@@ -3,7 +3,7 @@ export class NoMeans extends Error {
   override readonly name = 'NoMeans';
 }
 
-/** What a row did to the system could not be confirmed. The message says what was expected. */
+/** A change that a row made to the system could not be confirmed. The message says what was expected. */
 export class Unestablished extends Error {
   override readonly name = 'Unestablished';
 }

@@ -27,7 +27,7 @@ export interface CarriedOut {
   readonly boot: string;
   readonly method: string;
   readonly url: string;
-  /** What the process remembered of the user. */
+  /** Whether the process remembered the session of the user. */
   readonly memory: 'new' | 'known' | 'forgotten';
   /** Names and values in turn, as received. */
   readonly rawHeaders: readonly string[];

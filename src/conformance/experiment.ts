@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster, ClusterMember, StrikeVerb } from '../simulator/cluster/cluster.js';
 import { canDrain, type ExternalProxy } from '../simulator/cluster/external/external-proxy.js';
 import { waitUntil } from '../simulator/cluster/probe.js';
-import { witnessOf } from './cell.js';
+import { backendIn, witnessOf } from './cell.js';
 import { sendRaw } from './client.js';
 import { NoMeans, Unestablished } from './errors.js';
 import type { CarriedOut, Method, RawExchange, Recording } from './exchange.js';
@@ -16,6 +16,7 @@ const noticedWithinMs = 15_000;
 const backWithinMs = 25_000;
 const confirmWithinMs = 5_000;
 const usersMax = 80;
+const boundWithin = 6;
 /** Longer than the time between two health checks. */
 const checkWithinMs = 1_500;
 
@@ -98,14 +99,35 @@ export class Experiment {
     ];
   }
 
-  /** Lets new users come, each twice, until `count` of them are with the backend of the first one. */
+  /**
+   * Lets a new user come until two answers in a row are from the same process, and returns the user. Some proxies bind
+   * a user late. Gives up after some visits, because others never do.
+   */
+  async bindUser(): Promise<RawUser> {
+    const user = this.newUser();
+    let last: string | undefined;
+    for (let visits = 0; visits < boundWithin; visits += 1) {
+      const answering = witnessOf(await this.visit(user, 'before'));
+      if (answering !== undefined && answering === last) break;
+      last = answering;
+    }
+    return user;
+  }
+
+  /** Returns the backend of the last answer that the user got. */
+  backendOf(user: RawUser): string {
+    const last = this.#exchanges.findLast(exchange => exchange.user === user.name);
+    const answering = last && witnessOf(last);
+    if (answering === undefined) throw new Unestablished(`${user.name} was not answered by a backend`);
+    return backendIn(answering);
+  }
+
+  /** Lets new users come until `count` of them are with the same backend. */
   async bindUsers(count: number): Promise<{ readonly backend: string; readonly users: readonly RawUser[] }> {
     const byBackend = new Map<string, RawUser[]>();
     for (let tries = 0; tries < usersMax; tries += 1) {
-      const user = this.newUser();
-      await this.visit(user, 'before');
-      const backend = witnessOf(await this.visit(user, 'before'))?.split('#')[0];
-      if (backend === undefined) throw new Unestablished(`${user.name} was not answered by a backend`);
+      const user = await this.bindUser();
+      const backend = this.backendOf(user);
       const users = [...(byBackend.get(backend) ?? []), user];
       byBackend.set(backend, users);
       if (users.length === count) return { backend, users };
@@ -118,10 +140,10 @@ export class Experiment {
     await Promise.all(users.map(user => this.visit(user, phase, options)));
   }
 
-  /** Waits until a backend has carried the request out. */
-  async waitCarriedOut(path: string): Promise<void> {
-    const isThere = async () => (await this.log()).some(({ url }) => url === path);
-    if (!(await waitUntil(isThere, confirmWithinMs))) throw new Unestablished(`${path} reached no backend`);
+  /** Waits until this backend has carried the request out. */
+  async waitCarriedOut(path: string, backend: string): Promise<void> {
+    const isThere = async () => (await this.log()).some(line => line.url === path && line.backend === backend);
+    if (!(await waitUntil(isThere, confirmWithinMs))) throw new Unestablished(`${path} did not reach ${backend}`);
   }
 
   /** Waits for the next health check of a backend, if the proxy has checks: then none comes for a second. */
@@ -185,15 +207,6 @@ export class Experiment {
       throw new Unestablished(`the proxy sent no new user to ${backend} within ${backWithinMs / 1000} s`);
   }
 
-  /** Returns whether the last answers of two users came from the same backend. */
-  isSameBackend(one: RawUser, other: RawUser): boolean {
-    const [first, second] = [one, other].map(user => {
-      const last = this.#exchanges.findLast(exchange => exchange.user === user.name);
-      return last && witnessOf(last);
-    });
-    return first === second;
-  }
-
   /** Waits until no new user comes to the backend in `inTurn` visits in a row. */
   async waitUnused(backend: string, inTurn: number): Promise<void> {
     let unused = 0;
@@ -215,6 +228,8 @@ export class Experiment {
 
   /** Tells the proxy of a backend that has just been started, where it must be told. */
   async admit(backend: string): Promise<void> {
+    if (this.#proxy.setReady === undefined && this.#proxy.reload === undefined)
+      throw new NoMeans('it has neither a command nor a reload by which a backend is added');
     await this.#cluster.proxyAdmin.ready(backend);
   }
 

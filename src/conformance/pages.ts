@@ -1,3 +1,4 @@
+import { cellKinds } from './cell.js';
 import { exchangeLine, maskRun, wireLines } from './exchange-text.js';
 import type { TableReporterOptions } from './reporter.js';
 import { cellsAt, type FailureTable, type TableCell, type TableProxy, type TableRow, wordsOf } from './table.js';
@@ -32,6 +33,12 @@ export function renderIndex(
     '',
     ...tableLines(table, pages),
     '',
+    '## Cells by result',
+    '',
+    'GET and POST count apart. A cell counts once, by its worst result.',
+    '',
+    ...kindLines(table),
+    '',
     '## The proxies',
     '',
     ...renderTable(
@@ -54,6 +61,15 @@ export function tableLines({ proxies, rows }: FailureTable, pages: string): stri
   return renderTable(head, body);
 }
 
+/** Counts the cells of each proxy by their kind. */
+function kindLines({ proxies, rows }: FailureTable): string[] {
+  const cells = rows.flatMap(row => row.cells);
+  const count = (kind: string, proxy: string) =>
+    cells.filter(cell => cell.kind === kind && cell.proxy === proxy).length;
+  const body = cellKinds.map(kind => [kind, ...proxies.map(({ name }) => String(count(kind, name)))]);
+  return renderTable(['result', ...proxies.map(({ name }) => name)], body);
+}
+
 const readingLines = [
   '## How to read a cell',
   '',
@@ -67,9 +83,11 @@ const readingLines = [
   '| silently moved | another process answered, and neither browser nor app was told |',
   '| silently forgotten | the backend answered with an empty memory, and neither browser nor app was told |',
   '| cut answer completed | a backend cut its answer off, and the user got it as if it were whole |',
+  '| cut passed on | a backend cut its answer off, and the user could tell: the best that a proxy can do |',
   '| carried out twice | two backends carried out one POST, or one backend did so twice |',
   '| error for n of m | n of m requests ended with a status from 400, without a whole answer, or with none in time |',
-  '| several cookies | one answer has several cookies of one name |',
+  '| several cookies | one answer has several cookies of one name; *one at most*: no answer has |',
+  '| uneven | a backend got less than a tenth of the new users |',
   '| n/a | the proxy has no means for it; the page of the proxy says which |',
   '| unknown | it could not be established: a fault was not confirmed, or the log of a backend disagrees with the answer |',
   '',
@@ -80,6 +98,7 @@ const readingLines = [
   '- It shows one configuration of each proxy, not the best possible one. Each is a file that you can read and replace.',
   '- The rows of GEP-1619 are its conformance tests, as far as one configuration without a Gateway can show them. Its',
   '  backends have equal weights.',
+  '- A row that needs a lifetime of the cookie is n/a where the configuration gives it none.',
   '- "At once" is before any health check can have noticed: the checks find a dead backend after one to two seconds.',
   '- A refused connection is seen by the proxy at once. Whether it then tries another backend is what the cell shows.',
 ];
@@ -107,8 +126,6 @@ export function renderProxyPage({ rows }: FailureTable, proxy: TableProxy, table
 
 function rowLines(row: TableRow, proxy: TableProxy): string[] {
   return [
-    '',
-    `<a id="${anchorOf(row)}"></a>`,
     '',
     `## ${row.title}`,
     '',
@@ -140,8 +157,12 @@ function linkedWords(row: TableRow, proxy: string, page: string): string {
   return words === '' ? '' : `[${words}](${page}#${anchorOf(row)})`;
 }
 
-function anchorOf({ row, phase }: TableRow): string {
-  return `${row}-${phase}`.replaceAll(/[^a-z0-9]+/g, '-');
+/** Returns the anchor that GitHub makes of the heading of the row. */
+function anchorOf({ title }: TableRow): string {
+  return title
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9 -]/g, '')
+    .replaceAll(' ', '-');
 }
 
 /** Links files of the package relative to the page; `up` leads from the page to the folder of the package. */

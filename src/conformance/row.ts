@@ -2,7 +2,7 @@ import type { Cell } from './cell.js';
 import type { Method, Recording } from './exchange.js';
 import type { Experiment } from './experiment.js';
 
-/** What the system of a row must have. */
+/** Requirements of a row on its system. */
 export interface RowNeeds {
   /** Number of backends. Default: 3. */
   readonly backends?: number;

@@ -25,7 +25,7 @@ export interface PlannedExperiment {
   readonly method: Method;
 }
 
-/** What one experiment has found. */
+/** The result of one experiment. */
 export interface RowFinding {
   readonly proxy: string;
   readonly row: string;
@@ -152,11 +152,11 @@ export function cellsOf(row: FailureRow, recording: Recording, problem: unknown)
   const { exchanges } = recording;
   const judge = row.judge ?? judgePhase;
   const cellOf = (phase: string): Cell => {
-    if (problem instanceof NoMeans) return notApplicable(`${problem.message}.`);
+    if (problem instanceof NoMeans) return notApplicable(problem.message);
     const own = exchanges.filter(exchange => exchange.phase === phase);
     const isOpen = own.some(({ answer, failure }) => answer === undefined && failure === undefined);
     const isOver = own.length > 0 && !isOpen && exchanges.at(-1)?.phase !== phase;
-    return problem === undefined || isOver ? judge(recording, phase) : unknown(`${messageOf(problem)}.`);
+    return problem === undefined || isOver ? judge(recording, phase) : unknown(messageOf(problem));
   };
   return Object.fromEntries(Object.keys(row.phases).map(phase => [phase, cellOf(phase)]));
 }

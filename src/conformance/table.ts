@@ -3,7 +3,7 @@ import type { Method, Recording } from './exchange.js';
 import { bothMethods, type FailureRow } from './row.js';
 import type { RowFinding } from './run-conformance.js';
 
-/** What the reporters need to know about one proxy. */
+/** One proxy as the reporters show it. */
 export interface TableProxy {
   readonly name: string;
   readonly version?: string | undefined;
@@ -27,7 +27,7 @@ export interface TableRow {
   readonly phase: string;
   /** The words of the table. */
   readonly title: string;
-  /** What is done, one sentence. */
+  /** One sentence: what the row does. */
   readonly what: string;
   readonly methods: readonly Method[];
   readonly cells: readonly TableCell[];

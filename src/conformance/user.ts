@@ -30,11 +30,4 @@ export class RawUser {
   set(name: string, value: string): void {
     this.#cookies.set(name, value);
   }
-
-  /** Returns another user with the same cookies, such as a second browser tab. */
-  copy(name: string): RawUser {
-    const other = new RawUser(name);
-    for (const [key, value] of this.#cookies) other.set(key, value);
-    return other;
-  }
 }

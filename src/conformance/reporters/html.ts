@@ -56,6 +56,7 @@ function rowMarkup(row: TableRow): Markup {
   return markup`<h3>${row.title}</h3><p class="meta">${row.what}</p>${row.cells.map(cell => cellMarkup(row, cell))}`;
 }
 
+/** The anchor is inside the closed part: a browser opens that part when a link leads into it. */
 function cellMarkup(row: TableRow, cell: TableCell): Markup {
   const { proxy, method, says, why, decisive, recording } = cell;
   const shown = decisive === undefined ? undefined : recording.exchanges[decisive];
@@ -63,5 +64,5 @@ function cellMarkup(row: TableRow, cell: TableCell): Markup {
   const lines = [...new Set(requests.map(exchange => exchangeLine(exchange, recording.log)))];
   const text = [...lines, ...(shown === undefined ? [] : ['', ...wireLines(shown)])].join('\n');
   const proof = text === '' ? '' : markup`<pre>${text}</pre>`;
-  return markup`<details id="${anchorOf(row, cell)}"><summary>${proxy}, ${method}: <b class="${tones[cell.kind]}">${says}</b></summary><p>${why}</p>${proof}</details>\n`;
+  return markup`<details><summary>${proxy}, ${method}: <b class="${tones[cell.kind]}">${says}</b></summary><p id="${anchorOf(row, cell)}">${why}</p>${proof}</details>\n`;
 }

@@ -15,7 +15,7 @@ export const killed: FailureRow = {
     const path = `/hold?on=${backend}`;
     await experiment.waitChecked(backend);
     const visits = experiment.visitAll(users, 'in flight', { path });
-    await experiment.waitCarriedOut(path);
+    await experiment.waitCarriedOut(path, backend);
     await experiment.kill(backend);
     await visits;
   },

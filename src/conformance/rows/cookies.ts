@@ -24,14 +24,14 @@ export const returning: FailureRow = {
 };
 
 /** Users of several backends, so that one that is sent to another backend by chance does not hide a change. */
-const tampering = 4;
+const tampering = 8;
 
 export const forged: FailureRow = {
   title: `${tampering} users come back with one character changed in the cookie of the proxy.`,
   phases: { forged: 'forged cookie' },
   async run(experiment) {
     for (let left = tampering; left > 0; left -= 1) {
-      const user = await bound(experiment);
+      const user = await experiment.bindUser();
       for (const [name, value] of mustHave(user)) user.set(name, tamper(value));
       await experiment.visit(user, 'forged');
     }
@@ -47,12 +47,12 @@ export const foreign: FailureRow = {
   title: 'A user comes back with the cookie that the proxy gave to a user of another backend.',
   phases: { foreign: 'foreign cookie' },
   async run(experiment) {
-    const user = await bound(experiment);
+    const user = await experiment.bindUser();
     const own = new Map(mustHave(user));
     for (let tries = 0; tries < 60; tries += 1) {
-      const other = await bound(experiment);
+      const other = await experiment.bindUser();
       const others = other.ofProxy.filter(([name, value]) => own.get(name) !== value);
-      if (others.length === 0 || experiment.isSameBackend(user, other)) continue;
+      if (others.length === 0 || experiment.backendOf(user) === experiment.backendOf(other)) continue;
       for (const [name, value] of others) user.set(name, value);
       return void (await experiment.visit(user, 'foreign'));
     }
@@ -77,15 +77,15 @@ export const expired: FailureRow = {
   },
 };
 
-const visitors = 6;
+const visitors = 10;
 
 export const severalCookies: FailureRow = {
-  title: `Three of four backends are dead, and ${visitors} of their users visit at once.`,
+  title: `Seven of eight backends are dead, and ${visitors} of their users visit at once.`,
   phases: { dead: 'cookies in one answer' },
-  needs: { backends: 4 },
+  needs: { backends: 8 },
   async run(experiment) {
     const users: RawUser[] = [];
-    for (let left = visitors; left > 0; left -= 1) users.push(await bound(experiment));
+    for (let left = visitors; left > 0; left -= 1) users.push(await experiment.bindUser());
     await experiment.waitChecked('backend-2');
     for (const backend of experiment.backends.slice(1)) await experiment.kill(backend);
     for (const user of users) await experiment.visit(user, 'dead');
@@ -106,15 +106,7 @@ export const severalCookies: FailureRow = {
   },
 };
 
-type Bound = Parameters<FailureRow['run']>[0];
-
-async function bound(experiment: Bound): Promise<RawUser> {
-  const user = experiment.newUser();
-  await experiment.visit(user, 'before');
-  return user;
-}
-
 function mustHave(user: RawUser): RawUser['ofProxy'] {
-  if (user.ofProxy.length === 0) throw new NoMeans('the proxy sets no cookie');
+  if (user.ofProxy.length === 0) throw new NoMeans('the proxy has set no cookie');
   return user.ofProxy;
 }

@@ -65,7 +65,8 @@ function judgeCookie(recording: Recording, phase: string, judge: (lifetimes: num
   const exchange = recording.exchanges[decisive];
   if (exchange?.answer === undefined || witnessOf(exchange) === undefined) return unknown('the visit was not answered');
   const [first] = factsOf(recording);
-  if (proxyCookies(exchange, first?.carriedOut[0]).length === 0) return notApplicable('The proxy sets no cookie.');
+  if (proxyCookies(exchange, first?.carriedOut[0]).length === 0)
+    return notApplicable('the first answer has no cookie of the proxy');
   return { ...judge(lifetimesOf(exchange)), decisive };
 }
 

@@ -9,13 +9,9 @@ const usersBesideNew = 24;
 const newUsers = 6;
 const waitPath = '/wait?ms=1000';
 
-/** Lets users come, each twice: the second answer shows that they are bound. */
-async function comeTwice(experiment: Experiment, count = users): Promise<readonly RawUser[]> {
-  const all = Array.from({ length: count }, () => experiment.newUser());
-  for (const user of all) {
-    await experiment.visit(user, 'before');
-    await experiment.visit(user, 'before');
-  }
+async function bindAll(experiment: Experiment, count = users): Promise<readonly RawUser[]> {
+  const all: RawUser[] = [];
+  while (all.length < count) all.push(await experiment.bindUser());
   return all;
 }
 
@@ -42,7 +38,7 @@ export const scaledOut: FailureRow = {
   phases: { 'scaled out': 'scaled out' },
   needs: { backends: 2, spare: 1 },
   async run(experiment) {
-    const all = await comeTwice(experiment, usersBesideNew);
+    const all = await bindAll(experiment, usersBesideNew);
     const added = experiment.backends.at(-1);
     if (added === undefined) throw new Unestablished('there is no spare backend');
     await experiment.start(added);
@@ -56,7 +52,7 @@ export const reordered: FailureRow = {
   title: 'The configuration lists the same backends in another order, and the proxy reloads it.',
   phases: { reordered: 'pool reordered' },
   async run(experiment) {
-    const all = await comeTwice(experiment);
+    const all = await bindAll(experiment);
     await experiment.reload(experiment.backends.toReversed());
     await visitEach(experiment, all, 'reordered');
   },
@@ -66,9 +62,12 @@ export const reloaded: FailureRow = {
   title: 'The proxy reloads its configuration while requests are in flight.',
   phases: { 'in flight': 'proxy reloaded: in flight', after: 'proxy reloaded: after' },
   async run(experiment) {
-    const all = await comeTwice(experiment);
-    const visits = experiment.visitAll(all.slice(0, 2), 'in flight', { path: waitPath });
-    await experiment.waitCarriedOut(waitPath);
+    const all = await bindAll(experiment);
+    const [first] = all;
+    if (first === undefined) throw new Unestablished('no user was bound');
+    const backend = experiment.backendOf(first);
+    const visits = experiment.visitAll([first], 'in flight', { path: waitPath });
+    await experiment.waitCarriedOut(waitPath, backend);
     await experiment.reload();
     await visits;
     await visitEach(experiment, all, 'after');
@@ -79,7 +78,7 @@ export const proxyRestarted: FailureRow = {
   title: 'The proxy ends in order and starts again with the same configuration.',
   phases: { restarted: 'proxy restarted' },
   async run(experiment) {
-    const all = await comeTwice(experiment);
+    const all = await bindAll(experiment);
     await experiment.restartProxy();
     await visitEach(experiment, all, 'restarted');
   },
@@ -90,7 +89,7 @@ export const twoProxies: FailureRow = {
   phases: { second: 'two proxies: through the other', first: 'two proxies: and back' },
   needs: { proxies: 2 },
   async run(experiment) {
-    const all = await comeTwice(experiment);
+    const all = await bindAll(experiment);
     await visitEach(experiment, all, 'second', 1);
     await visitEach(experiment, all, 'first');
   },

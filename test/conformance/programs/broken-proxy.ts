@@ -9,6 +9,7 @@ import http from 'node:http';
  * - `repeats`: it sends any request again to another backend when the first one broke off
  * - `completes`: it ends a cut answer as if it were whole
  * - `doubles`: it sets its cookie twice in one answer
+ * - `expires`: its cookie has a lifetime of one second, and is valid longer (this is no defect)
  * - `invents`: it answers by itself where no backend does
  */
 const lines = readFileSync(process.argv[2] ?? '', 'utf8').split('\n');
@@ -60,8 +61,9 @@ function forward(
   toBackend.end(body);
 }
 
-function pass(answer: http.IncomingMessage, response: http.ServerResponse, own: string, cookie = ''): void {
-  const isNew = !cookie.includes(has('forgets') ? 'lb=' : (own.split(';')[0] ?? ''));
+function pass(answer: http.IncomingMessage, response: http.ServerResponse, plain: string, cookie = ''): void {
+  const isNew = !cookie.includes(has('forgets') ? 'lb=' : (plain.split(';')[0] ?? ''));
+  const own = has('expires') ? `${plain}; Max-Age=1` : plain;
   const added = has('doubles') ? ['lb=old; Path=/', own] : isNew ? [own] : [];
   const cookies = [...(answer.headers['set-cookie'] ?? []), ...added];
   const head = { ...answer.headers, ...(cookies.length > 0 && { 'set-cookie': cookies }) };
