@@ -1,11 +1,12 @@
 /**
  * What `npm start` and `npm test` run first: looks what is missing, installs it, says what it did.
  * Packages (npm ci), the build (tsc, then pack.mjs), redis-server, memcached, and with --test a Chromium, a curl, a
- * PgBouncer, iptables, four proxies, and the languages of the apps that the tests attack.
+ * PgBouncer, iptables, four proxies, and the languages of the apps that the tests attack; with --containers podman,
+ * kubectl and more.
  * With nothing missing it only looks, which takes well under a second. Exit code 4: something is missing that it may
  * not install; the last line then is what to type.
  *
- *   node scripts/setup.mjs [--test | --build]
+ *   node scripts/setup.mjs [--test | --containers | --build]
  */
 import { execFile as execFileBack, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -90,6 +91,60 @@ const proxies = {
   },
 };
 
+/** Tools of `npm run test:containers`. */
+const containerTools = {
+  podman: {
+    commands: ['podman'],
+    why: 'real containers',
+    packages: {
+      'apt-get': 'podman netavark aardvark-dns uidmap',
+      brew: 'podman',
+      dnf: 'podman',
+      apk: 'podman',
+    },
+  },
+  runc: {
+    commands: ['runc'],
+    why: 'runs the containers of podman',
+    packages: { 'apt-get': 'runc', brew: 'podman', dnf: 'runc', apk: 'runc' },
+  },
+  compose: {
+    commands: ['docker-compose'],
+    why: 'starts docker-compose.yml',
+    packages: {
+      'apt-get': 'docker-compose',
+      brew: 'docker-compose',
+      dnf: 'docker-compose',
+      apk: 'docker-cli-compose',
+    },
+  },
+  docker: {
+    commands: ['docker'],
+    why: 'the real command line of Docker',
+    packages: { 'apt-get': 'docker.io', brew: 'docker', dnf: 'docker-cli', apk: 'docker-cli' },
+  },
+  busybox: {
+    commands: ['busybox'],
+    why: 'the shell of the images',
+    packages: { 'apt-get': 'busybox-static', brew: 'busybox', dnf: 'busybox', apk: 'busybox-static' },
+  },
+  postgres: {
+    commands: ['pg_ctlcluster', 'initdb'],
+    why: 'a PostgreSQL for its image',
+    packages: { 'apt-get': 'postgresql', brew: 'postgresql', dnf: 'postgresql-server', apk: 'postgresql' },
+  },
+  systemd: {
+    commands: ['systemctl'],
+    why: 'real units',
+    packages: { 'apt-get': 'systemd', brew: 'systemd', dnf: 'systemd', apk: 'systemd' },
+  },
+  kubectl: {
+    commands: ['kubectl'],
+    why: 'the real kubectl for the tests with pods',
+    packages: { 'apt-get': 'kubernetes-client', brew: 'kubernetes-cli', dnf: 'kubernetes-client', apk: 'kubectl' },
+  },
+};
+
 /** Languages of the small apps that the tests attack. */
 const languages = {
   php: {
@@ -123,6 +178,8 @@ if (needs.includes('--test'))
   wanted.push(tools.curl, tools.pgbouncer, ...Object.values(proxies), ...Object.values(languages));
 if (needs.includes('--test') && process.platform === 'linux') wanted.push(tools.iptables, tools.iproute2);
 if (needs.includes('--test') && !existsSync(process.env.CHROMIUM_PATH ?? '')) wanted.push(tools.chromium);
+if (needs.includes('--containers'))
+  wanted.push(tools.curl, tools.iptables, ...Object.values(proxies), ...Object.values(containerTools));
 const install = installing(wanted.filter(isMissing));
 // Each mostly waits: for the network, for the disk. Neither is left half done when the other fails.
 const done = await Promise.allSettled([installPackages().then(build), install()]);

@@ -14,6 +14,7 @@ import {
   notApplicable,
   problemsOf,
 } from '../report/matrix.js';
+import { nameProxy } from '../report/sentence.js';
 import { packageFile } from '../shared/package-file.js';
 import { writeWhole } from '../shared/result-files.js';
 import { unknownName } from '../shared/unknown-name.js';
@@ -142,12 +143,16 @@ async function writeMatrix(
   );
   const judged = [...runs.values()].map(run => run.judged);
   const { stdout } = process;
+  const [first] = judged;
+  const proxy = first && nameProxy(first.run.header);
+  if (proxy !== undefined) stdout.write(`with ${proxy}\n`);
   stdout.write(`${matrixText(survival, { colour: wantsColour(stdout), columns: columnsOf(stdout) })}\n`);
   for (const { scenario, mode, word, reasons } of problemsOf(judged))
     stdout.write(`${scenario}/${mode}: ${word}: ${reasons.join(' ')}\n`);
   for (const line of judged.flatMap(describeNotJudged)) stdout.write(`${line}\n`);
   if (args.json !== undefined) await writeWhole(args.json, matrixJson(survival, judged));
-  if (args.html !== undefined) await writeWhole(args.html, matrixPage(survival, problemsOf(judged), commandOf(args)));
+  if (args.html !== undefined)
+    await writeWhole(args.html, matrixPage(survival, problemsOf(judged), commandOf(args), proxy));
 }
 
 /** Returns the cell to draw. Empty for a cell whose run did not end: the matrix shows it as not run. */

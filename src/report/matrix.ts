@@ -142,8 +142,10 @@ export function matrixOf(
 /** Renders the matrix as JSON. Schema 1: fields are added, never renamed. */
 export function matrixJson({ columns, rows }: Matrix, runs: readonly JudgedRun[]): string {
   const ofScenario = new Map(runs.map(({ run: { header } }) => [header.scenario, header]));
+  const proxy = runs[0]?.run.header.system?.proxy;
   const whole = {
     schema: 1,
+    ...(proxy === undefined ? {} : { proxy }),
     modes: columns,
     rows: rows.map(({ scenario, cells }) => {
       const { why, seed } = ofScenario.get(scenario) ?? {};

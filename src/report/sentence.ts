@@ -16,10 +16,14 @@ import type { ReporterOptions } from './reporter.js';
 import { count, countNoun, duration, percent } from './words.js';
 
 /** Returns the scenario of a run, and the external proxy that it was run with: `kill-one with haproxy 2.6.12`. */
-export function nameScenario({ scenario, system, versions }: RunHeader): string {
-  const proxy = system?.proxy;
-  if (proxy === undefined) return scenario;
-  return `${scenario} with ${[proxy, versions[proxy]].filter(Boolean).join(' ')}`;
+export function nameScenario(header: RunHeader): string {
+  const proxy = nameProxy(header);
+  return proxy === undefined ? header.scenario : `${header.scenario} with ${proxy}`;
+}
+
+/** Returns the external proxy of a run, with its version: `haproxy 2.6.12`. Undefined for the proxy of Holdfast. */
+export function nameProxy({ system, versions }: RunHeader): string | undefined {
+  return system?.proxy && [system.proxy, versions[system.proxy]].filter(Boolean).join(' ');
 }
 
 /** Describes one run with its verdict: users logged out, writes lost, requests failed, and the recovery. */

@@ -104,6 +104,8 @@ describe('shop: the process', () => {
       { HOLDFAST_MODE: 'redis', REDIS_URL: 'redis+cluster://h:1/0' },
       /^REDIS_URL is "redis\+cluster:\/\/h:1\/0": expected an address of Redis .*; "\/0": a cluster has no databases/,
     ],
+    ['a version with a line break', { BACKEND_VERSION: 'a\nb' }, /^BACKEND_VERSION/],
+    ['an empty schema', { SHOP_SESSION_SCHEMA: '' }, /^SHOP_SESSION_SCHEMA is empty: expected the name of a schema/],
     ['an empty host', { HOST: '' }, /^HOST is empty/],
     ['a backend name with a line break', { BACKEND_ID: 'a\nb' }, /^BACKEND_ID/],
     ['an empty name of the accounts', { SHOP_ACCOUNTS: '' }, /^SHOP_ACCOUNTS is empty: expected a directory/],

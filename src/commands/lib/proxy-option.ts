@@ -19,7 +19,7 @@ export function proxyOption<T>(yargs: Argv<T>): Argv<T & OtherProxyArgs> {
 /** Returns the scenarios with the proxy of `--proxy`. Rejects with `UsageError` or `ScenarioError`. */
 export async function withProxy(scenarios: readonly Scenario[], proxy: string | undefined): Promise<Scenario[]> {
   if (proxy === undefined) return [...scenarios];
-  const external = await readPreset(proxy);
+  const external = { ...(await readPreset(proxy)), asked: proxy };
   return scenarios.map(scenario => {
     const { name, system } = scenario;
     if (system.target !== undefined)

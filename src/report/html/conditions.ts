@@ -78,7 +78,7 @@ function repetition(runs: readonly JudgedRun[]): Markup {
 function command(runs: readonly JudgedRun[]): string {
   const modes = [...new Set(runs.map(({ run }) => run.header.mode))].join(',');
   const header = runs[0]?.run.header;
-  const proxy = header?.system?.proxy;
+  const proxy = header?.system?.proxyAsked;
   const proxyFlag = proxy === undefined ? '' : ` --proxy ${proxy}`;
   return `holdfast run scenarios/${header?.scenario}.yaml --mode ${modes} --seed ${header?.seed}${proxyFlag}`;
 }

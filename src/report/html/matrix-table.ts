@@ -54,9 +54,11 @@ function legend(): Markup {
 
 type Problem = ReturnType<typeof problemsOf>[number];
 
-/** Renders the matrix of many scenarios as a separate page. `again` is the command that draws it again. */
-export function matrixPage(matrix: Matrix, problems: readonly Problem[], again: string): string {
-  const body = markup`<header><p class="product">Holdfast · survival matrix</p><h1>Which mode survives which fault</h1></header>
+/** Renders the matrix of many scenarios as a separate page. `again` is the command that draws it again.
+ * `proxy` is the external proxy. */
+export function matrixPage(matrix: Matrix, problems: readonly Problem[], again: string, proxy?: string): string {
+  const title = `Which mode survives which fault${proxy === undefined ? '' : ` with ${proxy}`}`;
+  const body = markup`<header><p class="product">Holdfast · survival matrix</p><h1>${title}</h1></header>
 <main><section aria-label="Matrix">${matrixTable(matrix)}</section>
 ${problemsSection(problems)}
 <section aria-labelledby="again"><h2 id="again">Again</h2><p><code>${again}</code></p>

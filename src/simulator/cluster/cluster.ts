@@ -1,4 +1,3 @@
-import type { ExternalSystem } from './external/external-system.js';
 import type { Flow } from './links/pipe.js';
 import type { Toxic } from './links/toxics.js';
 import type { RunShell } from './processes/shell.js';
@@ -23,9 +22,9 @@ export interface Cluster {
   link(name: string): Link;
   /** Replaces the version of all backends. Undefined: nothing here can do that. */
   readonly deployer?: Deployer;
-  /** The members that the lab did not start, and the names of those that were ready at the start. Undefined: there are
-   * none. */
-  readonly external?: { readonly system: ExternalSystem; readonly startedWith: readonly string[] } | undefined;
+  /** The members that the lab did not start: how answers name them, and which were ready at the start. Undefined: there
+   * are none. */
+  readonly external?: { readonly naming: BackendNaming; readonly startedWith: readonly string[] } | undefined;
   /** Runs a command of the user with `sh -c`; see `RunShell`. */
   readonly shell: RunShell;
   /** Stops every process and removes the temporary directory. Processes stopped with SIGSTOP are resumed first.

@@ -66,8 +66,8 @@ function isHealthy(status: number | undefined): boolean {
 }
 
 /** Throws `LabError` when the shell would split or expand the path of the run directory, as with spaces in TMPDIR. */
-function assertPlain(command: string, runDirectory: string): void {
-  if (!command.includes('{run-dir}') || /^[\w@%+=:,./-]*$/.test(runDirectory)) return;
+export function assertPlain(command: string, runDirectory: string): void {
+  if (!/\{(?:run-dir|config)\}/.test(command) || /^[\w@%+=:,./-]*$/.test(runDirectory)) return;
   throw new LabError(
     `{run-dir} is "${runDirectory}", which a shell would not read as one path. Set TMPDIR to a folder without spaces.`,
   );

@@ -4,6 +4,8 @@ import {
   type PacketFilter,
   type PacketRule,
 } from '../cluster/links/packet-filter.js';
+import { isInOwnNetwork } from '../cluster/processes/own-network.js';
+import { LabError } from '../errors.js';
 import type { Fault } from './fault.js';
 import { type LinkEnd, linkFault, measureReplication } from './link-fault.js';
 
@@ -19,6 +21,8 @@ export function packetFault(
   let filter: PacketFilter | undefined;
   return linkFault(target, {
     async disturb({ port }, { shell }) {
+      // Elsewhere the rule would strike the packets of other programs.
+      if (!isInOwnNetwork()) throw new LabError('the lab has no network of its own');
       const added = await filterPackets(shell, port, rule);
       filter = added;
       return async () => {

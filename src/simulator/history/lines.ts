@@ -83,7 +83,7 @@ const notBack = rule(
 );
 const roles: readonly unknown[] = ['backend', 'proxy', 'store'];
 const system = rule(
-  'an object of members, keeps, stores and affinity, with an optional proxy',
+  'an object of members, keeps, stores and affinity, with optional texts proxy and proxyAsked',
   (value): value is SystemRecord =>
     isObject(value) &&
     Array.isArray(value.members) &&
@@ -92,7 +92,7 @@ const system = rule(
     texts.accepts(value.stores) &&
     (value.policy === undefined || name.accepts(value.policy)) &&
     trueOrFalse.accepts(value.affinity) &&
-    (value.proxy === undefined || text.accepts(value.proxy)),
+    [value.proxy, value.proxyAsked].every(each => each === undefined || text.accepts(each)),
 );
 /** The names that each kind of effect must have. */
 const effectFields: { readonly [Kind in ExpectedEffect['kind']]: readonly string[] } = {

@@ -244,6 +244,8 @@ export interface SystemRecord {
   readonly affinity: boolean;
   /** The name of the external proxy. Absent: the proxy of Holdfast. */
   readonly proxy?: string;
+  /** The text after `--proxy`. Absent: the scenario file holds the proxy. */
+  readonly proxyAsked?: string;
 }
 
 /** The first line of a run in a history file. */

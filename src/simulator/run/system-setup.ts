@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
 import type { Cluster } from '../cluster/cluster.js';
+import type { ExternalProxy } from '../cluster/external/external-proxy.js';
 import type { ProxySpec } from '../cluster/proxy.js';
 import { type ClusterSpec, membersOf } from '../cluster/start-cluster.js';
 import type { RunHeader, SystemRecord } from '../history/records.js';
@@ -58,8 +59,14 @@ export function describeSystem(spec: ClusterSpec, { external }: Pick<Cluster, 'e
     stores: target === undefined ? stores : [],
     ...(proxy?.policy === 'rendezvous' && { policy: proxy.policy }),
     affinity: proxy?.affinity === undefined ? affinity : proxy.affinity !== 'off',
-    ...(proxy?.external === undefined ? {} : { proxy: proxy.external.name }),
+    ...describeProxy(proxy?.external),
   };
+}
+
+function describeProxy(external: ExternalProxy | undefined): Pick<SystemRecord, 'proxy' | 'proxyAsked'> {
+  if (external === undefined) return {};
+  const { name, asked } = external;
+  return { proxy: name, ...(asked !== undefined && { proxyAsked: asked }) };
 }
 
 /** Returns the part of a header that is known when a run begins. `versions`: those that the caller knows. */
@@ -97,7 +104,7 @@ export function driverSetup(
     replayEveryMs: users.replayEveryMs,
     browserCookie: users.browserCookie,
     journey: chooseJourney(users),
-    ...(external && { naming: external.system.naming }),
+    ...(external && { naming: external.naming }),
   };
 }
 

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { root, withHoldfast } from '../../commands/holdfast.js';
 import type { Finished, Result } from '../../commands/ran.js';
 import { type RedisServer, startRedis } from '../../sessions/with-redis.js';
@@ -38,10 +39,16 @@ function withFault(written: string): string {
   return others.replace('rate: 30/s', 'rate: 10/s').replace('faults: 4s', 'faults: 15s');
 }
 
-/** Runs a scenario against the cluster, with the real kubectl. */
-async function runPods(kubernetes: Kubernetes, text: string, env: NodeJS.ProcessEnv = {}): Promise<PodRun> {
+/** Writes a scenario with the address of the cluster. */
+async function writeScenario(kubernetes: Kubernetes, text: string): Promise<string> {
   const file = path.join(path.dirname(kubernetes.kubeconfig), 'pods.yaml');
   await writeFile(file, text.replace('http://127.0.0.1:8080', kubernetes.url));
+  return file;
+}
+
+/** Runs a scenario against the cluster, with the real kubectl. */
+async function runPods(kubernetes: Kubernetes, text: string, env: NodeJS.ProcessEnv = {}): Promise<PodRun> {
+  const file = await writeScenario(kubernetes, text);
   const before = kubernetes.requests.length;
   return withHoldfast(
     ['run', file, '--json', 'out.json'],
@@ -121,6 +128,7 @@ describe('holdfast run against pods', () => {
       expect(struck.healedMs).to.be.a('number');
       expect(requests.failed).to.be.greaterThan(0);
       expect({ ...users, ...writes }).to.include({ loggedOut: 0, lost: 0 });
+      expect([users.sawBothVersions, users.wentBack]).to.not.include(0);
       const [deployment] = kubernetes.store.list('deployments');
       expect(deployment?.spec.template.spec.containers[0]?.env).to.deep.equal(shopVariables(redis.url));
       expect(deployment?.metadata.annotations).to.include({ 'deployment.kubernetes.io/revision': '3' });
@@ -155,6 +163,27 @@ describe('holdfast run against pods', () => {
       await kubectl(kubernetes, 'rollout status deployment/shop');
       const images = kubernetes.store.list('pods').map(({ spec }) => spec.containers[0]?.image);
       expect(images).to.deep.equal(['shop:a', 'shop:a', 'shop:a']);
+    })).timeout(60_000);
+
+  it('brings the old version back when Ctrl-C interrupts a deploy', () =>
+    withKubernetes(shop(), async kubernetes => {
+      const file = await writeScenario(
+        kubernetes,
+        withFault('{ id: new, at: 200ms, do: deploy, target: backends, to: { image: "shop:missing" } }'),
+      );
+      const imageNow = () => kubernetes.store.get('deployments', 'shop')?.spec.template.spec.containers[0]?.image;
+      await withHoldfast(
+        ['run', file],
+        async holdfast => {
+          expect(await waitUntil(async () => imageNow() === 'shop:missing', 30_000)).to.equal(true);
+          holdfast.child.kill('SIGINT');
+          expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+          expect(await holdfast.children()).to.deep.equal([]);
+        },
+        kubectlVariables(kubernetes),
+      );
+      expect(imageNow()).to.equal('shop:a');
+      expect(kubernetes.store.get('deployments', 'shop')?.spec.paused).to.not.equal(true);
     })).timeout(60_000);
 
   for (const [what, text, code, expected, env] of [

@@ -44,6 +44,7 @@ export async function kubectl(kubernetes: Kubernetes, words: string): Promise<st
 export function shopVariables(redisUrl: string): readonly EnvVariable[] {
   return [
     { name: 'BACKEND_ID', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+    { name: 'BACKEND_VERSION', value: 'A' },
     { name: 'HOLDFAST_MODE', value: 'redis' },
     { name: 'REDIS_URL', value: redisUrl },
   ];

@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { packageFile } from '#src/shared/package-file.js';
+import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { type PacketRule, parseCounts, restoreCommand, rulesFor } from '#src/simulator/cluster/links/packet-filter.js';
 import { ownNetworkCommand } from '#src/simulator/cluster/processes/own-network.js';
 import { LabError } from '#src/simulator/errors.js';
+import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 import { simulate } from '#src/simulator/simulate.js';
@@ -52,6 +54,10 @@ describe('faults of packets', function () {
     const options = { onProgress: () => undefined, signal: new AbortController().signal };
     const refused = await simulate(scenario, 'sticky', makePlan(scenario, 1), options).catch((error: Error) => error);
     expect(refused).to.be.instanceOf(LabError);
+    const fault = faults.drop?.make('proxy->backend-1');
+    const link = { port: 9 };
+    const unset = await fault?.inject({ link: () => link } as unknown as Cluster).catch((error: Error) => error);
+    expect(String(unset), 'also when the check was forgotten').to.include('the lab has no network of its own');
     expect(String(refused)).to.include('fault drop strikes proxy->backend-1, and the lab has no network of its own');
   });
 

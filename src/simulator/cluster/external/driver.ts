@@ -39,7 +39,7 @@ export interface DeployCommands {
 }
 
 /** Driver of the registry (`drivers/registry.ts`). */
-export interface Driver extends DriverCommands {
+export interface MemberDriver extends DriverCommands {
   /** One line for the table in docs/containers.md. */
   readonly summary: string;
   /** Says what `selector` means to it, with an example, for the same table. */

@@ -21,7 +21,7 @@ export class ExternalDeployer implements Deployer {
   readonly #selector: string;
   readonly #withinMs: number;
   readonly #shell: RunShell;
-  /** What ran before the release. Undefined: there is nothing to roll back. */
+  /** The workload and its revision before the release. Undefined: there is nothing to roll back. */
   #before: Workload | undefined;
   #isUndone = false;
 

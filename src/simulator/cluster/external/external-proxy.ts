@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { LabError } from '../../errors.js';
 import { statusWithin } from '../ask.js';
-import { fillPlaceholders, findUnknownPlaceholder } from '../own-backend.js';
+import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../own-backend.js';
 import { portRefuses } from '../probe.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram } from '../processes/run-program.js';
@@ -34,6 +34,8 @@ export interface ExternalProxy {
   readonly version?: string | undefined;
   /** Added to the environment of `command`. */
   readonly env: Readonly<Record<string, string>>;
+  /** The text after `--proxy`, to repeat the run. Absent for a proxy of the scenario file. */
+  readonly asked?: string | undefined;
   /** The program that must be installed. */
   readonly program?: string | undefined;
   /** The package with this program, by package manager. */
@@ -68,6 +70,7 @@ export function externalProxySpec(external: ExternalProxy, place: ExternalPlace)
   assertInstalled(external);
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new LabError(`"${directory}" is not a folder: expected the folder in which ${external.name} is run.`);
+  assertPlain(external.command, place.runDirectory);
   const values = valuesOf(place);
   const command = fillPlaceholders(external.command, values);
   const { http, withinMs: readyWithinMs } = ready;
@@ -86,7 +89,7 @@ export function externalProxySpec(external: ExternalProxy, place: ExternalPlace)
       const status = await statusWithin(`http://127.0.0.1:${at}${http}`, withinMs);
       return status !== undefined && status >= 200 && status < 300;
     },
-    remedy: `cd ${directory} && ${command}   (run it by hand to see its output); it must listen on 127.0.0.1:${place.port}`,
+    remedy: `cd ${quote(directory)} && ${command}   (run it by hand to see its output); it must listen on 127.0.0.1:${place.port}`,
   };
 }
 

@@ -40,7 +40,7 @@ export async function joinMembers(
     members,
     member: name => members.find(member => member.name === name) ?? create(name),
     ...(deploy !== undefined && { deployer: new ExternalDeployer(deploy, spec, cluster.shell) }),
-    external: { system, startedWith: ready.map(({ name }) => name) },
+    external: { naming: system.naming, startedWith: ready.map(({ name }) => name) },
     proxyAdmin: {
       drain: async () => undefined,
       ready: async () => undefined,

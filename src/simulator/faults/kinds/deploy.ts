@@ -4,6 +4,7 @@ import { labVariables } from '../../cluster/backend.js';
 import type { Cluster, Deployer, Release } from '../../cluster/cluster.js';
 import type { MembersSpec } from '../../cluster/external/driver.js';
 import { drivers } from '../../cluster/external/drivers/registry.js';
+import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../../cluster/own-backend.js';
 import { countShare } from '../../cluster/rollout.js';
 import { commandText } from '../../scenario/own-app.js';
 import { duration, environment, map, percent, text, wholeNumber } from '../../scenario/values.js';
@@ -64,10 +65,7 @@ export const deploy = defineFault({
     if (unavailable > count) return `found unavailable ${unavailable}, expected at most the ${count} backends`;
     if (to.image !== undefined) return 'found to.image, but the backends of the lab run in no containers: use to.env';
     if (pause !== undefined && canary === undefined) return 'found pause without a canary: expected both or none';
-    if (to.command !== undefined && command === undefined)
-      return 'found to.command, but the backends are the toy shop: set system.backends.command as well';
-    const taken = Object.keys(to.env).find(name => labVariables.includes(name));
-    return taken && `found to.env.${taken}, which the lab sets itself: remove it, or choose another name`;
+    return command === undefined ? explainForShop(to) : explainForOwnApp(to);
   },
   make(_target, { version, to, surge = surgeDefault, unavailable = unavailableDefault, canary, pause, rollback }) {
     const release: Release = { version, ...to };
@@ -109,6 +107,24 @@ export const deploy = defineFault({
     };
   },
 });
+
+type Difference = Pick<Release, 'env' | 'command'>;
+
+function explainForShop({ env, command }: Difference): string | undefined {
+  if (command !== undefined)
+    return 'found to.command, but the backends are the toy shop: set system.backends.command as well';
+  const taken = Object.keys(env).find(name => labVariables.includes(name));
+  return taken && `found to.env.${taken}, which the lab sets itself: remove it, or choose another name`;
+}
+
+function explainForOwnApp({ env, command = '' }: Difference): string | undefined {
+  const inCommand = findUnknownPlaceholder(command, commandPlaceholders);
+  const strange =
+    inCommand ?? Object.values(env).flatMap(value => findUnknownPlaceholder(value, ownPlaceholders) ?? [])[0];
+  if (strange === undefined) return undefined;
+  const known = inCommand === undefined ? ownPlaceholders : commandPlaceholders;
+  return `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
+}
 
 /** Says why members that the lab did not start cannot be deployed so; undefined when they can. */
 function explainExternal(

@@ -28,8 +28,15 @@ export const loss = defineFault({
   make: (target, { percent: lostPercent }) =>
     packetFault(target, { lostPercent }, async (end, countPackets) => {
       let counts = await countPackets();
-      const isLosing = async () => {
+      let isProbing = false;
+      const probe = async () => {
+        isProbing = true;
         await askThroughLink(end, probeWithinMs);
+        isProbing = false;
+      };
+      const isLosing = async () => {
+        // A probe that lost a packet takes long. The kernel counts the loss at once.
+        if (!isProbing) void probe();
         counts = await countPackets();
         return counts.struck > 0;
       };

@@ -1,4 +1,5 @@
 import { unknownName } from '../../../shared/unknown-name.js';
+import { faults as registry } from '../../faults/kinds/registry.js';
 import { phaseNames } from '../../history/records.js';
 import { type FaultInFile, scenarioParts } from '../schema.js';
 import { field, isMap, listIn, type Problem, read } from '../yaml.js';
@@ -80,10 +81,11 @@ function timeProblems(file: unknown, faults: readonly unknown[]): Problem[] {
     const fault = read(scenarioParts.fault, written);
     const startMs = fault === undefined ? undefined : earliestMs(fault, earliest);
     if (fault === undefined || startMs === undefined) return [];
-    const endMs = startMs + (fault.for ?? 0);
+    const forMs = fault.for ?? registry[fault.do]?.lengthMs?.(written);
+    const endMs = startMs + (forMs ?? 0);
     earliest.set(fault.id, { startMs, endMs });
     if (endMs <= phases.faults) return [];
-    return [problemOfTooLate(fault, index, startMs, phases.faults)];
+    return [problemOfTooLate({ ...fault, for: forMs }, index, startMs, phases.faults)];
   });
 }
 

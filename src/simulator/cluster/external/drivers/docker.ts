@@ -1,7 +1,7 @@
 import { containerCommands } from '../container-commands.js';
-import type { Driver } from '../driver.js';
+import type { MemberDriver } from '../driver.js';
 
-export const docker: Driver = {
+export const docker: MemberDriver = {
   summary: 'containers of Docker: `docker kill`, `pause`, `unpause`, `stop`, `start`',
   selects: 'a label of the containers: `app=shop`, or `com.docker.compose.service=web`',
   program: 'docker',

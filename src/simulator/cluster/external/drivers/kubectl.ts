@@ -1,4 +1,4 @@
-import type { Driver } from '../driver.js';
+import type { MemberDriver } from '../driver.js';
 
 /** Prints one line for each pod: its name, a column of the caller, whether it is being deleted, whether it is ready. */
 const listPods = (column: string) =>
@@ -10,7 +10,7 @@ const firstProcess =
   'kubectl cannot freeze a pod: the kernel ignores SIGSTOP to process 1 from inside its container. Set system.members.hang and resume if the app is another process of its container';
 
 /** Deletes pods. Their controller makes others under other names, so there is no `start`. */
-export const kubectl: Driver = {
+export const kubectl: MemberDriver = {
   summary: 'pods of Kubernetes: `kubectl delete pod`; their deployment makes others. `deploy` changes the deployment',
   selects: 'a label of the pods and of their deployment: `app=shop`',
   program: 'kubectl',

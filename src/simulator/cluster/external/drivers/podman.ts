@@ -1,7 +1,7 @@
 import { containerCommands } from '../container-commands.js';
-import type { Driver } from '../driver.js';
+import type { MemberDriver } from '../driver.js';
 
-export const podman: Driver = {
+export const podman: MemberDriver = {
   summary: 'containers of Podman: `podman kill`, `pause`, `unpause`, `stop`, `start`',
   selects: 'a label of the containers: `app=shop`, or `com.docker.compose.service=web`',
   program: 'podman',
