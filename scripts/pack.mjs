@@ -36,6 +36,7 @@ const { metafile } = await build({
   format: 'esm',
   // package.json names what tsc has compiled; here it is the sources.
   alias: { '#src': path.join(root, 'src'), '#backends': path.join(root, 'backends') },
+  plugins: [{ name: 'width', setup: useLightWidth }],
   // Looked up at run time, or not at all.
   external: ['pg-native'],
   // Packages in CommonJS ask for Node's own modules by `require`, which an ES module has to make for itself.
@@ -61,6 +62,18 @@ await build({
   format: 'iife',
   logLevel: 'warning',
 });
+
+/** yargs measures its help texts with `string-width`, which needs 20 ms of CPU at every start of `holdfast` to load the
+ * tables of emojis. Our help has none, so the number of its characters is enough. */
+function useLightWidth({ onResolve, onLoad }) {
+  onResolve({ filter: /^string-width$/ }, ({ kind }) =>
+    kind === 'import-statement' ? { path: 'string-width', namespace: 'width' } : undefined,
+  );
+  onLoad({ filter: /./, namespace: 'width' }, () => ({
+    contents: `import { stripVTControlCharacters } from 'node:util';
+      export default text => Array.from(stripVTControlCharacters(text)).length;`,
+  }));
+}
 
 /** A package in CommonJS that is imported late has only its `default` once packed, though Node offers its names too: they
  * would be undefined. So it is written in one way: `const { default: name } = await import('package')`. */

@@ -84,6 +84,13 @@ function arrowsOf(file: string, text = readFileSync(path.join(root, file), 'utf8
   return [...text.matchAll(loading)].map(([, , to = '']) => ({ file, from: area(file), to: resolved(file, to) }));
 }
 
+/** Lists what a file loads at once: neither types nor what it imports on demand. */
+function loadedBy(file: string): string[] {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  const atOnce = /^(?:import|export) (?!type\b)[^;]*?from '([^']+)'/gm;
+  return [...text.matchAll(atOnce)].map(([, to = '']) => resolved(file, to));
+}
+
 /** A file of ours as its path, a built-in module with `node:`, a package by its bare name. */
 function resolved(file: string, specifier: string): string {
   if (specifier.startsWith('.')) return source(path.posix.join(path.posix.dirname(file), specifier));
@@ -195,6 +202,14 @@ describe('import arrows', () => {
     }
     expect(inside.length).to.be.greaterThan(1000);
     expect([...left].map(({ file, to }) => `${file} -> ${to}`)).to.deep.equal([]);
+  });
+
+  it('loads no schema and no part of the lab into a serving proxy, but errors and processes', () => {
+    const loaded = new Set(['src/commands/proxy.ts', 'src/commands/proxy/serve.ts']);
+    for (const file of loaded) if (file.startsWith('src/')) for (const to of loadedBy(file)) loaded.add(to);
+    expect(loaded).to.include('src/proxy/start-proxy.ts');
+    const lab = /^zod$|^src\/simulator\/(?!errors\.ts$|cluster\/processes\/)/;
+    expect([...loaded].filter(to => lab.test(to))).to.deep.equal([]);
   });
 
   it('has no folder of more than 20 files, folders of implementations apart', () => {

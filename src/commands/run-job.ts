@@ -7,20 +7,15 @@ import { makePlan, type Plan } from '../simulator/plan/plan.js';
 import { readReplay } from '../simulator/plan/plan-file.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import { needsOwnNetwork, type Scenario } from '../simulator/scenario/scenario.js';
+import { type AskedModes, askedModesOf, describeNotApplicable, describeNothingToRun } from './lib/asked-modes.js';
 import { type EarlierReport, readEarlierReport } from './lib/earlier-report.js';
 import { UsageError } from './lib/errors.js';
-import {
-  type AskedModes,
-  askedModesOf,
-  describeNotApplicable,
-  describeNothingToRun,
-  parseCount,
-  parseModes,
-} from './lib/mode-option.js';
+import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
 import { type OtherProxyArgs, withProxy } from './lib/proxy-option.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
-import { checkTargets, parseStoreUrls, type StoreArgs } from './lib/store-options.js';
+import { parseStoreUrls, type StoreArgs } from './lib/store-options.js';
+import { checkTargets } from './lib/store-targets.js';
 
 export interface RunArgs extends StoreArgs, OtherProxyArgs {
   readonly scenarios: readonly string[];

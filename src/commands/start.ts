@@ -4,12 +4,13 @@ import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdic
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
+import { askedModesOf } from './lib/asked-modes.js';
 import { exitCodeOf, toHandler, worstOf } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
-import { askedModesOf } from './lib/mode-option.js';
 import { checkOutputs, printReport, printRuns } from './lib/output.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
-import { checkTargets, parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
+import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
+import { checkTargets } from './lib/store-targets.js';
 
 const firstScenario = packageFile('scenarios/kill-one.yaml');
 /** The first two modes, sticky and redis, differ most. They are compared as soon as both have run. */

@@ -10,8 +10,8 @@ import { partOf, writeAtomically, writeWhole } from '../../shared/result-files.j
 import { describeLost, judgeRepeats, summarizeRepeats } from '../../simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { writeHistory } from '../../simulator/history/file.js';
+import { describeNotApplicable } from './asked-modes.js';
 import { UsageError } from './errors.js';
-import { describeNotApplicable } from './mode-option.js';
 import { columnsOf, wantsColour } from './streams.js';
 
 /** Output files that the user named; `{scenario}` stands for the name of the scenario. */

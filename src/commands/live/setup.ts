@@ -10,8 +10,9 @@ import { readHistory } from '../../simulator/history/file.js';
 import type { ListedRun } from '../../simulator/history/records.js';
 import { readScenario } from '../../simulator/scenario/file.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';
+import { askedModesOf } from '../lib/asked-modes.js';
 import { UsageError } from '../lib/errors.js';
-import { askedModesOf, parseCount, parseModes } from '../lib/mode-option.js';
+import { parseCount, parseModes } from '../lib/mode-option.js';
 import { checkOutputs } from '../lib/output.js';
 import { historiesIn } from '../lib/run-folder.js';
 

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { expect } from 'chai';
-import { askedModesOf, describeNotApplicable, parseModes } from '#src/commands/lib/mode-option.js';
+import { askedModesOf, describeNotApplicable } from '#src/commands/lib/asked-modes.js';
+import { parseModes } from '#src/commands/lib/mode-option.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 import { root } from '../holdfast.js';
 import { commandLine } from '../in-process.js';
