@@ -89,6 +89,10 @@ describe('reading an external proxy', () => {
         expect(await failure(readPreset(path.join(folder, 'p.yaml')))).to.match(said);
       }));
 
+  it('refuses a configuration file, and says how a preset names it', async () => {
+    expect(await failure(readPreset('./our-haproxy.cfg'))).to.match(/is no preset: .* "config: our-haproxy\.cfg"/);
+  });
+
   it('refuses an unknown name and names the nearest', async () => {
     expect(await failure(readPreset('ngix'))).to.match(/unknown proxy "ngix"\. Did you mean "nginx"\?/);
   });
