@@ -2,7 +2,7 @@ import { BootFailed } from '../../errors.js';
 import type { ClusterMember, MemberState, StrikeVerb } from '../cluster.js';
 import { waitUntil } from '../probe.js';
 import type { Listeners } from '../processes/process-member.js';
-import type { ShellEnd } from '../processes/shell.js';
+import { joinLines, type ShellEnd } from '../processes/shell.js';
 import type { ListedMember } from './driver.js';
 import type { ExternalSystem } from './external-system.js';
 
@@ -168,6 +168,6 @@ export class ExternalMember implements ClusterMember {
 
   #lastWords(): string {
     const { printed, said, how } = this.#last ?? { printed: '', said: '', how: 'unknown' };
-    return (printed.trim() || said.trim() || how).replaceAll(/\s*\n\s*/g, ' | ');
+    return joinLines(printed) || joinLines(said) || how;
   }
 }

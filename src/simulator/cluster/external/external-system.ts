@@ -1,7 +1,7 @@
 import { LabError } from '../../errors.js';
 import { type BackendNaming, backendNaming } from '../cluster.js';
 import { findProgram } from '../processes/run-program.js';
-import type { RunShell, ShellEnd } from '../processes/shell.js';
+import { describeEnd, type RunShell, type ShellEnd } from '../processes/shell.js';
 import { type DriverVerb, fillCommand, type ListedMember, type MembersSpec, parseList } from './driver.js';
 import { drivers } from './drivers/registry.js';
 
@@ -52,7 +52,7 @@ export class ExternalSystem {
   /** Runs `alive` for a member. Rejects when that says nothing: the command is missing, or did not end in time. */
   async alive(member: string): Promise<ShellEnd> {
     const end = await this.#run(this.spec.commands.alive, member);
-    if (end.late || /^ended with code 12[67]$/.test(end.how)) throw describeFailure('alive', member, end);
+    if (end.late || /^ended with code 12[67]$/.test(end.how)) throw createFailure('alive', member, end);
     return end;
   }
 
@@ -61,7 +61,7 @@ export class ExternalSystem {
     const command = this.spec.commands[verb];
     if (command === undefined) throw new Error(`the driver has no command to ${verb} ${member}`);
     const end = await this.#run(command, member);
-    if (!end.ok) throw describeFailure(verb, member, end);
+    if (!end.ok) throw createFailure(verb, member, end);
   }
 
   async #listAlive(): Promise<readonly ListedMember[]> {
@@ -72,7 +72,7 @@ export class ExternalSystem {
 
   async #output(command: string): Promise<string> {
     const end = await this.#run(command);
-    if (!end.ok) throw describeFailure('list', this.spec.selector, end);
+    if (!end.ok) throw createFailure('list', this.spec.selector, end);
     return end.printed;
   }
 
@@ -85,7 +85,6 @@ export class ExternalSystem {
   }
 }
 
-function describeFailure(verb: string, member: string, { how, said }: ShellEnd): Error {
-  const words = said.trim().replaceAll(/\s*\n\s*/g, ' | ');
-  return new Error(`"${verb}" of ${member} ${how}${words === '' ? '' : `, and said: ${words}`}`);
+function createFailure(verb: string, member: string, end: ShellEnd): Error {
+  return new Error(`"${verb}" of ${member} ${describeEnd(end)}`);
 }
