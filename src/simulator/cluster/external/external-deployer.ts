@@ -38,7 +38,7 @@ export class ExternalDeployer implements Deployer {
 
   async rollOut(release: Release, _share: number, _pace: RolloutPace, signal: AbortSignal): Promise<void> {
     const before = parseWorkload(await this.#run('workload', this.#commands.workload, {}, signal), this.#selector);
-    this.#before ??= before;
+    this.#before = before;
     this.#isUndone = false;
     const { env, image = '', version } = release;
     const variables = Object.entries({ ...env, BACKEND_VERSION: version }).map(([name, value]) => `${name}=${value}`);

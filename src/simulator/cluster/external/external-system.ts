@@ -5,6 +5,9 @@ import { describeEnd, type RunShell, type ShellEnd } from '../processes/shell.js
 import { type DriverVerb, fillCommand, type ListedMember, type MembersSpec, parseList } from './driver.js';
 import { drivers } from './drivers/registry.js';
 
+/** 126 and 127 are the codes of a shell that cannot run a command. Drivers use 126 when nothing answers them. */
+const saysSomething = /^ended with code (?!12[67]$)/;
+
 /**
  * The members of a running system, as its driver sees them. Commands run one after the other: a command that heals waits
  * for a command that strikes, even when the run was interrupted in between.
@@ -49,10 +52,11 @@ export class ExternalSystem {
     return { header: namedBy.toLowerCase(), nameOf: name => this.#names.get(name) ?? name };
   }
 
-  /** Runs `alive` for a member. Rejects when that says nothing: the command is missing, or did not end in time. */
+  /** Runs `alive` for a member. Rejects when that says nothing: the command did not end by itself, or with a code that
+   * stands for "cannot be asked". */
   async alive(member: string): Promise<ShellEnd> {
     const end = await this.#run(this.spec.commands.alive, member);
-    if (end.late || /^ended with code 12[67]$/.test(end.how)) throw createFailure('alive', member, end);
+    if (end.late || !saysSomething.test(end.how)) throw createFailure('alive', member, end);
     return end;
   }
 
