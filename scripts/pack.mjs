@@ -36,7 +36,7 @@ const { metafile } = await build({
   format: 'esm',
   // package.json names what tsc has compiled; here it is the sources.
   alias: { '#src': path.join(root, 'src'), '#backends': path.join(root, 'backends') },
-  plugins: [{ name: 'width', setup: useLightWidth }],
+  plugins: [{ name: 'light', setup: useLightPackages }],
   // Looked up at run time, or not at all.
   external: ['pg-native'],
   // Packages in CommonJS ask for Node's own modules by `require`, which an ES module has to make for itself.
@@ -63,16 +63,19 @@ await build({
   logLevel: 'warning',
 });
 
-/** yargs measures its help texts with `string-width`, which needs 20 ms of CPU at every start of `holdfast` to load the
- * tables of emojis. Our help has none, so the number of its characters is enough. */
-function useLightWidth({ onResolve, onLoad }) {
-  onResolve({ filter: /^string-width$/ }, ({ kind }) =>
-    kind === 'import-statement' ? { path: 'string-width', namespace: 'width' } : undefined,
-  );
-  onLoad({ filter: /./, namespace: 'width' }, () => ({
-    contents: `import { stripVTControlCharacters } from 'node:util';
+/** Packs less of two packages than their main files load. A name that is missing here fails the build. */
+function useLightPackages({ onResolve, onLoad }) {
+  const contentsOf = {
+    // yargs measures its help, which has no emojis. The package needs 20 ms of CPU to load its tables of them.
+    'string-width': `import { stripVTControlCharacters } from 'node:util';
       export default text => Array.from(stripVTControlCharacters(text)).length;`,
-  }));
+    // Its main file also loads fetch, caches and mocks, which need 60 ms.
+    undici: `export { default as Pool } from 'undici/lib/dispatcher/pool.js';`,
+  };
+  onResolve({ filter: /^(string-width|undici)$/ }, ({ kind, path }) =>
+    kind === 'import-statement' ? { path, namespace: 'light' } : undefined,
+  );
+  onLoad({ filter: /./, namespace: 'light' }, ({ path }) => ({ contents: contentsOf[path], resolveDir: root }));
 }
 
 /** A package in CommonJS that is imported late has only its `default` once packed, though Node offers its names too: they

@@ -21,6 +21,7 @@ import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
+import { drivers } from '#src/simulator/cluster/external/drivers/registry.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 import { plantedDefects } from '#test/simulator/planted-defects.js';
@@ -61,6 +62,10 @@ const parts = {
   reporters: table('reporter', reporters, {
     'what it writes': ({ summary }) => summary,
     'how to get it': undefined,
+  }),
+  drivers: table('driver', drivers, {
+    'what it strikes': ({ summary }) => summary,
+    selector: ({ selects }) => selects,
   }),
   faults: table('fault', faults, {
     'what happens': undefined,

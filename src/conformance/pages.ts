@@ -35,7 +35,7 @@ export function renderIndex(
     '',
     '## Cells by result',
     '',
-    'GET and POST count apart. A cell counts once, by its worst result.',
+    'GET and POST count apart. A cell counts once, by its worst result. A cut answer that is passed on counts as an error.',
     '',
     ...kindLines(table),
     '',

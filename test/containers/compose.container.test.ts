@@ -3,12 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { modeNames } from '#src/modes.js';
-import type { MembersSpec } from '#src/simulator/cluster/external/driver.js';
-import { drivers } from '#src/simulator/cluster/external/drivers/registry.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
-import { openSystem } from '#src/simulator/cluster/start-cluster.js';
-import { Strike } from '#src/simulator/faults/strike.js';
-import { stage } from '../simulator/faults/fault-stage.js';
+import { strikeMember } from './strike-members.js';
 import { makeImages, type Podman, startPodman, tree } from './with-podman.js';
 
 const example = readFileSync(path.join(tree, 'examples/containers/kill-container.yaml'), 'utf8');
@@ -72,44 +68,19 @@ describe('docker-compose.yml, started by podman', function () {
     ['docker', 'hang'],
   ] as const)
     it(`has containers that ${action} strikes by the driver ${driver}`, async () => {
-      const commands = drivers[driver];
-      if (commands === undefined) throw new Error(`no driver ${driver}`);
-      const members: MembersSpec = { driver, commands, selector: 'app=shop', withinMs: 30_000 };
       Object.assign(process.env, podman.env);
-      const signal = new AbortController().signal;
-      const spec = {
-        mode: 'sticky',
-        target: `http://127.0.0.1:${port}`,
-        members,
-        backends: { count: 0, env: {} },
-        stores: [],
-      } as const;
-      const cluster = await openSystem(
-        spec,
-        signal,
-        () => undefined,
-        () => 0,
+      const record = await strikeMember(driver, { selector: 'app=shop', action, target: 'member-any' });
+      const { problem, evidence, struck, healedMs } = record;
+      expect(problem).to.equal(undefined);
+      expect(struck).to.match(/^holdfast_backend-[123]_1$/);
+      const state = action === 'hang' ? 'paused' : 'exited';
+      expect(evidence).to.contain(
+        `is ${struck}: alive before, not alive after "${action === 'flap' ? 'kill' : action}" (${state}`,
       );
-      try {
-        const options = action === 'flap' ? { up: '1s', down: '500ms' } : {};
-        const fault = { id: 'struck', trigger: { atMs: 0 }, do: action, target: 'member-any', options };
-        const strike = new Strike(fault, stage(cluster, []).stage);
-        await strike.inject();
-        await strike.heal(() => []);
-        const { problem, evidence, struck, healedMs } = strike.record;
-        expect(problem).to.equal(undefined);
-        expect(struck).to.match(/^holdfast_backend-[123]_1$/);
-        const state = action === 'hang' ? 'paused' : 'exited';
-        expect(evidence).to.contain(
-          `is ${struck}: alive before, not alive after "${action === 'flap' ? 'kill' : action}" (${state}`,
-        );
-        expect(healedMs).to.be.a('number');
-        expect(await podman.run('podman', ['inspect', '--format', '{{.State.Status}}', struck ?? ''])).to.equal(
-          'running\n',
-        );
-      } finally {
-        await cluster.stop();
-      }
+      expect(healedMs).to.be.a('number');
+      expect(await podman.run('podman', ['inspect', '--format', '{{.State.Status}}', struck ?? ''])).to.equal(
+        'running\n',
+      );
     });
 
   it('ends with exit code 4 and one sentence when the selector finds nothing', async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -34,7 +34,7 @@ export async function startPodman(): Promise<Podman> {
   for (const name of ['graph', 'run']) mkdirSync(path.join(folder, name));
   writeFileSync(path.join(folder, 'containers.conf'), containersConf);
   const [graph, runRoot] = [path.join(folder, 'graph'), path.join(folder, 'run')];
-  const storage = `[storage]\ndriver = "vfs"\ngraphroot = "${graph}"\nrunroot = "${runRoot}"\n`;
+  const storage = `[storage]\ndriver = "${chooseStorage(folder)}"\ngraphroot = "${graph}"\nrunroot = "${runRoot}"\n`;
   writeFileSync(path.join(folder, 'storage.conf'), storage);
   const socket = `unix://${path.join(folder, 'podman.sock')}`;
   const env = {
@@ -74,6 +74,14 @@ export async function startPodman(): Promise<Podman> {
   throw new Error('the service of podman did not answer the command line of Docker within 20 s');
 }
 
+const overlayType = 0x794c7630;
+
+/** Returns `vfs`, which copies every image for each container, where the kernel allows no `overlay` in this folder. */
+function chooseStorage(folder: string): 'overlay' | 'vfs' {
+  const isKnown = /\boverlay\b/.test(readFileSync('/proc/filesystems', 'utf8'));
+  return isKnown && statfsSync(folder).type !== overlayType ? 'overlay' : 'vfs';
+}
+
 /** Runs the health checks of all containers, as timers of systemd do elsewhere. */
 function runHealthChecks(env: NodeJS.ProcessEnv): { stop(): Promise<void> } {
   let isOver = false;
@@ -82,8 +90,8 @@ function runHealthChecks(env: NodeJS.ProcessEnv): { stop(): Promise<void> } {
       const listed = await run('podman', ['ps', '--quiet', '--filter', 'health=starting'], { env }).catch(
         () => undefined,
       );
-      for (const id of (listed?.stdout ?? '').split('\n').filter(Boolean))
-        await run('podman', ['healthcheck', 'run', id], { env }).catch(() => undefined);
+      const ids = (listed?.stdout ?? '').split('\n').filter(Boolean);
+      await Promise.all(ids.map(id => run('podman', ['healthcheck', 'run', id], { env }).catch(() => undefined)));
       await new Promise(resolve => setTimeout(resolve, 200));
     }
   };

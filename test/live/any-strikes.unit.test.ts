@@ -22,6 +22,7 @@ const options: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   truncate: { bytes: 300 },
   loss: { percent: 30 },
   promote: { 'for-backends': ['backend-1', 'backend-2'] },
+  deploy: { rollback: 'after 2s' },
   exec: { inject: 'echo "# broken: { yes }"', confirm: "test -f '/tmp/broken'\n", within: '2s' },
 };
 
@@ -39,7 +40,7 @@ interface Possible {
 function possibleIn(mode: ModeName, { system }: Scenario): Possible[] {
   const { backends, stores, proxies, links } = targetsOf(system);
   const ends = [...links].flatMap(([from, to]) => to.map(end => `${from}->${end}`));
-  const targets = [...backends, ...stores, ...proxies, ...ends, 'secrets', 'system'];
+  const targets = [...backends, ...stores, ...proxies, ...ends, 'backends', 'secrets', 'system'];
   const named = targets.filter(target => !target.includes('backend-any') && canBeStruck(mode, target, system));
   return Object.entries(registry).flatMap(([fault, { targets: kinds, explainMissing }]) =>
     named

@@ -13,11 +13,12 @@ function twoStores(): Cluster {
   const memberOf = (name: string): ClusterMember => {
     const member = {
       ...{ name, role: 'store', port: 1 },
-      get pid() {
-        return running.has(name) ? 7 : undefined;
+      get isRunning() {
+        return running.has(name);
       },
-      signal: () => running.delete(name),
-      waitExit: async () => ({ code: null, signal: 'SIGKILL' }),
+      kill: async () => running.delete(name),
+      confirm: async () => 'ended by SIGKILL',
+      waitEnd: async () => true,
       answers: async () => running.has(name),
       start: async () => {
         if (name === 'memcached' && !running.has('redis')) throw new BootFailed('it', name, 'found no redis', 11211);
@@ -46,7 +47,7 @@ function oneLink(): Cluster {
     traffic.forward.swallowedBytes += 1;
     return false;
   };
-  const member = { name: 'redis', role: 'store', port: 1, pid: 7, answers };
+  const member = { name: 'redis', role: 'store', port: 1, isRunning: true, answers };
   const link = { port: 2, toPort: 1, traffic, disturb };
   return { members: [member], member: () => member, link: () => link } as unknown as Cluster;
 }

@@ -53,6 +53,22 @@ describe('the sentence on a mode', () => {
     expect(describeRun(run)).to.include('402 of 1,204 acknowledged writes lost (3 unexplained), ');
   });
 
+  it('says which versions answered, and how many users saw two of them', () => {
+    const answers = { versions: { A: 1_200, B: 340 } };
+    const run = saying({ ...answers, users: { sawBothVersions: 52, wentBack: 0 } });
+    expect(describeRun(run)).to.include(', 52 users saw two versions (answers: A 1,200, B 340), ');
+    const back = saying({ ...answers, users: { sawBothVersions: 52, wentBack: 3 } });
+    expect(describeRun(back)).to.include('52 users saw two versions and 3 an old one again (answers');
+    expect(describeRun(saying({ versions: { A: 1_200 } }))).to.not.include('version');
+  });
+
+  it('says beside k/(n+k) how many users a hash moved', () => {
+    const run = saying({ hashMoves: 0.5, users: { present: 50, moved: 24 } });
+    expect(describeRun(run)).to.include(', 24 of 50 users (48 %) moved, and k/(n+k) is 50 %, ');
+    const nobody = saying({ hashMoves: 0.25, users: { present: 0, moved: 0 } });
+    expect(describeRun(nobody)).to.include(', no user moved, and k/(n+k) is 25 %, ');
+  });
+
   it('uses the singular for one', () => {
     const run = saying({
       users: { total: 1, exposed: 1, loggedOut: 1 },
@@ -178,14 +194,14 @@ describe('formatted numbers', () => {
   });
 });
 
-type Changes = {
+type Changes = Pick<Partial<Findings>, 'versions' | 'hashMoves'> & {
   readonly users?: Partial<Findings['users']>;
   readonly writes?: Partial<Findings['writes']>;
   readonly requests?: Partial<Findings['requests']>;
   readonly members?: Partial<Findings['members']>;
 };
 
-function saying({ users, writes, requests, members }: Changes): JudgedRun {
+function saying({ users, writes, requests, members, ...others }: Changes): JudgedRun {
   const { findings } = sample;
   return changed(sample, {
     findings: {
@@ -193,6 +209,7 @@ function saying({ users, writes, requests, members }: Changes): JudgedRun {
       writes: { ...findings.writes, unknown: 0, ...writes },
       requests: { ...findings.requests, failed: 0, unknown: 0, ...requests },
       members: { ...findings.members, ...members },
+      ...others,
     },
   });
 }

@@ -52,19 +52,6 @@ export async function statusWithin(url: string, withinMs: number): Promise<numbe
   }
 }
 
-/** Returns a header of the answer to a GET of this address; undefined when there is none in time. */
-export async function headerWithin(url: string, name: string, withinMs: number): Promise<string | undefined> {
-  try {
-    const { default: undici } = await import('undici');
-    const response = await undici.request(url, { reset: true, signal: AbortSignal.timeout(withinMs) });
-    await response.body.dump();
-    const value = response.headers[name];
-    return typeof value === 'string' ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Writes `question` to a loopback port and passes the bytes received so far to `verdict` until it returns yes or no.
  * Returns false when the time is over or the connection ends. With it, the lab needs no client for each kind of server.

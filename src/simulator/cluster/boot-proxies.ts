@@ -3,7 +3,7 @@ import type { ModeName } from '../../modes.js';
 import { LabError } from '../errors.js';
 import { ask } from './ask.js';
 import type { ClusterMember, ProxyAdmin, ProxyBackend } from './cluster.js';
-import { type BootedExternal, bootExternal } from './external/boot-external.js';
+import { type BootedExternal, bootExternal, isSpare } from './external/boot-external.js';
 import type { Lab } from './lab.js';
 import { waitUntil } from './probe.js';
 import { freePort, isFree } from './processes/free-port.js';
@@ -74,11 +74,6 @@ async function waitAllReady(admin: ProxyAdmin, lab: Lab): Promise<void> {
     throw new LabError(`the proxy came up and then failed: ${error.message}`);
   });
   if (!ready) throw new LabError(`the proxy did not report every backend ready in ${proxyReadyWithinMs} ms: ${seen}`);
-}
-
-/** Returns whether this is a backend that was not started. Names that only the proxy knows are not spare. */
-function isSpare({ members }: Lab, backend: string): boolean {
-  return members.some(({ name, pid }) => name === backend && pid === undefined);
 }
 
 export const noProxy: ProxyAdmin = { drain: refuse, ready: refuse, backends: refuse };

@@ -62,7 +62,7 @@ const exitWithinMs = 5_000;
 export class LabDeployer implements Deployer {
   readonly #cluster: LabCluster;
   readonly #processes: Releasable;
-  /** What each backend runs, or ran last. */
+  /** The release that each backend runs, or ran last. */
   readonly #releases = new Map<string, Release>();
   #current: Release;
   #before: Release | undefined;

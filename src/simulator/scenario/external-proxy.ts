@@ -121,6 +121,10 @@ export async function readPreset(nameOrFile: string): Promise<Preset> {
     throw new ScenarioError(
       `${unknownName('proxy', nameOrFile, names)} Or give the path of a preset.yaml of your own.`,
     );
+  if (isFile && !/\.ya?ml$/.test(nameOrFile))
+    throw new ScenarioError(
+      `"${nameOrFile}" is no preset: expected a preset.yaml, for example with the lines "like: haproxy" and "config: ${path.basename(nameOrFile)}".`,
+    );
   const file = isFile ? nameOrFile : path.join(presetFolder, nameOrFile, 'preset.yaml');
   const example = 'a preset such as examples/proxies/haproxy/preset.yaml';
   const written = await readTextFile(file, { bytesMax: scenarioBytesMax, what: 'a preset in YAML', example });

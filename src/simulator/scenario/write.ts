@@ -1,5 +1,6 @@
 import { Document, isMap, isPair, isScalar, isSeq, type Scalar, visit } from 'yaml';
 import { formatDuration } from '../../shared/duration.js';
+import type { MembersSpec } from '../cluster/external/driver.js';
 import type { ExternalProxy } from '../cluster/external/external-proxy.js';
 import { plainStores } from '../cluster/stores/registry.js';
 import { formatWhen } from '../faults/trigger.js';
@@ -121,8 +122,8 @@ function fileOf({ name, why, seed, modes, system, users, phases, faults, expect 
   };
 }
 
-function systemOf({ target, backends, proxy, ...stores }: Scenario['system']): object {
-  if (target !== undefined) return { target };
+function systemOf({ target, members, backends, proxy, ...stores }: Scenario['system']): object {
+  if (target !== undefined) return { target, members: members && membersOf(members) };
   const { count, spare, env, own } = backends;
   const ready = own && { http: own.ready.http, within: formatDuration(own.ready.withinMs) };
   const changed = Object.entries(stores).map(([store, spec]) => [store, storeOf(spec, plainSpecOf(store))] as const);
@@ -225,6 +226,10 @@ function journeyOf(journey: OwnJourney): object {
 
 function stepOf({ before, request, ...rest }: OwnStep): object {
   return { before: before && requestOf(before), request: requestOf(request), ...rest };
+}
+
+function membersOf({ driver, commands, selector, namedBy, withinMs }: MembersSpec): object {
+  return { driver: driver ?? commands, selector, 'named-by': namedBy, within: formatDuration(withinMs) };
 }
 
 function requestOf({ method, path, ...rest }: OwnStep['request']): object {

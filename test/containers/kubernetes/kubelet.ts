@@ -11,7 +11,9 @@ export type Images = Readonly<
 
 export const podPort = 8080;
 const probeEveryMs = 100;
-const probeWithinMs = 500;
+const probeWithinMs = 1_000;
+/** As many probes must fail before the pod is not ready, as `failureThreshold` says. */
+const failuresMax = 3;
 /** The kubelet grants at least this. */
 const graceSecondsMin = 2;
 
@@ -143,9 +145,11 @@ class PodProcess {
   }
 
   async #probe(address: string, onProbe: (isReady: boolean, restarts: number) => void): Promise<void> {
+    let failures = failuresMax;
     while (!this.#watching.signal.aborted) {
       const isAnswered = this.#child !== undefined && (await answersOk(address, probeWithinMs));
-      if (!this.#watching.signal.aborted) onProbe(isAnswered, this.#restarts);
+      failures = isAnswered ? 0 : failures + 1;
+      if (!this.#watching.signal.aborted) onProbe(failures < failuresMax, this.#restarts);
       await sleep(probeEveryMs);
     }
   }

@@ -47,7 +47,7 @@ describe('the test cluster under the real kubectl', () => {
       expect(namesOf(kubernetes).every(name => name.startsWith(before.replace(/.*\//, '')))).to.equal(true);
       expect(seen).to.deep.equal({ existingMax: 4, readyMin: 3 });
       expect(kubernetes.store.list('replicasets')).to.have.length(2);
-    }));
+    })).timeout(60_000);
 
   it('keeps the old pods when the new ones never become ready', () =>
     withKubernetes({}, async kubernetes => {

@@ -36,7 +36,7 @@ interface PodRun extends Pick<Finished, 'code' | 'text'> {
 /** Returns the scenario of the page with another fault. A rollout takes longer than the end of a pod. */
 function withFault(written: string): string {
   const others = scenario.replace(/faults:\n.*\n/, `faults:\n  - ${written}\n`);
-  return others.replace('rate: 30/s', 'rate: 10/s').replace('faults: 4s', 'faults: 15s');
+  return others.replace('rate: 15/s', 'rate: 10/s').replace('faults: 4s', 'faults: 15s');
 }
 
 /** Writes a scenario with the address of the cluster. */
@@ -117,7 +117,7 @@ describe('holdfast run against pods', () => {
       expect({ ...users, ...writes }).to.include({ loggedOut: 0, lost: 0 });
       expect(await kubectl(kubernetes, 'get pods -o name')).to.not.include(oldest);
       expect(ran.rights).to.deep.equal(rightsOf(rules.slice(0, 1)));
-    })).timeout(60_000);
+    })).timeout(120_000);
 
   it('deploys and rolls back: both versions answer, and no session in Redis is lost', () =>
     withKubernetes(shop(), async kubernetes => {
@@ -133,14 +133,14 @@ describe('holdfast run against pods', () => {
       expect(deployment?.spec.template.spec.containers[0]?.env).to.deep.equal(shopVariables(redis.url));
       expect(deployment?.metadata.annotations).to.include({ 'deployment.kubernetes.io/revision': '3' });
       expect([...rolled.rights, 'delete pods', 'get pods'].sort()).to.deep.equal(rightsOf(rules));
-    })).timeout(60_000);
+    })).timeout(120_000);
 
   it('loses no request in a deploy when preStop is longer than the lag', () =>
     withKubernetes(shop({ preStopSeconds: 2 }), async kubernetes => {
       kubernetes.service.lagMs = 500;
       const ran = await runPods(kubernetes, withFault('{ id: new, at: 200ms, do: deploy, target: backends }'));
       expect(confirmed(ran).requests).to.include({ failed: 0 });
-    })).timeout(60_000);
+    })).timeout(120_000);
 
   it('finds that a deploy logs users out when sessions are in the memory of the pods', () => {
     const env = shopVariables(redis.url).filter(({ name }) => name === 'BACKEND_ID');
@@ -150,7 +150,7 @@ describe('holdfast run against pods', () => {
       expect(verdict).to.equal('fail');
       expect(users.loggedOut).to.be.greaterThan(5);
     });
-  }).timeout(60_000);
+  }).timeout(120_000);
 
   it('brings the old version back when a deploy never becomes ready', () =>
     withKubernetes(shop(), async kubernetes => {
@@ -163,7 +163,7 @@ describe('holdfast run against pods', () => {
       await kubectl(kubernetes, 'rollout status deployment/shop');
       const images = kubernetes.store.list('pods').map(({ spec }) => spec.containers[0]?.image);
       expect(images).to.deep.equal(['shop:a', 'shop:a', 'shop:a']);
-    })).timeout(60_000);
+    })).timeout(120_000);
 
   it('brings the old version back when Ctrl-C interrupts a deploy', () =>
     withKubernetes(shop(), async kubernetes => {
@@ -184,7 +184,7 @@ describe('holdfast run against pods', () => {
       );
       expect(imageNow()).to.equal('shop:a');
       expect(kubernetes.store.get('deployments', 'shop')?.spec.paused).to.not.equal(true);
-    })).timeout(60_000);
+    })).timeout(120_000);
 
   for (const [what, text, code, expected, env] of [
     [
@@ -229,5 +229,5 @@ describe('holdfast run against pods', () => {
         expect(ran.code, ran.text).to.equal(code);
         expect(ran.text).to.match(expected);
         expect(ran.run).to.equal(undefined);
-      })).timeout(30_000);
+      })).timeout(60_000);
 });

@@ -41,6 +41,14 @@ describe('the terminal reporter', () => {
     expect(strangers).to.match(/│ +17 of 21 exposed \(64 users\) \+ 2 others │/);
   });
 
+  it('shows users that saw two versions or moved, only when there were two versions or a hash', () => {
+    expect(plain([sticky])).to.not.match(/saw two versions|users moved/);
+    const users = { ...sticky.findings.users, sawBothVersions: 52, wentBack: 3, present: 50, moved: 24 };
+    const text = plain([changed(sticky, { findings: { users, versions: { A: 9, B: 9 }, hashMoves: 0.5 } })]);
+    expect(text).to.match(/saw two versions +│ +52 of 60 users, 3 went back │/);
+    expect(text).to.match(/users moved +│ +24 of 50 users \(48 %\)(?:, | │\n│ +│ +)k\/\(n\+k\) is 50 % │/);
+  });
+
   const unexpected: [string, Parameters<typeof changed>[1]][] = [
     ['the run is no pass', { verdict: { word: 'fail' } }],
     [

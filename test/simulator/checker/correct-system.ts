@@ -134,7 +134,7 @@ class System {
     return { identity: this.user, ...(wish.kind === 'read' && { items: itemsOf(cart) }) };
   }
 
-  /** Carries the cookie in `incarnation`, which the checker does not read. */
+  /** Carries the cookie in `incarnation`, which the checker reads only when a deploy struck. */
   #login(oldCookie: string): Partial<Operation> {
     this.#carts.delete(oldCookie);
     this.#logins += 1;

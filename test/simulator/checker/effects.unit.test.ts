@@ -12,6 +12,24 @@ const silent = { kind: 'silent', member: b1 } as const;
 describe('effects of faults', () => {
   const seen: readonly (readonly [name: string, seen: number, of: number, one: Case])[] = [
     [
+      'version: the new version answers users, also before the last backend has it',
+      1,
+      2,
+      {
+        histories: [['@10-15 login, @1050-1055 whoami, @1500-1505 whoami', { version: 'A' }, { version: 'B' }]],
+        struck: { target: 'backends', expects: { kind: 'version', version: 'B' } },
+      },
+    ],
+    [
+      'version, not seen: only the old version answers, and the new one once the healing has begun',
+      0,
+      1,
+      {
+        histories: [['@1200-1205 login, @2100-2105 whoami', { version: 'A' }, { version: 'B' }]],
+        struck: { target: 'backends', expects: { kind: 'version', version: 'B' } },
+      },
+    ],
+    [
       'silent: the member had answered users, and answers none until it is healed',
       1,
       2,

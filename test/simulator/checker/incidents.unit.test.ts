@@ -231,6 +231,21 @@ describe('incidents', () => {
         expect(writes.unexplained).to.equal(isCandidate ? 0 : 1);
       });
     }
+
+    for (const [what, incarnations, isCandidate] of [
+      ['a deploy, if two processes answered the user in that time', ['one', 'one', 'two'], true],
+      ['not a deploy, if one process answered everything', ['one', 'one', 'one'], false],
+      ['a deploy, if no answer names its process', [undefined, undefined, undefined], true],
+    ] as const)
+      it(what, () => {
+        const operations = user('ann', '@5-10 login, @15-20 add x, @300-305 read').map(
+          (operation, i): Operation => ({ ...operation, ...(incarnations[i] && { incarnation: incarnations[i] }) }),
+        );
+        const faults = [{ ...fault('a', 1, 110, 200), target: 'backends' }];
+        const run = runOf(operations, { faults });
+        const { incidents } = check({ ...run, header: { ...run.header, system: redis } });
+        expect(incidents[0]?.candidates).to.deep.equal(isCandidate ? ['a'] : []);
+      });
   });
 });
 

@@ -98,6 +98,7 @@ const optionalFields = fc
     maybe('identity', identityJson, 3),
     maybe('backend', usual(stringJson, oddJson), 3),
     maybe('incarnation', usual(stringJson, oddJson)),
+    maybe('version', usual(stringJson, oddJson)),
     maybe('proxy', usual(stringJson, oddJson)),
     maybe('key', usual(stringJson, oddJson)),
     fc.oneof(

@@ -89,6 +89,10 @@ describe('reading an external proxy', () => {
         expect(await failure(readPreset(path.join(folder, 'p.yaml')))).to.match(said);
       }));
 
+  it('refuses a configuration file, and says how a preset names it', async () => {
+    expect(await failure(readPreset('./our-haproxy.cfg'))).to.match(/is no preset: .* "config: our-haproxy\.cfg"/);
+  });
+
   it('refuses an unknown name and names the nearest', async () => {
     expect(await failure(readPreset('ngix'))).to.match(/unknown proxy "ngix"\. Did you mean "nginx"\?/);
   });
@@ -121,13 +125,14 @@ function reasonIn(scenario: Scenario): string | undefined {
 }
 
 const drains = ['drain', 'scale-in'].map(fault => `[{ id: a, at: 0s, do: ${fault}, target: backend-1 }]`);
+const deploys = '[{ id: a, at: 0s, do: deploy, target: backends }]';
 const scaleOut = '[{ id: a, at: 0s, do: scale-out, target: backend-4 }]';
 
 describe('a scenario with an external proxy', () => {
-  for (const faults of [...drains, scaleOut])
+  for (const faults of [...drains, scaleOut, deploys])
     it(`is not applicable if the proxy cannot drain: ${faults}`, () => {
       const scenario = parseScenario(scenarioWith('command: own', faults), 'own.yaml');
-      expect(reasonIn(scenario)).to.match(/the proxy own has no way to drain a backend.* \(fault a strikes backend-/);
+      expect(reasonIn(scenario)).to.match(/the proxy own has no way to drain a backend.* \(fault a strikes backend/);
       const able = scenarioWith('command: own, set-drain: "own drain {backend}"', faults);
       expect(reasonIn(parseScenario(able, 'own.yaml'))).to.equal(undefined);
     });

@@ -13,6 +13,8 @@ faults:
   - { id: f, at: 1s, for: 1s, ${fault} }
 `;
 
+const members = (driver: string) =>
+  `{ target: "http://localhost:1", members: { driver: ${driver}, selector: app=shop } }`;
 const exec = 'do: exec, inject: "docker kill a", confirm: "true"';
 
 describe('scenario file: the user’s own app', () => {
@@ -57,7 +59,49 @@ describe('scenario file: the user’s own app', () => {
       'a member of a system that the lab did not start',
       withSystem('{ target: "http://localhost:1" }'),
       7,
-      'cannot break its members: use "do: exec"',
+      'cannot break its members: add system.members, or use "do: exec"',
+    ],
+    [
+      'a member without a word about how members are struck',
+      withSystem('{ target: "http://localhost:1" }', 'do: kill, target: member-1'),
+      7,
+      'found "member-1", expected system.members, which says how',
+    ],
+    [
+      'a backend beside members that the lab did not start',
+      withSystem(members('docker'), 'do: kill, target: backend-1'),
+      7,
+      'use member-1, member-2, member-any or backends',
+    ],
+    [
+      'a driver that does not exist',
+      withSystem(members('dokcer'), exec),
+      4,
+      'unknown driver "dokcer". Did you mean "docker"?',
+    ],
+    [
+      'a fault for which the driver has no command',
+      withSystem(members('{ alive: "true", kill: "kill {member}" }'), 'do: hang, target: member-1'),
+      7,
+      'this driver has no command to hang a member',
+    ],
+    [
+      'a placeholder that no command of a driver has',
+      withSystem(members('{ alive: "look {pod}" }'), exec),
+      4,
+      'found {pod}, expected {member} or {selector}',
+    ],
+    [
+      'members without an address',
+      withSystem('{ members: { driver: docker, selector: app=shop } }', exec),
+      4,
+      'found members without a target, expected both',
+    ],
+    [
+      'a fault that no driver can do',
+      withSystem(members('podman'), 'do: drain, target: member-1'),
+      7,
+      'found the member member-1, expected a backend: "drain" cannot break anything else',
     ],
     [
       'backends beside an address',

@@ -29,7 +29,7 @@ export async function bootExternal(
   const member = lab.add(externalProxySpec(external, own));
   const backends = place.backendPorts.map((port, index) => {
     const name = `backend-${index + 1}`;
-    return { name, port, spare: lab.members.some(one => one.name === name && one.pid === undefined) };
+    return { name, port, spare: isSpare(lab, name) };
   });
   const signal = new AbortController().signal;
   const admin = new ExternalAdmin(external, own, settingsOf(spec, place.mode), backends, () => ({
@@ -105,6 +105,7 @@ async function waitUsed(lab: Lab, admin: ExternalAdmin, { name }: ExternalProxy)
   throw new LabError(`${name} did not report every backend ready in ${statesWithinMs / 1000} s: ${said}`);
 }
 
-function isSpare({ members }: Lab, backend: string): boolean {
+/** Returns whether this is a backend that was not started. Names that only the proxy knows are not spare. */
+export function isSpare({ members }: Lab, backend: string): boolean {
   return members.some(({ name, pid }) => name === backend && pid === undefined);
 }

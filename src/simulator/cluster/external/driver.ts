@@ -74,7 +74,7 @@ export interface ListedMember {
   readonly names: readonly string[];
 }
 
-const plainName = /^[A-Za-z0-9_][\w.@:/\\-]{0,252}$/;
+const plainName = /^[A-Za-z0-9_](?:[\w.@:/\\-]{0,251}[\w\\-])?$/;
 
 /** Parses the output of `list`. Throws when a line has a name that no container, pod or unit can have. */
 export function parseList(output: string): readonly ListedMember[] {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../../errors.js';
-import { headerWithin } from '../ask.js';
+import { ask } from '../ask.js';
 import type { LabProcess, ProxyAdmin, ProxyBackend } from '../cluster.js';
 import { describeEnd, joinLines, type RunShell } from '../processes/shell.js';
 import { canDrain, commandFor, type ExternalPlace, type ExternalProxy } from './external-proxy.js';
@@ -167,7 +167,7 @@ export class ExternalAdmin implements ProxyAdmin {
   async #sample(): Promise<readonly ProxyBackend[]> {
     const url = `http://127.0.0.1:${this.#place.port}${this.#settings['health.path']}`;
     const asked = this.#backends.flatMap(() => [url, url]);
-    const named = await Promise.all(asked.map(each => headerWithin(each, 'holdfast-backend', answerWithinMs)));
+    const named = await Promise.all(asked.map(nameBackend));
     const now = performance.now();
     for (const name of named) if (name !== undefined) this.#lastSeen.set(name, now);
     return this.#withDrains(
@@ -201,6 +201,13 @@ export class ExternalAdmin implements ProxyAdmin {
   #nameOf(command: string): string {
     return `the command of ${this.#external.name} "${command}"`;
   }
+}
+
+/** Returns the backend that answers a new visit; undefined when there is no answer in time, or no name in it. */
+async function nameBackend(url: string): Promise<string | undefined> {
+  const answer = await ask('GET', url, answerWithinMs).catch(() => undefined);
+  const name = answer?.headers['holdfast-backend'];
+  return typeof name === 'string' ? name : undefined;
 }
 
 type StateLine = Pick<ProxyBackend, 'name' | 'state' | 'inFlight'>;

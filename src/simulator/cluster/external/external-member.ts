@@ -25,7 +25,7 @@ export class ExternalMember implements ClusterMember {
   readonly #system: ExternalSystem;
   readonly #onState: Listeners['onState'];
   readonly #choose: (ready: readonly ListedMember[]) => ListedMember | undefined;
-  /** What was done to it. `mark` reports a state only when it was seen. */
+  /** State that the last strike or healing leads to. `mark` reports a state only when it was seen. */
   #state: MemberState = 'up';
   #reported: MemberState = 'up';
   #struck: StruckMember | undefined;
@@ -102,7 +102,8 @@ export class ExternalMember implements ClusterMember {
         failure = `${message}; and `;
       });
     if (!(await waitUntil(() => this.#isBack(struck), failure === '' ? withinMs : 0))) {
-      const how = `${failure}no member has replaced it: ${this.#lastWords()}`;
+      const state = (await this.#isAlive()) ? 'it runs, and is not ready' : `it is not alive (${this.#lastWords()})`;
+      const how = `${failure}${state}, and no other member has replaced it within ${withinMs / 1_000} s`;
       throw new BootFailed(`${struck.name} did not come back: ${how}`, struck.name, how, this.port);
     }
     this.mark('up');

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { getPriority, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BootFailed, LabError } from '../../errors.js';
 import type { ClusterMember, LabProcess, MemberState, ShopCounts, StrikeVerb } from '../cluster.js';
@@ -326,7 +326,7 @@ function exitOf(child: ChildProcess): Promise<Exit> {
 /** Raises the niceness of a process. Does nothing when it has already ended or runs as another user. */
 function lowerPriority(pid: number, niceness: number): void {
   try {
-    setPriority(pid, getPriority() + niceness);
+    setPriority(pid, Math.min(getPriority() + niceness, constants.priority.PRIORITY_LOW));
     // On Linux each session is a scheduling group. Between groups only the niceness of the group counts (sched(7)).
     if (process.platform === 'linux') writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
   } catch {

@@ -17,6 +17,7 @@ const unavailableDefault = 1;
 export const deploy = defineFault({
   summary: 'replaces the version of all backends, some at a time; healing rolls back only if "rollback" is set',
   targets: ['backends'],
+  needsDrain: true,
   options: {
     version: text('the name of a version such as B or v2', /^[\w.-]{1,40}$/)
       .default('B')
