@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LabError } from '../../errors.js';
 import { ask } from '../ask.js';
 import type { LabProcess, ProxyAdmin, ProxyBackend } from '../cluster.js';
-import type { RunShell } from '../processes/shell.js';
+import { describeEnd, joinLines, type RunShell } from '../processes/shell.js';
 import { canDrain, commandFor, type ExternalPlace, type ExternalProxy } from './external-proxy.js';
 import { renderTemplate, type TemplateView } from './template.js';
 
@@ -144,12 +145,22 @@ export class ExternalAdmin implements ProxyAdmin {
     await sleep(Math.max(0, this.#nextAtMs - performance.now()));
     const beganMs = performance.now();
     try {
-      return states === undefined ? await this.#sample() : this.#withDrains(readStates(await this.#run(states)));
+      return states === undefined ? await this.#sample() : this.#withDrains(await this.#askStates(states));
     } finally {
       const tookMs = performance.now() - beganMs;
       this.#nextAtMs =
         performance.now() + Math.max(pauseMinMs, states === undefined ? 0 : Math.min(pauseMaxMs, pausePerRun * tookMs));
     }
+  }
+
+  /** Rejects when the command prints no state: an empty list would look like no backend that is down. */
+  async #askStates(command: string): Promise<readonly StateLine[]> {
+    const printed = await this.#run(command);
+    const states = readStates(printed);
+    if (states.length > 0) return states;
+    throw new LabError(
+      `${this.#nameOf(command)} printed no state, expected a line such as "backend-1 ready 0". It printed: ${joinLines(printed) || 'nothing'}`,
+    );
   }
 
   /** Sends new visits through the proxy and notes which backends answer them. */
@@ -168,10 +179,12 @@ export class ExternalAdmin implements ProxyAdmin {
     );
   }
 
+  /** Adds which backends are drained. A proxy that tells states, and calls a backend ready, does not drain it. */
   #withDrains(states: readonly StateLine[]): readonly ProxyBackend[] {
     const now = performance.now();
     return states.map(({ name, state, inFlight }) => {
-      const sinceMs = this.#drainedSince.get(name);
+      const isUsed = !this.isSampled && state === 'ready';
+      const sinceMs = isUsed ? undefined : this.#drainedSince.get(name);
       const drained = sinceMs !== undefined && now - sinceMs >= Number(this.#settings['drain-ms']) && inFlight === 0;
       return { name, state: sinceMs === undefined ? state : 'draining', drained, inFlight, bound: 0 };
     });
@@ -182,7 +195,11 @@ export class ExternalAdmin implements ProxyAdmin {
     const values = { pid: String(member.pid ?? ''), ...more };
     const end = await shell(commandFor(this.#external, command, this.#place, values), commandWithinMs, signal);
     if (end.ok) return end.printed;
-    throw new Error(`the command of ${this.#external.name} "${command}" ${end.how}\n${end.said}`.trimEnd());
+    throw new LabError(`${this.#nameOf(command)} ${describeEnd(end)}`);
+  }
+
+  #nameOf(command: string): string {
+    return `the command of ${this.#external.name} "${command}"`;
   }
 }
 

@@ -2,7 +2,7 @@ import { BootFailed } from '../../errors.js';
 import type { ClusterMember, MemberState, StrikeVerb } from '../cluster.js';
 import { waitUntil } from '../probe.js';
 import type { Listeners } from '../processes/process-member.js';
-import type { ShellEnd } from '../processes/shell.js';
+import { joinLines, type ShellEnd } from '../processes/shell.js';
 import type { ListedMember } from './driver.js';
 import type { ExternalSystem } from './external-system.js';
 
@@ -74,7 +74,7 @@ export class ExternalMember implements ClusterMember {
 
   async resume(): Promise<boolean> {
     this.#healings += 1;
-    if (this.#struck === undefined || (await this.#isAlive())) return true;
+    if (this.#struck === undefined || (await this.#isAliveOr(false))) return true;
     if (this.#state !== 'stopped') return false;
     await this.#system.run('resume', this.#struck.name);
     return true;
@@ -91,7 +91,7 @@ export class ExternalMember implements ClusterMember {
   }
 
   waitEnd(withinMs: number): Promise<boolean> {
-    return waitUntil(async () => !(await this.#isAlive()), withinMs);
+    return waitUntil(async () => !(await this.#isAliveOr(true)), withinMs);
   }
 
   /** Starts the struck member, or waits until something else has replaced it. */
@@ -101,7 +101,7 @@ export class ExternalMember implements ClusterMember {
     if (struck === undefined) return;
     const { withinMs, commands } = this.#system.spec;
     let failure = '';
-    if (commands.start !== undefined && !(await this.#isAlive()))
+    if (commands.start !== undefined && !(await this.#isAliveOr(false)))
       await this.#system.run('start', struck.name).catch(({ message }: Error) => {
         failure = `${message}; and `;
       });
@@ -170,14 +170,20 @@ export class ExternalMember implements ClusterMember {
     return this.#last.ok;
   }
 
-  /** Returns whether it is ready again, or as many members as before are ready without it. */
+  /** Returns `otherwise` when it cannot be asked. Healing goes on then: it must not leave the member as it is. */
+  #isAliveOr(otherwise: boolean): Promise<boolean> {
+    return this.#isAlive().catch(() => otherwise);
+  }
+
+  /** Returns whether it is ready again, or as many members as before are ready without it. False when the members
+   * cannot be listed. */
   async #isBack({ name, readyBefore }: StruckMember): Promise<boolean> {
-    const ready = await this.#system.list();
+    const ready = await this.#system.list().catch(() => []);
     return ready.some(one => one.name === name) || ready.length >= readyBefore;
   }
 
   #lastWords(): string {
     const { printed, said, how } = this.#last ?? { printed: '', said: '', how: 'unknown' };
-    return (printed.trim() || said.trim() || how).replaceAll(/\s*\n\s*/g, ' | ');
+    return joinLines(printed) || joinLines(said) || how;
   }
 }

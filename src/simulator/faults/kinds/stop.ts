@@ -10,7 +10,8 @@ const exitWithinMs = 5_000;
 export const stop = defineFault({
   summary: 'SIGTERM of a store or an external member; healing starts it again, in the same role',
   targets: ['store', 'member'],
-  verbs: ['stop'],
+  // Healing kills what does not end.
+  verbs: ['stop', 'kill'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,
