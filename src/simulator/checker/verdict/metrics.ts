@@ -58,7 +58,7 @@ export function isWindowMetric(name: string): boolean {
 /** Whether every run counts it, from 0 on. Any other metric can lack a value. */
 export function isPlainCount(metric: string): boolean {
   const canLackValue =
-    /^(?:latencyMs|serviceMs|revocationLagMs|noSession|backends|stores)\.|^recoveryMs$|^users\.(?:exposed|present|moved)$/;
+    /^(?:latencyMs|serviceMs|revocationLagMs|noSession|backends|stores)\.|^recoveryMs$|^users\.(?:exposed|present|moved|sawBothVersions|wentBack)$/;
   return !canLackValue.test(metric);
 }
 
@@ -121,11 +121,19 @@ export function totalOf(
 export function measuredValue(metric: string, findings: Findings | FindingsWithin): number | null {
   const member = memberOf(metric);
   if (member !== undefined) return findings.members.answered[member] ?? null;
+  if ('versions' in findings && isUnseen(metric, findings)) return null;
   const [group, name = ''] = metric.split('.');
   const counted = entryIn(findings, group ?? '');
   const value = name === '' ? counted : entryIn(counted, name);
   if (Array.isArray(value)) return value.length;
   return Number.isFinite(value) ? Number(value) : null;
+}
+
+/** Returns whether a count of 0 would say nothing: no user came before and after the faults, or answers did not name two
+ * versions. */
+function isUnseen(metric: string, { users, versions }: Findings): boolean {
+  if (metric === 'users.moved') return users.present === 0;
+  return ['users.sawBothVersions', 'users.wentBack'].includes(metric) && Object.keys(versions).length < 2;
 }
 
 function entryIn(counted: unknown, name: string): unknown {
