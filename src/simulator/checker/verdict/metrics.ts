@@ -58,7 +58,7 @@ export function isWindowMetric(name: string): boolean {
 /** Whether every run counts it, from 0 on. Any other metric can lack a value. */
 export function isPlainCount(metric: string): boolean {
   const canLackValue =
-    /^(?:latencyMs|serviceMs|revocationLagMs|noSession|backends|stores)\.|^recoveryMs$|^users\.(?:exposed|present|moved|sawBothVersions|wentBack)$/;
+    /^(?:latencyMs|serviceMs|revocationLagMs|noSession|backends|stores)\.|^recoveryMs$|^users\.(?:exposed|present|moved|sawBothVersions|wentBack)$|^members\.ejectedAtEnd$/;
   return !canLackValue.test(metric);
 }
 
@@ -129,10 +129,11 @@ export function measuredValue(metric: string, findings: Findings | FindingsWithi
   return Number.isFinite(value) ? Number(value) : null;
 }
 
-/** Returns whether a count of 0 would say nothing: no user came before and after the faults, or answers did not name two
- * versions. */
-function isUnseen(metric: string, { users, versions }: Findings): boolean {
+/** Returns whether a count of 0 would say nothing: no user came before and after the faults, answers did not name two
+ * versions, or no proxy tells what it ejects. */
+function isUnseen(metric: string, { users, versions, members }: Findings): boolean {
   if (metric === 'users.moved') return users.present === 0;
+  if (metric === 'members.ejectedAtEnd') return members.ejectionsUnseen === true;
   return ['users.sawBothVersions', 'users.wentBack'].includes(metric) && Object.keys(versions).length < 2;
 }
 

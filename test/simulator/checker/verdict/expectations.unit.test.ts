@@ -176,7 +176,7 @@ describe('expectations', () => {
   });
 });
 
-describe('a metric of versions and moves', () => {
+describe('a metric that a run may not show', () => {
   const { users } = findings;
   const two = { A: 10, B: 20 };
   for (const [what, metric, seen, value] of [
@@ -184,6 +184,13 @@ describe('a metric of versions and moves', () => {
     ['has no value when they name one', 'users.wentBack', { ...findings, versions: { B: 20 } }, null],
     ['has no value when they name none', 'users.sawBothVersions', findings, null],
     ['is 0 when no user moved', 'users.moved', { ...findings, users: { ...users, moved: 0 } }, 0],
+    ['is 0 when no backend was ejected', 'members.ejectedAtEnd', findings, 0],
+    [
+      'has no value when no proxy tells what it ejects',
+      'members.ejectedAtEnd',
+      { ...findings, members: { ...findings.members, ejectionsUnseen: true as const } },
+      null,
+    ],
     [
       'has no value when no user came before and after',
       'users.moved',
