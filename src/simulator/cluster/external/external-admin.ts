@@ -13,8 +13,8 @@ const answerWithinMs = 1_000;
 const seenForMs = 500;
 const pauseMinMs = 100;
 /** A command that prints states runs for a small share of the time. */
-const pausePerRun = 9;
-const pauseMaxMs = 500;
+const pausePerRun = 4;
+const pauseMaxMs = 200;
 
 export interface ExternalTools {
   readonly member: Pick<LabProcess, 'pid' | 'describe'>;

@@ -30,6 +30,8 @@ export class ExternalMember implements ClusterMember {
   #reported: MemberState = 'up';
   #struck: StruckMember | undefined;
   #last: ShellEnd | undefined;
+  /** Number of calls that begin a healing. */
+  #healings = 0;
 
   constructor(
     readonly name: string,
@@ -71,6 +73,7 @@ export class ExternalMember implements ClusterMember {
   }
 
   async resume(): Promise<boolean> {
+    this.#healings += 1;
     if (this.#struck === undefined || (await this.#isAliveOr(false))) return true;
     if (this.#state !== 'stopped') return false;
     await this.#system.run('resume', this.#struck.name);
@@ -93,6 +96,7 @@ export class ExternalMember implements ClusterMember {
 
   /** Starts the struck member, or waits until something else has replaced it. */
   async start(): Promise<void> {
+    this.#healings += 1;
     const struck = this.#struck;
     if (struck === undefined) return;
     const { withinMs, commands } = this.#system.spec;
@@ -102,7 +106,9 @@ export class ExternalMember implements ClusterMember {
         failure = `${message}; and `;
       });
     if (!(await waitUntil(() => this.#isBack(struck), failure === '' ? withinMs : 0))) {
-      const state = (await this.#isAlive()) ? 'it runs, and is not ready' : `it is not alive (${this.#lastWords()})`;
+      const state = (await this.#isAliveOr(false))
+        ? 'it runs, and is not ready'
+        : `it is not alive (${this.#lastWords()})`;
       const how = `${failure}${state}, and no other member has replaced it within ${withinMs / 1_000} s`;
       throw new BootFailed(`${struck.name} did not come back: ${how}`, struck.name, how, this.port);
     }
@@ -110,6 +116,7 @@ export class ExternalMember implements ClusterMember {
   }
 
   async answers(): Promise<boolean> {
+    this.#healings += 1;
     return this.#struck === undefined || this.#isBack(this.#struck);
   }
 
@@ -128,21 +135,25 @@ export class ExternalMember implements ClusterMember {
     if (state === 'up') this.#struck = undefined;
   }
 
-  /** Resolves the target unless it is struck already, and runs the command. Returns false when it is not alive. */
+  /** Resolves the target unless it is struck already, and runs the command. Returns false when it is not alive, or when
+   * healing has begun meanwhile: an interrupted run does not wait for its strikes. */
   async #strike(verb: StrikeVerb, state: 'dead' | 'stopped'): Promise<boolean> {
-    this.#struck ??= await this.#resolve();
-    const { name } = this.#struck;
-    if (!(await this.#isAlive())) {
+    const healings = this.#healings;
+    const struck = this.#struck ?? (await this.#resolve());
+    const isAlive = (await this.#system.alive(struck.name)).ok;
+    if (this.#healings !== healings) return false;
+    this.#struck = struck;
+    if (!isAlive) {
       if (this.#state === 'up') this.#state = 'dead';
       return false;
     }
     // Set before the command ends: an interrupted run heals at once, and must undo what the command is about to do.
     this.#state = state;
     try {
-      await this.#system.run(verb, name);
+      await this.#system.run(verb, struck.name);
       return true;
     } catch (error) {
-      if (await this.#isAlive()) this.#state = 'up';
+      if (await this.#isAliveOr(false)) this.#state = 'up';
       throw error;
     }
   }

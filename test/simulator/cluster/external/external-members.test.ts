@@ -143,6 +143,21 @@ describe('members that the lab did not start', () => {
     );
 
   it(
+    'are whole after the run was interrupted while the command ran',
+    withMembers(async (joined, { asked }, own) => {
+      const staged = stage(joined, []);
+      const made = new Strike({ id: 'k', trigger: { atMs: 0 }, do: 'kill', target: 'member-1' }, staged.stage);
+      const injecting = made.inject();
+      expect(await waitUntil(async () => asked.length > 0, 5_000)).to.equal(true);
+      staged.interrupt();
+      await injecting;
+      await made.heal(() => []);
+      expect(asked).to.deep.equal(['kill backend-1', 'start backend-1']);
+      expect(await own.member('backend-1').answers(1_000)).to.equal(true);
+    }),
+  );
+
+  it(
     'are not confirmed to hang when another fault had killed them',
     withMembers(async joined => {
       await strike(joined, 'kill', 'member-1', async () => {
@@ -235,6 +250,7 @@ describe('members that the lab did not start', () => {
       const run = await simulate(scenario, 'sticky', makePlan(scenario, 7), options);
       const { findings, verdict } = judgeRun(run);
       expect(measuredValue('members.ejectedAtEnd', findings), 'no proxy told what it ejects').to.equal(null);
+      expect(run.faults[0]?.problem).to.equal(undefined);
       expect(findings.faults[0]?.effect?.text).to.match(
         /^app-backend-2 had answered \d+ of \d+ users, and answered none while the fault lasted/,
       );
