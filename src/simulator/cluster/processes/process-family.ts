@@ -31,6 +31,25 @@ export function groupRuns(leader: number): boolean {
   return table.split('\n').some(line => new RegExp(`^\\s*${leader}\\s+[^ZX\\s]`).test(line));
 }
 
+/**
+ * Kills the processes that a command has sent into the background in a group of their own, as a server without
+ * "foreground" does. They are known by `mark`, the folder of the lab, in their command line. A process with a terminal,
+ * or of the group of this process, is one of the user.
+ */
+export function killDaemons(mark: string): void {
+  const columns = ['-A', '-ww', '-o', 'pid=,pgid=,tty=,args='];
+  const table = execFileSync('ps', columns, { encoding: 'utf8', timeout: 5_000, maxBuffer: 2 ** 26 });
+  const lines = table.split('\n').flatMap(line => {
+    const [, pid, group, tty, words = ''] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    return pid === undefined ? [] : [{ pid: Number(pid), group: Number(group), tty, words }];
+  });
+  const own = lines.find(({ pid }) => pid === process.pid)?.group;
+  const daemons = lines.filter(
+    ({ group, tty, words }) => tty?.startsWith('?') && group !== own && words.includes(mark),
+  );
+  for (const { group } of daemons) signalGroup(group, 'SIGKILL');
+}
+
 /** Asks a process to end at once with its children. A stopped process cannot handle SIGQUIT, so it is resumed first. */
 export function quitFamily(pid: number): void {
   signalFamily(pid, 'SIGCONT');
