@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../ask.js';
 import type { LabProcess, ProxyAdmin, ProxyBackend } from '../cluster.js';
-import type { RunShell } from '../processes/shell.js';
+import type { RunShell, ShellEnd } from '../processes/shell.js';
 import { canDrain, commandFor, type ExternalPlace, type ExternalProxy } from './external-proxy.js';
 import { renderTemplate, type TemplateView } from './template.js';
 
@@ -144,12 +144,20 @@ export class ExternalAdmin implements ProxyAdmin {
     await sleep(Math.max(0, this.#nextAtMs - performance.now()));
     const beganMs = performance.now();
     try {
-      return states === undefined ? await this.#sample() : this.#withDrains(readStates(await this.#run(states)));
+      return states === undefined ? await this.#sample() : this.#withDrains(await this.#askStates(states));
     } finally {
       const tookMs = performance.now() - beganMs;
       this.#nextAtMs =
         performance.now() + Math.max(pauseMinMs, states === undefined ? 0 : Math.min(pauseMaxMs, pausePerRun * tookMs));
     }
+  }
+
+  async #askStates(command: string): Promise<readonly StateLine[]> {
+    const { said, printed } = await this.#end(command);
+    const states = readStates(printed);
+    if (states.length > 0) return states;
+    const expected = 'expected lines such as "backend-1 ready 0"';
+    throw new Error(`its command "states" printed no state, ${expected}; it printed:\n${said || 'nothing'}`);
   }
 
   /** Sends new visits through the proxy and notes which backends answer them. */
@@ -177,11 +185,16 @@ export class ExternalAdmin implements ProxyAdmin {
     });
   }
 
-  async #run(command: string, more: Readonly<Record<string, string>> = {}): Promise<string> {
+  async #run(command: string, more?: Readonly<Record<string, string>>): Promise<string> {
+    return (await this.#end(command, more)).printed;
+  }
+
+  /** Runs a command. Rejects when it does not end with code 0 in time. */
+  async #end(command: string, more: Readonly<Record<string, string>> = {}): Promise<ShellEnd> {
     const { member, shell, signal } = this.#tools();
     const values = { pid: String(member.pid ?? ''), ...more };
     const end = await shell(commandFor(this.#external, command, this.#place, values), commandWithinMs, signal);
-    if (end.ok) return end.printed;
+    if (end.ok) return end;
     throw new Error(`the command of ${this.#external.name} "${command}" ${end.how}\n${end.said}`.trimEnd());
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import mustache from 'mustache';
 import { messageOf } from '../../../shared/error-message.js';
 import { ScenarioError } from '../../errors.js';
@@ -27,12 +27,20 @@ export type TemplateView = Readonly<Record<(typeof templatePlaceholders)[number]
   readonly backends: readonly TemplateBackend[];
 };
 
+const templateBytesMax = 1_048_576;
+
 /** Reads and checks a template. Throws `ScenarioError` with file and line for an unknown placeholder. */
 export function readTemplate(file: string): ConfigTemplate {
   let text: string;
   try {
+    // Reading a pipe or a device could wait for ever.
+    const stat = statSync(file);
+    if (!stat.isFile()) throw new ScenarioError(`${file}: found something that is not a file, expected a template.`);
+    if (stat.size > templateBytesMax)
+      throw new ScenarioError(`${file}: found ${stat.size} bytes, expected at most ${templateBytesMax}.`);
     text = readFileSync(file, 'utf8');
   } catch (error) {
+    if (error instanceof ScenarioError) throw error;
     throw new ScenarioError(`${file}: cannot be read (${messageOf(error)}), expected the template of a configuration.`);
   }
   return parseTemplate(text, file);

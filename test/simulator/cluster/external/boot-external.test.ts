@@ -1,0 +1,45 @@
+/** External proxies that do not start, or that do not tell the truth about themselves. */
+import { expect } from 'chai';
+import type { ExternalProxy } from '#src/simulator/cluster/external/external-proxy.js';
+import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
+import { LabError } from '#src/simulator/errors.js';
+import { readPreset } from '#src/simulator/scenario/external-proxy.js';
+import { program, quickProxy } from '../../processes.js';
+
+const base = await readPreset('http-proxy');
+
+async function bootFailure(change: Partial<ExternalProxy>): Promise<string> {
+  const external = { ...base, ...change };
+  const backends = { count: 2, env: {}, program: program('plain-backend') };
+  const spec: ClusterSpec = { mode: 'sticky', backends, proxy: { ...quickProxy, external }, stores: [] };
+  const started = startCluster(spec, new AbortController().signal, () => undefined);
+  const error = await started.then(
+    cluster => cluster.stop().then(() => expect.fail('it started')),
+    (caught: Error) => caught,
+  );
+  expect(error).to.be.instanceOf(LabError);
+  return error.message;
+}
+
+const rows: readonly (readonly [what: string, change: Partial<ExternalProxy>, said: RegExp])[] = [
+  [
+    'prints no state: the reason can stand in its error output',
+    { states: 'echo refused >&2; true | awk 1' },
+    /"states" printed no state, expected lines such as "backend-1 ready 0"; it printed:\nrefused/,
+  ],
+  [
+    'leaves out a backend',
+    { states: 'echo backend-1 ready 0; echo server-2 ready 0' },
+    /did not report backend-2 ready in .*: its command "states" printed backend-1 ready, server-2 ready/,
+  ],
+];
+
+describe('booting an external proxy', function () {
+  this.timeout(30_000);
+
+  it('fails when its command "states" tells nothing of a backend, and says what it printed', async () => {
+    // Each waits for ten seconds, so they wait together.
+    const failures = await Promise.all(rows.map(([, change]) => bootFailure(change)));
+    for (const [index, [what, , said]] of rows.entries()) expect(failures[index], what).to.match(said);
+  });
+});
