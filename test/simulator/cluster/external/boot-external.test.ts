@@ -1,10 +1,13 @@
 /** External proxies that do not start, or that do not tell the truth about themselves. */
+import { readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { expect } from 'chai';
 import type { ExternalProxy } from '#src/simulator/cluster/external/external-proxy.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
 import { LabError } from '#src/simulator/errors.js';
 import { readPreset } from '#src/simulator/scenario/external-proxy.js';
-import { program, quickProxy } from '../../processes.js';
+import { isRunning, program, quickProxy, temporaryFolder } from '../../processes.js';
 
 const base = await readPreset('http-proxy');
 
@@ -41,5 +44,24 @@ describe('booting an external proxy', function () {
     // Each waits for ten seconds, so they wait together.
     const failures = await Promise.all(rows.map(([, change]) => bootFailure(change)));
     for (const [index, [what, , said]] of rows.entries()) expect(failures[index], what).to.match(said);
+  });
+});
+
+describe('an external proxy that goes into the background', function () {
+  this.timeout(20_000);
+
+  it('is told to stay in the foreground, and its process does not outlive the lab', async () => {
+    const folder = temporaryFolder();
+    const pidFile = path.join(folder, 'pid');
+    try {
+      const daemon = `setsid -f sh -c 'echo $$ > ${pidFile}; CONFIG={config} exec sleep 60'`;
+      // Until it has a session of its own, it would be killed with the group of the command.
+      const command = `${daemon}; until [ -s ${pidFile} ]; do sleep 0.05; done`;
+      expect(await bootFailure({ command })).to.match(/ended with code 0 .* must stay in the foreground/s);
+      const pid = Number(readFileSync(pidFile, 'utf8'));
+      expect(await waitUntil(async () => !isRunning(pid), 2_000), 'it still runs').to.equal(true);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
