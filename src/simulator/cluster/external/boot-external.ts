@@ -38,7 +38,10 @@ export async function bootExternal(
     shell: (...run) => lab.shell(...run),
   }));
   await admin.writeConfig();
-  const [version] = await Promise.all([admin.version(), lab.boot(member)]);
+  const toldVersion = admin.version().catch((error: Error) => {
+    throw new LabError(error.message);
+  });
+  const [version] = await Promise.all([toldVersion, lab.boot(member)]);
   const names = backends.filter(({ spare }) => !spare).map(({ name }) => name);
   await waitUsed(lab, admin, external, names);
   return { admin, versions: version === undefined ? {} : { [external.name]: version } };

@@ -40,6 +40,11 @@ const rows: readonly (readonly [what: string, change: Partial<ExternalProxy>, sa
 describe('booting an external proxy', function () {
   this.timeout(30_000);
 
+  it('fails when the command that prints its version fails', async () => {
+    const said = await bootFailure({ version: 'echo unknown option >&2; exit 4' });
+    expect(said).to.match(/the command of http-proxy "echo .*" ended with code 4\nunknown option/);
+  });
+
   it('fails when its command "states" tells nothing of a backend, and says what it printed', async () => {
     // Each waits for ten seconds, so they wait together.
     const failures = await Promise.all(rows.map(([, change]) => bootFailure(change)));
