@@ -52,6 +52,24 @@ describe('booting an external proxy', function () {
   });
 });
 
+describe('an external proxy whose port is taken', function () {
+  this.timeout(20_000);
+
+  it('is started again, even if the port is free by then', async () => {
+    const folder = temporaryFolder();
+    const taken = path.join(folder, 'taken');
+    try {
+      const command = `[ -e ${taken} ] && exec false; touch ${taken}; echo "bind: Address already in use" >&2; exit 1`;
+      // It fails both times. The second failure does not name the port, so it is the last.
+      expect(await bootFailure({ command }))
+        .to.match(/ended with code 1 .*exec false/s)
+        .and.not.match(/\| bind/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describe('an external proxy that goes into the background', function () {
   this.timeout(20_000);
 
