@@ -5,11 +5,12 @@ import { type StoreUrls, storeNames } from '../shared/stores.js';
 import type { Cluster, ProxyBackend } from '../simulator/cluster/cluster.js';
 import type { InTurn } from '../simulator/cluster/lab.js';
 import { proxyNames } from '../simulator/cluster/proxy.js';
-import { type ClusterSpec, listMemberNames, startCluster } from '../simulator/cluster/start-cluster.js';
+import { type ClusterSpec, listMemberNames, openSystem } from '../simulator/cluster/start-cluster.js';
 import type { TargetSystem } from '../simulator/cluster/targets.js';
 import { Interrupted } from '../simulator/errors.js';
 import type { Strike } from '../simulator/faults/strike.js';
 import type { ListedRun, MemberRecord, Operation, PhaseName, RunHeader } from '../simulator/history/records.js';
+import { randomStream } from '../simulator/plan/random.js';
 import { LabHealth, noLab } from '../simulator/run/lab-health.js';
 import { LiveCounts } from '../simulator/run/live-counts.js';
 import { RunClock } from '../simulator/run/run-clock.js';
@@ -181,10 +182,11 @@ export class LiveRun implements StrikableSide {
 
   async #start(liveLab: string | undefined): Promise<void> {
     try {
-      const cluster = await startCluster(
+      const cluster = await openSystem(
         this.#isShop ? addLink(this.#spec, liveLab) : this.#spec,
         this.#ending.signal,
         this.#noteMember,
+        randomStream(this.#options.seed, 'member-any'),
       );
       if (this.#isOver) await cluster.stop();
       if (this.#isOver) throw new Interrupted();

@@ -66,6 +66,7 @@ describe('holdfast run --proxy', function () {
       const { left, ...end } = await withPreset(files ?? {}, 'run', killOne, '--mode', 'sticky', '--proxy', proxy);
       expect(end.code, end.stderr).to.equal(code);
       expect(end.stderr).to.match(said);
+      expect(end.stderr, 'a stack is for bugs of Holdfast').to.not.match(/^ +at /m);
       expect(left.filter(name => name !== 'reports')).to.deep.equal([]);
     });
 

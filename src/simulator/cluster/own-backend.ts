@@ -3,6 +3,7 @@ import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/store
 import { LabError } from '../errors.js';
 import { statusWithin } from './ask.js';
 import type { ProcessSpec } from './processes/process-member.js';
+import { quoteForShell } from './processes/shell.js';
 
 /** A backend that is a program of the user. */
 export interface OwnBackend {
@@ -83,10 +84,6 @@ function formatVariables(variables: Readonly<Record<string, string>>): string {
 function maskSecrets(name: string, value: string): string {
   if (/pass|secret|token|key|auth/i.test(name)) return '***';
   return value.replace(/^([a-z+]+:\/\/[^:@/]*):.*@/is, '$1:***@');
-}
-
-function quoteForShell(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Placeholders of the user's own app: those that a scenario file may use, and their values in a run. */

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { nameConfig } from '#src/simulator/cluster/external/boot-external.js';
 import { readStates } from '#src/simulator/cluster/external/external-admin.js';
 import { canDrain, commandFor, type ExternalProxy } from '#src/simulator/cluster/external/external-proxy.js';
 import { parseTemplate, renderTemplate, type TemplateView } from '#src/simulator/cluster/external/template.js';
@@ -82,6 +83,15 @@ const draining = parseTemplate('{{#backends}}{{^draining}}{{port}}{{/draining}}{
 const plain = parseTemplate('{{#backends}}{{port}}{{/backends}}', 'own.tmpl');
 
 describe('an external proxy', () => {
+  for (const [template, name] of [
+    ['/srv/haproxy.cfg.tmpl', 'haproxy.cfg'],
+    ['/srv/Caddyfile', 'Caddyfile'],
+    ["/srv/our $(touch it)'s.conf", 'our---touch-it--s.conf'],
+  ] as const)
+    it(`is given the configuration of ${template} as ${name}, one word for a shell`, () => {
+      expect(nameConfig(template)).to.equal(name);
+    });
+
   for (const [can, what, has] of [
     [true, 'with a command for it', { setDrain: 'drain {backend}' }],
     [true, 'with a reload and a template that knows draining', { reload: 'reload', config: draining }],

@@ -30,7 +30,7 @@ const evidence: Readonly<Record<string, RegExp>> = {
 const testedApart = ['scale-out', 'scale-in', 'flap', 'errors', 'block', 'clock-skew'];
 
 /** Returns whether the fault strikes only stores. Such faults are tested in store-clusters.test.ts. */
-const ofStores = ({ targets: kinds }: FaultEntry) => kinds.every(kind => kind === 'store');
+const ofStores = ({ targets: kinds }: FaultEntry) => kinds.every(kind => kind === 'store' || kind === 'member');
 
 function faultOf(name: string, target: string, options: Readonly<Record<string, unknown>> = {}): Fault {
   const entry = faults[name];

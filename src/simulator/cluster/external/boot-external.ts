@@ -38,10 +38,7 @@ export async function bootExternal(
     shell: (...run) => lab.shell(...run),
   }));
   await admin.writeConfig();
-  const toldVersion = admin.version().catch((error: Error) => {
-    throw new LabError(error.message);
-  });
-  const [version] = await Promise.all([toldVersion, lab.boot(member)]);
+  const [version] = await Promise.all([admin.version(), lab.boot(member)]);
   const names = backends.filter(({ spare }) => !spare).map(({ name }) => name);
   await waitUsed(lab, admin, external, names);
   return { admin, versions: version === undefined ? {} : { [external.name]: version } };
@@ -56,9 +53,17 @@ async function externalPlace(
   // A server that gives up root must enter it.
   await mkdir(runDirectory, { mode: 0o711, recursive: true });
   const secret = secrets.replace(/^.*:/, '');
-  // Some programs look at how the name of the file ends.
-  const file = `${name}-${path.basename(config?.file ?? 'none').replace(/\.tmpl$/, '')}`;
+  const file = `${name}-${nameConfig(config?.file ?? 'none')}`;
   return { name, port, adminPort, secret, runDirectory, config: path.join(runDirectory, file) };
+}
+
+/** Returns a name for the file made of a template. It ends like that of the template, because some programs look at
+ * that. The shell reads it as one word. */
+export function nameConfig(template: string): string {
+  return path
+    .basename(template)
+    .replace(/\.tmpl$/, '')
+    .replaceAll(/[^\w.+-]/g, '-');
 }
 
 function settingsOf(spec: ProxySpec, mode: ProxyPlace['mode']): TemplateSettings {

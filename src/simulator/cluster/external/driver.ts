@@ -1,3 +1,5 @@
+import { quoteForShell } from '../processes/shell.js';
+
 /**
  * Commands that reach members which the lab did not start. They are data: a shell runs them, with a time limit, and they
  * end with the lab. `{selector}` stands for `system.members.selector`, and `{member}` for one name that `list` printed.
@@ -92,10 +94,6 @@ export function fillCommand(
 ): string {
   return command.replaceAll(/\{([a-z]+)\}/g, (whole, name) => {
     const value = values[name];
-    return value === undefined ? whole : [value].flat().map(quote).join(' ');
+    return value === undefined ? whole : [value].flat().map(quoteForShell).join(' ');
   });
-}
-
-function quote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

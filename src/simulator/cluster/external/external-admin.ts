@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LabError } from '../../errors.js';
 import { ask } from '../ask.js';
 import type { LabProcess, ProxyAdmin, ProxyBackend } from '../cluster.js';
-import type { RunShell, ShellEnd } from '../processes/shell.js';
+import { describeEnd, joinLines, type RunShell, type ShellEnd } from '../processes/shell.js';
 import { canDrain, commandFor, type ExternalPlace, type ExternalProxy } from './external-proxy.js';
 import { renderTemplate, type TemplateView } from './template.js';
 
@@ -12,8 +13,8 @@ const answerWithinMs = 1_000;
 const seenForMs = 500;
 const pauseMinMs = 100;
 /** A command that prints states runs for a small share of the time. */
-const pausePerRun = 9;
-const pauseMaxMs = 500;
+const pausePerRun = 4;
+const pauseMaxMs = 200;
 
 export interface ExternalTools {
   readonly member: Pick<LabProcess, 'pid' | 'describe'>;
@@ -152,12 +153,14 @@ export class ExternalAdmin implements ProxyAdmin {
     }
   }
 
+  /** Rejects when the command prints no state: an empty list would look like no backend that is down. */
   async #askStates(command: string): Promise<readonly StateLine[]> {
     const { said, printed } = await this.#end(command);
     const states = readStates(printed);
     if (states.length > 0) return states;
-    const expected = 'expected lines such as "backend-1 ready 0"';
-    throw new Error(`its command "states" printed no state, ${expected}; it printed:\n${said || 'nothing'}`);
+    throw new LabError(
+      `${this.#nameOf(command)} printed no state, expected a line such as "backend-1 ready 0". It printed: ${joinLines(said) || 'nothing'}`,
+    );
   }
 
   /** Sends new visits through the proxy and notes which backends answer them. */
@@ -176,10 +179,12 @@ export class ExternalAdmin implements ProxyAdmin {
     );
   }
 
+  /** Adds which backends are drained. A proxy that tells states, and calls a backend ready, does not drain it. */
   #withDrains(states: readonly StateLine[]): readonly ProxyBackend[] {
     const now = performance.now();
     return states.map(({ name, state, inFlight }) => {
-      const sinceMs = this.#drainedSince.get(name);
+      const isUsed = !this.isSampled && state === 'ready';
+      const sinceMs = isUsed ? undefined : this.#drainedSince.get(name);
       const drained = sinceMs !== undefined && now - sinceMs >= Number(this.#settings['drain-ms']) && inFlight === 0;
       return { name, state: sinceMs === undefined ? state : 'draining', drained, inFlight, bound: 0 };
     });
@@ -195,7 +200,11 @@ export class ExternalAdmin implements ProxyAdmin {
     const values = { pid: String(member.pid ?? ''), ...more };
     const end = await shell(commandFor(this.#external, command, this.#place, values), commandWithinMs, signal);
     if (end.ok) return end;
-    throw new Error(`the command of ${this.#external.name} "${command}" ${end.how}\n${end.said}`.trimEnd());
+    throw new LabError(`${this.#nameOf(command)} ${describeEnd(end)}`);
+  }
+
+  #nameOf(command: string): string {
+    return `the command of ${this.#external.name} "${command}"`;
   }
 }
 

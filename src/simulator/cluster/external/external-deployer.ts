@@ -1,5 +1,5 @@
 import type { Deployer, Release, RolloutPace } from '../cluster.js';
-import type { RunShell, ShellEnd } from '../processes/shell.js';
+import { describeEnd, type RunShell } from '../processes/shell.js';
 import { type DeployCommands, fillCommand } from './driver.js';
 
 interface Workload {
@@ -38,7 +38,7 @@ export class ExternalDeployer implements Deployer {
 
   async rollOut(release: Release, _share: number, _pace: RolloutPace, signal: AbortSignal): Promise<void> {
     const before = parseWorkload(await this.#run('workload', this.#commands.workload, {}, signal), this.#selector);
-    this.#before ??= before;
+    this.#before = before;
     this.#isUndone = false;
     const { env, image = '', version } = release;
     const variables = Object.entries({ ...env, BACKEND_VERSION: version }).map(([name, value]) => `${name}=${value}`);
@@ -81,7 +81,7 @@ export class ExternalDeployer implements Deployer {
   ): Promise<readonly string[]> {
     const filled = fillCommand(command, { selector: this.#selector, ...values });
     const end = await this.#shell(filled, this.#withinMs + commandExtraMs, signal);
-    if (!end.ok) throw new Error(describeFailure(what, end));
+    if (!end.ok) throw new Error(`"${what}" ${describeEnd(end)}`);
     return end.printed.split('\n').filter(line => line.trim() !== '');
   }
 }
@@ -94,9 +94,4 @@ function parseWorkload(lines: readonly string[], selector: string): Workload {
   throw new Error(
     `the selector ${selector} must find one deployment, and it found ${found}: add the label to the deployment that is to change`,
   );
-}
-
-function describeFailure(what: string, { how, said }: ShellEnd): string {
-  const words = said.trim().replaceAll(/\s*\n\s*/g, ' | ');
-  return `"${what}" ${how}${words === '' ? '' : `, and said: ${words}`}`;
 }

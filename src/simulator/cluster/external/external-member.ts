@@ -2,7 +2,7 @@ import { BootFailed } from '../../errors.js';
 import type { ClusterMember, MemberState, StrikeVerb } from '../cluster.js';
 import { waitUntil } from '../probe.js';
 import type { Listeners } from '../processes/process-member.js';
-import type { ShellEnd } from '../processes/shell.js';
+import { joinLines, type ShellEnd } from '../processes/shell.js';
 import type { ListedMember } from './driver.js';
 import type { ExternalSystem } from './external-system.js';
 
@@ -30,6 +30,8 @@ export class ExternalMember implements ClusterMember {
   #reported: MemberState = 'up';
   #struck: StruckMember | undefined;
   #last: ShellEnd | undefined;
+  /** Number of calls that begin a healing. */
+  #healings = 0;
 
   constructor(
     readonly name: string,
@@ -71,7 +73,8 @@ export class ExternalMember implements ClusterMember {
   }
 
   async resume(): Promise<boolean> {
-    if (this.#struck === undefined || (await this.#isAlive())) return true;
+    this.#healings += 1;
+    if (this.#struck === undefined || (await this.#isAliveOr(false))) return true;
     if (this.#state !== 'stopped') return false;
     await this.#system.run('resume', this.#struck.name);
     return true;
@@ -88,16 +91,17 @@ export class ExternalMember implements ClusterMember {
   }
 
   waitEnd(withinMs: number): Promise<boolean> {
-    return waitUntil(async () => !(await this.#isAlive()), withinMs);
+    return waitUntil(async () => !(await this.#isAliveOr(true)), withinMs);
   }
 
   /** Starts the struck member, or waits until something else has replaced it. */
   async start(): Promise<void> {
+    this.#healings += 1;
     const struck = this.#struck;
     if (struck === undefined) return;
     const { withinMs, commands } = this.#system.spec;
     let failure = '';
-    if (commands.start !== undefined && !(await this.#isAlive()))
+    if (commands.start !== undefined && !(await this.#isAliveOr(false)))
       await this.#system.run('start', struck.name).catch(({ message }: Error) => {
         failure = `${message}; and `;
       });
@@ -110,6 +114,7 @@ export class ExternalMember implements ClusterMember {
   }
 
   async answers(): Promise<boolean> {
+    this.#healings += 1;
     return this.#struck === undefined || this.#isBack(this.#struck);
   }
 
@@ -128,18 +133,22 @@ export class ExternalMember implements ClusterMember {
     if (state === 'up') this.#struck = undefined;
   }
 
-  /** Resolves the target unless it is struck already, and runs the command. Returns false when it is not alive. */
+  /** Resolves the target unless it is struck already, and runs the command. Returns false when it is not alive, or when
+   * healing has begun meanwhile: an interrupted run does not wait for its strikes. */
   async #strike(verb: StrikeVerb, state: 'dead' | 'stopped'): Promise<boolean> {
-    this.#struck ??= await this.#resolve();
-    const { name } = this.#struck;
-    if (!(await this.#isAlive())) {
+    const healings = this.#healings;
+    const struck = this.#struck ?? (await this.#resolve());
+    const isAlive = (await this.#system.alive(struck.name)).ok;
+    if (this.#healings !== healings) return false;
+    this.#struck = struck;
+    if (!isAlive) {
       if (this.#state === 'up') this.#state = 'dead';
       return false;
     }
     // Set before the command ends: an interrupted run heals at once, and must undo what the command is about to do.
     this.#state = state;
     try {
-      await this.#system.run(verb, name);
+      await this.#system.run(verb, struck.name);
       return true;
     } catch (error) {
       if (await this.#isAlive()) this.#state = 'up';
@@ -161,14 +170,20 @@ export class ExternalMember implements ClusterMember {
     return this.#last.ok;
   }
 
-  /** Returns whether it is ready again, or as many members as before are ready without it. */
+  /** Returns `otherwise` when it cannot be asked. Healing goes on then: it must not leave the member as it is. */
+  #isAliveOr(otherwise: boolean): Promise<boolean> {
+    return this.#isAlive().catch(() => otherwise);
+  }
+
+  /** Returns whether it is ready again, or as many members as before are ready without it. False when the members
+   * cannot be listed. */
   async #isBack({ name, readyBefore }: StruckMember): Promise<boolean> {
-    const ready = await this.#system.list();
+    const ready = await this.#system.list().catch(() => []);
     return ready.some(one => one.name === name) || ready.length >= readyBefore;
   }
 
   #lastWords(): string {
     const { printed, said, how } = this.#last ?? { printed: '', said: '', how: 'unknown' };
-    return (printed.trim() || said.trim() || how).replaceAll(/\s*\n\s*/g, ' | ');
+    return joinLines(printed) || joinLines(said) || how;
   }
 }

@@ -5,6 +5,7 @@ import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../own-ba
 import { portRefuses } from '../probe.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram } from '../processes/run-program.js';
+import { quoteForShell } from '../processes/shell.js';
 import type { ConfigTemplate } from './template.js';
 
 /**
@@ -89,7 +90,7 @@ export function externalProxySpec(external: ExternalProxy, place: ExternalPlace)
       const status = await statusWithin(`http://127.0.0.1:${at}${http}`, withinMs);
       return status !== undefined && status >= 200 && status < 300;
     },
-    remedy: `cd ${quote(directory)} && ${command}   (run it by hand to see its output); it must stay in the foreground and listen on 127.0.0.1:${place.port}`,
+    remedy: `cd ${quoteForShell(directory)} && ${command}   (run it by hand to see its output); it must stay in the foreground and listen on 127.0.0.1:${place.port}`,
   };
 }
 
@@ -102,9 +103,9 @@ export function commandFor(
 ): string {
   const values = { ...valuesOf(place), ...more };
   const variables = Object.entries({ PATH: searchPath, ...env }).map(
-    ([name, text]) => `export ${name}=${quote(fillPlaceholders(text, values))};`,
+    ([name, text]) => `export ${name}=${quoteForShell(fillPlaceholders(text, values))};`,
   );
-  return `cd ${quote(directory)} && { ${variables.join(' ')} ${fillPlaceholders(command, values)}\n}`;
+  return `cd ${quoteForShell(directory)} && { ${variables.join(' ')} ${fillPlaceholders(command, values)}\n}`;
 }
 
 function valuesOf(place: ExternalPlace): Readonly<Record<string, string>> {
@@ -140,10 +141,6 @@ const installWith: Readonly<Record<string, string>> = {
 export function describeUnknownPlaceholder(command: string, known: readonly string[]): string | undefined {
   const strange = findUnknownPlaceholder(command, known);
   return strange && `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function mapValues(map: Readonly<Record<string, string>>, change: (text: string) => string): Record<string, string> {

@@ -1,9 +1,12 @@
 import { LabError } from '../../errors.js';
 import { type BackendNaming, backendNaming } from '../cluster.js';
 import { findProgram } from '../processes/run-program.js';
-import type { RunShell, ShellEnd } from '../processes/shell.js';
+import { describeEnd, type RunShell, type ShellEnd } from '../processes/shell.js';
 import { type DriverVerb, fillCommand, type ListedMember, type MembersSpec, parseList } from './driver.js';
 import { drivers } from './drivers/registry.js';
+
+/** 126 and 127 are the codes of a shell that cannot run a command. Drivers use 126 when nothing answers them. */
+const saysSomething = /^ended with code (?!12[67]$)/;
 
 /**
  * The members of a running system, as its driver sees them. Commands run one after the other: a command that heals waits
@@ -49,10 +52,11 @@ export class ExternalSystem {
     return { header: namedBy.toLowerCase(), nameOf: name => this.#names.get(name) ?? name };
   }
 
-  /** Runs `alive` for a member. Rejects when that says nothing: the command is missing, or did not end in time. */
+  /** Runs `alive` for a member. Rejects when that says nothing: the command did not end by itself, or with a code that
+   * stands for "cannot be asked". */
   async alive(member: string): Promise<ShellEnd> {
     const end = await this.#run(this.spec.commands.alive, member);
-    if (end.late || /^ended with code 12[67]$/.test(end.how)) throw describeFailure('alive', member, end);
+    if (end.late || !saysSomething.test(end.how)) throw createFailure('alive', member, end);
     return end;
   }
 
@@ -61,7 +65,7 @@ export class ExternalSystem {
     const command = this.spec.commands[verb];
     if (command === undefined) throw new Error(`the driver has no command to ${verb} ${member}`);
     const end = await this.#run(command, member);
-    if (!end.ok) throw describeFailure(verb, member, end);
+    if (!end.ok) throw createFailure(verb, member, end);
   }
 
   async #listAlive(): Promise<readonly ListedMember[]> {
@@ -72,7 +76,7 @@ export class ExternalSystem {
 
   async #output(command: string): Promise<string> {
     const end = await this.#run(command);
-    if (!end.ok) throw describeFailure('list', this.spec.selector, end);
+    if (!end.ok) throw createFailure('list', this.spec.selector, end);
     return end.printed;
   }
 
@@ -85,7 +89,6 @@ export class ExternalSystem {
   }
 }
 
-function describeFailure(verb: string, member: string, { how, said }: ShellEnd): Error {
-  const words = said.trim().replaceAll(/\s*\n\s*/g, ' | ');
-  return new Error(`"${verb}" of ${member} ${how}${words === '' ? '' : `, and said: ${words}`}`);
+function createFailure(verb: string, member: string, end: ShellEnd): Error {
+  return new Error(`"${verb}" of ${member} ${describeEnd(end)}`);
 }

@@ -1,4 +1,4 @@
-import type { RunShell } from '../processes/shell.js';
+import { describeEnd, type RunShell } from '../processes/shell.js';
 
 /** A rule for the packets of a link. The kernel loses so many of a hundred by chance, in both directions. Or it refuses
  * each packet to the port with a reset, as the firewall of a server does: answers on the way still arrive. */
@@ -82,7 +82,7 @@ export function parseCounts(listed: string): PacketCounts {
 }
 
 async function runFilter(shell: RunShell, command: string): Promise<string> {
-  const { ok, how, said } = await shell(command, withinMs, new AbortController().signal);
-  if (ok) return said;
-  throw new Error(`iptables ${how}${said === '' ? '' : `, and said: ${said.trim().replaceAll('\n', ' | ')}`}`);
+  const end = await shell(command, withinMs, new AbortController().signal);
+  if (end.ok) return end.printed;
+  throw new Error(`iptables ${describeEnd(end)}`);
 }

@@ -23,6 +23,22 @@ export type RunShell = (command: string, withinMs: number, signal: AbortSignal) 
 
 const lastWordsWithinMs = 200;
 
+/** Returns the text as one word of a shell command, whatever characters it has. */
+export function quoteForShell(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Returns for example `ended with code 1, and said: no such container`. */
+export function describeEnd({ how, said }: Pick<ShellEnd, 'how' | 'said'>): string {
+  const words = joinLines(said);
+  return words === '' ? how : `${how}, and said: ${words}`;
+}
+
+/** Returns the lines of an output as one line. */
+export function joinLines(output: string): string {
+  return output.trim().replaceAll(/\s*\n\s*/g, ' | ');
+}
+
 export function runShell(command: string, withinMs: number, stop: AbortSignal, janitor: Janitor): Promise<ShellEnd> {
   const child = spawn('/bin/sh', ['-c', command], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines = new LastLines(5, [child.stdout, child.stderr]);

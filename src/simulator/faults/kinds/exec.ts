@@ -1,5 +1,5 @@
 import { waitUntil } from '../../cluster/probe.js';
-import type { ShellEnd } from '../../cluster/processes/shell.js';
+import { describeEnd, type ShellEnd } from '../../cluster/processes/shell.js';
 import { commandLimit, commandText, systemTarget } from '../../scenario/own-app.js';
 import { defineFault } from '../fault.js';
 
@@ -74,8 +74,6 @@ export const exec = defineFault({
   },
 });
 
-function assertOk(what: string, command: string, { ok, how, said }: ShellEnd): void {
-  if (ok) return;
-  const words = said.trim().replaceAll(/\s*\n\s*/g, ' | ');
-  throw new Error(`${what}: "${command}" ${how}${words === '' ? '' : `, and said: ${words}`}`);
+function assertOk(what: string, command: string, end: ShellEnd): void {
+  if (!end.ok) throw new Error(`${what}: "${command}" ${describeEnd(end)}`);
 }

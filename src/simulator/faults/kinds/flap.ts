@@ -41,8 +41,12 @@ export const flap = defineFault({
         stopping.abort();
         const ended = flapping;
         flapping = undefined;
-        await ended;
-        await bringBack(cluster, cluster.member(target));
+        // A command of a driver can fail while it flaps. The member must come back all the same.
+        try {
+          await ended;
+        } finally {
+          await bringBack(cluster, cluster.member(target));
+        }
       },
     };
   },

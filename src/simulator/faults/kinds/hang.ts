@@ -15,15 +15,17 @@ export const hang: FaultEntry = {
   make: target => {
     /** True when the member hung before, by another fault. Resuming it here would end that fault too early. */
     let foreign = false;
+    /** True when the member was running. One that was dead before proves nothing. */
+    let struck = false;
     return {
       async inject(cluster) {
         const member = cluster.member(target);
         foreign = await member.isHung();
         if (foreign) throw new Error(`${target} is already stopped by another fault`);
-        await member.hang();
+        struck = await member.hang();
       },
       async confirm(cluster) {
-        const seen = await cluster.member(target).confirm('hang');
+        const seen = struck && (await cluster.member(target).confirm('hang'));
         if (seen === false || primaryOf(target) === undefined) return seen;
         const waited = await describeUnreplicated(cluster, target);
         return waited && `${seen}; ${waited}`;

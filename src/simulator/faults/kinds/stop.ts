@@ -8,9 +8,10 @@ const exitWithinMs = 5_000;
 
 /** Sends SIGTERM, as an orderly restart does: a store that saves its data at the end does so. */
 export const stop = defineFault({
-  summary: 'SIGTERM of a store or an external member; healing starts it again on the same port and in the same role',
+  summary: 'SIGTERM of a store or an external member; healing starts it again, in the same role',
   targets: ['store', 'member'],
-  verbs: ['stop'],
+  // Healing kills what does not end.
+  verbs: ['stop', 'kill'],
   options: {},
   effect: memberGoneEffect,
   effectInWords: memberGoneInWords,

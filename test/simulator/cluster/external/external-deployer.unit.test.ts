@@ -53,6 +53,15 @@ describe('a deployer of members that the lab did not start', () => {
     expect(ran.filter(command => command.startsWith('rollBack'))).to.have.length(1);
   });
 
+  it('rolls a second release back to the first one, and not to what ran before both', async () => {
+    const { deployer, ran, answers } = withAnswers({ ...done });
+    await deployer.rollOut(release, 1, pace, signal);
+    answers.workload = 'shop 5\n';
+    await deployer.rollOut({ ...release, version: 'C' }, 1, pace, signal);
+    await deployer.rollBack();
+    expect(ran).to.include('rollBack shop 5').and.not.include('rollBack shop 4');
+  });
+
   it('only waits again when a rollback was begun and did not end in time', async () => {
     const { deployer, ran, answers } = withAnswers({ ...done });
     await deployer.rollOut(release, 1, pace, signal);
@@ -128,6 +137,7 @@ faults: [{ id: x, at: 0ms, ${fault} }]
     ['do: deploy, target: backends', 'podman', 'no driver that can replace versions'],
     ['do: hang, target: member-1', 'kubectl', 'kubectl cannot freeze a pod'],
     ['do: kill, target: member-1', 'kubectl', 'accepted'],
+    ['do: stop, target: member-1', '{ alive: a, stop: b, start: c }', 'no command to kill a member'],
   ] as const)
     it(`${expected === 'accepted' ? 'accepts' : 'refuses'} { ${fault} } of ${driver}`, () => {
       expect(refusalOf(fault, driver)).to.include(expected);

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect } from 'chai';
 import { judgeRun } from '#src/simulator/checker/judge-run.js';
 import type { Cluster, LabCluster } from '#src/simulator/cluster/cluster.js';
@@ -139,6 +142,64 @@ describe('members that the lab did not start', () => {
     );
 
   it(
+    'are whole after the run was interrupted while the command ran',
+    withMembers(async (joined, { asked }, own) => {
+      const staged = stage(joined, []);
+      const made = new Strike({ id: 'k', trigger: { atMs: 0 }, do: 'kill', target: 'member-1' }, staged.stage);
+      const injecting = made.inject();
+      expect(await waitUntil(async () => asked.length > 0, 5_000)).to.equal(true);
+      staged.interrupt();
+      await injecting;
+      await made.heal(() => []);
+      expect(asked).to.deep.equal(['kill backend-1', 'start backend-1']);
+      expect(await own.member('backend-1').answers(1_000)).to.equal(true);
+    }),
+  );
+
+  it(
+    'are not confirmed to hang when another fault had killed them',
+    withMembers(async joined => {
+      await strike(joined, 'kill', 'member-1', async () => {
+        const { confirmedMs, problem } = await strike(joined, 'hang', 'member-1');
+        expect(confirmedMs).to.equal(null);
+        expect(problem).to.contain('member-1 was not running when it struck');
+      });
+    }),
+  );
+
+  it(
+    'are brought back when a command fails while they flap',
+    withMembers(async (joined, { asked, broken }, own) => {
+      await strike(joined, 'flap', 'member-1', async () => {
+        broken.set('kill', 'after');
+        const kills = () => asked.filter(line => line === 'kill backend-1').length;
+        expect(await waitUntil(async () => kills() > 1, 10_000)).to.equal(true);
+      });
+      expect(await own.member('backend-1').answers(1_000)).to.equal(true);
+    }),
+  );
+
+  it(
+    'are healed when it cannot be asked whether they are alive',
+    withMembers(async (_joined, { spec }, own) => {
+      const lock = path.join(await mkdtemp(path.join(tmpdir(), 'members-')), 'lock');
+      const alive = `test ! -e ${lock} || exit 126; ${spec.commands.alive}`;
+      const joined = await join(own, { ...spec, commands: { ...spec.commands, alive } });
+      try {
+        for (const action of ['kill', 'hang']) {
+          const record = await strike(joined, action, 'member-1', () => writeFile(lock, ''));
+          await rm(lock);
+          expect(record.healedMs, JSON.stringify(record)).to.be.a('number');
+          expect(await own.member('backend-1').answers(1_000)).to.equal(true);
+        }
+      } finally {
+        await joined.stop();
+        await rm(path.dirname(lock), { recursive: true });
+      }
+    }),
+  );
+
+  it(
     'are a finding when they do not come back',
     withMembers(async (joined, { broken, spec }, own) => {
       broken.set('start', 'before');
@@ -187,6 +248,7 @@ describe('members that the lab did not start', () => {
       const options = { onProgress: () => undefined, signal };
       const run = await simulate(scenario, 'sticky', makePlan(scenario, 7), options);
       const { findings, verdict } = judgeRun(run);
+      expect(run.faults[0]?.problem).to.equal(undefined);
       expect(findings.faults[0]?.effect?.text).to.match(
         /^app-backend-2 had answered \d+ of \d+ users, and answered none while the fault lasted/,
       );

@@ -10,7 +10,8 @@ export const systemd: MemberDriver = {
   program: 'systemctl',
   install: 'it is part of systemd, which must have started the machine',
   list,
-  alive: `state=$(systemctl is-active {member}); echo "$state"; test "$state" = active && ! { systemctl show --property=MainPID --value {member} | sed 's/^/ps -o stat= -p /' | sh | grep -q '^T'; }`,
+  // Code 126: systemd itself does not answer, which must not pass for the end of a unit.
+  alive: `state=$(systemctl is-active {member}); test -n "$state" || exit 126; echo "$state"; test "$state" = active && ! ps -o stat= -p "$(systemctl show --property=MainPID --value {member})" | grep -q '^T'`,
   kill: 'systemctl kill --signal=KILL {member}',
   hang: 'systemctl kill --signal=STOP {member}',
   resume: 'systemctl kill --signal=CONT {member}',
