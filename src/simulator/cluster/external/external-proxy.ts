@@ -90,7 +90,7 @@ export function externalProxySpec(external: ExternalProxy, place: ExternalPlace)
       const status = await statusWithin(`http://127.0.0.1:${at}${http}`, withinMs);
       return status !== undefined && status >= 200 && status < 300;
     },
-    remedy: `cd ${quoteForShell(directory)} && ${command}   (run it by hand to see its output); it must stay in the foreground, and listen on 127.0.0.1:${place.port}`,
+    remedy: `cd ${quoteForShell(directory)} && ${command}   (run it by hand to see its output); it must stay in the foreground and listen on 127.0.0.1:${place.port}`,
   };
 }
 

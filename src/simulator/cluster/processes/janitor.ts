@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { packageFile } from '../../../shared/package-file.js';
-import { killDaemons, quitFamily, sendSignal, signalGroup } from './process-family.js';
+import { killStrays, quitFamily, sendSignal, signalGroup } from './process-family.js';
 
 const program = packageFile('dist/simulator/cluster/processes/janitor-process.js');
 
@@ -34,7 +34,7 @@ export class Janitor {
   readonly #helper: ChildProcess;
   readonly #gone: Promise<unknown>;
   readonly #groups = new Set<number>();
-  #ranCommands = false;
+  #hasHadGroups = false;
 
   constructor() {
     this.#helper = spawn(process.execPath, [program], {
@@ -49,8 +49,10 @@ export class Janitor {
 
   watch(kind: WatchedProcess, pid: number): void {
     live[kind].add(pid);
-    if (kind === 'group') this.#groups.add(pid);
-    if (kind === 'group') this.#ranCommands = true;
+    if (kind === 'group') {
+      this.#groups.add(pid);
+      this.#hasHadGroups = true;
+    }
     this.#tell(`+${kind} ${pid}`);
   }
 
@@ -70,13 +72,13 @@ export class Janitor {
     this.#tell(`-directory ${directory}`);
   }
 
-  /** Kills the processes that commands have left in the background. `directory`: that of the lab. */
+  /** Kills the processes that commands have left in the background. `directory`: that of their lab. */
   endGroups(directory: string | undefined): void {
+    if (this.#hasHadGroups && directory !== undefined) killStrays(directory);
     for (const leader of this.#groups) {
       signalGroup(leader, 'SIGKILL');
       this.forget('group', leader);
     }
-    if (this.#ranCommands && directory !== undefined) killDaemons(`${directory}/`);
   }
 
   /** Closes its input: it cleans up what it still knows of and exits. After an orderly stop nothing is left. */
