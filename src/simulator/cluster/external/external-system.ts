@@ -17,6 +17,7 @@ export class ExternalSystem {
   readonly #shell: RunShell;
   readonly #names = new Map<string, string>();
   #turn: Promise<unknown> = Promise.resolve();
+  #striking: Promise<unknown> = Promise.resolve();
 
   constructor(spec: MembersSpec, shell: RunShell) {
     this.spec = spec;
@@ -67,6 +68,13 @@ export class ExternalSystem {
     if (command === undefined) throw new Error(`the driver has no command to ${verb} ${member}`);
     const end = await this.#run(command, member);
     if (!end.ok) throw createFailure(verb, member, end);
+  }
+
+  /** Runs strikes one after the other: each must see what the one before it has done to the members. */
+  strikeInTurn<T>(strike: () => Promise<T>): Promise<T> {
+    const struck = this.#striking.then(strike);
+    this.#striking = struck.catch(() => undefined);
+    return struck;
   }
 
   async #listAlive(): Promise<readonly ListedMember[]> {
