@@ -83,12 +83,15 @@ export const deploy = defineFault({
 
     return {
       async inject(cluster) {
+        stopping = new AbortController();
+        const { signal } = stopping;
         const deployer = deployerOf(cluster);
         const running = [...(await deployer.versions()).values()];
         if (running.every(each => each === version))
           throw new Error(`version ${version} runs already: choose another name with "version"`);
-        stopping = new AbortController();
-        rollout = rollOut(deployer, stopping.signal);
+        // A run that is interrupted heals without waiting for a slow command.
+        signal.throwIfAborted();
+        rollout = rollOut(deployer, signal);
         await rollout;
       },
       async confirm(cluster) {
