@@ -14,7 +14,7 @@ const page = path.join(root, 'docs/your-gateway.md');
 const scenarios = ['kill-one', 'hang-one', 'rolling-restart', 'scale-out', 'two-proxies'];
 const modes = ['sticky', 'redis'];
 const given = process.argv.slice(2);
-const proxies = given.length > 0 ? given : ['holdfast', 'haproxy', 'nginx', 'caddy'];
+const proxies = given.length > 0 ? given : ['holdfast', 'haproxy', 'nginx', 'caddy', 'apache'];
 const part = /(<!-- table: scripts\/gateway-table\.mjs -->\n)[\s\S]*?(<!-- end -->)/;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gateway-table-'));
