@@ -148,6 +148,7 @@ export class MemberWatch {
     return {
       answered: Object.fromEntries(this.counts.answered),
       ejectedAtEnd: backends.filter(name => last.get(name) === 'ejected'),
+      ...(this.#run.header.system?.ejectionsUnseen && { ejectionsUnseen: true }),
       idleAfterHealing: backends.filter(name => this.#isIdle(name, last.get(name))),
       notBack: [...new Set(faults.flatMap(({ notBack = [] }) => notBack.map(({ member }) => member)))],
     };
@@ -163,11 +164,14 @@ export class MemberWatch {
     if (isAfter) this.counts.answeredAfter.add(member);
   }
 
-  /** Whether a healed backend runs and answered no request, although enough users arrived that it could have served. */
+  /** Whether a healed backend runs and answered no request, although enough users arrived that it could have served.
+   * False when no answer of the run names a backend. */
   #isIdle(name: string, state: string | undefined): boolean {
     const wasHealed = ({ target, struck = target, healedMs }: FaultRecord) =>
       healedMs !== null && (target === 'backends' || (endsOf(target) ?? [struck]).includes(name));
-    const couldServe = this.counts.freeArrivals >= 2 * namesOf(this.#run, 'backend').length;
+    const backends = namesOf(this.#run, 'backend');
+    if (!backends.some(one => this.counts.answered.get(one))) return false;
+    const couldServe = this.counts.freeArrivals >= 2 * backends.length;
     return state === 'up' && couldServe && !this.counts.answeredAfter.has(name) && this.#run.faults.some(wasHealed);
   }
 }

@@ -87,6 +87,8 @@ export function describeUnknownTarget(
   const ends = endsOf(target);
   if (ends === undefined) {
     if (memberNumber(target) !== undefined) return undefined;
+    if (target.startsWith('member-'))
+      return unknownName('target', target, ['member-1', 'member-2', 'member-any', 'backends', 'system']);
     const known = [...backends, ...stores, ...proxies, 'backends', 'secrets', 'system'];
     return known.includes(target) ? undefined : unknownName('target', target, known) + describeSetting(target);
   }

@@ -139,7 +139,7 @@ export class Strike {
     onTransition(record.id, 'injected');
     const seen = await rejectOnAbort(fault.confirm(cluster), signal);
     if (seen === false) {
-      record.problem = `${record.fault} of ${record.target} was not confirmed: ${dead ?? 'the system does not look broken that way'}`;
+      record.problem = `${record.fault} of ${record.target} was not confirmed: ${dead ?? describeExternal(cluster, record.target) ?? 'the system does not look broken that way'}`;
       return undefined;
     }
     record.confirmedMs = clock.now();
@@ -185,4 +185,10 @@ function canHold({ target }: FaultRecord, member: string): boolean {
 function describeDead({ members }: Cluster, target: string): string | undefined {
   const dead = membersIn(target).filter(name => members.some(one => one.name === name && !one.isRunning));
   return dead.length === 0 ? undefined : `${dead.join(' and ')} was not running when it struck`;
+}
+
+/** Says what the check of its driver found last. Undefined when the target is no external member. */
+function describeExternal({ members }: Cluster, target: string): string | undefined {
+  const struck = kindOf(target) === 'member' ? members.find(({ name }) => name === target) : undefined;
+  return struck && `${struck.shownAs} ${struck.describe()}`;
 }

@@ -37,10 +37,8 @@ const driverName = oneOf('driver', Object.keys(drivers));
 export const members = map('system.members', {
   driver: z
     .union([driverName, ownCommands], {
-      error: issue => {
-        const meant = isMap(issue.input) ? ownCommands.safeParse(issue.input) : driverName.safeParse(issue.input);
-        return meant.error?.issues[0]?.message;
-      },
+      // Without a message, the problems of the single commands are reported.
+      error: ({ input }) => (isMap(input) ? '' : driverName.safeParse(input).error?.issues[0]?.message),
     })
     .describe('What runs the members, or commands of your own. {member} and {selector} are filled in.'),
   selector: text('what chooses the members, such as app=shop', /^[\w.@:/=, *?!()[\]-]{1,200}$/).describe(

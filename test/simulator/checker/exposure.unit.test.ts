@@ -119,6 +119,11 @@ describe('members', () => {
     expect(idle(3)).to.deep.equal([]);
   });
 
+  it('are not idle if no answer of the run names a backend', () => {
+    const unnamed = arrivals(4).map(([line]) => [line] as const);
+    expect(check(runWith({ histories: unnamed, struck: {}, members: up })).members.idleAfterHealing).to.deep.equal([]);
+  });
+
   it('are not idle if all users are bound to other backends', () => {
     const bound = Array.from({ length: 4 }, () => ['@10-15 login, @2300-2305 whoami', b2, b2] as const);
     expect(check(runWith({ histories: bound, struck: {}, members: up })).members.idleAfterHealing).to.deep.equal([]);

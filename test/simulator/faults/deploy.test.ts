@@ -49,7 +49,9 @@ describe('deploy', function () {
     'with surge 1 replaces all backends, always has as many ready as before, and rolls back when it is healed',
     lab(async cluster => {
       const fault = deployOf({ surge: 1, unavailable: 0, rollback: 'after 1s' });
-      expect(await fault.confirm(cluster)).to.equal(false);
+      expect(await fault.confirm(cluster).catch(({ message }: Error) => message)).to.equal(
+        '0 of 2 backends run version B, expected 2: backend-1 runs A, backend-2 runs A',
+      );
       const seen = await watchWhile(cluster, () => fault.inject(cluster));
       expect(seen).to.deep.equal({ runningMax: 3, readyMin: 2 });
       expect(await fault.confirm(cluster)).to.equal('backend-1, backend-3 of 2 backends run version B');
@@ -101,6 +103,24 @@ describe('deploy', function () {
       staged.interrupt();
       await running;
       expect(transitions.at(-1)).to.equal('deploy healed');
+      expect(Object.values(await versionsOf(cluster))).to.deep.equal(['A', 'A']);
+    }),
+  );
+
+  it(
+    'is rejected while another deploy is in progress, which then ends as planned',
+    lab(async cluster => {
+      const first = deployOf({ canary: '10 %', pause: '300ms', rollback: 'after 1s' });
+      const second = deployOf({ version: 'C', rollback: 'after 1s' });
+      const rolling = first.inject(cluster);
+      const refused = await second.inject(cluster).catch((error: Error) => error.message);
+      expect(refused).to.equal(
+        'another deploy is in progress: let this one begin when that one has ended, with a later "at"',
+      );
+      await second.heal(cluster);
+      await rolling;
+      expect(Object.values(await versionsOf(cluster))).to.deep.equal(['B', 'B']);
+      await first.heal(cluster);
       expect(Object.values(await versionsOf(cluster))).to.deep.equal(['A', 'A']);
     }),
   );

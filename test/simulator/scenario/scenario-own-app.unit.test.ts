@@ -104,6 +104,18 @@ describe('scenario file: the user’s own app', () => {
       'found the member member-1, expected a backend: "drain" cannot break anything else',
     ],
     [
+      'commands of a driver without "alive"',
+      withSystem(members('{ kill: "kill {member}" }'), exec),
+      4,
+      'system.members.driver.alive is missing, expected a command such as',
+    ],
+    [
+      'a member that no driver has',
+      withSystem(members('docker'), 'do: kill, target: member-0'),
+      7,
+      'unknown target "member-0". Did you mean "member-1"? Known: member-1, member-2, member-any, backends, system.',
+    ],
+    [
       'backends beside an address',
       withSystem('{ target: "http://localhost:1", backends: { count: 2 } }', exec),
       4,
@@ -167,6 +179,11 @@ describe('scenario file: the user’s own app', () => {
         lines.join('\n'),
       ).to.have.length(1);
     });
+
+  it('says one thing about a member whose driver cannot be read', () => {
+    const text = withSystem(members('dokcer'), 'do: kill, target: member-1');
+    expect(complaint(text, 'own.yaml').split('\n')).to.have.length(1);
+  });
 
   it('does not replace shell variables', () => {
     const command = `node $${'{app}'} {port}`;

@@ -88,7 +88,7 @@ function describeFaultDoubts(fault: FaultRecord, findings: Findings): string[] {
   const detail = problem === undefined ? '' : ` (${problem})`;
   if (confirmedMs === null) {
     return [
-      `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: ${adviseConfirming(target)}, then run it again.`,
+      `The fault "${id}" on ${target} was never confirmed${detail}, so nothing shows that anything broke: ${adviseConfirming(fault)}, then run it again.`,
     ];
   }
   const effect = describeEffectDoubts(
@@ -122,8 +122,11 @@ function adviseHealing(target: string): string {
   return target === 'system' ? 'try its heal by hand' : 'lengthen phases.faults, or shorten "for" of this fault';
 }
 
-function adviseConfirming(target: string): string {
-  return target === 'system' ? 'try its commands by hand' : `look at what else strikes ${target}, and when`;
+function adviseConfirming({ target, problem = '' }: FaultRecord): string {
+  if (target === 'system') return 'try its commands by hand';
+  // Something failed, and the problem says what.
+  if (problem.includes('could not be done')) return 'mend that';
+  return `look at what else strikes ${target}, and when`;
 }
 
 function describeMissingEvidence(run: RunRecord, { users, writes, evidence }: Findings): string[] {

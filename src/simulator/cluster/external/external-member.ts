@@ -1,3 +1,4 @@
+import { messageOf } from '../../../shared/error-message.js';
 import { BootFailed } from '../../errors.js';
 import type { ClusterMember, MemberState, StrikeVerb } from '../cluster.js';
 import { waitUntil } from '../probe.js';
@@ -30,6 +31,10 @@ export class ExternalMember implements ClusterMember {
   #reported: MemberState = 'up';
   #struck: StruckMember | undefined;
   #last: ShellEnd | undefined;
+  /** Whether it was alive right before the last strike. */
+  #wasAlive = true;
+  /** Why the last "resume" failed. Empty when it did not. */
+  #notResumed = '';
   /** Number of calls that begin a healing. */
   #healings = 0;
 
@@ -76,8 +81,15 @@ export class ExternalMember implements ClusterMember {
     this.#healings += 1;
     if (this.#struck === undefined || (await this.#isAliveOr(false))) return true;
     if (this.#state !== 'stopped') return false;
-    await this.#system.run('resume', this.#struck.name);
-    return true;
+    try {
+      await this.#system.run('resume', this.#struck.name);
+      return true;
+    } catch (error) {
+      // Something else may have killed it while it hung. It must be started then.
+      this.#notResumed = `${messageOf(error)}; and `;
+      this.#state = 'dead';
+      return false;
+    }
   }
 
   /** Does nothing: a key ring of the lab is not shared with members that it did not start. */
@@ -100,13 +112,16 @@ export class ExternalMember implements ClusterMember {
     const struck = this.#struck;
     if (struck === undefined) return;
     const { withinMs, commands } = this.#system.spec;
-    let failure = '';
+    let failure = this.#notResumed;
+    this.#notResumed = '';
     if (commands.start !== undefined && !(await this.#isAliveOr(false)))
       await this.#system.run('start', struck.name).catch(({ message }: Error) => {
-        failure = `${message}; and `;
+        failure += `${message}; and `;
       });
     if (!(await waitUntil(() => this.#isBack(struck), failure === '' ? withinMs : 0))) {
-      const state = (await this.#isAlive()) ? 'it runs, and is not ready' : `it is not alive (${this.#lastWords()})`;
+      const state = (await this.#isAliveOr(false))
+        ? 'it runs, and is not ready'
+        : `it is not alive (${this.#lastWords()})`;
       const how = `${failure}${state}, and no other member has replaced it within ${withinMs / 1_000} s`;
       throw new BootFailed(`${struck.name} did not come back: ${how}`, struck.name, how, this.port);
     }
@@ -123,7 +138,9 @@ export class ExternalMember implements ClusterMember {
   }
 
   describe(): string {
-    return this.#last === undefined ? 'was not struck' : `is not alive: ${this.#lastWords()}`;
+    if (this.#last === undefined) return 'was not struck';
+    if (!this.#wasAlive) return `was not alive before it was struck: ${this.#lastWords()}`;
+    return `is ${this.#last.ok ? 'alive' : 'not alive'}: ${this.#lastWords()}`;
   }
 
   mark(state: MemberState): void {
@@ -135,13 +152,20 @@ export class ExternalMember implements ClusterMember {
 
   /** Resolves the target unless it is struck already, and runs the command. Returns false when it is not alive, or when
    * healing has begun meanwhile: an interrupted run does not wait for its strikes. */
-  async #strike(verb: StrikeVerb, state: 'dead' | 'stopped'): Promise<boolean> {
+  #strike(verb: StrikeVerb, state: 'dead' | 'stopped'): Promise<boolean> {
     const healings = this.#healings;
+    return this.#system.strikeInTurn(() => this.#strikeNow(verb, state, healings));
+  }
+
+  /** `healings`: their number when the strike was asked for. */
+  async #strikeNow(verb: StrikeVerb, state: 'dead' | 'stopped', healings: number): Promise<boolean> {
     const struck = this.#struck ?? (await this.#resolve());
-    const isAlive = (await this.#system.alive(struck.name)).ok;
+    const alive = await this.#system.alive(struck.name);
     if (this.#healings !== healings) return false;
     this.#struck = struck;
-    if (!isAlive) {
+    this.#last = alive;
+    this.#wasAlive = alive.ok;
+    if (!alive.ok) {
       if (this.#state === 'up') this.#state = 'dead';
       return false;
     }
@@ -151,7 +175,7 @@ export class ExternalMember implements ClusterMember {
       await this.#system.run(verb, struck.name);
       return true;
     } catch (error) {
-      if (await this.#isAlive()) this.#state = 'up';
+      if (await this.#isAliveOr(false)) this.#state = 'up';
       throw error;
     }
   }

@@ -17,6 +17,7 @@ export class ExternalSystem {
   readonly #shell: RunShell;
   readonly #names = new Map<string, string>();
   #turn: Promise<unknown> = Promise.resolve();
+  #striking: Promise<unknown> = Promise.resolve();
 
   constructor(spec: MembersSpec, shell: RunShell) {
     this.spec = spec;
@@ -41,7 +42,8 @@ export class ExternalSystem {
   async list(): Promise<readonly ListedMember[]> {
     const { commands, selector } = this.spec;
     const ready = commands.list === undefined ? await this.#listAlive() : parseList(await this.#output(commands.list));
-    for (const { name, names } of ready) for (const each of names) this.#names.set(each, name);
+    for (const { name, names } of ready)
+      for (const each of names) if (!isShared(each, ready)) this.#names.set(each, name);
     if (commands.list === undefined) this.#names.set(selector, selector);
     return ready;
   }
@@ -68,6 +70,13 @@ export class ExternalSystem {
     if (!end.ok) throw createFailure(verb, member, end);
   }
 
+  /** Runs strikes one after the other: each must see what the one before it has done to the members. */
+  strikeInTurn<T>(strike: () => Promise<T>): Promise<T> {
+    const struck = this.#striking.then(strike);
+    this.#striking = struck.catch(() => undefined);
+    return struck;
+  }
+
   async #listAlive(): Promise<readonly ListedMember[]> {
     const names = parseList(this.spec.selector.replaceAll(/[\s,]+/g, '\n'));
     const alive = await Promise.all(names.map(async ({ name }) => (await this.alive(name)).ok));
@@ -87,6 +96,11 @@ export class ExternalSystem {
     this.#turn = ended;
     return ended;
   }
+}
+
+/** Returns whether several members have this name, as the containers of one service: then it tells none of them. */
+function isShared(name: string, ready: readonly ListedMember[]): boolean {
+  return ready.filter(({ names }) => names.includes(name)).length > 1;
 }
 
 function createFailure(verb: string, member: string, end: ShellEnd): Error {

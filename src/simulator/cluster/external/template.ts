@@ -27,24 +27,25 @@ export type TemplateView = Readonly<Record<(typeof templatePlaceholders)[number]
   readonly backends: readonly TemplateBackend[];
 };
 
-const templateBytesMax = 1_048_576;
-
 /** Reads and checks a template. Throws `ScenarioError` with file and line for an unknown placeholder. */
 export function readTemplate(file: string): ConfigTemplate {
+  const expected = 'expected the template of a configuration';
   let text: string;
   try {
-    // Reading a pipe or a device could wait for ever.
     const stat = statSync(file);
-    if (!stat.isFile()) throw new ScenarioError(`${file}: found something that is not a file, expected a template.`);
-    if (stat.size > templateBytesMax)
-      throw new ScenarioError(`${file}: found ${stat.size} bytes, expected at most ${templateBytesMax}.`);
+    // A pipe could have no end.
+    if (!stat.isFile()) throw new ScenarioError(`${file}: found something that is not a file, ${expected}.`);
+    if (stat.size > bytesMax)
+      throw new ScenarioError(`${file}: found ${stat.size} bytes, expected at most ${bytesMax}.`);
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if (error instanceof ScenarioError) throw error;
-    throw new ScenarioError(`${file}: cannot be read (${messageOf(error)}), expected the template of a configuration.`);
+    throw new ScenarioError(`${file}: cannot be read (${messageOf(error)}), ${expected}.`);
   }
   return parseTemplate(text, file);
 }
+
+const bytesMax = 1024 * 1024;
 
 /** Checks a template. Mustache itself would print nothing for an unknown placeholder. */
 export function parseTemplate(text: string, file: string): ConfigTemplate {

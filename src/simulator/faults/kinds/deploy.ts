@@ -12,6 +12,8 @@ import { defineFault } from '../fault.js';
 
 const surgeDefault = 0;
 const unavailableDefault = 1;
+/** Deployers with a rollout in progress, or one that will be rolled back. Two rollouts at once would replace the backends of each other without an end. */
+const rolling = new WeakSet<Deployer>();
 
 /** Replaces the version of all backends under load, as `kubectl rollout` does. Healing rolls back only with `rollback`. */
 export const deploy = defineFault({
@@ -73,6 +75,7 @@ export const deploy = defineFault({
     const pace = { surge, unavailable };
     let stopping = new AbortController();
     let rollout: Promise<void> | undefined;
+    let held: Deployer | undefined;
     let isConfirmed = false;
 
     async function rollOut(deployer: Deployer, signal: AbortSignal): Promise<void> {
@@ -83,13 +86,27 @@ export const deploy = defineFault({
 
     return {
       async inject(cluster) {
-        const deployer = deployerOf(cluster);
-        const running = [...(await deployer.versions()).values()];
-        if (running.every(each => each === version))
-          throw new Error(`version ${version} runs already: choose another name with "version"`);
         stopping = new AbortController();
-        rollout = rollOut(deployer, stopping.signal);
-        await rollout;
+        const { signal } = stopping;
+        const deployer = deployerOf(cluster);
+        if (rolling.has(deployer))
+          throw new Error(
+            'another deploy is in progress: let this one begin when that one has ended, with a later "at"',
+          );
+        rolling.add(deployer);
+        try {
+          const running = [...(await deployer.versions()).values()];
+          if (running.every(each => each === version))
+            throw new Error(`version ${version} runs already: choose another name with "version"`);
+          // A run that is interrupted heals without waiting for a slow command.
+          signal.throwIfAborted();
+          rollout = rollOut(deployer, signal);
+          await rollout;
+        } finally {
+          // Until it is rolled back, the version before it must stay known.
+          if (rollback === undefined) rolling.delete(deployer);
+          else held = deployer;
+        }
       },
       async confirm(cluster) {
         const running = [...(await deployerOf(cluster).versions()).entries()];
@@ -97,13 +114,21 @@ export const deploy = defineFault({
         const wanted = isAll ? running.length : countShare(canary, running.length);
         const own = running.filter(([, each]) => each === version).map(([name]) => name);
         isConfirmed = own.length === wanted && wanted > 0;
-        return isConfirmed && `${own.join(', ')} of ${running.length} backends run version ${version}`;
+        if (!isConfirmed) {
+          const found = running.map(([name, each]) => `${name} runs ${each}`).join(', ');
+          throw new Error(
+            `${own.length} of ${running.length} backends run version ${version}, expected ${wanted}: ${found}`,
+          );
+        }
+        return `${own.join(', ')} of ${running.length} backends run version ${version}`;
       },
       async heal(cluster) {
         stopping.abort();
         await rollout?.catch(() => undefined);
         if (rollout !== undefined && (rollback !== undefined || !isConfirmed)) await deployerOf(cluster).rollBack(pace);
         rollout = undefined;
+        if (held !== undefined) rolling.delete(held);
+        held = undefined;
       },
     };
   },

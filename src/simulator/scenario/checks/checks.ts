@@ -1,7 +1,13 @@
 import type { ModeName } from '../../../modes.js';
 import { labVariables } from '../../cluster/backend.js';
 import { specsFrom } from '../../cluster/stores/registry.js';
-import { describeUnknownTarget, resolveTargetName, type TargetSystem, targetsOf } from '../../cluster/targets.js';
+import {
+  describeUnknownTarget,
+  memberNumber,
+  resolveTargetName,
+  type TargetSystem,
+  targetsOf,
+} from '../../cluster/targets.js';
 import { externalProxyProblems } from '../external-proxy.js';
 import { toMembers } from '../members.js';
 import { ownAppProblems } from '../own-app.js';
@@ -33,6 +39,9 @@ function targetProblems(file: unknown, fault: unknown, index: number): Problem[]
   const target = field(fault, 'target');
   const system = systemIn(file);
   if (typeof target !== 'string' || system === undefined) return [];
+  // Problems of system.members are reported by the schema.
+  const hasUnread = system.members === undefined && field(field(file, 'system'), 'members') !== undefined;
+  if (hasUnread && memberNumber(target) !== undefined) return [];
   const path = ['faults', index, 'target'];
   const strange = describeUnknownTarget(target, targetsOf(system)) ?? explainNotOurs(target, system);
   if (strange !== undefined) return [{ path, message: strange }];
