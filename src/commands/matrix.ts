@@ -21,7 +21,7 @@ import { unknownName } from '../shared/unknown-name.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { readScenario } from '../simulator/scenario/file.js';
-import { needsOwnNetwork, type Scenario } from '../simulator/scenario/scenario.js';
+import { describeMissingTarget, needsOwnNetwork, type Scenario } from '../simulator/scenario/scenario.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
@@ -106,7 +106,8 @@ async function drawMatrix(args: MatrixArgs, signal: AbortSignal, takeOver: TakeO
     return runInOwnNetwork(takeOver);
   const { runs, failure } = await runCells(grid, { seed, atOnce, signal });
   if (failure === undefined || runs.size > 0) await writeMatrix(grid, modes, runs, args);
-  if (noNetwork !== undefined) process.stdout.write(describeNoNetwork(scenarios, noNetwork));
+  if (noNetwork !== undefined && args.proxy === undefined)
+    process.stdout.write(describeNoNetwork(scenarios, noNetwork));
   if (failure !== undefined) throw failure;
   if (runs.size === 0) process.stdout.write('no fault applies in any selected mode, so nothing was run.\n');
   return exitCodeOf([...runs.values()].map(({ judged }) => judged.verdict.word));
@@ -150,6 +151,7 @@ async function writeMatrix(
   for (const { scenario, mode, word, reasons } of problemsOf(judged))
     stdout.write(`${scenario}/${mode}: ${word}: ${reasons.join(' ')}\n`);
   for (const line of judged.flatMap(describeNotJudged)) stdout.write(`${line}\n`);
+  if (args.proxy !== undefined) for (const line of describeNotApplicable(grid)) stdout.write(`${line}\n`);
   if (args.json !== undefined) await writeWhole(args.json, matrixJson(survival, judged));
   if (args.html !== undefined)
     await writeWhole(args.html, matrixPage(survival, problemsOf(judged), commandOf(args), proxy));
@@ -170,6 +172,14 @@ function describeNotJudged({ run: { header }, verdict: { word, expectations } }:
   const open = expectations.filter(({ notJudged }) => notJudged !== undefined).map(({ text }) => text);
   if (word !== 'pass' || open.length === 0) return [];
   return [`${header.scenario}/${header.mode}: not judged on a busy machine: ${open.join(', ')}`];
+}
+
+/** Says why a scenario does not apply to another proxy, once for all modes with the same reason. */
+function describeNotApplicable(grid: readonly (ScenarioInMode | EmptyCell)[]): readonly string[] {
+  const lines = grid.flatMap(cell =>
+    'mode' in cell ? [] : [`${cell.scenario.name}: not applicable: ${describeMissingTarget(cell.notApplicable)}`],
+  );
+  return [...new Set(lines)];
 }
 
 /** Returns the command line that draws the same matrix. */

@@ -85,6 +85,15 @@ describe('holdfast run --proxy', function () {
     expect(stdout).to.include('was not run with the proxy http-proxy');
   });
 
+  it('says below the matrix why a scenario does not apply, once for all modes', async () => {
+    const words = ['matrix', '--modes', 'sticky,redis', '--faults', 'drain-one', '--proxy', 'http-proxy'];
+    const { code, stdout } = await commandLine(words);
+    expect(code).to.equal(2);
+    expect(
+      stdout.match(/^drain-one: not applicable: the proxy http-proxy has no way to drain a backend/gm),
+    ).to.have.length(1);
+  });
+
   it('runs a scenario behind nginx: the report names it, and a killed backend loses only its own users', async () => {
     const fault = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 500ms }';
     const yaml = short('', fault, '    - writes.phantom == 0');

@@ -17,9 +17,6 @@ const left = {
   directory: new Set<string>(),
 };
 
-/** True once a command of the user ran. It can have left a process that is not in its group. */
-let hasHadGroups = false;
-
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
 createInterface({ input: process.stdin }).on('line', handleLine).on('close', clean);
@@ -27,7 +24,6 @@ createInterface({ input: process.stdin }).on('line', handleLine).on('close', cle
 function handleLine(line: string): void {
   const [, sign, kind, what] = /^([+-])(process|family|group|directory) (.+)$/.exec(line) ?? [];
   if (what === undefined || !isWatched(kind)) return;
-  if (kind === 'group') hasHadGroups = true;
   if (sign === '+') left[kind].add(what);
   else left[kind].delete(what);
 }
@@ -42,7 +38,8 @@ async function clean(): Promise<void> {
   for (const leader of left.group) signalGroup(Number(leader), 'SIGKILL');
   await Promise.all([...left.family].map(pid => endFamily(Number(pid))));
   for (const directory of left.directory) {
-    if (hasHadGroups) killStrays(directory);
+    // Its parent may have died before it could tell of a process that it had just started.
+    killStrays(directory);
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }
   process.exit(0);
