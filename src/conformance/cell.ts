@@ -35,7 +35,8 @@ export interface Fact {
   readonly moved: boolean;
   /** The process that answered did not know the session of the user: it is another backend, or a new process of it. */
   readonly forgotten: boolean;
-  /** The proxy let it be known: it changed its cookie, or it added a header to the request for the app. */
+  /** The proxy let it be known: it changed its cookie, or it added a header to the request for the app. A cookie that it
+   * only sends again tells nothing. */
   readonly told: boolean;
   /** A backend cut the answer off, and the user got it as if it were whole. */
   readonly completed: boolean;
@@ -49,6 +50,7 @@ export interface Fact {
 export function factsOf({ exchanges, log }: Recording): Fact[] {
   const last = new Map<string, string>();
   const headerNames = new Map<string, ReadonlySet<string>>();
+  const ownCookies = new Map<string, ReadonlyMap<string, string>>();
   return exchanges.map(exchange => {
     const carriedOut = log.filter(({ id }) => id === exchange.id);
     const { user, answer } = exchange;
@@ -61,13 +63,16 @@ export function factsOf({ exchanges, log }: Recording): Fact[] {
     const failed = exchange.failure !== undefined || answer === undefined || answer.status >= 400;
     const added = by !== undefined && known !== undefined && [...namesIn(by)].some(name => !known.has(name));
     const cookies = proxyCookies(exchange, by);
+    const held = ownCookies.get(user) ?? new Map<string, string>();
+    const changed = cookies.map(pairIn).filter(([name, value]) => held.get(name) !== value);
+    ownCookies.set(user, new Map([...held, ...changed]));
     return {
       exchange,
       carriedOut,
       failed,
       moved: !failed && before !== undefined && answering !== undefined && backendIn(answering) !== backendIn(before),
       forgotten: !failed && by?.memory === 'forgotten',
-      told: cookies.length > 0 || added,
+      told: changed.length > 0 || added,
       completed: !failed && carriedOut.some(isCut),
       cookiesOfOneName: Math.max(0, ...countsOfNames(cookies)),
       disagreement: findDisagreement(exchange, failed, by),
@@ -95,8 +100,14 @@ export function proxyCookies({ answer }: Pick<RawExchange, 'answer'>, by: Carrie
   return headerValues(answer?.head ?? [], 'set-cookie').filter(line => !own.has(line));
 }
 
+/** Returns name and value of a cookie, without its attributes. */
+function pairIn(line: string): readonly [name: string, value: string] {
+  const [, name = '', value = ''] = /^([^=;]*)=?([^;]*)/.exec(line) ?? [];
+  return [name, value];
+}
+
 function countsOfNames(cookies: readonly string[]): number[] {
-  const names = cookies.map(line => line.split('=')[0]);
+  const names = cookies.map(line => pairIn(line)[0]);
   return names.map(name => names.filter(other => other === name).length);
 }
 

@@ -5,6 +5,7 @@ import pLimit from 'p-limit';
 import { messageOf } from '../shared/error-message.js';
 import { packageFile } from '../shared/package-file.js';
 import type { ExternalProxy } from '../simulator/cluster/external/external-proxy.js';
+import { Janitor } from '../simulator/cluster/processes/janitor.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError, rejectOnAbort } from '../simulator/errors.js';
 import { type Cell, judgePhase, notApplicable, unknown } from './cell.js';
@@ -63,11 +64,12 @@ export async function runConformance(run: ConformanceRun): Promise<readonly RowF
   const failed = new AbortController();
   const signal = AbortSignal.any([run.signal, failed.signal]);
   const limit = pLimit(run.atOnce);
+  const janitor = new Janitor();
   let done = 0;
   const all = planned.map(experiment =>
     limit(async () => {
       if (signal.aborted) throw new Interrupted();
-      const finding = await findOut(experiment, run.rows[experiment.row], signal);
+      const finding = await findOut(experiment, run.rows[experiment.row], signal, janitor);
       done += 1;
       run.onFinding(finding, done, planned.length);
       return finding;
@@ -77,6 +79,7 @@ export async function runConformance(run: ConformanceRun): Promise<readonly RowF
     }),
   );
   const ends = await Promise.allSettled(all);
+  await janitor.dismiss();
   const reasons = ends.flatMap(end => (end.status === 'rejected' ? [end.reason] : []));
   if (run.signal.aborted) throw new Interrupted();
   if (reasons.length > 0) throw reasons.find(reason => !(reason instanceof Interrupted)) ?? reasons[0];
@@ -87,13 +90,16 @@ async function findOut(
   planned: PlannedExperiment,
   row: FailureRow | undefined,
   signal: AbortSignal,
+  janitor: Janitor,
 ): Promise<RowFinding> {
   if (row === undefined) throw new TypeError(`there is no row ${planned.row}`);
   const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-witness-'));
+  janitor.watchDirectory(directory);
   try {
     return await findOutIn(path.join(directory, 'log'), planned, row, signal);
   } finally {
     await rm(directory, { recursive: true, force: true });
+    janitor.forgetDirectory(directory);
   }
 }
 

@@ -57,6 +57,18 @@ describe('holdfast conformance', () => {
     });
   });
 
+  it('leaves nothing after kill -9', async () => {
+    await withPreset([start], async file => {
+      await withHoldfast(['conformance', '--proxy', file, '--row', 'first-visit,return'], async holdfast => {
+        // Another experiment is under way.
+        await holdfast.sees('conformance 1 of 4');
+        holdfast.child.kill('SIGKILL');
+        await holdfast.ended();
+        expect([await holdfast.children(), await holdfast.temporaryFiles()]).to.deep.equal([[], []]);
+      });
+    });
+  });
+
   it('writes the table, the exchanges and the pages for a proxy of your own', async () => {
     await withPreset([start], async file => {
       const reports = ['--json', 'c.json', '--html', 'c.html', '--markdown', 'table.md'];

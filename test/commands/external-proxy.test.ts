@@ -46,6 +46,12 @@ describe('holdfast run --proxy', function () {
       /proxy ended with code 2[\s\S]*bad line 7/,
     ],
     [
+      'a proxy that goes into the background',
+      { 'preset.yaml': 'like: nginx\nname: ours\ncommand: nginx -e stderr -p {run-dir} -c {config}' },
+      4,
+      /proxy ended with code 0 before it answered[\s\S]*it must stay in the foreground/,
+    ],
+    [
       'a proxy that never listens',
       { 'preset.yaml': 'command: exec sleep 30\nready: { tcp: true, within: 300ms }' },
       4,

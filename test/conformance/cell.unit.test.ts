@@ -69,6 +69,12 @@ const table: readonly (readonly [title: string, told: Told | readonly Told[], ki
     'silently moved',
   ],
   [
+    'is a silent loss when another backend answers and the proxy only sends its cookie again',
+    { by: 'backend-2#b', memory: 'forgotten', cookies: ['lb=1; Max-Age=3600'] },
+    'silent loss',
+    'silently moved',
+  ],
+  [
     'is a silent loss when a move back meets a session that is still known',
     [{ by: 'backend-2#b', memory: 'forgotten', cookies: ['lb=2'], phase: 'before' }, { by: 'backend-1#a' }],
     'silent loss',

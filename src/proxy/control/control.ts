@@ -48,7 +48,8 @@ export class Control implements AdminControl {
   readonly #boots = new BootReports(bootReportsMs, (backend, incarnation, changes) =>
     this.#emit({ kind: 'incarnation', backend, incarnation, changes }),
   );
-  readonly #history = { startedMs: Date.now(), reloadedMs: Date.now(), reloads: { applied: 0, refused: 0 } };
+  readonly #startedMs = Date.now();
+  readonly #history = { startedMs: this.#startedMs, reloadedMs: this.#startedMs, reloads: { applied: 0, refused: 0 } };
 
   /** Throws what `makeTrafficServer` throws. */
   constructor(options: ProxyOptions, makeTrafficServer: MakeTrafficServer, takeover = noTakeover) {

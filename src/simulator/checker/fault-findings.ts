@@ -148,6 +148,7 @@ export class MemberWatch {
     return {
       answered: Object.fromEntries(this.counts.answered),
       ejectedAtEnd: backends.filter(name => last.get(name) === 'ejected'),
+      ...(this.#run.header.system?.ejectionsUnseen && { ejectionsUnseen: true }),
       idleAfterHealing: backends.filter(name => this.#isIdle(name, last.get(name))),
       notBack: [...new Set(faults.flatMap(({ notBack = [] }) => notBack.map(({ member }) => member)))],
     };

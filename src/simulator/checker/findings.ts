@@ -159,6 +159,8 @@ export interface MemberFindings {
   readonly answered: Readonly<Record<string, number>>;
   /** Backends that ran at the end of the run, but got no requests from the proxy. */
   readonly ejectedAtEnd: readonly string[];
+  /** No proxy tells which backends it ejects, so that an empty list says nothing. */
+  readonly ejectionsUnseen?: true;
   /** Backends that were struck and healed, and then answered no user although new users without a binding arrived. */
   readonly idleAfterHealing: readonly string[];
   /** Members that did not come back when a fault was healed. */

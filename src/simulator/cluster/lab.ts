@@ -132,9 +132,9 @@ export class Lab {
     this.#stopping.abort(new LabError('the lab is being stopped'));
     await Promise.allSettled(this.#running);
     await Promise.all(this.members.map(member => member.end()));
-    this.#janitor.endGroups();
-    await Promise.all(this.#links.map(link => link.close()));
     const directory = await this.#directory;
+    this.#janitor.endGroups(directory);
+    await Promise.all(this.#links.map(link => link.close()));
     if (directory !== undefined) {
       await rm(directory, { recursive: true, force: true, maxRetries: 5 });
       this.#janitor.forgetDirectory(directory);

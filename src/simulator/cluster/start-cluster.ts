@@ -100,7 +100,9 @@ export async function openSystem(
  * processes start, so a program outside of this one can take a port in between. Call it when the lab is stopped.
  */
 async function hasLostItsPort(error: unknown): Promise<boolean> {
-  return error instanceof BootFailed && !(await isFree(error.port, '127.0.0.1'));
+  if (!(error instanceof BootFailed)) return false;
+  // Another lab that looks for free ports holds each one only for a moment.
+  return /address already in use|EADDRINUSE/i.test(error.how) || !(await isFree(error.port, '127.0.0.1'));
 }
 
 /** Returns the names of the members that such a cluster starts. */

@@ -92,6 +92,7 @@ const system = rule(
     texts.accepts(value.stores) &&
     (value.policy === undefined || name.accepts(value.policy)) &&
     trueOrFalse.accepts(value.affinity) &&
+    (value.ejectionsUnseen === undefined || value.ejectionsUnseen === true) &&
     [value.proxy, value.proxyAsked].every(each => each === undefined || text.accepts(each)),
 );
 /** The names that each kind of effect must have. */

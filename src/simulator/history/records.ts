@@ -246,6 +246,8 @@ export interface SystemRecord {
   readonly proxy?: string;
   /** The text after `--proxy`. Absent: the scenario file holds the proxy. */
   readonly proxyAsked?: string;
+  /** No proxy tells which backends it ejects. Absent: it does, or an earlier version recorded the run. */
+  readonly ejectionsUnseen?: true;
 }
 
 /** The first line of a run in a history file. */

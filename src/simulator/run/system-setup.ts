@@ -49,7 +49,10 @@ function buildProxySpec({ proxy, backends: { own } }: Scenario['system']): Proxy
 }
 
 /** Returns what a verdict needs to know about the system under test. */
-export function describeSystem(spec: ClusterSpec, { external }: Pick<Cluster, 'external'> = {}): SystemRecord {
+export function describeSystem(
+  spec: ClusterSpec,
+  { external, proxyAdmin }: Partial<Pick<Cluster, 'external' | 'proxyAdmin'>> = {},
+): SystemRecord {
   const { mode, target, proxy, stores } = spec;
   const { affinity, strategy, store }: Mode = modes[mode];
   const inStore = store === 'memory' ? 'backend' : 'store';
@@ -60,6 +63,7 @@ export function describeSystem(spec: ClusterSpec, { external }: Pick<Cluster, 'e
     ...(proxy?.policy === 'rendezvous' && { policy: proxy.policy }),
     affinity: proxy?.affinity === undefined ? affinity : proxy.affinity !== 'off',
     ...describeProxy(proxy?.external),
+    ...((target !== undefined || proxyAdmin?.isSampled) && { ejectionsUnseen: true }),
   };
 }
 

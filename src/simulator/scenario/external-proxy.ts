@@ -139,6 +139,8 @@ async function parsePreset(written: string, file: string): Promise<Preset> {
   const base = like === undefined ? undefined : await readPreset(like);
   const proxy = toExternal(own, path.dirname(path.resolve(file)), base);
   if (proxy === undefined) throw yaml.refusal([{ path: [], message: `found no command, ${commandExpected}` }]);
+  if (lacksTemplate(proxy))
+    throw yaml.refusal([{ path: ['command'], message: 'found {config} without config, expected a template' }]);
   const about = { program: program ?? base?.program, packages: names ?? base?.packages, for: operator ?? base?.for };
   return { ...proxy, ...about, documentation: [...documentation, ...(base?.documentation ?? [])] };
 }
@@ -183,6 +185,10 @@ function nameIn(start: string): string {
   );
 }
 
+function lacksTemplate({ command: start, config }: { readonly command?: unknown; readonly config?: unknown }): boolean {
+  return config === undefined && String(start).includes('{config}');
+}
+
 /** Finds keys of an external proxy without a command, and a {config} without a template. */
 export function externalProxyProblems(file: unknown): Problem[] {
   const proxy = field(field(file, 'system'), 'proxy');
@@ -192,6 +198,6 @@ export function externalProxyProblems(file: unknown): Problem[] {
     return Object.keys(externalProxyKeys)
       .filter(key => proxy[key] !== undefined)
       .map((key): Problem => ({ path: at(key), message: `found ${key} without a command`, at: 'key' }));
-  if (proxy.config !== undefined || !String(proxy.command).includes('{config}')) return [];
+  if (!lacksTemplate(proxy)) return [];
   return [{ path: at('command'), message: 'found {config} without system.proxy.config, expected a template' }];
 }

@@ -2,7 +2,12 @@ import { expect } from 'chai';
 import { nameConfig } from '#src/simulator/cluster/external/boot-external.js';
 import { readStates } from '#src/simulator/cluster/external/external-admin.js';
 import { canDrain, commandFor, type ExternalProxy } from '#src/simulator/cluster/external/external-proxy.js';
-import { parseTemplate, renderTemplate, type TemplateView } from '#src/simulator/cluster/external/template.js';
+import {
+  parseTemplate,
+  readTemplate,
+  renderTemplate,
+  type TemplateView,
+} from '#src/simulator/cluster/external/template.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 
 const view: TemplateView = {
@@ -64,6 +69,14 @@ describe('the template of a configuration', () => {
   for (const [what, template, said] of mistakes)
     it(`refuses ${what}, with file and line`, () => {
       expect(() => parseTemplate(template, 'own.tmpl')).to.throw(ScenarioError, said);
+    });
+
+  for (const [what, file, said] of [
+    ['is not there', '/no/such.tmpl', /cannot be read .*, expected the template of a configuration\.$/],
+    ['has no end', '/dev/zero', /found something that is not a file, expected the template of a configuration\.$/],
+  ] as const)
+    it(`is refused when its file ${what}`, () => {
+      expect(() => readTemplate(file)).to.throw(ScenarioError, said);
     });
 
   it('lists what it uses, so that a setting that it does not follow is noticed', () => {

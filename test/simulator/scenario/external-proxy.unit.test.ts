@@ -73,6 +73,17 @@ const refusals: readonly (readonly [what: string, files: Readonly<Record<string,
     /p\.yaml:2:1: unknown key .*"reloda"\. Did you mean "reload"/,
   ],
   ['an unknown placeholder', { 'p.yaml': 'command: x {cfg}' }, /found \{cfg\}, expected one of \{config\}/],
+  [
+    '{config} without a template',
+    { 'p.yaml': 'name: x\ncommand: x {config}' },
+    /:2:10: found \{config\} without config/,
+  ],
+  ['a template that is a folder', { 'p.yaml': 'command: x\nconfig: .' }, /found something that is not a file/],
+  [
+    'a template that is too large',
+    { 'p.yaml': 'command: x\nconfig: a.cfg', 'a.cfg': 'x'.repeat(1_048_577) },
+    /a\.cfg: found 1048577 bytes, expected at most 1048576/,
+  ],
   ['an unknown preset', { 'p.yaml': 'like: haproxi' }, /unknown proxy "haproxi"\. Did you mean "haproxy"/],
   ['a template that is not there', { 'p.yaml': 'command: x\nconfig: none.cfg' }, /none\.cfg: cannot be read/],
   [

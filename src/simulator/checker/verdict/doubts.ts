@@ -31,7 +31,11 @@ const atRiskVerifiedPercentMin = 50;
 export function doubtsOf(run: RunRecord, findings: Findings): Doubts {
   return {
     ofFaults: [...describeNeverStruck(run), ...run.faults.flatMap(fault => describeFaultDoubts(fault, findings))],
-    ofVerification: [...describeMissingEvidence(run, findings), ...describeMissingOperations(run.header, findings)],
+    ofVerification: [
+      ...describeEndedProxies(run),
+      ...describeMissingEvidence(run, findings),
+      ...describeMissingOperations(run.header, findings),
+    ],
     notBack: run.faults.flatMap(({ id, notBack = [] }) =>
       notBack.map(({ member, why }) => `${member} did not come back after the fault "${id}": ${why.trim()}`),
     ),
@@ -56,6 +60,17 @@ export function describeUndecided({ header }: RunRecord, machine: string | undef
   if (machine !== undefined && header.expectations.length > 0)
     return `Nothing could be judged, because ${machine}: lower users.arrivals.rate, or free the machine, then run it again.`;
   return `The scenario expects nothing in mode ${header.mode}: add lines under expect.any or expect.${header.mode}, for example "writes.lost == 0".`;
+}
+
+/** Names each proxy that ended by itself. A fault on a proxy or on the system can have ended it on purpose. */
+function describeEndedProxies({ members, faults }: RunRecord): string[] {
+  if (faults.some(({ target }) => target === 'system' || /^proxy(?!.*->)/.test(target))) return [];
+  const latest = new Map(members.map(record => [record.member, record]));
+  const ended = [...latest.values()].filter(({ member, state }) => member.startsWith('proxy') && state === 'dead');
+  return ended.map(
+    ({ member, atMs }) =>
+      `${member} ended by itself after ${(atMs / 1000).toFixed(1)} s, and no fault had struck it: start it by hand to see why.`,
+  );
 }
 
 function describeNeverStruck({ header, faults, lab }: RunRecord): string[] {

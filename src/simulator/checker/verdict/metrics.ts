@@ -58,7 +58,7 @@ export function isWindowMetric(name: string): boolean {
 /** Whether every run counts it, from 0 on. Any other metric can lack a value. */
 export function isPlainCount(metric: string): boolean {
   const canLackValue =
-    /^(?:latencyMs|serviceMs|revocationLagMs|noSession|backends|stores)\.|^recoveryMs$|^users\.(?:exposed|present|moved)$/;
+    /^(?:latencyMs|serviceMs|revocationLagMs|noSession|backends|stores)\.|^recoveryMs$|^users\.(?:exposed|present|moved|sawBothVersions|wentBack)$|^members\.ejectedAtEnd$/;
   return !canLackValue.test(metric);
 }
 
@@ -121,11 +121,20 @@ export function totalOf(
 export function measuredValue(metric: string, findings: Findings | FindingsWithin): number | null {
   const member = memberOf(metric);
   if (member !== undefined) return findings.members.answered[member] ?? null;
+  if ('versions' in findings && isUnseen(metric, findings)) return null;
   const [group, name = ''] = metric.split('.');
   const counted = entryIn(findings, group ?? '');
   const value = name === '' ? counted : entryIn(counted, name);
   if (Array.isArray(value)) return value.length;
   return Number.isFinite(value) ? Number(value) : null;
+}
+
+/** Returns whether a count of 0 would say nothing: no user came before and after the faults, answers did not name two
+ * versions, or no proxy tells what it ejects. */
+function isUnseen(metric: string, { users, versions, members }: Findings): boolean {
+  if (metric === 'users.moved') return users.present === 0;
+  if (metric === 'members.ejectedAtEnd') return members.ejectionsUnseen === true;
+  return ['users.sawBothVersions', 'users.wentBack'].includes(metric) && Object.keys(versions).length < 2;
 }
 
 function entryIn(counted: unknown, name: string): unknown {

@@ -39,7 +39,8 @@ export async function bootExternal(
   }));
   await admin.writeConfig();
   const [version] = await Promise.all([admin.version(), lab.boot(member)]);
-  await waitUsed(lab, admin, external);
+  const names = backends.filter(({ spare }) => !spare).map(({ name }) => name);
+  await waitUsed(lab, admin, external, names);
   return { admin, versions: version === undefined ? {} : { [external.name]: version } };
 }
 
@@ -87,22 +88,32 @@ function settingsOf(spec: ProxySpec, mode: ProxyPlace['mode']): TemplateSettings
 
 const healthByDefault: NonNullable<ProxySpec['health']> = { everyMs: 500, timeoutMs: 300, fall: 2, rise: 2 };
 
-async function waitUsed(lab: Lab, admin: ExternalAdmin, { name }: ExternalProxy): Promise<void> {
+async function waitUsed(
+  lab: Lab,
+  admin: ExternalAdmin,
+  { name }: ExternalProxy,
+  backends: readonly string[],
+): Promise<void> {
   let seen: readonly ProxyBackend[] = [];
   let problem = '';
+  const isReady = (backend: string) => seen.some(one => one.name === backend && one.state === 'ready');
   const allReady = async (): Promise<boolean> => {
     await lab.mustRun();
     seen = await admin.backends().catch((error: Error) => {
-      problem = `: ${error.message}`;
+      problem = error.message;
       return [];
     });
-    return seen.length > 0 && seen.every(one => one.state === 'ready' || isSpare(lab, one.name));
+    if (seen.length > 0) problem = '';
+    return backends.every(isReady);
   };
   const isUsed = await waitUntil(allReady, admin.isSampled ? sampledWithinMs : statesWithinMs);
   if (isUsed) return;
   if (admin.isSampled) return admin.trustUnseen();
-  const said = seen.map(one => `${one.name} ${one.state}`).join(', ') || `no state${problem}`;
-  throw new LabError(`${name} did not report every backend ready in ${statesWithinMs / 1000} s: ${said}`);
+  const said = seen.map(one => `${one.name} ${one.state}`).join(', ') || 'no state';
+  const missing = backends.filter(backend => !isReady(backend)).join(', ');
+  throw new LabError(
+    `${name} did not report ${missing} ready in ${statesWithinMs / 1000} s: ${problem || `its command "states" printed ${said}`}`,
+  );
 }
 
 /** Returns whether this is a backend that was not started. Names that only the proxy knows are not spare. */

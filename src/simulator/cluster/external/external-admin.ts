@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../../errors.js';
 import { ask } from '../ask.js';
 import type { LabProcess, ProxyAdmin, ProxyBackend } from '../cluster.js';
-import { describeEnd, joinLines, type RunShell } from '../processes/shell.js';
+import { describeEnd, joinLines, type RunShell, type ShellEnd } from '../processes/shell.js';
 import { canDrain, commandFor, type ExternalPlace, type ExternalProxy } from './external-proxy.js';
 import { renderTemplate, type TemplateView } from './template.js';
 
@@ -155,11 +155,11 @@ export class ExternalAdmin implements ProxyAdmin {
 
   /** Rejects when the command prints no state: an empty list would look like no backend that is down. */
   async #askStates(command: string): Promise<readonly StateLine[]> {
-    const printed = await this.#run(command);
+    const { said, printed } = await this.#end(command);
     const states = readStates(printed);
     if (states.length > 0) return states;
     throw new LabError(
-      `${this.#nameOf(command)} printed no state, expected a line such as "backend-1 ready 0". It printed: ${joinLines(printed) || 'nothing'}`,
+      `${this.#nameOf(command)} printed no state, expected a line such as "backend-1 ready 0". It printed: ${joinLines(said) || 'nothing'}`,
     );
   }
 
@@ -190,11 +190,16 @@ export class ExternalAdmin implements ProxyAdmin {
     });
   }
 
-  async #run(command: string, more: Readonly<Record<string, string>> = {}): Promise<string> {
+  async #run(command: string, more?: Readonly<Record<string, string>>): Promise<string> {
+    return (await this.#end(command, more)).printed;
+  }
+
+  /** Runs a command. Rejects when it does not end with code 0 in time. */
+  async #end(command: string, more: Readonly<Record<string, string>> = {}): Promise<ShellEnd> {
     const { member, shell, signal } = this.#tools();
     const values = { pid: String(member.pid ?? ''), ...more };
     const end = await shell(commandFor(this.#external, command, this.#place, values), commandWithinMs, signal);
-    if (end.ok) return end.printed;
+    if (end.ok) return end;
     throw new LabError(`${this.#nameOf(command)} ${describeEnd(end)}`);
   }
 

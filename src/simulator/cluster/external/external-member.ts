@@ -119,7 +119,9 @@ export class ExternalMember implements ClusterMember {
         failure += `${message}; and `;
       });
     if (!(await waitUntil(() => this.#isBack(struck), failure === '' ? withinMs : 0))) {
-      const state = (await this.#isAlive()) ? 'it runs, and is not ready' : `it is not alive (${this.#lastWords()})`;
+      const state = (await this.#isAliveOr(false))
+        ? 'it runs, and is not ready'
+        : `it is not alive (${this.#lastWords()})`;
       const how = `${failure}${state}, and no other member has replaced it within ${withinMs / 1_000} s`;
       throw new BootFailed(`${struck.name} did not come back: ${how}`, struck.name, how, this.port);
     }
@@ -173,7 +175,7 @@ export class ExternalMember implements ClusterMember {
       await this.#system.run(verb, struck.name);
       return true;
     } catch (error) {
-      if (await this.#isAlive()) this.#state = 'up';
+      if (await this.#isAliveOr(false)) this.#state = 'up';
       throw error;
     }
   }

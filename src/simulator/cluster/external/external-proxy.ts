@@ -4,7 +4,7 @@ import { statusWithin } from '../ask.js';
 import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../own-backend.js';
 import { portRefuses } from '../probe.js';
 import type { ProcessSpec } from '../processes/process-member.js';
-import { findProgram } from '../processes/run-program.js';
+import { findProgram, systemPath } from '../processes/run-program.js';
 import { quoteForShell } from '../processes/shell.js';
 import type { ConfigTemplate } from './template.js';
 
@@ -81,7 +81,7 @@ export function externalProxySpec(external: ExternalProxy, place: ExternalPlace)
     port: place.port,
     command: '/bin/sh',
     args: ['-c', command],
-    env: { PATH: searchPath, ...mapValues(external.env, text => fillPlaceholders(text, values)) },
+    env: { PATH: systemPath(), ...mapValues(external.env, text => fillPlaceholders(text, values)) },
     group: true,
     directory,
     readyWithinMs,
@@ -90,7 +90,7 @@ export function externalProxySpec(external: ExternalProxy, place: ExternalPlace)
       const status = await statusWithin(`http://127.0.0.1:${at}${http}`, withinMs);
       return status !== undefined && status >= 200 && status < 300;
     },
-    remedy: `cd ${quoteForShell(directory)} && ${command}   (run it by hand to see its output); it must listen on 127.0.0.1:${place.port}`,
+    remedy: `cd ${quoteForShell(directory)} && ${command}   (run it by hand to see its output); it must stay in the foreground and listen on 127.0.0.1:${place.port}`,
   };
 }
 
@@ -102,7 +102,7 @@ export function commandFor(
   more: Readonly<Record<string, string>> = {},
 ): string {
   const values = { ...valuesOf(place), ...more };
-  const variables = Object.entries({ PATH: searchPath, ...env }).map(
+  const variables = Object.entries({ PATH: systemPath(), ...env }).map(
     ([name, text]) => `export ${name}=${quoteForShell(fillPlaceholders(text, values))};`,
   );
   return `cd ${quoteForShell(directory)} && { ${variables.join(' ')} ${fillPlaceholders(command, values)}\n}`;
@@ -113,12 +113,9 @@ function valuesOf(place: ExternalPlace): Readonly<Record<string, string>> {
   return { name, port: String(port), 'admin-port': String(adminPort), 'run-dir': runDirectory, secret, config };
 }
 
-/** Servers are in `sbin`, which is often not in the search path of an ordinary user. */
-const searchPath = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(':');
-
 /** Returns whether the program of a proxy is installed, or is not known. */
 export function isInstalled({ program }: Pick<ExternalProxy, 'program'>): boolean {
-  return program === undefined || findProgram([program], searchPath) !== undefined;
+  return program === undefined || findProgram([program], systemPath()) !== undefined;
 }
 
 /** Throws `LabError` with the package to install when the program of a proxy is missing. */

@@ -42,7 +42,8 @@ export class ExternalSystem {
   async list(): Promise<readonly ListedMember[]> {
     const { commands, selector } = this.spec;
     const ready = commands.list === undefined ? await this.#listAlive() : parseList(await this.#output(commands.list));
-    for (const { name, names } of ready) for (const each of names) this.#names.set(each, name);
+    for (const { name, names } of ready)
+      for (const each of names) if (!isShared(each, ready)) this.#names.set(each, name);
     if (commands.list === undefined) this.#names.set(selector, selector);
     return ready;
   }
@@ -95,6 +96,11 @@ export class ExternalSystem {
     this.#turn = ended;
     return ended;
   }
+}
+
+/** Returns whether several members have this name, as the containers of one service: then it tells none of them. */
+function isShared(name: string, ready: readonly ListedMember[]): boolean {
+  return ready.filter(({ names }) => names.includes(name)).length > 1;
 }
 
 function createFailure(verb: string, member: string, end: ShellEnd): Error {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import mustache from 'mustache';
 import { messageOf } from '../../../shared/error-message.js';
 import { ScenarioError } from '../../errors.js';
@@ -29,14 +29,23 @@ export type TemplateView = Readonly<Record<(typeof templatePlaceholders)[number]
 
 /** Reads and checks a template. Throws `ScenarioError` with file and line for an unknown placeholder. */
 export function readTemplate(file: string): ConfigTemplate {
+  const expected = 'expected the template of a configuration';
   let text: string;
   try {
+    const stat = statSync(file);
+    // A pipe could have no end.
+    if (!stat.isFile()) throw new ScenarioError(`${file}: found something that is not a file, ${expected}.`);
+    if (stat.size > bytesMax)
+      throw new ScenarioError(`${file}: found ${stat.size} bytes, expected at most ${bytesMax}.`);
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ScenarioError(`${file}: cannot be read (${messageOf(error)}), expected the template of a configuration.`);
+    if (error instanceof ScenarioError) throw error;
+    throw new ScenarioError(`${file}: cannot be read (${messageOf(error)}), ${expected}.`);
   }
   return parseTemplate(text, file);
 }
+
+const bytesMax = 1024 * 1024;
 
 /** Checks a template. Mustache itself would print nothing for an unknown placeholder. */
 export function parseTemplate(text: string, file: string): ConfigTemplate {

@@ -6,7 +6,7 @@
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { quitFamily, sendSignal, signalFamily, signalGroup } from './process-family.js';
+import { killStrays, quitFamily, sendSignal, signalFamily, signalGroup } from './process-family.js';
 
 /** Time that a family gets to end after SIGQUIT. */
 const quitWithinMs = 500;
@@ -17,6 +17,9 @@ const left = {
   directory: new Set<string>(),
 };
 
+/** True once a command of the user ran. It can have left a process that is not in its group. */
+let hasHadGroups = false;
+
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
 createInterface({ input: process.stdin }).on('line', handleLine).on('close', clean);
@@ -24,6 +27,7 @@ createInterface({ input: process.stdin }).on('line', handleLine).on('close', cle
 function handleLine(line: string): void {
   const [, sign, kind, what] = /^([+-])(process|family|group|directory) (.+)$/.exec(line) ?? [];
   if (what === undefined || !isWatched(kind)) return;
+  if (kind === 'group') hasHadGroups = true;
   if (sign === '+') left[kind].add(what);
   else left[kind].delete(what);
 }
@@ -37,7 +41,10 @@ async function clean(): Promise<void> {
   for (const pid of left.process) sendSignal(Number(pid), 'SIGKILL');
   for (const leader of left.group) signalGroup(Number(leader), 'SIGKILL');
   await Promise.all([...left.family].map(pid => endFamily(Number(pid))));
-  for (const directory of left.directory) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  for (const directory of left.directory) {
+    if (hasHadGroups) killStrays(directory);
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  }
   process.exit(0);
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { packageFile } from '../../../shared/package-file.js';
-import { quitFamily, sendSignal, signalGroup } from './process-family.js';
+import { killStrays, quitFamily, sendSignal, signalGroup } from './process-family.js';
 
 const program = packageFile('dist/simulator/cluster/processes/janitor-process.js');
 
@@ -34,6 +34,7 @@ export class Janitor {
   readonly #helper: ChildProcess;
   readonly #gone: Promise<unknown>;
   readonly #groups = new Set<number>();
+  #hasHadGroups = false;
 
   constructor() {
     this.#helper = spawn(process.execPath, [program], {
@@ -48,7 +49,10 @@ export class Janitor {
 
   watch(kind: WatchedProcess, pid: number): void {
     live[kind].add(pid);
-    if (kind === 'group') this.#groups.add(pid);
+    if (kind === 'group') {
+      this.#groups.add(pid);
+      this.#hasHadGroups = true;
+    }
     this.#tell(`+${kind} ${pid}`);
   }
 
@@ -68,8 +72,9 @@ export class Janitor {
     this.#tell(`-directory ${directory}`);
   }
 
-  /** Kills the processes that commands have left in the background. */
-  endGroups(): void {
+  /** Kills the processes that commands have left in the background. `directory`: that of their lab. */
+  endGroups(directory: string | undefined): void {
+    if (this.#hasHadGroups && directory !== undefined) killStrays(directory);
     for (const leader of this.#groups) {
       signalGroup(leader, 'SIGKILL');
       this.forget('group', leader);

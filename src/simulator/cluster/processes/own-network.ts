@@ -1,10 +1,9 @@
 import { execFile, spawn } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
-import path from 'node:path';
 import { promisify } from 'node:util';
 import { restoreCommand, rulesFor } from '../links/packet-filter.js';
-import { findProgram } from './run-program.js';
+import { findProgram, systemPath } from './run-program.js';
 
 /**
  * A network of the lab's own: a network namespace of Linux with nothing but loopback. Rules of the packet filter there
@@ -37,7 +36,7 @@ export function isInOwnNetwork(): boolean {
 export async function explainNoOwnNetwork(): Promise<string | undefined> {
   if (isInOwnNetwork()) return undefined;
   if (findNamespace() === undefined) return `${cannot}: this system is not Linux`;
-  const missing = Object.entries(tools).find(([tool]) => findProgram([tool], buildPath()) === undefined);
+  const missing = Object.entries(tools).find(([tool]) => findProgram([tool], systemPath()) === undefined);
   if (missing !== undefined)
     return `${cannot}: the program ${missing[0]} is missing (install the package ${missing[1]})`;
   const rules = [{ lostPercent: 50 }, { lostPercent: 100 }, 'refuse'] as const;
@@ -73,13 +72,8 @@ export function ownNetworkCommand(words: readonly string[], isRoot = process.get
   return {
     command: 'unshare',
     args: [...asUser, '--net', '--', 'sh', '-c', 'ip link set lo up || exit 4; exec "$@"', 'sh', ...words],
-    env: { ...process.env, PATH: buildPath(), [outerVariable]: findNamespace() },
+    env: { ...process.env, PATH: systemPath(), [outerVariable]: findNamespace() },
   };
-}
-
-/** Returns PATH with the folders of the system's tools: Debian leaves them out for ordinary users. */
-function buildPath(): string {
-  return [process.env.PATH, '/usr/sbin', '/sbin'].filter(Boolean).join(path.delimiter);
 }
 
 function findNamespace(): string | undefined {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export type Signal = 'SIGKILL' | 'SIGTERM' | 'SIGQUIT' | 'SIGSTOP' | 'SIGCONT' | 'SIGHUP';
 
@@ -35,6 +35,32 @@ export function groupRuns(leader: number): boolean {
 export function quitFamily(pid: number): void {
   signalFamily(pid, 'SIGCONT');
   sendSignal(pid, 'SIGQUIT');
+}
+
+/**
+ * Kills each process that has left its process group, as a daemon does, with its children. It is known by the directory
+ * of its lab, which its command line or its environment names. A process with a terminal is one of the user. Works on
+ * Linux only: elsewhere no such process is found.
+ */
+export function killStrays(directory: string): void {
+  for (const pid of process.platform === 'linux' ? linuxProcesses() : [])
+    if (pid !== process.pid && isStray(pid, directory)) signalFamily(pid, 'SIGKILL');
+}
+
+function linuxProcesses(): readonly number[] {
+  return readdirSync('/proc').map(Number).filter(Boolean);
+}
+
+function isStray(pid: number, directory: string): boolean {
+  try {
+    const [command, variables] = ['cmdline', 'environ'].map(file => readFileSync(`/proc/${pid}/${file}`, 'utf8'));
+    if (!command?.includes(directory) && !variables?.includes(directory)) return false;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // After the name, which is in brackets: state, parent, group, session, terminal.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[4] === '0';
+  } catch {
+    return false; // It has ended, or belongs to another user.
+  }
 }
 
 /** Sends a signal. Returns false when there is no such process. Signal 0 only checks whether it exists. */

@@ -55,6 +55,11 @@ export function findProgram(names: readonly string[], pathVariable = process.env
   return names.flatMap(name => folders.map(folder => path.join(folder, name))).find(isExecutable);
 }
 
+/** Returns PATH with the folders of servers and system tools: Debian leaves them out for ordinary users. */
+export function systemPath(): string {
+  return [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).join(path.delimiter);
+}
+
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);

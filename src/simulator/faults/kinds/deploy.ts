@@ -86,6 +86,8 @@ export const deploy = defineFault({
 
     return {
       async inject(cluster) {
+        stopping = new AbortController();
+        const { signal } = stopping;
         const deployer = deployerOf(cluster);
         if (rolling.has(deployer))
           throw new Error(
@@ -96,8 +98,9 @@ export const deploy = defineFault({
           const running = [...(await deployer.versions()).values()];
           if (running.every(each => each === version))
             throw new Error(`version ${version} runs already: choose another name with "version"`);
-          stopping = new AbortController();
-          rollout = rollOut(deployer, stopping.signal);
+          // A run that is interrupted heals without waiting for a slow command.
+          signal.throwIfAborted();
+          rollout = rollOut(deployer, signal);
           await rollout;
         } finally {
           // Until it is rolled back, the version before it must stay known.

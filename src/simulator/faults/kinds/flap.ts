@@ -29,9 +29,12 @@ export const flap = defineFault({
     return {
       async inject(cluster) {
         const member = cluster.member(target);
-        struck = await member.kill();
         stopping = new AbortController();
-        const pause = createPause(random, stopping.signal);
+        const { signal } = stopping;
+        struck = await member.kill();
+        // A run that is interrupted heals without waiting for a slow command.
+        signal.throwIfAborted();
+        const pause = createPause(random, signal);
         flapping = flapUntilHealed(member, { up: () => pause(up), down: () => pause(down) });
         // `heal` handles the rejection.
         flapping.catch(() => undefined);

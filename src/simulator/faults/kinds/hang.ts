@@ -14,14 +14,14 @@ export const hang: FaultEntry = {
   effectInWords: memberGoneInWords,
   make: target => {
     /** True when the member hung before, by another fault. Resuming it here would end that fault too early. */
-    let foreign = false;
+    let hungBefore = false;
     /** True when the member was running. One that was dead before proves nothing. */
     let struck = false;
     return {
       async inject(cluster) {
         const member = cluster.member(target);
-        foreign = await member.isHung();
-        if (foreign) throw new Error(`${target} is already stopped by another fault`);
+        hungBefore = await member.isHung();
+        if (hungBefore) throw new Error(`${target} is already stopped by another fault`);
         struck = await member.hang();
       },
       async confirm(cluster) {
@@ -32,7 +32,7 @@ export const hang: FaultEntry = {
       },
       measure: cluster => countAtPrimary(cluster, target),
       async heal(cluster) {
-        if (foreign) return;
+        if (hungBefore) return;
         const member = cluster.member(target);
         if (!(await member.resume())) await startAgain(member);
         await waitReadmitted(cluster, member, healWithinMs);

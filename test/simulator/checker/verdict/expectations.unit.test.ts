@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import { evaluate, parseExpectation, parseLine } from '#src/simulator/checker/verdict/expectations.js';
-import { metricNames, windowMetricNames } from '#src/simulator/checker/verdict/metrics.js';
+import { measuredValue, metricNames, windowMetricNames } from '#src/simulator/checker/verdict/metrics.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { findings } from '../../judged.js';
 
@@ -169,8 +169,36 @@ describe('expectations', () => {
   });
 
   it('can measure every metric', () => {
+    const deployed = { ...findings, versions: { A: 10, B: 20 } };
     for (const metric of metricNames) {
-      expect(evaluate(parseExpectation(`${metric} > 0`), findings).actual, metric).to.match(/^[\d.]+$/);
+      expect(evaluate(parseExpectation(`${metric} > 0`), deployed).actual, metric).to.match(/^[\d.]+$/);
     }
   });
+});
+
+describe('a metric that a run may not show', () => {
+  const { users } = findings;
+  const two = { A: 10, B: 20 };
+  for (const [what, metric, seen, value] of [
+    ['is 0 when answers name two versions', 'users.wentBack', { ...findings, versions: two }, 0],
+    ['has no value when they name one', 'users.wentBack', { ...findings, versions: { B: 20 } }, null],
+    ['has no value when they name none', 'users.sawBothVersions', findings, null],
+    ['is 0 when no user moved', 'users.moved', { ...findings, users: { ...users, moved: 0 } }, 0],
+    ['is 0 when no backend was ejected', 'members.ejectedAtEnd', findings, 0],
+    [
+      'has no value when no proxy tells what it ejects',
+      'members.ejectedAtEnd',
+      { ...findings, members: { ...findings.members, ejectionsUnseen: true as const } },
+      null,
+    ],
+    [
+      'has no value when no user came before and after',
+      'users.moved',
+      { ...findings, users: { ...users, present: 0, moved: 0 } },
+      null,
+    ],
+  ] as const)
+    it(`${what}: ${metric}`, () => {
+      expect(measuredValue(metric, seen)).to.equal(value);
+    });
 });

@@ -239,6 +239,22 @@ describe('verdict', () => {
     expect(verdict.reasons).to.deep.equal([`backend-2 did not come back after the fault "kill": ${why.trim()}`]);
   });
 
+  for (const [target, isBlamed] of [
+    ['backend-2', true],
+    ['proxy->backend-2', true],
+    ['proxy', false],
+    ['system', false],
+  ] as const)
+    it(`${isBlamed ? 'names' : 'does not blame'} a proxy that ended during a fault on ${target}`, () => {
+      const members = (['up', 'dead'] as const).map((state, index) => ({
+        ...{ type: 'member' as const, member: 'proxy', atMs: 1_500 * index, state },
+      }));
+      const verdict = judge({ ...run, faults: [{ ...fault, target }], members }, findings);
+      const said = 'proxy ended by itself after 1.5 s, and no fault had struck it: start it by hand to see why.';
+      expect(verdict.word).to.equal(isBlamed ? 'inconclusive' : 'pass');
+      expect(verdict.reasons.includes(said)).to.equal(isBlamed);
+    });
+
   it('does not fail for a share when the total is 0', () => {
     const verdict = judge(expecting('writes.resurrected < 10 %'), writing({ acknowledged: 0, lost: 0 }));
     expect(verdict.word).to.equal('inconclusive');

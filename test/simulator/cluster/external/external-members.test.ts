@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { judgeRun } from '#src/simulator/checker/judge-run.js';
+import { measuredValue } from '#src/simulator/checker/verdict/metrics.js';
 import type { Cluster, LabCluster } from '#src/simulator/cluster/cluster.js';
 import type { MembersSpec } from '#src/simulator/cluster/external/driver.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
@@ -248,6 +249,7 @@ describe('members that the lab did not start', () => {
       const options = { onProgress: () => undefined, signal };
       const run = await simulate(scenario, 'sticky', makePlan(scenario, 7), options);
       const { findings, verdict } = judgeRun(run);
+      expect(measuredValue('members.ejectedAtEnd', findings), 'no proxy told what it ejects').to.equal(null);
       expect(run.faults[0]?.problem).to.equal(undefined);
       expect(findings.faults[0]?.effect?.text).to.match(
         /^app-backend-2 had answered \d+ of \d+ users, and answered none while the fault lasted/,

@@ -37,6 +37,21 @@ describe('the command "alive" of a driver', () => {
     });
 });
 
+describe('the names of members in answers', () => {
+  it('stand for a member, unless several members have the same name', async () => {
+    const printed = 'shop-1 4f2a web\nshop-2 77b0 web\n';
+    const spec = { commands: { ...commands, list: 'list' }, selector: 'app=shop', withinMs: 1_000 };
+    const end = { ok: true, late: false, how: 'ended with code 0', said: '', printed };
+    const system = new ExternalSystem(spec, async () => end);
+    await system.list();
+    expect(['4f2a', 'shop-2', 'web'].map(name => system.naming.nameOf(name))).to.deep.equal([
+      'shop-1',
+      'shop-2',
+      'web',
+    ]);
+  });
+});
+
 describe('the driver systemd', () => {
   const alive = fillCommand(drivers.systemd?.alive ?? '', { member: 'shop@1.service' });
 
