@@ -90,13 +90,22 @@ function versions(runs: readonly JudgedRun[]): string {
     .join(' · ');
 }
 
+/** What machines do to each other and suffer, and the fault that tests it. */
+const untested = [
+  ['loss', 'packet loss between machines'],
+  ['slow', 'delay between machines'],
+  ['power-cut', 'power cut'],
+  ['clock-skew', 'wrong clock'],
+] as const;
+
 function limits(runs: readonly JudgedRun[]): string[] {
+  const struck = new Set(runs.flatMap(({ run }) => run.faults.map(({ fault }) => fault)));
   const faults = new Set(runs.flatMap(({ run }) => run.faults.map(({ fault, target }) => `${fault} of ${target}`)));
   const dropped = runs.reduce((total, { run }) => total + run.lab.dropped, 0);
   const unverified = runs.reduce((total, { findings }) => total + findings.writes.unverified, 0);
   return [
     faults.size === 0 ? 'No fault was injected.' : `No fault except ${[...faults].join(', ')}, at these moments.`,
-    'One machine: no loss or delay between machines, no power cut, no wrong clock.',
+    `One machine: ${untested.flatMap(([fault, what]) => (struck.has(fault) ? [] : [`no ${what}`])).join(', ')}.`,
     'The seed fixes the actions of the users and the faults, not how the servers interleave the requests.',
     ...(dropped === 0
       ? []

@@ -82,6 +82,16 @@ describe('the html reporter', () => {
     expect(never).to.include('<td>nothing: it was never confirmed</td>').and.not.include('<td>–</td>');
   });
 
+  it('does not say that a fault of the run was not tested', () => {
+    const sample = sampleRun({ mode: 'sticky', users: 3 });
+    const faults = sample.run.faults.map(one => ({ ...one, fault: 'loss' }));
+    const all = 'no packet loss between machines, no delay between machines, no power cut, no wrong clock.';
+    expect(report([sample])).to.include(`One machine: ${all}`);
+    expect(report([changed(sample, { run: { faults } })])).to.include(
+      'One machine: no delay between machines, no power',
+    );
+  });
+
   it('names every fault that may explain a loss, or says that none does', () => {
     const sample = sampleRun({ mode: 'sticky', users: 6 });
     const incidents = sample.findings.incidents.map((one, index) => ({

@@ -54,7 +54,7 @@ describe('deploy', function () {
       );
       const seen = await watchWhile(cluster, () => fault.inject(cluster));
       expect(seen).to.deep.equal({ runningMax: 3, readyMin: 2 });
-      expect(await fault.confirm(cluster)).to.equal('backend-1, backend-3 of 2 backends run version B');
+      expect(await fault.confirm(cluster)).to.equal('2 of 2 backends run version B: backend-1, backend-3');
       expect(await versionsOf(cluster)).to.deep.equal({ 'backend-1': 'B', 'backend-3': 'B' });
       await fault.heal(cluster);
       await fault.heal(cluster);
@@ -68,7 +68,7 @@ describe('deploy', function () {
     lab(async cluster => {
       const fault = deployOf({ canary: '10 %', rollback: 'after 1s' });
       await fault.inject(cluster);
-      expect(await fault.confirm(cluster)).to.match(/^backend-\d of 2 backends run version B$/);
+      expect(await fault.confirm(cluster)).to.match(/^1 of 2 backends run version B: backend-\d$/);
       expect(Object.values(await versionsOf(cluster)).sort()).to.deep.equal(['A', 'B']);
       await fault.heal(cluster);
       expect(Object.values(await versionsOf(cluster))).to.deep.equal(['A', 'A']);
@@ -153,13 +153,13 @@ describe('deploy', function () {
       return withCluster({ ...spec, backends: others }, async cluster => {
         const fault = deployOf({ to: { env: { GREETING: 'hello' } } });
         await fault.inject(cluster);
-        expect(await fault.confirm(cluster)).to.equal('backend-1 of 1 backends run version B');
+        expect(await fault.confirm(cluster)).to.equal('1 of 1 backends run version B: backend-1');
         expect(await versionsOf(cluster)).to.deep.equal({ 'backend-1': undefined });
         await fault.heal(cluster);
         const command = own.command.replace('SILENT=1 ', '');
         const second = deployOf({ version: 'C', to: { command } });
         await second.inject(cluster);
-        expect(await second.confirm(cluster)).to.equal('backend-1 of 1 backends run version C');
+        expect(await second.confirm(cluster)).to.equal('1 of 1 backends run version C: backend-1');
         await second.heal(cluster);
         expect(await versionsOf(cluster), 'without "rollback" it stays').to.deep.equal({ 'backend-1': 'C' });
       });

@@ -125,7 +125,7 @@ function adviseHealing(target: string): string {
 function adviseConfirming({ target, problem = '' }: FaultRecord): string {
   if (target === 'system') return 'try its commands by hand';
   // Something failed, and the problem says what.
-  if (problem.includes('could not be done')) return 'mend that';
+  if (problem.includes('could not be done')) return 'mend what failed';
   return `look at what else strikes ${target}, and when`;
 }
 

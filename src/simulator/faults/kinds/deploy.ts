@@ -120,7 +120,7 @@ export const deploy = defineFault({
             `${own.length} of ${running.length} backends run version ${version}, expected ${wanted}: ${found}`,
           );
         }
-        return `${own.join(', ')} of ${running.length} backends run version ${version}`;
+        return `${own.length} of ${running.length} backends run version ${version}: ${own.join(', ')}`;
       },
       async heal(cluster) {
         stopping.abort();
