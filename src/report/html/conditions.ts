@@ -90,7 +90,7 @@ function versions(runs: readonly JudgedRun[]): string {
     .join(' · ');
 }
 
-/** Lists what machines do to each other and suffer, and the fault that tests it. */
+/** Dangers to machines and between them, each with the fault that tests it. */
 const untested = [
   ['loss', 'packet loss between machines'],
   ['slow', 'delay between machines'],
