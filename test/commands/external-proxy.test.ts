@@ -49,7 +49,7 @@ describe('holdfast run --proxy', function () {
       'a proxy that goes into the background',
       { 'preset.yaml': 'like: nginx\nname: ours\ncommand: nginx -e stderr -p {run-dir} -c {config}' },
       4,
-      /proxy ended with code 0 before it answered[\s\S]*it must stay in the foreground/,
+      /proxy ended with code 0 before [\s\S]*it must stay in the foreground/,
     ],
     [
       'a proxy that never listens',
