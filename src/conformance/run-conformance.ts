@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pLimit from 'p-limit';
@@ -93,8 +94,10 @@ async function findOut(
   janitor: Janitor,
 ): Promise<RowFinding> {
   if (row === undefined) throw new TypeError(`there is no row ${planned.row}`);
-  const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-witness-'));
+  const directory = path.join(tmpdir(), `holdfast-witness-${randomUUID()}`);
+  // The janitor knows of it before it exists: kill -9 can come at any moment.
   janitor.watchDirectory(directory);
+  await mkdir(directory, { mode: 0o700 });
   try {
     return await findOutIn(path.join(directory, 'log'), planned, row, signal);
   } finally {
