@@ -63,7 +63,7 @@ export const foreign: FailureRow = {
 const expiryWaitMaxS = 10;
 
 export const expired: FailureRow = {
-  title: 'A user comes back with a cookie of the proxy whose lifetime is over.',
+  title: 'A user comes back with a cookie of the proxy that has expired.',
   phases: { expired: 'expired cookie' },
   async run(experiment) {
     const user = experiment.newUser();
