@@ -78,7 +78,7 @@ describe('the failure table of a proxy with a planted defect', () => {
     });
   }
 
-  it('comes back with a cookie whose lifetime is over, and says so where there is no lifetime', async () => {
+  it('comes back with an expired cookie, and says so where there is no lifetime', async () => {
     const words = wordsOf(await run(proxyWith('expires'), { expired: 'GET', 'gep-session-cookie': 'GET' }));
     expect(words).to.deep.equal(['gep-session-cookie lifetime GET: n/a', 'expired expired GET: kept']);
     expect(wordsOf(await run(proxyWith(), { expired: 'GET' }))).to.deep.equal(['expired expired GET: n/a']);
