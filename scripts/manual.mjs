@@ -9,6 +9,9 @@ export function writeManual(version, overview, commands) {
   return [
     '.\\" Written by scripts/reference.mjs from the help texts. Do not edit.',
     `.TH HOLDFAST 1 "" "holdfast ${escapeRoff(version)}" "User Commands"`,
+    // A terminal is narrow, and names must stay whole.
+    '.ad l',
+    '.nh',
     '.SH NAME',
     'holdfast \\- a load balancer with session affinity, and a failover simulator',
     '.SH SYNOPSIS',
@@ -53,7 +56,8 @@ function partLines(text) {
 
 /** An entry is a flag or an example, then at least two blanks, then what it does. */
 function entryLines(line) {
-  const [, name = '', text = ''] = /^ {2}(\S.*?)(?: {2,}(\S.*))?$/.exec(line) ?? [];
+  const [, name, text = ''] = /^ {2}(\S.*?)(?: {2,}(\S.*))?$/.exec(line) ?? [];
+  if (name === undefined) throw new Error(`expected a flag or an example, and found "${line.trim()}": a broken line?`);
   return ['.TP', `.B ${escapeRoff(name)}`, plain(text)];
 }
 

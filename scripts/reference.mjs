@@ -34,7 +34,7 @@ const part = /(<!-- reference: ([a-z-]+) -->\n)([\s\S]*?)(<!-- end -->)/g;
 
 const pageColumns = 100;
 /** So wide that no line is broken: the manual breaks lines by itself. */
-const manualColumns = 5_000;
+const manualColumns = 600;
 
 const { commands } = await readCommands(pageColumns);
 const scenarios = await readScenarios();

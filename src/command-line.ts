@@ -55,7 +55,8 @@ export async function runCommandLine(
 async function printCandidates(words: readonly string[]): Promise<void> {
   const { listCandidates } = await import('./commands/lib/complete.js');
   const names = Object.keys(commands);
-  const typed = words.length > 1 && !names.includes(words[0] ?? '') ? words.slice(1) : words;
+  const [first = '', ...others] = words;
+  const typed = others.length > 0 && !names.includes(first) ? others : words;
   const candidates = await listCandidates(typed, names, async name => {
     const { command = '', builder } = (await commands[name]?.()) ?? {};
     const built = yargs([]);

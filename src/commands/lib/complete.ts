@@ -57,6 +57,7 @@ export async function listCandidates(
   // bash parts `--mode=redis` at the sign.
   const before = words.slice(0, -1).filter(word => word !== '=');
   const name = before.find(word => commands.includes(word));
+  if (name === undefined && before.length > 0) return [];
   if (name === undefined) return startingWith(current, current.startsWith('-') ? ['--help', '--version'] : commands);
   const [, flag, text] = /^--([\w-]+)=(.*)$/.exec(current) ?? [];
   if (flag !== undefined) return (await completeValue(flag, text ?? '')).map(value => `--${flag}=${value}`);
