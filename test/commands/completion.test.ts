@@ -76,7 +76,7 @@ describe('completion', function () {
         _holdfast_yargs_completions
         echo "found: \${COMPREPLY[*]}"
         times
-        holdfast --get-yargs-completions holdfast run --
+        holdfast --get-yargs-completions holdfast run --mode r
         times`;
       const env = { ...process.env, PATH: `${folder}:${process.env.PATH}`, LC_ALL: 'C' };
       const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', text], { env });
