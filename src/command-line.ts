@@ -53,7 +53,7 @@ export async function runCommandLine(
 
 /** Prints what the last word can become. bash also gives the name of the program as the first word. */
 async function printCandidates(words: readonly string[]): Promise<void> {
-  const { listCandidates } = await import('./commands/lib/complete.js');
+  const { listCandidates } = await import('./commands/completion/candidates.js');
   const names = Object.keys(commands);
   const [first = '', ...others] = words;
   const typed = others.length > 0 && !names.includes(first) ? others : words;

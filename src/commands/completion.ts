@@ -1,5 +1,5 @@
 import yargs, { type CommandModule } from 'yargs';
-import { shells } from './lib/complete.js';
+import { shells } from './completion/candidates.js';
 import { exitCodes, toHandler } from './lib/exit.js';
 
 interface CompletionArgs {
