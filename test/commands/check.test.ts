@@ -342,7 +342,7 @@ describe('holdfast init', () => {
       await withHoldfast(['init', path.join(holdfast.folder, 'own.yaml')], async again => {
         expect(await again.ended()).to.equal(3);
         expect(again.output.stderr).to.match(
-          /exists already and is not overwritten. Try another name: holdfast init .*own-2.yaml/,
+          /exists already and is not overwritten. Try another name: node dist\/cli\.js init .*own-2.yaml/,
         );
         expect(await readFile(path.join(holdfast.folder, 'own.yaml'), 'utf8')).to.equal(text);
       });
