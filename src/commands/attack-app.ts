@@ -44,7 +44,9 @@ export async function attackApp(args: AppAttackArgs, signal: AbortSignal): Promi
   const scenario = await readScenario(findScenario(args.app));
   const { journey } = scenario.users;
   if (journey === 'shop')
-    throw new UsageError(`"${args.app}" drives the toy shop, which has attacks of its own. Type: ${commandLine('attack')}`);
+    throw new UsageError(
+      `"${args.app}" drives the toy shop, which has attacks of its own. Type: ${commandLine('attack')}`,
+    );
   await checkOutputs({ json: args.json }, undefined, ['attack']);
   const [mode = 'sticky'] = scenario.modes;
   const cluster = await startCluster(oneBackend(scenario, mode), signal, () => {});

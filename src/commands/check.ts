@@ -39,7 +39,9 @@ async function checkJourney({ scenario: given, mode: asked }: CheckArgs, signal:
   const { scenario, placeOf } = await readPlacedScenario(file);
   const { journey, timeoutMs, cookie } = scenario.users;
   if (journey === 'shop')
-    throw new UsageError(`"${file}" drives the toy shop: there is no journey of your own to check. See: ${commandLine('init')}`);
+    throw new UsageError(
+      `"${file}" drives the toy shop: there is no journey of your own to check. See: ${commandLine('init')}`,
+    );
   const mode = asked === undefined ? scenario.modes[0] : parseMode(asked);
   if (mode === undefined || !scenario.modes.includes(mode))
     throw new UsageError(`"${file}" does not name mode "${asked}"; its modes are ${scenario.modes.join(', ')}.`);

@@ -54,7 +54,8 @@ export const live: CommandModule<object, LiveArgs> = {
       .option('scenario', {
         type: 'string',
         requiresArg: true,
-        describe: 'take the system, the users and the faults of this scenario, a file or the name of a shipped one; its faults strike at their times',
+        describe:
+          'take the system, the users and the faults of this scenario, a file or the name of a shipped one; its faults strike at their times',
       })
       .option('replay', {
         type: 'string',

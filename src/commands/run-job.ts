@@ -50,7 +50,10 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const modes = args.mode === undefined ? undefined : parseModes(args.mode);
   const replay = args.plan === undefined ? undefined : await readReplay(requireOneScenario(args), args.plan);
-  const written = replay === undefined ? await Promise.all(args.scenarios.map(given => readScenario(findScenario(given)))) : [replay.scenario];
+  const written =
+    replay === undefined
+      ? await Promise.all(args.scenarios.map(given => readScenario(findScenario(given))))
+      : [replay.scenario];
   const scenarios = await withProxy(written, args.proxy);
   const storeUrls = parseStoreUrls(args);
   for (const scenario of scenarios) {

@@ -13,7 +13,12 @@ export const run: CommandModule<object, RunArgs> = {
   describe: 'run failover scenarios and judge them',
   builder: yargs =>
     proxyOption(storeOptions(yargs))
-      .positional('scenarios', { type: 'string', array: true, demandOption: true, describe: 'scenario files (YAML), or names of shipped scenarios' })
+      .positional('scenarios', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'scenario files (YAML), or names of shipped scenarios',
+      })
       .option('mode', {
         type: 'string',
         array: true,
