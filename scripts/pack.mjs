@@ -49,6 +49,9 @@ const forPackage = {
   entryPoints: [...programs, ...library.map(file => file.replace(/^\.\/dist\/(.*)\.js$/, 'src/$1.ts'))],
   packages: 'external',
   minify: true,
+  charset: 'utf8',
+  // The layout that npm packs: a name for people says nothing in a minified file.
+  chunkNames: 'packed/[hash]',
 };
 
 if (isPackage) rmSync(out, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { exitCodes, failUsage, runOrExplain } from './commands/lib/exit.js';
 import { checkCommand, checkFlags, checkOperands, flagsOf } from './commands/lib/flags.js';
+import { ownVersion } from './shared/package-file.js';
 import { commandLine, programName } from './shared/program-name.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
@@ -28,9 +29,16 @@ export async function runCommandLine(words: readonly string[], program = program
     checkCommand(words, Object.keys(commands));
     const name = words.find(word => Object.hasOwn(commands, word));
     const load = commands[name ?? ''];
-    const parser = name && load ? oneCommand(name, await load(), words) : await allCommands(words);
+    const parser =
+      name && load
+        ? oneCommand(name, await load(), words)
+        : words.join() === '--version'
+          ? yargs([...words])
+          : await allCommands(words);
     await parser
       .scriptName(program)
+      // yargs would look for the package.json of the project whose node_modules/.bin has the program.
+      .version(ownVersion)
       .strict()
       // The texts of yargs must be English like our own, whatever the locale of the environment is.
       .locale('en')

@@ -20,6 +20,11 @@ export interface Packed {
 /** What scripts/pack.mjs reads, and what the package ships. */
 const sources = ['package.json', 'scripts', 'src', 'backends', 'dist'];
 
+/** Leaves out the largest folders that the package does not get. */
+function isNeeded(file: string): boolean {
+  return !/^dist\/(?:test|bench|packed)$/.test(path.relative(root, file));
+}
+
 export async function packPackage(): Promise<Packed> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-package-'));
   const clone = path.join(folder, 'clone');
@@ -28,7 +33,7 @@ export async function packPackage(): Promise<Packed> {
   const copied = new Set([...sources, ...files.filter(name => !name.startsWith('!')), 'README.md', 'LICENSE']);
   for (const name of copied) {
     if (!existsSync(path.join(root, name))) continue;
-    await cp(path.join(root, name), path.join(clone, name), { recursive: true, preserveTimestamps: true });
+    await cp(path.join(root, name), path.join(clone, name), { recursive: true, filter: isNeeded });
   }
   await symlink(path.join(root, 'node_modules'), path.join(clone, 'node_modules'));
   await run(process.execPath, ['scripts/pack.mjs', '--package'], { cwd: clone });
