@@ -33,7 +33,7 @@ const { exports: entries } = JSON.parse(readFileSync(path.join(root, 'package.js
 const library = Object.values(entries).flatMap(entry => entry.default ?? []);
 const out = isPackage ? path.join(dist, '.package') : dist;
 
-/** What the package needs besides: scripts of the pages, which Holdfast reads as they are. */
+/** Scripts of the pages. Holdfast puts their text into a page, so they are no part of a packed program. */
 const pageScripts = /^(?:report\/(?:words|browser\/[\w-]+)|backends\/page\/[\w-]+)\.js$/;
 
 const forClone = {

@@ -333,6 +333,12 @@ describe('holdfast check', () => {
 });
 
 describe('holdfast init', () => {
+  it('quotes the name of the file where a shell needs it', () =>
+    withHoldfast(['init', 'my app.yaml'], async holdfast => {
+      expect(await holdfast.ended()).to.equal(0);
+      expect(holdfast.output.stdout).to.include("node dist/cli.js run 'my app.yaml' ");
+    }));
+
   it('writes a valid scenario, and never overwrites a file', () =>
     withHoldfast(['init', 'own.yaml'], async holdfast => {
       expect(await holdfast.ended()).to.equal(0);
