@@ -261,7 +261,7 @@ async function outputOf(words, columns = pageColumns) {
   console.log = (...texts) => printed.push(`${texts.join(' ')}\n`);
   process.stdout.write = text => printed.push(String(text)) > 0;
   try {
-    await runCommandLine(words, columns);
+    await runCommandLine(words, 'holdfast', columns);
   } finally {
     console.log = log;
     process.stdout.write = write;

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
-import path from 'node:path';
 import { modeNames } from '../../modes.js';
 import { packageFile } from '../../shared/package-file.js';
+import { shippedScenarios } from '../../shared/shipped-scenarios.js';
 import { tools } from '../../shared/tools.mjs';
 
 type Names = readonly string[];
@@ -18,10 +18,10 @@ export interface CompletedCommand {
 const valuesOfFlag: Readonly<Record<string, NamesNow>> = {
   mode: () => modeNames,
   modes: () => modeNames,
-  proxy: () => namesIn('examples/proxies'),
+  proxy: listPresets,
   scenario: listScenarios,
   faults: async () => [
-    ...namesIn('scenarios', '.yaml'),
+    ...shippedScenarios,
     ...Object.keys((await import('../../simulator/faults/kinds/registry.js')).faults),
     'all',
   ],
@@ -92,13 +92,11 @@ function startingWith(text: string, names: Names): Names {
 
 /** Lists the shipped scenarios, and the files of the current folder that may be scenarios. */
 function listScenarios(): Names {
-  return [...namesIn('scenarios', '.yaml'), ...readdirSync('.').filter(file => /\.ya?ml$/.test(file))];
+  return [...shippedScenarios, ...readdirSync('.').filter(file => /\.ya?ml$/.test(file))];
 }
 
-/** Lists what lies in a folder of this package: folders, or files with an ending, without it. */
-function namesIn(folder: string, ending = ''): Names {
-  const entries = readdirSync(packageFile(folder), { withFileTypes: true });
-  return entries
-    .filter(entry => (ending === '' ? entry.isDirectory() : entry.name.endsWith(ending)))
-    .map(entry => path.basename(entry.name, ending));
+/** Lists the presets of examples/proxies without the reader of presets, which takes a tenth of a second to load. */
+function listPresets(): Names {
+  const entries = readdirSync(packageFile('examples/proxies'), { withFileTypes: true });
+  return entries.filter(entry => entry.isDirectory()).map(({ name }) => name);
 }

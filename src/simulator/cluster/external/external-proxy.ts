@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
 import { commandLine } from '../../../shared/program-name.js';
+import { quoteForShell } from '../../../shared/quote-for-shell.js';
 import { findProgram, findToolName, systemPath } from '../../../shared/tools.mjs';
 import { LabError } from '../../errors.js';
 import { statusWithin } from '../ask.js';
 import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../own-backend.js';
 import { portRefuses } from '../probe.js';
 import type { ProcessSpec } from '../processes/process-member.js';
-import { quoteForShell } from '../processes/shell.js';
 import type { ConfigTemplate } from './template.js';
 
 /**
