@@ -112,6 +112,25 @@ describe('holdfast doctor', function () {
     }));
 });
 
+describe('a command without a program that it needs', function () {
+  this.timeout(30_000);
+
+  for (const [title, words, said] of [
+    ['a server', ['run', 'kill-one', '--mode', 'redis'], /redis-server .*is missing on PATH\. .* doctor --install$/],
+    [
+      'a proxy',
+      ['conformance', '--proxy', 'caddy', '--row', 'first-visit'],
+      /caddy needs the program caddy, which is not installed: type .* doctor --install caddy$/,
+    ],
+  ] as const)
+    it(`ends with 4 and one sentence that names the doctor: ${title}`, () =>
+      withPrograms(tools, {}, async folder => {
+        const { code, stderr } = await commandLine(words, { PATH: folder });
+        expect(code, stderr).to.equal(4);
+        expect(stderr.trimEnd().split('\n').at(-1)).to.match(said);
+      }));
+});
+
 describe('holdfast doctor --install', function () {
   this.timeout(30_000);
 
