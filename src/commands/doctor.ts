@@ -72,7 +72,8 @@ async function examine({ names = [], install: mayInstall, json }: DoctorArgs, si
 
 async function lookAndDiagnose(names: readonly string[], signal: AbortSignal) {
   const [seen, noOwnNetwork] = await inTime(Promise.all([look(signal), explainNoOwnNetwork()]), signal);
-  const facts: Facts = { ...seen, noOwnNetwork };
+  // Its first words say what the heading says.
+  const facts: Facts = { ...seen, noOwnNetwork: noOwnNetwork?.replace(/^no packet[^:]*: /, '') };
   return { facts, findings: select(diagnose(facts), names) };
 }
 

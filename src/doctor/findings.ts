@@ -106,7 +106,7 @@ function judgeTool(name: string, tool: Tool, { programs, installer }: Facts): Di
   if (fact === undefined) return { ...common, state: 'missing', found: '', remedy: install };
   const { file, version, problem } = fact;
   if (problem !== undefined) {
-    const remedy = `${[file, ...(asks || [])].join(' ')}   (run it by hand to see what happens)`;
+    const remedy = `${[file, ...(asks || [])].join(' ')}   (run it by hand to see what happens)${orElse}`;
     return { ...common, state: 'broken', found: `${file} ${problem}`, remedy };
   }
   const place = version === undefined ? `its version is unknown (${file})` : `${version} (${file})`;
