@@ -107,6 +107,15 @@ describe('scripts/setup.mjs', () => {
       );
     }));
 
+  for (const program of ['scripts/setup.mjs', 'dist/cli.js'])
+    it(`says which Node.js is needed when that of ${program} is too old`, async () => {
+      const older = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.18.3' } })";
+      const words = [`--import=data:text/javascript,${encodeURIComponent(older)}`, packageFile(program), '--build'];
+      const { code, stderr } = await runToEnd(words, {});
+      expect(code).to.equal(4);
+      expect(stderr).to.match(/Holdfast needs Node\.js 20\.19 or later.* this is 20\.18\.3\..*[\s]nvm install \d\d/);
+    });
+
   it('says which program is still missing after the installation', () =>
     withClone(async ({ setUp, write }) => {
       await write('brew', '');
