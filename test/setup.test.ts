@@ -113,7 +113,7 @@ describe('scripts/setup.mjs', () => {
       const words = [`--import=data:text/javascript,${encodeURIComponent(older)}`, packageFile(program), '--build'];
       const { code, stderr } = await runToEnd(words, {});
       expect(code).to.equal(4);
-      expect(stderr).to.match(/Holdfast needs Node\.js 20\.19 or later.* this is 20\.18\.3\..*[\s]nvm install \d\d/);
+      expect(stderr).to.match(/Holdfast needs Node\.js 20\.19 or later.* this is 20\.18\.3\.[\s\S]*nvm install \d\d/);
     });
 
   it('says which program is still missing after the installation', () =>
