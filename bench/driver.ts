@@ -28,7 +28,7 @@ async function row(ratePerSecond: number): Promise<string> {
   const operations: Operation[] = [];
   const driver = new Driver({
     plan: evenPlan(ratePerSecond),
-    origins: [origin],
+    proxies: [{ name: 'proxy', url: origin }],
     revocationLagMs: 0,
     timeoutMs: 2_000,
     journey: shopJourney,

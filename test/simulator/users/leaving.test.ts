@@ -20,7 +20,7 @@ function withDriver(handler: Handler, use: (scene: Scene) => Promise<void>): Pro
     const [operations, sent, clock]: [Operation[], string[], RunClock] = [[], [], new RunClock()];
     const driver = new Driver({
       plan: { users: [] },
-      origins: [origin],
+      proxies: [{ name: 'proxy', url: origin }],
       timeoutMs: 2_000,
       revocationLagMs: 0,
       journey: shopJourney,

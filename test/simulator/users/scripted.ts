@@ -25,7 +25,7 @@ export interface Driven {
 }
 
 interface DriveOptions
-  extends Partial<Pick<DriverOptions, 'proxies' | 'nonce' | 'timeoutMs' | 'revocationLagMs' | 'replayEveryMs'>> {
+  extends Partial<Pick<DriverOptions, 'nonce' | 'timeoutMs' | 'revocationLagMs' | 'replayEveryMs'>> {
   readonly readBack?: boolean;
   readonly journey?: Journey;
 }
@@ -47,7 +47,7 @@ export async function drive(
   const clock = new RunClock();
   const driver = new Driver({
     plan,
-    origins: [origin].flat(),
+    proxies: [origin].flat().map((url, index) => ({ name: `proxy-${index + 1}`, url })),
     timeoutMs,
     revocationLagMs,
     journey,
