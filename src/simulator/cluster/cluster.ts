@@ -6,7 +6,7 @@ import type { RunShell } from './processes/shell.js';
 export interface Cluster {
   /** Origin that users talk to, for example `http://127.0.0.1:41234`. */
   readonly proxyUrl: string;
-  /** All proxies: a user can use any of them. Never empty: the system of someone else counts as one proxy. */
+  /** All proxies: a user can use any of them. Never empty: a system that the lab did not start counts as one proxy. */
   readonly proxies: readonly ProxyAddress[];
   /** The admin API of all proxies at once. */
   readonly proxyAdmin: ProxyAdmin;
