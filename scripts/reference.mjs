@@ -247,7 +247,7 @@ async function outputOf(words) {
   console.log = (...texts) => printed.push(`${texts.join(' ')}\n`);
   process.stdout.write = text => printed.push(String(text)) > 0;
   try {
-    await runCommandLine(words);
+    await runCommandLine(words, 'holdfast');
   } finally {
     console.log = log;
     process.stdout.write = write;

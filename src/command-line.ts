@@ -1,6 +1,8 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { exitCodes, failUsage, runOrExplain } from './commands/lib/exit.js';
 import { checkCommand, checkFlags, checkOperands, flagsOf } from './commands/lib/flags.js';
+import { ownVersion } from './shared/package-file.js';
+import { commandLine, programName } from './shared/program-name.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;
@@ -21,15 +23,22 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   report: async () => (await import('./commands/report.js')).report,
 };
 
-/** Runs one command line and sets `process.exitCode`. */
-export async function runCommandLine(words: readonly string[]): Promise<void> {
+/** Runs one command line and sets `process.exitCode`. `program` is its name in help texts. */
+export async function runCommandLine(words: readonly string[], program = programName()): Promise<void> {
   await runOrExplain(async () => {
     checkCommand(words, Object.keys(commands));
     const name = words.find(word => Object.hasOwn(commands, word));
     const load = commands[name ?? ''];
-    const parser = name && load ? oneCommand(name, await load(), words) : await allCommands(words);
+    const parser =
+      name && load
+        ? oneCommand(name, await load(), words)
+        : words.join() === '--version'
+          ? yargs([...words])
+          : await allCommands(words);
     await parser
-      .scriptName('holdfast')
+      .scriptName(program)
+      // yargs would look for the package.json of the project whose node_modules/.bin has the program.
+      .version(ownVersion)
       .strict()
       // The texts of yargs must be English like our own, whatever the locale of the environment is.
       .locale('en')
@@ -48,7 +57,7 @@ async function allCommands(words: readonly string[]): Promise<Argv> {
   return yargs([...words])
     .usage('$0 <command>\n\nShows what happens to users’ sessions when a server dies.')
     .command(all)
-    .demandCommand(1, 'which command? For a first look: holdfast start')
+    .demandCommand(1, `which command? For a first look: ${commandLine('start')}`)
     .epilogue(
       `Exit codes: ${exitCodes.ok} all expectations met · ${exitCodes.failed} one failed · ` +
         `${exitCodes.inconclusive} inconclusive · ${exitCodes.usage} bad usage or scenario · ` +

@@ -9,7 +9,7 @@ import { expect } from 'chai';
  */
 const mayImport: Record<string, readonly string[]> = {
   'cli.ts': ['command-line.ts', 'commands'],
-  'command-line.ts': ['commands'],
+  'command-line.ts': ['commands', 'shared'],
   commands: [
     'simulator',
     'proxy',

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
+import { commandLine } from '../shared/program-name.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
 
@@ -20,7 +21,7 @@ export const init: CommandModule<object, InitArgs> = {
         defaultDescription: fileByDefault,
         describe: 'where it is written; "-" prints it',
       })
-      .example('$0 init tests/failover.yaml', 'then fill it in, and: holdfast check tests/failover.yaml'),
+      .example('$0 init tests/failover.yaml', 'then fill it in, and: $0 check tests/failover.yaml'),
   handler: toHandler(writeStarter),
 };
 
@@ -35,8 +36,8 @@ async function writeStarter({ file = fileByDefault }: InitArgs): Promise<number>
     throw refusal(file, error);
   }
   process.stdout.write(`${file} is written: fill in how to start and call your app, then type
-  node dist/cli.js check ${file}     (each step once; says what does not fit)
-  node dist/cli.js run ${file}       (breaks things, and counts what is lost)
+  ${commandLine('check', file)}     (each step once; says what does not fit)
+  ${commandLine('run', file)}       (breaks things, and counts what is lost)
 `);
   return exitCodes.ok;
 }
@@ -45,7 +46,7 @@ function refusal(file: string, error: unknown): Error {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EEXIST')
     return new UsageError(
-      `"${file}" exists already and is not overwritten. Try another name: holdfast init ${otherName(file)}`,
+      `"${file}" exists already and is not overwritten. Try another name: ${commandLine('init', otherName(file))}`,
     );
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR' || code === 'EACCES')
     return new UsageError(`"${file}" cannot be written (${code}): expected a file in an existing folder.`);

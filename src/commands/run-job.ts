@@ -14,6 +14,7 @@ import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
 import { type OtherProxyArgs, withProxy } from './lib/proxy-option.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
+import { findScenario } from './lib/scenario-names.js';
 import { parseStoreUrls, type StoreArgs } from './lib/store-options.js';
 import { checkTargets } from './lib/store-targets.js';
 
@@ -49,7 +50,10 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const modes = args.mode === undefined ? undefined : parseModes(args.mode);
   const replay = args.plan === undefined ? undefined : await readReplay(requireOneScenario(args), args.plan);
-  const written = replay === undefined ? await Promise.all(args.scenarios.map(readScenario)) : [replay.scenario];
+  const written =
+    replay === undefined
+      ? await Promise.all(args.scenarios.map(given => readScenario(findScenario(given))))
+      : [replay.scenario];
   const scenarios = await withProxy(written, args.proxy);
   const storeUrls = parseStoreUrls(args);
   for (const scenario of scenarios) {
@@ -145,7 +149,7 @@ function requireOneScenario({ scenarios, seed }: RunArgs): string {
   if (file === undefined || others.length > 0) {
     throw new UsageError('--plan holds the plan of one scenario: name only that scenario file.');
   }
-  if (seed === undefined) return file;
+  if (seed === undefined) return findScenario(file);
   throw new UsageError('--plan and --seed exclude each other, because a plan has its seed. Leave out one of the two.');
 }
 

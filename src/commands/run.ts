@@ -13,7 +13,12 @@ export const run: CommandModule<object, RunArgs> = {
   describe: 'run failover scenarios and judge them',
   builder: yargs =>
     proxyOption(storeOptions(yargs))
-      .positional('scenarios', { type: 'string', array: true, demandOption: true, describe: 'scenario files (YAML)' })
+      .positional('scenarios', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'scenario files (YAML), or names of shipped scenarios',
+      })
       .option('mode', {
         type: 'string',
         array: true,
@@ -52,12 +57,12 @@ export const run: CommandModule<object, RunArgs> = {
       .epilogue(
         'A mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.',
       )
-      .example('$0 run scenarios/kill-one.yaml', 'every mode of the file')
-      .example('$0 run scenarios/*.yaml --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')
-      .example('$0 run scenarios/kill-one.yaml --mode redis --repeat 20', 'how many of twenty runs lose something?')
-      .example('$0 run scenarios/kill-one.yaml --proxy haproxy', 'the same users behind HAProxy')
-      .example('$0 run scenarios/kill-one.yaml --against last.json', 'what became worse since last.json?')
-      .example('$0 run scenarios/kill-one.yaml --plan reports/kill-one/latest/plan.json', 'the plan of an earlier run'),
+      .example('$0 run kill-one', 'a shipped scenario by its name, in every mode of the file')
+      .example('$0 run kill-one hang-one --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')
+      .example('$0 run kill-one --mode redis --repeat 20', 'how many of twenty runs lose something?')
+      .example('$0 run kill-one --proxy haproxy', 'the same users behind HAProxy')
+      .example('$0 run kill-one --against last.json', 'what became worse since last.json?')
+      .example('$0 run kill-one --plan reports/kill-one/latest/plan.json', 'the plan of an earlier run'),
   handler: toHandler(args => runInterruptibly((signal, takeOver) => runAll(args, signal, takeOver))),
 };
 

@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { commandLine } from '../../shared/program-name.js';
 import { nearest } from '../../shared/unknown-name.js';
 import type { VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../../simulator/errors.js';
@@ -122,7 +123,8 @@ export function failUsage(
 ): never {
   const [command] = words;
   if (message === null && error !== undefined) throw error;
-  const help = command === undefined || command.startsWith('-') ? 'holdfast --help' : `holdfast ${command} --help`;
+  const isCommand = command !== undefined && !command.startsWith('-');
+  const help = commandLine(...(isCommand ? [command] : []), '--help');
   if (command === undefined) parser.showHelp('error');
   const sentence = usageSentence(message ?? 'bad usage.', flagsOf(parser).known, words);
   process.stderr.write(`${errorColours().red('holdfast:')} ${sentence} See: ${help}\n`);

@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
+import { quoteForShell } from '../../../shared/quote-for-shell.js';
 import { LabError } from '../../errors.js';
 import { statusWithin } from '../ask.js';
 import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../own-backend.js';
 import { portRefuses } from '../probe.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { findProgram, systemPath } from '../processes/run-program.js';
-import { quoteForShell } from '../processes/shell.js';
 import type { ConfigTemplate } from './template.js';
 
 /**

