@@ -19,6 +19,7 @@ const mayImport: Record<string, readonly string[]> = {
     'report',
     'live',
     'conformance',
+    'doctor',
     'shared',
     'modes.ts',
   ],
@@ -30,6 +31,7 @@ const mayImport: Record<string, readonly string[]> = {
   conformance: ['simulator', 'report', 'shared', 'modes.ts'],
   live: ['report', 'simulator', 'shared', 'modes.ts'],
   load: [],
+  doctor: ['shared'],
   backends: ['sessions', 'shared', 'modes.ts'],
   'modes.ts': [],
   shared: [],
@@ -43,7 +45,7 @@ const homes: Record<string, RegExp> = {
   pg: /^src\/sessions\/stores\/postgres(\.ts|\/)/,
   // Whatever else starts processes: workers of the proxy, and nothing in the proxy but what starts them.
   'node:cluster': /^src\/proxy\/workers\/worker-process\.ts$/,
-  'node:child_process': /^src\/(simulator\/cluster\/|proxy\/restart\/(successor|service-manager)\.ts$)/,
+  'node:child_process': /^src\/(doctor\/|simulator\/cluster\/|proxy\/restart\/(successor|service-manager)\.ts$)/,
   autocannon: /^src\/load\//,
   undici: /^src\/(simulator|proxy\/pool\/health)/,
   'tough-cookie': /^src\/simulator\/users\//,
@@ -76,7 +78,7 @@ const arrows = ['src', 'backends'].flatMap(folder => sources(folder).flatMap(fil
 
 function sources(folder: string): string[] {
   return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts'))
+    .filter(name => /\.(ts|mjs)$/.test(name))
     .map(name => path.posix.join(folder, name));
 }
 
