@@ -6,7 +6,7 @@ import { toByteText } from './string-pool.js';
 export const field = {
   ...{ type: 0, id: 1, user: 2, kind: 3, session: 4, plannedMs: 5, sentMs: 6, doneMs: 7, outcome: 8 },
   ...{ token: 9, status: 10, error: 11, identity: 12, items: 13, backend: 14, incarnation: 15, proxy: 16, key: 17 },
-  ...{ final: 18, extra: 19, keptId: 20, version: 21 },
+  ...{ final: 18, extra: 19, keptId: 20, version: 21, renewed: 22 },
 } as const;
 const names = Object.keys(field);
 /** One bit for each field that every operation has, which is each up to `outcome`. */

@@ -143,6 +143,8 @@ export class LineScanner {
         return this.#flag(at, flag.extra);
       case field.keptId:
         return this.#flag(at, flag.keptId);
+      case field.renewed:
+        return this.#flag(at, flag.renewed);
       default:
         return this.#label(at, labelFields[name] ?? 0);
     }
