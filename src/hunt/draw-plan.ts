@@ -2,7 +2,7 @@ import { kindOf, membersIn } from '../simulator/cluster/targets.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { drawExponential, pick, pickWeighted, type Random, randomStream } from '../simulator/plan/random.js';
 import type { FaultSpec, Scenario } from '../simulator/scenario/scenario.js';
-import { faultsFromMs, type HuntedPlan, isPossible, type OkEvent } from './hunted-plan.js';
+import { dropLateSteps, faultsFromMs, type HuntedPlan, isPossible, type OkEvent } from './hunted-plan.js';
 import type { HuntedFault } from './strikeable.js';
 
 /** Phases of a try. They are as short as the scenario allows: a loss needs no long load, only a read after it. */
@@ -211,8 +211,5 @@ function trim(plan: HuntedPlan): HuntedPlan {
   const endsMs = faults.map(({ trigger, forMs }) =>
     'atMs' in trigger && forMs !== undefined ? trigger.atMs + forMs + calmMs : phases.faultsMs,
   );
-  const trimmed = { ...phases, faultsMs: Math.min(phases.faultsMs, Math.max(...endsMs)) };
-  const endMs = faultsFromMs(plan) + trimmed.faultsMs + trimmed.recoveryMs;
-  const users = plan.users.map(user => ({ ...user, steps: user.steps.filter(({ atMs }) => atMs < endMs) }));
-  return { ...plan, phases: trimmed, users: users.filter(({ steps }) => steps.length > 0) };
+  return dropLateSteps({ ...plan, phases: { ...phases, faultsMs: Math.min(phases.faultsMs, Math.max(...endsMs)) } });
 }

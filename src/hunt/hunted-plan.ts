@@ -52,6 +52,13 @@ export function faultsFromMs({ phases }: Pick<HuntedPlan, 'phases'>): number {
   return phases.warmupMs + phases.baselineMs;
 }
 
+/** Leaves out steps that would begin after the recovery, and users without a step. Pure. */
+export function dropLateSteps(plan: HuntedPlan): HuntedPlan {
+  const endMs = faultsFromMs(plan) + plan.phases.faultsMs + plan.phases.recoveryMs;
+  const users = plan.users.map(user => ({ ...user, steps: user.steps.filter(({ atMs }) => atMs < endMs) }));
+  return { ...plan, users: users.filter(({ steps }) => steps.length > 0) };
+}
+
 /** Returns the scenario of one run: the system of `base`, with the users, phases and faults of the plan. Pure. */
 export function scenarioOf(
   base: Scenario,

@@ -1,7 +1,14 @@
 import type { PlannedStep, PlannedUser } from '../simulator/plan/shop-journey.js';
 import { exampleOptions } from '../simulator/scenario/applicable-faults.js';
 import type { FaultSpec } from '../simulator/scenario/scenario.js';
-import { faultsFromMs, type HuntedPlan, isPossible, type OkEvent, type TriedPlan } from './hunted-plan.js';
+import {
+  dropLateSteps,
+  faultsFromMs,
+  type HuntedPlan,
+  isPossible,
+  type OkEvent,
+  type TriedPlan,
+} from './hunted-plan.js';
 
 type Pass = (plan: HuntedPlan, evidence: TriedPlan) => Iterable<HuntedPlan>;
 
@@ -173,20 +180,30 @@ function pullForward(plan: HuntedPlan, fromMs: number, byMs: number): HuntedPlan
   return { ...plan, users, faults };
 }
 
-/** Shortens the phases. What is before the faults phase goes first; the faults phase ends with its last fault. */
+/** Shortens the phases: first all of them. What is before the faults phase goes into it, and it ends with its last
+ * fault. */
 function* shorterPhases(plan: HuntedPlan, { strikesMs }: TriedPlan): Generator<HuntedPlan> {
   const { phases, faults } = plan;
-  const onlyFaults = { ...phases, warmupMs: 0, baselineMs: 0, faultsMs: phases.faultsMs + faultsFromMs(plan) };
-  const moved = faults.map(fault =>
-    'atMs' in fault.trigger ? { ...fault, trigger: { atMs: fault.trigger.atMs + faultsFromMs(plan) } } : fault,
+  const beforeMs = faultsFromMs(plan);
+  const early = faults.map(fault =>
+    'atMs' in fault.trigger ? { ...fault, trigger: { atMs: fault.trigger.atMs + beforeMs } } : fault,
   );
-  if (faultsFromMs(plan) > 0) yield { ...plan, phases: onlyFaults, faults: moved };
-  yield { ...plan, phases: { ...phases, recoveryMs: 0, quiesceMs: 0 } };
   const endsMs = faults.map(({ id, forMs = 0 }) => (strikesMs.get(id) ?? Number.POSITIVE_INFINITY) + forMs);
-  const neededMs = roundUp(Math.max(...endsMs) - faultsFromMs(plan) + 200);
-  yield { ...plan, phases: { ...phases, faultsMs: neededMs } };
-  for (const key of ['recoveryMs', 'quiesceMs'] as const)
-    for (const ms of rounderNumbers(phases[key])) yield { ...plan, phases: { ...phases, [key]: ms } };
+  const neededMs = roundUp(Math.max(...endsMs) - beforeMs + 100);
+  const faultsMs = Math.min(phases.faultsMs, neededMs);
+  const onlyFaults = { warmupMs: 0, baselineMs: 0, faultsMs: faultsMs + beforeMs };
+  const changes = [
+    { ...onlyFaults, recoveryMs: 0, quiesceMs: 0 },
+    onlyFaults,
+    { faultsMs, recoveryMs: 0, quiesceMs: 0 },
+    { faultsMs },
+    ...rounderNumbers(phases.recoveryMs).map(recoveryMs => ({ recoveryMs })),
+    ...rounderNumbers(phases.quiesceMs).map(quiesceMs => ({ quiesceMs })),
+  ];
+  for (const change of changes) {
+    const moved = 'warmupMs' in change ? early : faults;
+    yield dropLateSteps({ ...plan, phases: { ...phases, ...change }, faults: moved });
+  }
 }
 
 function roundUp(ms: number): number {
