@@ -1,6 +1,6 @@
 import type { ModeName } from '../modes.js';
 import { userName } from '../simulator/plan/plan.js';
-import type { PlannedUser } from '../simulator/plan/shop-journey.js';
+import type { PlannedUser } from '../simulator/plan/planned-user.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { writeScenario } from '../simulator/scenario/write.js';
 import type { Find, HuntResult } from './hunt.js';
@@ -8,7 +8,7 @@ import { type HuntedPlan, scenarioOf } from './hunted-plan.js';
 
 const nameMax = 60;
 
-/** What was hunted. */
+/** The scenario, the mode and the expectations of a hunt. */
 export interface Quarry {
   readonly base: Scenario;
   readonly mode: ModeName;

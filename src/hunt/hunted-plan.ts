@@ -1,11 +1,11 @@
 import type { ModeName } from '../modes.js';
-import type { PlannedUser } from '../simulator/plan/shop-journey.js';
+import type { PlannedUser } from '../simulator/plan/planned-user.js';
 import { arrivalsOf } from '../simulator/scenario/fixed-users.js';
 import type { FaultSpec, Scenario } from '../simulator/scenario/scenario.js';
 
 /** Everything that a hunt chooses for one run. The system stays as the scenario says. */
 export interface HuntedPlan {
-  /** For the random choices of faults. */
+  /** The seed of the random choices of faults. */
   readonly seed: number;
   readonly users: readonly PlannedUser[];
   readonly phases: Scenario['phases'];

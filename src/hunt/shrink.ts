@@ -1,4 +1,4 @@
-/** What is tested in place of the present smallest: the same failure in less. */
+/** Says how a plan can be made simpler, and whether it still fails. */
 export interface Shrinkable<Plan, Evidence> {
   /** Each lists simpler plans in one respect, the boldest first. `evidence` is that of the present plan. */
   readonly passes: readonly ((plan: Plan, evidence: Evidence) => Iterable<Plan>)[];

@@ -1,4 +1,4 @@
-import type { PlannedStep, PlannedUser } from '../simulator/plan/shop-journey.js';
+import type { PlannedStep, PlannedUser } from '../simulator/plan/planned-user.js';
 import { exampleOptions } from '../simulator/scenario/applicable-faults.js';
 import type { FaultSpec } from '../simulator/scenario/scenario.js';
 import {

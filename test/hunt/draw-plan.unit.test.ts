@@ -23,12 +23,12 @@ function drawMany(seed: number, count = 60) {
 
 describe('the plans of a hunt', () => {
   it('are the same for the same seed, and different for another', () => {
-    expect(drawMany(1)).to.deep.equal(drawMany(1));
-    expect(drawMany(1)).to.not.deep.equal(drawMany(2));
+    expect(drawMany(1, 10)).to.deep.equal(drawMany(1, 10));
+    expect(drawMany(1, 10)).to.not.deep.equal(drawMany(2, 10));
   });
 
   it('have one to three faults that fit into a short run', () => {
-    const plans = drawMany(3, 200);
+    const plans = drawMany(3, 80);
     expect(plans.filter(plan => !isPossible(plan))).to.deep.equal([]);
     expect(new Set(plans.map(({ faults }) => faults.length))).to.deep.equal(new Set([1, 2, 3]));
     for (const { phases, users } of plans) {
@@ -38,15 +38,16 @@ describe('the plans of a hunt', () => {
   });
 
   it('are scenario files, which the parser accepts as they are', () => {
-    for (const plan of drawMany(4)) {
+    for (const plan of drawMany(4, 12).slice(-5)) {
       const scenario = scenarioOf(toyScenario, 'redis', sought, tidyPlan(toyScenario, plan));
-      expect(parseScenario(writeScenario(scenario), 'toy.yaml').faults).to.deep.equal(scenario.faults);
-      expect(parseScenario(writeScenario(scenario), 'toy.yaml').users).to.deep.include({ plan: scenario.users.plan });
+      const parsed = parseScenario(writeScenario(scenario), 'toy.yaml');
+      expect(parsed.faults).to.deep.equal(scenario.faults);
+      expect(parsed.users.plan).to.deep.equal(scenario.users.plan);
     }
   });
 
   it('strike each target and kind sometime', () => {
-    const struck = drawMany(5, 400).flatMap(({ faults }) => faults.map(fault => `${fault.do} ${fault.target}`));
+    const struck = drawMany(5, 300).flatMap(({ faults }) => faults.map(fault => `${fault.do} ${fault.target}`));
     for (const { do: action, target } of many) expect(struck).to.include(`${action} ${target}`);
   });
 
@@ -72,7 +73,7 @@ faults: [{ id: kill, at: 0ms, do: kill, target: backend-1, for: 900ms }]
 
 describe('a found plan', () => {
   it('is written as a scenario with fixed users, the expectation that failed first, and where it comes from', () => {
-    const plan = tidyPlan(toyScenario, drawMany(6)[0] ?? expect.fail('no plan'));
+    const plan = tidyPlan(toyScenario, drawMany(6, 1)[0] ?? expect.fail('no plan'));
     const find = {
       ...{ plan, expectation: 'writes.lost == 0', foundAt: 3, isRepeatable: true, isSmallest: true },
       ...{ runs: 40, shrinkMs: 90_000 },
@@ -88,7 +89,7 @@ describe('a found plan', () => {
 
   it('has the users of the scenario by their names, since other accounts may not exist', () => {
     const { users } = toyScenario;
-    const plan = drawMany(7)[0] ?? expect.fail('no plan');
+    const plan = drawMany(7, 1)[0] ?? expect.fail('no plan');
     const named = tidyPlan({ users: { ...users, names: 'shopper{n}@example.com' } }, plan);
     expect(named.users[1]?.name).to.equal('shopper2@example.com');
     expect(named.users.flatMap(({ steps }) => steps.map(({ atMs }) => atMs))).to.deep.equal(

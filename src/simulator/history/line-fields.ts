@@ -1,5 +1,5 @@
 import { kinds, outcomes } from './lines.js';
-import { shortField } from './rows.js';
+import { flag, shortField } from './rows.js';
 import { toByteText } from './string-pool.js';
 
 /** The fields of an operation, in the order in which Holdfast writes them. */
@@ -34,6 +34,14 @@ export const labelFields: Readonly<Record<number, number>> = {
   [field.proxy]: shortField.proxy,
   [field.key]: shortField.key,
   [field.version]: shortField.version,
+};
+
+/** The bit of each field that is a flag. */
+export const flagFields: Readonly<Record<number, number>> = {
+  [field.final]: flag.final,
+  [field.extra]: flag.extra,
+  [field.keptId]: flag.keptId,
+  [field.renewed]: flag.renewed,
 };
 
 /** Returns a number below 1024 from the three letters after a quote. It is different for each field name. */

@@ -4,7 +4,7 @@ import type { StepKind } from '../scenario/journey/mapping.js';
 import { stepKinds } from '../scenario/journey/mapping.js';
 import { isMap } from '../scenario/yaml.js';
 import { stepsMax, userNamePattern, usersMax } from './plan.js';
-import type { PlannedUser } from './shop-journey.js';
+import type { PlannedUser } from './planned-user.js';
 
 /** Says what is wrong with a plan from a file: `users[3].steps[0].kind: found "buy", expected …`. */
 export class PlanProblem extends Error {}

@@ -2,8 +2,9 @@ import { ScenarioError } from '../errors.js';
 import type { OperationKind } from '../history/records.js';
 import { stepOf } from '../scenario/journey/mapping.js';
 import type { FaultSpec, Scenario } from '../scenario/scenario.js';
+import type { PlannedUser } from './planned-user.js';
 import { drawExponential, pick, type Random, randomStream } from './random.js';
-import { type Habits, type PlannedUser, planShopper } from './shop-journey.js';
+import { type Habits, planShopper } from './shop-journey.js';
 
 /**
  * All random choices of a run, made before it: the same scenario and seed give the same plan, byte for byte. The plan

@@ -5,7 +5,7 @@ import { faults } from '../faults/kinds/registry.js';
 import { describeOptions, type GivenOptions } from './fault-options.js';
 import { explainMissingTarget } from './scenario.js';
 
-/** What can strike a system beyond the faults that its scenario names: for the live lab and for a hunt. */
+/** Says what can strike a system beyond the faults that its scenario names: for the live lab and for a hunt. */
 
 /**
  * Lists every link that the members of a system can have in a mode: from each proxy to each backend, from each backend

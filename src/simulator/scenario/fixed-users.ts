@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { durationPattern, formatDuration, parseDuration } from '../../shared/duration.js';
 import { checkUsers, type PlanLimits, PlanProblem } from '../plan/plan-checks.js';
-import type { PlannedStep, PlannedUser } from '../plan/shop-journey.js';
+import type { PlannedStep, PlannedUser } from '../plan/planned-user.js';
 import { stepKinds } from './journey/mapping.js';
 import { sayExpected, text } from './values.js';
 import { field, isMap, type Problem, read } from './yaml.js';

@@ -1,6 +1,6 @@
 import type { BackendNaming } from '../cluster/cluster.js';
 import type { Operation, OperationKind } from '../history/records.js';
-import type { PlannedStep } from '../plan/shop-journey.js';
+import type { PlannedStep } from '../plan/planned-user.js';
 import type { RunClock } from '../run/run-clock.js';
 import { type HeldCredentials, UserBrowser } from './browser.js';
 import type { HttpClient } from './http-client.js';
