@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   live: async () => (await import('./commands/live.js')).live,
   proxy: async () => (await import('./commands/proxy.js')).proxy,
   run: async () => (await import('./commands/run.js')).run,
+  hunt: async () => (await import('./commands/hunt.js')).hunt,
   matrix: async () => (await import('./commands/matrix.js')).matrix,
   init: async () => (await import('./commands/init.js')).init,
   check: async () => (await import('./commands/check.js')).check,

@@ -2,7 +2,7 @@ import { type BackendNaming, backendNaming, type ProxyAddress } from '../cluster
 import type { LabRecord, Operation } from '../history/records.js';
 import { tokenOf } from '../history/token-names.js';
 import { stepsMax } from '../plan/plan.js';
-import type { UserScript } from '../plan/shop-journey.js';
+import type { UserScript } from '../plan/planned-user.js';
 import type { RunClock } from '../run/run-clock.js';
 import { HttpClient } from './http-client.js';
 import type { AppReply, Journey, JourneyRequest } from './journey.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
-import type { PlannedStep } from '#src/simulator/plan/shop-journey.js';
+import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { drive, kindOf, shopAnswer } from './scripted.js';
 
 interface Address {

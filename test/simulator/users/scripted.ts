@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LabRecord, Operation, OperationKind } from '#src/simulator/history/records.js';
-import type { PlannedStep } from '#src/simulator/plan/shop-journey.js';
+import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 import { Driver, type DriverOptions } from '#src/simulator/users/driver.js';
 import type { Journey } from '#src/simulator/users/journey.js';
