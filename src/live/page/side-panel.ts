@@ -39,9 +39,9 @@ export class SidePanel {
   #shown: ShownSide | undefined;
   #users = 0;
 
-  constructor(name: SideName, actions: SideActions) {
+  constructor(name: SideName, { wholeMs }: LiveSettings, actions: SideActions) {
     this.#name = name;
-    this.#timeline = new SideTimeline(name);
+    this.#timeline = new SideTimeline(name, wholeMs);
     this.boxes = new MemberBoxes(actions.selectMember, () => this.arrangeDots());
     this.#mode = make('select', { 'aria-label': `Mode of the ${name} side` });
     this.#mode.addEventListener('change', () => {
