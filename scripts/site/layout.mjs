@@ -25,8 +25,8 @@ export function renderPage({ url, title, description, headings = [], body, group
 <a class="skip" href="#page:text">Skip to the text</a>
 <header class="top"><a class="name" href="${up}index.html">Holdfast</a></header>
 <details class="pages"><summary>All pages</summary>${renderPages(groups, url, up)}</details>
-<main id="page:text">
-${withContents(body, headings)}${renderNeighbours(pages, url, up)}</main>
+${renderContents(headings)}<main id="page:text">
+${body}${renderNeighbours(pages, url, up)}</main>
 </body>
 </html>
 `;
@@ -43,17 +43,14 @@ function renderPages(groups, current, up) {
   return `<nav aria-label="All pages">${groups.map(group).join('\n')}</nav>`;
 }
 
-/** Puts the table of contents below the title. */
-function withContents(body, headings) {
+function renderContents(headings) {
   const shown = headings.filter(({ level }) => level <= 3);
-  if (shown.length < 2) return body;
+  if (shown.length < 2) return '';
   const items = shown.map(
     ({ level, id, text }) =>
       `<li class="level-${level}"><a href="#${encodeURIComponent(id)}">${escapeHtml(text)}</a></li>`,
   );
-  const contents = `<details class="contents"><summary>On this page</summary><nav aria-label="On this page"><ul>${items.join('\n')}</ul></nav></details>\n`;
-  const end = body.indexOf('</h1>') + '</h1>'.length;
-  return `${body.slice(0, end)}\n${contents}${body.slice(end)}`;
+  return `<details class="contents"><summary>On this page</summary><nav aria-label="On this page"><ul>${items.join('\n')}</ul></nav></details>\n`;
 }
 
 function renderNeighbours(pages, url, up) {

@@ -147,7 +147,7 @@ function readGroups(parts, replays) {
     const page = [...parts.values()].find(part => part.url === url);
     groups.at(-1)?.entries.push({
       url,
-      title: page.file === 'README.md' ? 'Overview' : page.title,
+      title: titleOf(page, children[children.indexOf(link) + 1].content),
       children: childrenOf(page, parts),
     });
   }
@@ -155,11 +155,17 @@ function readGroups(parts, replays) {
   return groups;
 }
 
+/** Returns the title of an entry. A link that has words, such as `the Express example`, is shorter than the title. */
+function titleOf(page, linkText) {
+  if (page.file === 'README.md') return 'Overview';
+  return linkText.endsWith('.md') ? page.title : linkText[0].toUpperCase() + linkText.slice(1);
+}
+
 /** Returns the pages in the folder that has the name of a page: those of docs/conformance/ for docs/conformance.md. */
 function childrenOf(page, parts) {
   const folder = page.file.replace(/\.md$/, '');
   const children = [...parts.values()].filter(part => part.kind === 'page' && posix.dirname(part.file) === folder);
-  return children.map(({ url, title }) => ({ url, title }));
+  return children.map(({ url, title }) => ({ url, title: title.split(':')[0] }));
 }
 
 function renderPart(part, groups) {

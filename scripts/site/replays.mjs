@@ -53,9 +53,12 @@ ${text}
 `,
   );
   return {
-    markdown: `## Watch it\n\nEach dot is a simulated user, in the box of the backend that answered it last. Both runs were recorded when this site was built. The counters are those of the report.\n\n${parts.join('\n')}`,
+    markdown: `## Watch it\n\nEach dot is a simulated user, in the box of the backend that answered it last. Both runs were recorded when this site was built. The counters are those of the report.\n\n${parts.join('\n')}\n## The report, and the live lab\n`,
     files: runs.flatMap(({ scenario }) => [`replays/${scenario}.html`, `replays/${scenario}-report.html`]),
-    entries: runs.map(({ scenario, title }) => ({ title, url: `replays/${scenario}.html` })),
+    entries: runs.map(({ scenario, title }) => ({
+      title: `Replay: ${title.split(':')[0]}`,
+      url: `replays/${scenario}.html`,
+    })),
   };
 }
 

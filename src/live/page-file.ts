@@ -118,7 +118,7 @@ function renderBody(title: string, links?: ReplayPage['links']): Markup {
   return markup`<header class="top">
 <div class="title">
 <h1>${title}</h1>
-<p id="lead">Two real systems, the same users. <span>Break a server and watch every session.</span></p>
+<p id="lead">Two real systems, the same users. <span data-only="lab">Break a server and watch every session.</span></p>
 ${links === undefined ? '' : renderLinks(links)}
 </div>
 <div class="settings">
@@ -170,5 +170,5 @@ const player = markup`<section id="player" aria-label="Replay">
 <button type="button" id="play" aria-keyshortcuts="Space">Play</button>
 <div class="course"><input id="position" type="range" min="0" max="0" step="100" value="0" aria-label="Time of the run"><ol id="strike-marks"></ol></div>
 <output id="clock" for="position">0.0 s</output>
-<label for="speed">Speed</label><select id="speed"><option value="1">real</option><option value="0.5" selected>half</option><option value="0.25">a quarter</option></select>
+<span class="rate"><label for="speed">Speed</label> <select id="speed"><option value="1">real</option><option value="0.5" selected>half</option><option value="0.25">a quarter</option></select></span>
 </section>`;

@@ -72,6 +72,7 @@ export class LabPage {
   #isPaused = false;
   #isDrawing = false;
   #timelineAt = 0;
+  #timelineTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** `token`: the token in the address of the page. Empty: it has none. */
   constructor(source: LabSource, token: string) {
@@ -133,7 +134,10 @@ export class LabPage {
     if (settings === undefined) return;
     this.#showSettings(settings);
     const withTimeline = now - this.#timelineAt >= timelineEveryMs;
+    clearTimeout(this.#timelineTimer);
     if (withTimeline) this.#timelineAt = now;
+    // No further message may come.
+    else this.#timelineTimer = setTimeout(() => this.#requestFrame(), timelineEveryMs);
     for (const name of sideNames) {
       const shown = this.#sides[name];
       if (shown !== undefined) this.#panel(name, settings).draw(shown, settings, withTimeline);

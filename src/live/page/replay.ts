@@ -35,11 +35,13 @@ function connectPlayer(lab: RecordedLab, { endMs, messages }: Recording): void {
   const position = find('#position', HTMLInputElement);
   const speed = find('#speed', HTMLSelectElement);
   const clock = find('#clock', HTMLElement);
-  position.max = String(Math.ceil(endMs));
+  const stepMs = Number(position.step);
+  position.max = String(Math.ceil(endMs / stepMs) * stepMs);
   onPress(play, () => lab.togglePause());
   position.addEventListener('input', () => {
+    const chosenMs = position.valueAsNumber;
     lab.pause();
-    lab.seek(position.valueAsNumber);
+    lab.seek(chosenMs);
   });
   const setSpeed = (): void => lab.setSpeed(Number(speed.value));
   speed.addEventListener('change', setSpeed);
@@ -47,7 +49,7 @@ function connectPlayer(lab: RecordedLab, { endMs, messages }: Recording): void {
   lab.onChange = () => {
     const text = `${seconds(lab.atMs)} of ${seconds(endMs)}`;
     setText(play, lab.isPlaying ? 'Pause' : lab.isAtEnd ? 'Play again' : 'Play');
-    position.value = String(lab.isAtEnd ? position.max : lab.atMs);
+    position.value = lab.isAtEnd ? position.max : String(lab.atMs);
     position.setAttribute('aria-valuetext', text);
     setText(clock, text);
   };
