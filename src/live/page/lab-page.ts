@@ -98,7 +98,8 @@ export class LabPage {
 
   /** Marks the dot of this user, and keeps the name in the address, so that a reload shows the same. */
   seek(user: string | undefined): void {
-    history.replaceState(null, '', formatFragment({ token: this.#token, user }));
+    const fragment = formatFragment({ token: this.#token, user });
+    if (fragment !== (location.hash || '#')) history.replaceState(null, '', fragment);
     this.#sought.seek(user);
     this.#requestFrame();
   }
