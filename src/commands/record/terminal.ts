@@ -1,0 +1,56 @@
+import { createInterface, type Interface } from 'node:readline';
+import type { Question } from '../../record/passes.js';
+
+/** The lines that the person types. One part of the command listens at a time. */
+export class Terminal {
+  readonly #lines: Interface;
+  #listen: (line: string | undefined) => void = () => {};
+
+  constructor(input: NodeJS.ReadableStream = process.stdin) {
+    // The terminal stays as it is, so that Ctrl-C still sends its signal.
+    this.#lines = createInterface({ input, terminal: false });
+    this.#lines.on('line', line => this.#listen(line.trim()));
+    this.#lines.on('close', () => this.#listen(undefined));
+  }
+
+  /** Calls this function, and no earlier one, with each line. Undefined: the input has ended. */
+  listen(listener: (line: string | undefined) => void): void {
+    this.#listen = listener;
+  }
+
+  nextLine(): Promise<string | undefined> {
+    return new Promise(resolve => this.listen(resolve));
+  }
+
+  close(): void {
+    this.listen(() => {});
+    this.#lines.close();
+  }
+}
+
+/**
+ * Asks a question until a candidate is chosen. Enter takes the first one. Returns the id of the candidate; undefined when
+ * there is no terminal.
+ */
+export async function askQuestion(
+  { text, candidates }: Question,
+  terminal: Pick<Terminal, 'nextLine'> | undefined,
+  write: (text: string) => void,
+): Promise<string | undefined> {
+  if (terminal === undefined) return undefined;
+  write(`\n${text}\n${candidates.map(({ label }, index) => `  ${index + 1}  ${label}\n`).join('')}`);
+  for (;;) {
+    write(`1 to ${candidates.length}, Enter takes 1: `);
+    const line = await terminal.nextLine();
+    if (line === undefined) return undefined;
+    const chosen = candidates[line === '' ? 0 : Number(line) - 1];
+    if (chosen !== undefined) return chosen.id;
+    write(`found "${line}", expected a number.\n`);
+  }
+}
+
+/** Says which flags give the answer. */
+export function describeQuestion({ id, text, candidates }: Question): string {
+  const flags = candidates.map(candidate => `\n  --answer ${id}=${candidate.id}    ${candidate.label}`);
+  return `${text} There is no terminal to ask: give the answer as a flag.${flags.join('')}`;
+}
