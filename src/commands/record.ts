@@ -105,7 +105,7 @@ export const record: CommandModule<object, RecordArgs> = {
   handler: toHandler(args => runInterruptibly(signal => recordJourney(args, signal), 'stopping: ending the app')),
 };
 
-/** What the flags say. */
+/** The meaning of the flags. */
 interface Wanted {
   readonly typed: readonly [Typed, Typed];
   readonly names: StarterApp['names'];

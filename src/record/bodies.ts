@@ -2,7 +2,7 @@ import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'n
 import { bodyCharactersMax } from './limits.js';
 import type { HeaderPairs } from './origins.js';
 
-/** What a body is: a stream never ends by itself, and only a text is recorded. */
+/** The kind of a body: a stream never ends by itself, and only a text is recorded. */
 export type BodyKind = 'text' | 'stream' | 'other';
 
 const textTypes =

@@ -11,7 +11,7 @@ export interface ControlState {
   readonly address: string;
   readonly steps: readonly string[];
   readonly seen: Seen;
-  /** What the pass lacked when the person wanted to end it. */
+  /** Steps that the pass lacked when the person wanted to end it. */
   readonly missing: readonly string[];
 }
 

@@ -61,7 +61,7 @@ export interface HarExchange extends RecordedExchange {
 export interface HarRecording {
   readonly file: string;
   readonly exchanges: readonly HarExchange[];
-  /** What was typed in the passes, if Holdfast wrote the file. */
+  /** The texts that were typed in the passes, if Holdfast wrote the file. */
   readonly typed: readonly { readonly user: string; readonly item: string }[];
 }
 

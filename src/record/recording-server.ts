@@ -7,7 +7,7 @@ import { listenNear } from '../shared/listen-near.js';
 import { type ControlState, controlPage, controlPaths, controlPolicy, describeSteps } from './control-page.js';
 import type { Origins } from './origins.js';
 import type { Passes } from './passes.js';
-import { passNames, Recording, type Typed } from './recording.js';
+import { passNames, JourneyRecording, type Typed } from './recording.js';
 import { relay, relayUpgrade } from './relay.js';
 
 const host = '127.0.0.1';
@@ -81,7 +81,7 @@ export async function startRecordingServer(options: RecordingServerOptions): Pro
 }
 
 class RecordingSession {
-  readonly recording: Recording;
+  readonly recording: JourneyRecording;
   readonly passes: Promise<Passes>;
   readonly #options: RecordingServerOptions;
   readonly #port: number;
@@ -94,7 +94,7 @@ class RecordingSession {
   constructor(options: RecordingServerOptions, port: number) {
     this.#options = options;
     this.#port = port;
-    this.recording = new Recording(options.typed, performance.now());
+    this.recording = new JourneyRecording(options.typed, performance.now());
     this.passes = new Promise(resolve => (this.#finish = resolve));
     this.#told = this.#summarize(this.state());
   }

@@ -4,13 +4,13 @@ import type { Pass, Passes, RecordedExchange } from './passes.js';
 export const passNames = ['first', 'second', 'anonymous'] as const;
 export type PassName = (typeof passNames)[number];
 
-/** What is typed in a pass. */
+/** The texts that the person types in a pass. */
 export interface Typed {
   readonly user: string;
   readonly item: string;
 }
 
-/** What was seen in a pass so far. It tells the person whether the recording saw each step. */
+/** The steps that were seen in a pass so far. It tells the person whether the recording saw each step. */
 export interface Seen {
   readonly requests: number;
   readonly userSent: boolean;
@@ -22,7 +22,7 @@ export interface Seen {
 const nothingSeen: Seen = { requests: 0, userSent: false, itemSent: false, itemShown: false };
 
 /** An exchange in progress. `complete` records it at the place at which it began. Otherwise it leaves nothing. */
-export interface Slot {
+export interface OpenExchange {
   readonly startedMs: number;
   complete(exchange: RecordedExchange): void;
   drop(): void;
@@ -33,7 +33,7 @@ class PassRecording {
   readonly typed: Typed;
   readonly #began: number;
   readonly #slots: (RecordedExchange | undefined)[] = [];
-  readonly #open = new Set<Slot>();
+  readonly #open = new Set<OpenExchange>();
   #characters = 0;
   unrecorded = 0;
   seen = nothingSeen;
@@ -51,13 +51,13 @@ class PassRecording {
     return this.#open.size;
   }
 
-  begin(nowMs: number): Slot | undefined {
+  begin(nowMs: number): OpenExchange | undefined {
     if (this.#slots.length >= exchangesMax) {
       this.unrecorded += 1;
       return undefined;
     }
     const index = this.#slots.push(undefined) - 1;
-    const slot: Slot = {
+    const slot: OpenExchange = {
       startedMs: nowMs - this.#began,
       complete: exchange => {
         this.#slots[index] = this.#limit(exchange);
@@ -108,7 +108,7 @@ export function missingSteps(name: PassName, seen: Seen, { user, item }: Typed):
 }
 
 /** The three passes while they are recorded. It knows no server and no clock. */
-export class Recording {
+export class JourneyRecording {
   readonly #typed: readonly [Typed, Typed];
   readonly #done: PassRecording[] = [];
   #current: PassRecording;
@@ -142,7 +142,7 @@ export class Recording {
     return [...this.#done, this.#current].reduce((sum, pass) => sum + pass.unrecorded, 0);
   }
 
-  begin(nowMs: number): Slot | undefined {
+  begin(nowMs: number): OpenExchange | undefined {
     return this.passName === undefined ? undefined : this.#current.begin(nowMs);
   }
 

@@ -11,7 +11,7 @@ import {
   toBrowserHeaders,
   toRecordedHeaders,
 } from './origins.js';
-import type { Slot } from './recording.js';
+import type { OpenExchange } from './recording.js';
 
 /** A text is held back so long that the addresses in it can be replaced. After this time it is passed on as it is. */
 const heldMs = 1_000;
@@ -45,7 +45,7 @@ class Copy {
 }
 
 /** Passes one request of the browser to the app and its answer back. Records both when there is a slot for them. */
-export function relay(request: IncomingMessage, response: ServerResponse, origins: Origins, slot?: Slot): void {
+export function relay(request: IncomingMessage, response: ServerResponse, origins: Origins, slot?: OpenExchange): void {
   const requestHeaders = toAppHeaders(pairsOf(request.rawHeaders), origins);
   const sent = new Copy();
   const outgoing = askApp(request, requestHeaders, origins);

@@ -2,7 +2,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:
 import { expect } from 'chai';
 import { kindOf, readText } from '#src/record/bodies.js';
 import { bodyCharactersMax, exchangesMax, passCharactersMax } from '#src/record/limits.js';
-import { missingSteps, Recording } from '#src/record/recording.js';
+import { JourneyRecording, missingSteps } from '#src/record/recording.js';
 import { exchange } from './exchanges.js';
 
 const typed = [
@@ -60,7 +60,7 @@ describe('a recording', () => {
   const read = exchange({ path: '/cart', responseBody: '<li>hf-item-1' });
 
   it('keeps the order in which requests began, not the one in which they ended', () => {
-    const recording = new Recording(typed, 0);
+    const recording = new JourneyRecording(typed, 0);
     const slots = [recording.begin(1), recording.begin(2), recording.begin(3)];
     slots[2]?.complete(read);
     slots[0]?.complete(login);
@@ -76,7 +76,7 @@ describe('a recording', () => {
   });
 
   it('refuses to end a pass that lacks steps once, and says what it lacks', () => {
-    const recording = new Recording(typed, 0);
+    const recording = new JourneyRecording(typed, 0);
     recording.begin(1)?.complete(login);
     const lacks = ['a request with hf-item-1', 'an answer that shows hf-item-1'];
     expect(recording.finishPass(2)).to.deep.equal(lacks);
@@ -86,13 +86,13 @@ describe('a recording', () => {
   });
 
   it('never ends a pass without any request', () => {
-    const recording = new Recording(typed, 0);
+    const recording = new JourneyRecording(typed, 0);
     for (const _try of [1, 2, 3]) expect(recording.finishPass(1)).not.to.deep.equal([]);
     expect(recording.passName).to.equal('first');
   });
 
   it('forgets a pass that is started again, also what ends later', () => {
-    const recording = new Recording(typed, 0);
+    const recording = new JourneyRecording(typed, 0);
     const late = recording.begin(1);
     recording.begin(1)?.complete(login);
     recording.restartPass(2);
@@ -101,7 +101,7 @@ describe('a recording', () => {
   });
 
   it('does not take an item for shown that was not sent before', () => {
-    const recording = new Recording(typed, 0);
+    const recording = new JourneyRecording(typed, 0);
     recording.begin(1)?.complete(read);
     expect(missingSteps('first', recording.seen, typed[0])).to.include('an answer that shows hf-item-1');
     recording.begin(2)?.complete(add);
@@ -110,14 +110,14 @@ describe('a recording', () => {
   });
 
   it(`keeps ${exchangesMax} exchanges of a pass, and counts the others`, () => {
-    const recording = new Recording(typed, 0);
+    const recording = new JourneyRecording(typed, 0);
     for (let begun = 0; begun < exchangesMax; begun += 1) recording.begin(1)?.complete(read);
     expect(recording.begin(1)).to.equal(undefined);
     expect(recording.unrecorded).to.equal(1);
   });
 
   it('leaves out bodies beyond the limit of a pass, and counts them', () => {
-    const recording = new Recording(typed, 0);
+    const recording = new JourneyRecording(typed, 0);
     const responseBody = 'x'.repeat(bodyCharactersMax);
     const fitting = passCharactersMax / bodyCharactersMax;
     for (let begun = 0; begun <= fitting; begun += 1) recording.begin(1)?.complete(exchange({ responseBody }));

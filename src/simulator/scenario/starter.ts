@@ -6,11 +6,11 @@ import { clean } from './yaml.js';
 
 export interface StarterApp {
   readonly mode: ModeName;
-  /** What the file says under `system`. Undefined: it is not known how the app is started. */
+  /** The content of `system`. Undefined: it is not known how the app is started. */
   readonly system?: StartedApp | { readonly target: string } | undefined;
   /** Existing accounts. Undefined: the app accepts any name. */
   readonly names?: string | readonly string[] | undefined;
-  /** What the file says under `users.journey`. */
+  /** The content of `users.journey`. */
   readonly journey: object;
   /** Comments above the journey. */
   readonly notes: readonly string[];
