@@ -132,7 +132,7 @@ export class RequestWriter {
       const name = this.#carryFrom(kind, part, difference, calls, isBefore);
       if (isStop(name)) return name;
       if (name === undefined) continue;
-      if (part.at === 'json' && typeof valueOf(calls[0], part) === 'number')
+      if (part.at === 'json' && typeof sentValue(calls[0], part) === 'number')
         this.#note(`${part.key} of ${describeCall(calls[0])} was a number, and is sent as text`);
       const around = (text: string) => replaceTyped(fixed(text), first);
       return `${around(difference.head)}{${name}}${around(difference.tail)}`;
@@ -269,6 +269,6 @@ function whole(one: string, other: string): Difference {
   return { head: '', values: [one, other], tail: '' };
 }
 
-function valueOf({ json }: Call, { key }: Part): unknown {
+function sentValue({ json }: Call, { key }: Part): unknown {
   return valuesAt(json, parseJsonPath(key) ?? [])?.[0];
 }

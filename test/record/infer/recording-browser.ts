@@ -60,18 +60,20 @@ export class RecordingBrowser {
     });
   }
 
-  /** Sends a request as a script of a page does. */
-  async call(method: string, path: string, json?: unknown, headers: Fields = {}): Promise<unknown> {
-    const type: Fields = json === undefined ? {} : { 'content-type': 'application/json' };
-    const said = await this.#send(path, {
-      method,
-      headers: { accept: '*/*', ...type, ...headers },
-      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-    });
+  /** Sends a request as a script of a page does. Returns the JSON of the answer. */
+  async call(
+    method: string,
+    path: string,
+    { json, form, headers = {} }: { readonly json?: unknown; readonly form?: Fields; readonly headers?: Fields } = {},
+  ): Promise<Readonly<Record<string, string>>> {
+    const type = json === undefined ? 'application/x-www-form-urlencoded' : 'application/json';
+    const body = json === undefined ? new URLSearchParams(form).toString() : JSON.stringify(json);
+    const typed: Fields = body === '' ? {} : { 'content-type': type };
+    const text = await this.#navigate(path, { method, headers: { accept: '*/*', ...typed, ...headers }, body });
     try {
-      return JSON.parse(said.responseBody);
+      return JSON.parse(text);
     } catch {
-      return undefined;
+      return {};
     }
   }
 
