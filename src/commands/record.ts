@@ -12,7 +12,7 @@ import { runInterruptibly } from './lib/interrupt.js';
 import { parseCount, parseMode } from './lib/mode-option.js';
 import { oneBackend } from './lib/one-backend.js';
 import type { AppFlags } from './record/app.js';
-import { askQuestion, describeQuestion, Terminal } from './record/terminal.js';
+import { askQuestion, chooseCandidate, describeQuestion, Terminal } from './record/terminal.js';
 
 interface RecordArgs extends AppFlags {
   /** Words without `--` before them. */
@@ -215,14 +215,19 @@ async function inferByQuestions(
   repeat: string,
 ): Promise<Extract<Inferred, { kind: 'journey' }>> {
   const { inferJourney } = await import('../record/infer/infer-journey.js');
-  const answers = new Map(given);
+  const answers = new Map<string, string>();
   for (;;) {
     const inferred = inferJourney(passes, answers);
     if (inferred.kind === 'journey') return inferred;
     if (inferred.kind === 'problem') throw new UsageError(inferred.problem);
     const { question } = inferred;
-    const answer = await askQuestion(question, terminal, text => process.stdout.write(text));
-    if (answer === undefined) throw new UsageError(`${describeQuestion(question)}\n${repeat}`);
+    const flag = given.get(question.id);
+    const answer =
+      flag === undefined
+        ? await askQuestion(question, terminal, text => process.stdout.write(text))
+        : chooseCandidate(question, flag);
+    if (answer === undefined)
+      throw new UsageError(`There is no terminal to ask. ${describeQuestion(question)}\n${repeat}`.trim());
     answers.set(question.id, answer);
   }
 }

@@ -23,7 +23,7 @@ export function describeSteps(name: PassName, user: string, item: string): strin
   return [
     `log in as ${user}, with the same password in both passes`,
     `add ${item}: type this text where your app takes one`,
-    `look at the page that shows ${item}`,
+    `open the page that lists ${item} once more, or reload it`,
     'log out',
   ];
 }

@@ -7,7 +7,7 @@ import { listenNear } from '../shared/listen-near.js';
 import { type ControlState, controlPage, controlPaths, controlPolicy, describeSteps } from './control-page.js';
 import type { Origins } from './origins.js';
 import type { Passes } from './passes.js';
-import { passNames, JourneyRecording, type Typed } from './recording.js';
+import { JourneyRecording, passNames, type Typed } from './recording.js';
 import { relay, relayUpgrade } from './relay.js';
 
 const host = '127.0.0.1';

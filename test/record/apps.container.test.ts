@@ -31,6 +31,9 @@ function clickForms(names: { user: string; password: string; item: string; shown
       await page.locator(`[name="${names.item}"]:visible`).fill(item);
       await page.locator(`form:has([name="${names.item}"]:visible) button`).last().click();
       await page.locator(names.shown, { hasText: item }).waitFor();
+      // What was done last is shown once. The page that lists the items shows them each time.
+      await page.reload();
+      await page.locator(names.shown, { hasText: item }).waitFor();
       await page.locator('form button').last().click();
       await page.locator('[type=password]').waitFor();
     },
@@ -79,14 +82,14 @@ const tried: Record<string, TriedApp> = {
         request: { POST: /session, form: { "login[name]": "{user}", "login[pass]": secret, authenticity_token: "{csrf}" } }
         ok: { status: 303 }
       add:
-        before: { GET: "/carts/{cart}" }
+        before: { GET: /cart }
         request: { POST: "/carts/{cart}/items", form: { sku: "{token}", note: "", authenticity_token: "{csrf}" } }
       read:
-        request: { GET: "/carts/{cart}" }
+        request: { GET: /cart }
         items: { regexp: '<td class="sku">([^<]+)<' }
         who: { regexp: '<b class="name">([^<]+)<' }
       logout:
-        before: { GET: "/carts/{cart}" }
+        before: { GET: /cart }
         request: { POST: /session/end, form: { authenticity_token: "{csrf}" } }
       anonymous: { redirect-to: /session/new }
       carry:

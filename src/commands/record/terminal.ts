@@ -1,5 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Question } from '../../record/passes.js';
+import { clean } from '../../simulator/scenario/yaml.js';
+import { UsageError } from '../lib/errors.js';
 
 /** The lines that the person types. One part of the command listens at a time. */
 export class Terminal {
@@ -38,7 +40,7 @@ export async function askQuestion(
   write: (text: string) => void,
 ): Promise<string | undefined> {
   if (terminal === undefined) return undefined;
-  write(`\n${text}\n${candidates.map(({ label }, index) => `  ${index + 1}  ${label}\n`).join('')}`);
+  write(`\n${clean(text)}\n${candidates.map(({ label }, index) => `  ${index + 1}  ${clean(label)}\n`).join('')}`);
   for (;;) {
     write(`1 to ${candidates.length}, Enter takes 1: `);
     const line = await terminal.nextLine();
@@ -49,8 +51,16 @@ export async function askQuestion(
   }
 }
 
+/** Returns the candidate that the value of a flag names by its number or its id. Throws `UsageError` for another value. */
+export function chooseCandidate(question: Question, given: string): string {
+  const { candidates } = question;
+  const chosen = candidates.find(({ id }) => id === given) ?? candidates[Number(given) - 1];
+  if (chosen !== undefined) return chosen.id;
+  throw new UsageError(`--answer: found "${given}". ${describeQuestion(question)}`);
+}
+
 /** Says which flags give the answer. */
 export function describeQuestion({ id, text, candidates }: Question): string {
-  const flags = candidates.map(candidate => `\n  --answer ${id}=${candidate.id}    ${candidate.label}`);
-  return `${text} There is no terminal to ask: give the answer as a flag.${flags.join('')}`;
+  const flags = candidates.map(({ label }, index) => `\n  --answer ${id}=${index + 1}    ${clean(label)}`);
+  return `${clean(text)} Give the answer as a flag:${flags.join('')}`;
 }

@@ -31,6 +31,7 @@ interface Parts {
   readonly notes: string;
   readonly journey: string;
   readonly faults: string;
+  readonly expectations: string;
 }
 
 const exampleSystem = `  backends:
@@ -79,6 +80,9 @@ const exampleJourney = `    login:
 `;
 const killed = '  - { id: kill, at: 500ms, do: kill, target: backend-2, for: 1s }\n';
 
+/** It needs the name of the user in an answer. */
+const swapped = '    - users.identitySwapped == 0\n';
+
 /** The scenario that `holdfast init` writes. It is complete, and its comments say what to fill in. */
 export const starterScenario = joinParts({
   mode: 'redis',
@@ -88,6 +92,7 @@ export const starterScenario = joinParts({
   notes: '',
   journey: exampleJourney,
   faults: `faults:\n${killed}`,
+  expectations: swapped,
 });
 
 /** Returns the text of the scenario with what is known of an app. Pure. */
@@ -100,6 +105,7 @@ export function writeStarter({ mode, system, names, journey, notes }: StarterApp
     names: names === undefined ? exampleNames : formatNames(names),
     notes: notes.map(note => `  # ${clean(note)}\n`).join(''),
     journey: indent(formatYaml(journey, 1), 4),
+    expectations: Object.values(journey).some(step => Object.hasOwn(Object(step), 'who')) ? swapped : '',
     faults: isTarget
       ? 'faults: []                               # what breaks the system, such as:\n'
       : `faults:\n${killed}`,
@@ -146,7 +152,7 @@ function indent(text: string, spaces: number): string {
   return text.replaceAll(/^(?=.)/gm, ' '.repeat(spaces));
 }
 
-function joinParts({ mode, system, arrivals, names, notes, journey, faults }: Parts): string {
+function joinParts({ mode, system, arrivals, names, notes, journey, faults, expectations }: Parts): string {
   return `# What happens to the sessions of this app when one of its processes dies?
 #   holdfast check <this file>     tries each step of the journey below once, and says what does not fit
 #   holdfast run <this file>       starts everything, breaks it, and counts the users logged out and the writes lost
@@ -181,8 +187,7 @@ ${faults}  # - { id: pod, at: 500ms, do: exec, inject: kubectl delete pod app-1,
 expect:
   any:
     - users.loggedOut == 0
-    - users.identitySwapped == 0
-    - writes.lost == 0
+${expectations}    - writes.lost == 0
     - writes.phantom == 0
     - requests.failed < 2 %
 `;

@@ -5,7 +5,7 @@ import { type Said, serve } from '../../own-apps/serve.js';
 /**
  * Pages that a server renders, with much that is no part of a journey: styles, an image, a search that asks while one
  * types, a note of what was done last, forms for each line. Each page has another CSRF token, as Rails and Django write
- * it, in its head and in its forms. The cart has an id, which is part of its address.
+ * it, in its head and in its forms. The cart has an id, which is part of the address of its forms.
  */
 const sessions = new FileSessions(process.env.SESSIONS ?? '.');
 
@@ -73,7 +73,7 @@ serve(({ route, url, body, cookie }) => {
     const own = sessions.open(sent.get('login[name]') ?? '');
     return {
       status: 303,
-      headers: { 'set-cookie': `_shop=${own}; Path=/; HttpOnly; SameSite=Lax`, location: cartOf(own) },
+      headers: { 'set-cookie': `_shop=${own}; Path=/; HttpOnly; SameSite=Lax`, location: '/cart' },
       body: '',
     };
   }
@@ -83,11 +83,11 @@ serve(({ route, url, body, cookie }) => {
     sessions.end(id);
     return { status: 303, headers: { location: '/session/new' }, body: '' };
   }
-  const note = url.searchParams.get('added') ?? '';
-  if (route === 'GET /cart') return { status: 302, headers: { location: cartOf(id) }, body: '' };
-  if (route === `GET ${cartOf(id)}`) return cartPage(id, user, note);
+  const forgotten = { headers: { 'set-cookie': 'flash=; Path=/; Max-Age=0' } };
+  if (route === 'GET /cart') return { ...cartPage(id, user, decodeURIComponent(cookie('flash'))), ...forgotten };
   const sku = sent.get('sku') ?? '';
   if (route === `POST ${cartOf(id)}/items`) sessions.add(id, sku);
   if (route === `POST ${cartOf(id)}/remove`) sessions.remove(id, sku);
-  return { status: 303, headers: { location: `${cartOf(id)}?added=${encodeURIComponent(sku)}` }, body: '' };
+  const flash = `flash=${encodeURIComponent(sku)}; Path=/`;
+  return { status: 303, headers: { location: '/cart', 'set-cookie': flash }, body: '' };
 });
