@@ -1,6 +1,6 @@
 import type { WrittenJourney } from '../simulator/scenario/journey/journey.js';
 
-/** What a recording hands to the inference, and what the inference hands back. All of it is plain data. */
+/** The interface between a recording and the inference. All of it is plain data. */
 
 /** One request of the person's browser and its answer, in the order in which the requests began. */
 export interface RecordedExchange {
@@ -20,7 +20,8 @@ export interface RecordedExchange {
   readonly responseBody: string;
 }
 
-/** What was typed in a pass (by default hf-user-1 and hf-item-1, or hf-user-2 and hf-item-2), and what was sent. */
+/** One visit of a person, who typed this user and this item. By default hf-user-1 and hf-item-1, then hf-user-2 and
+ * hf-item-2. */
 export interface Pass {
   readonly user: string;
   readonly item: string;
@@ -45,5 +46,5 @@ export interface Question {
 export type Inferred =
   | { readonly kind: 'journey'; readonly journey: WrittenJourney; readonly notes: readonly string[] }
   | { readonly kind: 'question'; readonly question: Question }
-  /** What is missing in the passes, and what to do again. */
+  /** Something is missing in the passes: the text says what, and what to do again. */
   | { readonly kind: 'problem'; readonly problem: string };

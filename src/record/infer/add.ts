@@ -1,11 +1,11 @@
-import type { Group, Recording, Step } from './align.js';
+import type { AlignedPasses, Group, Step } from './align.js';
 import { type Call, carries, describeCall, isDone, isSafe, type TypedCalls } from './call.js';
 import { shows } from './place.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
 
 /** Finds the request that adds the item: it carries the item after the login, and no answer showed the item as removed
  * after it. */
-export function findAdd(recording: Recording, login: Step, answers: ReadonlyMap<string, string>): Step | Stop {
+export function findAdd(recording: AlignedPasses, login: Step, answers: ReadonlyMap<string, string>): Step | Stop {
   const { first, second } = recording;
   const candidates = itemSteps(recording, login);
   if (candidates.length === 0) return stopWith(explainNoItem(recording));
@@ -18,12 +18,12 @@ export function findAdd(recording: Recording, login: Step, answers: ReadonlyMap<
 }
 
 /** Finds the request that removes the item again, if a pass shows one. */
-export function findRemove(recording: Recording, login: Step, add: Step): Step | undefined {
+export function findRemove(recording: AlignedPasses, login: Step, add: Step): Step | undefined {
   return itemSteps(recording, login).find(step => step.group !== add.group && isRemoval(step, add, recording.first));
 }
 
 /** Returns the steps after the login that carry the item in both passes. */
-function itemSteps({ first, second, groups }: Recording, login: Step): Step[] {
+function itemSteps({ first, second, groups }: AlignedPasses, login: Step): Step[] {
   return groups.flatMap((group): Step[] => {
     const calls = [
       firstWithItem(group.first, first, login.calls[0]),
@@ -50,7 +50,7 @@ function isRemoval({ calls: [remove] }: Step, { calls: [add] }: Step, { item, ca
   return again.length > 0 && again.every(call => !shows(call, item));
 }
 
-function explainNoItem({ first, second, groups }: Recording): string {
+function explainNoItem({ first, second, groups }: AlignedPasses): string {
   const inFirst = first.calls.some(call => carries(call, first.item));
   const inSecond = second.calls.some(call => carries(call, second.item));
   if (!inFirst || !inSecond)

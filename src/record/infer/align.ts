@@ -9,7 +9,7 @@ export interface Group {
   readonly anonymous: readonly Call[];
 }
 
-export interface Recording {
+export interface AlignedPasses {
   readonly first: TypedCalls;
   readonly second: TypedCalls;
   readonly anonymous: readonly Call[];
@@ -24,7 +24,7 @@ export interface Step {
 }
 
 /** Finds the requests that the passes have in common. */
-export function alignPasses(passes: Passes): Recording {
+export function alignPasses(passes: Passes): AlignedPasses {
   const first = readPass(passes.first);
   const second = readPass(passes.second);
   const visitor = readPass({ user: '', item: '', exchanges: passes.anonymous });

@@ -1,7 +1,8 @@
 import type { AnonymousConditions } from '../../simulator/scenario/journey/answer-conditions.js';
+import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
 import { bodyPatternProblem } from '../../simulator/scenario/journey/page-pattern.js';
 import { makeAnonymousCheck } from '../../simulator/users/answer-check.js';
-import type { Group, Recording } from './align.js';
+import { type AlignedPasses, type Group, isRandom } from './align.js';
 import { answerLeaves, type Call, describeCall, jsonOf, redirectOf } from './call.js';
 import { escapeText } from './pattern.js';
 import type { ReadStep } from './read.js';
@@ -9,7 +10,7 @@ import { type Stop, stopWith } from './stop.js';
 
 /** What a scenario file says under `anonymous`, and a remark about where it comes from. */
 export interface Anonymous {
-  readonly conditions: AnonymousConditions;
+  readonly conditions: WrittenJourney['anonymous'];
   readonly notes: readonly string[];
 }
 
@@ -17,7 +18,7 @@ export interface Anonymous {
  * Finds how the app answers the read without a login. The conditions hold for all answers of the third pass to it, and
  * for none of `loggedIn`.
  */
-export function findAnonymous(recording: Recording, read: ReadStep, loggedIn: readonly Call[]): Anonymous | Stop {
+export function findAnonymous(recording: AlignedPasses, read: ReadStep, loggedIn: readonly Call[]): Anonymous | Stop {
   const name = describeCall(read.calls[0]);
   const own = read.group.anonymous;
   const { answers, notes } = own.length > 0 ? { answers: own, notes: [] } : answersOfOthers(recording.groups, name);
@@ -30,8 +31,11 @@ export function findAnonymous(recording: Recording, read: ReadStep, loggedIn: re
     const isAnonymous = makeAnonymousCheck(conditions);
     return answers.every(({ reply }) => isAnonymous(reply)) && !loggedIn.some(({ reply }) => isAnonymous(reply));
   };
-  const conditions = proposeConditions(answer, read).find(fits);
-  if (conditions !== undefined) return { conditions, notes };
+  const found = proposeConditions(answer, read).find(fits);
+  if (found !== undefined) {
+    const { status: [status] = [], ...others } = found;
+    return { conditions: { ...(status === undefined ? {} : { status }), ...others }, notes };
+  }
   return stopWith(
     `${name} is answered with and without a login in the same way, as far as the recording shows (status ${answer.reply.status}): choose a page that only a user sees`,
   );
@@ -63,7 +67,9 @@ function proposeConditions(answer: Call, read: ReadStep): AnonymousConditions[] 
 }
 
 function jsonConditions(answer: Call, { who }: ReadStep): AnonymousConditions[] {
-  const texts = answerLeaves(answer).filter(({ value }) => value !== null && value !== '');
+  const isStable = (value: unknown) =>
+    typeof value === 'boolean' || (typeof value === 'string' && /^.{1,100}$/.test(value) && !isRandom(value));
+  const texts = answerLeaves(answer).filter(({ value }) => isStable(value));
   const isAbout = (pattern: RegExp) => texts.filter(({ path }) => pattern.test(path));
   const errors = [...isAbout(/\bcode$/i), ...isAbout(/err|message|reason|status/i)];
   const flags = texts.filter(({ value }) => value === false);
@@ -85,7 +91,9 @@ export function bodyConditions({ reply: { body } }: Call, status: number): Anony
     text => /[a-z]{3}/i.test(text) && !/\d{3}/.test(text),
   );
   return [...new Set(stable)].slice(0, 40).flatMap(text => {
-    const pattern = `/${escapeText(text.replaceAll(/\s+/g, ' ')).replaceAll(' ', '\\s+').replaceAll('/', '\\/')}/`;
+    const pattern = `/${escapeText(text)
+      .replaceAll(/\s{2,}|[\t\n\r]/g, '\\s+')
+      .replaceAll('/', '\\/')}/`;
     return bodyPatternProblem(pattern) === undefined ? [{ status: [status], body: pattern }] : [];
   });
 }

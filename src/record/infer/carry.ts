@@ -1,6 +1,6 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { CarriedPlace, StepKind } from '../../simulator/scenario/journey/mapping.js';
-import type { Recording, Step } from './align.js';
+import type { AlignedPasses, Step } from './align.js';
 import { type Call, cookiesSet, describeCall, type Part } from './call.js';
 import {
   type Difference,
@@ -12,7 +12,7 @@ import {
   replaceTyped,
 } from './difference.js';
 import { findAll } from './pattern.js';
-import { findPlace, shows, valueAt } from './place.js';
+import { findPath, findPlace, shows, valueAt } from './place.js';
 import { protectBraces, type WrittenRequest, writeRequest } from './request.js';
 import { isStop, type Stop, stopWith } from './stop.js';
 
@@ -40,11 +40,11 @@ export class RequestWriter {
   readonly carry = new Map<string, CarriedPlace>();
   /** The request before each step whose answers supply values. */
   readonly #before = new Map<StepKind, Step>();
-  readonly #recording: Recording;
+  readonly #recording: AlignedPasses;
   readonly #login: Step;
   readonly #answers: ReadonlyMap<string, string>;
 
-  constructor(recording: Recording, login: Step, answers: ReadonlyMap<string, string>) {
+  constructor(recording: AlignedPasses, login: Step, answers: ReadonlyMap<string, string>) {
     this.#recording = recording;
     this.#login = login;
     this.#answers = answers;
@@ -52,7 +52,6 @@ export class RequestWriter {
 
   /** Writes the steps, and then the requests before them: a later step can need a page before the login. */
   write(steps: ReadonlyMap<StepKind, Step>): ReadonlyMap<StepKind, WrittenPair> | Stop {
-    this.#useCookiePage();
     const requests = new Map<StepKind, WrittenRequest>();
     for (const [kind, { calls }] of steps) {
       const request = this.#write(kind, calls, false);
@@ -60,6 +59,7 @@ export class RequestWriter {
       else if (request.kind === 'question' || required.includes(kind)) return request;
       else this.#note(`${kind} is left out: ${request.problem}`);
     }
+    if (!this.#before.has('login')) this.#useCookiePage();
     const pairs = new Map<StepKind, WrittenPair>();
     for (const [kind, request] of requests) {
       const page = this.#before.get(kind);
@@ -176,7 +176,11 @@ export class RequestWriter {
 
   #findInLogin(kind: StepKind, values: readonly [string, string], calls: Calls): Origin | undefined {
     if (kind === 'login' || calls[0].order < this.#login.calls[0].order) return undefined;
-    const place = this.#placeIn(this.#login.calls, values);
+    const [one, other] = this.#login.calls;
+    const place = findPath([
+      { answer: one, value: values[0] },
+      { answer: other, value: values[1] },
+    ]);
     return place && { place: { ...place, from: 'login' }, source: undefined };
   }
 

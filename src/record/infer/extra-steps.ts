@@ -1,7 +1,7 @@
 import type { WhoPlace } from '../../simulator/scenario/journey/mapping.js';
-import type { Recording, Step } from './align.js';
+import type { AlignedPasses, Step } from './align.js';
 import { type Call, carries, cookiesSet, describeCall, isDone, isSafe, type TypedCalls } from './call.js';
-import { findPath, shows } from './place.js';
+import { findWho, shows } from './place.js';
 
 /** Finds steps that a journey can do without: the question for the user's name, and the logout. */
 
@@ -10,7 +10,7 @@ export interface WhoamiStep extends Step {
 }
 
 /** Finds a request whose JSON names the user. It carries no name itself, since then the answer could be an echo. */
-export function findWhoami(recording: Recording, login: Step, others: readonly Step[]): WhoamiStep | undefined {
+export function findWhoami(recording: AlignedPasses, login: Step, others: readonly Step[]): WhoamiStep | undefined {
   const { first, second } = recording;
   const known = new Set(others.map(({ group }) => group));
   for (const group of recording.groups) {
@@ -18,11 +18,14 @@ export function findWhoami(recording: Recording, login: Step, others: readonly S
     const calls = [lastNaming(group.first, first, login.calls[0]), lastNaming(group.second, second, login.calls[1])];
     const [one, other] = calls;
     if (one === undefined || other === undefined) continue;
-    const who = findPath([
-      { answer: one, value: first.user },
-      { answer: other, value: second.user },
-    ]);
-    if (who !== undefined) return { group, calls: [one, other], who };
+    const who = findWho(
+      [
+        { answer: one, value: first.user },
+        { answer: other, value: second.user },
+      ],
+      [],
+    );
+    if (who?.path !== undefined) return { group, calls: [one, other], who };
   }
   return undefined;
 }
@@ -42,7 +45,7 @@ function lastNaming(calls: readonly Call[], { user, item }: TypedCalls, login: C
 const logoutName = /\b(log|sign)[-_]?(out|off)\b/i;
 
 /** Finds the request that ends the session: it deletes a cookie, or its name says so. A write is preferred. */
-export function findLogout({ first, second, groups }: Recording, after: Step): Step | undefined {
+export function findLogout({ first, second, groups }: AlignedPasses, after: Step): Step | undefined {
   const found = groups.flatMap((group): Step[] => {
     const one = group.first.find(call => call.order > after.calls[0].order && endsSession(call, first));
     const other = group.second.find(call => call.order > after.calls[1].order && endsSession(call, second));

@@ -2,7 +2,7 @@ import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js
 import type { StepKind } from '../../simulator/scenario/journey/mapping.js';
 import type { Inferred, Passes } from '../passes.js';
 import { findAdd, findRemove } from './add.js';
-import { alignPasses, type Recording, type Step } from './align.js';
+import { type AlignedPasses, alignPasses, type Step } from './align.js';
 import { findAnonymous } from './anonymous.js';
 import { type Call, describeCall } from './call.js';
 import { RequestWriter } from './carry.js';
@@ -56,7 +56,7 @@ export function inferJourney(passes: Passes, answers: ReadonlyMap<string, string
   return { kind: 'journey', journey, notes: [...writer.notes, ...anonymous.notes, ...describeMissing(written)] };
 }
 
-function findSteps(recording: Recording, login: Step, add: Step, read: ReadStep): Map<StepKind, Step> {
+function findSteps(recording: AlignedPasses, login: Step, add: Step, read: ReadStep): Map<StepKind, Step> {
   const remove = findRemove(recording, login, add);
   const logout = findLogout(recording, add);
   const known = [login, add, read, ...[remove, logout].flatMap(step => step ?? [])];

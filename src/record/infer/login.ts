@@ -1,4 +1,4 @@
-import type { Recording, Step } from './align.js';
+import type { AlignedPasses, Step } from './align.js';
 import { answerLeaves, type Call, carries, cookiesSet, describeCall, isDone, isSafe, type TypedCalls } from './call.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
 
@@ -6,7 +6,7 @@ import { chooseOne, type Stop, stopWith } from './stop.js';
  * Finds the request that logs in. It carries the name of the user, comes before the first request with the item, and
  * its answer gives what later requests send: a cookie or a token. Without such an answer the request itself decides.
  */
-export function findLogin(recording: Recording, answers: ReadonlyMap<string, string>): Step | Stop {
+export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string, string>): Step | Stop {
   const problem = findPassProblem(recording);
   if (problem !== undefined) return stopWith(problem);
   const candidates = recording.groups.flatMap((group): Step[] => {
@@ -57,7 +57,7 @@ function opensSession(login: Call, { calls }: TypedCalls): boolean {
 }
 
 /** Says why no login can be found in these passes at all. */
-function findPassProblem({ first, second }: Recording): string | undefined {
+function findPassProblem({ first, second }: AlignedPasses): string | undefined {
   if (first.calls.length === 0 || second.calls.length === 0)
     return `the ${first.calls.length === 0 ? 'first' : 'second'} pass has no request with an answer: record it again`;
   if (!first.calls.some(call => carries(call, first.user)))

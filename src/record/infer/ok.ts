@@ -1,7 +1,7 @@
 import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
 import type { StepKind } from '../../simulator/scenario/journey/mapping.js';
 import { makeOkCheck } from '../../simulator/users/answer-check.js';
-import type { Recording, Step } from './align.js';
+import type { AlignedPasses, Step } from './align.js';
 import { bodyConditions } from './anonymous.js';
 import { answerLeaves, type Call, jsonOf, redirectOf } from './call.js';
 
@@ -14,11 +14,12 @@ export type WrittenOk = NonNullable<WrittenJourney['login']['ok']>;
 export function writeOk(
   kind: StepKind,
   { calls }: Step,
-  { first, second, anonymous }: Recording,
+  { first, second, anonymous }: AlignedPasses,
   bad: readonly Call[],
 ): WrittenOk {
   const statuses = [...new Set(calls.map(({ reply: { status = 200 } }) => status))];
-  const isCreation = kind === 'add' && statuses.every(status => status === 200 || status === 201);
+  const isCreation =
+    kind === 'add' && jsonOf(calls[0]) !== undefined && statuses.every(each => each === 200 || each === 201);
   const status = isCreation ? [200, 201] : statuses.length === 1 ? (statuses[0] ?? 200) : statuses;
   const targets = new Set(calls.map(redirectOf));
   const [target] = targets;

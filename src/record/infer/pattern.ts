@@ -18,8 +18,8 @@ const cutsMax = 10;
 const occurrencesMax = 40;
 const triesMax = 2_000;
 /** Tags that hold a list. A pattern that begins before one finds only the first row. */
-const container = /<\/?(?:ul|ol|dl|table|thead|tbody|body|main|section|nav|header|form|h[1-6])\b/i;
-const regionGap = 200;
+const container = /<\/?(?:ul|ol|dl|table|thead|tbody|body|main|section|nav|header)\b/i;
+const block = /<(\/?)(?:div|p|li|tr|ul|ol|dl|dd|table|section|main|nav|header|article|aside|h[1-6])\b/gi;
 
 /**
  * Builds patterns from the text around the wanted one: the shortest that `accepts` allows, for each region of the page.
@@ -39,8 +39,7 @@ export function buildPatterns(
   for (const place of places) {
     const before = options.isInRow ? regions.at(-1)?.at(-1) : regions[0]?.[0];
     const between = before === undefined ? '' : text.slice(before[1], place[0]);
-    if (before === undefined || (options.isInRow && (between.length > regionGap || container.test(between))))
-      regions.push([place]);
+    if (before === undefined || (options.isInRow && isOtherRegion(between))) regions.push([place]);
     else regions.at(-1)?.push(place);
   }
   return regions.flatMap(region => {
@@ -53,6 +52,16 @@ export function buildPatterns(
     const around = text.slice(Math.max(0, start - 40), end + 30).replaceAll(/\s+/g, ' ');
     return regexp === undefined ? [] : [{ regexp, around }];
   });
+}
+
+/** Whether a text leads out of the row of a list: it closes a block that began before it, or a list or map of JSON. */
+function isOtherRegion(between: string): boolean {
+  let depth = 0;
+  for (const [, slash] of between.matchAll(block)) {
+    depth += slash === '' ? 1 : -1;
+    if (depth < 0) return true;
+  }
+  return container.test(between) || (!between.includes('<') && /[\]}]/.test(between));
 }
 
 /** Returns what the first group of a pattern finds, in order. */
@@ -94,10 +103,19 @@ function candidatesAt(
   );
 }
 
-/** Returns the ends of the text before a place that begin with a tag, an attribute or a line. */
+/** Returns the ends of the text before a place that begin with a tag, an attribute, a word or a line. */
 function cutsBefore(before: string, isWhole: boolean): string[] {
-  const cuts = [...before.matchAll(/[<"'{[,;&>(]|(?<=\s)\S/g)].map(({ index }) => before.slice(index));
-  return (isWhole ? [before, ...cuts] : cuts).filter(cut => /[A-Za-z]/.test(cut)).slice(-cutsMax);
+  const cuts = [...before.matchAll(/[<"'{[,;&>(]|(?<=\s)\S/g)].filter(
+    ({ 0: found, index }) => found === '<' || isCut(before, index),
+  );
+  const ends = cuts.map(({ index }) => before.slice(index));
+  return (isWhole ? [before, ...ends] : ends).filter(cut => /[A-Za-z]/.test(cut)).slice(-cutsMax);
+}
+
+/** Within a tag, a pattern begins at an attribute. Outside it can begin at any mark. */
+function isCut(before: string, at: number): boolean {
+  const isInTag = before.lastIndexOf('<', at) > before.lastIndexOf('>', at - 1);
+  return !isInTag || /^[a-z][\w:-]*=/i.test(before.slice(at));
 }
 
 function cutsAfter(after: string): string[] {
@@ -124,7 +142,7 @@ function generalise(text: string, variable: readonly string[]): string {
   for (const { 0: found, 1: value, 2: space, index } of text.matchAll(pieces)) {
     if (value !== undefined && !own.includes(escapeText(value)) && !/\d/.test(value)) continue;
     source += escapeText(text.slice(last, index));
-    source += value === undefined ? (space === undefined ? '\\d+' : '\\s+') : `[^\\s<>"']+`;
+    source += value === undefined ? (space === undefined ? '\\d+' : space === ' ' ? ' ' : '\\s+') : `[^\\s<>"']+`;
     last = index + found.length;
   }
   return source + escapeText(text.slice(last));
@@ -134,9 +152,14 @@ export function escapeText(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** Prefers short patterns, those in one tag, and those without wildcards. */
+/** Attributes that many tags have: such a name alone does not tell one value from others. */
+const commonAttribute = /^(value|content|href|src|action|id|class|name|title|type|style|alt)=["'][^"']*$/;
+
+/** Prefers short patterns that begin with a whole tag, without wildcards, and with more than a common attribute. */
 function costOf(regexp: string): number {
-  const tags = regexp.split(/<(?![>])/).length - 1;
-  const wild = regexp.split(/\\d\+|\[\^\\s/).length - 1;
-  return regexp.length + 30 * Math.max(0, tags - 2) + 10 * wild;
+  const [head = '', tail = ''] = regexp.split(/\(\[[^\]]*\]\+\)/);
+  const tags = head.split('<').length - 1;
+  const wild = regexp.split(/\\d\+|\\s\+|\[\^\\s/).length - 1;
+  const isCommon = commonAttribute.test(head) && !/^[^>]*[a-z]/i.test(tail);
+  return regexp.length + 30 * Math.max(0, tags - 1) + 10 * wild + (isCommon ? 60 : 0) - (head.startsWith('<') ? 15 : 0);
 }

@@ -1,6 +1,6 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { ItemsPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
-import type { Group, Recording, Step } from './align.js';
+import type { AlignedPasses, Group, Step } from './align.js';
 import { answerLeaves, type Call, carries, describeCall, isDone, jsonOf, type TypedCalls } from './call.js';
 import { stepTo } from './json-leaves.js';
 import { buildPatterns, findAll } from './pattern.js';
@@ -29,7 +29,7 @@ interface Views {
 }
 
 /** Finds the request that shows the items, and can be asked again by any user at any time. */
-export function findRead(recording: Recording, add: Step, answers: ReadonlyMap<string, string>): ReadStep | Stop {
+export function findRead(recording: AlignedPasses, add: Step, answers: ReadonlyMap<string, string>): ReadStep | Stop {
   const { first, second } = recording;
   const showing = recording.groups.flatMap(group => {
     const views = [viewsOf(group.first, first, add, 0), viewsOf(group.second, second, add, 1)];
@@ -199,7 +199,7 @@ function withQuantity(path: string, views: readonly Views[]): ItemsPlace {
   return quantity === undefined ? { path } : { path, quantity };
 }
 
-function explainNoView({ first, second }: Recording, add: Step): string {
+function explainNoView({ first, second }: AlignedPasses, add: Step): string {
   const [one, other] = add.calls;
   const isEchoed = shows(one, first.item) && shows(other, second.item);
   const echo = isEchoed ? 'only the answer to the add itself shows the item' : 'no answer after the add shows the item';

@@ -2,7 +2,7 @@ import { journey as schema, type WrittenJourney } from '../../simulator/scenario
 import type { StepKind } from '../../simulator/scenario/journey/mapping.js';
 import { mappedJourney } from '../../simulator/users/mapped-journey.js';
 import { judge } from '../../simulator/users/outcome.js';
-import type { Recording, Step } from './align.js';
+import type { AlignedPasses, Step } from './align.js';
 import { type Call, cookiesSet, describeCall, type TypedCalls } from './call.js';
 
 /** The call before a step in each pass, if the step has one. */
@@ -14,7 +14,7 @@ export type BeforeOf = (kind: StepKind) => readonly [Call, Call] | undefined;
  */
 export function findMisfit(
   written: WrittenJourney,
-  recording: Recording,
+  recording: AlignedPasses,
   steps: ReadonlyMap<StepKind, Step>,
   beforeOf: BeforeOf,
 ): string | undefined {

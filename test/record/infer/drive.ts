@@ -120,9 +120,8 @@ function visitMadeApp(kind: AppKind): Visit {
     if (hasForms) await browser.submit(path, { sku });
     else await send(path, { sku }, { ...(await readToken('/me')), ...bearer });
     await look(browser, kind, bearer);
-    await browser.call('POST', '/logout', {
-      headers: { ...bearer, ...(isPage || kind.csrf === 'none' ? {} : await readToken('/me')) },
-    });
+    if (hasForms) await browser.submit('/logout', {});
+    else await browser.call('POST', '/logout', { headers: { ...bearer, ...(await readToken('/me')) } });
   };
 }
 

@@ -162,7 +162,7 @@ export function makeApp(kind: AppKind): RequestListener {
     const rows = session.items.map(
       (item, i) => `<tr id="row-${i}"><td>${i + 1}</td><td class="sku">${escapeHtml(item)}</td></tr>`,
     );
-    return `<h1>Cart of <b class="user">${escapeHtml(nameOf(session))}</b></h1><table>${rows.join('\n')}</table>${form(session, addPath(session), '<input name="sku">')}`;
+    return `<h1>Cart of <b class="user">${escapeHtml(nameOf(session))}</b></h1><table>${rows.join('\n')}</table>${form(session, addPath(session), '<input name="sku">')}${form(session, '/logout', '')}`;
   }
 
   function cartJson(session: Session): unknown {

@@ -142,7 +142,7 @@ export const journey = z.union([z.literal('shop'), mapping], {
   error: silentForMaps('the journey "shop", or a map with the keys login, add, read and anonymous'),
 });
 
-/** What a scenario file says under `users.journey` about an own app, as plain data. */
+/** The part `users.journey` of a scenario file for an own app, as plain data. */
 export type WrittenJourney = Exclude<z.input<typeof journey>, 'shop'>;
 
 /** The placeholder for the password that an attack chooses. */
