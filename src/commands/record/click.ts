@@ -68,8 +68,7 @@ function greet(server: RecordingServer, { port, open, terminal }: ClickOptions):
     print('  then press Enter here, or the button of the page. "again" starts this pass again.');
 }
 
-function takeLine(line: string | undefined, server: RecordingServer): void {
-  if (line === undefined) return;
+function takeLine(line: string, server: RecordingServer): void {
   if (line === '') void server.finishPass();
   else if (line === 'again') server.restartPass();
   else print('expected Enter when the pass is done, or "again" to start it again');

@@ -3,25 +3,38 @@ import type { Question } from '../../record/passes.js';
 import { clean } from '../../simulator/scenario/yaml.js';
 import { UsageError } from '../lib/errors.js';
 
-/** The lines that the person types. One part of the command listens at a time. */
+/** The lines that the person types. One part of the command reads them at a time. */
 export class Terminal {
   readonly #lines: Interface;
-  #listen: (line: string | undefined) => void = () => {};
+  readonly #queue: string[] = [];
+  #closed = false;
+  #onLine: (line: string) => void = () => {};
+  /** Set while `nextLine` waits. */
+  #wake: () => void = () => {};
 
   constructor(input: NodeJS.ReadableStream = process.stdin) {
     // The terminal stays as it is, so that Ctrl-C still sends its signal.
     this.#lines = createInterface({ input, terminal: false });
-    this.#lines.on('line', line => this.#listen(line.trim()));
-    this.#lines.on('close', () => this.#listen(undefined));
+    this.#lines.on('line', line => this.#onLine(line.trim()));
+    this.#lines.on('close', () => {
+      this.#closed = true;
+      this.#wake();
+    });
   }
 
-  /** Calls this function, and no earlier one, with each line. Undefined: the input has ended. */
-  listen(listener: (line: string | undefined) => void): void {
-    this.#listen = listener;
+  /** Calls this function, and no earlier one, with each line. */
+  listen(listener: (line: string) => void): void {
+    this.#onLine = listener;
   }
 
-  nextLine(): Promise<string | undefined> {
-    return new Promise(resolve => this.listen(resolve));
+  /** Resolves with the next line. From the first call on lines wait in a queue. Undefined: the input has ended. */
+  async nextLine(): Promise<string | undefined> {
+    this.listen(line => {
+      this.#queue.push(line);
+      this.#wake();
+    });
+    while (this.#queue.length === 0 && !this.#closed) await new Promise<void>(resolve => (this.#wake = resolve));
+    return this.#queue.shift();
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { Document, isMap, isNode, visit } from 'yaml';
+import { Document, isCollection, isMap, visit } from 'yaml';
 import type { ModeName } from '../../modes.js';
 import { clean } from './yaml.js';
 
@@ -133,14 +133,18 @@ function formatNames(names: string | readonly string[]): string {
   return comment + indent(formatYaml({ names }, 0), 2);
 }
 
-/** Formats plain data as YAML. Maps and lists deeper than this are on one line each. */
+/** Longest map on one line, without its indentation. */
+const inlineWidth = 90;
+
+/** Formats plain data as YAML. A map that holds maps is a block down to this depth, and deeper if its line is too long. */
 function formatYaml(value: object, depthMax: number): string {
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
     Collection(_key, node, ancestors) {
-      const depth = ancestors.filter(each => isNode(each)).length;
-      if (depth <= depthMax && isMap(node) && depth === 0) return undefined;
-      if (depth <= depthMax && isMap(node) && node.items.some(({ value: each }) => isMap(each))) return undefined;
+      const depth = ancestors.filter(isCollection).length;
+      const holdsMaps = isMap(node) && node.items.some(({ value: each }) => isMap(each));
+      const isLong = JSON.stringify(node).length > inlineWidth;
+      if (depth === 0 || (holdsMaps && (depth <= depthMax || isLong))) return undefined;
       node.flow = true;
       return visit.SKIP;
     },
