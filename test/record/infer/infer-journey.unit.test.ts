@@ -278,7 +278,7 @@ describe('inferJourney', () => {
           const next = inferJourney(passes, new Map([[id, candidate.id]]));
           expect(next.kind === 'question' ? next.question.id : '').not.to.equal(id);
         }
-        expectJourney(inferWith(passes, all => all.indexOf(labels.at(-1) ?? "")));
+        expectJourney(inferWith(passes, all => all.indexOf(labels.at(-1) ?? '')));
       });
   });
 });
