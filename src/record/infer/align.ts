@@ -1,5 +1,5 @@
 import type { Pass, Passes } from '../passes.js';
-import { type Call, splitPath, type TypedCalls, takeApart } from './call.js';
+import { type Call, type TypedCalls, takeApart } from './call.js';
 import { cleanCalls } from './clean.js';
 
 /** Requests of one kind, as each pass sent them: the same method, path and fields, with other values. */
@@ -88,10 +88,10 @@ export function isRandom(text: string): boolean {
 /** Whether two requests are of one kind: only values that look like ids and short texts differ. */
 function isAlike(a: Call, b: Call): boolean {
   if (a.method !== b.method || a.body !== b.body) return false;
-  const [ones, others] = [a, b].map(({ path }) => splitPath(path).segments) as [string[], string[]];
+  const [ones, others] = [a.segments, b.segments];
   if (ones.length !== others.length) return false;
   if (!ones.every((one, i) => one === others[i] || [one, others[i] ?? ''].every(mayBeId))) return false;
-  const values = new Map(b.parts.map(({ key, value }) => [key, value]));
+  const { values } = b;
   const sent = a.parts.filter(({ at }) => at !== 'path' && at !== 'header');
   const known = sent.filter(({ key }) => values.has(key));
   // A long text, such as a query of GraphQL, says what the request is.
@@ -104,6 +104,5 @@ function mayBeId(segment: string): boolean {
 }
 
 function countSame(a: Call, b: Call | undefined): number {
-  const values = new Map(b?.parts.map(({ key, value }) => [key, value]));
-  return a.parts.filter(({ key, value }) => values.get(key) === value).length;
+  return a.parts.filter(({ key, value }) => b?.values.get(key) === value).length;
 }

@@ -9,7 +9,10 @@ export interface Call {
   readonly order: number;
   readonly method: string;
   readonly path: string;
+  readonly segments: readonly string[];
   readonly parts: readonly Part[];
+  /** The values of the parts, by their keys. */
+  readonly values: ReadonlyMap<string, string>;
   readonly body: BodyKind;
   readonly json: unknown;
   /** The cookies that were sent, decoded. */
@@ -41,12 +44,15 @@ const tracing =
   /^(traceparent|tracestate|sentry-trace|baggage|newrelic|x-(request|correlation|trace|b3|datadog|newrelic)-?.*)$/;
 
 export function takeApart(exchange: RecordedExchange, order: number): Call {
-  const { body, json, parts } = bodyParts(exchange);
+  const { body, json, parts: sent } = bodyParts(exchange);
+  const parts = [...pathParts(exchange.path), ...sent, ...headerParts(exchange, body)];
   return {
     order,
     method: exchange.method.toUpperCase(),
     path: exchange.path,
-    parts: [...pathParts(exchange.path), ...parts, ...headerParts(exchange, body)],
+    segments: splitPath(exchange.path).segments,
+    parts,
+    values: new Map(parts.map(({ key, value }) => [key, value])),
     body,
     json,
     cookies: new Map(headerValues(exchange, 'cookie').flatMap(line => line.split(/;\s*/).flatMap(cookiePair))),
@@ -168,8 +174,9 @@ export function cookiesSet(call: Call): { readonly name: string; readonly value:
   });
 }
 
-export function jsonOf(call: Call): unknown {
-  return bodyOf(call.reply).json;
+export function jsonOf({ reply }: Call): unknown {
+  // Most answers are pages: to try them all as JSON would take longer than the rest.
+  return /^\s*[[{]/.test(reply.body) ? bodyOf(reply).json : undefined;
 }
 
 const leaves = new WeakMap<Call, readonly Leaf[]>();

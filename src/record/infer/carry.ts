@@ -11,7 +11,7 @@ import {
   nameCarried,
   replaceTyped,
 } from './difference.js';
-import { findAll } from './pattern.js';
+import { findFirst } from './pattern.js';
 import { findPath, findPlace, shows, valueAt } from './place.js';
 import { protectBraces, type WrittenRequest, writeRequest } from './request.js';
 import { isStop, type Stop, stopWith } from './stop.js';
@@ -102,9 +102,8 @@ export class RequestWriter {
   #write(kind: StepKind, calls: Calls, isBefore: boolean): WrittenRequest | Stop {
     const [one, other] = calls;
     const templates = new Map<string, string | undefined>();
-    const theirs = new Map(other.parts.map(part => [part.key, part.value]));
     for (const part of one.parts) {
-      const value = theirs.get(part.key);
+      const value = other.values.get(part.key);
       if (value === undefined && part.at === 'header') continue;
       const template = this.#template(kind, part, value ?? part.value, calls, isBefore);
       if (isStop(template)) return template;
@@ -204,7 +203,7 @@ export class RequestWriter {
       shown.every(({ answer, value }) =>
         path !== undefined
           ? String(valueAt(answer, path)) === value
-          : regexp !== undefined && findAll(answer.reply.body, regexp)[0] === value,
+          : regexp !== undefined && findFirst(answer.reply.body, regexp) === value,
       ),
     );
     const { first, second } = this.#recording;

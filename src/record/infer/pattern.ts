@@ -54,6 +54,12 @@ export function buildPatterns(
   });
 }
 
+/** Returns what the first group of a pattern finds first. Such a search is much shorter on a long page. */
+export function findFirst(text: string, regexp: string): string | undefined {
+  const [whole] = compilePattern(regexp).exec(text) ?? [];
+  return whole === undefined ? undefined : findAll(whole, regexp)[0];
+}
+
 /** Whether a text leads out of the row of a list: it closes a block that began before it, or a list or map of JSON. */
 function isOtherRegion(between: string): boolean {
   let depth = 0;
@@ -71,12 +77,25 @@ export function findAll(text: string, regexp: string): string[] {
 
 /** Returns where a text stands as a whole word, also with its characters written as HTML entities. */
 export function occurrencesOf(text: string, wanted: string): [number, number][] {
-  if (wanted === '') return [];
+  const [longest = ''] = (wanted.match(/[\w-]+/g) ?? []).sort((a, b) => b.length - a.length);
+  if (wanted === '' || !text.includes(longest)) return [];
+  if (longest === wanted) return plainOccurrences(text, wanted);
   const source = [...wanted].map(character => encodedForms(character)).join('');
   return [...text.matchAll(new RegExp(`(?<![\\w.-])${source}(?![\\w-])`, 'g'))].map(({ index, 0: found }) => [
     index,
     index + found.length,
   ]);
+}
+
+/** Does the same for a text without special characters, much faster. */
+function plainOccurrences(text: string, wanted: string): [number, number][] {
+  const found: [number, number][] = [];
+  for (let at = text.indexOf(wanted); at !== -1; at = text.indexOf(wanted, at + 1)) {
+    const end = at + wanted.length;
+    const isWord = /[\w.-]/.test(text[at - 1] ?? ' ') || /[\w-]/.test(text[end] ?? ' ');
+    if (!isWord) found.push([at, end]);
+  }
+  return found;
 }
 
 const entityNames: Readonly<Record<string, string>> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos' };

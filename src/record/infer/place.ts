@@ -1,7 +1,7 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { TextPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
 import { answerLeaves, type Call, jsonOf } from './call.js';
-import { buildPatterns, escapeText, findAll, occurrencesOf } from './pattern.js';
+import { buildPatterns, escapeText, findFirst, occurrencesOf } from './pattern.js';
 
 /** Finds where answers hold a text: a path in JSON, or else a pattern. */
 
@@ -13,7 +13,6 @@ export interface Shown {
 
 /** Whether an answer shows this text as a whole word. */
 export function shows({ reply: { body } }: Call, text: string): boolean {
-  if (text === '' || (/^[\w-]+$/.test(text) && !body.includes(text))) return false;
   return occurrencesOf(body, text).length > 0;
 }
 
@@ -53,11 +52,18 @@ export function findPattern(
   const [first] = shown;
   if (first === undefined) return undefined;
   const accepts = (regexp: string) =>
-    shown.every(({ answer, value }) => findAll(answer.reply.body, regexp)[0] === value);
+    shown.every(({ answer, value }) => findFirst(answer.reply.body, regexp) === value);
   const own = [...variable, ...shown.map(({ value }) => value)];
   const sample = { text: first.answer.reply.body, wanted: first.value };
   const [found] = buildPatterns(sample, { variable: own, isInRow: false, accepts });
   return found && { regexp: found.regexp };
+}
+
+/** Returns the first and the last few answers with different bodies: more of one kind say nothing new. */
+export function withoutRepeats(answers: readonly Call[]): Call[] {
+  const bodies = new Set<string>();
+  const unlike = answers.filter(({ reply: { body } }) => !bodies.has(body) && bodies.add(body));
+  return unlike.filter((_, i) => i < 4 || i >= unlike.length - 4);
 }
 
 /** Finds the name of the user in answers of one kind. An app may write more than the name: `hf-user-1@example.com`. */

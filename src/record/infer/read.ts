@@ -1,10 +1,21 @@
+import { isDeepStrictEqual } from 'node:util';
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { ItemsPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
 import type { AlignedPasses, Group, Step } from './align.js';
-import { answerLeaves, type Call, carries, describeCall, isDone, jsonOf, type TypedCalls } from './call.js';
+import {
+  answerLeaves,
+  type Call,
+  carries,
+  describeCall,
+  isDone,
+  isSafe,
+  jsonOf,
+  redirectOf,
+  type TypedCalls,
+} from './call.js';
 import { stepTo } from './json-leaves.js';
 import { buildPatterns, findAll } from './pattern.js';
-import { findWho, shows } from './place.js';
+import { findWho, shows, withoutRepeats } from './place.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
 
 /** The request that shows the cart, and where its answer holds the items and the user. */
@@ -12,6 +23,9 @@ export interface ReadStep extends Step {
   readonly items: ItemsPlace;
   readonly who: WhoPlace | undefined;
 }
+
+/** Most kinds of requests that are looked at closely: on some sites every page shows the cart. */
+const groupsMax = 12;
 
 interface Candidate extends ReadStep {
   readonly label: string;
@@ -44,26 +58,21 @@ export function findRead(recording: AlignedPasses, add: Step, answers: ReadonlyM
     return stopWith(
       'the pass without a login shows the item of a user: record it again in a fresh browser, without a login',
     );
-  const found = hidden.flatMap(({ group, views }) => {
-    const calls = views.map(({ full }) => full.at(-1));
-    const [one, other] = calls;
+  const likely = hidden.sort((a, b) => rankGroup(b.group) - rankGroup(a.group)).slice(0, groupsMax);
+  const found = likely.flatMap(({ group, views }): Candidate[] => {
+    const [one, other] = views.map(({ full }) => full.at(-1));
     if (one === undefined || other === undefined) return [];
     const who = findUser(views);
-    return findItems(group, views).map(
-      ({ label, ...items }): Candidate => ({
-        group,
-        calls: [one, other],
-        who,
-        items,
-        label: `${describeCall(one)}: ${label}`,
-      }),
-    );
+    const places = findItems(group, views);
+    return places.map(({ label, ...items }) => ({
+      group,
+      calls: [one, other],
+      who,
+      items,
+      label: `${describeCall(one)}: ${label}`,
+    }));
   });
-  return chooseRead(
-    found,
-    hidden.map(({ group }) => group),
-    answers,
-  );
+  return chooseRead(found, likely[0]?.group, answers);
 }
 
 function viewsOf(calls: readonly Call[], typed: TypedCalls, add: Step, pass: 0 | 1): Views {
@@ -72,24 +81,26 @@ function viewsOf(calls: readonly Call[], typed: TypedCalls, add: Step, pass: 0 |
   const sent = pass === 0 ? add.group.first : add.group.second;
   return {
     typed,
-    full: calls.filter(call => call.order > order && isGood(call) && shows(call, typed.item)),
-    early: calls.filter(call => call.order < order && isGood(call)),
+    full: withoutRepeats(calls.filter(call => call.order > order && isGood(call) && shows(call, typed.item))),
+    early: withoutRepeats(calls.filter(call => call.order < order && isGood(call))),
     adds: sent.filter(call => isDone(call) && carries(call, typed.item)).length,
   };
 }
 
 function chooseRead(
   found: readonly Candidate[],
-  shown: readonly Group[],
+  shown: Group | undefined,
   answers: ReadonlyMap<string, string>,
 ): ReadStep | Stop {
   const readable = found.filter(({ items, who }) => items.path !== undefined || who !== undefined);
-  if (readable.length === 0) return stopWith(explainNoPlace(found[0]?.group ?? shown[0], found.length > 0));
+  if (readable.length === 0) return stopWith(explainNoPlace(found[0]?.group ?? shown, found.length > 0));
   const best = Math.max(...readable.map(rankOf));
   const equal = readable.filter(step => rankOf(step) === best);
+  // A small cart that every page shows is the same place: any of the pages will do.
+  const unlike = equal.filter((step, i) => equal.findIndex(({ items }) => isDeepStrictEqual(items, step.items)) === i);
   const text =
     'Which place lists the items of the cart, each time when it is asked (and is no message that is shown once)?';
-  return chooseOne('read', text, equal, ({ label }) => label, answers);
+  return chooseOne('read', text, unlike, ({ label }) => label, answers);
 }
 
 function explainNoPlace(group: Group | undefined, hasItems: boolean): string {
@@ -100,10 +111,16 @@ function explainNoPlace(group: Group | undefined, hasItems: boolean): string {
     : `${name} shows the item, but nothing around it tells the items of the cart from other texts: empty the cart of both users, and record again`;
 }
 
-/** Prefers a GET, one that the pass without a login asked too, then JSON, then an answer that names the user. */
-function rankOf({ group, calls: [call], items, who }: ReadStep): number {
-  const signs = [call.method === 'GET', group.anonymous.length > 0, items.path !== undefined, who !== undefined];
+/** Prefers a GET, one that the pass without a login asked too, and one that it was refused. */
+function rankGroup({ first, anonymous }: Group): number {
+  const isRefused = (call: Call) => (call.reply.status ?? 0) >= 400 || redirectOf(call) !== undefined;
+  const signs = [first.every(isSafe), anonymous.length > 0, anonymous.length > 0 && anonymous.every(isRefused)];
   return signs.reduce((rank, sign) => rank * 2 + (sign ? 1 : 0), 0);
+}
+
+/** Among answers of such a rank it prefers JSON, then an answer that names the user. */
+function rankOf({ group, items, who }: ReadStep): number {
+  return rankGroup(group) * 4 + (items.path === undefined ? 0 : 2) + (who === undefined ? 0 : 1);
 }
 
 function findUser(views: readonly Views[]): WhoPlace | undefined {

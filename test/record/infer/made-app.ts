@@ -79,7 +79,7 @@ export function makeApp(kind: AppKind): RequestListener {
     const route = `${request.method} ${url.pathname}`;
     if (route === 'GET /login')
       return say(200, isPage ? page(session, form(session, '/login', '<input name="name">')) : { csrf: session.csrf });
-    const isWrite = request.method !== 'GET' || kind.sends === 'query';
+    const isWrite = request.method !== 'GET';
     const told = sent.get('_csrf') ?? request.headers['x-csrf-token'];
     if (
       isWrite &&

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { inferMadeApp } from './drive.js';
-import { plainKind } from './made-app.js';
+import { type AppKind, plainKind } from './made-app.js';
 
 describe('inferJourney with apps that it meets', () => {
   for (const [title, change] of [
@@ -30,4 +31,34 @@ describe('inferJourney with apps that it meets', () => {
       expect(written.read).to.be.an('object');
     });
   }
+});
+
+/** Leaves out kinds that no browser could use: a page sends no bearer token, and JSON has no hidden field. */
+function isPossible({ sends, csrf, session, answers, cart, anonymous }: AppKind): boolean {
+  const isPage = cart === 'html';
+  if (session === 'bearer' && (isPage || csrf !== 'none' || answers === 'redirect' || sends === 'form')) return false;
+  if (isPage ? csrf === 'json' : csrf === 'hidden' || csrf === 'meta') return false;
+  if (sends === 'multipart' && (!isPage || csrf === 'meta' || csrf === 'cookie')) return false;
+  return !(csrf === 'hidden' && sends !== 'form' && sends !== 'multipart') && !(anonymous === 'redirect' && !isPage);
+}
+
+describe('inferJourney with any app', () => {
+  it('fits the app, whatever it is like', async () => {
+    const kinds = fc.record<AppKind>({
+      sends: fc.constantFrom('form', 'multipart', 'json', 'query'),
+      csrf: fc.constantFrom('none', 'hidden', 'meta', 'cookie', 'json'),
+      session: fc.constantFrom('cookie', 'bearer'),
+      answers: fc.constantFrom('redirect', 'page', 'echo'),
+      cart: fc.constantFrom('html', 'json', 'map'),
+      ids: fc.boolean(),
+      anonymous: fc.constantFrom('status', 'redirect', 'page'),
+      user: fc.constantFrom('plain', 'email'),
+    });
+    await fc.assert(
+      fc.asyncProperty(kinds.filter(isPossible), async kind => {
+        await inferMadeApp(kind);
+      }),
+      { numRuns: Number(process.env.RUNS ?? 20) },
+    );
+  });
 });

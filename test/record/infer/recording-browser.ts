@@ -33,14 +33,14 @@ export class RecordingBrowser {
     return this.#jar.getCookiesSync(this.#origin).find(({ key }) => key === name)?.value;
   }
 
-  visit(path: string): Promise<string> {
-    return this.#navigate(path, {
+  async visit(path: string): Promise<void> {
+    this.#body = await this.#follow(path, {
       headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', 'sec-fetch-mode': 'navigate' },
     });
   }
 
   /** Submits the form of the page with this action, as the encoding of the form says. */
-  submit(action: string, typed: Fields): Promise<string> {
+  async submit(action: string, typed: Fields): Promise<void> {
     const form = this.#body.split(/<form\b/).find(each => each.includes(`action="${action}"`)) ?? '';
     const hidden = [
       ...(form.split('</form>')[0]?.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g) ?? []),
@@ -53,7 +53,7 @@ export class RecordingBrowser {
     const [type, body] = isMultipart
       ? encodeMultipart(fields)
       : ['application/x-www-form-urlencoded', new URLSearchParams(fields).toString()];
-    return this.#navigate(action, {
+    this.#body = await this.#follow(action, {
       method: 'POST',
       headers: { 'content-type': type, accept: 'text/html,*/*;q=0.8', origin: this.#origin },
       body,
@@ -69,7 +69,7 @@ export class RecordingBrowser {
     const type = json === undefined ? 'application/x-www-form-urlencoded' : 'application/json';
     const body = json === undefined ? new URLSearchParams(form).toString() : JSON.stringify(json);
     const typed: Fields = body === '' ? {} : { 'content-type': type };
-    const text = await this.#navigate(path, { method, headers: { accept: '*/*', ...typed, ...headers }, body });
+    const text = await this.#follow(path, { method, headers: { accept: '*/*', ...typed, ...headers }, body });
     try {
       return JSON.parse(text);
     } catch {
@@ -77,15 +77,14 @@ export class RecordingBrowser {
     }
   }
 
-  async #navigate(path: string, sent: Sent): Promise<string> {
+  async #follow(path: string, sent: Sent): Promise<string> {
     let said = await this.#send(path, sent);
     for (let hops = 0; hops < 5 && said.status >= 300 && said.status < 400; hops += 1) {
       const location = said.responseHeaders.find(([name]) => name === 'location')?.[1] ?? '/';
       const { pathname, search } = new URL(location, this.#origin + said.path);
       said = await this.#send(pathname + search, { headers: { accept: 'text/html,*/*;q=0.8' } });
     }
-    this.#body = said.responseBody;
-    return this.#body;
+    return said.responseBody;
   }
 
   async #send(path: string, { method = 'GET', headers = {}, body = '' }: Sent): Promise<RecordedExchange> {
