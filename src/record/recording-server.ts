@@ -16,6 +16,8 @@ const headerBytesMax = 64 * 1024;
 /** Time for exchanges that are still open when a pass ends. Long polls and streams never end by themselves. */
 const settleMs = 1_000;
 const pollMs = 20;
+/** Time for the answer to the last press of the button, before `close` cuts what is still open. */
+const lingerMs = 200;
 
 export interface RecordingServerOptions {
   /** The address of the app. */
@@ -73,9 +75,10 @@ export async function startRecordingServer(options: RecordingServerOptions): Pro
     async close() {
       const closed = once(server, 'close');
       server.close();
-      server.closeAllConnections();
       for (const socket of upgraded) socket.destroy();
+      const timer = setTimeout(() => server.closeAllConnections(), lingerMs);
       await closed;
+      clearTimeout(timer);
     },
   };
 }

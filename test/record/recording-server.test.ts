@@ -317,6 +317,20 @@ describe('the control page', () => {
       expect((await recorded.ask('/cart', { host })).status).to.equal(404);
     }));
 
+  it('gets the answer to the press that ends the last pass, although the recording closes then', () =>
+    withRecording(shop, async recorded => {
+      const host = new URL(recorded.server.address).host;
+      const press = () => recorded.ask('/done', { host, method: 'POST' });
+      for (const number of [1, 2] as const) {
+        await click(recorded, number);
+        await press();
+      }
+      await recorded.ask('/cart');
+      const closed = recorded.server.passes.then(() => recorded.server.close());
+      expect(JSON.parse((await press()).body)).not.to.have.property('pass');
+      await closed;
+    }));
+
   it('does not obey a page of another origin', () =>
     withRecording(shop, async recorded => {
       const host = new URL(recorded.server.address).host;
