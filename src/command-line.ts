@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   matrix: async () => (await import('./commands/matrix.js')).matrix,
   init: async () => (await import('./commands/init.js')).init,
   check: async () => (await import('./commands/check.js')).check,
+  record: async () => (await import('./commands/record.js')).record,
   modes: async () => (await import('./commands/modes.js')).modes,
   load: async () => (await import('./commands/load.js')).load,
   attack: async () => (await import('./commands/attack.js')).attack,
