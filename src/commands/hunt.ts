@@ -17,6 +17,7 @@ import { readRun } from '../hunt/read-run.js';
 import { oppositeOf, soughtIn } from '../hunt/sought.js';
 import { type HuntedFault, strikeableIn } from '../hunt/strikeable.js';
 import type { ModeName } from '../modes.js';
+import { commandLine } from '../shared/program-name.js';
 import { makeTimedFolder, pointLatest, writeWhole } from '../shared/result-files.js';
 import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { makePlan } from '../simulator/plan/plan.js';
@@ -109,7 +110,7 @@ async function tellResult(result: HuntResult, quarry: Quarry, seed: number, plac
   else {
     const text = writeFind(find, quarry, seed);
     const file = await place(text);
-    say(...describeFind(find), '', text, `again: node dist/cli.js run ${file}`);
+    say(...describeFind(find), '', text, `again: ${commandLine('run', file)}`);
   }
   if (failure !== undefined) throw failure;
   if (find !== undefined) return exitCodes.failed;

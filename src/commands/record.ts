@@ -5,6 +5,7 @@ import type { CommandModule } from 'yargs';
 import type { ModeName } from '../modes.js';
 import type { Inferred, Passes } from '../record/passes.js';
 import type { Typed } from '../record/recording.js';
+import { commandLine } from '../shared/program-name.js';
 import type { StarterApp } from '../simulator/scenario/starter.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
@@ -131,7 +132,7 @@ async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<num
   }
   process.stdout.write(`\n${out} is written. It holds the password as you typed it: use an account for tests only.\n`);
   if (wanted.system === undefined) {
-    process.stdout.write(`fill in how the app is started, under system. next: node dist/cli.js check ${out}\n`);
+    process.stdout.write(`fill in how the app is started, under system. next: ${commandLine('check', out)}\n`);
     return exitCodes.ok;
   }
   const { checkJourney } = await import('./check.js');
