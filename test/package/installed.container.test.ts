@@ -69,8 +69,8 @@ describe('the package, installed by npm into an empty folder', function () {
       'a b.json',
     );
     expect(code, stdout + stderr).to.be.oneOf([0, 1]);
-    const { modes } = JSON.parse(await readFile(path.join(project, 'a b.json'), 'utf8'));
-    expect(modes).to.have.length(1);
+    const { runs } = JSON.parse(await readFile(path.join(project, 'a b.json'), 'utf8'));
+    expect(runs).to.have.length(1);
     const [time = ''] = await readdir(path.join(project, 'reports/kill-one'));
     expect(await readdir(path.join(project, 'reports/kill-one', time))).to.include('report.html');
   });
@@ -107,11 +107,11 @@ describe('the package, installed by npm into an empty folder', function () {
       const program = path.join(project, 'node_modules/holdfast/dist/cli.js');
       const { version } = await readManifest(root);
       expect((await run(node, [program, '--version'])).stdout).to.equal(`${version}\n`);
-      const words = ['run', 'kill-one', '--mode', 'jwt', '--json', `node-${major}.json`];
+      const words = ['run', 'kill-one', '--mode', 'jwt', '--history', `node-${major}.ndjson`];
       const { code, stdout, stderr } = await end(run(node, [program, ...words], { cwd: project }));
       expect(code, stdout + stderr).to.equal(0);
-      const { versions } = JSON.parse(await readFile(path.join(project, `node-${major}.json`), 'utf8'));
-      expect(versions.node).to.match(new RegExp(`^${major}\\.`));
+      const history = await readFile(path.join(project, `node-${major}.ndjson`), 'utf8');
+      expect(history.split('\n')[0]).to.match(new RegExp(`"node":"v?${major}\\.`));
     });
   }
 
