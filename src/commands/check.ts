@@ -36,6 +36,8 @@ export const check: CommandModule<object, CheckArgs> = {
 
 async function checkJourney({ scenario: given, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
   const file = findScenario(given);
+/** Tries the journey of a scenario and prints a line for each step. Returns the exit code. */
+export async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
   const { scenario, placeOf } = await readPlacedScenario(file);
   const { journey, timeoutMs, cookie } = scenario.users;
   if (journey === 'shop')

@@ -5,5 +5,10 @@ export class NoMeans extends Error {
 
 /** A change that a row made to the system could not be confirmed. The message says what was expected. */
 export class Unestablished extends Error {
-  override readonly name = 'Unestablished';
+  override readonly name: string = 'Unestablished';
+}
+
+/** What a row did was without effect, as a later look shows. It proves nothing, whatever its requests have shown. */
+export class WithoutEffect extends Unestablished {
+  override readonly name = 'WithoutEffect';
 }

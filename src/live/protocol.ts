@@ -157,6 +157,8 @@ export interface LiveSettings {
   readonly modes: readonly string[];
   /** Whether recorded histories are played. Then nothing can be struck or changed. */
   readonly isReplay: boolean;
+  /** Length of the recorded runs, if it is at most `shownMs`. Then the timeline shows the whole runs. */
+  readonly wholeMs?: number;
   /** Where the files are written when the command ends. */
   readonly folder?: string;
   /** A sentence, while the machine is too busy for fair results. */

@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import { commandLine } from '../../shared/program-name.js';
+import { RecordingError } from '../../record/errors.js';
 import { nearest } from '../../shared/unknown-name.js';
 import type { VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../../simulator/errors.js';
@@ -72,7 +73,8 @@ function explain(error: unknown): number {
 }
 
 function codeOfError(error: unknown): number | undefined {
-  if ([UsageError, ScenarioError, HistoryFileError].some(kind => error instanceof kind)) return exitCodes.usage;
+  if ([UsageError, ScenarioError, HistoryFileError, RecordingError].some(kind => error instanceof kind))
+    return exitCodes.usage;
   if (error instanceof LabError || (error instanceof Error && 'syscall' in error)) return exitCodes.lab;
   return undefined;
 }

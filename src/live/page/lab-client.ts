@@ -1,14 +1,20 @@
 import { messageOf } from '../../shared/error-message.js';
 import { type Command, type CommandReply, paths, type SideName, type StoryReply, tokenHeader } from '../protocol.js';
+import type { LabConnection, LabSource } from './lab-page.js';
+import { LiveStream, type StreamReceiver } from './stream.js';
 
 type Problems = CommandReply['problems'];
 
-/** Sends commands and fetches stories and files. Every request carries the token of the address. */
-export class LabClient {
+/** The lab that serves this page. Every request carries the token of the address. */
+export class LabClient implements LabSource {
   readonly #token: string;
 
   constructor(token: string) {
     this.#token = token;
+  }
+
+  connect(to: StreamReceiver): LabConnection {
+    return new LiveStream(this.#token, to);
   }
 
   /** Returns what could not be done, also when the lab does not answer. */

@@ -46,6 +46,34 @@ async function reaches(cluster: Cluster, backends: readonly string[]): Promise<v
   if (!(await waitUntil(isSo, 15_000))) expect(seen).to.deep.equal(backends);
 }
 
+const tuned = await readPreset('haproxy');
+
+describe('the preset haproxy while all servers that are left are full', function () {
+  this.timeout(40_000);
+  const inLab = oneLab({
+    mode: 'redis',
+    backends: { count: 3, env: {}, program: program('slow-backend') },
+    // No check fails before the requests are over.
+    proxy: {
+      health: { everyMs: 20_000, timeoutMs: 300, fall: 2, rise: 1 },
+      policy: 'round-robin',
+      maxconn: 1,
+      queue: 20,
+      external: tuned,
+    },
+    stores: [],
+  });
+
+  it('lets requests wait, and does not answer them with 503 because a dead server refuses them', () =>
+    inLab(async cluster => {
+      const member = cluster.member('backend-2');
+      member.signal('SIGKILL');
+      await member.waitExit(2_000);
+      const answers = await Promise.all(Array.from({ length: 10 }, () => visit(cluster)));
+      expect(answers.map(({ status }) => status)).to.deep.equal(answers.map(() => 200));
+    })());
+});
+
 for (const name of presetNames()) {
   const preset: Preset = await readPreset(name);
   const all = canDrain(preset) ? [...three, 'backend-4'] : three;

@@ -1,0 +1,85 @@
+import type { AlignedPasses, Step } from './align.js';
+import { answerLeaves, type Call, carries, cookiesSet, describeCall, isDone, isSafe, type TypedCalls } from './call.js';
+import { chooseOne, type Stop, stopWith } from './stop.js';
+
+/**
+ * Finds the request that logs in. It carries the name of the user, comes before the first request with the item, and
+ * its answer gives what later requests send: a cookie or a token. Without such an answer the request itself decides.
+ */
+export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string, string>): Step | Stop {
+  const problem = findPassProblem(recording);
+  if (problem !== undefined) return stopWith(problem);
+  const candidates = recording.groups.flatMap((group): Step[] => {
+    const first = lastLogin(group.first, recording.first);
+    const second = lastLogin(group.second, recording.second);
+    return first === undefined || second === undefined ? [] : [{ group, calls: [first, second] }];
+  });
+  const opening = candidates.filter(({ calls: [call] }) => opensSession(call, recording.first));
+  const writing = (steps: Step[]) => (steps.some(isWrite) ? steps.filter(isWrite) : steps);
+  const best = writing(opening.length > 0 ? opening : candidates);
+  if (best.length === 0)
+    return stopWith(
+      `no request before the first item carries the user in both passes: log in as ${recording.first.user}, and in the second pass as ${recording.second.user}`,
+    );
+  return chooseOne(
+    'login',
+    'Which request logs the user in?',
+    best,
+    ({ calls: [call] }) => describeCall(call),
+    answers,
+  );
+}
+
+function isWrite({ calls: [call] }: Step): boolean {
+  return !isSafe(call);
+}
+
+function lastLogin(calls: readonly Call[], { user, item, calls: all }: TypedCalls): Call | undefined {
+  const end = all.find(call => !isSafe(call) && carries(call, item)) ?? all.find(call => carries(call, item));
+  return calls.findLast(
+    call => isDone(call) && carries(call, user) && call.order < (end?.order ?? Number.POSITIVE_INFINITY),
+  );
+}
+
+/** Whether the answer gives a cookie or a token that later requests send. */
+function opensSession(login: Call, { calls }: TypedCalls): boolean {
+  if (cookiesSet(login).some(({ isGone }) => !isGone)) return true;
+  const texts = answerLeaves(login)
+    .map(({ value }) => String(value))
+    .filter(text => text.length >= 8);
+  const sent = calls
+    .filter(({ order }) => order > login.order)
+    .flatMap(({ parts, cookies }) => [
+      ...parts.filter(({ at }) => at === 'header').map(({ value }) => value),
+      ...cookies.values(),
+    ]);
+  return texts.some(text => sent.some(value => value.includes(text)));
+}
+
+/** Says why no login can be found in these passes at all. */
+function findPassProblem({ first, second }: AlignedPasses): string | undefined {
+  if (first.calls.length === 0 || second.calls.length === 0)
+    return `the ${first.calls.length === 0 ? 'first' : 'second'} pass has no request with an answer: record it again`;
+  if (!first.calls.some(call => carries(call, first.user)))
+    return `no request of the first pass carries the user ${first.user}: record it again, and log in with exactly this name`;
+  if (!second.calls.some(call => carries(call, second.user)))
+    return second.calls.some(call => carries(call, first.user))
+      ? `the second pass is as the first: it also logs in as ${first.user}. Record it again with ${second.user}`
+      : `no request of the second pass carries the user ${second.user}: record it again, and log in with exactly this name`;
+  return findOldCookie(first, second);
+}
+
+/** Finds a cookie that a pass sends before an answer of this pass sets it: its browser was not fresh. */
+function findOldCookie(first: TypedCalls, second: TypedCalls): string | undefined {
+  const known = new Set([first, second].flatMap(({ all }) => all.flatMap(cookiesSet)).map(({ name }) => name));
+  for (const [pass, { all }] of [['first', first] as const, ['second', second] as const]) {
+    const isSet = new Set<string>();
+    for (const call of all) {
+      const old = [...call.cookies.keys()].find(name => known.has(name) && !isSet.has(name));
+      if (old !== undefined)
+        return `the browser of the ${pass} pass already had the cookie ${old}: record it again in a fresh browser without cookies, such as a private window`;
+      for (const { name } of cookiesSet(call)) isSet.add(name);
+    }
+  }
+  return undefined;
+}
