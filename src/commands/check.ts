@@ -34,10 +34,9 @@ export const check: CommandModule<object, CheckArgs> = {
   handler: toHandler(args => runInterruptibly(signal => checkJourney(args, signal))),
 };
 
-async function checkJourney({ scenario: given, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
-  const file = findScenario(given);
 /** Tries the journey of a scenario and prints a line for each step. Returns the exit code. */
-export async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
+export async function checkJourney({ scenario: given, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
+  const file = findScenario(given);
   const { scenario, placeOf } = await readPlacedScenario(file);
   const { journey, timeoutMs, cookie } = scenario.users;
   if (journey === 'shop')

@@ -17,6 +17,7 @@ import { readRun } from '../hunt/read-run.js';
 import { oppositeOf, soughtIn } from '../hunt/sought.js';
 import { type HuntedFault, strikeableIn } from '../hunt/strikeable.js';
 import type { ModeName } from '../modes.js';
+import { commandLine } from '../shared/program-name.js';
 import { makeTimedFolder, pointLatest, writeWhole } from '../shared/result-files.js';
 import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { makePlan } from '../simulator/plan/plan.js';
@@ -27,6 +28,7 @@ import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseMode } from './lib/mode-option.js';
+import { findScenario } from './lib/scenario-names.js';
 
 /** The time for shrinking, in addition to that for the search. */
 const shrinkMs = 4 * 60_000;
@@ -47,7 +49,11 @@ export const hunt: CommandModule<object, HuntArgs> = {
   describe: 'look for faults and moments that break a scenario, and shrink what was found',
   builder: yargs =>
     yargs
-      .positional('scenario', { type: 'string', demandOption: true, describe: 'a scenario file (YAML)' })
+      .positional('scenario', {
+        type: 'string',
+        demandOption: true,
+        describe: 'a scenario file (YAML), or the name of a shipped scenario',
+      })
       .option('minutes', { type: 'number', default: 5, requiresArg: true, describe: 'how long to search' })
       .option('mode', { type: 'string', requiresArg: true, describe: 'the mode; default: the first one of the file' })
       .option('seed', { type: 'number', requiresArg: true, describe: 'repeats the choices of an earlier hunt' })
@@ -70,7 +76,7 @@ export const hunt: CommandModule<object, HuntArgs> = {
       .epilogue(
         `Exit codes: ${exitCodes.ok} nothing found · ${exitCodes.failed} found · ${exitCodes.inconclusive} every try was inconclusive. Shrinking takes up to ${shrinkMs / 60_000} minutes more.`,
       )
-      .example('$0 hunt scenarios/kill-one.yaml --mode redis', 'other moments and targets for its fault')
+      .example('$0 hunt kill-one --mode redis', 'other moments and targets for its fault')
       .example('$0 hunt app.yaml --faults kill,cut-link --minutes 10', 'more faults, for longer')
       .example('$0 hunt app.yaml --until "users.loggedOut > 0"', 'what logs a user out?'),
   handler: toHandler(args => runInterruptibly((signal, takeOver) => runHunt(args, signal, takeOver))),
@@ -79,7 +85,7 @@ export const hunt: CommandModule<object, HuntArgs> = {
 async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver): Promise<number> {
   const minutes = parseMinutes(args.minutes);
   const seed = args.seed === undefined ? randomInt(2 ** 31) : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
-  const base = await readScenario(args.scenario);
+  const base = await readScenario(findScenario(args.scenario));
   const mode = chooseMode(base, args.mode);
   const sought = seekIn(base, mode, args.until);
   const strikeable = strikeableIn(base, mode, namesIn(args.faults));
@@ -109,7 +115,7 @@ async function tellResult(result: HuntResult, quarry: Quarry, seed: number, plac
   else {
     const text = writeFind(find, quarry, seed);
     const file = await place(text);
-    say(...describeFind(find), '', text, `again: node dist/cli.js run ${file}`);
+    say(...describeFind(find), '', text, `again: ${commandLine('run', file)}`);
   }
   if (failure !== undefined) throw failure;
   if (find !== undefined) return exitCodes.failed;

@@ -5,6 +5,7 @@ import type { CommandModule } from 'yargs';
 import type { ModeName } from '../modes.js';
 import type { Inferred, Passes } from '../record/passes.js';
 import type { Typed } from '../record/recording.js';
+import { commandLine } from '../shared/program-name.js';
 import type { StarterApp } from '../simulator/scenario/starter.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
@@ -131,7 +132,7 @@ async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<num
   }
   process.stdout.write(`\n${out} is written. It holds the password as you typed it: use an account for tests only.\n`);
   if (wanted.system === undefined) {
-    process.stdout.write(`fill in how the app is started, under system. next: node dist/cli.js check ${out}\n`);
+    process.stdout.write(`fill in how the app is started, under system. next: ${commandLine('check', out)}\n`);
     return exitCodes.ok;
   }
   const { checkJourney } = await import('./check.js');
@@ -149,13 +150,15 @@ function refuseFile(flag: string, file: string | undefined): void {
 async function readFlags(args: RecordArgs): Promise<Wanted> {
   const { namesOf, parsePair, systemOf } = await import('./record/app.js');
   if (args.command !== undefined && args.command.length > 0)
-    throw new UsageError(`write -- before the command: holdfast record -- ${args.command.join(' ')}`);
+    throw new UsageError(`write -- before the command: ${commandLine('record', '--', ...args.command)}`);
   if (args.har !== undefined && args.save !== undefined)
     throw new UsageError('--har and --save exclude each other: the passes are in a file already.');
   const end = process.argv.indexOf('--');
   const system = systemOf(args, end === -1 ? [] : process.argv.slice(end + 1), path.dirname(path.resolve(args.out)));
   if (system === undefined && args.har === undefined)
-    throw new UsageError('which app? Such as: holdfast record -- npm start, or --backend http://127.0.0.1:3000');
+    throw new UsageError(
+      `which app? Such as: ${commandLine('record', '--', 'npm', 'start')}, or --backend http://127.0.0.1:3000`,
+    );
   const users = parsePair('users', args.users, usualUsers);
   const items = parsePair('items', args.items, usualItems);
   const typed = [

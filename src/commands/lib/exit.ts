@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
-import { commandLine } from '../../shared/program-name.js';
 import { RecordingError } from '../../record/errors.js';
+import { commandLine } from '../../shared/program-name.js';
 import { nearest } from '../../shared/unknown-name.js';
 import type { VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../../simulator/errors.js';
