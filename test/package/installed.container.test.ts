@@ -18,7 +18,9 @@ describe('the package, installed by npm into an empty folder', function () {
   let project: string;
   let tarball: string;
 
-  before(async () => {
+  before(async function () {
+    // It builds, packs and installs.
+    this.timeout(600_000);
     folder = await mkdtemp(path.join(tmpdir(), 'holdfast-installed-'));
     // Blanks in the path must do no harm.
     project = path.join(folder, 'my project');

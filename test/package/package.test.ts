@@ -101,6 +101,7 @@ describe('the package', function () {
       'dist/sessions/index.d.ts',
       'docs/cli.md',
       'examples/proxies/haproxy/preset.yaml',
+      'man/holdfast.1',
       'scenarios/kill-one.yaml',
       'scenarios/scenario.schema.json',
     ]);
