@@ -28,6 +28,7 @@ import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseMode } from './lib/mode-option.js';
+import { findScenario } from './lib/scenario-names.js';
 
 /** The time for shrinking, in addition to that for the search. */
 const shrinkMs = 4 * 60_000;
@@ -48,7 +49,11 @@ export const hunt: CommandModule<object, HuntArgs> = {
   describe: 'look for faults and moments that break a scenario, and shrink what was found',
   builder: yargs =>
     yargs
-      .positional('scenario', { type: 'string', demandOption: true, describe: 'a scenario file (YAML)' })
+      .positional('scenario', {
+        type: 'string',
+        demandOption: true,
+        describe: 'a scenario file (YAML), or the name of a shipped scenario',
+      })
       .option('minutes', { type: 'number', default: 5, requiresArg: true, describe: 'how long to search' })
       .option('mode', { type: 'string', requiresArg: true, describe: 'the mode; default: the first one of the file' })
       .option('seed', { type: 'number', requiresArg: true, describe: 'repeats the choices of an earlier hunt' })
@@ -71,7 +76,7 @@ export const hunt: CommandModule<object, HuntArgs> = {
       .epilogue(
         `Exit codes: ${exitCodes.ok} nothing found · ${exitCodes.failed} found · ${exitCodes.inconclusive} every try was inconclusive. Shrinking takes up to ${shrinkMs / 60_000} minutes more.`,
       )
-      .example('$0 hunt scenarios/kill-one.yaml --mode redis', 'other moments and targets for its fault')
+      .example('$0 hunt kill-one --mode redis', 'other moments and targets for its fault')
       .example('$0 hunt app.yaml --faults kill,cut-link --minutes 10', 'more faults, for longer')
       .example('$0 hunt app.yaml --until "users.loggedOut > 0"', 'what logs a user out?'),
   handler: toHandler(args => runInterruptibly((signal, takeOver) => runHunt(args, signal, takeOver))),
@@ -80,7 +85,7 @@ export const hunt: CommandModule<object, HuntArgs> = {
 async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver): Promise<number> {
   const minutes = parseMinutes(args.minutes);
   const seed = args.seed === undefined ? randomInt(2 ** 31) : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
-  const base = await readScenario(args.scenario);
+  const base = await readScenario(findScenario(args.scenario));
   const mode = chooseMode(base, args.mode);
   const sought = seekIn(base, mode, args.until);
   const strikeable = strikeableIn(base, mode, namesIn(args.faults));

@@ -150,13 +150,15 @@ function refuseFile(flag: string, file: string | undefined): void {
 async function readFlags(args: RecordArgs): Promise<Wanted> {
   const { namesOf, parsePair, systemOf } = await import('./record/app.js');
   if (args.command !== undefined && args.command.length > 0)
-    throw new UsageError(`write -- before the command: holdfast record -- ${args.command.join(' ')}`);
+    throw new UsageError(`write -- before the command: ${commandLine('record', '--', ...args.command)}`);
   if (args.har !== undefined && args.save !== undefined)
     throw new UsageError('--har and --save exclude each other: the passes are in a file already.');
   const end = process.argv.indexOf('--');
   const system = systemOf(args, end === -1 ? [] : process.argv.slice(end + 1), path.dirname(path.resolve(args.out)));
   if (system === undefined && args.har === undefined)
-    throw new UsageError('which app? Such as: holdfast record -- npm start, or --backend http://127.0.0.1:3000');
+    throw new UsageError(
+      `which app? Such as: ${commandLine('record', '--', 'npm', 'start')}, or --backend http://127.0.0.1:3000`,
+    );
   const users = parsePair('users', args.users, usualUsers);
   const items = parsePair('items', args.items, usualItems);
   const typed = [

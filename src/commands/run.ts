@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs';
+import { shippedScenarios } from '../shared/shipped-scenarios.js';
 import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted } from '../simulator/errors.js';
@@ -55,7 +56,7 @@ export const run: CommandModule<object, RunArgs> = {
       .option('junit', { type: 'string', requiresArg: true, describe: 'write the expectations as JUnit XML, for CI' })
       .option('history', { type: 'string', requiresArg: true, describe: 'write every operation as NDJSON' })
       .epilogue(
-        'A mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.',
+        `Shipped scenarios: ${shippedScenarios.join(', ')}.\n\nA mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.`,
       )
       .example('$0 run kill-one', 'a shipped scenario by its name, in every mode of the file')
       .example('$0 run kill-one hang-one --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')

@@ -167,8 +167,8 @@ describe('holdfast record', () => {
   });
 
   for (const [words, expected] of [
-    [[], 'which app? Such as: holdfast record -- npm start'],
-    [['npm', 'start'], 'write -- before the command: holdfast record -- npm start'],
+    [[], 'which app? Such as: node dist/cli.js record -- npm start'],
+    [['npm', 'start'], 'write -- before the command: node dist/cli.js record -- npm start'],
     [['--out', 'there.yaml', '--', 'x'], '"there.yaml" exists already'],
     [['--out', 'none/a.yaml', '--', 'x'], '"none" does not exist'],
     [['--backend', 'http://shop.example'], 'expected a loopback address'],

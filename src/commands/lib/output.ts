@@ -129,7 +129,9 @@ async function writableFolder(folder: string, flag: string, make = false): Promi
     if ((await lookAt(folder))?.isFile()) throw new Error('it is a file, expected a folder such as reports');
     await access(folder, constants.W_OK);
   } catch (error) {
-    throw new UsageError(`${flag}: the folder "${folder}" is not writable (${messageOf(error)}).`);
+    throw new UsageError(
+      `${flag}: the folder "${folder}" is not writable (${messageOf(error)}). Choose another place with ${flag}.`,
+    );
   }
 }
 
