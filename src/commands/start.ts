@@ -11,7 +11,7 @@ import { runInterruptibly } from './lib/interrupt.js';
 import { checkOutputs, printReport, printRuns } from './lib/output.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
 import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
-import { checkTargets } from './lib/store-targets.js';
+import { checkPrograms, checkTargets } from './lib/store-targets.js';
 
 const firstScenario = shippedScenarioFile('kill-one');
 /** The first two modes, sticky and redis, differ most. They are compared as soon as both have run. */
@@ -44,6 +44,7 @@ async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> 
   const scenario = await readScenario(firstScenario);
   checkTargets(scenario, storeUrls);
   const { modes, notApplicable } = askedModesOf(scenario, undefined);
+  checkPrograms(modes, storeUrls);
   await checkOutputs({}, out, []);
   process.stderr.write('Three backends behind the proxy, shoppers filling carts; then one backend is killed.\n');
   const { folder, runs, notes, failure } = await runIntoFolder(scenario, makePlan(scenario, scenario.seed), {
