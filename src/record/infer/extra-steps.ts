@@ -1,16 +1,20 @@
 import type { WhoPlace } from '../../simulator/scenario/journey/mapping.js';
-import type { AlignedPasses, Step } from './align.js';
-import { type Call, carries, cookiesSet, describeCall, isDone, isSafe, type TypedCalls } from './call.js';
+import type { AlignedPasses, FoundStep } from './align.js';
+import { carries, cookiesSet, describeCall, isDone, isSafe, type RecordedCall, type TypedCalls } from './call.js';
 import { findWho, shows } from './place.js';
 
 /** Finds steps that a journey can do without: the question for the user's name, and the logout. */
 
-export interface WhoamiStep extends Step {
+export interface WhoamiStep extends FoundStep {
   readonly who: WhoPlace;
 }
 
 /** Finds a request whose JSON names the user. It carries no name itself, since then the answer could be an echo. */
-export function findWhoami(recording: AlignedPasses, login: Step, others: readonly Step[]): WhoamiStep | undefined {
+export function findWhoami(
+  recording: AlignedPasses,
+  login: FoundStep,
+  others: readonly FoundStep[],
+): WhoamiStep | undefined {
   const { first, second } = recording;
   const known = new Set(others.map(({ group }) => group));
   for (const group of recording.groups) {
@@ -30,7 +34,11 @@ export function findWhoami(recording: AlignedPasses, login: Step, others: readon
   return undefined;
 }
 
-function lastNaming(calls: readonly Call[], { user, item }: TypedCalls, login: Call): Call | undefined {
+function lastNaming(
+  calls: readonly RecordedCall[],
+  { user, item }: TypedCalls,
+  login: RecordedCall,
+): RecordedCall | undefined {
   return calls.findLast(
     call =>
       isSafe(call) &&
@@ -45,8 +53,8 @@ function lastNaming(calls: readonly Call[], { user, item }: TypedCalls, login: C
 const logoutName = /\b(log|sign)[-_]?(out|off)\b/i;
 
 /** Finds the request that ends the session: it deletes a cookie, or its name says so. A write is preferred. */
-export function findLogout({ first, second, groups }: AlignedPasses, after: Step): Step | undefined {
-  const found = groups.flatMap((group): Step[] => {
+export function findLogout({ first, second, groups }: AlignedPasses, after: FoundStep): FoundStep | undefined {
+  const found = groups.flatMap((group): FoundStep[] => {
     const one = group.first.find(call => call.order > after.calls[0].order && endsSession(call, first));
     const other = group.second.find(call => call.order > after.calls[1].order && endsSession(call, second));
     return one === undefined || other === undefined ? [] : [{ group, calls: [one, other] }];
@@ -54,7 +62,7 @@ export function findLogout({ first, second, groups }: AlignedPasses, after: Step
   return found.find(({ calls: [call] }) => !isSafe(call)) ?? found[0];
 }
 
-function endsSession(call: Call, { calls, item }: TypedCalls): boolean {
+function endsSession(call: RecordedCall, { calls, item }: TypedCalls): boolean {
   if (!isDone(call) || carries(call, item)) return false;
   const given = new Set(
     calls

@@ -1,21 +1,30 @@
-import type { AlignedPasses, Step } from './align.js';
-import { answerLeaves, type Call, carries, cookiesSet, describeCall, isDone, isSafe, type TypedCalls } from './call.js';
+import type { AlignedPasses, FoundStep } from './align.js';
+import {
+  answerLeaves,
+  carries,
+  cookiesSet,
+  describeCall,
+  isDone,
+  isSafe,
+  type RecordedCall,
+  type TypedCalls,
+} from './call.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
 
 /**
  * Finds the request that logs in. It carries the name of the user, comes before the first request with the item, and
  * its answer gives what later requests send: a cookie or a token. Without such an answer the request itself decides.
  */
-export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string, string>): Step | Stop {
+export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string, string>): FoundStep | Stop {
   const problem = findPassProblem(recording);
   if (problem !== undefined) return stopWith(problem);
-  const candidates = recording.groups.flatMap((group): Step[] => {
+  const candidates = recording.groups.flatMap((group): FoundStep[] => {
     const first = lastLogin(group.first, recording.first);
     const second = lastLogin(group.second, recording.second);
     return first === undefined || second === undefined ? [] : [{ group, calls: [first, second] }];
   });
   const opening = candidates.filter(({ calls: [call] }) => opensSession(call, recording.first));
-  const writing = (steps: Step[]) => (steps.some(isWrite) ? steps.filter(isWrite) : steps);
+  const writing = (steps: FoundStep[]) => (steps.some(isWrite) ? steps.filter(isWrite) : steps);
   const best = writing(opening.length > 0 ? opening : candidates);
   if (best.length === 0)
     return stopWith(
@@ -30,11 +39,11 @@ export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string,
   );
 }
 
-function isWrite({ calls: [call] }: Step): boolean {
+function isWrite({ calls: [call] }: FoundStep): boolean {
   return !isSafe(call);
 }
 
-function lastLogin(calls: readonly Call[], { user, item, calls: all }: TypedCalls): Call | undefined {
+function lastLogin(calls: readonly RecordedCall[], { user, item, calls: all }: TypedCalls): RecordedCall | undefined {
   const end = all.find(call => !isSafe(call) && carries(call, item)) ?? all.find(call => carries(call, item));
   return calls.findLast(
     call => isDone(call) && carries(call, user) && call.order < (end?.order ?? Number.POSITIVE_INFINITY),
@@ -42,7 +51,7 @@ function lastLogin(calls: readonly Call[], { user, item, calls: all }: TypedCall
 }
 
 /** Whether the answer gives a cookie or a token that later requests send. */
-function opensSession(login: Call, { calls }: TypedCalls): boolean {
+function opensSession(login: RecordedCall, { calls }: TypedCalls): boolean {
   if (cookiesSet(login).some(({ isGone }) => !isGone)) return true;
   const texts = answerLeaves(login)
     .map(({ value }) => String(value))

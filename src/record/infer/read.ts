@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { ItemsPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
-import type { AlignedPasses, Group, Step } from './align.js';
+import type { AlignedPasses, FoundStep, Group } from './align.js';
 import {
   answerLeaves,
-  type Call,
   carries,
   describeCall,
   isDone,
   isSafe,
   jsonOf,
+  type RecordedCall,
   redirectOf,
   type TypedCalls,
 } from './call.js';
@@ -19,7 +19,7 @@ import { findWho, shows, withoutRepeats } from './place.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
 
 /** The request that shows the cart, and where its answer holds the items and the user. */
-export interface ReadStep extends Step {
+export interface ReadStep extends FoundStep {
   readonly items: ItemsPlace;
   readonly who: WhoPlace | undefined;
 }
@@ -31,19 +31,23 @@ interface Candidate extends ReadStep {
   readonly label: string;
 }
 
-/** What the answers to one kind of request show, for each pass. */
+/** The answers to one kind of request in one pass. */
 interface Views {
   readonly typed: TypedCalls;
   /** Answers after the add that show the item. */
-  readonly full: readonly Call[];
+  readonly full: readonly RecordedCall[];
   /** Answers before the add, when the cart had no such item. */
-  readonly early: readonly Call[];
+  readonly early: readonly RecordedCall[];
   /** How often the item was added. */
   readonly adds: number;
 }
 
 /** Finds the request that shows the items, and can be asked again by any user at any time. */
-export function findRead(recording: AlignedPasses, add: Step, answers: ReadonlyMap<string, string>): ReadStep | Stop {
+export function findRead(
+  recording: AlignedPasses,
+  add: FoundStep,
+  answers: ReadonlyMap<string, string>,
+): ReadStep | Stop {
   const { first, second } = recording;
   const showing = recording.groups.flatMap(group => {
     const views = [viewsOf(group.first, first, add, 0), viewsOf(group.second, second, add, 1)];
@@ -75,9 +79,9 @@ export function findRead(recording: AlignedPasses, add: Step, answers: ReadonlyM
   return chooseRead(found, likely[0]?.group, answers);
 }
 
-function viewsOf(calls: readonly Call[], typed: TypedCalls, add: Step, pass: 0 | 1): Views {
+function viewsOf(calls: readonly RecordedCall[], typed: TypedCalls, add: FoundStep, pass: 0 | 1): Views {
   const { order } = add.calls[pass];
-  const isGood = ({ reply: { status = 0 } }: Call) => status >= 200 && status < 300;
+  const isGood = ({ reply: { status = 0 } }: RecordedCall) => status >= 200 && status < 300;
   const sent = pass === 0 ? add.group.first : add.group.second;
   return {
     typed,
@@ -113,7 +117,7 @@ function explainNoPlace(group: Group | undefined, hasItems: boolean): string {
 
 /** Prefers a GET, one that the pass without a login asked too, and one that it was refused. */
 function rankGroup({ first, anonymous }: Group): number {
-  const isRefused = (call: Call) => (call.reply.status ?? 0) >= 400 || redirectOf(call) !== undefined;
+  const isRefused = (call: RecordedCall) => (call.reply.status ?? 0) >= 400 || redirectOf(call) !== undefined;
   const signs = [first.every(isSafe), anonymous.length > 0, anonymous.length > 0 && anonymous.every(isRefused)];
   return signs.reduce((rank, sign) => rank * 2 + (sign ? 1 : 0), 0);
 }
@@ -154,19 +158,19 @@ function findItems(group: Group, views: readonly Views[]): (ItemsPlace & { reado
 
 /** Whether a way to read items finds the item of each pass as often as it was added, and no item of the other pass. */
 function fits(
-  read: (answer: Call) => readonly unknown[] | undefined,
+  read: (answer: RecordedCall) => readonly unknown[] | undefined,
   views: readonly Views[],
-  others: readonly Call[],
+  others: readonly RecordedCall[],
 ): boolean {
   const items = views.map(({ typed }) => typed.item);
-  const count = (answer: Call, item: string) => (read(answer) ?? []).filter(each => each === item).length;
+  const count = (answer: RecordedCall, item: string) => (read(answer) ?? []).filter(each => each === item).length;
   return (
     views.every(({ typed: { item }, full, early, adds }) => {
       const strange = items.find(each => each !== item);
-      const isFull = (answer: Call) => [1, adds].includes(count(answer, item));
+      const isFull = (answer: RecordedCall) => [1, adds].includes(count(answer, item));
       const known = new Set(early.flatMap(answer => read(answer) ?? []));
-      const isOnlyItem = (answer: Call) => (read(answer) ?? []).every(each => each === item || known.has(each));
-      const isWithout = (answer: Call) => count(answer, item) === 0;
+      const isOnlyItem = (answer: RecordedCall) => (read(answer) ?? []).every(each => each === item || known.has(each));
+      const isWithout = (answer: RecordedCall) => count(answer, item) === 0;
       return (
         full.every(answer => isFull(answer) && isOnlyItem(answer) && count(answer, strange ?? '') === 0) &&
         early.every(isWithout)
@@ -176,7 +180,7 @@ function fits(
 }
 
 /** Returns the paths to lists or maps that could hold the items. */
-function itemPaths(answer: Call, item: string): string[] {
+function itemPaths(answer: RecordedCall, item: string): string[] {
   const leaves = answerLeaves(answer);
   const listed = leaves.filter(({ value }) => value === item).map(({ path }) => path.replaceAll(/\[\d+\]/g, '[*]'));
   const step = stepTo(item);
@@ -190,7 +194,7 @@ function itemPaths(answer: Call, item: string): string[] {
 }
 
 /** Reads the items at a path as a journey does: from a list with [*], or from the keys of a map. */
-function itemsAt(answer: Call, path: string): readonly unknown[] | undefined {
+function itemsAt(answer: RecordedCall, path: string): readonly unknown[] | undefined {
   const values = valuesAt(jsonOf(answer), parseJsonPath(path) ?? []);
   if (path.includes('[*]')) return values;
   const [map] = values ?? [];
@@ -216,7 +220,7 @@ function withQuantity(path: string, views: readonly Views[]): ItemsPlace {
   return quantity === undefined ? { path } : { path, quantity };
 }
 
-function explainNoView({ first, second }: AlignedPasses, add: Step): string {
+function explainNoView({ first, second }: AlignedPasses, add: FoundStep): string {
   const [one, other] = add.calls;
   const isEchoed = shows(one, first.item) && shows(other, second.item);
   const echo = isEchoed ? 'only the answer to the add itself shows the item' : 'no answer after the add shows the item';

@@ -215,7 +215,7 @@ describe('inferJourney', () => {
           };
           expect(expectJourney(inferWith(noisy))).to.deep.equal(plainJourney);
         }),
-        { numRuns: 40 },
+        { numRuns: 15 },
       );
     });
   });
