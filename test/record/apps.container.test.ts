@@ -72,7 +72,7 @@ const tried: Record<string, TriedApp> = {
   },
   'pages with a CSRF token for each form': {
     words: [
-      ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}'],
+      ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}', '--directory', root],
       ...['--', 'node', path.join(built, 'rendered.js')],
     ],
     ...clickForms({ user: 'login[name]', password: 'login[pass]', item: 'sku', shown: '.sku' }, '/cart'),
@@ -99,7 +99,7 @@ const tried: Record<string, TriedApp> = {
   },
   'a single page with bearer tokens': {
     words: [
-      ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}'],
+      ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}', '--directory', root],
       ...['--', 'node', path.join(built, 'single-page.js')],
     ],
     async clickThrough(page, user, item) {
