@@ -109,10 +109,6 @@ export class RequestWriter {
       if (isStop(template)) return template;
       templates.set(part.key, template);
     }
-    if (one.body === 'multipart')
-      this.#note(
-        `${describeCall(one)} was sent as multipart/form-data, and is written as form: does the app take both?`,
-      );
     if (one.body === 'other')
       return stopWith(`${describeCall(one)} has a body that is neither a form nor JSON: a journey cannot send it`);
     return writeRequest(one, templates);

@@ -30,6 +30,11 @@ export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string,
     return stopWith(
       `no request before the first item carries the user in both passes: log in as ${recording.first.user}, and in the second pass as ${recording.second.user}`,
     );
+  const cookie = findScriptCookie(recording, best);
+  if (cookie !== undefined)
+    return stopWith(
+      `a script of the app sets the cookie ${cookie} from the answer to the login, and a journey runs no scripts: write users.journey by hand, with the token as a header if the app takes it there`,
+    );
   return chooseOne(
     'login',
     'Which request logs the user in?',
@@ -63,6 +68,14 @@ function opensSession(login: RecordedCall, { calls }: TypedCalls): boolean {
       ...cookies.values(),
     ]);
   return texts.some(text => sent.some(value => value.includes(text)));
+}
+
+/** Finds a cookie that no answer set, with a value from the answer to the login. */
+function findScriptCookie({ first }: AlignedPasses, logins: readonly FoundStep[]): string | undefined {
+  const set = new Set(first.all.flatMap(cookiesSet).map(({ name }) => name));
+  const told = new Set(logins.flatMap(({ calls: [call] }) => answerLeaves(call)).map(({ value }) => String(value)));
+  const sent = first.calls.flatMap(({ cookies }) => [...cookies]);
+  return sent.find(([name, value]) => !set.has(name) && value.length >= 8 && told.has(value))?.[0];
 }
 
 /** Says why no login can be found in these passes at all. */

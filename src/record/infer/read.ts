@@ -210,13 +210,11 @@ function withQuantity(path: string, views: readonly Views[]): ItemsPlace {
   const [list, rest] = [listOf(path), path.slice(listOf(path).length)];
   const parent = rest.replace(/(\.[^.[\]]+|\['[^']+'\])$/, '');
   if (rest === '') return { path };
-  const quantity = ['quantity', 'qty', 'Quantity', 'Qty']
-    .map(name => `${list}${parent}.${name}`)
-    .find(each =>
-      views.every(({ full, adds }) =>
-        full.every(answer => (valuesAt(jsonOf(answer), parseJsonPath(each) ?? []) ?? []).some(value => value === adds)),
-      ),
-    );
+  const names = ['quantity', 'qty'].flatMap(name => [`${list}${parent}.${name}`, `${list}.${name}`]);
+  const counts = (answer: RecordedCall, each: string) => valuesAt(jsonOf(answer), parseJsonPath(each) ?? []) ?? [];
+  const quantity = names.find(each =>
+    views.every(({ full, adds }) => full.every(answer => counts(answer, each).includes(adds))),
+  );
   return quantity === undefined ? { path } : { path, quantity };
 }
 

@@ -17,12 +17,14 @@ export function writeRequest(call: RecordedCall, templates: Templates): WrittenR
     );
     return kept.length === 0 ? undefined : Object.fromEntries(kept);
   };
-  const [form, headers] = [fields('form'), fields('header')];
+  const type = call.body === 'multipart' ? { 'content-type': 'multipart/form-data' } : {};
+  const form = fields('form');
+  const headers = { ...type, ...fields('header') };
   return {
     [call.method]: writePath(call, parts),
     ...(form === undefined ? {} : { form }),
     ...(call.body === 'json' ? { json: writeJson(call, templates) } : {}),
-    ...(headers === undefined ? {} : { headers }),
+    ...(Object.keys(headers).length === 0 ? {} : { headers }),
   };
 }
 
