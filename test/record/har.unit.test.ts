@@ -192,6 +192,19 @@ describe('the passes of HAR files', () => {
     expect(second.exchanges[0]?.startedMs).to.equal(0);
   });
 
+  it('begin where the browser has no cookies any more', () => {
+    const afterLogout = () => entry({ url: 'http://app.test/login?bye', headers: [['cookie', 'sid=1']] });
+    const fresh = () => entry({ url: 'http://app.test/', headers: [] });
+    const entries = [
+      ...[...passEntries('hf-user-1', 'hf-item-1'), afterLogout(), fresh()],
+      ...[...passEntries('hf-user-2', 'hf-item-2'), afterLogout(), fresh(), ...lastPage()],
+    ];
+    const { first, second, anonymous } = splitPasses([parseHar(har(entries), 'a.har')], typed);
+    expect(paths(first.exchanges)).to.deep.equal([...onePass, 'GET /login?bye']);
+    expect(paths(second.exchanges)).to.deep.equal(['GET /', ...onePass, 'GET /login?bye']);
+    expect(paths(anonymous)).to.deep.equal(['GET /', 'GET /cart', 'GET /login']);
+  });
+
   it('are cut when the last pass reads by POST', () => {
     const logins = [...passEntries('hf-user-1', 'hf-item-1'), ...passEntries('hf-user-2', 'hf-item-2')];
     const last = entry({ url: 'http://app.test/graphql', method: 'POST', sent: '{"query":"{ cart { sku } }"}' });
