@@ -88,7 +88,14 @@ function jsonConditions(answer: RecordedCall, { who }: ReadStep): AnonymousCondi
       value === null || value === false ? wrongValue(name, value) : [],
     ),
     ...texts.map(({ path, value }) => ({ path, equals: value })),
+    ...wholeBody(answer),
   ];
+}
+
+/** Proposes the whole of a short body, for an answer that only lacks what others have. */
+function wholeBody({ reply: { body } }: RecordedCall): AnonymousConditions[] {
+  const isStable = body.length <= 200 && !/\d{5}/.test(body) && !/[\w-]{16,}/.test(body);
+  return isStable ? [{ body: `/^${escapeText(body.trim()).replaceAll('/', '\\/')}\\s*$/` }] : [];
 }
 
 /** Proposes a text of JSON: as a path, "absent" would also fit the short answers of other steps. */
