@@ -40,8 +40,11 @@ export function findAnonymous(
     const { status: [status] = [], ...others } = found;
     return { conditions: { ...(status === undefined ? {} : { status }), ...others }, notes };
   }
+  const alike = loggedIn.find(call => redirectOf(answer) !== undefined && redirectOf(call) === redirectOf(answer));
   return stopWith(
-    `${name} is answered with and without a login in the same way, as far as the recording shows (status ${answer.reply.status}): choose a page that only a user sees`,
+    alike !== undefined
+      ? `${describeCall(alike)} with a login and ${name} without one both redirect to ${redirectOf(answer)}, so that a run cannot tell a lost login from a good answer: choose another page for the items`
+      : `${name} is answered with and without a login in the same way, as far as the recording shows (status ${answer.reply.status}): choose a page that only a user sees`,
   );
 }
 
@@ -81,8 +84,23 @@ function jsonConditions(answer: RecordedCall, { who }: ReadStep): AnonymousCondi
   return [
     ...[...errors, ...flags].map(({ path, value }) => ({ path, equals: value })),
     ...(who?.path === undefined ? [] : [{ path: who.path, absent: true as const }]),
+    ...answerLeaves(answer).flatMap(({ name, value }) =>
+      value === null || value === false ? wrongValue(name, value) : [],
+    ),
     ...texts.map(({ path, value }) => ({ path, equals: value })),
+    ...wholeBody(answer),
   ];
+}
+
+/** Proposes the whole of a short body, for an answer that only lacks what others have. */
+function wholeBody({ reply: { body } }: RecordedCall): AnonymousConditions[] {
+  const isStable = body.length <= 200 && !/\d{5}/.test(body) && !/[\w-]{16,}/.test(body);
+  return isStable ? [{ body: `/^${escapeText(body.trim()).replaceAll('/', '\\/')}\\s*$/` }] : [];
+}
+
+/** Proposes a text of JSON: as a path, "absent" would also fit the short answers of other steps. */
+function wrongValue(name: string, value: null | false): AnonymousConditions[] {
+  return [{ body: `/"${escapeText(name).replaceAll('/', '\\/')}":\\s*${value}/` }];
 }
 
 /** Proposes texts of a page: those about a login first, then titles, then the others. */

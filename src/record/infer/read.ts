@@ -112,7 +112,7 @@ function explainNoPlace(group: Group | undefined, hasItems: boolean): string {
   const name = call === undefined ? 'the answer' : describeCall(call);
   return hasItems
     ? `${name} shows the item but not the user, so that a page without items could be any page: open a page that shows both, and record again`
-    : `${name} shows the item, but nothing around it tells the items of the cart from other texts: empty the cart of both users, and record again`;
+    : `${name} shows the item, but nothing around it tells the items of the cart from other texts: empty the cart of both users, or mark the items on the page, as in <li class="item">, and record again`;
 }
 
 /** Prefers a GET, one that the pass without a login asked too, and one that it was refused. */
@@ -144,10 +144,14 @@ function findItems(group: Group, views: readonly Views[]): (ItemsPlace & { reado
   const [call] = first?.full ?? [];
   if (first === undefined || call === undefined) return [];
   const others = group.anonymous;
-  const paths = itemPaths(call, first.typed.item).filter(path => fits(answer => itemsAt(answer, path), views, others));
+  const paths = itemPaths(call, first.typed.item).filter(path =>
+    fits(answer => itemsAt(answer, path), views, others, true),
+  );
   const lists = paths.filter((path, i) => paths.findIndex(each => listOf(each) === listOf(path)) === i);
   if (lists.length > 0) return lists.map(path => ({ ...withQuantity(path, views), label: path }));
-  const accepts = (regexp: string) => fits(answer => findAll(answer.reply.body, regexp), views, others);
+  const early = views.flatMap(each => each.early);
+  const accepts = (regexp: string) =>
+    fits(answer => findAll(answer.reply.body, regexp), views, others, false) && !beginsOutsideRow(regexp, early);
   const variable = views.flatMap(({ typed }) => [typed.item, typed.user]);
   const found = buildPatterns(
     { text: call.reply.body, wanted: first.typed.item },
@@ -156,27 +160,41 @@ function findItems(group: Group, views: readonly Views[]): (ItemsPlace & { reado
   return found.map(({ regexp, around }) => ({ regexp, label: around }));
 }
 
-/** Whether a way to read items finds the item of each pass as often as it was added, and no item of the other pass. */
+/**
+ * Whether a way to read items finds the item of each pass as often as it was added, and no item of the other pass.
+ * `mayHaveMore`: the cart may hold what it held before the add, too. On a page that could also be an entry of a menu.
+ */
 function fits(
   read: (answer: RecordedCall) => readonly unknown[] | undefined,
   views: readonly Views[],
   others: readonly RecordedCall[],
+  mayHaveMore: boolean,
 ): boolean {
-  const items = views.map(({ typed }) => typed.item);
-  const count = (answer: RecordedCall, item: string) => (read(answer) ?? []).filter(each => each === item).length;
+  const typed = views.map(each => each.typed.item);
+  const isFree = (answer: RecordedCall) => !(read(answer) ?? []).some(each => typed.some(item => item === each));
   return (
+    others.every(isFree) &&
     views.every(({ typed: { item }, full, early, adds }) => {
-      const strange = items.find(each => each !== item);
-      const isFull = (answer: RecordedCall) => [1, adds].includes(count(answer, item));
-      const known = new Set(early.flatMap(answer => read(answer) ?? []));
-      const isOnlyItem = (answer: RecordedCall) => (read(answer) ?? []).every(each => each === item || known.has(each));
-      const isWithout = (answer: RecordedCall) => count(answer, item) === 0;
+      const known = new Set(mayHaveMore ? early.flatMap(answer => read(answer) ?? []) : []);
+      const isRight = (answer: RecordedCall) => {
+        const found = read(answer) ?? [];
+        const own = found.filter(each => each === item).length;
+        return (
+          (own === 1 || own === adds) &&
+          found.every(each => each === item || (known.has(each) && !typed.some(other => other === each)))
+        );
+      };
       return (
-        full.every(answer => isFull(answer) && isOnlyItem(answer) && count(answer, strange ?? '') === 0) &&
-        early.every(isWithout)
+        full.every(isRight) && early.every(answer => isFree(answer) && (mayHaveMore || read(answer)?.length === 0))
       );
-    }) && others.every(answer => items.every(item => count(answer, item) === 0))
+    })
   );
+}
+
+/** Whether a pattern begins with the tag around the list: that tag stands on a page without items, too. */
+function beginsOutsideRow(regexp: string, early: readonly RecordedCall[]): boolean {
+  const [outer] = /^[^(>]*>(?=[^(]*<)/.exec(regexp) ?? [];
+  return outer !== undefined && early.some(({ reply: { body } }) => new RegExp(outer).test(body));
 }
 
 /** Returns the paths to lists or maps that could hold the items. */

@@ -34,6 +34,7 @@ describe('inferJourney', () => {
     for (const [title, list] of [
       ['in a list', rows(item => `<li class="line"><b>${item}</b></li>`)],
       ['in a table with row numbers', rows((item, i) => `<tr id="r${i}"><td>${i + 1}</td><td>${item}</td></tr>`)],
+      ['in blocks within blocks', rows(item => `<div>${item}</div>`)],
       ['in plain blocks', rows(item => `<div class="row"><span>${item}</span><a href="/del/${item}">x</a></div>`)],
       ['in attributes', rows(item => `<input type="text" name="line[]" value="${item}">`)],
       ['with the value before the name', rows(item => `<input value="${item}" name="line[]">`)],
@@ -77,12 +78,40 @@ describe('inferJourney', () => {
       const written = expectJourney(
         inferWith(
           passesOf(
-            shop(it => `<ul><li>${it.item}</li></ul>`, get),
+            shop(it => `<ul><li class="x">${it.item}</li></ul>`, get),
             toLogin,
           ),
         ),
       );
       expect(written.add.request).to.deep.equal({ GET: '/add/{token}?n=1' });
+    });
+
+    for (const [title, change, problem] of [
+      [
+        'when the menu has the same tags',
+        (it: PassValues) => `<ul><li>${it.item}</li></ul>`,
+        /nothing around it tells the items/,
+      ],
+      [
+        'when only the list has a name, and not its rows',
+        (it: PassValues) => `<p>x</p><div id="cart"><p>${it.item}</p></div>`,
+        /nothing around it tells the items/,
+      ],
+    ] as const)
+      it(`refuses to guess ${title}`, () => {
+        const empty = page('<p>x</p><div id="cart"></div>');
+        const steps = shop(change, it => [exchange('GET /cart', { headers: cookie(it) }, empty), ...post(it)]);
+        const inferred = inferWith(passesOf(steps, toLogin));
+        expect(inferred.kind === 'problem' ? inferred.problem : inferred).to.match(problem);
+      });
+
+    it('refuses a page without the name of the user', () => {
+      const nameless = { ...shop(it => `<i class="x">${it.item}</i>`, post) };
+      const read = (it: PassValues) => [
+        exchange('GET /cart', { headers: cookie(it) }, page(`<i class="x">${it.item}</i>`)),
+      ];
+      const inferred = inferWith(passesOf({ ...nameless, read }, toLogin));
+      expect(inferred.kind === 'problem' ? inferred.problem : inferred).to.match(/shows the item but not the user/);
     });
   });
 });
