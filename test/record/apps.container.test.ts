@@ -96,7 +96,7 @@ const tried: Record<string, TriedApp> = {
       anonymous: { redirect-to: /session/new }
       carry:
         csrf: { regexp: 'name="authenticity_token" value="([^"]+)"' }
-        cart: { regexp: '/carts/(\\\\d+)' }`,
+        cart: { regexp: '/carts/(\\d+)' }`,
     verdict: 0,
   },
   'a single page with bearer tokens': {
