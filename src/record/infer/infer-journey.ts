@@ -63,7 +63,7 @@ function findSteps(
   read: ReadStep,
 ): Map<StepKind, FoundStep> {
   const remove = findRemove(recording, login, add);
-  const logout = findLogout(recording, add);
+  const logout = findLogout(recording, login, read);
   const known = [login, add, read, ...[remove, logout].flatMap(step => step ?? [])];
   const whoami = findWhoami(recording, login, known);
   const found: [StepKind, FoundStep | undefined][] = [
