@@ -206,6 +206,9 @@ describe('holdfast record, in a browser', function () {
         const { code, output } = await recordByClicking(browser, app, file(), ['--save', `${file()}.har`]);
         expect(code, output + (await readFile(file(), 'utf8').catch(() => ''))).to.equal(0);
         expect(output).to.include('the journey fits').and.not.match(/^!/m);
+        const { journey } = (await readScenario(file())).users;
+        expect(journey).to.have.property('logout').that.is.an('object');
+        expect(journey).to.have.nested.property('read.who').that.is.an('object');
       });
 
       it('gives the verdict that the journey written by hand gives', async () => {

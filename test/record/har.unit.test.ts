@@ -1,7 +1,11 @@
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect } from 'chai';
 import { RecordingError } from '#src/record/errors.js';
-import { parseHar, writeHar } from '#src/record/har.js';
+import { parseHar, readHar, writeHar } from '#src/record/har.js';
 import { splitPasses } from '#src/record/har-passes.js';
+import { harBytesMax } from '#src/record/limits.js';
 import type { Passes } from '#src/record/passes.js';
 import { exchange } from './exchanges.js';
 
@@ -79,6 +83,16 @@ describe('a HAR file', () => {
     it(`is refused by name when it is ${title}`, () => {
       expect(problemOf(text)).to.include(expected).and.include('a.har');
     });
+
+  it('is refused by name when it is too large, before it is read', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-har-'));
+    const file = path.join(folder, 'large.har');
+    await writeFile(file, '');
+    await truncate(file, harBytesMax + 1);
+    const problem = await readHar(file).catch(error => error.message);
+    await rm(folder, { recursive: true });
+    expect(problem).to.include('large.har" has 209715201 bytes, expected at most 209715200');
+  });
 
   it('is read without cookies when its requests have bearer tokens', () => {
     const { exchanges } = parseHar(har([entry({ headers: [['authorization', 'Bearer x']] })]), 'a.har');
