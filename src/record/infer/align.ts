@@ -1,26 +1,26 @@
 import type { Pass, Passes } from '../passes.js';
-import { type Call, type TypedCalls, takeApart } from './call.js';
+import { type RecordedCall, type TypedCalls, takeApart } from './call.js';
 import { cleanCalls } from './clean.js';
 
 /** Requests of one kind, as each pass sent them: the same method, path and fields, with other values. */
 export interface Group {
-  readonly first: readonly Call[];
-  readonly second: readonly Call[];
-  readonly anonymous: readonly Call[];
+  readonly first: readonly RecordedCall[];
+  readonly second: readonly RecordedCall[];
+  readonly anonymous: readonly RecordedCall[];
 }
 
 export interface AlignedPasses {
   readonly first: TypedCalls;
   readonly second: TypedCalls;
-  readonly anonymous: readonly Call[];
+  readonly anonymous: readonly RecordedCall[];
   /** In the order of the first pass. Some have no call in one of the passes. */
   readonly groups: readonly Group[];
 }
 
 /** One kind of request, and the call of each pass that does the step. */
-export interface Step {
+export interface FoundStep {
   readonly group: Group;
-  readonly calls: readonly [Call, Call];
+  readonly calls: readonly [RecordedCall, RecordedCall];
 }
 
 /** Finds the requests that the passes have in common. */
@@ -44,8 +44,8 @@ function readPass({ user, item, exchanges }: Pass): TypedCalls {
   return { user, item, all, calls: cleanCalls(all, exchanges) };
 }
 
-function groupByKey(typed: TypedCalls): Map<string, Call[]> {
-  const groups = new Map<string, Call[]>();
+function groupByKey(typed: TypedCalls): Map<string, RecordedCall[]> {
+  const groups = new Map<string, RecordedCall[]>();
   for (const call of typed.calls) {
     const key = keyOf(call, typed);
     groups.set(key, [...(groups.get(key) ?? []), call]);
@@ -56,10 +56,10 @@ function groupByKey(typed: TypedCalls): Map<string, Call[]> {
 /** Returns the group of another pass with this key; otherwise the one that is most alike and has no partner. */
 function takeAlike(
   key: string,
-  [call]: readonly Call[],
-  others: ReadonlyMap<string, Call[]>,
+  [call]: readonly RecordedCall[],
+  others: ReadonlyMap<string, RecordedCall[]>,
   own: ReadonlyMap<string, unknown>,
-): readonly Call[] {
+): readonly RecordedCall[] {
   const same = others.get(key);
   if (same !== undefined || call === undefined) return same ?? [];
   const free = [...others].filter(([other, [its]]) => !own.has(other) && its !== undefined && isAlike(call, its));
@@ -67,7 +67,7 @@ function takeAlike(
 }
 
 /** Names the kind of a request within its pass: typed texts and long random values are replaced. */
-function keyOf({ method, parts }: Call, { user, item }: TypedCalls): string {
+function keyOf({ method, parts }: RecordedCall, { user, item }: TypedCalls): string {
   const fields = parts
     .filter(({ at }) => at !== 'header')
     .map(({ key, value }) => `${key}=${replaceTyped(value, user, item)}`);
@@ -86,7 +86,7 @@ export function isRandom(text: string): boolean {
 }
 
 /** Whether two requests are of one kind: only values that look like ids and short texts differ. */
-function isAlike(a: Call, b: Call): boolean {
+function isAlike(a: RecordedCall, b: RecordedCall): boolean {
   if (a.method !== b.method || a.body !== b.body) return false;
   const [ones, others] = [a.segments, b.segments];
   if (ones.length !== others.length) return false;
@@ -103,6 +103,6 @@ function mayBeId(segment: string): boolean {
   return /\d/.test(segment);
 }
 
-function countSame(a: Call, b: Call | undefined): number {
+function countSame(a: RecordedCall, b: RecordedCall | undefined): number {
   return a.parts.filter(({ key, value }) => b?.values.get(key) === value).length;
 }

@@ -1,7 +1,7 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { CarriedPlace, StepKind } from '../../simulator/scenario/journey/mapping.js';
-import type { AlignedPasses, Step } from './align.js';
-import { type Call, cookiesSet, describeCall, type Part } from './call.js';
+import type { AlignedPasses, FoundStep } from './align.js';
+import { cookiesSet, describeCall, type Part, type RecordedCall } from './call.js';
 import {
   type Difference,
   findDifference,
@@ -19,7 +19,7 @@ import { isStop, type Stop, stopWith } from './stop.js';
 /** Where a value was shown before it was sent. `source`: the request whose answers showed it. */
 interface Origin {
   readonly place: CarriedPlace;
-  readonly source: Step | undefined;
+  readonly source: FoundStep | undefined;
 }
 
 export interface WrittenPair {
@@ -27,7 +27,7 @@ export interface WrittenPair {
   readonly request: WrittenRequest;
 }
 
-type Calls = readonly [Call, Call];
+type Calls = readonly [RecordedCall, RecordedCall];
 
 const required: readonly StepKind[] = ['login', 'add', 'read'];
 
@@ -39,19 +39,19 @@ export class RequestWriter {
   readonly notes: string[] = [];
   readonly carry = new Map<string, CarriedPlace>();
   /** The request before each step whose answers supply values. */
-  readonly #before = new Map<StepKind, Step>();
+  readonly #before = new Map<StepKind, FoundStep>();
   readonly #recording: AlignedPasses;
-  readonly #login: Step;
+  readonly #login: FoundStep;
   readonly #answers: ReadonlyMap<string, string>;
 
-  constructor(recording: AlignedPasses, login: Step, answers: ReadonlyMap<string, string>) {
+  constructor(recording: AlignedPasses, login: FoundStep, answers: ReadonlyMap<string, string>) {
     this.#recording = recording;
     this.#login = login;
     this.#answers = answers;
   }
 
   /** Writes the steps, and then the requests before them: a later step can need a page before the login. */
-  write(steps: ReadonlyMap<StepKind, Step>): ReadonlyMap<StepKind, WrittenPair> | Stop {
+  write(steps: ReadonlyMap<StepKind, FoundStep>): ReadonlyMap<StepKind, WrittenPair> | Stop {
     const requests = new Map<StepKind, WrittenRequest>();
     for (const [kind, { calls }] of steps) {
       const request = this.#write(kind, calls, false);
@@ -86,12 +86,12 @@ export class RequestWriter {
   }
 
   /** Returns the latest kind of request before these calls for which this holds in both passes. */
-  #latest([one, other]: Calls, holds: (call: Call, pass: 0 | 1) => boolean): Step | undefined {
+  #latest([one, other]: Calls, holds: (call: RecordedCall, pass: 0 | 1) => boolean): FoundStep | undefined {
     return this.#earlier([one, other], holds)[0];
   }
 
-  #earlier([one, other]: Calls, holds: (call: Call, pass: 0 | 1) => boolean): Step[] {
-    const found = this.#recording.groups.flatMap((group): Step[] => {
+  #earlier([one, other]: Calls, holds: (call: RecordedCall, pass: 0 | 1) => boolean): FoundStep[] {
+    const found = this.#recording.groups.flatMap((group): FoundStep[] => {
       const first = group.first.findLast(call => call.order < one.order && holds(call, 0));
       const second = first && group.second.findLast(call => call.order < other.order && holds(call, 1));
       return first === undefined || second === undefined ? [] : [{ group, calls: [first, second] }];
@@ -109,10 +109,6 @@ export class RequestWriter {
       if (isStop(template)) return template;
       templates.set(part.key, template);
     }
-    if (one.body === 'multipart')
-      this.#note(
-        `${describeCall(one)} was sent as multipart/form-data, and is written as form: does the app take both?`,
-      );
     if (one.body === 'other')
       return stopWith(`${describeCall(one)} has a body that is neither a form nor JSON: a journey cannot send it`);
     return writeRequest(one, templates);
@@ -211,7 +207,7 @@ export class RequestWriter {
   }
 
   /** Makes sure that the source is asked before the step: at the login if it came before that, otherwise right before. */
-  #supply(kind: StepKind, source: Step, isBefore: boolean): boolean {
+  #supply(kind: StepKind, source: FoundStep, isBefore: boolean): boolean {
     if (source.group === this.#login.group) return true;
     const isEarly = source.calls[0].order < this.#login.calls[0].order;
     const isFree = (at: StepKind) => [undefined, source.group].includes(this.#before.get(at)?.group);
@@ -233,7 +229,12 @@ export class RequestWriter {
   }
 
   /** Decides about a value that differs and that no answer showed. */
-  #unexplained(kind: StepKind, part: Part, values: readonly [string, string], call: Call): string | undefined | Stop {
+  #unexplained(
+    kind: StepKind,
+    part: Part,
+    values: readonly [string, string],
+    call: RecordedCall,
+  ): string | undefined | Stop {
     const where = `${part.name || part.key} of ${describeCall(call)}`;
     if (kind === 'login' && isPasswordField(part))
       return stopWith(
@@ -272,6 +273,6 @@ function whole(one: string, other: string): Difference {
   return { head: '', values: [one, other], tail: '' };
 }
 
-function sentValue({ json }: Call, { key }: Part): unknown {
+function sentValue({ json }: RecordedCall, { key }: Part): unknown {
   return valuesAt(json, parseJsonPath(key) ?? [])?.[0];
 }
