@@ -43,7 +43,7 @@ export function isTokenField({ name, value, at }: Part): boolean {
 }
 
 export function isPasswordField({ name }: Part): boolean {
-  return /pass|pwd|pin\b|secret/i.test(name);
+  return /pass|pwd|\bpw|\bpin\b|secret/i.test(name);
 }
 
 /** Whether both look like a moment: seconds or milliseconds since 1970, or a date of ISO 8601. */
