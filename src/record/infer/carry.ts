@@ -1,6 +1,6 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { CarriedPlace, StepKind } from '../../simulator/scenario/journey/mapping.js';
-import type { AlignedPasses, FoundStep } from './align.js';
+import { type AlignedPasses, type FoundStep, findInBoth } from './align.js';
 import { cookiesSet, describeCall, isSafe, type Part, type RecordedCall } from './call.js';
 import {
   type Difference,
@@ -94,12 +94,10 @@ export class RequestWriter {
   }
 
   /** Lists the kinds of requests before these calls for which this holds in both passes: the latest GET first. */
-  #earlier([one, other]: Calls, holds: (call: RecordedCall, pass: 0 | 1) => boolean): FoundStep[] {
-    const found = this.#recording.groups.flatMap((group): FoundStep[] => {
-      const first = group.first.findLast(call => call.order < one.order && holds(call, 0));
-      const second = first && group.second.findLast(call => call.order < other.order && holds(call, 1));
-      return first === undefined || second === undefined ? [] : [{ group, calls: [first, second] }];
-    });
+  #earlier(before: Calls, holds: (call: RecordedCall, pass: 0 | 1) => boolean): FoundStep[] {
+    const found = findInBoth(this.#recording, (calls, _, pass) =>
+      calls.findLast(call => call.order < before[pass].order && holds(call, pass)),
+    );
     const isWrite = ({ calls: [call] }: FoundStep) => (isSafe(call) ? 0 : 1);
     return found.sort((a, b) => isWrite(a) - isWrite(b) || b.calls[0].order - a.calls[0].order);
   }

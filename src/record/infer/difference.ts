@@ -2,10 +2,7 @@ import type { Part, TypedCalls } from './call.js';
 
 /** Replaces what was typed in a pass by `{user}` and `{token}`. The longer text goes first: it can contain the other. */
 export function replaceTyped(value: string, { user, item }: Pick<TypedCalls, 'user' | 'item'>): string {
-  const pairs: [string, string][] = [
-    [user, '{user}'],
-    [item, '{token}'],
-  ];
+  const pairs = [[user, '{user}'] as const, [item, '{token}'] as const].filter(([typed]) => typed !== '');
   return pairs
     .sort(([a], [b]) => b.length - a.length)
     .reduce((text, [typed, name]) => text.replaceAll(typed, name), value);
