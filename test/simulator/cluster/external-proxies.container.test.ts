@@ -5,6 +5,7 @@ import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { canDrain } from '#src/simulator/cluster/external/external-proxy.js';
 import { portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import { type Preset, presetNames, readPreset } from '#src/simulator/scenario/external-proxy.js';
+import { runText, short } from '../../commands/ran.js';
 import { oneLab, program, quickProxy } from '../processes.js';
 
 interface Visit {
@@ -163,3 +164,19 @@ for (const name of presetNames()) {
       })());
   });
 }
+
+describe('holdfast run --proxy', function () {
+  this.timeout(60_000);
+
+  it('runs a scenario behind nginx: the report names it, and a killed backend loses only its own users', async () => {
+    const fault = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 500ms }';
+    const yaml = short('', fault, '    - writes.phantom == 0');
+    const { text, result } = await runText(yaml, '--mode', 'sticky', '--proxy', 'nginx');
+    expect(text).to.match(/short with nginx 1\.\d+/);
+    const [run] = result.runs;
+    expect(run?.faults[0]?.healedMs, text).to.be.a('number');
+    expect(run?.users.loggedOut, text)
+      .to.be.greaterThan(0)
+      .and.lessThan(run?.users.total ?? 0);
+  });
+});
