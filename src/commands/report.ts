@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { outputsOf } from '../report/reporters/outputs.js';
+import { outputsOf } from '../report/step-outputs.js';
 import { judgeLongRun } from '../simulator/checker/judge-run.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { openHistory } from '../simulator/history/open-history.js';

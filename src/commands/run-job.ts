@@ -1,4 +1,4 @@
-import { outputsOf, type StepOutputs } from '../report/reporters/outputs.js';
+import { outputsOf, type StepOutputs } from '../report/step-outputs.js';
 import type { StoreUrls } from '../shared/stores.js';
 import { compareWithEarlier } from '../simulator/checker/verdict/against.js';
 import { summarizeMode } from '../simulator/checker/verdict/repeats.js';

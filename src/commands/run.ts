@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { joinOutputs, type StepOutputs } from '../report/reporters/outputs.js';
+import { joinOutputs, type StepOutputs } from '../report/step-outputs.js';
 import { runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted } from '../simulator/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';

@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs';
 import { packageFile } from '../shared/package-file.js';
-import { type JudgedRun, type VerdictWord, worstOf } from '../simulator/checker/verdict/verdict.js';
+import { worstOf } from '../shared/worst-verdict.js';
+import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';

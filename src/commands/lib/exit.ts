@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import { nearest } from '../../shared/unknown-name.js';
-import { type VerdictWord, worstOf } from '../../simulator/checker/verdict/verdict.js';
+import { worstOf } from '../../shared/worst-verdict.js';
+import type { VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../../simulator/errors.js';
 import { UsageError } from './errors.js';
 import { flagsOf } from './flags.js';

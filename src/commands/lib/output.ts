@@ -3,9 +3,9 @@ import { access, appendFile, constants, mkdir, rm, stat, writeFile } from 'node:
 import path from 'node:path';
 import { toPrintable } from '../../report/fitted-table.js';
 import type { RunNotes } from '../../report/reporter.js';
-import { renderOutputs, type StepOutputs } from '../../report/reporters/outputs.js';
 import { type ReporterName, reporters } from '../../report/reporters/registry.js';
 import { repeatsText } from '../../report/sentence.js';
+import { renderOutputs, type StepOutputs } from '../../report/step-outputs.js';
 import { messageOf } from '../../shared/error-message.js';
 import { partOf, writeAtomically, writeWhole } from '../../shared/result-files.js';
 import { describeLost, judgeRepeats, summarizeRepeats } from '../../simulator/checker/verdict/repeats.js';

@@ -17,14 +17,6 @@ import { type FindingsWithin, findingsWithin } from './within.js';
 
 export type VerdictWord = 'pass' | 'fail' | 'inconclusive';
 
-/**
- * Returns the worst verdict. A fail outweighs an inconclusive run, because it was observed. No verdicts are no pass.
- */
-export function worstOf(verdicts: readonly VerdictWord[]): VerdictWord {
-  if (verdicts.includes('fail')) return 'fail';
-  return verdicts.includes('inconclusive') || verdicts.length === 0 ? 'inconclusive' : 'pass';
-}
-
 export interface Verdict {
   readonly word: VerdictWord;
   /** Why it is inconclusive, or which expectations were not met: whole sentences. */
