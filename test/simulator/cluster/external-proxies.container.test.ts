@@ -1,5 +1,5 @@
 /** Every preset with its real program. What a proxy cannot do is stated by its preset, and is refused. */
-import { get } from 'node:http';
+import { Agent, get } from 'node:http';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { canDrain } from '#src/simulator/cluster/external/external-proxy.js';
@@ -27,6 +27,21 @@ function visit({ proxyUrl }: Cluster, cookie = ''): Promise<Visit> {
       });
     }).once('error', reject);
   });
+}
+
+/** Sends requests one after the other on a connection that stays open, until `isOver`. Returns the errors. */
+async function browse({ proxyUrl }: Cluster, isOver: () => boolean): Promise<string[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const errors: string[] = [];
+  while (!isOver())
+    await new Promise<void>(resolve => {
+      get(proxyUrl, { agent }, answer => answer.resume().once('end', resolve)).once('error', ({ message }) => {
+        errors.push(message);
+        resolve();
+      });
+    });
+  agent.destroy();
+  return errors;
 }
 
 /** The backends that new visits reach. Thirty visits miss one of four backends by chance once in a thousand times. */
@@ -140,6 +155,23 @@ for (const name of presetNames()) {
         await reaches(cluster, all);
       })(),
     );
+
+    // A reload closes open connections, and with them requests that are just arriving.
+    if (preset.setDrain !== undefined)
+      it('breaks off no request of a user when a backend is drained and set ready', () =>
+        inLab(async cluster => {
+          let isOver = false;
+          const users = Array.from({ length: 20 }, () => browse(cluster, () => isOver));
+          try {
+            for (let left = 3; left > 0; left -= 1) {
+              await cluster.proxyAdmin.drain('backend-1');
+              await cluster.proxyAdmin.ready('backend-1');
+            }
+          } finally {
+            isOver = true;
+          }
+          expect((await Promise.all(users)).flat()).to.deep.equal([]);
+        })());
 
     it('reads the same cookies after it was killed and started again', () =>
       inLab(async cluster => {
