@@ -20,6 +20,8 @@ const mayImport: Record<string, readonly string[]> = {
     'live',
     'conformance',
     'doctor',
+    'hunt',
+    'record',
     'shared',
     'modes.ts',
   ],
@@ -29,7 +31,9 @@ const mayImport: Record<string, readonly string[]> = {
   attacks: ['simulator', 'shared', 'modes.ts'],
   report: ['simulator', 'shared', 'modes.ts'],
   conformance: ['simulator', 'report', 'shared', 'modes.ts'],
+  hunt: ['simulator', 'shared', 'modes.ts'],
   live: ['report', 'simulator', 'shared', 'modes.ts'],
+  record: ['simulator', 'shared'],
   load: [],
   doctor: ['shared'],
   backends: ['sessions', 'shared', 'modes.ts'],
@@ -51,7 +55,7 @@ const homes: Record<string, RegExp> = {
   'tough-cookie': /^src\/simulator\/users\//,
   mustache: /^src\/simulator\/cluster\/external\/template\.ts$/,
   yaml: /^src\/simulator\/scenario/,
-  zod: /^src\/(live\/command-schema\.ts$|simulator\/(scenario\/|plan\/plan-file|cluster\/store))/,
+  zod: /^src\/(live\/command-schema\.ts$|record\/har\.ts$|simulator\/(scenario\/|plan\/plan-file|cluster\/store))/,
   pino: /^src\/proxy\/telemetry\/access-log\.ts$/,
   'prom-client': /^src\/proxy\/telemetry\/metrics\.ts$/,
   otplib: /^backends\/accounts\/second-factor\.ts$/,
@@ -235,7 +239,8 @@ describe('import arrows', () => {
 
   it('keeps what decides pure: no I/O, no clock, no chance', () => {
     const deciding =
-      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|live\/(excerpt|export-scenario)\.ts$|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
+      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|hunt\/|live\/(excerpt|export-scenario)\.ts$|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
+      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|live\/(excerpt|export-scenario)\.ts$|record\/infer\/|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
     const files = sources('src').filter(file => deciding.test(file));
     expect(files.length).to.be.greaterThan(15);
     const impure =

@@ -34,7 +34,8 @@ export const check: CommandModule<object, CheckArgs> = {
   handler: toHandler(args => runInterruptibly(signal => checkJourney(args, signal))),
 };
 
-async function checkJourney({ scenario: given, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
+/** Tries the journey of a scenario and prints a line for each step. Returns the exit code. */
+export async function checkJourney({ scenario: given, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
   const file = findScenario(given);
   const { scenario, placeOf } = await readPlacedScenario(file);
   const { journey, timeoutMs, cookie } = scenario.users;

@@ -1,9 +1,12 @@
 import type { CommandModule } from 'yargs';
+import { shippedScenarios } from '../shared/shipped-scenarios.js';
 import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
+import { joinOutputs, type StepOutputs } from '../report/step-outputs.js';
 import { runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted } from '../simulator/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
+import { writeStepOutputs } from './lib/output.js';
 import { proxyOption } from './lib/proxy-option.js';
 import { storeOptions } from './lib/store-options.js';
 import { mustEnterOwnNetwork, type RunArgs, readJobs, runJob } from './run-job.js';
@@ -55,7 +58,7 @@ export const run: CommandModule<object, RunArgs> = {
       .option('junit', { type: 'string', requiresArg: true, describe: 'write the expectations as JUnit XML, for CI' })
       .option('history', { type: 'string', requiresArg: true, describe: 'write every operation as NDJSON' })
       .epilogue(
-        'A mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.',
+        `Shipped scenarios: ${shippedScenarios.join(', ')}.\n\nA mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.`,
       )
       .example('$0 run kill-one', 'a shipped scenario by its name, in every mode of the file')
       .example('$0 run kill-one hang-one --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')
@@ -69,10 +72,12 @@ export const run: CommandModule<object, RunArgs> = {
 async function runAll(args: RunArgs, signal: AbortSignal, takeOver: TakeOver): Promise<number> {
   const jobs = await readJobs(args);
   if (mustEnterOwnNetwork(jobs)) return runInOwnNetwork(takeOver);
-  const words: VerdictWord[] = [];
+  const ended: StepOutputs[] = [];
   for (const job of jobs) {
-    words.push(...(await runJob(job, args, signal)));
+    ended.push(await runJob(job, args, signal));
     if (signal.aborted) throw new Interrupted();
   }
-  return exitCodeOf(words);
+  const outputs = joinOutputs(ended);
+  await writeStepOutputs(outputs);
+  return exitCodeOf(outputs.verdicts);
 }

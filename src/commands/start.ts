@@ -1,12 +1,14 @@
 import type { CommandModule } from 'yargs';
 import { commandLine } from '../shared/program-name.js';
 import { shippedScenarioFile } from '../shared/shipped-scenarios.js';
+import { packageFile } from '../shared/package-file.js';
+import { worstOf } from '../shared/worst-verdict.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import { askedModesOf } from './lib/asked-modes.js';
-import { exitCodeOf, toHandler, worstOf } from './lib/exit.js';
+import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { checkOutputs, printReport, printRuns } from './lib/output.js';
 import { runIntoFolder } from './lib/run-into-folder.js';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { markup, trustMarkup } from '../report/html/markup.js';
+import { embeddedJson, type Markup, markup, trustMarkup } from '../report/html/markup.js';
 import { plotScript, plotStyle } from '../report/html/page-script.js';
 import { packageFile } from '../shared/package-file.js';
-import { exportNames } from './protocol.js';
+import { exportNames, type LabRecording } from './protocol.js';
 
 export interface LivePage {
   readonly html: string;
@@ -18,70 +18,130 @@ export interface LivePage {
 export function livePage(): LivePage {
   const script = `${plotScript}\n${readFileSync(packageFile('dist/live/page-script.js'), 'utf8')}`;
   const style = plotStyle + readFileSync(packageFile('dist/live/page-style.css'), 'utf8');
-  const contentSecurityPolicy = [
+  const head = markup`<title>Holdfast live</title>`;
+  const html = renderPage({ attributes: '', head, style, body: renderBody('Holdfast live'), script });
+  return {
+    html,
+    contentSecurityPolicy: buildPolicy(script, style, ["connect-src 'self'"], ["frame-ancestors 'none'"]),
+  };
+}
+
+/** A page that plays a recording without a server. */
+export interface ReplayPage {
+  readonly title: string;
+  readonly description: string;
+  /** Links to further pages about the same run. */
+  readonly links: readonly { readonly href: string; readonly text: string }[];
+  readonly recording: LabRecording;
+  /** Packed from `page/replay.ts`. */
+  readonly script: string;
+  /** Packed from `page/style/replay.css`. */
+  readonly style: string;
+}
+
+/** Builds the page of a recording. Everything is inside, and the policy of the page allows no request. */
+export function replayPage({ title, description, links, recording, ...page }: ReplayPage): string {
+  const script = `${plotScript}\n${page.script}`;
+  const style = plotStyle + page.style;
+  const head = markup`<title>${title}</title>
+<meta name="description" content="${description}">
+<meta http-equiv="Content-Security-Policy" content="${buildPolicy(script, style)}">`;
+  const body = markup`${renderBody(title, links)}
+<script type="application/json" id="recording">${embeddedJson(recording)}</script>`;
+  return renderPage({ attributes: ' data-replay data-recording', head, style, body, script });
+}
+
+interface PageParts {
+  readonly attributes: string;
+  readonly head: Markup;
+  readonly style: string;
+  readonly body: Markup;
+  readonly script: string;
+}
+
+function renderPage({ attributes, head, style, body, script }: PageParts): string {
+  return markup`<!doctype html>
+<html lang="en"${trustMarkup(attributes)}>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+${head}
+<link rel="icon" href="data:,">
+<style>${trustMarkup(style)}</style>
+</head>
+<body>
+${body}
+<script>${trustMarkup(script)}</script>
+</body>
+</html>
+`.toString();
+}
+
+/** Returns a policy that allows one script, one style, and no request unless `requests` does. */
+function buildPolicy(
+  script: string,
+  style: string,
+  requests: readonly string[] = [],
+  more: readonly string[] = [],
+): string {
+  return [
     "default-src 'none'",
-    "connect-src 'self'",
+    ...requests,
     `script-src ${digest(script)}`,
     `style-src ${digest(style)}`,
     'img-src data:',
     "base-uri 'none'",
     "form-action 'none'",
-    "frame-ancestors 'none'",
+    ...more,
   ].join('; ');
-  const html = markup`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Holdfast live</title>
-<link rel="icon" href="data:,">
-<style>${trustMarkup(style)}</style>
-</head>
-<body>
-${trustMarkup(body)}
-<script>${trustMarkup(script)}</script>
-</body>
-</html>
-`;
-  return { html: html.toString(), contentSecurityPolicy };
 }
 
 function digest(text: string): string {
   return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 }
 
+/** The keys. `lab`: it needs a running lab. `server`: it needs a server. `recording`: it is for a page without a server. */
 const keys = [
-  ['1 – 9', 'select a backend, the proxy or the store'],
-  ['k', 'kill it'],
-  ['h', 'hang it: it accepts connections and answers nothing'],
-  ['d', 'drain it'],
-  ['s', 'slow its link'],
-  ['c', 'cut its link'],
-  ['r', 'restart or heal it'],
-  ['m', 'all other faults that can strike it, with their options'],
-  ['b', 'strike both sides, the left one or the right one'],
-  ['space', 'pause the view; the systems go on'],
-  ['e', 'export'],
-  ['?', 'show the help'],
+  ['1 – 9', 'select a backend, the proxy or the store', 'lab'],
+  ['k', 'kill it', 'lab'],
+  ['h', 'hang it: it accepts connections and answers nothing', 'lab'],
+  ['d', 'drain it', 'lab'],
+  ['s', 'slow its link', 'lab'],
+  ['c', 'cut its link', 'lab'],
+  ['r', 'restart or heal it', 'lab'],
+  ['m', 'all other faults that can strike it, with their options', 'lab'],
+  ['b', 'strike both sides, the left one or the right one', 'lab'],
+  ['space', 'pause the view; the systems go on', 'server'],
+  ['space', 'pause the replay, or go on', 'recording'],
+  ['e', 'export', 'server'],
+  ['?', 'show the help', ''],
 ] as const;
 
-/** The fixed part of the page. The script makes the two sides. */
-const body = markup`<header class="top">
+/**
+ * Renders the fixed part of the page. The script makes the two sides. `links`: only on the page of a recording. The style
+ * hides what has a `data-only` that does not fit the page.
+ */
+function renderBody(title: string, links?: ReplayPage['links']): Markup {
+  const isOfPage = ([, , only]: (typeof keys)[number]) =>
+    only === '' || (links === undefined) === (only !== 'recording');
+  return markup`<header class="top">
 <div class="title">
-<h1>Holdfast live</h1>
-<p id="lead">Two real systems, the same users. <span>Break a server and watch every session.</span></p>
+<h1>${title}</h1>
+<p id="lead">Two real systems, the same users. <span data-only="lab">Break a server and watch every session.</span></p>
+${links === undefined ? '' : renderLinks(links)}
 </div>
 <div class="settings">
-<label for="users">Users</label><input id="users" type="number" step="8" inputmode="numeric" disabled>
+<label for="users" data-only="lab">Users</label><input id="users" data-only="lab" type="number" step="8" inputmode="numeric" disabled>
 <span class="seed">Seed <output id="seed">–</output></span>
-<button type="button" id="next-seed" disabled>Next seed</button>
-<button type="button" id="clear" disabled>Clear</button>
-<button type="button" id="pause" aria-pressed="false" aria-keyshortcuts="Space">Pause</button>
-<button type="button" id="export" aria-keyshortcuts="e">Export</button>
+<button type="button" id="next-seed" data-only="lab" disabled>Next seed</button>
+<button type="button" id="clear" data-only="lab" disabled>Clear</button>
+<button type="button" id="pause" data-only="server" aria-pressed="false" aria-keyshortcuts="Space">Pause</button>
+<button type="button" id="export" data-only="server" aria-keyshortcuts="e">Export</button>
 <button type="button" id="help" aria-keyshortcuts="?">Help</button>
 </div>
 </header>
+${links === undefined ? '' : player}
 <div id="notice" class="notice" role="alert" hidden></div>
 <div id="warning" class="notice" role="status" hidden></div>
 <div id="alarm" class="notice" role="alert" hidden></div>
@@ -107,6 +167,18 @@ const body = markup`<header class="top">
 <ul id="files">${exportNames.map(name => markup`<li><button type="button" data-file="${name}">${name}</button></li>`)}</ul></dialog>
 <dialog id="help-box" class="small" aria-labelledby="help-title"><header><h2 id="help-title">Help</h2><form method="dialog"><button>Close</button></form></header>
 <p>Each dot is a simulated user. It stands in the box of the backend that answered it last. The same user is on both sides: point at a dot to find its twin, and click on it to read its story.</p>
-<dl class="keys">${keys.map(([key, what]) => markup`<div><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl>
+<dl class="keys">${keys.filter(isOfPage).map(([key, what, only]) => markup`<div data-only="${only}"><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl>
 <label class="check"><input id="keys-on" type="checkbox" checked> Keys are on</label></dialog>
-<noscript><p class="notice">This page needs JavaScript: it draws what the two systems do.</p></noscript>`.toString();
+<noscript><p class="notice">This page needs JavaScript: it draws what the two systems do.</p></noscript>`;
+}
+
+function renderLinks(links: ReplayPage['links']): Markup {
+  return markup`<ul class="links">${links.map(({ href, text }) => markup`<li><a href="${href}" target="_top">${text}</a></li>`)}</ul>`;
+}
+
+const player = markup`<section id="player" aria-label="Replay">
+<button type="button" id="play" aria-keyshortcuts="Space">Play</button>
+<div class="course"><input id="position" type="range" min="0" max="0" step="100" value="0" aria-label="Time of the run"><ol id="strike-marks"></ol></div>
+<output id="clock" for="position">0.0 s</output>
+<span class="rate"><label for="speed">Speed</label> <select id="speed"><option value="1">real</option><option value="0.5" selected>half</option><option value="0.25">a quarter</option></select></span>
+</section>`;

@@ -157,6 +157,8 @@ export interface LiveSettings {
   readonly modes: readonly string[];
   /** Whether recorded histories are played. Then nothing can be struck or changed. */
   readonly isReplay: boolean;
+  /** Length of the recorded runs, if it is at most `shownMs`. Then the timeline shows the whole runs. */
+  readonly wholeMs?: number;
   /** Where the files are written when the command ends. */
   readonly folder?: string;
   /** A sentence, while the machine is too busy for fair results. */
@@ -255,4 +257,19 @@ export interface CommandReply {
 export interface StoryReply {
   readonly file: CaseFile;
   readonly user: number;
+}
+
+/** The stream of a live lab that plays recorded runs, made in advance for a page without a server. */
+export interface LabRecording {
+  readonly snapshot: Snapshot;
+  /** In the order of their times. */
+  readonly messages: readonly RecordedMessage[];
+  readonly endMs: number;
+  /** The whole story of each user. */
+  readonly stories: { readonly [Side in SideName]?: Readonly<Record<string, StoryReply>> };
+}
+
+export interface RecordedMessage {
+  readonly atMs: number;
+  readonly message: StreamMessage;
 }

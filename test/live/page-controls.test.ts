@@ -169,14 +169,16 @@ describe('the controls of the page of the live lab in a real browser', function 
       });
     });
 
-    it('nothing in a replay: its controls are off', async () => {
+    it('nothing in a replay: its controls are not shown', async () => {
       await withLivePage(browser, { settings: { isReplay: true } }, async ({ page, side }) => {
         await page.getByText('recorded histories, played again').waitFor();
         expect(await page.locator('#strike-bar').isVisible()).to.equal(false);
         expect(await side('left').getByLabel('Mode of the left side').isDisabled()).to.equal(true);
-        for (const name of ['Next seed', 'Clear']) {
-          expect(await page.getByRole('button', { name }).isDisabled()).to.equal(true);
+        for (const name of ['Next seed', 'Clear', 'Pause', 'Export']) {
+          const isShown = ['Pause', 'Export'].includes(name);
+          expect(await page.getByRole('button', { name, exact: true }).isVisible(), name).to.equal(isShown);
         }
+        expect(await page.locator('#users').isVisible()).to.equal(false);
       });
     });
   });

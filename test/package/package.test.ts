@@ -8,7 +8,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { expect } from 'chai';
 import { build, transform } from 'esbuild';
 import { publint } from 'publint';
-import { type Packed, packPackage, readManifest, root, run, unpackInto } from './packed.js';
+import { end, type Packed, packPackage, readManifest, root, run, unpackInto } from './packed.js';
 
 /** What a user of the package writes. It names each public entry and type. */
 const app = `import { createServer } from 'node:http';
@@ -101,6 +101,7 @@ describe('the package', function () {
       'dist/sessions/index.d.ts',
       'docs/cli.md',
       'examples/proxies/haproxy/preset.yaml',
+      'man/holdfast.1',
       'scenarios/kill-one.yaml',
       'scenarios/scenario.schema.json',
     ]);
@@ -189,13 +190,8 @@ describe('the package', function () {
   });
 
   /** Runs the program in the project. */
-  async function holdfast(...words: readonly string[]) {
-    const program = path.join(folder, 'dist/cli.js');
-    const ended = run(process.execPath, [program, ...words], { cwd: packed.project });
-    return ended.then(
-      said => ({ code: 0, ...said }),
-      ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
-    );
+  function holdfast(...words: readonly string[]) {
+    return end(run(process.execPath, [path.join(folder, 'dist/cli.js'), ...words], { cwd: packed.project }));
   }
 });
 

@@ -62,6 +62,14 @@ export async function unpackInto({ tarball, project }: Packed, packages: readonl
   return unpacked;
 }
 
+/** Waits for the end of a command, also one that fails. */
+export function end(started: Promise<{ readonly stdout: string; readonly stderr: string }>) {
+  return started.then(
+    said => ({ code: 0, ...said }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+  );
+}
+
 interface Manifest {
   readonly version: string;
   readonly files: readonly string[];

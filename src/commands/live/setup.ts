@@ -127,11 +127,10 @@ export async function setUpReplay(args: LiveArgs, places: readonly string[]): Pr
   const [left, right, third] = chooseRuns(runs, args.modes);
   if (left === undefined) throw new UsageError(`--replay: ${files.join(', ')} holds no run.`);
   if (third !== undefined) throw new UsageError(describeTooMany(runs));
-  const { PlayedRun } = await import('../../live/played-run.js');
-  const users = new Set(left.operations.map(({ user }) => user)).size;
+  const { PlayedRun, replaySettings } = await import('../../live/played-run.js');
   const played: Readonly<Record<SideName, ListedRun | undefined>> = { left, right };
   return {
-    settings: { ...settingsOf(left.header.seed, users, []), isReplay: true },
+    settings: replaySettings(left, right),
     modes: { left: left.header.mode, ...(right !== undefined && { right: right.header.mode }) },
     makeSide: name => new PlayedRun(played[name] ?? left),
   };

@@ -15,7 +15,7 @@ export function parseFragment(hash: string): Fragment {
 }
 
 export function formatFragment({ token, user }: Fragment): string {
-  return user === undefined ? `#${token}` : `#${token}&user=${encodeURIComponent(user)}`;
+  return `#${[token, user && `user=${encodeURIComponent(user)}`].filter(Boolean).join('&')}`;
 }
 
 /** Only pages of the same origin hear it: same host name, same port. */

@@ -8,12 +8,13 @@ interface KeyActions {
 }
 
 /**
- * Connects the keys of the page. A key does nothing while a dialog is open, while the focus is in a field, with Ctrl,
+ * Connects the keys of the page. Those of the strike bar need the bar. A key does nothing while a dialog is open, while the focus is in a field, with Ctrl,
  * Alt or Meta, and when the user has turned the keys off.
  */
 export function listenToKeys(bar: StrikeBar, actions: KeyActions): void {
   const areOn = find('#keys-on', HTMLInputElement);
-  const keys: Readonly<Record<string, () => void>> = {
+  const barPlace = find('#strike-bar', HTMLElement);
+  const barKeys: Readonly<Record<string, () => void>> = {
     k: () => bar.strike('kill'),
     h: () => bar.strike('hang'),
     d: () => bar.strike('drain'),
@@ -22,6 +23,9 @@ export function listenToKeys(bar: StrikeBar, actions: KeyActions): void {
     r: () => bar.heal(),
     m: () => bar.openMore(),
     b: () => bar.nextScope(),
+    ...Object.fromEntries(Array.from({ length: 9 }, (_, index) => [index + 1, () => bar.select(index + 1)])),
+  };
+  const pageKeys: Readonly<Record<string, () => void>> = {
     e: actions.export,
     '?': actions.help,
     ' ': actions.pause,
@@ -29,7 +33,8 @@ export function listenToKeys(bar: StrikeBar, actions: KeyActions): void {
   document.addEventListener('keydown', event => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !areOn.checked) return;
     if (document.querySelector('dialog[open]') !== null || takesKey(event.target, event.key)) return;
-    const act = /^[1-9]$/.test(event.key) ? () => bar.select(Number(event.key)) : keys[event.key.toLowerCase()];
+    const key = event.key.toLowerCase();
+    const act = pageKeys[key] ?? (barPlace.hidden ? undefined : barKeys[key]);
     if (act === undefined) return;
     event.preventDefault();
     act();

@@ -5,7 +5,7 @@ import { nowhere } from './user-dots.js';
 
 interface Box {
   readonly element: HTMLElement;
-  readonly pick: HTMLButtonElement;
+  readonly name: HTMLElement;
   readonly state: HTMLElement;
   readonly strikes: HTMLElement;
   readonly area: HTMLElement | undefined;
@@ -19,14 +19,14 @@ export class MemberBoxes {
   /** Where the dots of each backend stand. A spare backend has no room for dots. */
   readonly areas = new Map<string, HTMLElement>();
   readonly #boxes = new Map<string, Box>();
-  readonly #select: (member: string) => void;
+  readonly #select: ((member: string) => void) | undefined;
   readonly #changed: () => void;
   #selected: string | undefined;
   /** A label that gets another line moves the areas below it. */
   readonly #labels = new ResizeObserver(() => this.#changed());
 
-  /** `changed`: called when boxes came, went or moved. */
-  constructor(select: (member: string) => void, changed: () => void) {
+  /** `select`: called when a member was chosen. Absent: none can be chosen. `changed`: boxes came, went or moved. */
+  constructor(select: ((member: string) => void) | undefined, changed: () => void) {
     this.#select = select;
     this.#changed = changed;
   }
@@ -42,8 +42,9 @@ export class MemberBoxes {
   }
 
   showSelected(member: string | undefined): void {
+    if (this.#select === undefined) return;
     this.#selected = member;
-    for (const [name, { pick, element }] of this.#boxes) {
+    for (const [name, { name: pick, element }] of this.#boxes) {
       setAttribute(pick, 'aria-pressed', String(name === member));
       element.classList.toggle('selected', name === member);
     }
@@ -76,18 +77,25 @@ export class MemberBoxes {
     this.#changed();
   }
 
-  #makeBox({ name, role }: MemberView): HTMLElement {
+  #makeName(name: string): HTMLElement {
+    const select = this.#select;
+    if (select === undefined) return make('p', { class: 'pick' }, name);
     const pick = make('button', { type: 'button', class: 'pick', 'aria-pressed': 'false' }, name);
-    onPress(pick, () => this.#select(name));
+    onPress(pick, () => select(name));
+    return pick;
+  }
+
+  #makeBox({ name, role }: MemberView): HTMLElement {
+    const title = this.#makeName(name);
     const state = make('p', { class: 'state' });
     const strikes = make('p', { class: 'strikes' });
     const element = make('div', { class: `box ${role}`, role: 'group', 'aria-label': name });
-    const label = make('div', { class: 'label' }, pick, state, strikes);
+    const label = make('div', { class: 'label' }, title, state, strikes);
     element.append(label);
     this.#labels.observe(label);
     const area = role === 'store' ? undefined : make('div', { class: 'area' });
     if (area !== undefined) element.append(area);
-    this.#boxes.set(name, { element, pick, state, strikes, area });
+    this.#boxes.set(name, { element, name: title, state, strikes, area });
     return element;
   }
 }

@@ -37,12 +37,14 @@ export class SidePanel {
   readonly #note = make('p', { class: 'note' });
   readonly #field: HTMLElement;
   #shown: ShownSide | undefined;
+  #expected = 0;
+  /** The number of users for which the dots were arranged. */
   #users = 0;
 
-  constructor(name: SideName, actions: SideActions) {
+  constructor(name: SideName, { wholeMs, isReplay }: LiveSettings, actions: SideActions) {
     this.#name = name;
-    this.#timeline = new SideTimeline(name);
-    this.boxes = new MemberBoxes(actions.selectMember, () => this.arrangeDots());
+    this.#timeline = new SideTimeline(name, wholeMs);
+    this.boxes = new MemberBoxes(isReplay ? undefined : actions.selectMember, () => this.arrangeDots());
     this.#mode = make('select', { 'aria-label': `Mode of the ${name} side` });
     this.#mode.addEventListener('change', () => {
       actions.setMode(name, this.#mode.value);
@@ -92,7 +94,9 @@ export class SidePanel {
     setText(this.#note, view.note ?? '');
     this.#note.hidden = view.note === undefined;
     this.boxes.show(view.members, view.strikes, view.nowMs);
-    if (Math.abs(view.users.length - this.#users) > this.#users * 0.1) this.arrangeDots();
+    // The users of a recorded run come one after the other. There must be room for all from the start.
+    this.#expected = settings.isReplay ? settings.users : view.users.length;
+    if (Math.abs(this.#expected - this.#users) > this.#users * 0.1) this.arrangeDots();
     this.dots.show(view.users);
     if (withTimeline) this.#timeline.draw(view);
   }
@@ -112,7 +116,7 @@ export class SidePanel {
     const { areas } = this.boxes;
     const area = [...areas.values()].at(-1);
     if (area === undefined || this.#shown === undefined) return;
-    this.#users = this.#shown.view.users.length;
+    this.#users = this.#expected;
     const backends = Math.max(1, areas.size - 1);
     // When one backend dies, its users must find room in the others.
     const expected = Math.ceil((1.2 * this.#users) / Math.max(1, backends - 1));

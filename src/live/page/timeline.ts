@@ -29,7 +29,7 @@ const colourNames = [
 ] as const;
 type ColourName = (typeof colourNames)[number];
 
-/** The lanes of one side for the last 60 s: answers, marks of losses, and response times. */
+/** The lanes of one side: answers, marks of losses, and response times. They show the last 60 s, or a whole recorded run. */
 export class SideTimeline {
   readonly place = make('div', { class: 'timeline' });
   readonly #answers = make('div', { class: 'chart answers', role: 'img' });
@@ -37,10 +37,14 @@ export class SideTimeline {
   #plots: UPlot[] = [];
   #colours: Record<string, string> = {};
   #view: SideView | undefined;
+  readonly #wholeMs: number | undefined;
 
-  constructor(side: string) {
-    this.#answers.setAttribute('aria-label', `${side}: answers per second, faults and losses of the last 60 seconds`);
-    this.#speed.setAttribute('aria-label', `${side}: response times of the last 60 seconds`);
+  /** `wholeMs`: the length of the recorded run that the timeline shows. Undefined: it shows the last 60 s. */
+  constructor(side: string, wholeMs: number | undefined) {
+    this.#wholeMs = wholeMs;
+    const time = wholeMs === undefined ? 'the last 60 seconds' : 'the run';
+    this.#answers.setAttribute('aria-label', `${side}: answers per second, faults and losses of ${time}`);
+    this.#speed.setAttribute('aria-label', `${side}: response times of ${time}`);
     this.place.append(
       heading('Answers per second', ['ok', 'unknown', 'failed'], ['logged out', 'write lost', 'fault']),
       this.#answers,
@@ -62,7 +66,8 @@ export class SideTimeline {
     this.#view = view;
     if (view === undefined) return;
     const [answers, speed] = [answerColumns(view.bins), speedColumns(view.bins)];
-    const range = { min: (view.nowMs - shownMs) / 1000, max: view.nowMs / 1000 };
+    const toMs = this.#wholeMs ?? view.nowMs;
+    const range = { min: (toMs - (this.#wholeMs ?? shownMs)) / 1000, max: toMs / 1000 };
     for (const [index, plot] of this.#plots.entries()) {
       // Without a batch uPlot draws later, in a microtask.
       plot.batch(() => {
@@ -110,7 +115,7 @@ export class SideTimeline {
         {
           ...this.#timeAxis(),
           size: 22,
-          values: plot => agesShown(plot).map(ago => (ago === 0 ? 'now' : `−${ago} s`)),
+          values: plot => this.#timesShown(plot).map(({ label }) => label),
         },
         this.#axis({
           splits: (_, _axis, min, max) => decades(min, max),
@@ -154,9 +159,24 @@ export class SideTimeline {
   #timeAxis(): UPlot.Axis {
     return this.#axis({
       size: 0,
-      splits: (plot, _axis, _min, max) => agesShown(plot).map(ago => max - ago),
+      splits: plot => this.#timesShown(plot).map(({ at }) => at),
       values: () => [],
     });
+  }
+
+  /** Returns the times with a line and a label: fewer where the labels would touch. */
+  #timesShown(plot: UPlot): readonly { readonly at: number; readonly label: string }[] {
+    const isNarrow = plot.width < 320;
+    const to = (this.#wholeMs ?? this.#view?.nowMs ?? 0) / 1000;
+    if (this.#wholeMs === undefined) {
+      const ages = isNarrow ? [60, 30, 0] : [60, 45, 30, 15, 0];
+      return ages.map(ago => ({ at: to - ago, label: ago === 0 ? 'now' : `−${ago} s` }));
+    }
+    const step = [1, 2, 5, 10, 15, 30].find(each => to / each < (isNarrow ? 4 : 8)) ?? 60;
+    return Array.from({ length: Math.floor(to / step) + 1 }, (_, index) => ({
+      at: index * step,
+      label: `${index * step} s`,
+    }));
   }
 
   #drawFaults(plot: UPlot): void {
@@ -210,11 +230,6 @@ export class SideTimeline {
       ctx.fillRect(seen, top + 1 * unit, 1.5 * unit, 13 * unit);
     }
   }
-}
-
-/** Returns the ages with a line and a label, in seconds: fewer where the labels would touch. */
-function agesShown(plot: UPlot): readonly number[] {
-  return plot.width < 320 ? [60, 30, 0] : [60, 45, 30, 15, 0];
 }
 
 const lanes = ['logged out', 'lost'] as const;

@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
     name: 'an output folder that cannot be made',
     args: ['run', killOne, '--out', '/proc/holdfast'],
     code: 3,
-    says: ['--out: the folder "/proc/holdfast" is not writable'],
+    says: ['--out: the folder "/proc/holdfast" is not writable', 'Choose another place with --out.'],
   },
   {
     name: 'a plan file without a plan',
