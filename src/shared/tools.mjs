@@ -82,7 +82,7 @@ export const tools = {
   haproxy: {
     commands: ['haproxy'],
     group: 'proxies',
-    setUpFor: bothTests,
+    setUpFor: ['containers'],
     use: '--proxy haproxy, haproxy-default and haproxy-retry-all',
     asks: ['-v'],
     service: 'haproxy',
@@ -97,7 +97,7 @@ export const tools = {
   nginx: {
     commands: ['nginx'],
     group: 'proxies',
-    setUpFor: bothTests,
+    setUpFor: ['containers'],
     use: '--proxy nginx',
     asks: ['-v'],
     service: 'nginx',
@@ -106,7 +106,7 @@ export const tools = {
   caddy: {
     commands: ['caddy'],
     group: 'proxies',
-    setUpFor: bothTests,
+    setUpFor: ['containers'],
     use: '--proxy caddy',
     asks: ['version'],
     service: 'caddy',
@@ -115,7 +115,7 @@ export const tools = {
   apache: {
     commands: ['apache2', 'httpd'],
     group: 'proxies',
-    setUpFor: bothTests,
+    setUpFor: ['containers'],
     use: '--proxy apache',
     asks: ['-v'],
     service: 'apache2',
@@ -185,22 +185,22 @@ export const tools = {
   php: {
     commands: ['php'],
     group: 'tests',
-    setUpFor: ['test'],
-    use: 'the tests of attacks on an app in PHP',
+    setUpFor: ['containers'],
+    use: 'npm run test:full, which attacks an app in PHP',
     packages: { 'apt-get': 'php-cli', brew: 'php', dnf: 'php-cli', apk: 'php83' },
   },
   python: {
     commands: ['python3'],
     group: 'tests',
-    setUpFor: ['test'],
-    use: 'the tests of attacks on an app in Python',
+    setUpFor: ['containers'],
+    use: 'npm run test:full, which attacks an app in Python',
     packages: { 'apt-get': 'python3', brew: 'python', dnf: 'python3', apk: 'python3' },
   },
   ruby: {
     commands: ['ruby'],
     group: 'tests',
-    setUpFor: ['test'],
-    use: 'the tests of attacks on an app in Ruby',
+    setUpFor: ['containers'],
+    use: 'npm run test:full, which attacks an app in Ruby',
     packages: { 'apt-get': 'ruby', brew: 'ruby', dnf: 'ruby', apk: 'ruby' },
   },
   runc: {
