@@ -1,7 +1,6 @@
 import type { CommandModule } from 'yargs';
-import { shippedScenarios } from '../shared/shipped-scenarios.js';
-import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { joinOutputs, type StepOutputs } from '../report/step-outputs.js';
+import { shippedScenarios } from '../shared/shipped-scenarios.js';
 import { runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted } from '../simulator/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
