@@ -169,7 +169,7 @@ export const tools = {
   chromium: {
     commands: ['chromium', 'chromium-headless-shell', 'chromium-browser', 'google-chrome'],
     group: 'tests',
-    setUpFor: ['test'],
+    setUpFor: bothTests,
     use: 'the tests of pages and reports, and the pictures of the README',
     otherwise: 'a Chromium or Chrome that CHROMIUM_PATH names',
     // The same engine without windows: half the CPU time of the tests in a browser.
