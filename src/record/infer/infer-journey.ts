@@ -9,6 +9,7 @@ import { RequestWriter } from './carry.js';
 import { findLogout, findWhoami } from './extra-steps.js';
 import { findLogin } from './login.js';
 import { writeOk } from './ok.js';
+import { shows, withoutRepeats } from './place.js';
 import { findRead, type ReadStep } from './read.js';
 import { isStop, stopWith } from './stop.js';
 import { findMisfit } from './verify.js';
@@ -37,7 +38,11 @@ export function inferJourney(passes: Passes, answers: ReadonlyMap<string, string
   const written = new Map([...steps].filter(([kind]) => requests.has(kind)));
   const pages = [...written.keys()].flatMap(kind => (kind === 'login' ? [] : (writer.before(kind) ?? [])));
   const loggedIn = [...written].flatMap(([kind, { calls }]) => (kind === 'logout' ? [] : calls));
-  const anonymous = findAnonymous(recording, read, [...loggedIn, ...pages]);
+  const views = [read.group.first, read.group.second].flatMap((calls, pass) => {
+    const { user } = pass === 0 ? recording.first : recording.second;
+    return withoutRepeats(calls.filter(call => shows(call, user)));
+  });
+  const anonymous = findAnonymous(recording, read, [...loggedIn, ...pages, ...views]);
   if (isStop(anonymous)) return anonymous;
 
   const bad: readonly RecordedCall[] = [...read.group.anonymous, ...(writer.before('login') ?? [])];
@@ -53,7 +58,11 @@ export function inferJourney(passes: Passes, answers: ReadonlyMap<string, string
     return stopWith(
       `the journey that was found does not fit the recording: ${misfit}. Record again, or write users.journey by hand`,
     );
-  return { kind: 'journey', journey, notes: [...writer.notes, ...anonymous.notes, ...describeMissing(written)] };
+  return {
+    kind: 'journey',
+    journey,
+    notes: [...writer.notes, ...read.notes, ...anonymous.notes, ...describeMissing(written)],
+  };
 }
 
 function findSteps(
