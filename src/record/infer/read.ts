@@ -22,6 +22,8 @@ import { chooseOne, isStop, type Stop, stopWith } from './stop.js';
 export interface ReadStep extends FoundStep {
   readonly items: ItemsPlace;
   readonly who: WhoPlace | undefined;
+  /** Whether an answer showed an empty cart after the login. */
+  readonly hasEmpty: boolean;
   readonly notes: readonly string[];
 }
 
@@ -74,6 +76,7 @@ export function findRead(
       calls: [one, other],
       who,
       items,
+      hasEmpty: views.some(({ typed, early }) => early.some(call => shows(call, typed.user))),
       label: `${describeCall(one)}: ${label}`,
     }));
   });
