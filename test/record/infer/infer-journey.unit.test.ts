@@ -68,7 +68,7 @@ describe('inferJourney', () => {
         const inferred = inferWith(bad, () => 0);
         if (inferred.kind === 'journey') expectJourney(inferred);
       }),
-      { numRuns: Number(process.env.RUNS ?? 100) },
+      { numRuns: Number(process.env.RUNS ?? 40) },
     );
   });
 
