@@ -1,10 +1,13 @@
 import { endsOf, kindOf, membersIn } from '../simulator/cluster/targets.js';
 import type { FaultSpec } from '../simulator/scenario/scenario.js';
+import { triggerAfter } from './draw-plan.js';
 import type { HuntedPlan, OkEvent, TriedPlan } from './hunted-plan.js';
 import { eventTriggers } from './simpler.js';
 
 /** How many users that lost something are each tried alone. */
 const aloneMax = 2;
+/** How many faults, and how many renewals for each, are aimed at again. */
+const againMax = 2;
 
 /**
  * Lists plans that may fail each time as the drawn plan failed once. A time does not hit the same moment twice, so each
@@ -22,6 +25,26 @@ export function listStarts(plan: HuntedPlan, found: TriedPlan): HuntedPlan[] {
   });
   const all = [...alone, ...aimAll({ ...plan, faults }, found), ...aimAll(plan, found), plan];
   return [...new Map(all.map(each => [JSON.stringify(each), each])).values()];
+}
+
+/**
+ * Lists plans with a single fault right after a request of the run in which the plan passed. A fault can have hit a
+ * request before its answer, and that request is no event of the failed run. Renewals of sessions come first, and those
+ * near to the strike. Pure.
+ */
+export function aimAgain(plan: HuntedPlan, { events, strikesMs }: TriedPlan): HuntedPlan[] {
+  return plan.faults.slice(0, againMax).flatMap(fault => {
+    const struckMs = strikesMs.get(fault.id) ?? 0;
+    const distance = (index: number) => Math.abs((events[index]?.atMs ?? 0) - struckMs);
+    const near = [...events.keys()].sort((a, b) => distance(a) - distance(b));
+    const renewals = near.filter(index => events[index]?.isRenewal).slice(0, againMax);
+    const [other] = near.filter(index => !events[index]?.isRenewal);
+    return [...renewals, ...(other === undefined ? [] : [other])].map(index => {
+      const backend = events[index]?.backend;
+      const target = backend === undefined ? fault.target : moveTarget(fault.target, backend);
+      return { ...plan, faults: [{ ...fault, target, trigger: triggerAfter(events, index, 0) }] };
+    });
+  });
 }
 
 /** Returns the plan with each fault at the latest renewal before it, and with each fault at the latest request. */

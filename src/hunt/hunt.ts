@@ -1,5 +1,5 @@
 import { LabError } from '../simulator/errors.js';
-import { correctTargets, listStarts } from './aim.js';
+import { aimAgain, correctTargets, listStarts } from './aim.js';
 import type { SeenTry } from './draw-plan.js';
 import type { HuntedPlan, TriedPlan, TryPlan } from './hunted-plan.js';
 import { type Failing, shrink } from './shrink.js';
@@ -171,6 +171,8 @@ class Narrowing {
   readonly #try: (plan: HuntedPlan) => Promise<TriedPlan | undefined>;
   readonly #startMs: number;
   #best: Failing<HuntedPlan, TriedPlan> | undefined;
+  /** The first run of the plan that was tested last. */
+  #passed: TriedPlan | undefined;
   #isSmallest = false;
   #runs = 0;
 
@@ -216,7 +218,17 @@ class Narrowing {
   ): Promise<Failing<HuntedPlan, TriedPlan> | undefined> {
     for (const plan of plans) {
       if (this.#isOver()) return undefined;
-      const failing = await this.#test(plan, found);
+      const failing = (await this.#test(plan, found)) ?? (await this.#aimAgain(plan, found));
+      if (failing !== undefined) return failing;
+    }
+    return undefined;
+  }
+
+  /** Aims at the requests of a user that was alone and lost nothing. */
+  async #aimAgain(plan: HuntedPlan, found: Failing<HuntedPlan, TriedPlan>) {
+    if (plan.users.length > 1 || this.#passed === undefined) return undefined;
+    for (const aimed of aimAgain(plan, this.#passed)) {
+      const failing = this.#isOver() ? undefined : await this.#test(aimed, found);
       if (failing !== undefined) return failing;
     }
     return undefined;
@@ -234,6 +246,7 @@ class Narrowing {
     model: Failing<HuntedPlan, TriedPlan>,
   ): Promise<Failing<HuntedPlan, TriedPlan> | undefined> {
     const first = await this.#run(plan);
+    this.#passed = first;
     if (this.#fails(first)) return this.#repeat(plan, first);
     const corrected = first && correctTargets(plan, first, model.evidence, model.plan);
     const second = corrected && (await this.#run(corrected));

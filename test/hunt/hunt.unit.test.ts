@@ -54,6 +54,14 @@ describe('a hunt', () => {
     });
   }
 
+  it('finds the user alone also when the fault hit its request before the answer', async () => {
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const { find } = await huntWith(async plan => runMadeUp(plan, 80), {}, seed);
+      expect(find?.plan.users.map(({ name }) => name)).to.deep.equal(['user-1']);
+      expect(find?.runs, 'it does not halve the users').to.be.below(90);
+    }
+  });
+
   it('finds the same again with the same seed', async () => {
     const [one, other] = [await huntWith(madeUp), await huntWith(madeUp)];
     expect(one.find).to.deep.equal(other.find);

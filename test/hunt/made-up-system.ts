@@ -10,41 +10,41 @@ const backends = 3;
 const renewalEvery = 3;
 
 /**
- * Runs a plan in memory. Requests reach the backends in turn and are answered within a millisecond. A user loses its
- * session when a fault hits the backend of a renewal within 50 ms after it.
+ * Runs a plan in memory. Requests reach the backends in turn and are answered after `answerMs`. A user loses its session
+ * when a fault hits the backend of a renewal from the request on, until 50 ms after the answer.
  */
-export function runMadeUp(plan: HuntedPlan): TriedPlan {
-  const events = eventsOf(plan);
+export function runMadeUp(plan: HuntedPlan, answerMs = 1): TriedPlan {
+  const events = eventsOf(plan, answerMs);
   const strikesMs = strikesOf(plan, events);
   const lost = plan.faults.flatMap(({ id, target }) => {
     const struckMs = strikesMs.get(id);
     if (struckMs === undefined) return [];
-    const hit = events.filter(
-      ({ isRenewal, backend, atMs }) =>
-        isRenewal && backend === target && struckMs >= atMs && struckMs < atMs + windowMs,
-    );
-    return hit.map(({ user }) => ({ user, id }));
+    const isHit = ({ isRenewal, backend, atMs }: OkEvent) =>
+      isRenewal && backend === target && struckMs > atMs - answerMs && struckMs < atMs + windowMs;
+    return events.filter(isHit).map(event => ({ event, id, isAnswered: struckMs >= event.atMs }));
   });
-  const culprits = {
-    users: [...new Set(lost.map(({ user }) => user))],
-    faults: [...new Set(lost.map(({ id }) => id))],
+  const unanswered = new Set(lost.filter(({ isAnswered }) => !isAnswered).map(({ event }) => event));
+  const isLost = lost.length > 0;
+  return {
+    word: isLost ? 'fail' : 'pass',
+    unmet: isLost ? [loggedOut] : [],
+    reasons: [],
+    events: events.filter(event => !unanswered.has(event)),
+    strikesMs,
+    culprits: {
+      users: [...new Set(lost.map(({ event }) => event.user))],
+      faults: [...new Set(lost.map(({ id }) => id))],
+    },
   };
-  const word = lost.length > 0 ? 'fail' : 'pass';
-  return { word, unmet: lost.length > 0 ? [loggedOut] : [], reasons: [], events, strikesMs, culprits };
 }
 
-function eventsOf({ users }: HuntedPlan): OkEvent[] {
+function eventsOf({ users }: HuntedPlan, answerMs: number): OkEvent[] {
   const steps = users.flatMap(({ name, steps }) => {
     let adds = 0;
     return steps.map(({ atMs, kind }) => {
       if (kind === 'add') adds += 1;
-      return {
-        user: name,
-        kind,
-        plannedMs: atMs,
-        atMs: atMs + 1,
-        isRenewal: kind === 'add' && adds % renewalEvery === 0,
-      };
+      const isRenewal = kind === 'add' && adds % renewalEvery === 0;
+      return { user: name, kind, plannedMs: atMs, atMs: atMs + answerMs, isRenewal };
     });
   });
   const inOrder = steps.sort((a, b) => a.atMs - b.atMs);
