@@ -8,7 +8,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Operation } from '#src/simulator/history/records.js';
 import type { Plan } from '#src/simulator/plan/plan.js';
-import type { PlannedStep } from '#src/simulator/plan/shop-journey.js';
+import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 import { Driver } from '#src/simulator/users/driver.js';
 import { shopJourney } from '#src/simulator/users/shop-requests.js';
@@ -28,7 +28,7 @@ async function row(ratePerSecond: number): Promise<string> {
   const operations: Operation[] = [];
   const driver = new Driver({
     plan: evenPlan(ratePerSecond),
-    origins: [origin],
+    proxies: [{ name: 'proxy', url: origin }],
     revocationLagMs: 0,
     timeoutMs: 2_000,
     journey: shopJourney,

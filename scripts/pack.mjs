@@ -3,9 +3,13 @@
  * a lab starts several programs of 100 to 300 modules. Written over what tsc has made of the same files, so that every
  * program has one path. Tests and benches import the modules as tsc left them.
  *
- *   node scripts/pack.mjs      (part of npm run build)
+ *   node scripts/pack.mjs              (part of npm run build)
+ *   node scripts/pack.mjs --package    (part of npm pack)
+ *
+ * With --package, dist becomes what the package ships: the programs and the entries of the library, without what npm
+ * installs anyway, and their types. The next build makes dist again.
  */
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 
@@ -22,11 +26,40 @@ const programs = [
 ];
 
 const root = path.resolve(import.meta.dirname, '..');
+const dist = path.join(root, 'dist');
+const isPackage = process.argv.includes('--package');
+const { exports: entries } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+/** The files that other packages import, as in dist/sessions/index.js. */
+const library = Object.values(entries).flatMap(entry => entry.default ?? []);
+const out = isPackage ? path.join(dist, '.package') : dist;
 
+/** Scripts of the pages. Holdfast puts their text into a page, so they are no part of a packed program. */
+const pageScripts = /^(?:report\/(?:words|browser\/[\w-]+)|backends\/page\/[\w-]+)\.js$/;
+
+const forClone = {
+  entryPoints: programs,
+  // Packages in CommonJS ask for Node's own modules by `require`, which an ES module has to make for itself.
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+  },
+  sourcemap: true,
+  sourcesContent: false,
+};
+const forPackage = {
+  entryPoints: [...programs, ...library.map(file => file.replace(/^\.\/dist\/(.*)\.js$/, 'src/$1.ts'))],
+  packages: 'external',
+  minify: true,
+  charset: 'utf8',
+  // The layout that npm packs: a name for people says nothing in a minified file.
+  chunkNames: 'packed/[hash]',
+};
+
+if (isPackage) rmSync(out, { recursive: true, force: true });
+const { entryPoints, ...options } = isPackage ? forPackage : forClone;
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: programs.map(source => ({ in: source, out: source.replace(/^src\/|\.ts$/g, '') })),
-  outdir: 'dist',
+  entryPoints: entryPoints.map(source => ({ in: source, out: source.replace(/^src\/|\.ts$/g, '') })),
+  outdir: out,
   // What several programs or commands share is one file, loaded when it is needed.
   splitting: true,
   chunkNames: 'packed/[name]-[hash]',
@@ -39,14 +72,9 @@ const { metafile } = await build({
   plugins: [{ name: 'light', setup: useLightPackages }],
   // Looked up at run time, or not at all.
   external: ['pg-native'],
-  // Packages in CommonJS ask for Node's own modules by `require`, which an ES module has to make for itself.
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
-  sourcemap: true,
-  sourcesContent: false,
   logLevel: 'warning',
   metafile: true,
+  ...options,
 });
 refuseNames(metafile);
 
@@ -54,7 +82,7 @@ refuseNames(metafile);
 await build({
   absWorkingDir: root,
   entryPoints: { 'page-script': 'src/live/page/main.ts', 'page-style': 'src/live/page/style/main.css' },
-  outdir: 'dist/live',
+  outdir: path.join(out, 'live'),
   bundle: true,
   minify: true,
   platform: 'browser',
@@ -62,6 +90,30 @@ await build({
   format: 'iife',
   logLevel: 'warning',
 });
+if (isPackage) shipOnlyPackage();
+
+/** Adds the types and the scripts of the pages, then puts all in the place of dist. */
+function shipOnlyPackage() {
+  const scripts = readdirSync(dist, { recursive: true }).filter(file => pageScripts.test(file));
+  for (const file of [...scripts, ...findTypes(library.map(file => file.replace(/^\.\/dist\/(.*)\.js$/, '$1.d.ts')))]) {
+    mkdirSync(path.dirname(path.join(out, file)), { recursive: true });
+    cpSync(path.join(dist, file), path.join(out, file));
+  }
+  for (const name of readdirSync(dist)) if (name !== '.package') rmSync(path.join(dist, name), { recursive: true });
+  for (const name of readdirSync(out)) renameSync(path.join(out, name), path.join(dist, name));
+  rmSync(out, { recursive: true });
+}
+
+/** Lists these files of types and all that they import. */
+function findTypes(files) {
+  const found = new Set(files);
+  for (const file of found) {
+    const text = readFileSync(path.join(dist, file), 'utf8');
+    for (const [, to] of text.matchAll(/(?:from |import\()'(\.[^']+)\.js'/g))
+      found.add(path.join(path.dirname(file), `${to}.d.ts`));
+  }
+  return found;
+}
 
 /** Packs less of two packages than their main files load. A name that is missing here fails the build. */
 function useLightPackages({ onResolve, onLoad }) {

@@ -1,14 +1,14 @@
 /**
- * Writes the reference tables of the pages under docs/ from the registries and the help texts, so that no page promises what the
- * program does not have.
+ * Writes the reference tables of the pages under docs/ and the manual page from the registries and the help texts, so
+ * that no page promises what the program does not have.
  *
- *   npm run reference                     builds, then writes docs/*.md again
+ *   npm run reference                     builds, then writes docs/*.md and man/holdfast.1 again
  *   node scripts/reference.mjs --check    writes nothing; exit code 1 when a page is out of date
  *
  * A generated part stands between `<!-- reference: NAME -->` and `<!-- end -->`. A column with a function is generated.
  * A column without one is written by hand: its cells are kept, and a new row gets empty ones.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { defects } from '#backends/defects/registry.js';
 import { attacks } from '#src/attacks/attacks/registry.js';
@@ -21,16 +21,22 @@ import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import { stores } from '#src/sessions/stores/registry.js';
 import { strategies } from '#src/sessions/strategies/registry.js';
+import { ownVersion } from '#src/shared/package-file.js';
 import { drivers } from '#src/simulator/cluster/external/drivers/registry.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 import { plantedDefects } from '#test/simulator/planted-defects.js';
+import { writeManual } from './manual.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
 const docs = path.join(root, 'docs');
 const part = /(<!-- reference: ([a-z-]+) -->\n)([\s\S]*?)(<!-- end -->)/g;
 
-const commands = await readCommands();
+const pageColumns = 100;
+/** Wide enough that no line is broken: the manual breaks lines by itself. */
+const manualColumns = 600;
+
+const { commands } = await readCommands(pageColumns);
 const scenarios = await readScenarios();
 const storeEntries = await loadAll(stores);
 
@@ -104,18 +110,26 @@ const survivors = {
 };
 
 const stale = [];
-for (const file of readdirSync(docs).filter(name => name.endsWith('.md'))) {
-  const page = readFileSync(path.join(docs, file), 'utf8');
-  const written = await writeParts(page);
-  if (written === page) continue;
-  stale.push(`docs/${file}`);
-  if (!process.argv.includes('--check')) writeFileSync(path.join(docs, file), written);
-}
+for (const file of readdirSync(docs).filter(name => name.endsWith('.md')))
+  await update(`docs/${file}`, page => writeParts(page));
+await update('man/holdfast.1', async () => {
+  const { overview, commands } = await readCommands(manualColumns);
+  return writeManual(ownVersion, overview, commands);
+});
 process.exitCode = 0;
 if (process.argv.includes('--check') && stale.length > 0) {
   console.error(`out of date: ${stale.join(', ')}. Write them again: npm run reference`);
   process.exitCode = 1;
 } else if (stale.length > 0) console.log(`written: ${stale.join(', ')}`);
+
+async function update(file, write) {
+  const place = path.join(root, file);
+  const text = existsSync(place) ? readFileSync(place, 'utf8') : '';
+  const written = await write(text);
+  if (written === text) return;
+  stale.push(file);
+  if (!process.argv.includes('--check')) writeFileSync(place, written);
+}
 
 async function writeParts(page) {
   let written = page;
@@ -199,17 +213,17 @@ async function loadAll(entries) {
   return Object.fromEntries(await Promise.all(loaded));
 }
 
-/** The commands in the order of `holdfast --help`, each with its own help text. */
-async function readCommands() {
-  const overview = await outputOf(['--help']);
+/** The commands in the order of `holdfast --help`, each with its own help text, and that help itself. */
+async function readCommands(columns) {
+  const overview = await outputOf(['--help'], columns);
   const names = [...overview.matchAll(/^ {2}holdfast (\w+)/gm)].map(([, name]) => name);
   const found = {};
   for (const name of names) {
-    const help = withoutCommonFlags(await outputOf([name, '--help']));
+    const help = withoutCommonFlags(await outputOf([name, '--help'], columns));
     const [, describe = ''] = /^.*\n\n((?:.+\n)+)/.exec(help) ?? [];
     found[name] = { describe: describe.trim().replaceAll(/\s+/g, ' '), help };
   }
-  return found;
+  return { overview, commands: found };
 }
 
 /** Every command has --help and --version. The default of --at-once follows from the processors of this machine. */
@@ -238,16 +252,16 @@ async function atFixedTime(work) {
   }
 }
 
-/** Runs a command line in this process and returns what it prints on stdout, 100 columns wide. */
-async function outputOf(words) {
+/** Runs a command line in this process and returns what it prints on stdout. */
+async function outputOf(words, columns = pageColumns) {
   const { log } = console;
   const { write } = process.stdout;
   const printed = [];
-  Object.defineProperty(process.stdout, 'columns', { value: 100, configurable: true });
+  Object.defineProperty(process.stdout, 'columns', { value: columns, configurable: true });
   console.log = (...texts) => printed.push(`${texts.join(' ')}\n`);
   process.stdout.write = text => printed.push(String(text)) > 0;
   try {
-    await runCommandLine(words);
+    await runCommandLine(words, 'holdfast', columns);
   } finally {
     console.log = log;
     process.stdout.write = write;

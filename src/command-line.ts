@@ -1,9 +1,14 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { exitCodes, failUsage, runOrExplain } from './commands/lib/exit.js';
 import { checkCommand, checkFlags, checkOperands, flagsOf } from './commands/lib/flags.js';
+import { ownVersion } from './shared/package-file.js';
+import { commandLine, programName } from './shared/program-name.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;
+
+/** The first word of a command line that the completion script of yargs sends. */
+const askForCandidates = '--get-yargs-completions';
 
 /** Commands are loaded on demand, because each needs other libraries. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -11,25 +16,41 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   live: async () => (await import('./commands/live.js')).live,
   proxy: async () => (await import('./commands/proxy.js')).proxy,
   run: async () => (await import('./commands/run.js')).run,
+  hunt: async () => (await import('./commands/hunt.js')).hunt,
   matrix: async () => (await import('./commands/matrix.js')).matrix,
   init: async () => (await import('./commands/init.js')).init,
   check: async () => (await import('./commands/check.js')).check,
+  record: async () => (await import('./commands/record.js')).record,
   modes: async () => (await import('./commands/modes.js')).modes,
   load: async () => (await import('./commands/load.js')).load,
   attack: async () => (await import('./commands/attack.js')).attack,
   conformance: async () => (await import('./commands/conformance.js')).conformance,
   report: async () => (await import('./commands/report.js')).report,
+  doctor: async () => (await import('./commands/doctor.js')).doctor,
+  completion: async () => (await import('./commands/completion.js')).completion,
 };
 
-/** Runs one command line and sets `process.exitCode`. */
-export async function runCommandLine(words: readonly string[]): Promise<void> {
+/** Runs one command line and sets `process.exitCode`. `program` is its name in help texts, `columns` is their width. */
+export async function runCommandLine(
+  words: readonly string[],
+  program = programName(),
+  columns = Math.min(110, process.stdout.columns ?? 100),
+): Promise<void> {
   await runOrExplain(async () => {
+    if (words[0] === askForCandidates) return printCandidates(words.slice(1));
     checkCommand(words, Object.keys(commands));
     const name = words.find(word => Object.hasOwn(commands, word));
     const load = commands[name ?? ''];
-    const parser = name && load ? oneCommand(name, await load(), words) : await allCommands(words);
+    const parser =
+      name && load
+        ? oneCommand(name, await load(), words)
+        : words.join() === '--version'
+          ? yargs([...words])
+          : await allCommands(words);
     await parser
-      .scriptName('holdfast')
+      .scriptName(program)
+      // yargs would look for the package.json of the project whose node_modules/.bin has the program.
+      .version(ownVersion)
       .strict()
       // The texts of yargs must be English like our own, whatever the locale of the environment is.
       .locale('en')
@@ -37,9 +58,24 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
       .parserConfiguration({ 'dot-notation': false })
       .exitProcess(false)
       .fail((message, error) => failUsage(message, error, parser, words))
-      .wrap(Math.min(110, process.stdout.columns ?? 100))
+      .wrap(columns)
       .parseAsync();
   });
+}
+
+/** Prints what the last word can become. bash also gives the name of the program as the first word. */
+async function printCandidates(words: readonly string[]): Promise<void> {
+  const { listCandidates } = await import('./commands/completion/candidates.js');
+  const names = Object.keys(commands);
+  const [first = '', ...others] = words;
+  const typed = others.length > 0 && !names.includes(first) ? others : words;
+  const candidates = await listCandidates(typed, names, async name => {
+    const { command = '', builder } = (await commands[name]?.()) ?? {};
+    const built = yargs([]);
+    if (typeof builder === 'function') await builder(built);
+    return { usage: String(command), flags: flagsOf(built).known };
+  });
+  process.stdout.write(candidates.map(candidate => `${candidate}\n`).join(''));
 }
 
 /** Builds a parser with all commands, for a command line without a command and for `--help`. */
@@ -48,7 +84,7 @@ async function allCommands(words: readonly string[]): Promise<Argv> {
   return yargs([...words])
     .usage('$0 <command>\n\nShows what happens to users’ sessions when a server dies.')
     .command(all)
-    .demandCommand(1, 'which command? For a first look: holdfast start')
+    .demandCommand(1, `which command? For a first look: ${commandLine('start')}`)
     .epilogue(
       `Exit codes: ${exitCodes.ok} all expectations met · ${exitCodes.failed} one failed · ` +
         `${exitCodes.inconclusive} inconclusive · ${exitCodes.usage} bad usage or scenario · ` +

@@ -9,7 +9,7 @@ import { expect } from 'chai';
  */
 const mayImport: Record<string, readonly string[]> = {
   'cli.ts': ['command-line.ts', 'commands'],
-  'command-line.ts': ['commands'],
+  'command-line.ts': ['commands', 'shared'],
   commands: [
     'simulator',
     'proxy',
@@ -19,6 +19,9 @@ const mayImport: Record<string, readonly string[]> = {
     'report',
     'live',
     'conformance',
+    'doctor',
+    'hunt',
+    'record',
     'shared',
     'modes.ts',
   ],
@@ -28,8 +31,11 @@ const mayImport: Record<string, readonly string[]> = {
   attacks: ['simulator', 'shared', 'modes.ts'],
   report: ['simulator', 'shared', 'modes.ts'],
   conformance: ['simulator', 'report', 'shared', 'modes.ts'],
+  hunt: ['simulator', 'shared', 'modes.ts'],
   live: ['report', 'simulator', 'shared', 'modes.ts'],
+  record: ['simulator', 'shared'],
   load: [],
+  doctor: ['shared'],
   backends: ['sessions', 'shared', 'modes.ts'],
   'modes.ts': [],
   shared: [],
@@ -43,13 +49,13 @@ const homes: Record<string, RegExp> = {
   pg: /^src\/sessions\/stores\/postgres(\.ts|\/)/,
   // Whatever else starts processes: workers of the proxy, and nothing in the proxy but what starts them.
   'node:cluster': /^src\/proxy\/workers\/worker-process\.ts$/,
-  'node:child_process': /^src\/(simulator\/cluster\/|proxy\/restart\/(successor|service-manager)\.ts$)/,
+  'node:child_process': /^src\/(doctor\/|simulator\/cluster\/|proxy\/restart\/(successor|service-manager)\.ts$)/,
   autocannon: /^src\/load\//,
   undici: /^src\/(simulator|proxy\/pool\/health)/,
   'tough-cookie': /^src\/simulator\/users\//,
   mustache: /^src\/simulator\/cluster\/external\/template\.ts$/,
   yaml: /^src\/simulator\/scenario/,
-  zod: /^src\/(live\/command-schema\.ts$|simulator\/(scenario\/|plan\/plan-file|cluster\/store))/,
+  zod: /^src\/(live\/command-schema\.ts$|record\/har\.ts$|simulator\/(scenario\/|plan\/plan-file|cluster\/store))/,
   pino: /^src\/proxy\/telemetry\/access-log\.ts$/,
   'prom-client': /^src\/proxy\/telemetry\/metrics\.ts$/,
   otplib: /^backends\/accounts\/second-factor\.ts$/,
@@ -76,7 +82,7 @@ const arrows = ['src', 'backends'].flatMap(folder => sources(folder).flatMap(fil
 
 function sources(folder: string): string[] {
   return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts'))
+    .filter(name => /\.(ts|mjs)$/.test(name))
     .map(name => path.posix.join(folder, name));
 }
 
@@ -233,7 +239,7 @@ describe('import arrows', () => {
 
   it('keeps what decides pure: no I/O, no clock, no chance', () => {
     const deciding =
-      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|live\/(excerpt|export-scenario)\.ts$|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
+      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|hunt\/|record\/infer\/|live\/(excerpt|export-scenario)\.ts$|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
     const files = sources('src').filter(file => deciding.test(file));
     expect(files.length).to.be.greaterThan(15);
     const impure =

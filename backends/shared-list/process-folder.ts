@@ -17,9 +17,10 @@ export interface ProcessFolder {
 
 /** Another process of this name is running. */
 export class FolderTaken extends Error {
+  override readonly name = 'FolderTaken';
+
   constructor(folder: string) {
     super(`${folder} belongs to a process that is still running`);
-    this.name = new.target.name;
   }
 }
 

@@ -3,6 +3,7 @@ import { type AppAttack, renderAppAttackJson } from '../attacks/own-app/app-atta
 import { appAttacks } from '../attacks/own-app/attacks/registry.js';
 import { maskText } from '../attacks/own-app/masked-exchange.js';
 import { runAppAttacks } from '../attacks/own-app/run-app-attacks.js';
+import { commandLine } from '../shared/program-name.js';
 import { writeWhole } from '../shared/result-files.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
@@ -16,6 +17,7 @@ import { drawLine, isLive } from './lib/live-line.js';
 import { parseKey } from './lib/mode-option.js';
 import { oneBackend } from './lib/one-backend.js';
 import { checkOutputs } from './lib/output.js';
+import { findScenario } from './lib/scenario-names.js';
 import { columnsOf, wantsColour } from './lib/streams.js';
 
 /** The time limit of the whole command, the start of the app included. */
@@ -39,10 +41,12 @@ export async function attackApp(args: AppAttackArgs, signal: AbortSignal): Promi
   const untilMs = performance.now() + commandWithinMs;
   refuseModeFlags(args);
   const chosen = parseAppAttacks(args.attack);
-  const scenario = await readScenario(args.app);
+  const scenario = await readScenario(findScenario(args.app));
   const { journey } = scenario.users;
   if (journey === 'shop')
-    throw new UsageError(`"${args.app}" drives the toy shop, which has attacks of its own. Type: holdfast attack`);
+    throw new UsageError(
+      `"${args.app}" drives the toy shop, which has attacks of its own. Type: ${commandLine('attack')}`,
+    );
   await checkOutputs({ json: args.json }, undefined, ['attack']);
   const [mode = 'sticky'] = scenario.modes;
   const cluster = await startCluster(oneBackend(scenario, mode), signal, () => {});
@@ -56,7 +60,7 @@ export async function attackApp(args: AppAttackArgs, signal: AbortSignal): Promi
     if (isLive()) drawLine('');
     stdout.write(`${report}\n`);
     if (findings.every(({ result }) => result.outcome === 'unknown'))
-      stdout.write(`next: node dist/cli.js check ${args.app}     (says which step of the journey does not fit)\n`);
+      stdout.write(`next: ${commandLine('check', args.app)}     (says which step of the journey does not fit)\n`);
     if (args.json !== undefined) await writeWhole(args.json, renderAppAttackJson(args.app, chosen, findings));
     return exitCodeOf(judgeAppFindings(findings));
   } finally {
@@ -86,11 +90,11 @@ function usersOf({ users }: Scenario) {
 function refuseModeFlags({ app, mode, markdown }: AppAttackArgs): void {
   if (mode !== undefined)
     throw new UsageError(
-      `--app and --mode exclude each other: an app runs in the first mode that its file names. Type: holdfast attack --app ${app}`,
+      `--app and --mode exclude each other: an app runs in the first mode that its file names. Type: ${commandLine('attack', '--app', app)}`,
     );
   if (markdown !== undefined)
     throw new UsageError(
-      `--app and --markdown exclude each other: the evidence page is about the modes. Type: holdfast attack --app ${app} --json attacks.json`,
+      `--app and --markdown exclude each other: the evidence page is about the modes. Type: ${commandLine('attack', '--app', app, '--json', 'attacks.json')}`,
     );
 }
 

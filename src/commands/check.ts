@@ -2,6 +2,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
+import { commandLine } from '../shared/program-name.js';
 import { describeHead, type TriedExchange } from '../simulator/app-check/advice.js';
 import { findSecrets, type TriedStep, tryJourney } from '../simulator/app-check/trial.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
@@ -14,6 +15,7 @@ import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { parseMode } from './lib/mode-option.js';
 import { oneBackend } from './lib/one-backend.js';
+import { findScenario } from './lib/scenario-names.js';
 import { wantsColour } from './lib/streams.js';
 
 interface CheckArgs {
@@ -26,17 +28,21 @@ export const check: CommandModule<object, CheckArgs> = {
   describe: 'try each step of the journey of your app once, and report each step that does not fit',
   builder: yargs =>
     yargs
-      .positional('scenario', { type: 'string', demandOption: true, describe: 'a scenario file (YAML)' })
+      .positional('scenario', { type: 'string', demandOption: true, describe: 'a scenario file (YAML) of your app' })
       .option('mode', { type: 'string', requiresArg: true, describe: 'default: the first mode of the file' })
       .example('$0 check holdfast.yaml', 'starts one backend, or uses the app at system.target'),
   handler: toHandler(args => runInterruptibly(signal => checkJourney(args, signal))),
 };
 
-async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
+/** Tries the journey of a scenario and prints a line for each step. Returns the exit code. */
+export async function checkJourney({ scenario: given, mode: asked }: CheckArgs, signal: AbortSignal): Promise<number> {
+  const file = findScenario(given);
   const { scenario, placeOf } = await readPlacedScenario(file);
   const { journey, timeoutMs, cookie } = scenario.users;
   if (journey === 'shop')
-    throw new UsageError(`"${file}" drives the toy shop: there is no journey of your own to check. See: holdfast init`);
+    throw new UsageError(
+      `"${file}" drives the toy shop: there is no journey of your own to check. See: ${commandLine('init')}`,
+    );
   const mode = asked === undefined ? scenario.modes[0] : parseMode(asked);
   if (mode === undefined || !scenario.modes.includes(mode))
     throw new UsageError(`"${file}" does not name mode "${asked}"; its modes are ${scenario.modes.join(', ')}.`);
@@ -64,7 +70,7 @@ async function checkJourney({ scenario: file, mode: asked }: CheckArgs, signal: 
 }
 
 function closing(file: string, wrong: number): string {
-  if (wrong === 0) return `\nthe journey fits. next: node dist/cli.js run ${file}\n`;
+  if (wrong === 0) return `\nthe journey fits. next: ${commandLine('run', file)}\n`;
   return `\n${wrong === 1 ? 'one step does' : `${wrong} steps do`} not fit: fix the first one, then check again.\n`;
 }
 

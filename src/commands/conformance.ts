@@ -9,6 +9,7 @@ import { rows } from '../conformance/rows/registry.js';
 import { type RowFinding, runConformance } from '../conformance/run-conformance.js';
 import { type FailureTable, isEstablished, type TableProxy, tableOf } from '../conformance/table.js';
 import { packageFile } from '../shared/package-file.js';
+import { commandLine } from '../shared/program-name.js';
 import { writeWhole } from '../shared/result-files.js';
 import { assertInstalled, isInstalled } from '../simulator/cluster/external/external-proxy.js';
 import { type Preset, presetNames, readPreset } from '../simulator/scenario/external-proxy.js';
@@ -157,8 +158,8 @@ function commandOf({ proxy, row, markdown }: ConformanceArgs): string {
     ['row', row?.join(',')] as const,
     ['markdown', markdown] as const,
   ];
-  const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${value}`]));
-  return ['holdfast conformance', ...given].join(' ');
+  const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, value]));
+  return commandLine('conformance', ...given);
 }
 
 function plainLine(finding: RowFinding, done: number, total: number): void {

@@ -54,7 +54,8 @@ export const live: CommandModule<object, LiveArgs> = {
       .option('scenario', {
         type: 'string',
         requiresArg: true,
-        describe: 'take the system, the users and the faults of this scenario file; its faults strike at their times',
+        describe:
+          'take the system, the users and the faults of this scenario, a file or the name of a shipped one; its faults strike at their times',
       })
       .option('replay', {
         type: 'string',
@@ -83,7 +84,7 @@ export const live: CommandModule<object, LiveArgs> = {
       .epilogue('Ctrl-C stops every process, writes the files and ends the page. The page keeps what it shows.')
       .example('$0 live', 'sticky on the left, redis on the right; press k to kill a backend on both sides')
       .example('$0 live --modes jwt,postgres --users 200', 'two other modes, more users')
-      .example('$0 live --scenario scenarios/kill-one.yaml --for 2min', 'watch a scenario')
+      .example('$0 live --scenario kill-one --for 2min', 'watch a scenario')
       .example('$0 live --replay reports/kill-one/latest', 'watch a recorded run again'),
   handler: toHandler(args => runInterruptibly((signal, _takeOver, letGo) => runLive(args, signal, letGo))),
 };

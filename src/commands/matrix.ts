@@ -1,6 +1,4 @@
-import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { type ModeName, modeNames } from '../modes.js';
 import { matrixPage } from '../report/html/matrix-table.js';
@@ -15,8 +13,9 @@ import {
   problemsOf,
 } from '../report/matrix.js';
 import { nameProxy } from '../report/sentence.js';
-import { packageFile } from '../shared/package-file.js';
+import { commandLine } from '../shared/program-name.js';
 import { writeWhole } from '../shared/result-files.js';
+import { shippedScenarioFile, shippedScenarios } from '../shared/shipped-scenarios.js';
 import { unknownName } from '../shared/unknown-name.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
@@ -41,7 +40,6 @@ import {
 import type { TriedRun } from './lib/second-try.js';
 import { columnsOf, wantsColour } from './lib/streams.js';
 
-const folder = packageFile('scenarios');
 const labsMax = 32;
 
 interface MatrixArgs extends OtherProxyArgs {
@@ -82,7 +80,7 @@ export const matrix: CommandModule<object, MatrixArgs> = {
       .option('json', { type: 'string', requiresArg: true, describe: 'write the matrix as JSON (schema 1)' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write the matrix as one HTML file' })
       .epilogue(
-        'The short form has fewer users and shorter phases, and keeps every expectation of the scenario. A cell runs once more, alone, when it was inconclusive or the machine was too busy. One scenario in full: holdfast run scenarios/<name>.yaml',
+        'The short form has fewer users and shorter phases, and keeps every expectation of the scenario. A cell runs once more, alone, when it was inconclusive or the machine was too busy. One scenario in full: $0 run <name>',
       )
       .example('$0 matrix', 'every fault in every mode: takes some minutes')
       .example('$0 matrix --faults all', 'every shipped scenario, each in the modes that it names')
@@ -97,7 +95,7 @@ async function drawMatrix(args: MatrixArgs, signal: AbortSignal, takeOver: TakeO
   const modes = parseModes(args.modes ?? modeNames);
   const atOnce = parseCount('at-once', args['at-once'], 1, labsMax);
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
-  const scenarios = await withProxy(rowsOf(await shippedScenarios(), args.faults), args.proxy);
+  const scenarios = await withProxy(rowsOf(await readShippedScenarios(), args.faults), args.proxy);
   const noNetwork = scenarios.some(needsOwnNetwork) ? await explainNoOwnNetwork() : undefined;
   const grid = cellsOf(scenarios, modes, noNetwork);
   if (grid.length === 0) throw new UsageError(`none of these scenarios names the mode ${modes.join(' or ')}.`);
@@ -190,13 +188,12 @@ function commandOf({ modes, faults, seed, proxy }: MatrixArgs): string {
     ['seed', seed] as const,
     ['proxy', proxy] as const,
   ];
-  const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag} ${value}`]));
-  return ['node dist/cli.js matrix', ...given].join(' ');
+  const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, String(value)]));
+  return commandLine('matrix', ...given);
 }
 
-async function shippedScenarios(): Promise<Scenario[]> {
-  const files = (await readdir(folder)).filter(file => file.endsWith('.yaml')).sort();
-  return Promise.all(files.map(file => readScenario(path.join(folder, file))));
+function readShippedScenarios(): Promise<Scenario[]> {
+  return Promise.all(shippedScenarios.map(name => readScenario(shippedScenarioFile(name))));
 }
 
 /** Selects scenarios by name, or by fault: then every scenario that uses the fault. */

@@ -1,7 +1,8 @@
+import { outputsOf, type StepOutputs } from '../report/step-outputs.js';
 import type { StoreUrls } from '../shared/stores.js';
 import { compareWithEarlier } from '../simulator/checker/verdict/against.js';
 import { summarizeMode } from '../simulator/checker/verdict/repeats.js';
-import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
+import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { explainNoOwnNetwork, isInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { makePlan, type Plan } from '../simulator/plan/plan.js';
 import { readReplay } from '../simulator/plan/plan-file.js';
@@ -14,6 +15,7 @@ import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
 import { type OtherProxyArgs, withProxy } from './lib/proxy-option.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
+import { findScenario } from './lib/scenario-names.js';
 import { parseStoreUrls, type StoreArgs } from './lib/store-options.js';
 import { checkTargets } from './lib/store-targets.js';
 
@@ -49,7 +51,10 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
   const seed = args.seed === undefined ? undefined : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const modes = args.mode === undefined ? undefined : parseModes(args.mode);
   const replay = args.plan === undefined ? undefined : await readReplay(requireOneScenario(args), args.plan);
-  const written = replay === undefined ? await Promise.all(args.scenarios.map(readScenario)) : [replay.scenario];
+  const written =
+    replay === undefined
+      ? await Promise.all(args.scenarios.map(given => readScenario(findScenario(given))))
+      : [replay.scenario];
   const scenarios = await withProxy(written, args.proxy);
   const storeUrls = parseStoreUrls(args);
   for (const scenario of scenarios) {
@@ -74,13 +79,13 @@ export function mustEnterOwnNetwork(jobs: readonly Job[]): boolean {
   return !isInOwnNetwork() && jobs.some(({ scenario, asked }) => asked.modes.length > 0 && needsOwnNetwork(scenario));
 }
 
-/** Runs one job, prints and writes the results, and returns the verdicts that decide the exit code. */
-export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Promise<VerdictWord[]> {
+/** Runs one job, prints and writes the results, and returns its part of the outputs. Their verdicts decide the exit code. */
+export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Promise<StepOutputs> {
   const { scenario, asked, plan, earlier } = job;
   const { modes, notApplicable } = asked;
   if (modes.length === 0) {
     say(...notApplicable.map(describeNotApplicable), describeNothingToRun(scenario, job.noNetwork));
-    return ['inconclusive'];
+    return outputsOf([], 'inconclusive');
   }
   const choices = { ...job, modes, notApplicable, out: args.out, signal };
   const { folder, runs, notes, failure } = await runIntoFolder(scenario, plan, choices);
@@ -95,7 +100,7 @@ export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Prom
     throw failure;
   }
   const isWorse = earlier !== undefined && printComparison(earlier, job, runs);
-  return [...runs.map(({ verdict }) => verdict.word), ...(isWorse ? ['fail' as const] : [])];
+  return isWorse ? outputsOf(runs, 'fail') : outputsOf(runs);
 }
 
 /** Names the runs that did not take place. Without this line the incomplete output would look complete. */
@@ -145,7 +150,7 @@ function requireOneScenario({ scenarios, seed }: RunArgs): string {
   if (file === undefined || others.length > 0) {
     throw new UsageError('--plan holds the plan of one scenario: name only that scenario file.');
   }
-  if (seed === undefined) return file;
+  if (seed === undefined) return findScenario(file);
   throw new UsageError('--plan and --seed exclude each other, because a plan has its seed. Leave out one of the two.');
 }
 

@@ -1,9 +1,11 @@
 import type { CommandModule } from 'yargs';
-import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
+import { joinOutputs, type StepOutputs } from '../report/step-outputs.js';
+import { shippedScenarios } from '../shared/shipped-scenarios.js';
 import { runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted } from '../simulator/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
+import { writeStepOutputs } from './lib/output.js';
 import { proxyOption } from './lib/proxy-option.js';
 import { storeOptions } from './lib/store-options.js';
 import { mustEnterOwnNetwork, type RunArgs, readJobs, runJob } from './run-job.js';
@@ -13,7 +15,12 @@ export const run: CommandModule<object, RunArgs> = {
   describe: 'run failover scenarios and judge them',
   builder: yargs =>
     proxyOption(storeOptions(yargs))
-      .positional('scenarios', { type: 'string', array: true, demandOption: true, describe: 'scenario files (YAML)' })
+      .positional('scenarios', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'scenario files (YAML), or names of shipped scenarios',
+      })
       .option('mode', {
         type: 'string',
         array: true,
@@ -50,24 +57,26 @@ export const run: CommandModule<object, RunArgs> = {
       .option('junit', { type: 'string', requiresArg: true, describe: 'write the expectations as JUnit XML, for CI' })
       .option('history', { type: 'string', requiresArg: true, describe: 'write every operation as NDJSON' })
       .epilogue(
-        'A mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.',
+        `Shipped scenarios: ${shippedScenarios.join(', ')}.\n\nA mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.`,
       )
-      .example('$0 run scenarios/kill-one.yaml', 'every mode of the file')
-      .example('$0 run scenarios/*.yaml --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')
-      .example('$0 run scenarios/kill-one.yaml --mode redis --repeat 20', 'how many of twenty runs lose something?')
-      .example('$0 run scenarios/kill-one.yaml --proxy haproxy', 'the same users behind HAProxy')
-      .example('$0 run scenarios/kill-one.yaml --against last.json', 'what became worse since last.json?')
-      .example('$0 run scenarios/kill-one.yaml --plan reports/kill-one/latest/plan.json', 'the plan of an earlier run'),
+      .example('$0 run kill-one', 'a shipped scenario by its name, in every mode of the file')
+      .example('$0 run kill-one hang-one --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')
+      .example('$0 run kill-one --mode redis --repeat 20', 'how many of twenty runs lose something?')
+      .example('$0 run kill-one --proxy haproxy', 'the same users behind HAProxy')
+      .example('$0 run kill-one --against last.json', 'what became worse since last.json?')
+      .example('$0 run kill-one --plan reports/kill-one/latest/plan.json', 'the plan of an earlier run'),
   handler: toHandler(args => runInterruptibly((signal, takeOver) => runAll(args, signal, takeOver))),
 };
 
 async function runAll(args: RunArgs, signal: AbortSignal, takeOver: TakeOver): Promise<number> {
   const jobs = await readJobs(args);
   if (mustEnterOwnNetwork(jobs)) return runInOwnNetwork(takeOver);
-  const words: VerdictWord[] = [];
+  const ended: StepOutputs[] = [];
   for (const job of jobs) {
-    words.push(...(await runJob(job, args, signal)));
+    ended.push(await runJob(job, args, signal));
     if (signal.aborted) throw new Interrupted();
   }
-  return exitCodeOf(words);
+  const outputs = joinOutputs(ended);
+  await writeStepOutputs(outputs);
+  return exitCodeOf(outputs.verdicts);
 }

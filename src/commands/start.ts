@@ -1,18 +1,20 @@
 import type { CommandModule } from 'yargs';
-import { packageFile } from '../shared/package-file.js';
+import { commandLine } from '../shared/program-name.js';
+import { shippedScenarioFile } from '../shared/shipped-scenarios.js';
+import { worstOf } from '../shared/worst-verdict.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import { askedModesOf } from './lib/asked-modes.js';
-import { exitCodeOf, toHandler, worstOf } from './lib/exit.js';
+import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { checkOutputs, printReport, printRuns } from './lib/output.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
 import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
-import { checkTargets } from './lib/store-targets.js';
+import { checkPrograms, checkTargets } from './lib/store-targets.js';
 
-const firstScenario = packageFile('scenarios/kill-one.yaml');
+const firstScenario = shippedScenarioFile('kill-one');
 /** The first two modes, sticky and redis, differ most. They are compared as soon as both have run. */
 const comparedFirst = 2;
 
@@ -43,6 +45,7 @@ async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> 
   const scenario = await readScenario(firstScenario);
   checkTargets(scenario, storeUrls);
   const { modes, notApplicable } = askedModesOf(scenario, undefined);
+  checkPrograms(modes, storeUrls);
   await checkOutputs({}, out, []);
   process.stderr.write('Three backends behind the proxy, shoppers filling carts; then one backend is killed.\n');
   const { folder, runs, notes, failure } = await runIntoFolder(scenario, makePlan(scenario, scenario.seed), {
@@ -75,19 +78,18 @@ const summaries: Record<VerdictWord, (modes: string) => string> = {
 };
 
 const nextSteps = [
-  'node dist/cli.js run scenarios/rolling-restart.yaml',
-  'node dist/cli.js proxy --mode sticky     (use the shop in a browser, and kill a backend yourself)',
+  commandLine('run', 'rolling-restart'),
+  `${commandLine('proxy', '--mode', 'sticky')}     (use the shop in a browser, and kill a backend yourself)`,
 ];
-const liveStep =
-  'node dist/cli.js live                    (break two systems side by side in a browser, and watch each user)';
+const liveStep = `${commandLine('live')}                    (break two systems side by side in a browser, and watch each user)`;
 
 /** Returns the last lines of the first look: the verdict in one sentence, the path of the report, what to type next. */
 export function closing(runs: readonly JudgedRun[], report: string): string {
   const word = worstOf(runs.map(({ verdict }) => verdict.word));
   const modes = runs.filter(({ verdict }) => verdict.word === word).map(({ run }) => run.header.mode);
   const isEvery = modes.length === runs.length;
-  const only = isEvery ? '' : ` --mode ${modes.join(',')}`;
-  const again = `node dist/cli.js run scenarios/kill-one.yaml${only}     (while the machine does nothing else)`;
+  const only = isEvery ? [] : ['--mode', modes.join(',')];
+  const again = `${commandLine('run', 'kill-one', ...only)}     (while the machine does nothing else)`;
   const [next = '', ...more] = word === 'pass' ? nextSteps : [again];
   const lines = [summaries[word](isEvery ? 'every mode' : modes.join(', ')), `report: ${report}`, `next: ${next}`];
   return [...lines, ...[...more, liveStep].map(step => `      ${step}`)].map(line => `${line}\n`).join('');

@@ -5,5 +5,10 @@ export class NoMeans extends Error {
 
 /** A change that a row made to the system could not be confirmed. The message says what was expected. */
 export class Unestablished extends Error {
-  override readonly name = 'Unestablished';
+  override readonly name: string = 'Unestablished';
+}
+
+/** A change that a row made had no effect, as a later look shows. So the row proves nothing, whatever its users saw. */
+export class WithoutEffect extends Unestablished {
+  override readonly name = 'WithoutEffect';
 }

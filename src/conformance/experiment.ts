@@ -4,7 +4,7 @@ import { canDrain, type ExternalProxy } from '../simulator/cluster/external/exte
 import { waitUntil } from '../simulator/cluster/probe.js';
 import { backendIn, witnessOf } from './cell.js';
 import { sendRaw } from './client.js';
-import { NoMeans, Unestablished } from './errors.js';
+import { NoMeans, Unestablished, WithoutEffect } from './errors.js';
 import type { CarriedOut, Method, RawExchange, Recording } from './exchange.js';
 import { RawUser } from './user.js';
 import { countChecks, readLogs } from './witness-log.js';
@@ -16,6 +16,8 @@ const noticedWithinMs = 15_000;
 const backWithinMs = 25_000;
 const confirmWithinMs = 5_000;
 const usersMax = 80;
+/** Chance alone lets so many new users miss one of three backends once in 15,000 times. */
+const provingUsers = 24;
 const boundWithin = 6;
 /** Longer than the time between two health checks. */
 const checkWithinMs = 1_500;
@@ -241,6 +243,18 @@ export class Experiment {
     if (order !== undefined && this.#proxy.config === undefined)
       throw new NoMeans('it has no template, so its pool cannot be listed in another order');
     await reload.call(this.#cluster.proxyAdmin, order);
+  }
+
+  /** Confirms that a reload takes effect: after one without the backend of this user, no new user comes to it. Rejects
+   * with `WithoutEffect` otherwise: what was seen after the other reloads then shows nothing. */
+  async proveReload([user]: readonly RawUser[]): Promise<void> {
+    if (user === undefined || this.#proxy.config === undefined)
+      throw new WithoutEffect('a reload cannot be confirmed: the proxy has no template with a list of backends');
+    const left = this.backendOf(user);
+    await this.reload(this.backends.filter(backend => backend !== left));
+    await this.waitUnused(left, provingUsers).catch(() => {
+      throw new WithoutEffect(`a reload had no effect: its list lacks ${left}, and new users still came to it`);
+    });
   }
 
   /** Ends a proxy in order and starts it again with the same configuration. */

@@ -10,7 +10,7 @@ import { Janitor } from '../simulator/cluster/processes/janitor.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError, rejectOnAbort } from '../simulator/errors.js';
 import { type Cell, judgePhase, notApplicable, unknown } from './cell.js';
-import { NoMeans } from './errors.js';
+import { NoMeans, WithoutEffect } from './errors.js';
 import type { Method, Recording } from './exchange.js';
 import { Experiment } from './experiment.js';
 import { bothMethods, type FailureRow } from './row.js';
@@ -162,6 +162,7 @@ export function cellsOf(row: FailureRow, recording: Recording, problem: unknown)
   const judge = row.judge ?? judgePhase;
   const cellOf = (phase: string): Cell => {
     if (problem instanceof NoMeans) return notApplicable(problem.message);
+    if (problem instanceof WithoutEffect) return unknown(problem.message);
     const own = exchanges.filter(exchange => exchange.phase === phase);
     const isOpen = own.some(({ answer, failure }) => answer === undefined && failure === undefined);
     const isOver = own.length > 0 && !isOpen && exchanges.at(-1)?.phase !== phase;

@@ -22,13 +22,14 @@ import {
   startHeader,
 } from '../simulator/run/system-setup.js';
 import { watchMembers } from '../simulator/run/watch-members.js';
+import { listLinks } from '../simulator/scenario/applicable-faults.js';
 import type { GivenOptions } from '../simulator/scenario/fault-options.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { Driver } from '../simulator/users/driver.js';
 import { LiveHistory } from './live-history.js';
 import { faultsFor, LiveStrikes } from './live-strikes.js';
 import { arrivalsMsOf, LiveUsers } from './live-users.js';
-import { aimFault, listLinks, offersOf, type StruckSystem } from './offers.js';
+import { aimFault, offersOf, type StruckSystem } from './offers.js';
 import type { OfferView, SideView, StoryReply, StrikeView } from './protocol.js';
 import type { StrikableSide } from './side.js';
 

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
+import { listenNear } from '../shared/listen-near.js';
 import { unknownName } from '../shared/unknown-name.js';
 import { parseCommand } from './command-schema.js';
 import type { LiveSession } from './live-session.js';
@@ -20,8 +21,6 @@ const host = '127.0.0.1';
 export const bodyBytesMax = 64 * 1024;
 /** A longer body is read up to here and dropped. A browser may lose an answer that arrives while it still sends. */
 const discardedBytesMax = 1024 * 1024;
-/** Number of ports to try. */
-const portsMax = 20;
 /** Maximum number of connections. A page has a stream and up to three other requests at once. */
 const connectionsMax = 4 * streamsMax;
 /** Time after which `close` cuts the connections that are still open, so that a last message can be sent first. */
@@ -63,28 +62,13 @@ export async function startLiveServer(options: LiveServerOptions): Promise<LiveS
   const token = randomBytes(32).toString('base64url');
   const server = createServer(limits);
   server.maxConnections = connectionsMax;
-  const port = await listenNear(server, options.port);
+  const port = await listenNear(server, host, options.port);
   const answer = createAnswerer(options, port, token);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response).catch(error => send(response, makeRefusal(500, `the live lab has a bug: ${error}`)));
   });
   const origin = `http://${host}:${port}`;
   return { port, origin, address: `${origin}${paths.page}#${token}`, close: () => closeServer(server) };
-}
-
-/** Listens on the first free port from this one on. Rejects with the error of the system when none is free. */
-async function listenNear(server: Server, wished: number): Promise<number> {
-  for (let port = wished; ; port += 1) {
-    try {
-      server.listen({ host, port, exclusive: true });
-      await once(server, 'listening');
-      const address = server.address();
-      return typeof address === 'object' && address !== null ? address.port : port;
-    } catch (error) {
-      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-      if (!isTaken || port + 1 >= wished + portsMax || port >= 65_535) throw error;
-    }
-  }
 }
 
 async function closeServer(server: Server): Promise<void> {

@@ -1,6 +1,5 @@
 import type { ModeName } from '../modes.js';
 import { unknownName } from '../shared/unknown-name.js';
-import { serverOf } from '../simulator/cluster/stores/registry.js';
 import {
   describeUnknownTarget,
   endsOf,
@@ -12,6 +11,7 @@ import {
   targetsOf,
 } from '../simulator/cluster/targets.js';
 import { faults } from '../simulator/faults/kinds/registry.js';
+import { exampleOptions } from '../simulator/scenario/applicable-faults.js';
 import { explainNotOurs, explainUnfit } from '../simulator/scenario/checks/target-checks.js';
 import { describeOptions, type GivenOptions, readOptions } from '../simulator/scenario/fault-options.js';
 import { explainMissingTarget } from '../simulator/scenario/scenario.js';
@@ -29,22 +29,6 @@ export interface StruckSystem {
   readonly roles: ReadonlyMap<string, string>;
   /** Targets of the active strikes. */
   readonly struck: ReadonlySet<string>;
-}
-
-/**
- * Lists every link that the members of a system can have in a mode: from each proxy to each backend, from each backend
- * to its store, and between the members of a store. `foreign` are stores that the lab does not start.
- */
-export function listLinks(mode: ModeName, system: TargetSystem, foreign: readonly string[]): readonly string[] {
-  if (system.isRunning) return [];
-  const links = [...targetsOf(system).links].flatMap(([from, tos]) => tos.map(to => `${from}->${to}`));
-  return links.filter(
-    link =>
-      resolveTargetName(mode, link, system) === link &&
-      !link.includes('backend-any') &&
-      explainMissingTarget(mode, link) === undefined &&
-      !membersIn(link).some(end => foreign.includes(serverOf(end))),
-  );
 }
 
 /** A fault with a target that is a member, a link or `secrets`, and with options as a scenario file writes them. */
@@ -130,14 +114,6 @@ function faultsFor(target: string, struck: StruckSystem, known: KnownTargets): r
     if (typeof aimed === 'string' || aimed.target !== target) return [];
     return { name, summary, options: describeOptions(options) };
   });
-}
-
-/** Returns the required options of a fault with their examples. */
-export function exampleOptions(fault: string): GivenOptions {
-  const described = describeOptions(faults[fault]?.options ?? {}).filter(({ required }) => required);
-  return Object.fromEntries(
-    described.map(({ name, example, type }) => [name, type === 'number' ? Number(example) : example]),
-  );
 }
 
 /** Returns the member in whose box the page offers a target: of a link its backend, or without one its second end. */

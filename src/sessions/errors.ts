@@ -2,11 +2,11 @@ const retryAfterSeconds = 1;
 
 /** Base class of the named errors of sessions. Each has the HTTP status of its response. */
 export class SessionError extends Error {
+  override readonly name: string = 'SessionError';
   readonly status: number;
 
   constructor(status: number, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = new.target.name;
     this.status = status;
   }
 
@@ -18,6 +18,8 @@ export class SessionError extends Error {
 
 /** The store is unreachable, or did not answer within its deadline. Becomes 503 with Retry-After. */
 export class StoreUnavailable extends SessionError {
+  override readonly name = 'StoreUnavailable';
+
   constructor(message: string, options?: ErrorOptions) {
     super(503, message, options);
   }
@@ -25,6 +27,8 @@ export class StoreUnavailable extends SessionError {
 
 /** `create` was called with an id that is in use. With 32 random bytes, this means that the random source is broken. */
 export class SessionExists extends SessionError {
+  override readonly name = 'SessionExists';
+
   constructor() {
     super(500, 'a session with this id exists already');
   }
@@ -32,6 +36,8 @@ export class SessionExists extends SessionError {
 
 /** A change lost five times in a row against concurrent changes. */
 export class SessionConflict extends SessionError {
+  override readonly name = 'SessionConflict';
+
   constructor() {
     super(409, 'the session was changed at the same time; try again');
   }
@@ -40,6 +46,8 @@ export class SessionConflict extends SessionError {
 /** The session ended while the request was handled. The write is dropped. The cookie stays, because the browser
  * may hold a newer one by now. */
 export class SessionGone extends SessionError {
+  override readonly name = 'SessionGone';
+
   constructor() {
     super(401, 'the session has ended');
   }
@@ -48,6 +56,8 @@ export class SessionGone extends SessionError {
 /** The session would exceed a size limit. `largest` names the largest part where it is known, so that the developer
  * knows what to shrink. */
 export class SessionTooLarge extends SessionError {
+  override readonly name = 'SessionTooLarge';
+
   constructor(
     bytes: number,
     bytesMax: number,

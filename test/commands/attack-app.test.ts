@@ -56,12 +56,12 @@ describe('holdfast attack --app: the command', function () {
 
   for (const [args, message] of [
     [['--app', 'my.yaml', '--mode', 'redis'], '--app and --mode exclude each other'],
-    [['--app', 'my.yaml', '--mode', 'redis'], 'Type: holdfast attack --app my.yaml'],
-    [['--app', 'my.yaml', '--markdown', 'a.md'], 'Type: holdfast attack --app my.yaml --json attacks.json'],
+    [['--app', 'my.yaml', '--mode', 'redis'], 'Type: node dist/cli.js attack --app my.yaml'],
+    [['--app', 'my.yaml', '--markdown', 'a.md'], 'Type: node dist/cli.js attack --app my.yaml --json attacks.json'],
     [['--app', ruby, '--attack', 'fixatoin'], 'unknown attack "fixatoin". Did you mean "fixation"?'],
     [['--app', ruby, '--attack', 'totp-guess'], 'unknown attack "totp-guess"'],
     [['--app', 'missing.yaml'], 'missing.yaml'],
-    [['--app', path.resolve(folder, '../../../../scenarios/kill-one.yaml')], 'Type: holdfast attack'],
+    [['--app', path.resolve(folder, '../../../../scenarios/kill-one.yaml')], 'Type: node dist/cli.js attack'],
   ] as const)
     it(`exits with 3 for ${args.map(word => path.basename(word)).join(' ')} and says: ${message}`, async () => {
       const { code, stderr, left } = await commandLine(['attack', ...args]);

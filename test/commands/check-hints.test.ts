@@ -4,9 +4,9 @@ import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { describeTunnel, findForward } from '#src/commands/check.js';
-import { starterScenario } from '#src/commands/init.js';
 import { type TriedStep, tryJourney } from '#src/simulator/app-check/trial.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
+import { starterScenario } from '#src/simulator/scenario/starter.js';
 import { type Handler, withServer } from '../simulator/users/scripted.js';
 import { withHoldfast } from './holdfast.js';
 

@@ -333,6 +333,12 @@ describe('holdfast check', () => {
 });
 
 describe('holdfast init', () => {
+  it('quotes the name of the file where a shell needs it', () =>
+    withHoldfast(['init', 'my app.yaml'], async holdfast => {
+      expect(await holdfast.ended()).to.equal(0);
+      expect(holdfast.output.stdout).to.include("node dist/cli.js run 'my app.yaml' ");
+    }));
+
   it('writes a valid scenario, and never overwrites a file', () =>
     withHoldfast(['init', 'own.yaml'], async holdfast => {
       expect(await holdfast.ended()).to.equal(0);
@@ -342,7 +348,7 @@ describe('holdfast init', () => {
       await withHoldfast(['init', path.join(holdfast.folder, 'own.yaml')], async again => {
         expect(await again.ended()).to.equal(3);
         expect(again.output.stderr).to.match(
-          /exists already and is not overwritten. Try another name: holdfast init .*own-2.yaml/,
+          /exists already and is not overwritten. Try another name: node dist\/cli\.js init .*own-2.yaml/,
         );
         expect(await readFile(path.join(holdfast.folder, 'own.yaml'), 'utf8')).to.equal(text);
       });

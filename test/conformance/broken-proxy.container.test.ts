@@ -9,6 +9,11 @@ import { parseTemplate } from '#src/simulator/cluster/external/template.js';
 
 const program = packageFile('dist/test/conformance/programs/broken-proxy.js');
 
+/** Returns the small proxy of `programs/`, with these defects and a command that reloads it. */
+function reloadable(...defects: readonly string[]): ExternalProxy {
+  return { ...proxyWith(...defects), reload: 'kill -HUP {pid}' };
+}
+
 /** Returns the small proxy of `programs/`, with these defects. */
 function proxyWith(...defects: readonly string[]): ExternalProxy {
   const config = `listen {{port}}\ndefect ${defects.join(' ')}\n{{#backends}}\nbackend {{name}} {{port}}\n{{/backends}}\n`;
@@ -83,6 +88,20 @@ describe('the failure table of a proxy with a planted defect', () => {
     expect(words).to.deep.equal(['gep-session-cookie lifetime GET: n/a', 'expired expired GET: kept']);
     expect(wordsOf(await run(proxyWith(), { expired: 'GET' }))).to.deep.equal(['expired expired GET: n/a']);
   });
+
+  it('knows nothing of a reload that has no effect, although its users keep their sessions', async () => {
+    const reloads = { reordered: 'GET', reloaded: 'GET' } as const;
+    expect(wordsOf(await run(reloadable(), reloads))).to.deep.equal([
+      'reordered reordered GET: kept',
+      'reloaded in flight GET: kept',
+      'reloaded after GET: kept',
+    ]);
+    expect(wordsOf(await run(reloadable('ignores'), reloads))).to.deep.equal([
+      'reordered reordered GET: unknown',
+      'reloaded in flight GET: unknown',
+      'reloaded after GET: unknown',
+    ]);
+  }).timeout(60_000);
 
   it('shows users that a restarted backend has forgotten', () => {
     expect(ofSound).to.include('restarted restarted GET: silently forgotten');

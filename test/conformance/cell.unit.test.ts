@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type Cell, judgePhase } from '#src/conformance/cell.js';
-import { NoMeans, Unestablished } from '#src/conformance/errors.js';
+import { NoMeans, Unestablished, WithoutEffect } from '#src/conformance/errors.js';
 import type { CarriedOut, RawExchange, Recording } from '#src/conformance/exchange.js';
 import type { FailureRow } from '#src/conformance/row.js';
 import { cellsOf } from '#src/conformance/run-conformance.js';
@@ -189,6 +189,12 @@ describe('a cell of the failure table', () => {
     const problem = new Unestablished('backend-1 did not hang');
     expect(kindsOf(observe(before, first, waiting), problem)).to.deep.equal(['kept', 'unknown']);
     expect(kindsOf(observe(before, first), problem)).to.deep.equal(['unknown', 'unknown']);
+  });
+
+  it('is unknown in every phase when what was done had no effect, also where users saw nothing wrong', () => {
+    const waiting: Told = { phase: 'waiting', by: 'backend-1#a' };
+    const problem = new WithoutEffect('a reload had no effect');
+    expect(kindsOf(observe(before, first, waiting), problem)).to.deep.equal(['unknown', 'unknown']);
   });
 
   it('is unknown when the row has a mistake of its own', () => {

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { LiveRun, type LiveRunOptions } from '#src/live/live-run.js';
-import { exampleOptions } from '#src/live/offers.js';
 import type { MemberView, StrikeView, UserStateName } from '#src/live/protocol.js';
 import { check } from '#src/simulator/checker/check.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
+import { exampleOptions } from '#src/simulator/scenario/applicable-faults.js';
 import { leavingNothing } from '../simulator/processes.js';
 import { labScenario } from './lab-scenario.js';
 import { countsOfReport } from './told-run.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { LiveUsers } from '#src/live/live-users.js';
-import type { UserScript } from '#src/simulator/plan/shop-journey.js';
+import type { UserScript } from '#src/simulator/plan/planned-user.js';
 import { labScenario } from './lab-scenario.js';
 
 const inOneSecondMax = 40;

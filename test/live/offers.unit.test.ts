@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { aimFault, exampleOptions, listLinks, memberOf, offersOf, type StruckSystem } from '#src/live/offers.js';
+import { aimFault, memberOf, offersOf, type StruckSystem } from '#src/live/offers.js';
 import { type ModeName, modeNames } from '#src/modes.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
+import { exampleOptions, listLinks } from '#src/simulator/scenario/applicable-faults.js';
 import { describeOptions, readOptions } from '#src/simulator/scenario/fault-options.js';
 import { labScenario } from './lab-scenario.js';
 

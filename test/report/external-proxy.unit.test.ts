@@ -38,7 +38,7 @@ describe('the report of a run behind an external proxy', () => {
 
   it('says how to run it again', () => {
     const page = reporters.html.report([behind], { colour: false });
-    expect(page).to.match(/holdfast run scenarios\/.*--seed \d+ --proxy mine\/preset\.yaml/);
+    expect(page).to.match(/node dist\/cli\.js run .*--seed \d+ --proxy mine\/preset\.yaml/);
   });
 
   it('has the name of the scenario alone with the proxy of Holdfast', () => {

@@ -24,7 +24,7 @@ describe('the report of a session of the live lab', () => {
     expect(shown).to.include('A session of the live lab expects nothing, so it has no verdict.');
     expect(shown).to.include('<h1>A session of the live lab</h1>');
     expect(shown).to.match(/class="badge observed"/);
-    expect(shown).to.include('holdfast run scenario.yaml');
+    expect(shown).to.include('node dist/cli.js run scenario.yaml');
     expect(shown).not.to.match(unfit);
   });
 

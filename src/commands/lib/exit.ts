@@ -1,5 +1,8 @@
 import type { Argv } from 'yargs';
+import { RecordingError } from '../../record/errors.js';
+import { commandLine } from '../../shared/program-name.js';
 import { nearest } from '../../shared/unknown-name.js';
+import { worstOf } from '../../shared/worst-verdict.js';
 import type { VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../../simulator/errors.js';
 import { UsageError } from './errors.js';
@@ -8,14 +11,6 @@ import { errorColours } from './streams.js';
 
 /** Exit codes. Scripts and CI rely on them. */
 export const exitCodes = { ok: 0, failed: 1, inconclusive: 2, usage: 3, lab: 4, interrupted: 130 } as const;
-
-/**
- * Returns the worst verdict. A fail outweighs an inconclusive run, because it was observed. No verdicts are no pass.
- */
-export function worstOf(verdicts: readonly VerdictWord[]): VerdictWord {
-  if (verdicts.includes('fail')) return 'fail';
-  return verdicts.includes('inconclusive') || verdicts.length === 0 ? 'inconclusive' : 'pass';
-}
 
 export function exitCodeOf(verdicts: readonly VerdictWord[]): number {
   return { pass: exitCodes.ok, fail: exitCodes.failed, inconclusive: exitCodes.inconclusive }[worstOf(verdicts)];
@@ -71,7 +66,8 @@ function explain(error: unknown): number {
 }
 
 function codeOfError(error: unknown): number | undefined {
-  if ([UsageError, ScenarioError, HistoryFileError].some(kind => error instanceof kind)) return exitCodes.usage;
+  if ([UsageError, ScenarioError, HistoryFileError, RecordingError].some(kind => error instanceof kind))
+    return exitCodes.usage;
   if (error instanceof LabError || (error instanceof Error && 'syscall' in error)) return exitCodes.lab;
   return undefined;
 }
@@ -122,7 +118,8 @@ export function failUsage(
 ): never {
   const [command] = words;
   if (message === null && error !== undefined) throw error;
-  const help = command === undefined || command.startsWith('-') ? 'holdfast --help' : `holdfast ${command} --help`;
+  const isCommand = command !== undefined && !command.startsWith('-');
+  const help = commandLine(...(isCommand ? [command] : []), '--help');
   if (command === undefined) parser.showHelp('error');
   const sentence = usageSentence(message ?? 'bad usage.', flagsOf(parser).known, words);
   process.stderr.write(`${errorColours().red('holdfast:')} ${sentence} See: ${help}\n`);

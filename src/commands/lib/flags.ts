@@ -1,3 +1,4 @@
+import { commandLine } from '../../shared/program-name.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { UsageError } from './errors.js';
 
@@ -20,7 +21,7 @@ export function flagsOf(builder: object): Flags {
 
 export function checkCommand([command]: readonly string[], commands: readonly string[]): void {
   if (command === undefined || command.startsWith('-') || commands.includes(command)) return;
-  throw new UsageError(`${unknownName('command', command, commands)} See: holdfast --help`);
+  throw new UsageError(`${unknownName('command', command, commands)} See: ${commandLine('--help')}`);
 }
 
 /**

@@ -15,6 +15,7 @@ import { UsageError } from '../lib/errors.js';
 import { parseCount, parseModes } from '../lib/mode-option.js';
 import { checkOutputs } from '../lib/output.js';
 import { historiesIn } from '../lib/run-folder.js';
+import { findScenario } from '../lib/scenario-names.js';
 
 export const defaults = { modes: ['sticky', 'redis'], users: 64, backends: 3, seed: 42 } as const;
 export const userCounts = { min: 8, max: 400 } as const;
@@ -77,7 +78,7 @@ async function readLab(args: LiveArgs, file: string): Promise<Scenario> {
   if (args.backends !== undefined) {
     throw new UsageError('--backends and --scenario exclude each other: the file has the number of backends.');
   }
-  const scenario = await readScenario(file);
+  const scenario = await readScenario(findScenario(file));
   return { ...scenario, seed: seedOf(args) ?? scenario.seed };
 }
 

@@ -55,6 +55,7 @@ export const reordered: FailureRow = {
     const all = await bindAll(experiment);
     await experiment.reload(experiment.backends.toReversed());
     await visitEach(experiment, all, 'reordered');
+    await experiment.proveReload(all);
   },
 };
 
@@ -71,6 +72,7 @@ export const reloaded: FailureRow = {
     await experiment.reload();
     await visits;
     await visitEach(experiment, all, 'after');
+    await experiment.proveReload(all);
   },
 };
 

@@ -1,3 +1,5 @@
+import { commandLine } from '../../shared/program-name.js';
+import { shippedScenarios } from '../../shared/shipped-scenarios.js';
 import { driverLagP99MsMax } from '../../simulator/checker/verdict/doubts.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { labelRuns } from '../comparison.js';
@@ -70,17 +72,20 @@ function keepFiguresTogether(text: string): string {
 function repetition(runs: readonly JudgedRun[]): Markup {
   const header = runs[0]?.run.header;
   if (header?.live) {
-    return markup`<pre tabindex="0"><code>holdfast run scenario.yaml</code></pre><p>The scenario beside this report has the strikes of the session, its users and its seed, ${header.seed}. If the sides were struck differently, scenario-right.yaml has those of the right one. A history gives the figures again: <code>holdfast report history-left.ndjson</code></p>`;
+    return markup`<pre tabindex="0"><code>${commandLine('run', 'scenario.yaml')}</code></pre><p>The scenario beside this report has the strikes of the session, its users and its seed, ${header.seed}. If the sides were struck differently, scenario-right.yaml has those of the right one. A history gives the figures again: <code>${commandLine('report', 'history-left.ndjson')}</code></p>`;
   }
-  return markup`<pre tabindex="0"><code>${command(runs)}</code></pre><p>The seed is ${header?.seed ?? ''}: the same plan, to the byte. The history file gives this report again: <code>holdfast report history.ndjson --html again.html</code></p>`;
+  return markup`<pre tabindex="0"><code>${command(runs)}</code></pre><p>The seed is ${header?.seed ?? ''}: the same plan, to the byte. The history file gives this report again: <code>${commandLine('report', 'history.ndjson', '--html', 'again.html')}</code></p>`;
 }
 
 function command(runs: readonly JudgedRun[]): string {
   const modes = [...new Set(runs.map(({ run }) => run.header.mode))].join(',');
   const header = runs[0]?.run.header;
   const proxy = header?.system?.proxyAsked;
-  const proxyFlag = proxy === undefined ? '' : ` --proxy ${proxy}`;
-  return `holdfast run scenarios/${header?.scenario}.yaml --mode ${modes} --seed ${header?.seed}${proxyFlag}`;
+  const name = header?.scenario ?? '';
+  // A history does not tell the file of a scenario of one's own.
+  const scenario = shippedScenarios.includes(name) ? name : `path/to/${name}.yaml`;
+  const proxyFlag = proxy === undefined ? [] : ['--proxy', proxy];
+  return commandLine('run', scenario, '--mode', modes, '--seed', String(header?.seed), ...proxyFlag);
 }
 
 function versions(runs: readonly JudgedRun[]): string {

@@ -1,3 +1,4 @@
+import { programName } from '../../shared/program-name.js';
 import {
   cellWords,
   failedWords,
@@ -63,7 +64,7 @@ export function matrixPage(matrix: Matrix, problems: readonly Problem[], again: 
 ${problemsSection(problems)}
 <section aria-labelledby="again"><h2 id="again">Again</h2><p><code>${again}</code></p>
 <p class="meta">Each cell is one run in short form: some thirty users, shorter phases before and after the faults, and every
-expectation of the scenario. One scenario in full, with its timeline: <code>node dist/cli.js run scenarios/NAME.yaml</code></p></section></main>`;
+expectation of the scenario. One scenario in full, with its timeline: <code>${programName()} run NAME</code></p></section></main>`;
   return page({ title: 'Survival matrix – Holdfast', body });
 }
 

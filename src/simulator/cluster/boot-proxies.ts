@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ModeName } from '../../modes.js';
 import { LabError } from '../errors.js';
 import { ask } from './ask.js';
-import type { ClusterMember, ProxyAdmin, ProxyBackend } from './cluster.js';
+import type { ClusterMember, ProxyAddress, ProxyAdmin, ProxyBackend } from './cluster.js';
 import { type BootedExternal, bootExternal, isSpare } from './external/boot-external.js';
 import type { Lab } from './lab.js';
 import { waitUntil } from './probe.js';
@@ -20,7 +20,7 @@ export async function bootProxies(
   spec: ProxySpec,
   mode: ModeName,
   portsSeenBy: (proxy: string) => readonly number[],
-): Promise<BootedExternal & { readonly urls: readonly string[] }> {
+): Promise<BootedExternal & { readonly addresses: readonly ProxyAddress[] }> {
   const secrets = `lab:${randomBytes(32).toString('hex')}`;
   const places = await Promise.all(
     proxyNames(spec).map(async (name, index) => {
@@ -34,9 +34,9 @@ export async function bootProxies(
       external === undefined ? bootProxy(lab, spec, place) : bootExternal(lab, spec, external, place),
     ),
   );
-  const urls = places.map(({ port }) => `http://${spec.host ?? '127.0.0.1'}:${port}`);
+  const addresses = places.map(({ name, port }) => ({ name, url: `http://${spec.host ?? '127.0.0.1'}:${port}` }));
   const known = places.map(({ name }, index) => ({ member: lab.member(name), admin: booted[index]?.admin ?? noProxy }));
-  return { urls, admin: combineAdmins(known), versions: booted[0]?.versions ?? {} };
+  return { addresses, admin: combineAdmins(known), versions: booted[0]?.versions ?? {} };
 }
 
 async function bootProxy(lab: Lab, spec: ProxySpec, place: ProxyPlace): Promise<BootedExternal> {

@@ -6,8 +6,8 @@ import type { RunShell } from './processes/shell.js';
 export interface Cluster {
   /** Origin that users talk to, for example `http://127.0.0.1:41234`. */
   readonly proxyUrl: string;
-  /** The origins of all proxies: a user can use any of them. */
-  readonly proxyUrls: readonly string[];
+  /** All proxies: a user can use any of them. Never empty: a system that the lab did not start counts as one proxy. */
+  readonly proxies: readonly ProxyAddress[];
   /** The admin API of all proxies at once. */
   readonly proxyAdmin: ProxyAdmin;
   readonly members: readonly ClusterMember[];
@@ -30,6 +30,14 @@ export interface Cluster {
   /** Stops every process and removes the temporary directory. Processes stopped with SIGSTOP are resumed first.
    * Idempotent. The second Ctrl-C cannot wait and calls `killNow` of janitor.ts instead. */
   stop(): Promise<void>;
+}
+
+/** Where users reach a proxy. */
+export interface ProxyAddress {
+  /** The name of its member. */
+  readonly name: string;
+  /** Its origin, for example `http://127.0.0.1:41234`. */
+  readonly url: string;
 }
 
 /** A system whose members are all processes of the lab. */

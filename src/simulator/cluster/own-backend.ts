@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
+import { quoteForShell } from '../../shared/quote-for-shell.js';
 import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 import { LabError } from '../errors.js';
 import { statusWithin } from './ask.js';
 import type { ProcessSpec } from './processes/process-member.js';
-import { quoteForShell } from './processes/shell.js';
 
 /** A backend that is a program of the user. */
 export interface OwnBackend {

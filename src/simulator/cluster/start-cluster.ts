@@ -137,7 +137,7 @@ function backendName(index: number): string {
 
 async function boot(lab: Lab, spec: ClusterSpec): Promise<LabCluster> {
   const { links = [], storesSpec = plainStores, target } = spec;
-  if (target !== undefined) return clusterOf(lab, { proxyUrls: [target] });
+  if (target !== undefined) return clusterOf(lab, { proxies: [{ name: 'proxy', url: target }] });
   const stores = await Promise.all(ownStores(spec).map(name => bootStore(lab, name, { spec: storesSpec, links })));
   const shared = await makeSharedFiles(await lab.directory(), spec.backends.env);
   const runDirectory = path.join(await lab.directory(), 'run');
@@ -162,7 +162,7 @@ async function boot(lab: Lab, spec: ClusterSpec): Promise<LabCluster> {
   const proxies = spec.proxy && (await bootProxies(lab, spec.proxy, spec.mode, seenBy));
   await lab.mustRun();
   const cluster = clusterOf(lab, {
-    proxyUrls: proxies?.urls ?? [`http://127.0.0.1:${ports[0]}`],
+    proxies: proxies?.addresses ?? [{ name: 'proxy', url: `http://127.0.0.1:${ports[0]}` }],
     ...(proxies === undefined ? {} : { proxyAdmin: proxies.admin }),
     versions: Object.assign({}, proxies?.versions, ...stores.map(({ versions }) => versions)),
     // A program of the user does not read it.
@@ -185,9 +185,9 @@ async function askVersion(port: number, own: OwnBackend | undefined): Promise<st
   return typeof version === 'string' ? version : undefined;
 }
 
-function clusterOf(lab: Lab, known: Pick<Cluster, 'proxyUrls'> & Partial<LabCluster>): LabCluster {
+function clusterOf(lab: Lab, known: Pick<Cluster, 'proxies'> & Partial<LabCluster>): LabCluster {
   return {
-    proxyUrl: known.proxyUrls[0] ?? '',
+    proxyUrl: known.proxies[0]?.url ?? '',
     proxyAdmin: noProxy,
     members: lab.members,
     versions: {},

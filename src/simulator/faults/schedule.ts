@@ -129,7 +129,7 @@ class Schedule {
 
   async #waitForCount(id: string, trigger: WhenTrigger): Promise<string | undefined> {
     const { clock, counts, startMs, endMs } = this.#stage;
-    const { counter, sinceFault, atLeast } = trigger;
+    const { counter, sinceFault, atLeast, delayMs = 0 } = trigger;
     const struck = sinceFault === undefined ? undefined : await this.#schedule(this.#findSpec(id, sinceFault)).struck;
     if (struck !== undefined && 'why' in struck) return `it counts since "${sinceFault}", which never struck`;
     if (struck !== undefined && struck.confirmedAt === undefined) {
@@ -140,7 +140,10 @@ class Schedule {
     await Promise.race([wait.reached, clock.until(endMs)]);
     wait.forget();
     const reached = counts.now()[counter] - from;
-    if (reached >= atLeast) return undefined;
+    if (reached >= atLeast) {
+      await clock.until(clock.now() + delayMs);
+      return undefined;
+    }
     return `it waited for ${formatWhen(trigger)}, and ${reached} were reached when the faults phase had lasted its planned ${Math.round(endMs - startMs)} ms`;
   }
 

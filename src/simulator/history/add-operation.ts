@@ -25,6 +25,7 @@ import type { StringPool } from './string-pool.js';
 const known: ReadonlySet<string> = new Set([
   ...['type', 'id', 'user', 'kind', 'session', 'token', 'plannedMs', 'sentMs', 'doneMs', 'outcome', 'status', 'error'],
   ...['identity', 'items', 'backend', 'incarnation', 'proxy', 'key', 'final', 'extra', 'keptId', 'version'],
+  'renewed',
 ]);
 const labels = ['error', 'backend', 'incarnation', 'proxy', 'key', 'version'] as const;
 /** One half of a surrogate pair: UTF-8 cannot encode it. */
@@ -94,8 +95,9 @@ function identityOf({ identity, user }: Operation, { users }: OperationTable): n
   return identity === user ? identities.own : identities.other + internOrdinal(users, identity);
 }
 
-function flagsOf({ final, extra, keptId }: Operation): number {
-  return (final ? flag.final : 0) | (extra ? flag.extra : 0) | (keptId ? flag.keptId : 0);
+function flagsOf({ final, extra, keptId, renewed }: Operation): number {
+  const ofLogin = (extra ? flag.extra : 0) | (keptId ? flag.keptId : 0);
+  return (final ? flag.final : 0) | ofLogin | (renewed ? flag.renewed : 0);
 }
 
 /** Adds the cart and returns its number. Returns -1 if there is none, or it is too long. */

@@ -1,12 +1,12 @@
 import { kinds, outcomes } from './lines.js';
-import { shortField } from './rows.js';
+import { flag, shortField } from './rows.js';
 import { toByteText } from './string-pool.js';
 
 /** The fields of an operation, in the order in which Holdfast writes them. */
 export const field = {
   ...{ type: 0, id: 1, user: 2, kind: 3, session: 4, plannedMs: 5, sentMs: 6, doneMs: 7, outcome: 8 },
   ...{ token: 9, status: 10, error: 11, identity: 12, items: 13, backend: 14, incarnation: 15, proxy: 16, key: 17 },
-  ...{ final: 18, extra: 19, keptId: 20, version: 21 },
+  ...{ final: 18, extra: 19, keptId: 20, version: 21, renewed: 22 },
 } as const;
 const names = Object.keys(field);
 /** One bit for each field that every operation has, which is each up to `outcome`. */
@@ -34,6 +34,14 @@ export const labelFields: Readonly<Record<number, number>> = {
   [field.proxy]: shortField.proxy,
   [field.key]: shortField.key,
   [field.version]: shortField.version,
+};
+
+/** The bit of each field that is a flag. */
+export const flagFields: Readonly<Record<number, number>> = {
+  [field.final]: flag.final,
+  [field.extra]: flag.extra,
+  [field.keptId]: flag.keptId,
+  [field.renewed]: flag.renewed,
 };
 
 /** Returns a number below 1024 from the three letters after a quote. It is different for each field name. */

@@ -1,6 +1,7 @@
 import {
   field,
   fieldsByStart,
+  flagFields,
   hashStart,
   kindTexts,
   labelFields,
@@ -17,7 +18,6 @@ import {
   blockMask,
   byteField,
   clearRow,
-  flag,
   floatField,
   floatsPerRow,
   identities,
@@ -138,11 +138,10 @@ export class LineScanner {
       case field.items:
         return this.#cart(at);
       case field.final:
-        return this.#flag(at, flag.final);
       case field.extra:
-        return this.#flag(at, flag.extra);
       case field.keptId:
-        return this.#flag(at, flag.keptId);
+      case field.renewed:
+        return this.#flag(at, flagFields[name] ?? 0);
       default:
         return this.#label(at, labelFields[name] ?? 0);
     }

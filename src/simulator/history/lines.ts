@@ -141,6 +141,7 @@ const operationRules: Rules<Operation> = {
   final: optional(only(true)),
   extra: optional(only(true)),
   keptId: optional(only(true)),
+  renewed: optional(only(true)),
 };
 
 const headerRules: Rules<RunHeader> = {

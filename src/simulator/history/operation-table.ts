@@ -268,4 +268,5 @@ function addFlags(operation: Draft, flags: number): void {
   if ((flags & flag.final) !== 0) operation.final = true;
   if ((flags & flag.extra) !== 0) operation.extra = true;
   if ((flags & flag.keptId) !== 0) operation.keptId = true;
+  if ((flags & flag.renewed) !== 0) operation.renewed = true;
 }

@@ -60,6 +60,9 @@ export interface Operation {
   readonly key?: string;
   /** Login only: the login ended ok, and the browser has the same session cookie after it as before it. */
   readonly keptId?: true;
+  /** The answer replaced the session cookie of a logged-in browser: the app rotated or refreshed the session. Recorded
+   * where the name of that cookie is known. */
+  readonly renewed?: true;
   /** The read-back after quiescence. */
   readonly final?: true;
   /** A login that is not in the plan: the session before it was lost, or the login before it did not end ok. */
@@ -77,7 +80,8 @@ type Optional =
   | 'key'
   | 'final'
   | 'extra'
-  | 'keptId';
+  | 'keptId'
+  | 'renewed';
 
 /** An operation without its token and its cart, which is cheap to read in sequence. Do not copy it by spreading. */
 export type OperationOutline = Omit<Operation, 'token' | 'items' | Optional> & {

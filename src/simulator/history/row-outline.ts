@@ -129,6 +129,10 @@ export class RowOutline implements OperationOutline {
     return this.#flag(flag.keptId);
   }
 
+  get renewed(): true | undefined {
+    return this.#flag(flag.renewed);
+  }
+
   #float(field: number): number {
     return this.#block.floats[this.#place * floatsPerRow + field] ?? 0;
   }

@@ -42,7 +42,7 @@ export const byteField = { kind: 64, flags: 65 } as const;
 export const outcomeShift = 3;
 export const kindMask = 7;
 /** Bits of the flags. `odd`: the row holds only user and flags, and the operation is kept as an object. */
-export const flag = { final: 1, extra: 2, keptId: 4, odd: 8 } as const;
+export const flag = { final: 1, extra: 2, keptId: 4, odd: 8, renewed: 16 } as const;
 /** The user that the answer named: none, anonymous, the user itself, or another user, as its number + `other`. */
 export const identities = { absent: 0, anonymous: 1, own: 2, other: 3 } as const;
 

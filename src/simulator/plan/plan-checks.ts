@@ -4,7 +4,7 @@ import type { StepKind } from '../scenario/journey/mapping.js';
 import { stepKinds } from '../scenario/journey/mapping.js';
 import { isMap } from '../scenario/yaml.js';
 import { stepsMax, userNamePattern, usersMax } from './plan.js';
-import type { PlannedUser } from './shop-journey.js';
+import type { PlannedUser } from './planned-user.js';
 
 /** Says what is wrong with a plan from a file: `users[3].steps[0].kind: found "buy", expected …`. */
 export class PlanProblem extends Error {}
@@ -67,7 +67,7 @@ const reservedKeys: readonly string[] = ['id', 'at', 'after', 'when', 'do', 'tar
 const triggerRules = {
   at: { atMs: milliseconds },
   after: { afterFault: text, delayMs: milliseconds },
-  when: { counter, sinceFault: optional(text), atLeast: whole },
+  when: { counter, sinceFault: optional(text), atLeast: whole, delayMs: optional(milliseconds) },
 } satisfies Readonly<Record<string, Rules>>;
 
 /** Splits a plan into its four parts, without checking the parts. Throws `PlanProblem`. */
@@ -169,11 +169,12 @@ function toScenarioTrigger(trigger: unknown, where: string): Readonly<Record<str
     const { afterFault, delayMs } = requireMap(trigger, triggerRules.after, where);
     return { after: `${afterFault} + ${delayMs}ms` };
   }
-  const { counter: counted, sinceFault, atLeast } = requireMap(trigger, triggerRules.when, where);
+  const { counter: counted, sinceFault, atLeast, delayMs } = requireMap(trigger, triggerRules.when, where);
   if (typeof counted !== 'string' || !isCounter(counted))
     throw newProblem(`${where}.counter`, counted, counter.expected);
   const since = sinceFault === undefined ? {} : { sinceFault: String(sinceFault) };
-  return { when: formatWhen({ counter: counted, ...since, atLeast: Number(atLeast) }) };
+  const delay = delayMs === undefined ? {} : { delayMs: Number(delayMs) };
+  return { when: formatWhen({ counter: counted, ...since, atLeast: Number(atLeast), ...delay }) };
 }
 
 function optional(rule: Rule): Rule {

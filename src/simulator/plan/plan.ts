@@ -2,8 +2,9 @@ import { ScenarioError } from '../errors.js';
 import type { OperationKind } from '../history/records.js';
 import { stepOf } from '../scenario/journey/mapping.js';
 import type { FaultSpec, Scenario } from '../scenario/scenario.js';
+import type { PlannedUser } from './planned-user.js';
 import { drawExponential, pick, type Random, randomStream } from './random.js';
-import { type Habits, type PlannedUser, planShopper } from './shop-journey.js';
+import { type Habits, planShopper } from './shop-journey.js';
 
 /**
  * All random choices of a run, made before it: the same scenario and seed give the same plan, byte for byte. The plan
@@ -24,6 +25,12 @@ export const stepsMax = 2_000_000;
 /** Makes the plan of a run. Pure. Throws `ScenarioError` when it would hold more than `usersMax` users or `stepsMax`
  * steps. */
 export function makePlan(scenario: Scenario, seed: number): Plan {
+  const { plan } = scenario.users;
+  const faults = planFaults(scenario, seed);
+  return { scenario: scenario.name, seed, users: plan ?? planUsers(scenario, seed), faults };
+}
+
+function planUsers(scenario: Scenario, seed: number): PlannedUser[] {
   const users: PlannedUser[] = [];
   let steps = 0;
   const { names, arrivals } = scenario.users;
@@ -40,7 +47,7 @@ export function makePlan(scenario: Scenario, seed: number): Plan {
     refuseAbove(steps, stepsMax, 'steps', 'users.arrivals.rate or users.arrivals.for, or raise users.think.median');
     users.push(user);
   }
-  return { scenario: scenario.name, seed, users, faults: planFaults(scenario, seed) };
+  return users;
 }
 
 /** Returns what the users of a scenario can do, and how often they do it. */

@@ -1,7 +1,7 @@
 import type { Operation } from '../history/records.js';
 
 /** The counts that are kept during a run. An operation counts when it ends. Their names are those of the final counts
- * in the report. A fault can wait for one of them. */
+ * in the report; only `sessions.renewed` is not in it. A fault can wait for one of them. */
 const zeroCounts = {
   'writes.acknowledged': 0,
   'writes.unknown': 0,
@@ -9,6 +9,7 @@ const zeroCounts = {
   'requests.failed': 0,
   'requests.unknown': 0,
   'users.total': 0,
+  'sessions.renewed': 0,
 };
 export type CounterName = keyof typeof zeroCounts;
 export const counterNames: readonly string[] = Object.keys(zeroCounts);
@@ -31,10 +32,11 @@ export class LiveCounts {
   readonly #users = new Set<string>();
   readonly #waiting = new Set<Waiting>();
 
-  note({ user, kind, outcome }: Operation): void {
+  note({ user, kind, outcome, renewed }: Operation): void {
     this.#users.add(user);
     this.#counts['users.total'] = this.#users.size;
     this.#counts[outcome === 'fail' ? 'requests.failed' : (`requests.${outcome}` as const)] += 1;
+    if (renewed) this.#counts['sessions.renewed'] += 1;
     if (kind === 'add' && outcome === 'ok') this.#counts['writes.acknowledged'] += 1;
     if (kind === 'add' && outcome === 'unknown') this.#counts['writes.unknown'] += 1;
     this.#wakeReached();

@@ -96,12 +96,11 @@ export function startHeader(
 /** Returns the part of the driver's options that scenario, cluster and header decide. */
 export function driverSetup(
   { users }: Pick<Scenario, 'users'>,
-  { proxyUrls, members, external }: Pick<Cluster, 'proxyUrls' | 'members' | 'external'>,
+  { proxies, external }: Pick<Cluster, 'proxies' | 'external'>,
   { nonce, revocationLagMs = 0 }: Pick<RunHeader, 'nonce' | 'revocationLagMs'>,
 ): Omit<DriverOptions, 'plan' | 'clock' | 'onOperation'> {
   return {
-    origins: proxyUrls,
-    proxies: members.filter(({ role }) => role === 'proxy').map(({ name }) => name),
+    proxies,
     ...(nonce === undefined ? {} : { nonce }),
     timeoutMs: users.timeoutMs,
     revocationLagMs,

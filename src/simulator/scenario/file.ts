@@ -4,6 +4,7 @@ import { faults } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import { crossProblems } from './checks/checks.js';
 import { toExternal } from './external-proxy.js';
+import { arrivalsOf } from './fixed-users.js';
 import { toMembers } from './members.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
@@ -79,7 +80,6 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
   const { health, policy, 'hash-key': hashKey, affinity, maxconn, queue, drain } = system.proxy;
   const queueTimeoutMs = system.proxy['queue-timeout'];
   const external = toExternal(system.proxy, path.resolve(folder));
-  const { rate, for: forMs, process, 'max-active': maxActive } = users.arrivals;
   return {
     name,
     why: why.trim(),
@@ -104,8 +104,9 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
       ...specsFrom(system),
     },
     users: {
-      arrivals: { ratePerSecond: rate, forMs, process, maxActive },
-      ...(users.names === undefined ? {} : { names: users.names }),
+      ...(users.plan === undefined ? {} : { plan: users.plan }),
+      arrivals: toArrivals(users),
+      ...toNames(users),
       think: { medianMs: users.think.median, p95Ms: users.think.p95 },
       ...(users.mix === undefined ? {} : { mix: users.mix }),
       tabs: users.tabs,
@@ -126,6 +127,18 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
     faults: file.faults.map((fault, index) => toFault(fault, valueAt(written, ['faults', index]))),
     expect: file.expect,
   };
+}
+
+function toNames({ names, plan }: ScenarioFile['users']): Pick<Scenario['users'], 'names'> {
+  if (plan !== undefined) return { names: plan.map(({ name }) => name) };
+  return names === undefined ? {} : { names };
+}
+
+/** Returns the arrivals of the file, or those that describe its plan. One of the two is there. */
+function toArrivals({ arrivals, plan = [] }: ScenarioFile['users']): Scenario['users']['arrivals'] {
+  if (arrivals === undefined) return arrivalsOf(plan);
+  const { rate: ratePerSecond, for: forMs, process, 'max-active': maxActive } = arrivals;
+  return { ratePerSecond, forMs, process, maxActive };
 }
 
 /** Converts a parsed fault. `written`: the same fault before its values were parsed. */

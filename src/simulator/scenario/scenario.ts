@@ -7,6 +7,7 @@ import { kindOf, membersIn } from '../cluster/targets.js';
 import { faults as registry } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import type { ExpectationLine } from '../history/records.js';
+import type { PlannedUser } from '../plan/planned-user.js';
 import type { JourneyMapping } from './journey/mapping.js';
 
 /** Scenario file after all checks, with every default filled in. Durations are milliseconds. */
@@ -54,6 +55,9 @@ export interface Scenario {
     };
   };
   readonly users: {
+    /** The steps of each user, at fixed times. Then `arrivals` only describes them, and the keys up to
+     * `slowAtLogoutMs` do not apply. */
+    readonly plan?: readonly PlannedUser[];
     readonly arrivals: {
       readonly ratePerSecond: number;
       readonly forMs: number;

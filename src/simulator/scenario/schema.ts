@@ -133,7 +133,9 @@ const faultKeys = {
       }
     })
     .optional()
-    .describe('A count to wait for, in the whole run or since an earlier fault was confirmed.'),
+    .describe(
+      'A count to wait for, in the whole run or since an earlier fault was confirmed, and a delay: "requests.ok >= 7 + 20ms".',
+    ),
   do: oneOf('fault', Object.keys(faults)),
   target: text('a target such as backend-1, backend-any, redis, store, proxy->backend-1 or secrets', /\S/).describe(
     'A backend, the proxy or a store server; "store" for the store of the mode; "from->to" for the link between two members; "backends" for all backends; or "secrets" for the key ring of all backends.',

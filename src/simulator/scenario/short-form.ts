@@ -14,10 +14,10 @@ const ratePerSecondMax = 40;
 /**
  * Returns the scenario with fewer users and shorter phases before and after the faults. System, faults and expectations
  * stay the same; only moments of the run (`during 2s..5s`) move with the phases. A scenario without a fault stays
- * unchanged, because it needs its full load. Pure.
+ * unchanged, because it needs its full load; so does one with fixed users, because its times belong together. Pure.
  */
 export function buildShortForm(scenario: Scenario): Scenario {
-  if (scenario.faults.length === 0) return scenario;
+  if (scenario.faults.length === 0 || scenario.users.plan !== undefined) return scenario;
   const { phases, users } = scenario;
   const { arrivals } = users;
   const shorter = {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { arrivalTimes, describeTooFewNames, userNamePattern } from '../plan/plan.js';
+import { fixedUserProblems, fixedUsers } from './fixed-users.js';
 import { journey } from './journey/journey.js';
 import { type StepKind, stepKinds } from './journey/mapping.js';
 import { cookieName, duration, map, oneOf, rate, sayExpected, text, wholeNumber } from './values.js';
@@ -47,6 +48,7 @@ const mix = map('users.mix', {
   .describe('Weights of the steps of a user after login. A step that is left out is not done.');
 
 export const users = map('users', {
+  plan: fixedUsers,
   arrivals: map('users.arrivals', {
     rate: rate.describe('New users per second.'),
     for: duration().describe('How long new users arrive, from the start of the run.'),
@@ -54,7 +56,9 @@ export const users = map('users', {
     'max-active': wholeNumber(1, 100_000)
       .default(400)
       .describe('Most users. Users stay to the end, so no more than these ever arrive.'),
-  }),
+  })
+    .optional()
+    .describe('When new users arrive. Required without users.plan.'),
   names,
   think: map('users.think', { median: duration(), p95: duration() })
     .refine(({ median, p95 }) => p95 >= median, { error: 'expected p95 to be at least the median', path: ['p95'] })
@@ -89,7 +93,12 @@ export const users = map('users', {
 /** Finds problems between parts of `users`, which no single value shows. `endMs`: the end of the recovery. */
 export function userProblems(file: unknown, endMs: number | undefined): Problem[] {
   const written = field(file, 'users');
-  return [...mixProblems(written), ...cookieProblems(written), ...nameProblems(written, seedOf(file), endMs)];
+  return [
+    ...fixedUserProblems(file, endMs),
+    ...mixProblems(written),
+    ...cookieProblems(written),
+    ...nameProblems(written, seedOf(file), endMs),
+  ];
 }
 
 function seedOf(file: unknown): number {

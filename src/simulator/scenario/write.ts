@@ -4,6 +4,7 @@ import type { MembersSpec } from '../cluster/external/driver.js';
 import type { ExternalProxy } from '../cluster/external/external-proxy.js';
 import { plainStores } from '../cluster/stores/registry.js';
 import { formatWhen } from '../faults/trigger.js';
+import { formatUsers } from './fixed-users.js';
 import { stepKinds } from './journey/mapping.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { clean } from './yaml.js';
@@ -194,16 +195,13 @@ function externalOf({ name, command, config, directory, ready, env, ...commands 
 }
 
 function usersOf(users: Scenario['users']): object {
-  const { arrivals, names, think, mix, tabs, slowAtLogoutMs, replayEveryMs, timeoutMs, cookie, journey } = users;
+  const { plan, arrivals, names, think, mix, tabs, slowAtLogoutMs, replayEveryMs, timeoutMs, cookie, journey } = users;
   return {
-    arrivals: {
-      rate: `${arrivals.ratePerSecond}/s`,
-      for: formatDuration(arrivals.forMs),
-      process: arrivals.process,
-      'max-active': arrivals.maxActive,
-    },
-    names,
-    think: { median: formatDuration(think.medianMs), p95: formatDuration(think.p95Ms) },
+    plan: plan && formatUsers(plan),
+    arrivals: plan === undefined ? arrivalsIn(arrivals) : undefined,
+    names: plan === undefined ? names : undefined,
+    think:
+      plan === undefined ? { median: formatDuration(think.medianMs), p95: formatDuration(think.p95Ms) } : undefined,
     mix,
     tabs: tabs === 1 ? undefined : tabs,
     'slow-at-logout': maybeDuration(slowAtLogoutMs),
@@ -213,6 +211,10 @@ function usersOf(users: Scenario['users']): object {
     cookie,
     journey: journey === 'shop' ? undefined : journeyOf(journey),
   };
+}
+
+function arrivalsIn({ ratePerSecond, forMs, process, maxActive }: Scenario['users']['arrivals']): object {
+  return { rate: `${ratePerSecond}/s`, for: formatDuration(forMs), process, 'max-active': maxActive };
 }
 
 type OwnJourney = Exclude<Scenario['users']['journey'], 'shop'>;

@@ -1,8 +1,8 @@
-import { type BackendNaming, backendNaming } from '../cluster/cluster.js';
+import { type BackendNaming, backendNaming, type ProxyAddress } from '../cluster/cluster.js';
 import type { LabRecord, Operation } from '../history/records.js';
 import { tokenOf } from '../history/token-names.js';
 import { stepsMax } from '../plan/plan.js';
-import type { UserScript } from '../plan/shop-journey.js';
+import type { UserScript } from '../plan/planned-user.js';
 import type { RunClock } from '../run/run-clock.js';
 import { HttpClient } from './http-client.js';
 import type { AppReply, Journey, JourneyRequest } from './journey.js';
@@ -14,11 +14,9 @@ const readBackAtOnce = 64;
 export interface DriverOptions {
   /** The users that come by themselves. More can be added while the driver runs. */
   readonly plan: { readonly users: readonly UserScript[] };
-  /** Addresses of the system, for example `http://127.0.0.1:41234`. Several are addresses of one host, and the users
-   * are spread over them. Loopback only: `LabError` otherwise. */
-  readonly origins: readonly string[];
-  /** Names of the proxies at these addresses, in the same order. */
-  readonly proxies?: readonly string[];
+  /** Addresses of the system. Several are addresses of one host, and the users are spread over them. Loopback only:
+   * `LabError` otherwise. */
+  readonly proxies: readonly ProxyAddress[];
   /** Part of the name of every added item (`token-names.ts`). Absent: the items have the names of the plan. */
   readonly nonce?: string;
   readonly timeoutMs: number;
@@ -53,7 +51,7 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#options = options;
-    this.#clients = options.origins.map(origin => new HttpClient(origin, options.timeoutMs));
+    this.#clients = options.proxies.map(({ url }) => new HttpClient(url, options.timeoutMs));
     this.#world = this.#makeWorld();
     for (const { name } of options.plan.users) this.#create(name);
   }
@@ -101,18 +99,18 @@ export class Driver {
   }
 
   #create(name: string): User {
-    const named = this.#clients.map((client, index) => ({ client, proxy: this.#options.proxies?.[index] ?? 'proxy' }));
+    const named = this.#clients.map((client, index) => ({ client, proxy: this.#options.proxies[index]?.name ?? '' }));
     const user = new User(name, this.#world, chooseClient(named, this.#users.size));
     this.#users.set(name, user);
     return user;
   }
 
   #makeWorld(): UserWorld {
-    const { origins, nonce, timeoutMs, revocationLagMs, replayEveryMs, browserCookie, journey, clock } = this.#options;
+    const { proxies, nonce, timeoutMs, revocationLagMs, replayEveryMs, browserCookie, journey, clock } = this.#options;
     const { naming = backendNaming } = this.#options;
     const { onSent = () => undefined, onOperation } = this.#options;
     return {
-      origin: origins[0] ?? '',
+      origin: proxies[0]?.url ?? '',
       timeoutMs,
       revocationLagMs,
       replayEveryMs,

@@ -1,5 +1,5 @@
 import type { Operation, OperationOutcome } from '../history/records.js';
-import type { PlannedStep } from '../plan/shop-journey.js';
+import type { PlannedStep } from '../plan/planned-user.js';
 
 /**
  * Anonymous answers in a row after which a user logs in again. A history can therefore show two kinds of silent logout:

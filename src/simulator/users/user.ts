@@ -1,6 +1,6 @@
 import type { BackendNaming } from '../cluster/cluster.js';
 import type { Operation, OperationKind } from '../history/records.js';
-import type { PlannedStep } from '../plan/shop-journey.js';
+import type { PlannedStep } from '../plan/planned-user.js';
 import type { RunClock } from '../run/run-clock.js';
 import { type HeldCredentials, UserBrowser } from './browser.js';
 import type { HttpClient } from './http-client.js';
@@ -257,6 +257,7 @@ export class User {
     const session = old?.session ?? this.#state.session + (kind === 'login' ? 1 : 0);
     const sentMs = Math.max(task.plannedMs, clock.now());
     this.#world.onSent(this.#name, sentMs);
+    const cookieHeld = this.#browser.session;
     const asked = old === undefined ? this.#browser.ask(kind, token, slowMs) : this.#browser.askAgain(old.held);
     const reply = await asked;
     // A time-out counts with its limit, however late its timer fired.
@@ -283,10 +284,18 @@ export class User {
       ...(task.final === undefined ? {} : { final: task.final }),
       ...(task.extra === undefined ? {} : { extra: task.extra }),
       ...(isKept ? { keptId: true } : {}),
+      ...(this.#isRenewed(kind, cookieHeld) ? { renewed: true } : {}),
     };
     if (old === undefined) this.#learn(operation);
     this.#world.onOperation(operation);
     return operation;
+  }
+
+  /** Whether the session cookie was replaced by another one, and not by a login or a logout. */
+  #isRenewed(kind: Operation['kind'], cookieHeld: string | undefined): boolean {
+    if (cookieHeld === undefined || ['login', 'logout', 'replay'].includes(kind)) return false;
+    const { session } = this.#browser;
+    return session !== undefined && session !== cookieHeld;
   }
 
   #learn(operation: Operation): void {

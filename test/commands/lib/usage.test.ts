@@ -20,13 +20,13 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { name: 'no command', alone: true, args: [], code: 3, says: ['holdfast <command>', 'which command?'] },
+  { name: 'no command', alone: true, args: [], code: 3, says: ['node dist/cli.js <command>', 'which command?'] },
   { name: 'an unknown command', alone: true, args: ['strat'], code: 3, says: ['start'] },
   {
     name: 'an unknown flag',
     args: ['run', killOne, '--sede', '7'],
     code: 3,
-    says: ['unknown flag --sede. Did you mean --seed?', 'holdfast run --help'],
+    says: ['unknown flag --sede. Did you mean --seed?', 'node dist/cli.js run --help'],
   },
   {
     name: 'an unknown mode',
@@ -63,7 +63,7 @@ const rows: readonly Row[] = [
     name: "a Redis of one's own to be attacked",
     args: ['attack', '--redis-url', 'redis://127.0.0.1:6379'],
     code: 3,
-    says: ['redis-url', 'holdfast attack --help'],
+    says: ['redis-url', 'node dist/cli.js attack --help'],
   },
   { name: 'a missing scenario file', args: ['run', 'no-such.yaml'], code: 3, says: ['no-such.yaml'] },
   {
@@ -88,7 +88,7 @@ const rows: readonly Row[] = [
     name: 'an output folder that cannot be made',
     args: ['run', killOne, '--out', '/proc/holdfast'],
     code: 3,
-    says: ['--out: the folder "/proc/holdfast" is not writable'],
+    says: ['--out: the folder "/proc/holdfast" is not writable', 'Choose another place with --out.'],
   },
   {
     name: 'a plan file without a plan',
@@ -150,7 +150,7 @@ const rows: readonly Row[] = [
     name: 'another unknown command',
     args: ['nonsense'],
     code: 3,
-    says: ['unknown command "nonsense"', 'holdfast --help'],
+    says: ['unknown command "nonsense"', 'node dist/cli.js --help'],
   },
   { name: 'a seed that is empty', args: ['run', killOne, '--seed', ''], code: 3, says: ['--seed: its value is empty'] },
   { name: 'a file that is empty', args: ['run', killOne, '--json='], code: 3, says: ['--json: its value is empty'] },
@@ -402,7 +402,7 @@ describe('help', () => {
     it(`holdfast ${command} --help has a description${command === 'start' ? '' : ' and an example'}`, async () => {
       const { code, stdout, stderr } = await commandLine([command, '--help']);
       expect(code, stderr).to.equal(0);
-      expect(stdout).to.include(`holdfast ${command}`);
+      expect(stdout).to.include(`node dist/cli.js ${command}`);
       if (command !== 'start') expect(stdout).to.include('Examples:');
     });
   }

@@ -11,10 +11,11 @@ import http from 'node:http';
  * - `doubles`: it sets its cookie twice in one answer
  * - `expires`: its cookie has a lifetime of one second, and is valid longer (this is no defect)
  * - `invents`: it answers by itself where no backend does
+ * - `ignores`: it reads its configuration once. Otherwise SIGHUP makes it read the list of backends again
  */
-const lines = readFileSync(process.argv[2] ?? '', 'utf8').split('\n');
+let lines = readLines();
 const valuesOf = (key: string) => lines.flatMap(line => (line.startsWith(`${key} `) ? [line.split(' ').slice(1)] : []));
-const backends = valuesOf('backend').map(([name = '', port]) => ({ name, port: Number(port) }));
+let backends = readBackends();
 const has = (defect: string) => valuesOf('defect').flat().includes(defect);
 const answerWithinMs = 2_000;
 let turn = 0;
@@ -26,6 +27,19 @@ const server = http.createServer((request, response) => {
 });
 server.listen(Number(valuesOf('listen').flat()[0]), '127.0.0.1');
 process.once('SIGTERM', () => process.exit(0));
+process.on('SIGHUP', () => {
+  if (has('ignores')) return;
+  lines = readLines();
+  backends = readBackends();
+});
+
+function readLines(): string[] {
+  return readFileSync(process.argv[2] ?? '', 'utf8').split('\n');
+}
+
+function readBackends() {
+  return valuesOf('backend').map(([name = '', port]) => ({ name, port: Number(port) }));
+}
 
 function choose({ headers: { cookie = '' } }: http.IncomingMessage): number {
   const wanted = /(?:^|; )lb=(backend-\d+)/.exec(cookie)?.[1];

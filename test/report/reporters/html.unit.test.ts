@@ -18,7 +18,7 @@ describe('the html reporter', () => {
     );
     expect(text).to.include('redis: 0 of 20 exposed users logged out (60 in all)');
     expect(text).to.include(`${sticky?.findings.writes.lost} of`).and.include('300 of them drawn');
-    expect(text).to.include('holdfast run scenarios/kill-one.yaml --mode sticky,redis --seed 42');
+    expect(text).to.include('node dist/cli.js run kill-one --mode sticky,redis --seed 42');
     expect(text).to.match(/<span aria-hidden="true">▼<\/span> lost, as expected<\/b>/);
     expect(text).to.match(/<p>\d+ of [\d,]+ acknowledged writes lost, as expected\.<\/p>/);
   });

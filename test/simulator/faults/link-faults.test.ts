@@ -76,7 +76,9 @@ describe('faults of links and proxies', function () {
         }
         const vague = faults.slow?.make('backend-1->redis', { latency: '5ms', jitter: '5ms' });
         expect(await vague?.confirm(cluster), 'any time would do').to.equal(false);
-        expect(cluster.proxyUrls).to.have.length(2).and.include(cluster.proxyUrl);
+        expect(cluster.proxies.map(({ name }) => name)).to.deep.equal(['proxy-1', 'proxy-2']);
+        for (const { name, url } of cluster.proxies)
+          expect(url).to.equal(`http://127.0.0.1:${cluster.member(name).port}`);
         expect(secretsOf(cluster, 'proxy-1'))
           .to.match(/^HOLDFAST_SECRETS=lab:/)
           .and.equal(secretsOf(cluster, 'proxy-2'));
@@ -85,11 +87,11 @@ describe('faults of links and proxies', function () {
           const fault = faults[name]?.make('proxy-1') ?? expect.fail();
           await fault.inject(cluster);
           expect(await fault.confirm(cluster), name).to.be.a('string');
-          expect(await answersOk(`${cluster.proxyUrls[0]}/health`, 200)).to.equal(false);
-          expect(await answersOk(`${cluster.proxyUrls[1]}/health`, 1_000)).to.equal(true);
+          expect(await answersOk(`${cluster.proxies[0]?.url}/health`, 200)).to.equal(false);
+          expect(await answersOk(`${cluster.proxies[1]?.url}/health`, 1_000)).to.equal(true);
           expect(await stateOf(cluster, 'backend-1'), 'the other is asked').to.equal('ready');
           await fault.heal(cluster);
-          expect(await answersOk(`${cluster.proxyUrls[0]}/health`, 1_000)).to.equal(true);
+          expect(await answersOk(`${cluster.proxies[0]?.url}/health`, 1_000)).to.equal(true);
           expect(secretsOf(cluster, 'proxy-1')).to.equal(secrets);
         }
 

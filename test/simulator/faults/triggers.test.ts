@@ -50,7 +50,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
     const { records, neverStruck } = await runFaults(
       [
         hang('cut', 'redis', { atMs: 0 }),
-        hang('kill', 'backend-1', { counter: 'writes.acknowledged', sinceFault: 'cut', atLeast: 3 }),
+        hang('kill', 'backend-1', { counter: 'writes.acknowledged', sinceFault: 'cut', atLeast: 3, delayMs: 40 }),
         hang('promote', 'backend-2', { afterFault: 'kill', delayMs: 30 }, 20),
       ],
       staged.stage,
@@ -58,7 +58,7 @@ describe('faults that wait for a count, or last to the end of the phase', () => 
     expect(neverStruck).to.deep.equal({});
     const [cut, kill, promote] = records;
     expect(records.map(({ id }) => id)).to.deep.equal(['cut', 'kill', 'promote']);
-    expect(kill?.requestedMs).to.be.at.least(reachedMs);
+    expect(kill?.requestedMs).to.be.at.least(reachedMs + 40);
     expect(promote?.requestedMs).to.be.at.least(Number(kill?.confirmedMs) + 30);
     expect(transitions.filter(transition => transition.endsWith('healed'))).to.deep.equal([
       'promote healed',
@@ -134,7 +134,7 @@ describe('live counts', () => {
   it('count operations by outcome, as the report does, and each user once', () => {
     const counts = new LiveCounts();
     note(counts, 'login, add x, add y?, add z!, read x, logout');
-    for (const operation of user('bob', 'login!')) counts.note(operation);
+    for (const operation of user('bob', 'login!')) counts.note({ ...operation, renewed: true });
     expect(counts.now()).to.deep.equal({
       'writes.acknowledged': 1,
       'writes.unknown': 1,
@@ -142,6 +142,7 @@ describe('live counts', () => {
       'requests.failed': 2,
       'requests.unknown': 1,
       'users.total': 2,
+      'sessions.renewed': 1,
     });
   });
 
@@ -173,6 +174,9 @@ describe('the trigger "when"', () => {
     const since = { counter: 'writes.acknowledged', sinceFault: 'cut-2', atLeast: 50 } as const;
     expect(parseWhen('writes.acknowledged  since cut-2 >= 50')).to.deep.equal(since);
     expect(parseWhen(formatWhen(since))).to.deep.equal(since);
+    const later = { counter: 'requests.ok', atLeast: 7, delayMs: 1_500 } as const;
+    expect(parseWhen('requests.ok >= 7+1.5s')).to.deep.equal(later);
+    expect(formatWhen(later)).to.equal('requests.ok >= 7 + 1.5s');
   });
 
   it('refuses unknown counts', () => {

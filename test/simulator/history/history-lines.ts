@@ -106,7 +106,12 @@ const optionalFields = fc
       {
         weight: 1,
         arbitrary: fc
-          .tuple(maybe('final', trueJson), maybe('extra', trueJson), maybe('keptId', trueJson))
+          .tuple(
+            maybe('final', trueJson),
+            maybe('extra', trueJson),
+            maybe('keptId', trueJson),
+            maybe('renewed', trueJson),
+          )
           .map(all => all.flat()),
       },
     ),

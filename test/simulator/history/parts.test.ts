@@ -217,7 +217,8 @@ function shownOutlines(operations: Operations): unknown[] {
 
 function outlined(operation: OperationOutline): OperationOutline {
   const { type, id, user: name, kind, session, plannedMs, sentMs, doneMs, outcome, status, error } = operation;
-  const { identity, backend, incarnation, version, proxy, key, final, extra, keptId } = operation;
+  const { identity, backend, incarnation, version, proxy, key, final, extra, keptId, renewed } = operation;
   const required = { type, id, user: name, kind, session, plannedMs, sentMs, doneMs, outcome };
-  return { ...required, status, error, identity, backend, incarnation, version, proxy, key, final, extra, keptId };
+  const texts = { error, identity, backend, incarnation, version, proxy, key };
+  return { ...required, status, ...texts, final, extra, keptId, renewed };
 }

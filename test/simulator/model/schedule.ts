@@ -88,6 +88,7 @@ export async function runFaultsInMemory(
     await Promise.race([wait.reached, system.time.until(endMs)]);
     wait.forget();
     const reached = stage.counts.now()[trigger.counter] - from;
+    if (reached >= trigger.atLeast) await system.wait(trigger.delayMs ?? 0);
     return reached >= trigger.atLeast ? undefined : `it waited for ${formatWhen(trigger)}, and ${reached} were reached`;
   }
 

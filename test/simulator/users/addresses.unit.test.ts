@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
-import type { PlannedStep } from '#src/simulator/plan/shop-journey.js';
+import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { drive, kindOf, shopAnswer } from './scripted.js';
 
 interface Address {
@@ -50,7 +50,7 @@ describe('users: two addresses of one host', () => {
     const [one, two] = [await address(), await address()];
     await withAddresses(one, two, async () => {
       const users = [adds(4), adds(2), adds(3)];
-      const { operations } = await drive([one.origin, two.origin], users, { proxies: ['proxy-1', 'proxy-2'] });
+      const { operations } = await drive([one.origin, two.origin], users);
       expect(operations.every(({ outcome }) => outcome === 'ok')).to.equal(true);
       for (const { user, proxy } of operations) expect(proxy, user).to.equal(user === 'u2' ? 'proxy-2' : 'proxy-1');
       expect([one.asked.length, two.asked.length]).to.deep.equal([7, 2]);

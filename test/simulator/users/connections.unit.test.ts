@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { PlannedStep } from '#src/simulator/plan/shop-journey.js';
+import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { drive, type Handler, kindOf, shopAnswer, withServer } from './scripted.js';
 
 /** Returns a login and adds, so far apart that the connection is idle between them. */

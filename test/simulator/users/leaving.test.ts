@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import type { Operation } from '#src/simulator/history/records.js';
-import type { PlannedStep } from '#src/simulator/plan/shop-journey.js';
+import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 import { Driver } from '#src/simulator/users/driver.js';
 import { shopJourney } from '#src/simulator/users/shop-requests.js';
@@ -20,7 +20,7 @@ function withDriver(handler: Handler, use: (scene: Scene) => Promise<void>): Pro
     const [operations, sent, clock]: [Operation[], string[], RunClock] = [[], [], new RunClock()];
     const driver = new Driver({
       plan: { users: [] },
-      origins: [origin],
+      proxies: [{ name: 'proxy', url: origin }],
       timeoutMs: 2_000,
       revocationLagMs: 0,
       journey: shopJourney,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import type { OperationOutcome } from '#src/simulator/history/records.js';
-import type { PlannedStep } from '#src/simulator/plan/shop-journey.js';
+import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { drive, type Handler, json, kindOf, shopAnswer, steps, withServer } from './scripted.js';
 
 type Kind = PlannedStep['kind'];

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LabRecord, Operation, OperationKind } from '#src/simulator/history/records.js';
-import type { PlannedStep } from '#src/simulator/plan/shop-journey.js';
+import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 import { Driver, type DriverOptions } from '#src/simulator/users/driver.js';
 import type { Journey } from '#src/simulator/users/journey.js';
@@ -25,7 +25,7 @@ export interface Driven {
 }
 
 interface DriveOptions
-  extends Partial<Pick<DriverOptions, 'proxies' | 'nonce' | 'timeoutMs' | 'revocationLagMs' | 'replayEveryMs'>> {
+  extends Partial<Pick<DriverOptions, 'nonce' | 'timeoutMs' | 'revocationLagMs' | 'replayEveryMs'>> {
   readonly readBack?: boolean;
   readonly journey?: Journey;
 }
@@ -47,7 +47,7 @@ export async function drive(
   const clock = new RunClock();
   const driver = new Driver({
     plan,
-    origins: [origin].flat(),
+    proxies: [origin].flat().map((url, index) => ({ name: `proxy-${index + 1}`, url })),
     timeoutMs,
     revocationLagMs,
     journey,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { RedisAddress, ServerAddress } from '../../../shared/redis-address.js';
 import { withTimeout } from '../../in-time.js';
 import {
@@ -8,6 +8,7 @@ import {
   type ConnectionOptions,
   hasCode,
   loginOf,
+  newClient,
   type RedisConnection,
   reasonOf,
   retryDelayMs,
@@ -113,7 +114,7 @@ export class RedisCluster implements RedisConnection {
     const name = nameOf(place);
     const known = this.#nodes.get(name);
     if (known !== undefined) return known;
-    const node = new Redis({ ...serverOptions(this.#options.deadlineMs), ...this.#security, ...place });
+    const node = newClient({ ...serverOptions(this.#options.deadlineMs), ...this.#security, ...place });
     if (this.#closing.signal.aborted) node.disconnect();
     this.#nodes.set(name, node);
     // Every command that waits for its connection adds a listener.
@@ -205,7 +206,7 @@ export class RedisCluster implements RedisConnection {
 
   async #readMapFromUnconnected(place: ServerAddress): Promise<SlotMap> {
     const options = { ...serverOptions(this.#options.deadlineMs), ...this.#security, ...place };
-    const node = new Redis({ ...options, lazyConnect: true, retryStrategy: () => null });
+    const node = newClient({ ...options, lazyConnect: true, retryStrategy: () => null });
     let lastError: Error | undefined;
     node.on('error', error => {
       lastError = error;

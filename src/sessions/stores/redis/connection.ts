@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Redis, RedisOptions } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../../../shared/redis-address.js';
 import { scripts } from './scripts.js';
 
@@ -63,6 +63,18 @@ export function serverOptions(deadlineMs: number) {
     disableClientInfo: true,
     scripts: commands,
   } satisfies RedisOptions;
+}
+
+/**
+ * Returns a client of one server.
+ *
+ * A stream reports two errors when it is closed in the TLS handshake and does not trust the server: the certificate, and
+ * then the alert with which the server answers. The client listens to the first only. The second would end the process.
+ */
+export function newClient(options: RedisOptions & { replyMapping?: 'legacy' }): Redis {
+  const client = new Redis(options);
+  client.on('error', () => client.stream?.on('error', () => undefined));
+  return client;
 }
 
 export function loginOf({ username, password }: RedisAddress) {

@@ -1,10 +1,11 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { RedisAddress } from '../../../shared/redis-address.js';
 import {
   batchWrites,
   type ConnectionOptions,
   isReadOnly,
   loginOf,
+  newClient,
   type RedisConnection,
   reasonOf,
   retryDelayMs,
@@ -21,7 +22,7 @@ export class OneServer implements RedisConnection {
 
   constructor(address: RedisAddress, options: ConnectionOptions) {
     this.#options = options;
-    this.#server = new Redis({
+    this.#server = newClient({
       ...serverOptions(options.deadlineMs),
       ...addressOptions(address, options.deadlineMs),
       reconnectOnError: error => this.#isDemoted(error),

@@ -10,9 +10,10 @@ export const slackMs = 200;
 
 /** The write was carried out, but too few replicas acknowledged it. */
 export class TooFewReplicas extends Error {
+  override readonly name = 'TooFewReplicas';
+
   constructor(count: number, wanted: number, waitedMs: number) {
     super(`${count} of the ${wanted} replicas that were asked for acknowledged it within ${waitedMs} ms`);
-    this.name = new.target.name;
   }
 }
 

@@ -1,4 +1,4 @@
-import { quoteForShell } from '../processes/shell.js';
+import { quoteForShell } from '../../../shared/quote-for-shell.js';
 
 /**
  * Commands that reach members which the lab did not start. They are data: a shell runs them, with a time limit, and they
@@ -46,9 +46,8 @@ export interface MemberDriver extends DriverCommands {
   readonly summary: string;
   /** Says what `selector` means to it, with an example, for the same table. */
   readonly selects: string;
-  /** The program that the commands use, and how to install it. */
+  /** The program that the commands use: a command in src/shared/tools.mjs. */
   readonly program: string;
-  readonly install: string;
   /** Says for a verb why there is no command, and what to do. */
   readonly lacks?: Partial<Record<DriverVerb, string>>;
   /** Absent: it cannot replace the version of the members. */

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs';
+import { commandLine } from '../../../shared/program-name.js';
+import { quoteForShell } from '../../../shared/quote-for-shell.js';
+import { findProgram, findToolName, systemPath } from '../../../shared/tools.mjs';
 import { LabError } from '../../errors.js';
 import { statusWithin } from '../ask.js';
 import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../own-backend.js';
 import { portRefuses } from '../probe.js';
 import type { ProcessSpec } from '../processes/process-member.js';
-import { findProgram, systemPath } from '../processes/run-program.js';
-import { quoteForShell } from '../processes/shell.js';
 import type { ConfigTemplate } from './template.js';
 
 /**
@@ -115,16 +116,18 @@ function valuesOf(place: ExternalPlace): Readonly<Record<string, string>> {
 
 /** Returns whether the program of a proxy is installed, or is not known. */
 export function isInstalled({ program }: Pick<ExternalProxy, 'program'>): boolean {
-  return program === undefined || findProgram([program], systemPath()) !== undefined;
+  return program === undefined || findProgram([program]) !== undefined;
 }
 
 /** Throws `LabError` with the package to install when the program of a proxy is missing. */
 export function assertInstalled(external: ExternalProxy): void {
   if (isInstalled(external)) return;
   const { name, program, packages = {} } = external;
+  const tool = program && findToolName(program);
   const ways = Object.entries(packages).map(([manager, what]) => `${installWith[manager] ?? manager} ${what}`);
-  const how = ways.length === 0 ? 'install it first' : `install it with ${ways.join(' or ')}`;
-  throw new LabError(`${name} needs the program ${program}, which is not installed: ${how}.`);
+  const byHand = ways.length === 0 ? 'install it first.' : `install it with ${ways.join(' or ')}.`;
+  const how = tool === undefined ? byHand : `type ${commandLine('doctor', '--install', tool)}`;
+  throw new LabError(`${name} needs the program ${program}, which is not installed: ${how}`);
 }
 
 const installWith: Readonly<Record<string, string>> = {

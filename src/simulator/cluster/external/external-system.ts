@@ -1,6 +1,7 @@
+import { commandLine } from '../../../shared/program-name.js';
+import { findProgram } from '../../../shared/tools.mjs';
 import { LabError } from '../../errors.js';
 import { type BackendNaming, backendNaming } from '../cluster.js';
-import { findProgram } from '../processes/run-program.js';
 import { describeEnd, type RunShell, type ShellEnd } from '../processes/shell.js';
 import { type DriverVerb, fillCommand, type ListedMember, type MembersSpec, parseList } from './driver.js';
 import { drivers } from './drivers/registry.js';
@@ -29,7 +30,9 @@ export class ExternalSystem {
     const { driver, selector } = this.spec;
     const entry = driver === undefined ? undefined : drivers[driver];
     if (entry !== undefined && findProgram([entry.program]) === undefined)
-      throw new LabError(`The driver ${driver} needs ${entry.program}, which is not on PATH. Type: ${entry.install}`);
+      throw new LabError(
+        `The driver ${driver} needs ${entry.program}, which is not on PATH. Type: ${commandLine('doctor', '--install', entry.program)}`,
+      );
     const ready = await this.list().catch((error: Error) => {
       throw new LabError(`The members of ${selector} cannot be listed: ${error.message}`);
     });

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { findProgram } from './run-program.js';
+import { findProgram } from '../../../shared/tools.mjs';
 
 /** The program of each platform that opens an address in the browser of the user. */
 const openers: Readonly<Partial<Record<NodeJS.Platform, string>>> = { darwin: 'open', linux: 'xdg-open' };

@@ -2,8 +2,9 @@ import { execFile, spawn } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { promisify } from 'node:util';
+import { commandLine } from '../../../shared/program-name.js';
+import { findProgram, systemPath } from '../../../shared/tools.mjs';
 import { restoreCommand, rulesFor } from '../links/packet-filter.js';
-import { findProgram, systemPath } from './run-program.js';
 
 /**
  * A network of the lab's own: a network namespace of Linux with nothing but loopback. Rules of the packet filter there
@@ -20,8 +21,7 @@ const outerVariable = 'HOLDFAST_OUTER_NETWORK';
 const probeWithinMs = 5_000;
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Programs that are needed, each with its package in Debian. */
-const tools = { unshare: 'util-linux', setpriv: 'util-linux', ip: 'iproute2', 'iptables-restore': 'iptables' } as const;
+const programs = ['unshare', 'setpriv', 'ip', 'iptables-restore'] as const;
 
 const cannot = 'no packet can be lost, because the lab cannot have a network of its own';
 
@@ -36,9 +36,9 @@ export function isInOwnNetwork(): boolean {
 export async function explainNoOwnNetwork(): Promise<string | undefined> {
   if (isInOwnNetwork()) return undefined;
   if (findNamespace() === undefined) return `${cannot}: this system is not Linux`;
-  const missing = Object.entries(tools).find(([tool]) => findProgram([tool], systemPath()) === undefined);
+  const missing = programs.find(program => findProgram([program]) === undefined);
   if (missing !== undefined)
-    return `${cannot}: the program ${missing[0]} is missing (install the package ${missing[1]})`;
+    return `${cannot}: the program ${missing} is missing (type: ${commandLine('doctor', '--install', missing)})`;
   const rules = [{ lostPercent: 50 }, { lostPercent: 100 }, 'refuse'] as const;
   const probe = restoreCommand(rules.flatMap((rule, index) => rulesFor(`probe-${index}`, 1, rule)));
   const { command, args, env } = ownNetworkCommand(['sh', '-c', probe]);

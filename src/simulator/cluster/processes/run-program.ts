@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { commandLine } from '../../../shared/program-name.js';
+import { findProgram, tools } from '../../../shared/tools.mjs';
 import { LabError } from '../../errors.js';
 import type { Janitor } from './janitor.js';
 import { LastLines } from './last-lines.js';
@@ -49,24 +51,13 @@ export async function runProgram(run: ProgramRun, stop: AbortSignal, janitor?: J
   throw new LabError(`${path.basename(command)} ended with ${how}.\n${lastLines.text('  | ')}  run as: ${command}`);
 }
 
-/** Returns the absolute path of the first of these programs that is on PATH. */
-export function findProgram(names: readonly string[], pathVariable = process.env.PATH ?? ''): string | undefined {
-  const folders = pathVariable.split(path.delimiter).filter(folder => folder !== '');
-  return names.flatMap(name => folders.map(folder => path.join(folder, name))).find(isExecutable);
-}
-
-/** Returns PATH with the folders of servers and system tools: Debian leaves them out for ordinary users. */
-export function systemPath(): string {
-  return [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).join(path.delimiter);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** Returns the absolute path of a tool of src/shared/tools.mjs. Throws `LabError` that says what to type without it. */
+export function findTool(name: string): string {
+  const [first = name, ...others] = tools[name]?.commands ?? [];
+  const found = findProgram([first, ...others]);
+  if (found !== undefined) return found;
+  const also = others.length === 0 ? '' : ` (or ${others.join(' or ')})`;
+  throw new LabError(`${first}${also} is missing on PATH. To install it, type: ${commandLine('doctor', '--install')}`);
 }
 
 /** Returns whether every user may enter or execute this path, all folders above it included. */

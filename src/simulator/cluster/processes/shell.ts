@@ -23,11 +23,6 @@ export type RunShell = (command: string, withinMs: number, signal: AbortSignal) 
 
 const lastWordsWithinMs = 200;
 
-/** Returns the text as one word of a shell command, whatever characters it has. */
-export function quoteForShell(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
 /** Returns for example `ended with code 1, and said: no such container`. */
 export function describeEnd({ how, said }: Pick<ShellEnd, 'how' | 'said'>): string {
   const words = joinLines(said);

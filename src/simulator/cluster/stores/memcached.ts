@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { LabError } from '../../errors.js';
 import { amongNumbers, map, megabytes } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';
 import type { ProcessSpec } from '../processes/process-member.js';
-import { findProgram } from '../processes/run-program.js';
+import { findTool } from '../processes/run-program.js';
 import { buildSingleShape, defineStoreServer, type StoreShape } from '../store-server.js';
 
 export interface MemcachedSpec {
@@ -23,20 +22,6 @@ const schema = map('system.memcached', {
     .optional()
     .describe('Memory for the data of each node; default: 64MB. Data that does not fit is evicted.'),
 });
-
-function findMemcached(): string {
-  const found = findProgram(['memcached']);
-  if (found !== undefined) return found;
-  throw new LabError(
-    [
-      'memcached is missing on PATH. Install it:',
-      '  Debian, Ubuntu: apt-get install memcached',
-      '  macOS:          brew install memcached',
-      '  Fedora:         dnf install memcached',
-      '  Alpine:         apk add memcached',
-    ].join('\n'),
-  );
-}
 
 /** Returns the version, for example `{ memcached: '1.6.18' }`, from "memcached 1.6.18". */
 async function versionOf(program: string): Promise<Record<string, string>> {
@@ -97,7 +82,7 @@ export const memcached = defineStoreServer({
   memberSettings: [[/^memcached\.node-\d+$/, 'memcached.nodes']],
   shape: shapeOf,
   async prepare({ spec, portOf }) {
-    const program = findMemcached();
+    const program = findTool('memcached');
     const { members } = shapeOf(spec);
     return {
       steps: [members.map(name => specOf(program, name, portOf(name), spec.memoryMb))],

@@ -3,12 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { LabError } from '../../errors.js';
 import { amongNumbers, map, megabytes, oneOf } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';
 import type { ProcessSpec } from '../processes/process-member.js';
-import { findProgram } from '../processes/run-program.js';
+import { findTool } from '../processes/run-program.js';
 import { buildReplicaOf, configFile, infoField, isReplicating, withRedis } from '../redis-client.js';
 import { buildSingleShape, defineStoreServer, type StorePlace, type StoreShape } from '../store-server.js';
 
@@ -50,21 +49,6 @@ const schema = map('system.redis', {
   if (eviction !== 'noeviction' && memory === undefined)
     refuse('eviction', 'found an eviction without a memory limit, expected memory as well, for example memory: 2MB');
 });
-
-/** Returns the absolute path of a Redis or Valkey server. Throws `LabError` when there is none. */
-function findRedis(): string {
-  const found = findProgram(['redis-server', 'valkey-server']);
-  if (found !== undefined) return found;
-  throw new LabError(
-    [
-      'redis-server is missing: neither redis-server nor valkey-server is on PATH. Install one:',
-      '  Debian, Ubuntu: apt-get install redis-server',
-      '  macOS:          brew install redis',
-      '  Fedora:         dnf install valkey',
-      '  Alpine:         apk add redis',
-    ].join('\n'),
-  );
-}
 
 async function versionOf(program: string): Promise<Record<string, string>> {
   const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: 5_000 });
@@ -177,7 +161,7 @@ export const redis = defineStoreServer({
   shape: shapeOf,
   async prepare(place) {
     const { spec } = place;
-    const program = findRedis();
+    const program = findTool('redis');
     const versions = await versionOf(program);
     const { members, replications } = shapeOf(spec);
     const first = await specOfDataServer(program, members[0], place);

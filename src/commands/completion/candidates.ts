@@ -1,0 +1,102 @@
+import { readdirSync } from 'node:fs';
+import { modeNames } from '../../modes.js';
+import { packageFile } from '../../shared/package-file.js';
+import { shippedScenarios } from '../../shared/shipped-scenarios.js';
+import { tools } from '../../shared/tools.mjs';
+
+type Names = readonly string[];
+type NamesNow = () => Names | Promise<Names>;
+
+/** The command of a command line, as far as completion must know it. */
+export interface CompletedCommand {
+  /** Its words, such as `run <scenarios..>`. */
+  readonly usage: string;
+  readonly flags: Names;
+}
+
+/** The values of a flag, by the name of the flag. Each name comes from its registry, which is loaded only then. */
+const valuesOfFlag: Readonly<Record<string, NamesNow>> = {
+  mode: () => modeNames,
+  modes: () => modeNames,
+  proxy: listPresets,
+  scenario: listScenarios,
+  faults: async () => [
+    ...shippedScenarios,
+    ...Object.keys((await import('../../simulator/faults/kinds/registry.js')).faults),
+    'all',
+  ],
+  attack: async () => [
+    ...Object.keys((await import('../../attacks/attacks/registry.js')).attacks),
+    ...Object.keys((await import('../../attacks/own-app/attacks/registry.js')).appAttacks),
+  ],
+  row: async () => Object.keys((await import('../../conformance/rows/registry.js')).rows),
+  policy: async () => Object.keys((await import('../../proxy/routing-policies/registry.js')).routingPolicies),
+  engine: async () => Object.keys((await import('../../proxy/engines/registry.js')).engines),
+};
+
+/** The words without a flag, by the name of their place in the usage of the command. */
+const valuesOfPlace: Readonly<Record<string, NamesNow>> = {
+  scenario: listScenarios,
+  scenarios: listScenarios,
+  names: () => [...Object.keys(tools), 'postgres'],
+  shell: () => shells,
+};
+
+export const shells = ['bash', 'zsh'] as const;
+
+/**
+ * Lists what the last of the words can become. The words are those of the command line so far, the last one unfinished.
+ * With no candidates the shell offers files.
+ */
+export async function listCandidates(
+  words: Names,
+  commands: Names,
+  load: (name: string) => Promise<CompletedCommand>,
+): Promise<Names> {
+  const current = words.at(-1) ?? '';
+  // bash parts `--mode=redis` at the sign.
+  const before = words.slice(0, -1).filter(word => word !== '=');
+  const name = before.find(word => commands.includes(word));
+  if (name === undefined && before.length > 0) return [];
+  if (name === undefined) return startingWith(current, current.startsWith('-') ? ['--help', '--version'] : commands);
+  const [, flag, text] = /^--([\w-]+)=(.*)$/.exec(current) ?? [];
+  if (flag !== undefined) return (await completeValue(flag, text ?? '')).map(value => `--${flag}=${value}`);
+  const values = await completeValue(before.at(-1)?.replace(/^--/, '') ?? '', current, before.at(-1));
+  if (values.length > 0) return values;
+  const { usage, flags } = await load(name);
+  const [, place = ''] = /[<[](\w+)/.exec(usage) ?? [];
+  // yargs lists the places of a command among its flags.
+  if (current.startsWith('-'))
+    return startingWith(
+      current,
+      flags.filter(flag => flag !== place).map(flag => `--${flag}`),
+    ).filter(flag => !before.includes(flag));
+  return startingWith(current, (await valuesOfPlace[place]?.()) ?? []);
+}
+
+/** Completes the value of a flag, or the last of several values with commas between them. */
+async function completeValue(flag: string, text: string, typed = `--${flag}`): Promise<Names> {
+  const list = typed.startsWith('--') && Object.hasOwn(valuesOfFlag, flag) ? valuesOfFlag[flag] : undefined;
+  if (list === undefined) return [];
+  const earlier = text.split(',').slice(0, -1);
+  const names = [...new Set(await list())].filter(name => !earlier.includes(name));
+  return startingWith(
+    text,
+    names.map(name => [...earlier, name].join(',')),
+  );
+}
+
+function startingWith(text: string, names: Names): Names {
+  return names.filter(name => name.startsWith(text));
+}
+
+/** Lists the shipped scenarios, and the files of the current folder that may be scenarios. */
+function listScenarios(): Names {
+  return [...shippedScenarios, ...readdirSync('.').filter(file => /\.ya?ml$/.test(file))];
+}
+
+/** Lists the presets of examples/proxies without the reader of presets, which takes a tenth of a second to load. */
+function listPresets(): Names {
+  const entries = readdirSync(packageFile('examples/proxies'), { withFileTypes: true });
+  return entries.filter(entry => entry.isDirectory()).map(({ name }) => name);
+}

@@ -1,0 +1,222 @@
+import { randomInt } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { CommandModule } from 'yargs';
+import { PlanDrawer } from '../hunt/draw-plan.js';
+import {
+  describeFind,
+  describeNothing,
+  describeSize,
+  type Quarry,
+  tidyPlan,
+  writeFind,
+} from '../hunt/found-scenario.js';
+import { type HuntProgress, type HuntResult, hunt as huntPlan } from '../hunt/hunt.js';
+import { scenarioOf, type TryPlan } from '../hunt/hunted-plan.js';
+import { readRun } from '../hunt/read-run.js';
+import { oppositeOf, soughtIn } from '../hunt/sought.js';
+import { type HuntedFault, strikeableIn } from '../hunt/strikeable.js';
+import type { ModeName } from '../modes.js';
+import { commandLine } from '../shared/program-name.js';
+import { makeTimedFolder, pointLatest, writeWhole } from '../shared/result-files.js';
+import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
+import { makePlan } from '../simulator/plan/plan.js';
+import { readScenario } from '../simulator/scenario/file.js';
+import { explainMissingTarget, needsOwnNetwork, type Scenario } from '../simulator/scenario/scenario.js';
+import { UsageError } from './lib/errors.js';
+import { exitCodes, toHandler } from './lib/exit.js';
+import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
+import { drawLine, isLive } from './lib/live-line.js';
+import { parseCount, parseMode } from './lib/mode-option.js';
+import { findScenario } from './lib/scenario-names.js';
+
+/** The time for shrinking, in addition to that for the search. */
+const shrinkMs = 4 * 60_000;
+const minutesMax = 24 * 60;
+
+interface HuntArgs {
+  readonly scenario: string;
+  readonly minutes: number;
+  readonly mode: string | undefined;
+  readonly seed: number | undefined;
+  readonly faults: readonly string[] | undefined;
+  readonly until: string | undefined;
+  readonly out: string | undefined;
+}
+
+export const hunt: CommandModule<object, HuntArgs> = {
+  command: 'hunt <scenario>',
+  describe: 'look for faults and moments that break a scenario, and shrink what was found',
+  builder: yargs =>
+    yargs
+      .positional('scenario', {
+        type: 'string',
+        demandOption: true,
+        describe: 'a scenario file (YAML), or the name of a shipped scenario',
+      })
+      .option('minutes', { type: 'number', default: 5, requiresArg: true, describe: 'how long to search' })
+      .option('mode', { type: 'string', requiresArg: true, describe: 'the mode; default: the first one of the file' })
+      .option('seed', { type: 'number', requiresArg: true, describe: 'repeats the choices of an earlier hunt' })
+      .option('faults', {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'faults to add to those of the file, a,b; kill@redis: on this target only',
+      })
+      .option('until', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'what to look for, as in "writes.lost > 0"; default: a violation of a line "... == 0" of the file',
+      })
+      .option('out', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'file for the scenario that was found; default: in reports/hunt/<scenario>/<time>/',
+      })
+      .epilogue(
+        `Exit codes: ${exitCodes.ok} nothing found · ${exitCodes.failed} found · ${exitCodes.inconclusive} every try was inconclusive. Shrinking takes up to ${shrinkMs / 60_000} minutes more.`,
+      )
+      .example('$0 hunt kill-one --mode redis', 'other moments and targets for its fault')
+      .example('$0 hunt app.yaml --faults kill,cut-link --minutes 10', 'more faults, for longer')
+      .example('$0 hunt app.yaml --until "users.loggedOut > 0"', 'what logs a user out?'),
+  handler: toHandler(args => runInterruptibly((signal, takeOver) => runHunt(args, signal, takeOver))),
+};
+
+async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver): Promise<number> {
+  const minutes = parseMinutes(args.minutes);
+  const seed = args.seed === undefined ? randomInt(2 ** 31) : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
+  const base = await readScenario(findScenario(args.scenario));
+  const mode = chooseMode(base, args.mode);
+  const sought = seekIn(base, mode, args.until);
+  const strikeable = strikeableIn(base, mode, namesIn(args.faults));
+  if (await mustEnterNetwork(strikeable)) return runInOwnNetwork(takeOver);
+  const quarry = { base, mode, sought };
+  const place = await placeFor(args.out, base.name);
+  say(`hunting in ${base.name}, mode ${mode}, seed ${seed}: ${sought.join(', ')}`);
+  const drawer = new PlanDrawer(base, strikeable, seed);
+  const progress = showHunt();
+  const result = await huntPlan({
+    draw: (number, seen) => drawer.draw(number, seen),
+    tryPlan: await tryIn(quarry, signal),
+    tidy: plan => tidyPlan(base, plan),
+    now: () => performance.now(),
+    searchMs: minutes * 60_000,
+    shrinkMs,
+    onProgress: progress.show,
+  });
+  progress.end();
+  return tellResult(result, quarry, seed, place);
+}
+
+/** Prints the result and writes the find. Returns the exit code; throws what ended the hunt early. */
+async function tellResult(result: HuntResult, quarry: Quarry, seed: number, place: Place): Promise<number> {
+  const { find, failure } = result;
+  if (find === undefined) say(...describeNothing(result));
+  else {
+    const text = writeFind(find, quarry, seed);
+    const file = await place(text);
+    say(...describeFind(find), '', text, `again: ${commandLine('run', file)}`);
+  }
+  if (failure !== undefined) throw failure;
+  if (find !== undefined) return exitCodes.failed;
+  return result.tries - result.labFailures === result.inconclusive ? exitCodes.inconclusive : exitCodes.ok;
+}
+
+function parseMinutes(given: number): number {
+  if (given > 0 && given <= minutesMax) return given;
+  throw new UsageError(`--minutes: expected a number above 0, at most ${minutesMax}, not "${given}".`);
+}
+
+function namesIn(given: readonly string[] | undefined): string[] {
+  return given?.flatMap(text => text.split(',').map(name => name.trim())) ?? [];
+}
+
+/** Returns the mode to hunt in. Without `--mode` it is the first one in which a fault of the file has a target. */
+function chooseMode(scenario: Scenario, asked: string | undefined): ModeName {
+  const mode = asked === undefined ? undefined : parseMode(asked);
+  if (mode !== undefined && !scenario.modes.includes(mode)) {
+    throw new UsageError(
+      `scenario "${scenario.name}" does not name mode "${mode}"; its modes are ${scenario.modes.join(', ')}.`,
+    );
+  }
+  const fitting = scenario.modes.find(each =>
+    scenario.faults.some(({ target }) => explainMissingTarget(each, target) === undefined),
+  );
+  const [first = 'sticky'] = scenario.modes;
+  return mode ?? fitting ?? first;
+}
+
+function seekIn(scenario: Scenario, mode: ModeName, until: string | undefined): readonly string[] {
+  const sought = until === undefined ? soughtIn(scenario, mode) : [oppositeOf(until)];
+  if (sought.length > 0) return sought;
+  throw new UsageError(
+    `scenario "${scenario.name}" expects no loss or defect to be 0 in mode ${mode}, so there is nothing to look for. Say what: --until "users.loggedOut > 0".`,
+  );
+}
+
+/** Returns whether the hunt strikes packets and this process has no network of its own. Throws when it cannot have one. */
+async function mustEnterNetwork(strikeable: readonly HuntedFault[]): Promise<boolean> {
+  const faults = strikeable.map(fault => ({ ...fault, id: 'any', trigger: { atMs: 0 } }));
+  if (!needsOwnNetwork({ faults }) || isInOwnNetwork()) return false;
+  const why = await explainNoOwnNetwork();
+  if (why === undefined) return true;
+  throw new UsageError(`a fault of this hunt strikes packets, which is not possible here: ${why}`);
+}
+
+/** Loads the lab, which is the largest part of the code, and returns the function that makes one run. */
+async function tryIn({ base, mode, sought }: Quarry, signal: AbortSignal): Promise<TryPlan> {
+  const [{ simulate }, { judgeRun }] = await Promise.all([
+    import('../simulator/simulate.js'),
+    import('../simulator/checker/judge-run.js'),
+  ]);
+  return async plan => {
+    const scenario = scenarioOf(base, mode, sought, plan);
+    const run = await simulate(scenario, mode, makePlan(scenario, plan.seed), { signal, onProgress: () => undefined });
+    return readRun(judgeRun(run));
+  };
+}
+
+/** Writes the file of a find and returns its name. */
+type Place = (text: string) => Promise<string>;
+
+async function placeFor(out: string | undefined, name: string): Promise<Place> {
+  if (out !== undefined) {
+    await mkdir(path.dirname(out), { recursive: true });
+    return async text => {
+      await writeWhole(out, text);
+      return out;
+    };
+  }
+  return async text => {
+    const folder = await makeTimedFolder(path.join('reports', 'hunt', name), new Date());
+    const file = path.join(folder, 'scenario.yaml');
+    await writeWhole(file, text);
+    await pointLatest(folder);
+    return file;
+  };
+}
+
+/** Shows one live line on a terminal, and a line for each run elsewhere. */
+function showHunt(): { readonly show: (progress: HuntProgress) => void; readonly end: () => void } {
+  const show = (progress: HuntProgress) => {
+    const text = describeProgress(progress);
+    if (isLive()) drawLine(text);
+    else process.stderr.write(`${text}\n`);
+  };
+  return { show, end: () => isLive() && drawLine('') };
+}
+
+function describeProgress({ stage, runs, elapsedMs, limitMs, last, smallest }: HuntProgress): string {
+  const time = `${clock(elapsedMs)} of ${clock(limitMs)}`;
+  if (stage === 'search') return `try ${runs}, ${time}: ${last}`;
+  return `shrinking, run ${runs}, ${time}: ${last}${smallest === undefined ? '' : `; smallest: ${describeSize(smallest)}`}`;
+}
+
+function clock(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+function say(...lines: readonly string[]): void {
+  process.stdout.write(lines.map(line => `${line}\n`).join(''));
+}

@@ -1,0 +1,236 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { CommandModule } from 'yargs';
+import type { ModeName } from '../modes.js';
+import type { Inferred, Passes } from '../record/passes.js';
+import type { Typed } from '../record/recording.js';
+import { commandLine } from '../shared/program-name.js';
+import type { StarterApp } from '../simulator/scenario/starter.js';
+import { UsageError } from './lib/errors.js';
+import { exitCodes, toHandler } from './lib/exit.js';
+import { runInterruptibly } from './lib/interrupt.js';
+import { parseCount, parseMode } from './lib/mode-option.js';
+import { oneBackend } from './lib/one-backend.js';
+import type { AppFlags } from './record/app.js';
+import { askQuestion, chooseCandidate, describeQuestion, Terminal } from './record/terminal.js';
+
+interface RecordArgs extends AppFlags {
+  /** Words without `--` before them. */
+  readonly command: readonly string[] | undefined;
+  readonly har: readonly string[] | undefined;
+  readonly mode: string;
+  readonly users: string | undefined;
+  readonly items: string | undefined;
+  readonly port: number;
+  readonly open: boolean;
+  readonly answer: readonly string[] | undefined;
+  readonly out: string;
+  readonly save: string | undefined;
+}
+
+const usualUsers = ['hf-user-1', 'hf-user-2'] as const;
+const usualItems = ['hf-item-1', 'hf-item-2'] as const;
+
+export const record: CommandModule<object, RecordArgs> = {
+  command: 'record [command..]',
+  describe: 'write the scenario of your own app by clicking through it three times in your browser',
+  builder: yargs =>
+    yargs
+      .positional('command', { type: 'string', array: true, describe: 'after --: how the app is started' })
+      .option('backend', { type: 'string', requiresArg: true, describe: 'an app that runs already, on loopback' })
+      .option('har', {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'take the passes from HAR files of a browser: one with all three, or three in order',
+      })
+      .option('mode', {
+        type: 'string',
+        default: 'sticky',
+        requiresArg: true,
+        describe: 'the mode of the scenario; its store is started for the app',
+      })
+      .option('directory', { type: 'string', requiresArg: true, describe: 'where the command is run; default: here' })
+      .option('ready', {
+        type: 'string',
+        requiresArg: true,
+        defaultDescription: '/',
+        describe: 'a path that answers 200 to 299 without a login',
+      })
+      .option('env', {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'a variable of the app, such as REDIS_URL={redis}; PORT is always set',
+      })
+      .option('users', {
+        type: 'string',
+        requiresArg: true,
+        defaultDescription: usualUsers.join(),
+        describe: 'the two names under which you log in, if the app has fixed accounts',
+      })
+      .option('items', {
+        type: 'string',
+        requiresArg: true,
+        defaultDescription: usualItems.join(),
+        describe: 'the two texts that you add',
+      })
+      .option('port', {
+        type: 'number',
+        default: 7700,
+        requiresArg: true,
+        describe: 'port of the recording on 127.0.0.1; if it is taken, the next free one',
+      })
+      .option('open', { type: 'boolean', default: false, describe: 'open the page in the browser' })
+      .option('answer', {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'the answer to a question, as question=candidate',
+      })
+      .option('out', {
+        type: 'string',
+        default: 'holdfast.yaml',
+        requiresArg: true,
+        describe: 'the scenario to write; an existing file is never overwritten',
+      })
+      .option('save', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'keep the passes in this HAR file, passwords and cookies too',
+      })
+      .example('$0 record -- npm start', 'PORT is in the environment of the app')
+      .example('$0 record --backend http://127.0.0.1:3000', 'an app that runs already')
+      .example('$0 record --har pass-1.har pass-2.har pass-3.har -- npm start', 'what a browser has recorded'),
+  handler: toHandler(args => runInterruptibly(signal => recordJourney(args, signal), 'stopping: ending the app')),
+};
+
+/** The meaning of the flags. */
+interface Wanted {
+  readonly typed: readonly [Typed, Typed];
+  readonly names: StarterApp['names'];
+  readonly system: StarterApp['system'];
+  readonly mode: ModeName;
+  readonly answers: ReadonlyMap<string, string>;
+}
+
+async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<number> {
+  const { out } = args;
+  refuseFile('out', out);
+  refuseFile('save', args.save);
+  const wanted = await readFlags(args);
+  const terminal = process.stdin.isTTY ? new Terminal() : undefined;
+  try {
+    const passes = await findPasses(args, wanted, terminal, signal);
+    const { journey, notes } = await inferByQuestions(passes, wanted.answers, terminal, describeRepeat(args));
+    const { mode, system, names } = wanted;
+    const { writeStarter } = await import('../simulator/scenario/starter.js');
+    await writeFile(out, writeStarter({ mode, system, names, journey, notes }), { flag: 'wx' });
+  } finally {
+    terminal?.close();
+  }
+  process.stdout.write(`\n${out} is written. It holds the password as you typed it: use an account for tests only.\n`);
+  if (wanted.system === undefined) {
+    process.stdout.write(`fill in how the app is started, under system. next: ${commandLine('check', out)}\n`);
+    return exitCodes.ok;
+  }
+  const { checkJourney } = await import('./check.js');
+  return checkJourney({ scenario: out, mode: wanted.mode }, signal);
+}
+
+function refuseFile(flag: string, file: string | undefined): void {
+  if (file === undefined) return;
+  if (existsSync(file))
+    throw new UsageError(`--${flag}: "${file}" exists already and is not overwritten. Choose another name.`);
+  if (!existsSync(path.dirname(path.resolve(file))))
+    throw new UsageError(`--${flag}: "${path.dirname(file)}" does not exist, expected a file in an existing folder.`);
+}
+
+async function readFlags(args: RecordArgs): Promise<Wanted> {
+  const { namesOf, parsePair, systemOf } = await import('./record/app.js');
+  if (args.command !== undefined && args.command.length > 0)
+    throw new UsageError(`write -- before the command: ${commandLine('record', '--', ...args.command)}`);
+  if (args.har !== undefined && args.save !== undefined)
+    throw new UsageError('--har and --save exclude each other: the passes are in a file already.');
+  const end = process.argv.indexOf('--');
+  const system = systemOf(args, end === -1 ? [] : process.argv.slice(end + 1), path.dirname(path.resolve(args.out)));
+  if (system === undefined && args.har === undefined)
+    throw new UsageError(
+      `which app? Such as: ${commandLine('record', '--', 'npm', 'start')}, or --backend http://127.0.0.1:3000`,
+    );
+  const users = parsePair('users', args.users, usualUsers);
+  const items = parsePair('items', args.items, usualItems);
+  const typed = [
+    { user: users[0], item: items[0] },
+    { user: users[1], item: items[1] },
+  ] as const;
+  const answers = new Map((args.answer ?? []).map(parseAnswer));
+  return { typed, names: namesOf(typed, args.users !== undefined), system, mode: parseMode(args.mode), answers };
+}
+
+function parseAnswer(given: string): readonly [string, string] {
+  const at = given.indexOf('=');
+  if (at > 0) return [given.slice(0, at), given.slice(at + 1)];
+  throw new UsageError(`--answer: found "${given}", expected question=candidate.`);
+}
+
+async function findPasses(
+  args: RecordArgs,
+  { system, mode, typed }: Wanted,
+  terminal: Terminal | undefined,
+  signal: AbortSignal,
+): Promise<Passes> {
+  if (args.har !== undefined) {
+    const [{ readHar }, { splitPasses }] = await Promise.all([
+      import('../record/har.js'),
+      import('../record/har-passes.js'),
+    ]);
+    return splitPasses(await Promise.all(args.har.map(readHar)), typed);
+  }
+  const port = args.port === 0 ? 0 : parseCount('port', args.port, 1024, 65_535);
+  const [{ scenarioOf }, { clickPasses }] = await Promise.all([import('./record/app.js'), import('./record/click.js')]);
+  const spec = oneBackend(scenarioOf(system, mode, args.out), mode);
+  const { passes, origin } = await clickPasses({ spec, typed, port, open: args.open, terminal }, signal);
+  if (args.save !== undefined) await savePasses(args.save, passes, origin);
+  return passes;
+}
+
+async function savePasses(file: string, passes: Passes, origin: string): Promise<void> {
+  const { writeHar } = await import('../record/har.js');
+  await writeFile(file, writeHar(passes, origin, ''), { flag: 'wx', mode: 0o600 });
+  process.stdout.write(`the passes are in ${file}: it holds passwords and cookies\n`);
+}
+
+/** Says how the same passes are used again, with an answer. */
+function describeRepeat({ har, save }: RecordArgs): string {
+  if (har !== undefined) return '';
+  return save === undefined
+    ? 'The passes are lost. With --save FILE.har they are kept, and --har FILE.har uses them again.'
+    : `Use the same passes again: --har ${save}`;
+}
+
+/** Infers the journey. Asks one question at a time, until nothing is open. */
+async function inferByQuestions(
+  passes: Passes,
+  given: ReadonlyMap<string, string>,
+  terminal: Terminal | undefined,
+  repeat: string,
+): Promise<Extract<Inferred, { kind: 'journey' }>> {
+  const { inferJourney } = await import('../record/infer/infer-journey.js');
+  const answers = new Map<string, string>();
+  for (;;) {
+    const inferred = inferJourney(passes, answers);
+    if (inferred.kind === 'journey') return inferred;
+    if (inferred.kind === 'problem') throw new UsageError(inferred.problem);
+    const { question } = inferred;
+    const flag = given.get(question.id);
+    const answer =
+      flag === undefined
+        ? await askQuestion(question, terminal, text => process.stdout.write(text))
+        : chooseCandidate(question, flag);
+    if (answer === undefined)
+      throw new UsageError(`There is no terminal to ask. ${describeQuestion(question)}\n${repeat}`.trim());
+    answers.set(question.id, answer);
+  }
+}

@@ -1,0 +1,102 @@
+import type { ControlState } from '../../record/control-page.js';
+import type { Passes } from '../../record/passes.js';
+import type { Typed } from '../../record/recording.js';
+import { type RecordingServer, startRecordingServer } from '../../record/recording-server.js';
+import { openInBrowser } from '../../simulator/cluster/processes/open-browser.js';
+import type { ClusterSpec } from '../../simulator/cluster/start-cluster.js';
+import { startCluster } from '../../simulator/cluster/start-cluster.js';
+import { BootFailed, LabError, rejectOnAbort } from '../../simulator/errors.js';
+import type { Terminal } from './terminal.js';
+
+export interface ClickOptions {
+  readonly spec: ClusterSpec;
+  readonly typed: readonly [Typed, Typed];
+  readonly port: number;
+  readonly open: boolean;
+  readonly terminal: Terminal | undefined;
+}
+
+export interface Clicked {
+  readonly passes: Passes;
+  /** The origin of the app while it was recorded. */
+  readonly origin: string;
+}
+
+/** Starts the app and the recording proxy, and lets the person click. Ends both when the passes are done, and on abort. */
+export async function clickPasses(options: ClickOptions, signal: AbortSignal): Promise<Clicked> {
+  let fail: (error: Error) => void = () => {};
+  const ended = new Promise<never>((_resolve, reject) => (fail = reject));
+  ended.catch(() => undefined);
+  const cluster = await startCluster(options.spec, signal, (member, state) => {
+    if (state === 'dead' && member.startsWith('backend')) fail(new LabError(describeEnd(member)));
+  }).catch(error => {
+    throw error instanceof BootFailed ? new LabError(`${error.message}\n${readyHint}`) : error;
+  });
+  const describeEnd = (name: string) => `the app has ended: ${cluster.member(name).describe()}`;
+  try {
+    const server = await startRecordingServer({
+      app: cluster.proxyUrl,
+      typed: options.typed,
+      port: options.port,
+      onChange: makePrinter(),
+    });
+    try {
+      greet(server, options);
+      options.terminal?.listen(line => takeLine(line, server));
+      const passes = await rejectOnAbort(Promise.race([server.passes, ended]), signal);
+      if (server.unrecorded > 0)
+        print(`${server.unrecorded} requests or bodies were beyond the limits of a recording, and are not in it`);
+      return { passes, origin: cluster.proxyUrl };
+    } finally {
+      await server.close();
+    }
+  } finally {
+    await cluster.stop();
+  }
+}
+
+const readyHint =
+  'record: --ready PATH names a path that answers 200 without a login; --env KEY=VALUE sets a variable.';
+
+function greet(server: RecordingServer, { port, open, terminal }: ClickOptions): void {
+  if (server.port !== port && port !== 0) print(`port ${port} is taken; the next free one is ${server.port}`);
+  print(`the app runs. Open this page, which says what to do: ${server.address}`);
+  const problem = open ? openInBrowser(server.address) : undefined;
+  if (problem !== undefined) print(`--open: ${problem}; open the address yourself`);
+  printPass(server.state());
+  if (terminal !== undefined)
+    print('  then press Enter here, or the button of the page. "again" starts this pass again.');
+}
+
+function takeLine(line: string, server: RecordingServer): void {
+  if (line === '') void server.finishPass();
+  else if (line === 'again') server.restartPass();
+  else print('expected Enter when the pass is done, or "again" to start it again');
+}
+
+function printPass({ pass, number, address, steps }: ControlState): void {
+  if (pass === undefined) return void print('\nall three passes are recorded');
+  print(`\npass ${number} of 3: ${address}`);
+  for (const step of steps) print(`  ${step}`);
+}
+
+/** Returns a function that prints what is new in a state. */
+function makePrinter(): (state: ControlState) => void {
+  let last: ControlState | undefined;
+  return state => {
+    const isNew = last !== undefined && last.address !== state.address;
+    const before = isNew ? undefined : last?.seen;
+    last = state;
+    if (isNew) return printPass(state);
+    const { userSent, itemSent, itemShown } = state.seen;
+    if (userSent && !before?.userSent) print('  ✓ the user was sent');
+    if (itemSent && !before?.itemSent) print('  ✓ the item was sent');
+    if (itemShown && !before?.itemShown) print('  ✓ an answer showed the item');
+    if (state.missing.length > 0)
+      print(`  not seen: ${state.missing.join(', ')}. Do it now, or press again to go on without it`);
+  };
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

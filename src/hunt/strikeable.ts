@@ -1,0 +1,107 @@
+import type { ModeName } from '../modes.js';
+import { unknownName } from '../shared/unknown-name.js';
+import {
+  describeUnknownTarget,
+  kindOf,
+  membersIn,
+  resolveTargetName,
+  type TargetSystem,
+  targetsOf,
+} from '../simulator/cluster/targets.js';
+import { ScenarioError } from '../simulator/errors.js';
+import { faults as registry } from '../simulator/faults/kinds/registry.js';
+import { exampleOptions, listLinks } from '../simulator/scenario/applicable-faults.js';
+import { explainNotOurs, explainUnfit } from '../simulator/scenario/checks/target-checks.js';
+import { explainMissingTarget, type FaultSpec, type Scenario } from '../simulator/scenario/scenario.js';
+
+/** A fault with a target that the hunt may strike. */
+export interface HuntedFault extends Pick<FaultSpec, 'do' | 'target' | 'options'> {
+  /** A usual length. Absent: the fault has none, or its options say it. */
+  readonly forMs?: number;
+}
+
+const usualMs = 1_000;
+/** Targets whose faults are over by themselves, or never. */
+const withoutLength = ['secrets', 'backends'];
+
+/**
+ * Returns what a hunt may strike in a mode: the faults of the scenario, each on every target of its kind, and the faults
+ * that `--faults` names. Throws `ScenarioError` for a name that does not exist, and when nothing is left. Pure.
+ */
+export function strikeableIn(scenario: Scenario, mode: ModeName, asked: readonly string[]): readonly HuntedFault[] {
+  const system = targetSystemOf(scenario);
+  const candidates = [
+    ...scenario.faults.flatMap(fault => spread(fault, mode, system)),
+    ...asked.flatMap(text => askedFaults(text, mode, scenario, system)),
+  ];
+  const fitting = candidates.filter(fault => explainUnusable(fault, mode, system) === undefined);
+  const unique = new Map(fitting.map(fault => [JSON.stringify([fault.do, fault.target, fault.options]), fault]));
+  if (unique.size > 0) return [...unique.values()];
+  throw new ScenarioError(
+    `scenario "${scenario.name}" has no fault that can strike in mode ${mode}: name some, as in --faults kill,hang.`,
+  );
+}
+
+export function targetSystemOf({ system }: Pick<Scenario, 'system'>): TargetSystem {
+  const { backends, target, members } = system;
+  return {
+    ...system,
+    isRunning: target !== undefined,
+    members,
+    backends: { count: backends.count, spare: backends.spare, command: backends.own?.command },
+  };
+}
+
+/** Returns the same fault on every target of the same kind: on each backend, or on the link of each backend. */
+function spread(
+  { do: action, target, options, forMs }: FaultSpec,
+  mode: ModeName,
+  system: TargetSystem,
+): HuntedFault[] {
+  const names = /backend-(?:\d+|any)/.test(target) && registry[action]?.startsTarget !== true ? backendsOf(system) : [];
+  const targets = names.length === 0 ? [target] : names.map(name => target.replace(/backend-(?:\d+|any)/, name));
+  return targets.map(each => ({
+    do: action,
+    target: resolveTargetName(mode, each, system) ?? each,
+    ...(options !== undefined && { options }),
+    ...(forMs !== undefined && { forMs }),
+  }));
+}
+
+function backendsOf({ backends }: TargetSystem): string[] {
+  return Array.from({ length: backends.count }, (_, index) => `backend-${index + 1}`);
+}
+
+/** Returns the faults that `kill` or `kill@redis` names. A store is struck only if it is named, or if the scenario does
+ * so: what a store loses with its process is no defect of the app. */
+function askedFaults(text: string, mode: ModeName, scenario: Scenario, system: TargetSystem): HuntedFault[] {
+  const [action = '', at] = text.split('@').map(part => part.trim());
+  const entry = Object.hasOwn(registry, action) ? registry[action] : undefined;
+  if (entry === undefined) throw new ScenarioError(unknownName('fault', action, Object.keys(registry)));
+  const strange = at === undefined ? undefined : describeUnknownTarget(at, targetsOf(system));
+  if (strange !== undefined) throw new ScenarioError(strange);
+  const strikesStores = scenario.faults.some(({ target }) => kindOf(target) === 'store');
+  const targets = at === undefined ? allTargets(mode, system, strikesStores) : [at];
+  const options = exampleOptions(action);
+  return targets.map(target => ({
+    do: action,
+    target: resolveTargetName(mode, target, system) ?? target,
+    ...(Object.keys(options).length > 0 && { options }),
+    ...(!withoutLength.includes(target) && { forMs: entry.lengthMs?.(options) ?? usualMs }),
+  }));
+}
+
+function allTargets(mode: ModeName, system: TargetSystem, withStores: boolean): string[] {
+  const { stores, proxies } = targetsOf(system);
+  const links = listLinks(mode, system, []).filter(link => membersIn(link).some(end => kindOf(end) === 'backend'));
+  const members = stores.filter(name => withStores && name !== 'store');
+  return [...backendsOf(system), ...proxies, ...links, ...members, ...withoutLength];
+}
+
+function explainUnusable({ do: action, target, options = {} }: HuntedFault, mode: ModeName, system: TargetSystem) {
+  return (
+    explainNotOurs(target, system) ??
+    explainMissingTarget(mode, target) ??
+    explainUnfit(action, target, { do: action, target, ...options }, system)
+  );
+}

@@ -1,0 +1,122 @@
+import type { AnonymousConditions } from '../../simulator/scenario/journey/answer-conditions.js';
+import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
+import { bodyPatternProblem } from '../../simulator/scenario/journey/page-pattern.js';
+import { makeAnonymousCheck } from '../../simulator/users/answer-check.js';
+import { type AlignedPasses, type Group, isRandom } from './align.js';
+import { answerLeaves, describeCall, jsonOf, type RecordedCall, redirectOf } from './call.js';
+import { escapeText } from './pattern.js';
+import type { ReadStep } from './read.js';
+import { type Stop, stopWith } from './stop.js';
+
+/** The part `anonymous` of a scenario file, and remarks about where it comes from. */
+export interface Anonymous {
+  readonly conditions: WrittenJourney['anonymous'];
+  readonly notes: readonly string[];
+}
+
+/**
+ * Finds how the app answers the read without a login. The conditions hold for all answers of the third pass to it, and
+ * for none of `loggedIn`.
+ */
+export function findAnonymous(
+  recording: AlignedPasses,
+  read: ReadStep,
+  loggedIn: readonly RecordedCall[],
+): Anonymous | Stop {
+  const name = describeCall(read.calls[0]);
+  const own = read.group.anonymous;
+  const { answers, notes } = own.length > 0 ? { answers: own, notes: [] } : answersOfOthers(recording.groups, name);
+  const [answer] = answers;
+  if (answer === undefined)
+    return stopWith(
+      `the pass without a login never asks for ${name}: record it again, and open the page of the items in it`,
+    );
+  const fits = (conditions: AnonymousConditions) => {
+    const isAnonymous = makeAnonymousCheck(conditions);
+    return answers.every(({ reply }) => isAnonymous(reply)) && !loggedIn.some(({ reply }) => isAnonymous(reply));
+  };
+  const found = proposeConditions(answer, read).find(fits);
+  if (found !== undefined) {
+    const { status: [status] = [], ...others } = found;
+    return { conditions: { ...(status === undefined ? {} : { status }), ...others }, notes };
+  }
+  const alike = loggedIn.find(call => redirectOf(answer) !== undefined && redirectOf(call) === redirectOf(answer));
+  return stopWith(
+    alike !== undefined
+      ? `${describeCall(alike)} with a login and ${name} without one both redirect to ${redirectOf(answer)}, so that a run cannot tell a lost login from a good answer: choose another page for the items`
+      : `${name} is answered with and without a login in the same way, as far as the recording shows (status ${answer.reply.status}): choose a page that only a user sees`,
+  );
+}
+
+/** Returns how other requests were refused that the passes with a login asked, too. */
+function answersOfOthers(
+  groups: readonly Group[],
+  name: string,
+): { readonly answers: readonly RecordedCall[]; readonly notes: string[] } {
+  const isRefused = (call: RecordedCall) =>
+    [401, 403].includes(call.reply.status ?? 0) || redirectOf(call) !== undefined;
+  const isGood = ({ reply: { status = 0 } }: RecordedCall) => status >= 200 && status < 300;
+  const group = groups.find(
+    ({ first, anonymous }) => first.some(isGood) && anonymous.length > 0 && anonymous.every(isRefused),
+  );
+  const [call] = group?.anonymous ?? [];
+  if (group === undefined || call === undefined) return { answers: [], notes: [] };
+  const note = `the pass without a login never asked for ${name}: "anonymous" is how the app refused ${describeCall(call)}`;
+  return { answers: group.anonymous, notes: [note] };
+}
+
+/** Lists conditions from the surest to the weakest. */
+function proposeConditions(answer: RecordedCall, read: ReadStep): AnonymousConditions[] {
+  const { status = 0 } = answer.reply;
+  const target = redirectOf(answer);
+  if (target !== undefined) return [{ 'redirect-to': target }];
+  if (status >= 400) return [{ status: [status] }, ...bodyConditions(answer, status)];
+  return jsonOf(answer) === undefined ? bodyConditions(answer, status) : jsonConditions(answer, read);
+}
+
+function jsonConditions(answer: RecordedCall, { who }: ReadStep): AnonymousConditions[] {
+  const isStable = (value: unknown) =>
+    typeof value === 'boolean' || (typeof value === 'string' && /^.{1,100}$/.test(value) && !isRandom(value));
+  const texts = answerLeaves(answer).filter(({ value }) => isStable(value));
+  const isAbout = (pattern: RegExp) => texts.filter(({ path }) => pattern.test(path));
+  const errors = [...isAbout(/\bcode$/i), ...isAbout(/err|message|reason|status/i)];
+  const flags = texts.filter(({ value }) => value === false);
+  return [
+    ...[...errors, ...flags].map(({ path, value }) => ({ path, equals: value })),
+    ...(who?.path === undefined ? [] : [{ path: who.path, absent: true as const }]),
+    ...answerLeaves(answer).flatMap(({ name, value }) =>
+      value === null || value === false ? wrongValue(name, value) : [],
+    ),
+    ...texts.map(({ path, value }) => ({ path, equals: value })),
+    ...wholeBody(answer),
+  ];
+}
+
+/** Proposes the whole of a short body, for an answer that only lacks what others have. */
+function wholeBody({ reply: { body } }: RecordedCall): AnonymousConditions[] {
+  const isStable = body.length <= 200 && !/\d{5}/.test(body) && !/[\w-]{16,}/.test(body);
+  return isStable ? [{ body: `/^${escapeText(body.trim()).replaceAll('/', '\\/')}\\s*$/` }] : [];
+}
+
+/** Proposes a text of JSON: as a path, "absent" would also fit the short answers of other steps. */
+function wrongValue(name: string, value: null | false): AnonymousConditions[] {
+  return [{ body: `/"${escapeText(name).replaceAll('/', '\\/')}":\\s*${value}/` }];
+}
+
+/** Proposes texts of a page: those about a login first, then titles, then the others. */
+export function bodyConditions({ reply: { body } }: RecordedCall, status: number): AnonymousConditions[] {
+  const texts = [...body.matchAll(/>([^<>]{4,60})</g)].map(([, text = '']) => text.trim());
+  const titles = [...body.matchAll(/<(?:title|h1|h2|label|button)\b[^>]*>[^<>]{4,60}</gi)].map(([found]) => found);
+  const fields = /type="password"/.test(body) ? ['type="password"'] : [];
+  const plain = body.includes('<') ? [] : [body.trim().slice(0, 60)];
+  const about = texts.filter(text => /\b(log|sign)[ -]?(in|on)\b/i.test(text));
+  const stable = [...about, ...titles, ...fields, ...texts, ...plain].filter(
+    text => /[a-z]{3}/i.test(text) && !/\d{3}/.test(text),
+  );
+  return [...new Set(stable)].slice(0, 40).flatMap(text => {
+    const pattern = `/${escapeText(text)
+      .replaceAll(/\s{2,}|[\t\n\r]/g, '\\s+')
+      .replaceAll('/', '\\/')}/`;
+    return bodyPatternProblem(pattern) === undefined ? [{ status: [status], body: pattern }] : [];
+  });
+}

@@ -1,0 +1,289 @@
+import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
+import type { CarriedPlace, StepKind } from '../../simulator/scenario/journey/mapping.js';
+import { type AlignedPasses, type FoundStep, findInBoth } from './align.js';
+import { cookiesSet, describeCall, isSafe, type Part, type RecordedCall } from './call.js';
+import {
+  type Difference,
+  findDifference,
+  isMoment,
+  isPasswordField,
+  isTokenField,
+  nameCarried,
+  replaceTyped,
+} from './difference.js';
+import { findFirst } from './pattern.js';
+import { findPath, findPlace, shows, valueAt } from './place.js';
+import { protectBraces, type WrittenRequest, writeRequest } from './request.js';
+import { isStop, type Stop, stopWith } from './stop.js';
+
+/** Where a value was shown before it was sent. `source`: the request whose answers showed it. */
+interface Origin {
+  readonly place: CarriedPlace;
+  readonly source: FoundStep | undefined;
+}
+
+export interface WrittenPair {
+  readonly before?: WrittenRequest;
+  readonly request: WrittenRequest;
+}
+
+type Calls = readonly [RecordedCall, RecordedCall];
+
+/** Most answers with a value in which its place is searched. */
+const sourcesMax = 8;
+const required: readonly StepKind[] = ['login', 'add', 'read'];
+
+/**
+ * Writes the requests of the steps: it replaces what was typed by placeholders, and finds for each other value that
+ * differs between the passes where an earlier answer showed it. It collects these places, and remarks.
+ */
+export class RequestWriter {
+  readonly notes: string[] = [];
+  readonly carry = new Map<string, CarriedPlace>();
+  /** The request before each step whose answers supply values. */
+  readonly #before = new Map<StepKind, FoundStep>();
+  readonly #recording: AlignedPasses;
+  readonly #login: FoundStep;
+  readonly #answers: ReadonlyMap<string, string>;
+
+  constructor(recording: AlignedPasses, login: FoundStep, answers: ReadonlyMap<string, string>) {
+    this.#recording = recording;
+    this.#login = login;
+    this.#answers = answers;
+  }
+
+  /** Writes the steps, and then the requests before them: a later step can need a page before the login. */
+  write(steps: ReadonlyMap<StepKind, FoundStep>): ReadonlyMap<StepKind, WrittenPair> | Stop {
+    const requests = new Map<StepKind, WrittenRequest>();
+    for (const [kind, { calls }] of steps) {
+      const request = this.#write(kind, calls, false);
+      if (!isStop(request)) requests.set(kind, request);
+      else if (!this.#leaveOut(kind, request)) return request;
+    }
+    if (!this.#before.has('login')) this.#useCookiePage();
+    const pairs = new Map<StepKind, WrittenPair>();
+    for (const [kind, request] of requests) {
+      const page = this.#before.get(kind);
+      const before = page && this.#write(kind, page.calls, true);
+      if (!isStop(before)) pairs.set(kind, { ...(before === undefined ? {} : { before }), request });
+      else if (!this.#leaveOut(kind, before)) return before;
+    }
+    return pairs;
+  }
+
+  /** Leaves out a step with a problem, if a journey can do without it. */
+  #leaveOut(kind: StepKind, stop: Stop): boolean {
+    if (stop.kind === 'question' || required.includes(kind)) return false;
+    this.#note(`${kind} is left out: ${stop.problem}`);
+    return true;
+  }
+
+  /** The calls of the request before a step. */
+  before(kind: StepKind): Calls | undefined {
+    return this.#before.get(kind)?.calls;
+  }
+
+  /** Asks for the page before the login that set a cookie which the login sends. */
+  #useCookiePage(): void {
+    const names = [...this.#login.calls[0].cookies.keys()];
+    const [page] = this.#earlier(
+      this.#login.calls,
+      call => call.method === 'GET' && cookiesSet(call).some(({ name, isGone }) => !isGone && names.includes(name)),
+    );
+    if (page !== undefined) this.#before.set('login', page);
+  }
+
+  /** Lists the kinds of requests before these calls for which this holds in both passes: the latest GET first. */
+  #earlier(before: Calls, holds: (call: RecordedCall, pass: 0 | 1) => boolean): FoundStep[] {
+    const found = findInBoth(this.#recording, (calls, _, pass) =>
+      calls.findLast(call => call.order < before[pass].order && holds(call, pass)),
+    );
+    const isWrite = ({ calls: [call] }: FoundStep) => (isSafe(call) ? 0 : 1);
+    return found.sort((a, b) => isWrite(a) - isWrite(b) || b.calls[0].order - a.calls[0].order);
+  }
+
+  #write(kind: StepKind, calls: Calls, isBefore: boolean): WrittenRequest | Stop {
+    const [one, other] = calls;
+    const templates = new Map<string, string | undefined>();
+    for (const part of one.parts) {
+      const value = other.values.get(part.key);
+      if (value === undefined && part.at === 'header') continue;
+      const template = this.#template(kind, part, value ?? part.value, calls, isBefore);
+      if (isStop(template)) return template;
+      templates.set(part.key, template);
+    }
+    if (one.body === 'other')
+      return stopWith(`${describeCall(one)} has a body that is neither a form nor JSON: a journey cannot send it`);
+    return writeRequest(one, templates);
+  }
+
+  #template(kind: StepKind, part: Part, value: string, calls: Calls, isBefore: boolean): string | undefined | Stop {
+    const { first, second } = this.#recording;
+    const fixed = part.at === 'json' ? protectBraces : (text: string) => text;
+    const mayHaveToken = kind === 'add' || kind === 'remove';
+    const typed = [replaceTyped(fixed(part.value), first), replaceTyped(fixed(value), second)] as const;
+    const isEqual = typed[0] === typed[1] && (mayHaveToken || !typed[0].includes('{token}'));
+    if (isEqual && !isTokenField(part)) return typed[0];
+    for (const difference of isEqual
+      ? [whole(part.value, value)]
+      : [findDifference(part.value, value), whole(part.value, value)]) {
+      const name = this.#carryFrom(kind, part, difference, calls, isBefore);
+      if (isStop(name)) return name;
+      if (name === undefined) continue;
+      if (part.at === 'json' && typeof sentValue(calls[0], part) === 'number')
+        this.#note(`${part.key} of ${describeCall(calls[0])} was a number, and is sent as text`);
+      const around = (text: string) => replaceTyped(fixed(text), first);
+      return `${around(difference.head)}{${name}}${around(difference.tail)}`;
+    }
+    return isEqual ? typed[0] : this.#unexplained(kind, part, [part.value, value], calls[0]);
+  }
+
+  /** Returns the name under which an earlier answer supplies a value; undefined when none showed it. */
+  #carryFrom(
+    kind: StepKind,
+    part: Part,
+    { values }: Difference,
+    calls: Calls,
+    isBefore: boolean,
+  ): string | undefined | Stop {
+    if (values.some(value => value === '')) return undefined;
+    const origins = this.#findOrigins(kind, values, calls);
+    const [origin] = origins;
+    if (origin === undefined) return undefined;
+    const supplied = origins.find(({ source }) => source === undefined || this.#supply(kind, source, isBefore));
+    if (supplied !== undefined) return this.#nameOf(part, supplied.place);
+    return stopWith(
+      `${describeCall(calls[0])} needs ${part.name} from ${describeCall(origin.source?.calls[0] ?? calls[0])} and other values from another page, and a step can ask only for one page before it: write this step by hand`,
+    );
+  }
+
+  /** Lists where earlier answers showed the values, the best first. */
+  #findOrigins(kind: StepKind, values: readonly [string, string], calls: Calls): Origin[] {
+    const sure = this.#findCookie(values, calls) ?? this.#findInLogin(kind, values, calls);
+    return sure === undefined ? this.#findInAnswers(values, calls) : [sure];
+  }
+
+  /** Finds a cookie with this value. If the login set it to this value, no other page is needed: the browser keeps it. */
+  #findCookie(values: readonly [string, string], calls: Calls): Origin | undefined {
+    for (const [cookie, value] of calls[0].cookies) {
+      if (value !== values[0] || calls[1].cookies.get(cookie) !== values[1] || value.length < 6) continue;
+      const isSet = (call: RecordedCall, pass: 0 | 1) =>
+        cookiesSet(call).findLast(({ name }) => name === cookie)?.value === values[pass];
+      const sources = this.#earlier(calls, isSet);
+      const source = sources.find(({ group }) => group === this.#login.group) ?? sources[0];
+      if (source !== undefined) return { place: { cookie }, source };
+    }
+    return undefined;
+  }
+
+  #findInLogin(kind: StepKind, values: readonly [string, string], calls: Calls): Origin | undefined {
+    if (kind === 'login' || calls[0].order < this.#login.calls[0].order) return undefined;
+    const [one, other] = this.#login.calls;
+    const place = findPath([
+      { answer: one, value: values[0] },
+      { answer: other, value: values[1] },
+    ]);
+    return place && { place: { ...place, from: 'login' }, source: undefined };
+  }
+
+  #findInAnswers(values: readonly [string, string], calls: Calls): Origin[] {
+    const sources = this.#earlier(calls, (call, pass) => shows(call, values[pass])).slice(0, sourcesMax);
+    return sources.flatMap(source => {
+      const place = this.#placeIn(source.calls, values);
+      return place === undefined ? [] : [{ place, source }];
+    });
+  }
+
+  /** Finds the values in two answers. It prefers a place that is carried already. */
+  #placeIn([one, other]: Calls, values: readonly [string, string]): CarriedPlace | undefined {
+    const shown = [
+      { answer: one, value: values[0] },
+      { answer: other, value: values[1] },
+    ];
+    if (!shown.every(({ answer, value }) => shows(answer, value))) return undefined;
+    const known = [...this.carry.values()].find(({ path, regexp }) =>
+      shown.every(({ answer, value }) =>
+        path !== undefined
+          ? String(valueAt(answer, path)) === value
+          : regexp !== undefined && findFirst(answer.reply.body, regexp) === value,
+      ),
+    );
+    const { first, second } = this.#recording;
+    return known ?? findPlace(shown, [first.user, first.item, second.user, second.item]);
+  }
+
+  /** Makes sure that the source is asked before the step: at the login if it came before that, otherwise right before. */
+  #supply(kind: StepKind, source: FoundStep, isBefore: boolean): boolean {
+    if (source.group === this.#login.group) return true;
+    const isEarly = source.calls[0].order < this.#login.calls[0].order;
+    const isFree = (at: StepKind) => [undefined, source.group].includes(this.#before.get(at)?.group);
+    const at = isEarly && isFree('login') ? 'login' : kind;
+    if (!isFree(at)) return false;
+    if (isBefore && this.#before.get(at) === undefined) return false;
+    this.#before.set(at, source);
+    return true;
+  }
+
+  #nameOf(part: Part, place: CarriedPlace): string {
+    const known = [...this.carry].find(([, each]) => JSON.stringify(each) === JSON.stringify(place));
+    if (known !== undefined) return known[0];
+    const plain = nameCarried(part, place);
+    let name = plain;
+    for (let count = 2; this.carry.has(name); count += 1) name = `${plain}-${count}`;
+    this.carry.set(name, place);
+    return name;
+  }
+
+  /** Decides about a value that differs and that no answer showed. */
+  #unexplained(
+    kind: StepKind,
+    part: Part,
+    values: readonly [string, string],
+    call: RecordedCall,
+  ): string | undefined | Stop {
+    const where = `${part.name || part.key} of ${describeCall(call)}`;
+    if (kind === 'login' && isPasswordField(part))
+      return stopWith(
+        'the passwords of the two users differ, and a journey has one for all: give both users the same password, and record again',
+      );
+    if (isMoment(values)) {
+      this.#note(`${where} is a moment: each request sends that of the first pass, ${values[0]}`);
+      return values[0];
+    }
+    const mayHaveToken = kind === 'add' || kind === 'remove';
+    if (part.at === 'header' && !mayHaveToken) {
+      this.#note(`the header ${where} differs in each pass, and no answer showed it: it is left out`);
+      return undefined;
+    }
+    const shown = values.map(value => JSON.stringify(value.slice(0, 60)));
+    if (part.at === 'path' && !mayHaveToken)
+      return stopWith(
+        `${where} differs in each pass (${shown.join(', ')}), and no answer showed it: a journey cannot know it. Open the page by a link of the app, and record again`,
+      );
+    const candidates = [
+      { id: 'constant', label: `always send ${shown[0]}` },
+      ...(mayHaveToken ? [{ id: 'unique', label: 'send another text each time (the name of the item)' }] : []),
+      ...(part.at === 'path' ? [] : [{ id: 'omit', label: 'leave it out' }]),
+    ];
+    const id = `${kind} ${part.key}`;
+    const text = `${where} differs in each pass (${shown.join(', ')}), and no answer showed it. What must a request send?`;
+    const answer = this.#answers.get(id);
+    if (answer === 'constant') return values[0];
+    if (answer === 'unique' && mayHaveToken) return '{token}';
+    return answer === 'omit' && part.at !== 'path'
+      ? undefined
+      : { kind: 'question', question: { id, text, candidates } };
+  }
+
+  #note(text: string): void {
+    if (!this.notes.includes(text)) this.notes.push(text);
+  }
+}
+
+function whole(one: string, other: string): Difference {
+  return { head: '', values: [one, other], tail: '' };
+}
+
+function sentValue({ json }: RecordedCall, { key }: Part): unknown {
+  return valuesAt(json, parseJsonPath(key) ?? [])?.[0];
+}

@@ -1,0 +1,93 @@
+import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
+import type { TextPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
+import { answerLeaves, jsonOf, type RecordedCall } from './call.js';
+import { buildPatterns, escapeText, findFirst, occurrencesOf } from './pattern.js';
+
+/** Finds where answers hold a text: a path in JSON, or else a pattern. */
+
+/** An answer of each pass, and the text in it that differs from pass to pass. */
+export interface Shown {
+  readonly answer: RecordedCall;
+  readonly value: string;
+}
+
+/** Whether an answer shows this text as a whole word. */
+export function shows({ reply: { body } }: RecordedCall, text: string): boolean {
+  return occurrencesOf(body, text).length > 0;
+}
+
+/** Returns one place that leads to the value in every answer. `variable`: texts that are typed, so never fixed. */
+export function findPlace(shown: readonly Shown[], variable: readonly string[]): TextPlace | undefined {
+  return findPath(shown) ?? findPattern(shown, variable);
+}
+
+export function findPath(shown: readonly Shown[]): { readonly path: string } | undefined {
+  const [path] = commonPaths(shown).sort(
+    (a, b) => indexesIn(a) - indexesIn(b) || a.length - b.length || (a < b ? -1 : 1),
+  );
+  return path === undefined ? undefined : { path };
+}
+
+function commonPaths([first, ...others]: readonly Shown[]): string[] {
+  if (first === undefined) return [];
+  const paths = answerLeaves(first.answer)
+    .filter(({ value }) => String(value) === first.value)
+    .map(({ path }) => path);
+  return paths.filter(path => others.every(({ answer, value }) => String(valueAt(answer, path)) === value));
+}
+
+/** Returns the first value at a path of an answer. */
+export function valueAt(answer: RecordedCall, path: string): unknown {
+  return valuesAt(jsonOf(answer), parseJsonPath(path) ?? [])?.[0];
+}
+
+function indexesIn(path: string): number {
+  return path.split(/\[\d/).length;
+}
+
+export function findPattern(
+  shown: readonly Shown[],
+  variable: readonly string[],
+): { readonly regexp: string } | undefined {
+  const [first] = shown;
+  if (first === undefined) return undefined;
+  const accepts = (regexp: string) =>
+    shown.every(({ answer, value }) => findFirst(answer.reply.body, regexp) === value);
+  const own = [...variable, ...shown.map(({ value }) => value)];
+  const sample = { text: first.answer.reply.body, wanted: first.value };
+  const [found] = buildPatterns(sample, { variable: own, isInRow: false, accepts });
+  return found && { regexp: found.regexp };
+}
+
+/** Returns the first and the last few answers with different bodies: more of one kind say nothing new. */
+export function withoutRepeats(answers: readonly RecordedCall[]): RecordedCall[] {
+  const bodies = new Set<string>();
+  const unlike = answers.filter(({ reply: { body } }) => !bodies.has(body) && bodies.add(body));
+  return unlike.filter((_, i) => i < 4 || i >= unlike.length - 4);
+}
+
+/** Finds the name of the user in answers of one kind. An app may write more than the name: `hf-user-1@example.com`. */
+export function findWho(shown: readonly Shown[], variable: readonly string[]): WhoPlace | undefined {
+  const plain = findPath(shown);
+  if (plain !== undefined) return plain;
+  const longer = shown.map(({ answer, value }) => ({ answer, value: longNameIn(answer, value), user: value }));
+  const forms = new Set(longer.map(({ value, user }) => value?.replace(user, '{user}')));
+  const [as] = forms;
+  const written = longer.flatMap(({ answer, value }) => (value === undefined ? [] : [{ answer, value }]));
+  const path = as === undefined || forms.size > 1 ? undefined : findPath(written);
+  if (path !== undefined && as !== undefined) return { ...path, as };
+  const pattern = findPattern(shown, variable);
+  if (pattern !== undefined || as === undefined || forms.size > 1) return pattern;
+  const found = findPattern(written, variable);
+  return found && { ...found, as };
+}
+
+/** Returns the text that the app makes of a name: a value of JSON that contains it, or an e-mail address of a page. */
+function longNameIn(answer: RecordedCall, user: string): string | undefined {
+  const leaves = answerLeaves(answer);
+  const [leaf] = leaves.filter(
+    ({ value }) => typeof value === 'string' && value.includes(user) && /^[^{}]{1,100}$/.test(value),
+  );
+  if (leaf !== undefined) return String(leaf.value);
+  return new RegExp(`(?<![\\w.-])${escapeText(user)}@[\\w-]+(?:\\.[\\w-]+)*`).exec(answer.reply.body)?.[0];
+}

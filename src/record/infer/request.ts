@@ -1,0 +1,62 @@
+import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
+import { placeholdersIn } from '../../simulator/scenario/journey/mapping.js';
+import { type Part, type RecordedCall, splitPath } from './call.js';
+import { mapLeaves } from './json-leaves.js';
+
+export type WrittenRequest = WrittenJourney['login']['request'];
+
+/** The value that a scenario file writes for a part of a request. Undefined leaves the part out. */
+export type Templates = ReadonlyMap<string, string | undefined>;
+
+/** Writes a request as a scenario file does. A part whose template equals its value stays as it was sent. */
+export function writeRequest(call: RecordedCall, templates: Templates): WrittenRequest {
+  const parts = call.parts.map(part => ({ ...part, template: templates.get(part.key) }));
+  const fields = (at: Part['at']) => {
+    const kept = parts.flatMap((part): [string, string][] =>
+      part.at !== at || part.template === undefined ? [] : [[part.name, part.template]],
+    );
+    return kept.length === 0 ? undefined : Object.fromEntries(kept);
+  };
+  const type = call.body === 'multipart' ? { 'content-type': 'multipart/form-data' } : {};
+  const form = fields('form');
+  const headers = { ...type, ...fields('header') };
+  return {
+    [call.method]: writePath(call, parts),
+    ...(form === undefined ? {} : { form }),
+    ...(call.body === 'json' ? { json: writeJson(call, templates) } : {}),
+    ...(Object.keys(headers).length === 0 ? {} : { headers }),
+  };
+}
+
+type Templated = Part & { readonly template: string | undefined };
+
+function writePath({ path }: RecordedCall, parts: readonly Templated[]): string {
+  const { segments, fields } = splitPath(path);
+  const inPath = parts.filter(({ at }) => at === 'path');
+  const inQuery = parts.filter(({ at }) => at === 'query');
+  const plain = segments.map((raw, i) => writeRaw(raw, inPath[i], ''));
+  const query = fields.flatMap((raw, i) => {
+    const part = inQuery[i];
+    return part?.template === undefined ? [] : [writeRaw(raw, part, `${encodeURIComponent(part.name)}=`)];
+  });
+  return `/${plain.join('/')}${query.length === 0 ? '' : `?${query.join('&')}`}`;
+}
+
+function writeRaw(raw: string, part: Templated | undefined, name: string): string {
+  if (part?.template === undefined || part.template === part.value) return raw;
+  const literals = part.template.split(/(\{[a-z][a-z0-9-]*\})/);
+  return name + literals.map((text, i) => (i % 2 === 1 ? text : encodeURIComponent(text))).join('');
+}
+
+function writeJson({ json }: RecordedCall, templates: Templates): unknown {
+  return mapLeaves(json, (path, value) => {
+    if (!templates.has(path)) return value;
+    const template = templates.get(path);
+    return template === String(value) ? value : template;
+  });
+}
+
+/** Writes a fixed text so that nothing in it is taken for a placeholder: `{sku}` of GraphQL becomes `{ sku }`. */
+export function protectBraces(text: string): string {
+  return placeholdersIn(text).reduce((plain, name) => plain.replaceAll(`{${name}}`, `{ ${name} }`), text);
+}

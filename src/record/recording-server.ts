@@ -1,0 +1,231 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { listenNear } from '../shared/listen-near.js';
+import { type ControlState, controlPage, controlPaths, controlPolicy, describeSteps } from './control-page.js';
+import type { Origins } from './origins.js';
+import type { Passes } from './passes.js';
+import { JourneyRecording, passNames, type Typed } from './recording.js';
+import { relay, relayUpgrade } from './relay.js';
+
+const host = '127.0.0.1';
+const connectionsMax = 256;
+const headerBytesMax = 64 * 1024;
+/** Time for exchanges that are still open when a pass ends. Long polls and streams never end by themselves. */
+const settleMs = 1_000;
+const pollMs = 20;
+/** Time for the answer to the last press of the button, before `close` cuts what is still open. */
+const lingerMs = 200;
+
+export interface RecordingServerOptions {
+  /** The address of the app. */
+  readonly app: string;
+  readonly typed: readonly [Typed, Typed];
+  /** The first port to try. */
+  readonly port: number;
+  /** Called when a pass begins, when a step was seen for the first time, and when a pass cannot end yet. */
+  readonly onChange: (state: ControlState) => void;
+}
+
+export interface RecordingServer {
+  /** The address of the control page. */
+  readonly address: string;
+  readonly port: number;
+  state(): ControlState;
+  /** Ends the current pass, as the button of the page does. */
+  finishPass(): Promise<ControlState>;
+  restartPass(): ControlState;
+  /** Resolves when all three passes are done. */
+  readonly passes: Promise<Passes>;
+  /** The number of exchanges that were not recorded, or without their bodies, because of the limits. */
+  readonly unrecorded: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the app and the control page on 127.0.0.1. The host name decides: `127.0.0.1` and `localhost` are the control
+ * page, and each pass has a host name of its own below `localhost`, which browsers resolve to the loopback address. So
+ * each pass begins without cookies and storage, and the page takes no path of the app. The name has a number that is
+ * new in each recording: a browser keeps cookies of earlier ones.
+ */
+export async function startRecordingServer(options: RecordingServerOptions): Promise<RecordingServer> {
+  const server = createServer({ maxHeaderSize: headerBytesMax, requestTimeout: 0 });
+  server.maxConnections = connectionsMax;
+  const port = await listenNear(server, host, options.port);
+  const session = new RecordingSession(options, port);
+  server.on('request', (request, response) => {
+    session.answer(request, response).catch(error => refuse(response, 500, `the recording has a bug: ${error}`));
+  });
+  server.on('upgrade', (request, socket, head) => session.upgrade(request, socket, head));
+  const upgraded = new Set<Duplex>();
+  server.on('upgrade', (_request, socket: Duplex) => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+  });
+  return {
+    address: `http://${host}:${port}/`,
+    port,
+    state: () => session.state(),
+    finishPass: () => session.finishPass(),
+    restartPass: () => session.restartPass(),
+    passes: session.passes,
+    get unrecorded() {
+      return session.recording.unrecorded;
+    },
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of upgraded) socket.destroy();
+      const timer = setTimeout(() => server.closeAllConnections(), lingerMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+class RecordingSession {
+  readonly recording: JourneyRecording;
+  readonly passes: Promise<Passes>;
+  readonly #options: RecordingServerOptions;
+  readonly #port: number;
+  #finish: (passes: Passes) => void = () => {};
+  #finishing: Promise<ControlState> | undefined;
+  #tag = newTag();
+  #missing: readonly string[] = [];
+  #told = '';
+
+  constructor(options: RecordingServerOptions, port: number) {
+    this.#options = options;
+    this.#port = port;
+    this.recording = new JourneyRecording(options.typed, performance.now());
+    this.passes = new Promise(resolve => (this.#finish = resolve));
+    this.#told = this.#summarize(this.state());
+  }
+
+  state(): ControlState {
+    const { passName: pass, seen, typed } = this.recording;
+    const number = pass === undefined ? passNames.length : passNames.indexOf(pass) + 1;
+    const steps = pass === undefined ? [] : describeSteps(pass, typed.user, typed.item);
+    return { pass, number, address: `http://${this.#passHost()}/`, steps, seen, missing: this.#missing };
+  }
+
+  /** A second call while the first one waits joins it: a double click must not end two passes. */
+  finishPass(): Promise<ControlState> {
+    this.#finishing ??= this.#finishOnce().finally(() => (this.#finishing = undefined));
+    return this.#finishing;
+  }
+
+  async #finishOnce(): Promise<ControlState> {
+    const untilMs = performance.now() + settleMs;
+    while (this.recording.openCount > 0 && performance.now() < untilMs) await delay(pollMs);
+    const before = this.recording.passName;
+    this.#missing = this.recording.finishPass(performance.now());
+    if (this.recording.passName !== before) this.#tag = newTag();
+    this.#tell();
+    const passes = this.recording.passes();
+    if (passes !== undefined) this.#finish(passes);
+    return this.state();
+  }
+
+  /** The new pass gets a new host name, because the browser has cookies of the old one. */
+  restartPass(): ControlState {
+    this.recording.restartPass(performance.now());
+    this.#tag = newTag();
+    this.#missing = [];
+    this.#tell();
+    return this.state();
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const given = request.headers.host?.toLowerCase() ?? '';
+    if (given === this.#passHost() && this.recording.passName !== undefined) {
+      const slot = this.recording.begin(performance.now());
+      const seen = slot && {
+        ...slot,
+        complete: (exchange: Parameters<typeof slot.complete>[0]) => {
+          slot.complete(exchange);
+          this.#tell();
+        },
+      };
+      relay(request, response, this.#origins(), seen);
+    } else if (this.#controlHosts().includes(given)) await this.#control(request, response, given);
+    else if (given.endsWith(`.localhost:${this.#port}`)) this.#refuseOtherPass(response);
+    else refuse(response, 421, `expected the host ${this.#controlHosts()[0]} or that of a pass`);
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (request.headers.host?.toLowerCase() !== this.#passHost()) return void socket.destroy();
+    relayUpgrade(request, socket, head, this.#origins());
+  }
+
+  async #control(request: IncomingMessage, response: ServerResponse, given: string): Promise<void> {
+    const route = `${request.method} ${request.url}`;
+    if (route === `GET ${controlPaths.page}`) return send(response, 200, 'text/html; charset=utf-8', controlPage);
+    const { origin } = request.headers;
+    if (request.method === 'POST' && origin !== undefined && origin !== `http://${given}`)
+      return refuse(response, 403, 'the request comes from a page of another origin');
+    if (route === `GET ${controlPaths.state}`) sendJson(response, this.state());
+    else if (route === `POST ${controlPaths.done}`) sendJson(response, await this.finishPass());
+    else if (route === `POST ${controlPaths.again}`) sendJson(response, this.restartPass());
+    else refuse(response, 404, `there is no page "${request.url?.slice(0, 60)}" here`);
+  }
+
+  /** A page of an earlier pass asks: its requests belong to no pass. */
+  #refuseOtherPass(response: ServerResponse): void {
+    const { pass, address } = this.state();
+    const next = pass === undefined ? 'The recording is over.' : `This pass is over. The app is now at ${address}`;
+    refuse(response, 410, `${next}\nWhat to do next: http://${this.#controlHosts()[0]}/`);
+  }
+
+  /** Reports each change once. The number of requests alone is no change. */
+  #tell(): void {
+    const state = this.state();
+    const told = this.#summarize(state);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#options.onChange(state);
+  }
+
+  #summarize({ address, missing, seen: { requests: _requests, ...steps } }: ControlState): string {
+    return JSON.stringify([address, steps, missing]);
+  }
+
+  #origins(): Origins {
+    return { app: this.#options.app, browserHost: this.#passHost() };
+  }
+
+  #passHost(): string {
+    const number = passNames.indexOf(this.recording.passName ?? 'anonymous') + 1;
+    return `pass-${number}-${this.#tag}.localhost:${this.#port}`;
+  }
+
+  #controlHosts(): readonly string[] {
+    return [`${host}:${this.#port}`, `localhost:${this.#port}`];
+  }
+}
+
+function newTag(): string {
+  return String(randomInt(100_000, 1_000_000));
+}
+
+function sendJson(response: ServerResponse, value: object): void {
+  send(response, 200, 'application/json', JSON.stringify(value));
+}
+
+function refuse(response: ServerResponse, status: number, sentence: string): void {
+  send(response, status, 'text/plain; charset=utf-8', `holdfast record: ${sentence}\n`);
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  if (response.headersSent) return void response.destroy();
+  if (!response.req.complete) response.shouldKeepAlive = false;
+  response.writeHead(status, {
+    'content-type': type,
+    'cache-control': 'no-store',
+    'content-security-policy': controlPolicy,
+    'x-content-type-options': 'nosniff',
+  });
+  response.end(body);
+}

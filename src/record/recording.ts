@@ -1,0 +1,178 @@
+import { exchangesMax, passCharactersMax } from './limits.js';
+import type { Pass, Passes, RecordedExchange } from './passes.js';
+
+export const passNames = ['first', 'second', 'anonymous'] as const;
+export type PassName = (typeof passNames)[number];
+
+/** The texts that the person types in a pass. */
+export interface Typed {
+  readonly user: string;
+  readonly item: string;
+}
+
+/** The steps that were seen in a pass so far. It tells the person whether the recording saw each step. */
+export interface Seen {
+  readonly requests: number;
+  readonly userSent: boolean;
+  readonly itemSent: boolean;
+  /** An answer after the item was sent shows it. */
+  readonly itemShown: boolean;
+}
+
+const nothingSeen: Seen = { requests: 0, userSent: false, itemSent: false, itemShown: false };
+
+/** An exchange in progress. `complete` records it at the place at which it began. Otherwise it leaves nothing. */
+export interface OpenExchange {
+  readonly startedMs: number;
+  complete(exchange: RecordedExchange): void;
+  drop(): void;
+}
+
+/** The exchanges of one pass, in the order in which they began. */
+class PassRecording {
+  readonly typed: Typed;
+  readonly #began: number;
+  readonly #slots: (RecordedExchange | undefined)[] = [];
+  readonly #open = new Set<OpenExchange>();
+  #characters = 0;
+  unrecorded = 0;
+  seen = nothingSeen;
+
+  constructor(typed: Typed, nowMs: number) {
+    this.typed = typed;
+    this.#began = nowMs;
+  }
+
+  get exchanges(): readonly RecordedExchange[] {
+    return this.#slots.filter(each => each !== undefined);
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  begin(nowMs: number): OpenExchange | undefined {
+    if (this.#slots.length >= exchangesMax) {
+      this.unrecorded += 1;
+      return undefined;
+    }
+    const index = this.#slots.push(undefined) - 1;
+    const slot: OpenExchange = {
+      startedMs: nowMs - this.#began,
+      complete: exchange => {
+        this.#slots[index] = this.#limit(exchange);
+        this.seen = seeMore(this.seen, this.typed, exchange);
+        this.#open.delete(slot);
+      },
+      drop: () => this.#open.delete(slot),
+    };
+    this.#open.add(slot);
+    return slot;
+  }
+
+  #limit(exchange: RecordedExchange): RecordedExchange {
+    this.#characters += exchange.requestBody.length + exchange.responseBody.length;
+    if (this.#characters <= passCharactersMax) return exchange;
+    this.unrecorded += 1;
+    return { ...exchange, requestBody: '', responseBody: '' };
+  }
+}
+
+/** Adds what one exchange shows. Pure. */
+export function seeMore(seen: Seen, { user, item }: Typed, exchange: RecordedExchange): Seen {
+  const sent = [exchange.path, exchange.requestBody].join('\n');
+  const itemSent = seen.itemSent || mentions(sent, item);
+  return {
+    requests: seen.requests + 1,
+    userSent: seen.userSent || mentions(sent, user),
+    itemSent,
+    itemShown: seen.itemShown || (itemSent && mentions(exchange.responseBody, item)),
+  };
+}
+
+/** Returns whether a text has this value, as it is or encoded as in an address, a form or a page. */
+export function mentions(text: string, value: string): boolean {
+  const encoded = encodeURIComponent(value);
+  const escaped = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return [value, encoded, encoded.replaceAll('%20', '+'), escaped].some(each => text.includes(each));
+}
+
+/** Says which steps of a pass were not seen. Empty: all were. Pure. */
+export function missingSteps(name: PassName, seen: Seen, { user, item }: Typed): string[] {
+  if (name === 'anonymous') return seen.requests > 0 ? [] : ['any request of the browser'];
+  return [
+    ...(seen.userSent ? [] : [`a request with ${user}: the login`]),
+    ...(seen.itemSent ? [] : [`a request with ${item}`]),
+    ...(seen.itemShown ? [] : [`an answer that shows ${item}`]),
+  ];
+}
+
+/** The three passes while they are recorded. It knows no server and no clock. */
+export class JourneyRecording {
+  readonly #typed: readonly [Typed, Typed];
+  readonly #done: PassRecording[] = [];
+  #current: PassRecording;
+  #warned = false;
+
+  constructor(typed: readonly [Typed, Typed], nowMs: number) {
+    this.#typed = typed;
+    this.#current = new PassRecording(typed[0], nowMs);
+  }
+
+  /** Undefined when all passes are done. */
+  get passName(): PassName | undefined {
+    return passNames[this.#done.length];
+  }
+
+  get typed(): Typed {
+    return this.#current.typed;
+  }
+
+  get seen(): Seen {
+    return this.#current.seen;
+  }
+
+  /** The number of exchanges that have begun and not ended. */
+  get openCount(): number {
+    return this.#current.openCount;
+  }
+
+  /** The number of exchanges that were not recorded, or without their bodies, because of the limits. */
+  get unrecorded(): number {
+    return [...this.#done, this.#current].reduce((sum, pass) => sum + pass.unrecorded, 0);
+  }
+
+  begin(nowMs: number): OpenExchange | undefined {
+    return this.passName === undefined ? undefined : this.#current.begin(nowMs);
+  }
+
+  /** Ends the pass. The first time it refuses a pass that lacks steps, and returns what it lacks. */
+  finishPass(nowMs: number): readonly string[] {
+    const name = this.passName;
+    if (name === undefined) return [];
+    const missing = missingSteps(name, this.seen, this.typed);
+    // Without any request there is nothing to go on with.
+    if (missing.length > 0 && (!this.#warned || this.seen.requests === 0)) {
+      this.#warned = true;
+      return missing;
+    }
+    this.#warned = false;
+    this.#done.push(this.#current);
+    this.#current = new PassRecording(this.#typed[this.#done.length] ?? this.#typed[0], nowMs);
+    return [];
+  }
+
+  /** Forgets what was recorded in this pass. */
+  restartPass(nowMs: number): void {
+    this.#warned = false;
+    this.#current = new PassRecording(this.typed, nowMs);
+  }
+
+  /** Returns the passes when all are done. */
+  passes(): Passes | undefined {
+    const [first, second, anonymous] = this.#done;
+    if (first === undefined || second === undefined || anonymous === undefined) return undefined;
+    const toPass = ({ typed, exchanges }: PassRecording): Pass => ({ ...typed, exchanges });
+    return { first: toPass(first), second: toPass(second), anonymous: anonymous.exchanges };
+  }
+}

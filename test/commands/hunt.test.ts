@@ -1,0 +1,52 @@
+import { expect } from 'chai';
+import { rotatingShop } from '../hunt/rotating-shop-scenario.js';
+import { withHoldfast } from './holdfast.js';
+import { commandLine } from './in-process.js';
+import { short, written } from './ran.js';
+
+const kill = '[{ id: kill, at: 200ms, do: kill, target: backend-1, for: 300ms }]';
+
+describe('the command line: hunt', function () {
+  this.timeout(60_000);
+
+  for (const [what, expectations, words, said] of [
+    ['a mode that the file does not name', 'writes.lost == 0', ['--mode', 'jwt'], 'does not name mode "jwt"'],
+    ['no time', 'writes.lost == 0', ['--minutes', '0'], '--minutes: expected a number above 0'],
+    ['an unknown fault', 'writes.lost == 0', ['--faults', 'explode'], 'unknown fault "explode"'],
+    ['an unknown metric', 'writes.lost == 0', ['--until', 'writes.gone > 0'], 'unknown metric "writes.gone"'],
+    ['a scenario that expects nothing to be 0', 'requests.failed < 9 %', [], '--until "users.loggedOut > 0"'],
+  ] as const) {
+    it(`refuses ${what}`, async () => {
+      const file = await written(short('', kill, `    - ${expectations}`));
+      const { code, stderr, left } = await commandLine(['hunt', file, ...words]);
+      expect({ code, left }).to.deep.equal({ code: 3, left: [] });
+      expect(stderr).to.include(said);
+    });
+  }
+
+  it('finds nothing in a correct shop: it says how much it tried, and writes no file', async () => {
+    const file = await written(short('', kill, '    - writes.lost == 0'));
+    const words = ['hunt', file, '--mode', 'redis', '--minutes', '0.05', '--seed', '5'];
+    await withHoldfast(words, async holdfast => {
+      const code = await holdfast.ended();
+      const { stdout, stderr } = holdfast.output;
+      expect(code, stdout + stderr).to.be.oneOf([0, 2]);
+      expect(stdout).to.match(/^hunting in short, mode redis, seed 5: writes\.lost == 0, members\.notBack == 0\n/);
+      expect(stdout).to.match(/found nothing: \d+ (try|tries) in \d+ s: \d+ passed, \d+ inconclusive\./);
+      expect(stderr).to.match(/^try 1, 0:\d\d of 0:03: (pass|inconclusive)\n/);
+      expect(stdout).to.not.include('again:');
+      expect(await holdfast.children()).to.deep.equal([]);
+    });
+  });
+
+  it('ends everything when it is interrupted, and exits with 130', async () => {
+    await withHoldfast(['hunt', await written(rotatingShop)], async holdfast => {
+      await holdfast.sees('hunting in rotating-shop');
+      holdfast.child.kill('SIGTERM');
+      expect(await holdfast.ended(), holdfast.output.stderr).to.equal(130);
+      expect(holdfast.output.stdout).to.include('found nothing: 0 tries');
+      expect(await holdfast.children()).to.deep.equal([]);
+      expect(await holdfast.temporaryFiles()).to.deep.equal([]);
+    });
+  });
+});
