@@ -7,12 +7,11 @@
  *
  * --replay-from: takes the runs from the folder of earlier ones, the --out of "holdfast run".
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
 import { SiteProblem } from './markdown.mjs';
 import { buildPages } from './pages.mjs';
 
@@ -28,24 +27,33 @@ try {
 }
 
 async function buildSite() {
-  const options = readOptions();
-  const { root, out } = options;
-  const withReplays = readFileSync(path.join(root, 'README.md'), 'utf8').includes('<!-- replays -->');
-  // A wrong link must be told before the runs.
+  const { root, out, 'replay-from': from } = readOptions();
+  // What can be wrong must be told before the runs.
   buildPages(root);
-  emptyFolder(out);
-  const replays = withReplays ? await makeReplays(out, options['replay-from']) : undefined;
-  const { files, external, links } = buildPages(root, replays);
-  for (const [url, contents] of files) {
-    const file = path.join(out, url);
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, contents);
+  checkFolder(out);
+  const hasReplays = readFileSync(path.join(root, 'README.md'), 'utf8').includes('<!-- replays -->');
+  const made = mkdtempSync(path.join(tmpdir(), 'holdfast-site-'));
+  try {
+    const replays = hasReplays ? await makeReplays(from, made) : undefined;
+    const pages = buildPages(root, replays);
+    for (const [url, contents] of pages.files) writeInto(made, url, contents);
+    writeInto(made, 'site.css', readStyle());
+    writeInto(made, linksFile, pages.external.map(({ href, place }) => `${href}  ${place}\n`).join(''));
+    rmSync(out, { recursive: true, force: true });
+    mkdirSync(out, { recursive: true });
+    cpSync(made, out, { recursive: true });
+    console.log(`written: ${out}, ${pages.files.size} pages and pictures; ${pages.links} links checked`);
+    console.log(`links to other sites, not checked: ${pages.external.length}, in ${path.join(out, linksFile)}`);
+    console.log(`open: ${pathToFileURL(path.resolve(out, 'index.html')).href}`);
+  } finally {
+    rmSync(made, { recursive: true, force: true });
   }
-  writeFileSync(path.join(out, 'site.css'), await packStyle());
-  writeFileSync(path.join(out, linksFile), external.map(({ href, place }) => `${href}  ${place}\n`).join(''));
-  console.log(`written: ${out}, ${files.size} pages and pictures; ${links} links checked`);
-  console.log(`links to other sites, not checked: ${external.length}, in ${path.join(out, linksFile)}`);
-  console.log(`open: ${pathToFileURL(path.resolve(out, 'index.html')).href}`);
+}
+
+function writeInto(folder, url, contents) {
+  const file = path.join(folder, url);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, contents);
 }
 
 function readOptions() {
@@ -59,35 +67,26 @@ function readOptions() {
   }
 }
 
-function emptyFolder(out) {
-  if (existsSync(out) && readdirSync(out).length > 0 && !existsSync(path.join(out, linksFile))) {
-    throw new SiteProblem(`${out} holds files that this command did not write. Choose another folder with --out.`);
-  }
-  rmSync(out, { recursive: true, force: true });
-  mkdirSync(out, { recursive: true });
-  writeFileSync(path.join(out, linksFile), '');
+function checkFolder(out) {
+  if (!existsSync(out) || readdirSync(out).length === 0 || existsSync(path.join(out, linksFile))) return;
+  throw new SiteProblem(`${out} holds files that this command did not write. Choose another folder with --out.`);
 }
 
-/** The runs are recorded now, unless earlier ones are named. */
-async function makeReplays(out, from) {
+/** Writes the replays into the folder `to`. The runs are recorded now, unless earlier ones are named. */
+async function makeReplays(from, to) {
   const { buildReplays, recordRuns } = await import('./replays.mjs');
-  if (from !== undefined) return buildReplays(from, out);
-  const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-site-'));
+  if (from !== undefined) return buildReplays(from, to);
+  const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-runs-'));
   try {
     recordRuns(folder, line => console.log(line));
-    return await buildReplays(folder, out);
+    return await buildReplays(folder, to);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function packStyle() {
-  const { outputFiles } = await build({
-    entryPoints: [path.join(import.meta.dirname, 'style.css')],
-    bundle: true,
-    minify: true,
-    write: false,
-    logLevel: 'warning',
-  });
-  return outputFiles[0].text;
+/** Returns the style of the site. Its colours are those of the live page. */
+function readStyle() {
+  const files = ['../../src/live/page/style/colours.css', 'style.css'];
+  return files.map(file => readFileSync(path.join(import.meta.dirname, file), 'utf8')).join('\n');
 }

@@ -117,7 +117,7 @@ describe('the whole site, opened from disk', function () {
 
   for (const [colorScheme, width, shown] of [
     ['light', 1500, ['index', 'docs/conformance', 'LICENSE', 'replays/kill-one']],
-    ['dark', 390, ['index', 'docs/live', 'test/attacks/own-app/index', 'replays/redis-failover']],
+    ['dark', 390, ['index', 'docs/live', 'examples/express/index', 'replays/redis-failover']],
   ] as const) {
     it(`is accessible, ${colorScheme}, at ${width} px`, async () => {
       const options = { viewport: { width, height: 900 }, colorScheme, bypassCSP: true } as const;

@@ -121,7 +121,8 @@ export class SidePanel {
     // When one backend dies, its users must find room in the others.
     const expected = Math.ceil((1.2 * this.#users) / Math.max(1, backends - 1));
     const share = this.#users > manyUsers ? 0.4 : 0.27;
-    const heightMax = Math.max(54, (innerHeight * share) / backends);
+    // A frame of another page may be higher than the screen.
+    const heightMax = Math.max(54, (Math.min(innerHeight, screen.height) * share) / backends);
     const { pitch, rows } = choosePitch(Math.max(expected, 8), area.clientWidth, heightMax);
     this.#field.style.setProperty('--area', `${pitch * rows}px`);
     this.dots.arrange(areas, pitch);
