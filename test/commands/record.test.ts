@@ -83,7 +83,7 @@ describe('holdfast record', () => {
       const code = await recordWith(holdfast);
       const { stdout, stderr } = holdfast.output;
       expect(code, stdout + stderr).to.equal(0);
-      expect(stdout).to.include('✓ an answer showed the item').and.include('the journey fits');
+      expect(stdout).to.include('✓ an answer that shows hf-item-1').and.include('the journey fits');
       expect(stdout).to.include('It holds the password').and.not.include('secret');
       expect((await stat(file('a.har'))).mode & 0o777).to.equal(0o600);
       const { system, modes, users } = await readScenario(file('a.yaml'));
@@ -140,7 +140,16 @@ describe('holdfast record', () => {
         5_000,
         () => seen,
       );
-      const address = /pass 1 of 3: (\S+)/.exec(seen)?.[1] ?? '';
+      const [, old] = /pass 1 of 3: (\S+)/.exec(seen) ?? [];
+      child.stdin.write('again\n');
+      const addresses = () => [...seen.matchAll(/pass 1 of 3: (\S+)/g)].map(([, address = '']) => address);
+      await until(
+        () => addresses().length === 2,
+        5_000,
+        () => seen,
+      );
+      const [, address = ''] = addresses();
+      expect(address).not.to.equal(old);
       await clickThrough(address, 1);
       child.stdin.write('\n');
       await until(
