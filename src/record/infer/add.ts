@@ -1,4 +1,4 @@
-import type { AlignedPasses, FoundStep, Group } from './align.js';
+import { type AlignedPasses, type FoundStep, findInBoth, type Group } from './align.js';
 import { carries, describeCall, isDone, isSafe, type RecordedCall, type TypedCalls } from './call.js';
 import { shows } from './place.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
@@ -27,23 +27,10 @@ export function findRemove(recording: AlignedPasses, login: FoundStep, add: Foun
 }
 
 /** Returns the steps after the login that carry the item in both passes. */
-function itemSteps({ first, second, groups }: AlignedPasses, login: FoundStep): FoundStep[] {
-  return groups.flatMap((group): FoundStep[] => {
-    const calls = [
-      firstWithItem(group.first, first, login.calls[0]),
-      firstWithItem(group.second, second, login.calls[1]),
-    ];
-    const [one, other] = calls;
-    return one === undefined || other === undefined ? [] : [{ group, calls: [one, other] }];
-  });
-}
-
-function firstWithItem(
-  calls: readonly RecordedCall[],
-  { item }: TypedCalls,
-  login: RecordedCall,
-): RecordedCall | undefined {
-  return calls.find(call => call.order > login.order && isDone(call) && carries(call, item));
+function itemSteps(recording: AlignedPasses, login: FoundStep): FoundStep[] {
+  return findInBoth(recording, (calls, { item }, pass) =>
+    calls.find(call => call.order > login.calls[pass].order && isDone(call) && carries(call, item)),
+  );
 }
 
 /** Whether some answer showed the item between the two steps, and an answer of its kind does not after the later one. */

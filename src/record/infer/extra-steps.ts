@@ -1,5 +1,5 @@
 import type { WhoPlace } from '../../simulator/scenario/journey/mapping.js';
-import type { AlignedPasses, FoundStep } from './align.js';
+import { type AlignedPasses, type FoundStep, findInBoth } from './align.js';
 import {
   carries,
   cookiesSet,
@@ -24,39 +24,20 @@ export function findWhoami(
   login: FoundStep,
   others: readonly FoundStep[],
 ): WhoamiStep | undefined {
-  const { first, second } = recording;
-  const known = new Set(others.map(({ group }) => group));
-  for (const group of recording.groups) {
-    if (known.has(group)) continue;
-    const calls = [lastNaming(group.first, first, login.calls[0]), lastNaming(group.second, second, login.calls[1])];
-    const [one, other] = calls;
-    if (one === undefined || other === undefined) continue;
+  const naming = findInBoth(recording, (calls, { user, item }, pass) => {
+    const isEcho = (call: RecordedCall) => carries(call, user) || carries(call, item);
+    const after = calls.filter(call => call.order > login.calls[pass].order && isSafe(call) && isDone(call));
+    return after.findLast(call => !isEcho(call) && shows(call, user));
+  });
+  const users = [recording.first.user, recording.second.user] as const;
+  for (const step of naming.filter(({ group }) => !others.some(other => other.group === group))) {
     const who = findWho(
-      [
-        { answer: one, value: first.user },
-        { answer: other, value: second.user },
-      ],
+      step.calls.map((answer, pass) => ({ answer, value: users[pass] ?? '' })),
       [],
     );
-    if (who?.path !== undefined) return { group, calls: [one, other], who };
+    if (who?.path !== undefined) return { ...step, who };
   }
   return undefined;
-}
-
-function lastNaming(
-  calls: readonly RecordedCall[],
-  { user, item }: TypedCalls,
-  login: RecordedCall,
-): RecordedCall | undefined {
-  return calls.findLast(
-    call =>
-      isSafe(call) &&
-      call.order > login.order &&
-      isDone(call) &&
-      !carries(call, user) &&
-      !carries(call, item) &&
-      shows(call, user),
-  );
 }
 
 const logoutName = /\b(log|sign)[-_]?(out|off)\b/i;
@@ -65,33 +46,28 @@ const logoutName = /\b(log|sign)[-_]?(out|off)\b/i;
  * Finds the request after the last read that ends the session: it deletes a cookie of the login, its name says so, or
  * the app answers as without a login from then on.
  */
-export function findLogout(passes: AlignedPasses, login: FoundStep, read: FoundStep): FoundStep | undefined {
+export function findLogout(recording: AlignedPasses, login: FoundStep, read: FoundStep): FoundStep | undefined {
   const refusals = read.group.anonymous.flatMap(call => redirectOf(call) ?? []);
-  const found = passes.groups.flatMap((group): FoundStep[] => {
-    if (group === read.group || group === login.group) return [];
-    const one = findEnd(group.first, passes.first, login.calls[0], read.calls[0], refusals);
-    const other = findEnd(group.second, passes.second, login.calls[1], read.calls[1], refusals);
-    return one === undefined || other === undefined ? [] : [{ group, calls: [one, other] }];
+  const found = findInBoth(recording, (calls, typed, pass) => {
+    const after = calls.filter(call => call.order > read.calls[pass].order && !carries(call, typed.item));
+    return after.findLast(call => isDone(call) && endsSession(call, login.calls[pass], typed, refusals));
   });
-  return found.find(({ calls: [call] }) => !isSafe(call)) ?? found[0];
+  const others = found.filter(({ group }) => group !== read.group && group !== login.group);
+  return others.find(({ calls: [call] }) => !isSafe(call)) ?? others[0];
 }
 
-function findEnd(
-  own: readonly RecordedCall[],
-  { calls, item }: TypedCalls,
+/** `refusals`: where the app redirects requests without a login. */
+function endsSession(
+  call: RecordedCall,
   login: RecordedCall,
-  read: RecordedCall,
+  { calls }: TypedCalls,
   refusals: readonly string[],
-): RecordedCall | undefined {
+): boolean {
   const given = new Set([...login.cookies.keys(), ...cookiesSet(login).map(({ name }) => name)]);
-  const isRefused = (call: RecordedCall) => call.reply.status === 401 || call.reply.status === 403 || isRefusal(call);
-  const isRefusal = (call: RecordedCall) => refusals.includes(redirectOf(call) ?? '');
-  const lastWrite = calls.findLast(call => !isSafe(call) && isDone(call));
-  return own.findLast(call => {
-    if (!isDone(call) || call.order < read.order || carries(call, item)) return false;
-    if (cookiesSet(call).some(({ name, isGone }) => isGone && given.has(name))) return true;
-    if (logoutName.test(describeCall(call).replaceAll(/([a-z])([A-Z])/g, '$1-$2'))) return true;
-    const later = calls.filter(({ order }) => order > call.order);
-    return call === lastWrite && (isRefusal(call) || later.some(isRefused));
-  });
+  if (cookiesSet(call).some(({ name, isGone }) => isGone && given.has(name))) return true;
+  if (logoutName.test(describeCall(call).replaceAll(/([a-z])([A-Z])/g, '$1-$2'))) return true;
+  const isLastWrite = call === calls.findLast(each => !isSafe(each) && isDone(each));
+  const isRefusal = (each: RecordedCall) => refusals.includes(redirectOf(each) ?? '');
+  const isRefused = (each: RecordedCall) => [401, 403].includes(each.reply.status ?? 0) || isRefusal(each);
+  return isLastWrite && (isRefusal(call) || calls.some(each => each.order > call.order && isRefused(each)));
 }

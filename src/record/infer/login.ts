@@ -1,4 +1,4 @@
-import type { AlignedPasses, FoundStep } from './align.js';
+import { type AlignedPasses, type FoundStep, findInBoth } from './align.js';
 import {
   answerLeaves,
   carries,
@@ -18,11 +18,7 @@ import { chooseOne, type Stop, stopWith } from './stop.js';
 export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string, string>): FoundStep | Stop {
   const problem = findPassProblem(recording);
   if (problem !== undefined) return stopWith(problem);
-  const candidates = recording.groups.flatMap((group): FoundStep[] => {
-    const first = lastLogin(group.first, recording.first);
-    const second = lastLogin(group.second, recording.second);
-    return first === undefined || second === undefined ? [] : [{ group, calls: [first, second] }];
-  });
+  const candidates = findInBoth(recording, lastLogin);
   const opening = candidates.filter(({ calls: [call] }) => opensSession(call, recording.first));
   const writing = (steps: FoundStep[]) => (steps.some(isWrite) ? steps.filter(isWrite) : steps);
   const best = writing(opening.length > 0 ? opening : candidates);

@@ -67,7 +67,7 @@ export function findRead(
     const [one, other] = views.map(({ full }) => full.at(-1));
     if (one === undefined || other === undefined) return [];
     const who = findUser(views);
-    const places = findItems(group, views);
+    const places = findItems(group, views, add.calls[0]);
     return places.map(({ label, ...items }) => ({
       group,
       calls: [one, other],
@@ -139,7 +139,11 @@ function findUser(views: readonly Views[]): WhoPlace | undefined {
 }
 
 /** Finds where the answers list exactly the items: paths, or else patterns. */
-function findItems(group: Group, views: readonly Views[]): (ItemsPlace & { readonly label: string })[] {
+function findItems(
+  group: Group,
+  views: readonly Views[],
+  add: RecordedCall,
+): (ItemsPlace & { readonly label: string })[] {
   const [first] = views;
   const [call] = first?.full ?? [];
   if (first === undefined || call === undefined) return [];
@@ -148,7 +152,7 @@ function findItems(group: Group, views: readonly Views[]): (ItemsPlace & { reado
     fits(answer => itemsAt(answer, path), views, others, true),
   );
   const lists = paths.filter((path, i) => paths.findIndex(each => listOf(each) === listOf(path)) === i);
-  if (lists.length > 0) return lists.map(path => ({ ...withQuantity(path, views), label: path }));
+  if (lists.length > 0) return lists.map(path => ({ ...withQuantity(path, views, add), label: path }));
   const early = views.flatMap(each => each.early);
   const accepts = (regexp: string) =>
     fits(answer => findAll(answer.reply.body, regexp), views, others, false) && !beginsOutsideRow(regexp, early);
@@ -223,12 +227,18 @@ function listOf(path: string): string {
   return path.slice(0, path.lastIndexOf('[*]') + 3);
 }
 
-/** Adds the path of the quantity if each item has one beside it that is as often as it was added. */
-function withQuantity(path: string, views: readonly Views[]): ItemsPlace {
+/**
+ * Adds the path of the quantity, if the item has a number beside it that says how often it was added. Its name is a usual
+ * one, or that of a field of the add.
+ */
+function withQuantity(path: string, views: readonly Views[], add: RecordedCall): ItemsPlace {
   const [list, rest] = [listOf(path), path.slice(listOf(path).length)];
   const parent = rest.replace(/(\.[^.[\]]+|\['[^']+'\])$/, '');
   if (rest === '') return { path };
-  const names = ['quantity', 'qty'].flatMap(name => [`${list}${parent}.${name}`, `${list}.${name}`]);
+  const sent = add.parts.filter(({ value }) => value === '1').map(part => part.name);
+  const names = ['quantity', 'qty', ...sent].flatMap(name =>
+    [`${list}${parent}`, list].map(at => `${at}${stepTo(name) ?? '.?'}`),
+  );
   const counts = (answer: RecordedCall, each: string) => valuesAt(jsonOf(answer), parseJsonPath(each) ?? []) ?? [];
   const quantity = names.find(each =>
     views.every(({ full, adds }) => full.every(answer => counts(answer, each).includes(adds))),

@@ -121,7 +121,7 @@ describe('inferJourney carries', () => {
           'POST /cart',
           {
             json: { sku: it.item, at: 1_764_600_000_000 + it.n },
-            headers: held(it, { 'x-request-id': `a7-${it.n}`, 'x-app': 'shop' }),
+            headers: held(it, { 'x-request-id': `a7-${it.n}`, 'x-app': 'shop', accept: 'application/json' }),
           },
           { json: {} },
         ),
@@ -132,7 +132,7 @@ describe('inferJourney carries', () => {
     expect(inferred.journey.add.request).to.deep.equal({
       POST: '/cart',
       json: { sku: '{token}', at: 1_764_600_000_001 },
-      headers: { 'x-app': 'shop' },
+      headers: { 'x-app': 'shop', accept: 'application/json' },
     });
     expect(inferred.notes.join()).to.include('at of POST /cart is a moment');
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { inferJourney } from '#src/record/infer/infer-journey.js';
-import type { Pass } from '#src/record/passes.js';
+import type { Pass, RecordedExchange } from '#src/record/passes.js';
 import { expectJourney, inferWith } from './drive.js';
 import { cookie, exchange, type PassValues, type PlainStep, passesOf, plain } from './exchanges.js';
 
@@ -24,6 +24,52 @@ const plainJourney = {
 describe('inferJourney', () => {
   it('writes the journey of a plain app', () => {
     expect(expectJourney(inferWith(passesOf()))).to.deep.equal(plainJourney);
+  });
+
+  it('never throws, and writes no journey that the schema refuses, whatever is missing or bent', () => {
+    const whole = passesOf();
+    const all = [...whole.first.exchanges, ...whole.second.exchanges, ...whole.anonymous];
+    const bent = fc.record({
+      path: fc.oneof(
+        fc.constantFrom(
+          '/cart',
+          '/cart?sku=hf-item-1',
+          '/%7Bx%7D/hf-user-1',
+          '/a?b&b=%E0%A4%A',
+          '//x',
+          '/cart?q={user}',
+        ),
+        fc.webPath(),
+      ),
+      status: fc.constantFrom(200, 204, 302, 401, 500),
+      requestBody: fc.oneof(
+        fc.constantFrom('', '{"a":"{user}"}', 'user=hf-user-1&x=%', '[hf-item-1', '[1,{"a.b":"hf-item-2"}]'),
+        fc.json(),
+        fc.string(),
+      ),
+      responseBody: fc.oneof(
+        fc.constantFrom('', '<li>hf-item-1', '{"__proto__":{"a":["hf-item-1"]},"":1}', 'hf-user-1&#61;'),
+        fc.json(),
+        fc.string(),
+      ),
+    });
+    const bend = (exchange: RecordedExchange) =>
+      fc.option(bent, { freq: 3 }).map(change => ({ ...exchange, ...change }));
+    const passes = fc.tuple(
+      ...[1, 2, 3].map(() => fc.shuffledSubarray(all).chain(some => fc.tuple(...some.map(bend)))),
+    );
+    fc.assert(
+      fc.property(passes, ([one = [], two = [], anonymous = []]) => {
+        const bad = {
+          first: { ...whole.first, exchanges: one },
+          second: { ...whole.second, exchanges: two },
+          anonymous,
+        };
+        const inferred = inferWith(bad, () => 0);
+        if (inferred.kind === 'journey') expectJourney(inferred);
+      }),
+      { numRuns: Number(process.env.RUNS ?? 100) },
+    );
   });
 
   describe('says what is missing in the passes', () => {
