@@ -13,7 +13,8 @@ export interface Group {
 export interface AlignedPasses {
   readonly first: TypedCalls;
   readonly second: TypedCalls;
-  readonly anonymous: readonly RecordedCall[];
+  /** The pass without a login: nothing was typed in it. */
+  readonly visitor: TypedCalls;
   /** In the order of the first pass. Some have no call in one of the passes. */
   readonly groups: readonly Group[];
 }
@@ -54,7 +55,7 @@ export function alignPasses(passes: Passes): AlignedPasses {
     second: takeAlike(key, calls, others, own, isAlikeIn(second)),
     anonymous: takeAlike(key, calls, withoutLogin, own, isAlikeIn(visitor)),
   }));
-  return { first, second, anonymous: visitor.calls, groups };
+  return { first, second, visitor, groups };
 }
 
 function readPass({ user, item, exchanges }: Pass): TypedCalls {

@@ -38,13 +38,25 @@ export function findAnonymous(
   const found = proposeConditions(answer, read).find(fits);
   if (found !== undefined) {
     const { status: [status] = [], ...others } = found;
-    return { conditions: { ...(status === undefined ? {} : { status }), ...others }, notes };
+    const conditions = { ...(status === undefined ? {} : { status }), ...others };
+    const isProven = isSure(conditions) || read.hasEmpty;
+    const doubt = `"anonymous" is recognised by ${JSON.stringify(conditions)}: a user with a login and an empty cart must not get the same answer`;
+    return { conditions, notes: isProven ? notes : [...notes, doubt] };
   }
   const alike = loggedIn.find(call => redirectOf(answer) !== undefined && redirectOf(call) === redirectOf(answer));
   return stopWith(
     alike !== undefined
       ? `${describeCall(alike)} with a login and ${name} without one both redirect to ${redirectOf(answer)}, so that a run cannot tell a lost login from a good answer: choose another page for the items`
       : `${name} is answered with and without a login in the same way, as far as the recording shows (status ${answer.reply.status}): choose a page that only a user sees`,
+  );
+}
+
+/** Whether conditions are about a login, and not only about an empty cart. */
+function isSure({ status, 'redirect-to': target, ...others }: WrittenJourney['anonymous']): boolean {
+  return (
+    target !== undefined ||
+    Number(status) >= 400 ||
+    /log|sign|auth|err|code|user|name|account/i.test(JSON.stringify(others))
   );
 }
 
@@ -88,7 +100,8 @@ function jsonConditions(answer: RecordedCall, { who }: ReadStep): AnonymousCondi
       value === null || value === false ? wrongValue(name, value) : [],
     ),
     ...texts.map(({ path, value }) => ({ path, equals: value })),
-    ...wholeBody(answer),
+    // Without a name in it, such an answer could be the empty cart of a user.
+    ...(who === undefined ? [] : wholeBody(answer)),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { CarriedPlace, StepKind } from '../../simulator/scenario/journey/mapping.js';
 import { type AlignedPasses, type FoundStep, findInBoth } from './align.js';
-import { cookiesSet, describeCall, isSafe, type Part, type RecordedCall } from './call.js';
+import { cookiesSet, describeCall, isDone, isSafe, type Part, type RecordedCall } from './call.js';
 import {
   type Difference,
   findDifference,
@@ -12,7 +12,7 @@ import {
   replaceTyped,
 } from './difference.js';
 import { findFirst } from './pattern.js';
-import { findPath, findPlace, shows, valueAt } from './place.js';
+import { findPath, findPlace, isUnambiguous, type Shown, shows, valueAt, withoutRepeats } from './place.js';
 import { protectBraces, type WrittenRequest, writeRequest } from './request.js';
 import { isStop, type Stop, stopWith } from './stop.js';
 
@@ -189,27 +189,25 @@ export class RequestWriter {
   #findInAnswers(values: readonly [string, string], calls: Calls): Origin[] {
     const sources = this.#earlier(calls, (call, pass) => shows(call, values[pass])).slice(0, sourcesMax);
     return sources.flatMap(source => {
-      const place = this.#placeIn(source.calls, values);
+      const place = this.#placeIn(source, values);
       return place === undefined ? [] : [{ place, source }];
     });
   }
 
-  /** Finds the values in two answers. It prefers a place that is carried already. */
-  #placeIn([one, other]: Calls, values: readonly [string, string]): CarriedPlace | undefined {
+  /** Finds the values in the answers of a request. It prefers a place that is carried already. */
+  #placeIn({ group, calls: [one, other] }: FoundStep, values: readonly [string, string]): CarriedPlace | undefined {
     const shown = [
       { answer: one, value: values[0] },
       { answer: other, value: values[1] },
     ];
-    if (!shown.every(({ answer, value }) => shows(answer, value))) return undefined;
-    const known = [...this.carry.values()].find(({ path, regexp }) =>
-      shown.every(({ answer, value }) =>
-        path !== undefined
-          ? String(valueAt(answer, path)) === value
-          : regexp !== undefined && findFirst(answer.reply.body, regexp) === value,
-      ),
-    );
+    const alike = withoutRepeats([...group.first, ...group.second].filter(isDone));
+    const leads = ({ path, regexp }: CarriedPlace, { answer, value }: Shown) =>
+      path !== undefined
+        ? String(valueAt(answer, path)) === value
+        : regexp !== undefined && findFirst(answer.reply.body, regexp) === value && isUnambiguous(regexp, alike);
+    const known = [...this.carry.values()].find(place => shown.every(each => leads(place, each)));
     const { first, second } = this.#recording;
-    return known ?? findPlace(shown, [first.user, first.item, second.user, second.item]);
+    return known ?? findPlace(shown, [first.user, first.item, second.user, second.item], alike);
   }
 
   /** Makes sure that the source is asked before the step: at the login if it came before that, otherwise right before. */

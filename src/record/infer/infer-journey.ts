@@ -9,6 +9,7 @@ import { RequestWriter } from './carry.js';
 import { findLogout, findWhoami } from './extra-steps.js';
 import { findLogin } from './login.js';
 import { writeOk } from './ok.js';
+import { shows, withoutRepeats } from './place.js';
 import { findRead, type ReadStep } from './read.js';
 import { isStop, stopWith } from './stop.js';
 import { findMisfit } from './verify.js';
@@ -34,26 +35,26 @@ export function inferJourney(passes: Passes, answers: ReadonlyMap<string, string
   const writer = new RequestWriter(recording, login, answers);
   const requests = writer.write(steps);
   if (isStop(requests)) return requests;
-  const written = new Map([...steps].filter(([kind]) => requests.has(kind)));
-  const pages = [...written.keys()].flatMap(kind => (kind === 'login' ? [] : (writer.before(kind) ?? [])));
-  const loggedIn = [...written].flatMap(([kind, { calls }]) => (kind === 'logout' ? [] : calls));
-  const anonymous = findAnonymous(recording, read, [...loggedIn, ...pages]);
+  const kept = new Map([...steps].filter(([kind]) => requests.has(kind)));
+  const anonymous = findAnonymous(recording, read, collectLoggedIn(recording, kept, read, writer));
   if (isStop(anonymous)) return anonymous;
 
-  const bad: readonly RecordedCall[] = [...read.group.anonymous, ...(writer.before('login') ?? [])];
-  const parts = [...written].map(([kind, step]) => {
+  const bad = [...read.group.anonymous, ...(writer.before('login') ?? [])];
+  const parts = [...kept].map(([kind, step]) => {
     const who = 'who' in step && step.who !== undefined ? { who: step.who } : {};
     const items = kind === 'read' ? { items: read.items } : {};
     return [kind, { ...requests.get(kind), ok: writeOk(kind, step, recording, bad), ...items, ...who }];
   });
   const carry = writer.carry.size === 0 ? {} : { carry: Object.fromEntries(writer.carry) };
   const journey: WrittenJourney = { ...Object.fromEntries(parts), anonymous: anonymous.conditions, ...carry };
-  const misfit = findMisfit(journey, recording, written, kind => writer.before(kind));
+  const misfit = findMisfit(journey, recording, kept, kind => writer.before(kind));
   if (misfit !== undefined)
-    return stopWith(
-      `the journey that was found does not fit the recording: ${misfit}. Record again, or write users.journey by hand`,
-    );
-  return { kind: 'journey', journey, notes: [...writer.notes, ...anonymous.notes, ...describeMissing(written)] };
+    return stopWith(`the journey that was found does not fit the recording: ${misfit}. Write users.journey by hand`);
+  return {
+    kind: 'journey',
+    journey,
+    notes: [...writer.notes, ...read.notes, ...anonymous.notes, ...describeMissing(kept)],
+  };
 }
 
 function findSteps(
@@ -75,6 +76,22 @@ function findSteps(
     ['logout', logout],
   ];
   return new Map(found.flatMap(([kind, step]): [StepKind, FoundStep][] => (step === undefined ? [] : [[kind, step]])));
+}
+
+/** Collects answers that a user with a login got: none of them may be taken for one without a login. */
+function collectLoggedIn(
+  { first, second }: AlignedPasses,
+  steps: ReadonlyMap<StepKind, FoundStep>,
+  { group }: ReadStep,
+  writer: RequestWriter,
+): RecordedCall[] {
+  const own = [...steps].flatMap(([kind, { calls }]) => (kind === 'logout' ? [] : calls));
+  const pages = [...steps.keys()].flatMap(kind => (kind === 'login' ? [] : (writer.before(kind) ?? [])));
+  const views = [
+    ...group.first.filter(call => shows(call, first.user)),
+    ...group.second.filter(call => shows(call, second.user)),
+  ];
+  return [...own, ...pages, ...withoutRepeats(views)];
 }
 
 function describeMissing(steps: ReadonlyMap<StepKind, FoundStep>): string[] {

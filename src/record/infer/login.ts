@@ -75,7 +75,7 @@ function findScriptCookie({ first }: AlignedPasses, logins: readonly FoundStep[]
 }
 
 /** Says why no login can be found in these passes at all. */
-function findPassProblem({ first, second }: AlignedPasses): string | undefined {
+function findPassProblem({ first, second, visitor }: AlignedPasses): string | undefined {
   if (first.calls.length === 0 || second.calls.length === 0)
     return `the ${first.calls.length === 0 ? 'first' : 'second'} pass has no request with an answer: record it again`;
   if (!first.calls.some(call => carries(call, first.user)))
@@ -84,13 +84,15 @@ function findPassProblem({ first, second }: AlignedPasses): string | undefined {
     return second.calls.some(call => carries(call, first.user))
       ? `the second pass is as the first: it also logs in as ${first.user}. Record it again with ${second.user}`
       : `no request of the second pass carries the user ${second.user}: record it again, and log in with exactly this name`;
-  return findOldCookie(first, second);
+  if (visitor.calls.some(call => carries(call, first.user) || carries(call, second.user)))
+    return 'the pass without a login carries the name of a user: record it again in a fresh browser, and do not log in';
+  return findOldCookie({ first, second, third: visitor });
 }
 
 /** Finds a cookie that a pass sends before an answer of this pass sets it: its browser was not fresh. */
-function findOldCookie(first: TypedCalls, second: TypedCalls): string | undefined {
-  const known = new Set([first, second].flatMap(({ all }) => all.flatMap(cookiesSet)).map(({ name }) => name));
-  for (const [pass, { all }] of [['first', first] as const, ['second', second] as const]) {
+function findOldCookie(passes: Readonly<Record<string, TypedCalls>>): string | undefined {
+  const known = new Set(Object.values(passes).flatMap(({ all }) => all.flatMap(cookiesSet).map(({ name }) => name)));
+  for (const [pass, { all }] of Object.entries(passes)) {
     const isSet = new Set<string>();
     for (const call of all) {
       const old = [...call.cookies.keys()].find(name => known.has(name) && !isSet.has(name));

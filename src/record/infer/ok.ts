@@ -14,7 +14,7 @@ export type WrittenOk = NonNullable<WrittenJourney['login']['ok']>;
 export function writeOk(
   kind: StepKind,
   { calls }: FoundStep,
-  { first, second, anonymous }: AlignedPasses,
+  { first, second, visitor }: AlignedPasses,
   bad: readonly RecordedCall[],
 ): WrittenOk {
   const statuses = [...new Set(calls.map(({ reply: { status = 200 } }) => status))];
@@ -26,7 +26,7 @@ export function writeOk(
   if (target !== undefined && targets.size === 1) return { status, 'redirect-to': target };
   const [call] = calls;
   if (jsonOf(call) === undefined) return { status, ...bodyCondition(kind, calls, bad) };
-  const all = [...first.calls, ...second.calls, ...anonymous];
+  const all = [...first.calls, ...second.calls, ...visitor.calls];
   return { status, ...jsonCondition(calls, all) };
 }
 

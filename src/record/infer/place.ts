@@ -1,7 +1,7 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { TextPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
 import { answerLeaves, jsonOf, type RecordedCall } from './call.js';
-import { buildPatterns, escapeText, findFirst, occurrencesOf } from './pattern.js';
+import { buildPatterns, escapeText, findAll, findFirst, occurrencesOf } from './pattern.js';
 
 /** Finds where answers hold a text: a path in JSON, or else a pattern. */
 
@@ -16,9 +16,13 @@ export function shows({ reply: { body } }: RecordedCall, text: string): boolean 
   return occurrencesOf(body, text).length > 0;
 }
 
-/** Returns one place that leads to the value in every answer. `variable`: texts that are typed, so never fixed. */
-export function findPlace(shown: readonly Shown[], variable: readonly string[]): TextPlace | undefined {
-  return findPath(shown) ?? findPattern(shown, variable);
+/** Returns one place that leads to the value in every answer. `variable` and `alike` as in `findPattern`. */
+export function findPlace(
+  shown: readonly Shown[],
+  variable: readonly string[],
+  alike: readonly RecordedCall[],
+): TextPlace | undefined {
+  return findPath(shown) ?? findPattern(shown, variable, alike);
 }
 
 export function findPath(shown: readonly Shown[]): { readonly path: string } | undefined {
@@ -45,18 +49,31 @@ function indexesIn(path: string): number {
   return path.split(/\[\d/).length;
 }
 
+/**
+ * Returns a pattern that finds the value first in every answer. It prefers one that finds nothing else there, nor on the
+ * pages `alike`: on a longer page, another value could come first. `variable`: texts that were typed, so never fixed.
+ */
 export function findPattern(
   shown: readonly Shown[],
   variable: readonly string[],
+  alike: readonly RecordedCall[] = [],
 ): { readonly regexp: string } | undefined {
   const [first] = shown;
   if (first === undefined) return undefined;
-  const accepts = (regexp: string) =>
+  const isFirst = (regexp: string) =>
     shown.every(({ answer, value }) => findFirst(answer.reply.body, regexp) === value);
+  const pages = [...shown.map(({ answer }) => answer), ...alike];
   const own = [...variable, ...shown.map(({ value }) => value)];
   const sample = { text: first.answer.reply.body, wanted: first.value };
-  const [found] = buildPatterns(sample, { variable: own, isInRow: false, accepts });
+  const build = (accepts: (regexp: string) => boolean) =>
+    buildPatterns(sample, { variable: own, isInRow: false, accepts })[0];
+  const found = build(regexp => isFirst(regexp) && isUnambiguous(regexp, pages)) ?? build(isFirst);
   return found && { regexp: found.regexp };
+}
+
+/** Whether a pattern finds at most one value on each page. */
+export function isUnambiguous(regexp: string, pages: readonly RecordedCall[]): boolean {
+  return pages.every(({ reply: { body } }) => new Set(findAll(body, regexp)).size <= 1);
 }
 
 /** Returns the first and the last few answers with different bodies: more of one kind say nothing new. */

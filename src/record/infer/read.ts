@@ -16,18 +16,21 @@ import {
 import { stepTo } from './json-leaves.js';
 import { buildPatterns, findAll } from './pattern.js';
 import { findWho, shows, withoutRepeats } from './place.js';
-import { chooseOne, type Stop, stopWith } from './stop.js';
+import { chooseOne, isStop, type Stop, stopWith } from './stop.js';
 
 /** The request that shows the cart, and where its answer holds the items and the user. */
 export interface ReadStep extends FoundStep {
   readonly items: ItemsPlace;
   readonly who: WhoPlace | undefined;
+  /** Whether an answer showed an empty cart after the login. */
+  readonly hasEmpty: boolean;
+  readonly notes: readonly string[];
 }
 
 /** Most kinds of requests that are looked at closely: on some sites every page shows the cart. */
 const groupsMax = 12;
 
-interface Candidate extends ReadStep {
+interface Candidate extends Omit<ReadStep, 'notes'> {
   readonly label: string;
 }
 
@@ -73,6 +76,7 @@ export function findRead(
       calls: [one, other],
       who,
       items,
+      hasEmpty: views.some(({ typed, early }) => early.some(call => shows(call, typed.user))),
       label: `${describeCall(one)}: ${label}`,
     }));
   });
@@ -104,7 +108,19 @@ function chooseRead(
   const unlike = equal.filter((step, i) => equal.findIndex(({ items }) => isDeepStrictEqual(items, step.items)) === i);
   const text =
     'Which place lists the items of the cart, each time when it is asked (and is no message that is shown once)?';
-  return chooseOne('read', text, unlike, ({ label }) => label, answers);
+  const chosen = chooseOne('read', text, unlike, ({ label }) => label, answers);
+  return isStop(chosen) ? chosen : { ...chosen, notes: describeDoubts(chosen, readable) };
+}
+
+/** Says what a person should look at, since the recording cannot prove it. */
+function describeDoubts({ group, items, calls: [call] }: Candidate, found: readonly Candidate[]): string[] {
+  const others = [...new Set(found.filter(each => each.group !== group).map(each => describeCall(each.calls[0])))];
+  const used = `the items are read from ${describeCall(call)}`;
+  const isLong = /^[^(>]*>[^(]*</.test(items.regexp ?? '');
+  return [
+    ...(others.length === 0 ? [] : [`${used}; ${others.slice(0, 3).join(', ')} would show them, too`]),
+    ...(isLong ? [`${used} by ${items.regexp}, which was built from one item: look whether it finds each of two`] : []),
+  ];
 }
 
 function explainNoPlace(group: Group | undefined, hasItems: boolean): string {
@@ -123,7 +139,7 @@ function rankGroup({ first, anonymous }: Group): number {
 }
 
 /** Among answers of such a rank it prefers JSON, then an answer that names the user. */
-function rankOf({ group, items, who }: ReadStep): number {
+function rankOf({ group, items, who }: Candidate): number {
   return rankGroup(group) * 4 + (items.path === undefined ? 0 : 2) + (who === undefined ? 0 : 1);
 }
 

@@ -1,9 +1,11 @@
 import { journey as schema, type WrittenJourney } from '../../simulator/scenario/journey/journey.js';
 import type { StepKind } from '../../simulator/scenario/journey/mapping.js';
+import type { JourneyRequest } from '../../simulator/users/journey.js';
 import { mappedJourney } from '../../simulator/users/mapped-journey.js';
 import { judge } from '../../simulator/users/outcome.js';
 import type { AlignedPasses, FoundStep } from './align.js';
-import { cookiesSet, describeCall, type RecordedCall, type TypedCalls } from './call.js';
+import { cookiesSet, describeCall, type RecordedCall, type TypedCalls, takeApart } from './call.js';
+import { protectBraces } from './request.js';
 
 /** The call before a step in each pass, if the step has one. */
 export type BeforeOf = (kind: StepKind) => readonly [RecordedCall, RecordedCall] | undefined;
@@ -37,6 +39,8 @@ export function findMisfit(
       const where = `${kind} (${describeCall(call)})`;
       if (typeof request === 'string') return `${where}: ${request}`;
       take(kind, call);
+      const change = pass === 0 ? findChange(request, call, typed) : undefined;
+      if (change !== undefined) return `${where} ${change}`;
       const { outcome, identity, items, error } = judge(kind, call.reply, journey);
       if (outcome !== 'ok') return `${where}: ${error}`;
       if (typeof identity === 'string' && identity !== typed.user)
@@ -45,6 +49,23 @@ export function findMisfit(
     }
   }
   return undefined;
+}
+
+/** Finds a value that a run would send and the first pass did not. A text that is new each time is the item. */
+function findChange(
+  { method, path, headers = [], body = '' }: JourneyRequest,
+  call: RecordedCall,
+  { item }: TypedCalls,
+): string | undefined {
+  const pairs = headers.flatMap((name, i): [string, string][] => (i % 2 === 0 ? [[name, headers[i + 1] ?? '']] : []));
+  const none = { startedMs: 0, status: 0, responseHeaders: [], responseBody: '' };
+  const sent = takeApart({ ...none, method, path, requestHeaders: pairs, requestBody: body }, 0);
+  const isSame = (value: string, recorded = '') => value === recorded || value === protectBraces(recorded);
+  const other = sent.parts.find(({ key, value }) => value !== item && !isSame(value, call.values.get(key)));
+  return (
+    other &&
+    `would send ${JSON.stringify(other.value)} as ${other.key}, and not ${JSON.stringify(call.values.get(other.key))}`
+  );
 }
 
 function lastCookie({ all }: TypedCalls, until: RecordedCall, name: string): string | undefined {

@@ -107,4 +107,15 @@ describe('inferJourney recognises an answer without a login', () => {
       const inferred = inferJourney(passes, new Map());
       expect(inferred.kind === 'problem' ? inferred.problem : inferred).to.match(problem);
     });
+
+  it('doubts a text that an empty cart of a user could have, too', () => {
+    const empty = { text: '<title>Cart</title><p>Nothing here so far</p>' };
+    const notesOf = (more: Parameters<typeof passesOf>[0]) => {
+      const inferred = inferWith(withAnswers(page, empty, more));
+      return inferred.kind === 'journey' ? inferred.notes.join() : JSON.stringify(inferred);
+    };
+    expect(notesOf(noEarly)).to.include('a user with a login and an empty cart must not get the same answer');
+    const seen = exchange('GET /cart', { headers: {} }, { text: '<h1>hf-user-1</h1><h1>hf-user-2</h1>' });
+    expect(notesOf({ login: it => [...noEarly.login(it), seen] })).not.to.include('empty cart');
+  });
 });

@@ -40,6 +40,33 @@ describe('inferJourney carries', () => {
     expect(JSON.stringify(carry)).to.include('/cart');
   });
 
+  it('a token of a form that rows of the cart will stand before', () => {
+    const form = (action: string, token: string) =>
+      `<form action="${action}" method="post"><input type="hidden" name="token" value="${token}"></form>`;
+    const pageOf = (it: PassValues, rows: string) => ({
+      text: `<h1>${it.user}</h1>${rows}${form('/cart', `t0ken-of-add-${it.n}`)}`,
+    });
+    const passes = passesOf({
+      login: it => [...plain.login(it).slice(0, 1), exchange('GET /cart', { headers: held(it) }, pageOf(it, ''))],
+      add: it => [
+        exchange(
+          'POST /cart',
+          { form: { sku: it.item, token: `t0ken-of-add-${it.n}` }, headers: held(it) },
+          { status: 302, location: '/cart' },
+        ),
+      ],
+      read: it => [
+        exchange(
+          'GET /cart',
+          { headers: held(it) },
+          pageOf(it, `<li class="row">${it.item}${form('/cart/remove', `t0ken-of-row-${it.n}`)}</li>`),
+        ),
+      ],
+    });
+    const { carry } = carryOf(passes);
+    expect(JSON.stringify(carry)).to.include('action=');
+  });
+
   it('a cookie that changes with each answer and comes back as a header', () => {
     const set = (it: PassValues, i: number) => [`XSRF-TOKEN=${it.cookie}-${i}%3D; Path=/`];
     const send = (it: PassValues, i: number) => ({ cookie: `sid=${it.cookie}; XSRF-TOKEN=${it.cookie}-${i}%3D` });

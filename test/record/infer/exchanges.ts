@@ -75,7 +75,7 @@ export const plain: Steps = {
   ],
   logout: it => [exchange('POST /logout', { headers: cookie(it) }, { status: 204, cookies: ['sid=; Max-Age=0'] })],
 };
-const refused = [exchange('GET /cart', {}, { status: 401, json: { error: 'log in' } })];
+export const refused = [exchange('GET /cart', {}, { status: 401, json: { error: 'log in' } })];
 
 /** Builds the three passes of the plain app, with some steps changed. */
 export function passesOf(change: Partial<Steps> = {}, anonymous = refused): Passes {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { inferJourney } from '#src/record/infer/infer-journey.js';
 import type { Pass, RecordedExchange } from '#src/record/passes.js';
 import { expectJourney, inferWith } from './drive.js';
-import { cookie, exchange, type PassValues, type PlainStep, passesOf, plain } from './exchanges.js';
+import { cookie, exchange, type PassValues, type PlainStep, passesOf, plain, refused } from './exchanges.js';
 
 const plainJourney = {
   login: {
@@ -68,7 +68,7 @@ describe('inferJourney', () => {
         const inferred = inferWith(bad, () => 0);
         if (inferred.kind === 'journey') expectJourney(inferred);
       }),
-      { numRuns: Number(process.env.RUNS ?? 100) },
+      { numRuns: Number(process.env.RUNS ?? 40) },
     );
   });
 
@@ -121,6 +121,16 @@ describe('inferJourney', () => {
           exchange('GET /cart', {}, { json: { user: 'hf-user-2', items: [{ sku: 'hf-item-2', quantity: 1 }] } }),
         ]),
         /without a login shows the item of a user/,
+      ],
+      [
+        'when the third pass logs in',
+        passesOf({}, [exchange('POST /login', { json: { user: 'hf-user-2' } }, { json: {} }), ...refused]),
+        /the pass without a login carries the name of a user/,
+      ],
+      [
+        'when the browser of the third pass is not fresh',
+        passesOf({}, [exchange('GET /cart', { headers: { cookie: 'sid=old' } }, { json: { items: [] } })]),
+        /the browser of the third pass already had the cookie sid/,
       ],
       [
         'when the third pass asks for something else',
