@@ -53,7 +53,7 @@ function indexesIn(path: string): number {
  * Returns a pattern that finds the value first in every answer. It prefers one that finds nothing else there, nor on the
  * pages `alike`: on a longer page, another value could come first. `variable`: texts that were typed, so never fixed.
  */
-export function findPattern(
+function findPattern(
   shown: readonly Shown[],
   variable: readonly string[],
   alike: readonly RecordedCall[] = [],

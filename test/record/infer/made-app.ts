@@ -15,6 +15,8 @@ export interface AppKind {
   /** How a request without a login is answered. */
   readonly anonymous: 'status' | 'redirect' | 'page';
   readonly user: 'plain' | 'email';
+  /** Something else on the page of the cart that shows items: a message after the add, or all articles. */
+  readonly beside: 'nothing' | 'message' | 'articles';
 }
 
 export const plainKind: AppKind = {
@@ -26,6 +28,7 @@ export const plainKind: AppKind = {
   ids: false,
   anonymous: 'redirect',
   user: 'plain',
+  beside: 'nothing',
 };
 
 interface Session {
@@ -34,6 +37,8 @@ interface Session {
   readonly user?: string;
   readonly cart: number;
   readonly items: string[];
+  /** Items of messages that no page has shown yet. */
+  readonly added: string[];
 }
 
 /** Escapes more than needed, as several template engines do. */
@@ -107,6 +112,7 @@ export function makeApp(kind: AppKind): RequestListener {
     if (/\/(add)$/.test(url.pathname)) {
       if (kind.ids && !url.pathname.includes(`/${session.cart}/`)) return say(404, { error: 'no such cart' });
       session.items.push(sent.get('sku') ?? '');
+      session.added.push(sent.get('sku') ?? '');
       if (kind.answers === 'redirect') return redirect(cookies, response, '/cart');
       return kind.answers === 'page'
         ? showCart(session)
@@ -127,6 +133,7 @@ export function makeApp(kind: AppKind): RequestListener {
       csrf: randomBytes(16).toString('base64'),
       cart: carts,
       items: [],
+      added: [],
       ...(user === undefined ? {} : { user }),
     };
     sessions.set(session.id, session);
@@ -162,7 +169,10 @@ export function makeApp(kind: AppKind): RequestListener {
     const rows = session.items.map(
       (item, i) => `<tr id="row-${i}"><td>${i + 1}</td><td class="sku">${escapeHtml(item)}</td></tr>`,
     );
-    return `<h1>Cart of <b class="user">${escapeHtml(nameOf(session))}</b></h1><table>${rows.join('\n')}</table>${form(session, addPath(session), '<input name="sku">')}${form(session, '/logout', '')}`;
+    const messages = session.added.splice(0).map(item => `<div class="message">Added <b>${escapeHtml(item)}</b></div>`);
+    const articles = ['hf-item-1', 'tea', 'hf-item-2'].map(item => `<tr><td class="article">${item}</td></tr>`);
+    const beside = { nothing: '', message: messages.join(''), articles: `<table>${articles.join('')}</table>` };
+    return `${beside[kind.beside]}<h1>Cart of <b class="user">${escapeHtml(nameOf(session))}</b></h1><table>${rows.join('\n')}</table>${form(session, addPath(session), '<input name="sku">')}${form(session, '/logout', '')}`;
   }
 
   function cartJson(session: Session): unknown {

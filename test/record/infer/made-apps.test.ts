@@ -53,6 +53,7 @@ describe('inferJourney with any app', () => {
       ids: fc.boolean(),
       anonymous: fc.constantFrom('status', 'redirect', 'page'),
       user: fc.constantFrom('plain', 'email'),
+      beside: fc.constantFrom('nothing', 'message', 'articles'),
     });
     await fc.assert(
       fc.asyncProperty(kinds.filter(isPossible), async kind => {
