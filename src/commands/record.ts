@@ -112,7 +112,8 @@ interface Wanted {
   readonly names: StarterApp['names'];
   readonly system: StarterApp['system'];
   readonly mode: ModeName;
-  readonly answers: ReadonlyMap<string, string>;
+  /** Each is `question=candidate`. */
+  readonly answers: readonly string[];
 }
 
 async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<number> {
@@ -165,14 +166,10 @@ async function readFlags(args: RecordArgs): Promise<Wanted> {
     { user: users[0], item: items[0] },
     { user: users[1], item: items[1] },
   ] as const;
-  const answers = new Map((args.answer ?? []).map(parseAnswer));
+  const { answer: answers = [] } = args;
+  const strange = answers.find(given => !/.=./.test(given));
+  if (strange !== undefined) throw new UsageError(`--answer: found "${strange}", expected question=candidate.`);
   return { typed, names: namesOf(typed, args.users !== undefined), system, mode: parseMode(args.mode), answers };
-}
-
-function parseAnswer(given: string): readonly [string, string] {
-  const at = given.indexOf('=');
-  if (at > 0) return [given.slice(0, at), given.slice(at + 1)];
-  throw new UsageError(`--answer: found "${given}", expected question=candidate.`);
 }
 
 async function findPasses(
@@ -213,7 +210,7 @@ function describeRepeat({ har, save }: RecordArgs): string {
 /** Infers the journey. Asks one question at a time, until nothing is open. */
 async function inferByQuestions(
   passes: Passes,
-  given: ReadonlyMap<string, string>,
+  given: readonly string[],
   terminal: Terminal | undefined,
   repeat: string,
 ): Promise<Extract<Inferred, { kind: 'journey' }>> {
@@ -224,7 +221,7 @@ async function inferByQuestions(
     if (inferred.kind === 'journey') return inferred;
     if (inferred.kind === 'problem') throw new UsageError(inferred.problem);
     const { question } = inferred;
-    const flag = given.get(question.id);
+    const flag = given.find(each => each.startsWith(`${question.id}=`))?.slice(question.id.length + 1);
     const answer =
       flag === undefined
         ? await askQuestion(question, terminal, text => process.stdout.write(text))

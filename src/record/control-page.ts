@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { PassName, Seen } from './recording.js';
+import type { PassName, StepSign } from './recording.js';
 
 /** The page that says what to do in each pass, and shows what was seen. */
 
@@ -10,7 +10,9 @@ export interface ControlState {
   /** The address of the app in this pass. */
   readonly address: string;
   readonly steps: readonly string[];
-  readonly seen: Seen;
+  /** The number of requests in this pass. */
+  readonly requests: number;
+  readonly signs: readonly StepSign[];
   /** Steps that the pass lacked when the person wanted to end it. */
   readonly missing: readonly string[];
 }
@@ -33,7 +35,9 @@ const style = `
 body { max-width: 42rem; margin: 3rem auto; padding: 0 1rem; }
 a.app { font-weight: bold; }
 button { font: inherit; padding: .4rem 1rem; margin-right: .5rem; }
-li.seen::marker { content: "✓ "; }
+#signs li::marker { content: "– "; }
+#signs li.seen::marker { content: "✓ "; }
+#signs li:not(.seen) { opacity: .6; }
 #missing { border-left: 4px solid #c60; padding-left: 1rem; }
 [hidden] { display: none; }
 `;
@@ -56,9 +60,8 @@ function show(state) {
   find('number').textContent = state.number;
   find('app').href = find('app').textContent = state.address;
   fill('steps', state.steps);
-  const { requests, userSent, itemSent, itemShown } = state.seen;
-  const own = state.pass === 'anonymous' ? [] : ['the user was sent', 'the item was sent', 'an answer showed the item'];
-  fill('seen', [requests + ' requests', ...own], [requests > 0, userSent, itemSent, itemShown]);
+  find('requests').textContent = state.requests;
+  fill('signs', state.signs.map(sign => sign.text), state.signs.map(sign => sign.isSeen));
   find('missing').hidden = state.missing.length === 0;
   fill('lacks', state.missing);
 }
@@ -93,8 +96,8 @@ export const controlPage = `<!doctype html>
 <p>Pass <span id="number"></span> of 3. Open the app in another tab:
 <a id="app" class="app" target="_blank" rel="noopener noreferrer"></a></p>
 <ol id="steps"></ol>
-<p>Seen so far:</p>
-<ul id="seen"></ul>
+<p>Recorded in this pass: <span id="requests"></span> requests. The steps that were seen:</p>
+<ul id="signs"></ul>
 <div id="missing" hidden><p>Not seen in this pass. Do it now, or press the button again to go on without it:</p><ul id="lacks"></ul></div>
 <p><button id="done">This pass is done</button><button id="again">Start this pass again</button></p>
 </div>

@@ -7,7 +7,7 @@ import { listenNear } from '../shared/listen-near.js';
 import { type ControlState, controlPage, controlPaths, controlPolicy, describeSteps } from './control-page.js';
 import type { Origins } from './origins.js';
 import type { Passes } from './passes.js';
-import { JourneyRecording, passNames, type Typed } from './recording.js';
+import { JourneyRecording, listSigns, passNames, type Typed } from './recording.js';
 import { relay, relayUpgrade } from './relay.js';
 
 const host = '127.0.0.1';
@@ -108,7 +108,9 @@ class RecordingSession {
     const { passName: pass, seen, typed } = this.recording;
     const number = pass === undefined ? passNames.length : passNames.indexOf(pass) + 1;
     const steps = pass === undefined ? [] : describeSteps(pass, typed.user, typed.item);
-    return { pass, number, address: `http://${this.#passHost()}/`, steps, seen, missing: this.#missing };
+    const signs = pass === undefined ? [] : listSigns(pass, seen, typed);
+    const address = `http://${this.#passHost()}/`;
+    return { pass, number, address, steps, requests: seen.requests, signs, missing: this.#missing };
   }
 
   /** A second call while the first one waits joins it: a double click must not end two passes. */
@@ -188,8 +190,8 @@ class RecordingSession {
     this.#options.onChange(state);
   }
 
-  #summarize({ address, missing, seen: { requests: _requests, ...steps } }: ControlState): string {
-    return JSON.stringify([address, steps, missing]);
+  #summarize({ address, missing, signs }: ControlState): string {
+    return JSON.stringify([address, signs, missing]);
   }
 
   #origins(): Origins {

@@ -97,13 +97,19 @@ export function mentions(text: string, value: string): boolean {
   return [value, encoded, encoded.replaceAll('%20', '+'), escaped].some(each => text.includes(each));
 }
 
-/** Says which steps of a pass were not seen. Empty: all were. Pure. */
-export function missingSteps(name: PassName, seen: Seen, { user, item }: Typed): string[] {
-  if (name === 'anonymous') return seen.requests > 0 ? [] : ['any request of the browser'];
+/** A sign of a step, and whether it was seen. */
+export interface StepSign {
+  readonly text: string;
+  readonly isSeen: boolean;
+}
+
+/** Lists the signs of the steps of a pass. Pure. */
+export function listSigns(name: PassName, seen: Seen, { user, item }: Typed): StepSign[] {
+  if (name === 'anonymous') return [{ text: 'any request of the browser', isSeen: seen.requests > 0 }];
   return [
-    ...(seen.userSent ? [] : [`a request with ${user}: the login`]),
-    ...(seen.itemSent ? [] : [`a request with ${item}`]),
-    ...(seen.itemShown ? [] : [`an answer that shows ${item}`]),
+    { text: `a request with ${user}: the login`, isSeen: seen.userSent },
+    { text: `a request with ${item}`, isSeen: seen.itemSent },
+    { text: `an answer that shows ${item}`, isSeen: seen.itemShown },
   ];
 }
 
@@ -150,7 +156,7 @@ export class JourneyRecording {
   finishPass(nowMs: number): readonly string[] {
     const name = this.passName;
     if (name === undefined) return [];
-    const missing = missingSteps(name, this.seen, this.typed);
+    const missing = listSigns(name, this.seen, this.typed).flatMap(({ text, isSeen }) => (isSeen ? [] : [text]));
     // Without any request there is nothing to go on with.
     if (missing.length > 0 && (!this.#warned || this.seen.requests === 0)) {
       this.#warned = true;

@@ -5,7 +5,9 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
+import { writeHar } from '#src/record/har.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
+import { cookie, exchange, type PassValues, passesOf } from '../record/infer/exchanges.js';
 import { type Holdfast, root, until, withHoldfast } from './holdfast.js';
 import { commandLine } from './in-process.js';
 
@@ -83,7 +85,7 @@ describe('holdfast record', () => {
       const code = await recordWith(holdfast);
       const { stdout, stderr } = holdfast.output;
       expect(code, stdout + stderr).to.equal(0);
-      expect(stdout).to.include('✓ an answer showed the item').and.include('the journey fits');
+      expect(stdout).to.include('✓ an answer that shows hf-item-1').and.include('the journey fits');
       expect(stdout).to.include('It holds the password').and.not.include('secret');
       expect((await stat(file('a.har'))).mode & 0o777).to.equal(0o600);
       const { system, modes, users } = await readScenario(file('a.yaml'));
@@ -140,7 +142,16 @@ describe('holdfast record', () => {
         5_000,
         () => seen,
       );
-      const address = /pass 1 of 3: (\S+)/.exec(seen)?.[1] ?? '';
+      const [, old] = /pass 1 of 3: (\S+)/.exec(seen) ?? [];
+      child.stdin.write('again\n');
+      const addresses = () => [...seen.matchAll(/pass 1 of 3: (\S+)/g)].map(([, address = '']) => address);
+      await until(
+        () => addresses().length === 2,
+        5_000,
+        () => seen,
+      );
+      const [, address = ''] = addresses();
+      expect(address).not.to.equal(old);
       await clickThrough(address, 1);
       child.stdin.write('\n');
       await until(
@@ -182,6 +193,21 @@ describe('holdfast record', () => {
     expect(code).to.equal(4);
     expect(stderr).to.include('ended with code 7').and.include('record: --ready PATH names a path');
     expect(left).to.deep.equal([]);
+  });
+
+  it('asks nothing without a terminal: it ends with 3 and the flag that answers the question', async () => {
+    const key = (it: PassValues) => ({ json: { sku: it.item, key: `a1b2-${it.n}` }, headers: cookie(it) });
+    const passes = passesOf({ add: it => [exchange('POST /cart', key(it), { json: {} })] });
+    await writeFile(file('asks.har'), writeHar(passes, 'http://127.0.0.1:1', ''));
+    const words = ['record', '--har', file('asks.har'), '--out', file('asks.yaml')];
+    const asked = await commandLine(words);
+    expect(asked.code).to.equal(3);
+    expect(asked.stderr).to.include("\n  --answer 'add $.key=2'    send another text each time (the name of the item)");
+    expect((await commandLine([...words, '--answer', 'add $.key=9'])).stderr).to.include('--answer: found "9"');
+    const { code, stderr } = await commandLine([...words, '--answer', 'add $.key=2']);
+    expect(code, stderr).to.equal(0);
+    const { journey } = (await readScenario(file('asks.yaml'))).users;
+    expect(journey === 'shop' ? undefined : journey.add.request.json).to.deep.equal({ sku: '{token}', key: '{token}' });
   });
 
   for (const [words, expected] of [

@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
+import { startRecordingServer } from '#src/record/recording-server.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { parseScenario, readScenario } from '#src/simulator/scenario/file.js';
 import { writeScenario } from '#src/simulator/scenario/write.js';
 import { launchChromium } from '../chromium.js';
 import { commandLine } from '../commands/in-process.js';
 import { withCluster } from '../simulator/processes.js';
+import { withHttpServer } from '../with-http-server.js';
 import { type ClickedApp, recordByClicking } from './browser-clicks.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
@@ -223,6 +225,30 @@ describe('holdfast record, in a browser', function () {
         expect(verdicts).to.deep.equal([app.verdict, app.verdict]);
       });
     });
+
+  it('gives each pass cookies of its own, secure ones and those of a domain too', () =>
+    withHttpServer(
+      (asked, answer) => {
+        const cookies = ['a=1; Secure', '__Host-b=2; Secure; Path=/', 'c=3; Domain=127.0.0.1', 'd=4; Domain=localhost'];
+        answer.writeHead(200, { 'set-cookie': cookies, 'content-security-policy': 'upgrade-insecure-requests' });
+        answer.end(asked.headers.cookie ?? 'none');
+      },
+      async app => {
+        const typed = { user: 'a', item: 'b' };
+        const server = await startRecordingServer({ app, typed: [typed, typed], port: 0, onChange: () => undefined });
+        const context = await browser.newContext();
+        try {
+          const page = await context.newPage();
+          const visit = async () => (await page.goto(server.state().address))?.text();
+          expect([await visit(), await visit()]).to.deep.equal(['none', 'a=1; __Host-b=2; c=3; d=4']);
+          server.restartPass();
+          expect(await visit()).to.equal('none');
+        } finally {
+          await context.close();
+          await server.close();
+        }
+      },
+    ));
 
   describe('from HAR files of Playwright', () => {
     const app = tried['the Express example, with sessions in its memory'] ?? expect.fail('no such app');

@@ -2,7 +2,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:
 import { expect } from 'chai';
 import { kindOf, readText } from '#src/record/bodies.js';
 import { bodyCharactersMax, exchangesMax, passCharactersMax } from '#src/record/limits.js';
-import { JourneyRecording, missingSteps } from '#src/record/recording.js';
+import { JourneyRecording, listSigns } from '#src/record/recording.js';
 import { exchange } from './exchanges.js';
 
 const typed = [
@@ -103,7 +103,8 @@ describe('a recording', () => {
   it('does not take an item for shown that was not sent before', () => {
     const recording = new JourneyRecording(typed, 0);
     recording.begin(1)?.complete(read);
-    expect(missingSteps('first', recording.seen, typed[0])).to.include('an answer that shows hf-item-1');
+    const shown = { text: 'an answer that shows hf-item-1', isSeen: false };
+    expect(listSigns('first', recording.seen, typed[0])).to.deep.include(shown);
     recording.begin(2)?.complete(add);
     recording.begin(3)?.complete(read);
     expect(recording.seen).to.deep.equal({ requests: 3, userSent: false, itemSent: true, itemShown: true });

@@ -2,6 +2,7 @@ import type { ControlState } from '../../record/control-page.js';
 import type { Passes } from '../../record/passes.js';
 import type { Typed } from '../../record/recording.js';
 import { type RecordingServer, startRecordingServer } from '../../record/recording-server.js';
+import type { LabCluster } from '../../simulator/cluster/cluster.js';
 import { openInBrowser } from '../../simulator/cluster/processes/open-browser.js';
 import type { ClusterSpec } from '../../simulator/cluster/start-cluster.js';
 import { startCluster } from '../../simulator/cluster/start-cluster.js';
@@ -27,21 +28,27 @@ export async function clickPasses(options: ClickOptions, signal: AbortSignal): P
   let fail: (error: Error) => void = () => {};
   const ended = new Promise<never>((_resolve, reject) => (fail = reject));
   ended.catch(() => undefined);
-  const cluster = await startCluster(options.spec, signal, (member, state) => {
-    if (state === 'dead' && member.startsWith('backend')) fail(new LabError(describeEnd(member)));
+  let running: LabCluster | undefined;
+  const cluster = await startCluster(options.spec, signal, (name, state) => {
+    const member = state === 'dead' ? running?.member(name) : undefined;
+    if (member?.role === 'backend') fail(new LabError(`the app has ended: ${member.describe()}`));
   }).catch(error => {
     throw error instanceof BootFailed ? new LabError(`${error.message}\n${readyHint}`) : error;
   });
-  const describeEnd = (name: string) => `the app has ended: ${cluster.member(name).describe()}`;
+  running = cluster;
   try {
+    const show = makePrinter();
     const server = await startRecordingServer({
       app: cluster.proxyUrl,
       typed: options.typed,
       port: options.port,
-      onChange: makePrinter(),
+      onChange: show,
     });
     try {
       greet(server, options);
+      show(server.state());
+      if (options.terminal !== undefined)
+        print('  then press Enter here, or the button of the page. "again" starts this pass again.');
       options.terminal?.listen(line => takeLine(line, server));
       const passes = await rejectOnAbort(Promise.race([server.passes, ended]), signal);
       if (server.unrecorded > 0)
@@ -58,14 +65,11 @@ export async function clickPasses(options: ClickOptions, signal: AbortSignal): P
 const readyHint =
   'record: --ready PATH names a path that answers 200 without a login; --env KEY=VALUE sets a variable.';
 
-function greet(server: RecordingServer, { port, open, terminal }: ClickOptions): void {
+function greet(server: RecordingServer, { port, open }: ClickOptions): void {
   if (server.port !== port && port !== 0) print(`port ${port} is taken; the next free one is ${server.port}`);
   print(`the app runs. Open this page, which says what to do: ${server.address}`);
   const problem = open ? openInBrowser(server.address) : undefined;
   if (problem !== undefined) print(`--open: ${problem}; open the address yourself`);
-  printPass(server.state());
-  if (terminal !== undefined)
-    print('  then press Enter here, or the button of the page. "again" starts this pass again.');
 }
 
 function takeLine(line: string, server: RecordingServer): void {
@@ -80,18 +84,16 @@ function printPass({ pass, number, address, steps }: ControlState): void {
   for (const step of steps) print(`  ${step}`);
 }
 
-/** Returns a function that prints what is new in a state. */
+/** Returns a function that prints what is new in a state. The first time it prints the pass. */
 function makePrinter(): (state: ControlState) => void {
   let last: ControlState | undefined;
   return state => {
-    const isNew = last !== undefined && last.address !== state.address;
-    const before = isNew ? undefined : last?.seen;
+    const isNew = last?.address !== state.address;
+    const before = last?.signs ?? [];
     last = state;
     if (isNew) return printPass(state);
-    const { userSent, itemSent, itemShown } = state.seen;
-    if (userSent && !before?.userSent) print('  ✓ the user was sent');
-    if (itemSent && !before?.itemSent) print('  ✓ the item was sent');
-    if (itemShown && !before?.itemShown) print('  ✓ an answer showed the item');
+    for (const [index, { text, isSeen }] of state.signs.entries())
+      if (isSeen && !before[index]?.isSeen) print(`  ✓ ${text}`);
     if (state.missing.length > 0)
       print(`  not seen: ${state.missing.join(', ')}. Do it now, or press again to go on without it`);
   };

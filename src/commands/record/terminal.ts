@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Question } from '../../record/passes.js';
+import { quoteForShell } from '../../simulator/cluster/processes/shell.js';
 import { clean } from '../../simulator/scenario/yaml.js';
 import { UsageError } from '../lib/errors.js';
 
@@ -74,6 +75,8 @@ export function chooseCandidate(question: Question, given: string): string {
 
 /** Says which flags give the answer. */
 export function describeQuestion({ id, text, candidates }: Question): string {
-  const flags = candidates.map(({ label }, index) => `\n  --answer ${id}=${index + 1}    ${clean(label)}`);
+  const flags = candidates.map(
+    ({ label }, index) => `\n  --answer ${quoteForShell(clean(`${id}=${index + 1}`))}    ${clean(label)}`,
+  );
   return `${clean(text)} Give the answer as a flag:${flags.join('')}`;
 }
