@@ -9,7 +9,7 @@ import { FairQueue } from './fair-queue.js';
 const cost = { ln: 15, r: 8, p: 3 };
 const saltBytes = 16;
 const hashBytes = 32;
-const queueLimits = { atOnceMax: 2, waitingMax: 32, waitingPerUserMax: 4 };
+export const queueLimits = { atOnceMax: 2, waitingMax: 32, waitingPerUserMax: 4 };
 
 const charsMin = 8;
 const charsMax = 128;

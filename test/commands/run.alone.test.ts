@@ -1,50 +1,11 @@
-/**
- * Whole runs whose verdicts count. They need the machine for themselves: other tests would delay the driver, and a run
- * with a late driver is rightly inconclusive. Two of them at a time still leave a processor idle now and then.
- */
+/** Whole runs whose verdicts count. run.container.test.ts has more of them. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import limited from 'p-limit';
-import { type ModeName, modeNames } from '#src/modes.js';
-import { root, withHoldfast } from './holdfast.js';
-import { type Finished, type Result, runScenario, short, written } from './ran.js';
-
-/**
- * A selection of scenarios and modes, because all of them would take too long. store-outages.test.ts tests each mode
- * with a store that hangs or comes back empty. faults.test.ts tests every fault. shared-sessions.contract.ts tests that
- * no shared mode loses a session when a backend is killed.
- */
-const shipped: Readonly<Record<string, readonly ModeName[]>> = {
-  'redis-failover': ['redis'],
-  'postgres-outage': ['postgres'],
-  'replace-secrets': ['jwt', 'sealed'],
-  eviction: ['memcached'],
-  'two-proxies': ['sticky'],
-  'drop-one': ['sticky'],
-};
-
-/** Returns whether another program disturbed the run. */
-function isDisturbed({ result, text }: Finished): boolean {
-  const isInconclusive = result.runs.some(({ verdict }) => verdict === 'inconclusive');
-  return isInconclusive && /The driver itself was late|No processor was idle/.test(text);
-}
-
-/** Runs the modes, and repeats those that were inconclusive. The last run of each mode counts. */
-async function runsOf(modes: readonly ModeName[], run: (modes: readonly ModeName[]) => Promise<Finished>) {
-  const counted = new Map<string, Result['runs'][number]>();
-  let last: Finished;
-  let late = modes;
-  let triesLeft = 4;
-  do {
-    last = await run(late);
-    for (const each of last.result.runs) counted.set(each.mode, each);
-    late = modes.filter(mode => counted.get(mode)?.verdict === 'inconclusive');
-    triesLeft -= 1;
-  } while (isDisturbed(last) && triesLeft > 0);
-  expect(last.code, last.text).to.equal(0);
-  return [...counted.values()];
-}
+import type { ModeName } from '#src/modes.js';
+import { withHoldfast } from './holdfast.js';
+import { runScenario, short, written } from './ran.js';
+import { isDisturbed, itPasses, runsOf, startedBefore } from './whole-runs.js';
 
 const nothingWrong = [
   'users.loggedOut == 0',
@@ -63,39 +24,10 @@ const sound = ['sticky'] as const;
 const runShort = async (env: string, modes: readonly ModeName[]) =>
   runScenario(await written(short(env, '[]', nothingWrong.join('\n'))), '--mode', modes.join(','));
 
-const twoAtOnce = limited(2);
-
-/** Starts the work before the first test. Its own test awaits it and reports a failure. */
-function startedBefore<T>(work: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | undefined;
-  before(() => {
-    running = twoAtOnce(work);
-    running.catch(() => {});
-  });
-  return () => running ?? expect.fail('it was not started');
-}
-
 describe('whole runs', function () {
   this.timeout(120_000);
 
-  it('together use every mode', () => {
-    expect([...new Set(Object.values(shipped).flat())]).to.have.members(modeNames);
-  });
-
-  for (const [name, modes] of Object.entries(shipped)) {
-    const file = path.join(root, `scenarios/${name}.yaml`);
-    const finished = startedBefore(() => runsOf(modes, late => runScenario(file, '--mode', late.join(','))));
-    it(`${name} gives its verdict in ${modes.join(', ')}`, async () => {
-      const runs = await finished();
-      expect(runs.map(({ mode, verdict }) => `${mode} ${verdict}`)).to.deep.equal(modes.map(mode => `${mode} pass`));
-      for (const run of runs) {
-        expect(run.expectations.length).to.be.greaterThan(3);
-        expect(run.writes.acknowledged).to.be.greaterThan(50);
-        for (const fault of run.faults)
-          expect(fault.healedMs).to.be.greaterThan(fault.confirmedMs ?? Number.POSITIVE_INFINITY);
-      }
-    });
-  }
+  itPasses({ 'replace-secrets': ['sealed'], 'two-proxies': ['sticky'] });
 
   const defective = startedBefore(async () => {
     const first = await runShort('drop-writes', ['redis']);

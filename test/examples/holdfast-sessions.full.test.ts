@@ -14,6 +14,6 @@ describe('every example with holdfast/sessions', function () {
       const compared = await runOnShop('logout-race', 'holdfast/sessions with Redis');
       expectNothingLost(compared);
       // Without late adds after a logout, the race would prove nothing.
-      expect(compared.findings.requests.failed).to.be.greaterThan(5);
+      expect(compared.findings.requests.failed).to.be.greaterThan(0);
     }));
 });

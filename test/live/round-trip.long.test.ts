@@ -6,6 +6,7 @@ import { type LiveRecords, writeLiveFiles } from '#src/live/export-files.js';
 import { LiveRun } from '#src/live/live-run.js';
 import type { ModeName } from '#src/modes.js';
 import { check } from '#src/simulator/checker/check.js';
+import { describeMachineDoubt } from '#src/simulator/checker/verdict/doubts.js';
 import { judge } from '#src/simulator/checker/verdict/verdict.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
@@ -69,7 +70,10 @@ describe('a session of the live lab with real processes', function () {
       const again = found(await leavingNothing(() => simulate(scenario, mode, plan, { signal, onProgress: () => {} })));
       expect(again.findings.users.loggedOut > 0, `${mode}: logged out`).to.equal(findings.users.loggedOut > 0);
       expect(again.findings.writes.lost > 0, `${mode}: lost`).to.equal(findings.writes.missing > 0);
-      expect(judge(again.run, check(again.run)).reasons, mode).to.deep.equal([]);
+      const { word, reasons } = judge(again.run, check(again.run));
+      expect(word, `${mode}: ${reasons.join()}`).to.not.equal('fail');
+      // A busy machine makes a run inconclusive.
+      if (describeMachineDoubt(again.run.lab) === undefined) expect(reasons, mode).to.deep.equal([]);
     }
   });
 });

@@ -11,7 +11,7 @@ const marks = (page: Page) => page.locator('.dots b');
 const notice = (page: Page) => page.getByRole('region', { name: 'The user that you look for' });
 
 describe('the page of the live lab that is opened for one user', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let browser: Browser;
 
   before(async () => {

@@ -27,12 +27,36 @@ export const killOfTwo: StrikeView = {
   before: noCounts,
 };
 
+/** The page that tests share, by its browser. A page of its own costs half a second of CPU time. */
+const sharedPages = new WeakMap<Browser, Page>();
+
+/** Returns an empty page. It is shared, unless it needs options. */
+async function openPage(browser: Browser, options: BrowserContextOptions | undefined): Promise<Page> {
+  const shared = options === undefined ? sharedPages.get(browser) : undefined;
+  if (shared !== undefined) return shared;
+  const context = await browser.newContext(options);
+  return context.newPage();
+}
+
+/** Lets later tests use the page again. After a failure, or with options, it is closed. */
+async function leavePage(browser: Browser, page: Page, isShared: boolean): Promise<void> {
+  const context = page.context();
+  if (!isShared) {
+    sharedPages.delete(browser);
+    return context.close();
+  }
+  for (const name of ['console', 'pageerror', 'request'] as const) page.removeAllListeners(name);
+  for (const other of context.pages()) if (other !== page) await other.close();
+  await page.goto('about:blank');
+  sharedPages.set(browser, page);
+}
+
 /** Opens the page. Fails when it has written an error, broken its policy, or sent a request to anywhere else. */
 export async function withLivePage(
   browser: Browser,
   scene: PageScene,
   work: (opened: OpenedPage) => Promise<unknown>,
-  options: BrowserContextOptions = {},
+  options?: BrowserContextOptions,
 ): Promise<void> {
   const feed = new PageFeed({
     kind: 'snapshot',
@@ -41,10 +65,10 @@ export async function withLivePage(
     right: sideView('redis', scene.right),
   });
   await feed.start();
-  const context = await browser.newContext(options);
+  const page = await openPage(browser, options);
   const complaints: string[] = [];
+  let isShared = false;
   try {
-    const page = await context.newPage();
     page.on('console', message => {
       const isExpected = message.text().startsWith('Failed to load resource');
       if (['error', 'warning'].includes(message.type()) && !isExpected) complaints.push(message.text());
@@ -58,8 +82,9 @@ export async function withLivePage(
     await page.locator('.side').nth(1).locator('.sentence').filter({ hasText: /./ }).waitFor();
     await work({ page, feed, side: name => page.locator(`.side[data-side="${name}"]`) });
     expect(complaints).to.deep.equal([]);
+    isShared = options === undefined;
   } finally {
-    await context.close();
+    await leavePage(browser, page, isShared);
     await feed.stop();
   }
 }

@@ -231,8 +231,7 @@ export class User {
   async #replayOften(old: OldSession, loggedOutMs: number): Promise<void> {
     const { clock, replayEveryMs, revocationLagMs } = this.#world;
     if (replayEveryMs === undefined) return;
-    const endMs = loggedOutMs + Math.max(revocationLagMs, replayForMs);
-    for (let plannedMs = loggedOutMs; plannedMs < endMs; plannedMs += replayEveryMs) {
+    for (const plannedMs of listReplayTimes(loggedOutMs, Math.max(revocationLagMs, replayForMs), replayEveryMs)) {
       await clock.until(plannedMs);
       if (this.#world.isOver()) return;
       await this.#do({ kind: 'replay', plannedMs }, old);
@@ -319,4 +318,10 @@ function readServers(
     ...(typeof version === 'string' ? { version } : {}),
     ...(proxy === undefined ? {} : { proxy }),
   };
+}
+
+/** Returns the times at which an old session is tried. A time is no sum of steps: a sum is inexact, and one try more could
+ * fit. */
+export function listReplayTimes(fromMs: number, forMs: number, everyMs: number): number[] {
+  return Array.from({ length: Math.ceil(forMs / everyMs) }, (_, nth) => fromMs + nth * everyMs);
 }

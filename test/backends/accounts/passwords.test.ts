@@ -4,7 +4,7 @@ import { freshAccount } from '#backends/accounts/account.js';
 import { MemoryAccounts } from '#backends/accounts/accounts.js';
 import { FairQueue } from '#backends/accounts/fair-queue.js';
 import { tryPassword } from '#backends/accounts/password-try.js';
-import { Passwords, requireFitPassword } from '#backends/accounts/passwords.js';
+import { Passwords, queueLimits, requireFitPassword } from '#backends/accounts/passwords.js';
 import { TooBusy, TooManyAtOnce, UnfitPassword } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
@@ -78,14 +78,21 @@ describe('passwords', () => {
       ...freshAccount,
       password: '$scrypt$ln=4,r=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$Okb1DV6bxM3jgLz9u0MrGtQqNklt0faCHihWM15aBIA',
     };
-    const order: string[] = [];
-    const logIn = async (user: string) => {
-      expect(await passwords.isRight(user, account, 'p\u00e4ssword')).to.equal(true);
-      order.push(user);
-    };
+    /** The order in which the checks begin: threads of the operating system decide which one ends first. */
+    const begun: string[] = [];
+    class WatchedQueue extends FairQueue {
+      override run<T>(user: string, work: () => Promise<T>): Promise<T> {
+        return super.run(user, () => {
+          begun.push(user);
+          return work();
+        });
+      }
+    }
+    const watched = new Passwords('secret', 'root-secret', new WatchedQueue(queueLimits));
+    const logIn = async (user: string) => expect(await watched.isRight(user, account, 'p\u00e4ssword')).to.equal(true);
     const many = Array.from({ length: 20 }, () => logIn('anna').catch((error: unknown) => error));
     await logIn('berta');
-    expect(order.length, 'at most the running ones and one turn come first').to.be.at.most(4);
+    expect(begun.indexOf('berta'), 'at most the running ones and one turn come first').to.be.at.most(3);
     const refused = (await Promise.all(many)).filter(error => error instanceof TooManyAtOnce);
     expect(refused).to.have.length(14);
   });

@@ -28,7 +28,10 @@ const bad: readonly (readonly [what: string, text: string, says: string | RegExp
   ['a bad weight', '- http://a:1,weight=x', /:1:3: --backend .*a whole number/],
 ];
 
-describe('--backends-file', () => {
+describe('--backends-file', function () {
+  // Two workers take long to start on a busy machine.
+  this.timeout(60_000);
+
   it('is a list of what --backend takes', () =>
     withFile('- red=http://a:1\n- http://b:1,weight=3 # spare\n', file => {
       expect(readBackendsFile(file, checkBackend)).to.deep.equal(['red=http://a:1', 'http://b:1,weight=3']);

@@ -3,13 +3,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type Answer, ask, cookieOf, viewsOf } from '../../proxy/ask.js';
 import { type Toy, withToys } from '../../proxy/toy-backend.js';
 import { type Holdfast, until, withHoldfast } from '../holdfast.js';
 import { adminOf, exitCodeOf, restart, urlOf } from './restarting.js';
 
-const browsers = 64;
+const browsers = 24;
+/** Pause between the requests of a browser: the processor is for the restart. */
+const pauseMs = 25;
 
 interface Shot {
   readonly status: number;
@@ -38,7 +41,10 @@ class Browser {
   }
 
   async run(isOver: () => boolean): Promise<void> {
-    while (!isOver()) await this.get().catch(error => this.problems.push(String(error)));
+    while (!isOver()) {
+      await this.get().catch(error => this.problems.push(String(error)));
+      await delay(pauseMs);
+    }
     this.#agent.destroy();
   }
 }

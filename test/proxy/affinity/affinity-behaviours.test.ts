@@ -206,7 +206,7 @@ for (const engine of Object.keys(engines)) {
 describe('affinity: a drain with 20 bound browsers', () => {
   it('keeps them, takes no new one, and ends when they have gone idle', () =>
     withToys(three, (...toys) =>
-      withProxy(toys, { affinity: { ...affinity, idleMs: 1500 } }, async proxy => {
+      withProxy(toys, { affinity: { ...affinity, idleMs: 5_000 } }, async proxy => {
         const order = (name: string, state: string) => proxy.admin('PUT', `/backends/${name}`, { state });
         for (const name of ['backend-1', 'backend-3']) await order(name, 'maint');
         const all = browsers(20);
@@ -222,7 +222,7 @@ describe('affinity: a drain with 20 bound browsers', () => {
         expect(await proxy.event(({ kind }) => kind === 'drained')).to.include({ reason: 'empty' });
         expect(await proxy.view('backend-2')).to.include({ state: 'draining', bound: 0, drained: true, inFlight: 0 });
       }),
-    )).timeout(20_000);
+    )).timeout(30_000);
 });
 
 describe('affinity: two proxies with one key ring', () => {

@@ -65,7 +65,7 @@ export function itEnforcesWaits(make: EngineFactory): void {
                 await once(client, 'data');
                 client.pause();
                 if (sender === 'client') leaveBehind(client, bulk);
-                const over: Outcome[] | string = await Promise.race([engine.settled(1), sleep(4_000, 'stuck')]);
+                const over: Outcome[] | string = await Promise.race([engine.settled(1), sleep(15_000, 'stuck')]);
                 client.destroy();
                 expect(over).to.deep.equal([{ kind: 'answered', status: 101 }]);
               },

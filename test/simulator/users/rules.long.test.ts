@@ -4,6 +4,7 @@ import { LabError } from '#src/simulator/errors.js';
 import type { Operation } from '#src/simulator/history/records.js';
 import { CookieJar } from '#src/simulator/users/browser.js';
 import { HttpClient } from '#src/simulator/users/http-client.js';
+import { listReplayTimes } from '#src/simulator/users/user.js';
 import { drive, type Handler, json, kindOf, shopAnswer, steps, withServer } from './scripted.js';
 
 /** Returns kind, outcome and session of each record, in the order of sending. */
@@ -151,6 +152,12 @@ describe('users: what they do', () => {
     const logout = operations.find(({ kind }) => kind === 'logout');
     const waits = replays.slice(0, 10).map(({ plannedMs }) => Math.round(plannedMs - Number(logout?.doneMs)));
     expect(waits).to.deep.equal([0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
+  });
+
+  it('try an old session as often whenever they logged out', () => {
+    // The sum of ten steps of 100 ms after 70.611 ms is below 1070.611.
+    for (const loggedOutMs of [0, 70.611]) expect(listReplayTimes(loggedOutMs, 1_000, 100)).to.have.length(10);
+    expect(listReplayTimes(5, 250, 100)).to.deep.equal([5, 105, 205]);
   });
 
   it('replay when the revocation lag is over, in parallel with their next steps', async () => {
