@@ -123,6 +123,18 @@ describe('the package', function () {
     expect(wrong).to.deep.equal([]);
   });
 
+  it('depends on no name of a class or a function, because these are shortened', async () => {
+    const wrong: string[] = [];
+    for (const place of ['src', 'backends']) {
+      for (const file of await readdir(path.join(root, place), { recursive: true })) {
+        if (!file.endsWith('.ts')) continue;
+        const text = await readFile(path.join(root, place, file), 'utf8');
+        if (/\b(?:new\.target|constructor)\.name\b/.test(text)) wrong.push(`${place}/${file}`);
+      }
+    }
+    expect(wrong).to.deep.equal([]);
+  });
+
   it('needs exactly its dependencies', async () => {
     const { dependencies } = await readManifest(folder);
     const imported = await packagesImportedBy(folder, files);
