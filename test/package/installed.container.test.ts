@@ -13,7 +13,7 @@ const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--lo
 const nodes = [20, 22, 24];
 
 describe('the package, installed by npm into an empty folder', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let folder: string;
   let project: string;
   let tarball: string;
