@@ -33,7 +33,7 @@ const docs = path.join(root, 'docs');
 const part = /(<!-- reference: ([a-z-]+) -->\n)([\s\S]*?)(<!-- end -->)/g;
 
 const pageColumns = 100;
-/** So wide that no line is broken: the manual breaks lines by itself. */
+/** Wide enough that no line is broken: the manual breaks lines by itself. */
 const manualColumns = 600;
 
 const { commands } = await readCommands(pageColumns);

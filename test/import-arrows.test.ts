@@ -239,7 +239,7 @@ describe('import arrows', () => {
 
   it('keeps what decides pure: no I/O, no clock, no chance', () => {
     const deciding =
-      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|hunt\/|live\/(excerpt|export-scenario)\.ts$|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
+      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|hunt\/|record\/infer\/|live\/(excerpt|export-scenario)\.ts$|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
     const files = sources('src').filter(file => deciding.test(file));
     expect(files.length).to.be.greaterThan(15);
     const impure =

@@ -1,4 +1,4 @@
-/** scripts/setup.mjs in a fresh clone: nothing is built, and there is no node_modules. npm and apt-get are scripts. */
+/** scripts/setup.mjs in a fresh clone: nothing is built, and there is no node_modules. npm and the package managers are scripts. */
 import { spawn } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,8 +19,8 @@ const npm = `echo npm "$@" >> "$CALLS"
 mkdir -p node_modules/typescript/bin
 echo "require('node:fs').mkdirSync('dist', { recursive: true })" > node_modules/typescript/bin/tsc
 touch node_modules/.package-lock.json`;
-const aptGet = `echo apt-get "$@" >> "$CALLS"
-[ "$1" = update ] || for name in redis-server memcached; do printf '#!/bin/sh\\n' > "$PATH/$name"; chmod 755 "$PATH/$name"; done`;
+const brew = `echo brew "$@" >> "$CALLS"
+for name in redis-server memcached; do printf '#!/bin/sh\\n' > "$PATH/$name"; chmod 755 "$PATH/$name"; done`;
 
 async function withClone(use: (clone: Clone) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));
@@ -42,7 +42,7 @@ async function withClone(use: (clone: Clone) => Promise<void>): Promise<void> {
     for (const name of ['sh', 'mkdir', 'touch', 'chmod', 'sleep'])
       await symlink(findProgram([name]) ?? '', path.join(programs, name));
     await write('npm', npm);
-    await write('apt-get', aptGet);
+    await write('brew', brew);
     await chmod(folder, 0o755);
     const env = { PATH: programs, CALLS: calls, CHROMIUM_PATH: '' };
     await use({
@@ -68,18 +68,16 @@ function runToEnd(words: readonly string[], options: object): Promise<{ code: nu
   });
 }
 
-describe('scripts/setup.mjs', () => {
-  before(() => {
-    expect(process.getuid?.(), 'these tests need root, as apt-get does').to.equal(0);
-  });
+/** Root runs the script as the user nobody, and another user as itself. */
+const ordinaryUser = process.getuid?.() === 0 ? 65_534 : undefined;
 
+describe('scripts/setup.mjs', () => {
   it('installs packages and programs in a fresh clone, builds, and then only looks', () =>
     withClone(async ({ setUp, readCalls }) => {
       expect(await setUp()).to.deep.include({ code: 0 });
       const calls = await readCalls();
       expect(calls.toSorted()).to.deep.equal([
-        'apt-get install -y -qq --no-install-recommends redis-server memcached',
-        'apt-get update -qq',
+        'brew install -q redis memcached',
         'npm ci --include=dev --include=optional --no-audit --no-fund --loglevel=error',
       ]);
       expect(await setUp()).to.deep.equal({ code: 0, stderr: '' });
@@ -87,8 +85,9 @@ describe('scripts/setup.mjs', () => {
     }));
 
   it('installs nothing for an ordinary user, and ends with 4 and the line to type', () =>
-    withClone(async ({ setUp, readCalls }) => {
-      const { code, stderr } = await setUp(65_534);
+    withClone(async ({ setUp, readCalls, write }) => {
+      await write('apt-get', 'echo "$@" >> "$CALLS"');
+      const { code, stderr } = await setUp(ordinaryUser);
       expect(code, stderr).to.equal(4);
       expect(stderr.trimEnd().split('\n')).to.deep.equal([
         stderr.split('\n')[0],
@@ -99,20 +98,28 @@ describe('scripts/setup.mjs', () => {
     }));
 
   it('adds the tools of the tests and of the containers when they are asked for', () =>
-    withClone(async ({ setUp, readCalls, write }) => {
-      await write('apt-get', 'echo "$@" >> "$CALLS"; exit 0');
-      const { code, stderr } = await setUp(undefined, '--test', '--containers');
+    withClone(async ({ setUp, write }) => {
+      await write('apt-get', '');
+      const { code, stderr } = await setUp(ordinaryUser, '--test', '--containers');
       expect(code, stderr).to.equal(4);
-      expect(stderr).to.match(/still missing after "apt-get update && apt-get install -y redis-server memcached /);
-      const [, line = ''] = (await readCalls()).filter(call => !call.startsWith('npm'));
-      expect(line)
-        .to.include(' redis-server memcached ')
-        .and.match(/ docker\.io .* chromium-headless-shell /);
+      expect(stderr).to.match(
+        /sudo apt-get install -y redis-server memcached .* docker\.io .* chromium-headless-shell /,
+      );
+    }));
+
+  it('says which program is still missing after the installation', () =>
+    withClone(async ({ setUp, write }) => {
+      await write('brew', '');
+      const { code, stderr } = await setUp();
+      expect(code, stderr).to.equal(4);
+      expect(stderr).to.match(
+        /still missing after "brew install redis memcached": redis-server, memcached\. Type this/,
+      );
     }));
 
   it('ends the build when the package manager fails, then ends with 4', () =>
     withClone(async ({ setUp, readCalls, write }) => {
-      await write('apt-get', 'echo no such host >&2; exit 100');
+      await write('brew', 'echo no such host >&2; exit 100');
       await write('npm', `sleep 0.3; ${npm}`);
       const { code, stderr } = await setUp();
       expect(code).to.equal(4);

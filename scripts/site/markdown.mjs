@@ -40,6 +40,8 @@ export function parsePage(file, text, insert) {
     if (token.map !== null) line = token.map[0] + 1;
     if (token.type === 'heading_open') section = addHeading(page, token, textOf(tokens[index + 1]));
     if (token.type === 'table_open') token.meta = { section };
+    // A cell without words is the header of nothing.
+    if (token.type === 'th_open' && tokens[index + 1].content === '') token.tag = tokens[index + 2].tag = 'td';
     if (token.type === 'paragraph_open' && page.description === '') page.description = describe(tokens[index + 1]);
     if (token.type === 'html_block' && !token.meta?.isOurs) checkHtml(file, line, token);
     for (const child of token.children ?? []) addInline(page, child, lines, line);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { replayPage } from '#src/live/page-file.js';
-import { makeRecording } from '#src/live/recording.js';
+import { makeRecording } from '#src/live/played-run.js';
 import { readHistory } from '#src/simulator/history/file.js';
 import { SiteProblem } from './markdown.mjs';
 

@@ -2,8 +2,8 @@ import pc from 'picocolors';
 import type { AppAttack, AppFinding } from '../attacks/own-app/app-attack.js';
 import type { AttackExchange } from '../attacks/tools/browser.js';
 import { fitTable, toPrintable } from '../report/fitted-table.js';
+import { worstOf } from '../shared/worst-verdict.js';
 import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
-import { worstOf } from './lib/exit.js';
 
 type Colours = ReturnType<typeof pc.createColors>;
 

@@ -5,7 +5,7 @@ import { weakModesOf } from '../attacks/plan.js';
 import type { AttackExchange } from '../attacks/tools/browser.js';
 import { weakVariants } from '../attacks/weak-variants.js';
 import { fitTable } from '../report/fitted-table.js';
-import { worstOf } from './lib/exit.js';
+import { worstOf } from '../shared/worst-verdict.js';
 
 type Colours = ReturnType<typeof pc.createColors>;
 type Attacks = Readonly<Record<string, Attack>>;

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
-import { diagnose, type Facts, type Finding, planRepairs } from '../doctor/findings.js';
+import { type Diagnosis, diagnose, type Facts, planRepairs } from '../doctor/findings.js';
 import { drawFindings, type Paint } from '../doctor/findings-text.js';
 import { type InstallPlan, InstallProblem, install } from '../doctor/install.mjs';
 import { look } from '../doctor/look.js';
@@ -65,14 +65,15 @@ async function examine({ names = [], install: mayInstall, json }: DoctorArgs, si
   }
   return bad.length === 0 ? exitCodes.ok : exitCodes.lab;
 
-  function isRequired({ group }: Finding): boolean {
+  function isRequired({ group }: Diagnosis): boolean {
     return names.length > 0 || group === 'needed';
   }
 }
 
 async function lookAndDiagnose(names: readonly string[], signal: AbortSignal) {
   const [seen, noOwnNetwork] = await inTime(Promise.all([look(signal), explainNoOwnNetwork()]), signal);
-  const facts: Facts = { ...seen, noOwnNetwork };
+  // Its first words say what the heading says.
+  const facts: Facts = { ...seen, noOwnNetwork: noOwnNetwork?.replace(/^no packet[^:]*: /, '') };
   return { facts, findings: select(diagnose(facts), names) };
 }
 
@@ -83,7 +84,7 @@ async function inTime<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-function select(findings: readonly Finding[], names: readonly string[]): readonly Finding[] {
+function select(findings: readonly Diagnosis[], names: readonly string[]): readonly Diagnosis[] {
   const known = findings.map(({ name }) => name);
   const wanted = names.map(given => {
     const name = findToolName(given) ?? given;
@@ -108,7 +109,7 @@ async function carryOut(plans: readonly InstallPlan[], signal: AbortSignal): Pro
 
 /** Returns the last line: whether all is there, or what to type. */
 function summarize(
-  bad: readonly Finding[],
+  bad: readonly Diagnosis[],
   names: readonly string[],
   plans: readonly InstallPlan[],
   hasInstalled: boolean,

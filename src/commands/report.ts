@@ -1,9 +1,10 @@
 import type { CommandModule } from 'yargs';
+import { outputsOf } from '../report/step-outputs.js';
 import { judgeLongRun } from '../simulator/checker/judge-run.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { openHistory } from '../simulator/history/open-history.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
-import { checkOutputs, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
+import { checkOutputs, printRuns, tellGitHub, writeOutputs, writeStepOutputs } from './lib/output.js';
 import { historiesIn } from './lib/run-folder.js';
 import { notesOf } from './lib/run-into-folder.js';
 
@@ -43,5 +44,7 @@ async function judgeAgain({ history, json, html, junit }: ReportArgs): Promise<n
   printRuns(runs, notes);
   await tellGitHub(runs);
   await writeOutputs({ json, html, junit }, scenario, runs, notes);
-  return exitCodeOf(runs.map(({ verdict }) => verdict.word));
+  const outputs = outputsOf(runs);
+  await writeStepOutputs(outputs);
+  return exitCodeOf(outputs.verdicts);
 }

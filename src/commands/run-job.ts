@@ -1,7 +1,8 @@
+import { outputsOf, type StepOutputs } from '../report/step-outputs.js';
 import type { StoreUrls } from '../shared/stores.js';
 import { compareWithEarlier } from '../simulator/checker/verdict/against.js';
 import { summarizeMode } from '../simulator/checker/verdict/repeats.js';
-import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
+import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { explainNoOwnNetwork, isInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { makePlan, type Plan } from '../simulator/plan/plan.js';
 import { readReplay } from '../simulator/plan/plan-file.js';
@@ -78,13 +79,13 @@ export function mustEnterOwnNetwork(jobs: readonly Job[]): boolean {
   return !isInOwnNetwork() && jobs.some(({ scenario, asked }) => asked.modes.length > 0 && needsOwnNetwork(scenario));
 }
 
-/** Runs one job, prints and writes the results, and returns the verdicts that decide the exit code. */
-export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Promise<VerdictWord[]> {
+/** Runs one job, prints and writes the results, and returns its part of the outputs. Their verdicts decide the exit code. */
+export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Promise<StepOutputs> {
   const { scenario, asked, plan, earlier } = job;
   const { modes, notApplicable } = asked;
   if (modes.length === 0) {
     say(...notApplicable.map(describeNotApplicable), describeNothingToRun(scenario, job.noNetwork));
-    return ['inconclusive'];
+    return outputsOf([], 'inconclusive');
   }
   const choices = { ...job, modes, notApplicable, out: args.out, signal };
   const { folder, runs, notes, failure } = await runIntoFolder(scenario, plan, choices);
@@ -99,7 +100,7 @@ export async function runJob(job: Job, args: RunArgs, signal: AbortSignal): Prom
     throw failure;
   }
   const isWorse = earlier !== undefined && printComparison(earlier, job, runs);
-  return [...runs.map(({ verdict }) => verdict.word), ...(isWorse ? ['fail' as const] : [])];
+  return isWorse ? outputsOf(runs, 'fail') : outputsOf(runs);
 }
 
 /** Names the runs that did not take place. Without this line the incomplete output would look complete. */

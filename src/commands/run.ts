@@ -1,10 +1,11 @@
 import type { CommandModule } from 'yargs';
+import { joinOutputs, type StepOutputs } from '../report/step-outputs.js';
 import { shippedScenarios } from '../shared/shipped-scenarios.js';
-import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted } from '../simulator/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
+import { writeStepOutputs } from './lib/output.js';
 import { proxyOption } from './lib/proxy-option.js';
 import { storeOptions } from './lib/store-options.js';
 import { mustEnterOwnNetwork, type RunArgs, readJobs, runJob } from './run-job.js';
@@ -70,10 +71,12 @@ export const run: CommandModule<object, RunArgs> = {
 async function runAll(args: RunArgs, signal: AbortSignal, takeOver: TakeOver): Promise<number> {
   const jobs = await readJobs(args);
   if (mustEnterOwnNetwork(jobs)) return runInOwnNetwork(takeOver);
-  const words: VerdictWord[] = [];
+  const ended: StepOutputs[] = [];
   for (const job of jobs) {
-    words.push(...(await runJob(job, args, signal)));
+    ended.push(await runJob(job, args, signal));
     if (signal.aborted) throw new Interrupted();
   }
-  return exitCodeOf(words);
+  const outputs = joinOutputs(ended);
+  await writeStepOutputs(outputs);
+  return exitCodeOf(outputs.verdicts);
 }

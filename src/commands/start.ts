@@ -1,17 +1,18 @@
 import type { CommandModule } from 'yargs';
 import { commandLine } from '../shared/program-name.js';
 import { shippedScenarioFile } from '../shared/shipped-scenarios.js';
+import { worstOf } from '../shared/worst-verdict.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import { askedModesOf } from './lib/asked-modes.js';
-import { exitCodeOf, toHandler, worstOf } from './lib/exit.js';
+import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';
 import { checkOutputs, printReport, printRuns } from './lib/output.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
 import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
-import { checkTargets } from './lib/store-targets.js';
+import { checkPrograms, checkTargets } from './lib/store-targets.js';
 
 const firstScenario = shippedScenarioFile('kill-one');
 /** The first two modes, sticky and redis, differ most. They are compared as soon as both have run. */
@@ -44,6 +45,7 @@ async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> 
   const scenario = await readScenario(firstScenario);
   checkTargets(scenario, storeUrls);
   const { modes, notApplicable } = askedModesOf(scenario, undefined);
+  checkPrograms(modes, storeUrls);
   await checkOutputs({}, out, []);
   process.stderr.write('Three backends behind the proxy, shoppers filling carts; then one backend is killed.\n');
   const { folder, runs, notes, failure } = await runIntoFolder(scenario, makePlan(scenario, scenario.seed), {

@@ -8,7 +8,7 @@ export class Unestablished extends Error {
   override readonly name: string = 'Unestablished';
 }
 
-/** What a row did was without effect, as a later look shows. It proves nothing, whatever its requests have shown. */
+/** A change that a row made had no effect, as a later look shows. So the row proves nothing, whatever its users saw. */
 export class WithoutEffect extends Unestablished {
   override readonly name = 'WithoutEffect';
 }

@@ -1,6 +1,6 @@
-import type { Finding } from './findings.js';
+import type { Diagnosis } from './findings.js';
 
-const titles: Readonly<Record<Finding['group'], string>> = {
+const titles: Readonly<Record<Diagnosis['group'], string>> = {
   needed: 'Needed',
   packets: 'Optional: faults of packets',
   proxies: 'Optional: other proxies',
@@ -10,11 +10,11 @@ const titles: Readonly<Record<Finding['group'], string>> = {
 };
 
 /** Colours a word by its state. */
-export type Paint = (word: string, state: Finding['state'], group: Finding['group']) => string;
+export type Paint = (word: string, state: Diagnosis['state'], group: Diagnosis['group']) => string;
 
 /** Draws the findings as lines in groups. A finding that is not ok also says what does not work, and what to type. */
-export function drawFindings(findings: readonly Finding[], columns: number, paint: Paint): string {
-  const groups = (Object.keys(titles) as Finding['group'][]).map(group =>
+export function drawFindings(findings: readonly Diagnosis[], columns: number, paint: Paint): string {
+  const groups = (Object.keys(titles) as Diagnosis['group'][]).map(group =>
     findings.filter(finding => finding.group === group),
   );
   const nameWidth = Math.max(...findings.map(({ name }) => name.length));
@@ -25,7 +25,7 @@ export function drawFindings(findings: readonly Finding[], columns: number, pain
     })
     .join('\n');
 
-  function linesOf({ name, group, state, found, use, remedy }: Finding): string[] {
+  function linesOf({ name, group, state, found, use, remedy }: Diagnosis): string[] {
     const indent = ' '.repeat(stateWidth + nameWidth + 6);
     const head = `  ${paint(state.padEnd(stateWidth), state, group)}  ${name.padEnd(nameWidth)}  `;
     const [line = '', ...rest] = wrap(found, columns - indent.length);

@@ -22,7 +22,7 @@ export interface PostgresFact {
   readonly project: string | undefined;
 }
 
-/** What was seen on this machine: plain data. */
+/** Everything that was seen on this machine: plain data. */
 export interface Facts {
   readonly node: string;
   readonly platform: NodeJS.Platform;
@@ -41,15 +41,15 @@ export interface Facts {
   readonly isClone: boolean;
 }
 
-export interface Finding {
+export interface Diagnosis {
   readonly name: string;
   readonly group: Tool['group'] | 'machine';
   readonly state: 'ok' | 'missing' | 'old' | 'broken';
   /** The version and the place, or what is wrong. */
   readonly found: string;
-  /** What does not work otherwise. */
+  /** Names what does not work otherwise. */
   readonly use: string;
-  /** What a user types or does. Undefined when it is ok. */
+  /** Says what a user types or does. Undefined when it is ok. */
   readonly remedy: string | undefined;
 }
 
@@ -57,7 +57,7 @@ export const watchedPorts = [8080, 8081, 8090] as const;
 const filesLeast = 1024;
 
 /** Compares what was seen with what Holdfast needs. Lists what is needed first. */
-export function diagnose(facts: Facts): readonly Finding[] {
+export function diagnose(facts: Facts): readonly Diagnosis[] {
   const { platform, isClone } = facts;
   const listed = Object.entries(tools).filter(
     ([, { onlyLinux, group }]) => (!onlyLinux || platform === 'linux') && (group !== 'tests' || isClone),
@@ -76,7 +76,7 @@ export function diagnose(facts: Facts): readonly Finding[] {
 }
 
 /** Returns how to install what is missing or too old. Each plan is a call of one package manager. */
-export function planRepairs(findings: readonly Finding[], facts: Facts): readonly InstallPlan[] {
+export function planRepairs(findings: readonly Diagnosis[], facts: Facts): readonly InstallPlan[] {
   const lacking = findings.filter(({ state }) => state === 'missing' || state === 'old').map(({ name }) => name);
   const wanted = lacking.flatMap(name => tools[name] ?? []);
   return [
@@ -85,7 +85,7 @@ export function planRepairs(findings: readonly Finding[], facts: Facts): readonl
   ];
 }
 
-function judgeNode({ node }: Facts): Finding {
+function judgeNode({ node }: Facts): Diagnosis {
   const isOld = !isAtLeast(node, nodeLeast);
   return {
     name: 'node',
@@ -97,7 +97,7 @@ function judgeNode({ node }: Facts): Finding {
   };
 }
 
-function judgeTool(name: string, tool: Tool, { programs, installer }: Facts): Finding {
+function judgeTool(name: string, tool: Tool, { programs, installer }: Facts): Diagnosis {
   const { group, use, least, otherwise, asks = ['--version'] } = tool;
   const common = { name, group, use };
   const fact = programs[name];
@@ -106,7 +106,7 @@ function judgeTool(name: string, tool: Tool, { programs, installer }: Facts): Fi
   if (fact === undefined) return { ...common, state: 'missing', found: '', remedy: install };
   const { file, version, problem } = fact;
   if (problem !== undefined) {
-    const remedy = `${[file, ...(asks || [])].join(' ')}   (run it by hand to see what happens)`;
+    const remedy = `${[file, ...(asks || [])].join(' ')}   (run it by hand to see what happens)${orElse}`;
     return { ...common, state: 'broken', found: `${file} ${problem}`, remedy };
   }
   const place = version === undefined ? `its version is unknown (${file})` : `${version} (${file})`;
@@ -115,7 +115,7 @@ function judgeTool(name: string, tool: Tool, { programs, installer }: Facts): Fi
   return { ...common, state: 'ok', found: place, remedy: undefined };
 }
 
-function judgePostgres({ postgres }: Facts): Finding {
+function judgePostgres({ postgres }: Facts): Diagnosis {
   const { name, version, problem } = postgres;
   const common = {
     name: 'postgres',
@@ -145,7 +145,7 @@ function planPostgres({ name, offered, project }: PostgresFact): InstallPlan {
   return { ...common, commands: [[...words, ...quiet]], line, short: line, isAllowed: true, folder: project };
 }
 
-function judgeLoopback({ noLoopback }: Facts): Finding {
+function judgeLoopback({ noLoopback }: Facts): Diagnosis {
   return {
     name: 'loopback',
     group: 'needed',
@@ -157,7 +157,7 @@ function judgeLoopback({ noLoopback }: Facts): Finding {
   };
 }
 
-function judgeNetwork({ noOwnNetwork }: Facts): Finding {
+function judgeNetwork({ noOwnNetwork }: Facts): Diagnosis {
   return {
     name: 'network-namespace',
     group: 'packets',
@@ -171,7 +171,7 @@ function judgeNetwork({ noOwnNetwork }: Facts): Finding {
   };
 }
 
-function judgeMachine({ takenPorts, filesMax }: Facts): readonly Finding[] {
+function judgeMachine({ takenPorts, filesMax }: Facts): readonly Diagnosis[] {
   const isShort = filesMax < filesLeast;
   const areTaken = takenPorts.length > 0;
   return [

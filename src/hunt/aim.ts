@@ -20,7 +20,8 @@ export function listStarts(plan: HuntedPlan, found: TriedPlan): HuntedPlan[] {
     const own = events.filter(({ user }) => user === name);
     return aimAll({ ...plan, users, faults }, { ...found, events: own });
   });
-  return [...alone, ...aimAll({ ...plan, faults }, found), ...aimAll(plan, found), plan];
+  const all = [...alone, ...aimAll({ ...plan, faults }, found), ...aimAll(plan, found), plan];
+  return [...new Map(all.map(each => [JSON.stringify(each), each])).values()];
 }
 
 /** Returns the plan with each fault at the latest renewal before it, and with each fault at the latest request. */

@@ -66,12 +66,13 @@ export function scenarioOf(
   sought: readonly string[],
   { seed, users, phases, faults }: HuntedPlan,
 ): Scenario {
-  const { names: _names, mix: _mix, ...habits } = base.users;
+  const { mix: _mix, ...habits } = base.users;
+  const names = users.map(({ name }) => name);
   return {
     ...base,
     seed,
     modes: [mode],
-    users: { ...habits, tabs: 1, slowAtLogoutMs: undefined, plan: users, arrivals: arrivalsOf(users) },
+    users: { ...habits, names, tabs: 1, slowAtLogoutMs: undefined, plan: users, arrivals: arrivalsOf(users) },
     phases,
     faults,
     expect: { any: sought },

@@ -99,9 +99,16 @@ function retrigger(
   events: readonly OkEvent[],
 ): FaultSpec[] {
   if (kept.reduce(countSteps, 0) === users.reduce(countSteps, 0)) return [...faults];
-  const stepsKept = new Set(kept.flatMap(({ name, steps }) => steps.map(({ atMs }) => `${name} ${atMs}`)));
-  const isKept = ({ user, plannedMs }: OkEvent) => stepsKept.has(`${user} ${plannedMs}`);
+  const stepsKept = new Set(kept.flatMap(keysOfSteps));
+  const left = new Set(kept.map(({ name }) => name));
+  const dropped = new Set(users.flatMap(keysOfSteps).filter(key => !stepsKept.has(key)));
+  // A replay or an additional login is no step of the plan: it stays as long as its user does.
+  const isKept = ({ user, plannedMs }: OkEvent) => left.has(user) && !dropped.has(`${user} ${plannedMs}`);
   return faults.map(fault => ({ ...fault, trigger: adjust(fault.trigger, events, isKept) }));
+}
+
+function keysOfSteps({ name, steps }: PlannedUser): string[] {
+  return steps.map(({ atMs }) => `${name} ${atMs}`);
 }
 
 function countSteps(sum: number, { steps }: PlannedUser): number {

@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import { embeddedJson, type Markup, markup, trustMarkup } from '../report/html/markup.js';
 import { plotScript, plotStyle } from '../report/html/page-script.js';
 import { packageFile } from '../shared/package-file.js';
-import { exportNames } from './protocol.js';
-import type { Recording } from './recording.js';
+import { exportNames, type LabRecording } from './protocol.js';
 
 export interface LivePage {
   readonly html: string;
@@ -19,10 +18,12 @@ export interface LivePage {
 export function livePage(): LivePage {
   const script = `${plotScript}\n${readFileSync(packageFile('dist/live/page-script.js'), 'utf8')}`;
   const style = plotStyle + readFileSync(packageFile('dist/live/page-style.css'), 'utf8');
-  const rules = buildPolicy(script, style);
   const head = markup`<title>Holdfast live</title>`;
   const html = renderPage({ attributes: '', head, style, body: renderBody('Holdfast live'), script });
-  return { html, contentSecurityPolicy: [...rules, "connect-src 'self'", "frame-ancestors 'none'"].join('; ') };
+  return {
+    html,
+    contentSecurityPolicy: buildPolicy(script, style, ["connect-src 'self'"], ["frame-ancestors 'none'"]),
+  };
 }
 
 /** A page that plays a recording without a server. */
@@ -31,7 +32,7 @@ export interface ReplayPage {
   readonly description: string;
   /** Links to further pages about the same run. */
   readonly links: readonly { readonly href: string; readonly text: string }[];
-  readonly recording: Recording;
+  readonly recording: LabRecording;
   /** Packed from `page/replay.ts`. */
   readonly script: string;
   /** Packed from `page/style/replay.css`. */
@@ -44,7 +45,7 @@ export function replayPage({ title, description, links, recording, ...page }: Re
   const style = plotStyle + page.style;
   const head = markup`<title>${title}</title>
 <meta name="description" content="${description}">
-<meta http-equiv="Content-Security-Policy" content="${buildPolicy(script, style).join('; ')}">`;
+<meta http-equiv="Content-Security-Policy" content="${buildPolicy(script, style)}">`;
   const body = markup`${renderBody(title, links)}
 <script type="application/json" id="recording">${embeddedJson(recording)}</script>`;
   return renderPage({ attributes: ' data-replay data-recording', head, style, body, script });
@@ -77,23 +78,30 @@ ${body}
 `.toString();
 }
 
-/** Returns rules that allow one script, one style, and no request. */
-function buildPolicy(script: string, style: string): string[] {
+/** Returns a policy that allows one script, one style, and no request unless `requests` does. */
+function buildPolicy(
+  script: string,
+  style: string,
+  requests: readonly string[] = [],
+  more: readonly string[] = [],
+): string {
   return [
     "default-src 'none'",
+    ...requests,
     `script-src ${digest(script)}`,
     `style-src ${digest(style)}`,
     'img-src data:',
     "base-uri 'none'",
     "form-action 'none'",
-  ];
+    ...more,
+  ].join('; ');
 }
 
 function digest(text: string): string {
   return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 }
 
-/** The keys. `lab`: it needs a running lab. `server`: it needs a server. `recording`: for a page without a server. */
+/** The keys. `lab`: it needs a running lab. `server`: it needs a server. `recording`: it is for a page without a server. */
 const keys = [
   ['1 – 9', 'select a backend, the proxy or the store', 'lab'],
   ['k', 'kill it', 'lab'],
@@ -115,6 +123,8 @@ const keys = [
  * hides what has a `data-only` that does not fit the page.
  */
 function renderBody(title: string, links?: ReplayPage['links']): Markup {
+  const isOfPage = ([, , only]: (typeof keys)[number]) =>
+    only === '' || (links === undefined) === (only !== 'recording');
   return markup`<header class="top">
 <div class="title">
 <h1>${title}</h1>
@@ -157,7 +167,7 @@ ${links === undefined ? '' : player}
 <ul id="files">${exportNames.map(name => markup`<li><button type="button" data-file="${name}">${name}</button></li>`)}</ul></dialog>
 <dialog id="help-box" class="small" aria-labelledby="help-title"><header><h2 id="help-title">Help</h2><form method="dialog"><button>Close</button></form></header>
 <p>Each dot is a simulated user. It stands in the box of the backend that answered it last. The same user is on both sides: point at a dot to find its twin, and click on it to read its story.</p>
-<dl class="keys">${keys.map(([key, what, only]) => markup`<div data-only="${only}"><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl>
+<dl class="keys">${keys.filter(isOfPage).map(([key, what, only]) => markup`<div data-only="${only}"><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl>
 <label class="check"><input id="keys-on" type="checkbox" checked> Keys are on</label></dialog>
 <noscript><p class="notice">This page needs JavaScript: it draws what the two systems do.</p></noscript>`;
 }

@@ -258,3 +258,18 @@ export interface StoryReply {
   readonly file: CaseFile;
   readonly user: number;
 }
+
+/** The stream of a live lab that plays recorded runs, made in advance for a page without a server. */
+export interface LabRecording {
+  readonly snapshot: Snapshot;
+  /** In the order of their times. */
+  readonly messages: readonly RecordedMessage[];
+  readonly endMs: number;
+  /** The whole story of each user. */
+  readonly stories: { readonly [Side in SideName]?: Readonly<Record<string, StoryReply>> };
+}
+
+export interface RecordedMessage {
+  readonly atMs: number;
+  readonly message: StreamMessage;
+}

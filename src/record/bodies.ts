@@ -3,7 +3,7 @@ import { bodyCharactersMax } from './limits.js';
 import type { HeaderPairs } from './origins.js';
 
 /** The kind of a body: a stream never ends by itself, and only a text is recorded. */
-export type BodyKind = 'text' | 'stream' | 'other';
+export type RecordedKind = 'text' | 'stream' | 'other';
 
 const textTypes =
   /^(?:text\/(?!css)|application\/(?:[\w.+-]*\+)?(?:json|xml|javascript|x-www-form-urlencoded|graphql))/;
@@ -14,7 +14,7 @@ export function findHeader(headers: HeaderPairs, wanted: string): string | undef
 }
 
 /** Returns the kind of a body by its headers. A body without a type can be a text. */
-export function kindOf(headers: HeaderPairs): BodyKind {
+export function kindOf(headers: HeaderPairs): RecordedKind {
   const type = findHeader(headers, 'content-type')?.trim().toLowerCase() ?? '';
   if (streamTypes.test(type)) return 'stream';
   return type === '' || textTypes.test(type) || type.startsWith('multipart/form-data') ? 'text' : 'other';

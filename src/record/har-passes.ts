@@ -64,11 +64,11 @@ function cutAtLogins(exchanges: readonly HarExchange[], [first, second]: readonl
     throw new RecordingError(
       `"${file}" has no request with ${second.user}, expected all three passes in one file, or three files in order.`,
     );
-  const cut = findEnd(exchanges.slice(0, login), first, true) + 1;
+  const cut = findFresh(exchanges, findEnd(exchanges.slice(0, login), first, true) + 1, login);
   const rest = exchanges.slice(cut);
   // A page of GraphQL reads by POST, too: then only what shows the user, or a logout, is the end.
   const isChangeLast = findEnd(rest, second, true) === rest.length - 1;
-  const end = cut + findEnd(rest, second, !isChangeLast) + 1;
+  const end = findFresh(exchanges, cut + findEnd(rest, second, !isChangeLast) + 1, exchanges.length - 1);
   if (end >= exchanges.length)
     throw new RecordingError(
       `"${file}" ends with the pass of ${second.user}: after its logout, open the page of the items once more without a login.`,
@@ -83,6 +83,18 @@ function findEnd(exchanges: readonly HarExchange[], { user, item }: Typed, isCha
     const isChange = isChangeCounted && !['GET', 'HEAD', 'OPTIONS'].includes(each.method);
     return isChange || mentions(all, user) || mentions(all, item) || endsSession(each);
   });
+}
+
+/**
+ * Returns the index of the first exchange from `start` on without cookies, where a fresh browser began. The page after a
+ * logout still has some. Returns `start` when there is none up to `last`.
+ */
+function findFresh(exchanges: readonly HarExchange[], start: number, last: number): number {
+  const fresh = exchanges.findIndex(
+    ({ requestHeaders }, index) =>
+      index >= start && index <= last && !requestHeaders.some(([name]) => name === 'cookie'),
+  );
+  return fresh === -1 ? start : fresh;
 }
 
 function endsSession({ path, requestBody, responseHeaders }: HarExchange): boolean {

@@ -55,7 +55,9 @@ export async function startRecordingServer(options: RecordingServerOptions): Pro
   server.maxConnections = connectionsMax;
   const port = await listenNear(server, host, options.port);
   const session = new RecordingSession(options, port);
-  server.on('request', (request, response) => void session.answer(request, response));
+  server.on('request', (request, response) => {
+    session.answer(request, response).catch(error => refuse(response, 500, `the recording has a bug: ${error}`));
+  });
   server.on('upgrade', (request, socket, head) => session.upgrade(request, socket, head));
   const upgraded = new Set<Duplex>();
   server.on('upgrade', (_request, socket: Duplex) => {
@@ -217,6 +219,7 @@ function refuse(response: ServerResponse, status: number, sentence: string): voi
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
+  if (response.headersSent) return void response.destroy();
   if (!response.req.complete) response.shouldKeepAlive = false;
   response.writeHead(status, {
     'content-type': type,

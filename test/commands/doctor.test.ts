@@ -29,9 +29,9 @@ async function withPrograms(
 const redis = 'echo "Redis server v=7.2.4 sha=0"';
 const memcached = 'echo "memcached 1.6.18"';
 
-/** An apt-get that notes how it was called, and makes a memcached. */
-const aptGet = `cd "$(dirname "$0")" && echo "$@" >> calls
-[ "$1" = update ] || { printf '#!/bin/sh\\necho memcached 1.6.9\\n' > memcached && chmod 755 memcached; }`;
+/** A brew, which needs no root. It notes how it was called, and makes a memcached. */
+const brew = `cd "$(dirname "$0")" && echo "$@" >> calls
+printf '#!/bin/sh\\necho memcached 1.6.9\\n' > memcached && chmod 755 memcached`;
 const tools = ['sh', 'dirname', 'chmod', 'cat', 'sleep'] as const;
 
 describe('holdfast doctor', function () {
@@ -79,7 +79,7 @@ describe('holdfast doctor', function () {
     }));
 
   it('refuses an unknown name and installs nothing', () =>
-    withPrograms(tools, { 'apt-get': aptGet }, async (folder, run) => {
+    withPrograms(tools, { brew }, async (folder, run) => {
       const { code, stderr } = await run('--install', 'memcachd');
       expect(code).to.equal(3);
       expect(stderr).to.match(/unknown program "memcachd"\. Did you mean "memcached"\?/);
@@ -112,39 +112,57 @@ describe('holdfast doctor', function () {
     }));
 });
 
+describe('a command without a program that it needs', function () {
+  this.timeout(30_000);
+
+  for (const [title, words, said] of [
+    ['a server, before it starts', ['start'], /^holdfast: redis-server .*is missing on PATH\. .* doctor --install$/],
+    ['a server', ['run', 'kill-one', '--mode', 'redis'], /redis-server .*is missing on PATH\. .* doctor --install$/],
+    [
+      'a proxy',
+      ['conformance', '--proxy', 'caddy', '--row', 'first-visit'],
+      /caddy needs the program caddy, which is not installed: type .* doctor --install caddy$/,
+    ],
+  ] as const)
+    it(`ends with 4 and one sentence that names the doctor: ${title}`, () =>
+      withPrograms(tools, {}, async folder => {
+        const { code, stderr } = await commandLine(words, { PATH: folder });
+        expect(code, stderr).to.equal(4);
+        const lines = stderr.trimEnd().split('\n');
+        expect(lines.at(-1)).to.match(said);
+        if (title.includes('before')) expect(lines).to.have.length(1);
+      }));
+});
+
 describe('holdfast doctor --install', function () {
   this.timeout(30_000);
 
-  before(() => {
-    expect(process.getuid?.(), 'these tests need root, as apt-get does').to.equal(0);
-  });
-
   it('calls the package manager once, looks again, and ends with 0', () =>
-    withPrograms(tools, { 'redis-server': redis, 'apt-get': aptGet }, async (folder, run) => {
+    withPrograms(tools, { 'redis-server': redis, brew }, async (folder, run) => {
       const { code, stdout, stderr, left } = await run('--install');
       expect({ code, left }, stderr).to.deep.equal({ code: 0, left: [] });
-      expect(await readCalls(folder)).to.deep.equal(['update -qq', 'install -y -qq --no-install-recommends memcached']);
-      expect(stderr).to.equal('installing: apt-get update && apt-get install -y memcached\n');
+      expect(await readCalls(folder)).to.deep.equal(['install -q memcached']);
+      expect(stderr).to.equal('installing: brew install memcached\n');
       expect(stdout).to.match(/ok +memcached +1\.6\.9/);
     }));
 
   it('calls nothing when nothing is missing', () =>
-    withPrograms(tools, { 'redis-server': redis, memcached, 'apt-get': aptGet }, async (folder, run) => {
+    withPrograms(tools, { 'redis-server': redis, memcached, brew }, async (folder, run) => {
       expect((await run('--install')).code).to.equal(0);
       expect(await readCalls(folder)).to.deep.equal([]);
     }));
 
   it('shows the output of a package manager that fails, and what to type', () =>
-    withPrograms(tools, { memcached, 'apt-get': 'echo no such host >&2; exit 100' }, async (_folder, run) => {
+    withPrograms(tools, { memcached, brew: 'echo no such host >&2; exit 100' }, async (_folder, run) => {
       const { code, stderr } = await run('--install');
       expect(code).to.equal(4);
       expect(stderr).to.match(
-        /no such host\nholdfast: "apt-get update -qq" failed\. Type this:\n {2}apt-get update && /,
+        /no such host\nholdfast: "brew install -q redis" failed\. Type this:\n {2}brew install redis\n$/,
       );
     }));
 
   it('ends with 4 when the program is still missing afterwards', () =>
-    withPrograms(tools, { memcached, 'apt-get': 'exit 0' }, async (_folder, run) => {
+    withPrograms(tools, { memcached, brew: 'exit 0' }, async (_folder, run) => {
       const { code, stdout } = await run('--install');
       expect(code).to.equal(4);
       expect(stdout).to.match(/Not there or not usable: redis\. The lines above say what to do\.\n$/);

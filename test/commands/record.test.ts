@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -100,6 +101,23 @@ describe('holdfast record', () => {
     expect(stdout).to.include(`next: node dist/cli.js check ${file('b.yaml')}`);
     const [a, b] = await Promise.all(['a.yaml', 'b.yaml'].map(name => readScenario(file(name))));
     expect(b?.users.journey).to.deep.equal(a?.users.journey);
+  });
+
+  it('records an app that runs already, and leaves it running', async () => {
+    const running = spawn(process.execPath, [app], { env: { ...process.env, PORT: '0', SESSIONS: folder } });
+    try {
+      const [line] = await once(running.stdout, 'data');
+      const backend = `http://127.0.0.1:${JSON.parse(String(line)).port}`;
+      await withHoldfast(['record', '--port', '0', '--backend', backend, '--out', file('d.yaml')], async holdfast => {
+        expect(await recordWith(holdfast), holdfast.output.stderr).to.equal(0);
+        expect(await holdfast.children()).to.deep.equal([]);
+      });
+      const { system, faults } = await readScenario(file('d.yaml'));
+      expect({ target: system.target, faults }).to.deep.equal({ target: backend, faults: [] });
+      expect(running.exitCode).to.equal(null);
+    } finally {
+      running.kill();
+    }
   });
 
   it('takes Enter in a terminal for a pass that is done, and ends the app at Ctrl-C', async () => {

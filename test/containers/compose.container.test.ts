@@ -94,7 +94,9 @@ describe('docker-compose.yml, started by podman', function () {
       PATH: path.dirname(process.execPath) === '/usr/bin' ? podman.folder : path.dirname(process.execPath),
     });
     expect(code, said).to.equal(4);
-    expect(said).to.contain('The driver podman needs podman, which is not on PATH. Type: apt-get install podman');
+    expect(said).to.contain(
+      'The driver podman needs podman, which is not on PATH. Type: node dist/cli.js doctor --install podman',
+    );
   });
 
   it('ends with exit code 4 when podman itself fails', async () => {

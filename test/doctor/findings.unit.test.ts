@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { diagnose, type Facts, type Finding, planRepairs } from '#src/doctor/findings.js';
+import { type Diagnosis, diagnose, type Facts, planRepairs } from '#src/doctor/findings.js';
 import { drawFindings } from '#src/doctor/findings-text.js';
 import { type Installer, planInstall } from '#src/doctor/install.mjs';
 import { tools } from '#src/shared/tools.mjs';
 import { facts, programAt, without } from './facts.js';
 
-function findingOf(name: string, given: Facts): Finding | undefined {
+function findingOf(name: string, given: Facts): Diagnosis | undefined {
   return diagnose(given).find(finding => finding.name === name);
 }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { parseEvents } from '#src/live/page/lab-client.js';
 import { type LabSides, type ShownSide, sidesAfter } from '#src/live/page/lab-state.js';
 import { counterTexts, describeMember, stateWords, tellWave } from '#src/live/page/sentences.js';
-import { parseEvents } from '#src/live/page/stream.js';
 import { healableSides, memberNames, quickCommands, readOption } from '#src/live/page/strikes.js';
 import { laneOf } from '#src/live/page/timeline.js';
 import type { CountsView, StreamMessage, StrikeView } from '#src/live/protocol.js';

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
+import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { parseScenario, readScenario } from '#src/simulator/scenario/file.js';
 import { writeScenario } from '#src/simulator/scenario/write.js';
 import { launchChromium } from '../chromium.js';
 import { commandLine } from '../commands/in-process.js';
+import { withCluster } from '../simulator/processes.js';
 import { type ClickedApp, recordByClicking } from './browser-clicks.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
@@ -72,7 +74,7 @@ const tried: Record<string, TriedApp> = {
   },
   'pages with a CSRF token for each form': {
     words: [
-      ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}'],
+      ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}', '--directory', root],
       ...['--', 'node', path.join(built, 'rendered.js')],
     ],
     ...clickForms({ user: 'login[name]', password: 'login[pass]', item: 'sku', shown: '.sku' }, '/cart'),
@@ -94,12 +96,12 @@ const tried: Record<string, TriedApp> = {
       anonymous: { redirect-to: /session/new }
       carry:
         csrf: { regexp: 'name="authenticity_token" value="([^"]+)"' }
-        cart: { regexp: '/carts/(\\\\d+)' }`,
+        cart: { regexp: '/carts/(\\d+)' }`,
     verdict: 0,
   },
   'a single page with bearer tokens': {
     words: [
-      ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}'],
+      ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}', '--directory', root],
       ...['--', 'node', path.join(built, 'single-page.js')],
     ],
     async clickThrough(page, user, item) {
@@ -168,6 +170,21 @@ async function withJourney(file: string, byHand: string): Promise<string> {
   return writeScenario({ ...scenario, users: { ...scenario.users, journey: other.users.journey } });
 }
 
+/** Starts one copy of the Express example. */
+const express: ClusterSpec = {
+  mode: 'sticky',
+  stores: [],
+  backends: {
+    count: 1,
+    env: {},
+    own: {
+      command: 'node server.js',
+      directory: path.join(root, 'examples/express'),
+      ready: { http: '/health', withinMs: 30_000 },
+    },
+  },
+};
+
 describe('holdfast record, in a browser', function () {
   this.timeout(180_000);
   let browser: Browser;
@@ -189,6 +206,9 @@ describe('holdfast record, in a browser', function () {
         const { code, output } = await recordByClicking(browser, app, file(), ['--save', `${file()}.har`]);
         expect(code, output + (await readFile(file(), 'utf8').catch(() => ''))).to.equal(0);
         expect(output).to.include('the journey fits').and.not.match(/^!/m);
+        const { journey } = (await readScenario(file())).users;
+        expect(journey).to.have.property('logout').that.is.an('object');
+        expect(journey).to.have.nested.property('read.who').that.is.an('object');
       });
 
       it('gives the verdict that the journey written by hand gives', async () => {
@@ -203,4 +223,38 @@ describe('holdfast record, in a browser', function () {
         expect(verdicts).to.deep.equal([app.verdict, app.verdict]);
       });
     });
+
+  describe('from HAR files of Playwright', () => {
+    const app = tried['the Express example, with sessions in its memory'] ?? expect.fail('no such app');
+
+    /** Clicks through the passes without our proxy. `contexts`: how many browsers without cookies it uses. */
+    async function recordHars(origin: string, contexts: 1 | 3, name: string): Promise<string[]> {
+      const files = Array.from({ length: contexts }, (_, index) => path.join(folder, `${name}-${index}.har`));
+      const opened = await Promise.all(
+        files.map(file => browser.newContext({ recordHar: { path: file, mode: 'full', content: 'embed' } })),
+      );
+      for (const number of [1, 2, 3]) {
+        const context = opened[contexts === 1 ? 0 : number - 1] ?? expect.fail('no context');
+        await context.clearCookies();
+        const page = await context.newPage();
+        await page.goto(origin);
+        if (number === 3) await app.visit(page);
+        else await app.clickThrough(page, `hf-user-${number}`, `hf-item-${number}`);
+        await page.close();
+      }
+      await Promise.all(opened.map(context => context.close()));
+      return files;
+    }
+
+    for (const contexts of [1, 3] as const)
+      it(`writes a journey that fits, from ${contexts === 1 ? 'one file' : 'three files'}`, async () => {
+        const files = await withCluster(express, ({ proxyUrl }) =>
+          recordHars(proxyUrl, contexts, `express-${contexts}`),
+        );
+        const out = path.join(folder, `express-${contexts}.yaml`);
+        const { code, stdout, stderr } = await commandLine(['record', '--har', ...files, '--out', out, ...app.words]);
+        expect(code, stdout + stderr).to.equal(0);
+        expect(stdout).to.include('the journey fits').and.not.match(/^!/m);
+      });
+  });
 });

@@ -1,7 +1,11 @@
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { expect } from 'chai';
 import { RecordingError } from '#src/record/errors.js';
-import { parseHar, writeHar } from '#src/record/har.js';
+import { parseHar, readHar, writeHar } from '#src/record/har.js';
 import { splitPasses } from '#src/record/har-passes.js';
+import { harBytesMax } from '#src/record/limits.js';
 import type { Passes } from '#src/record/passes.js';
 import { exchange } from './exchanges.js';
 
@@ -79,6 +83,16 @@ describe('a HAR file', () => {
     it(`is refused by name when it is ${title}`, () => {
       expect(problemOf(text)).to.include(expected).and.include('a.har');
     });
+
+  it('is refused by name when it is too large, before it is read', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-har-'));
+    const file = path.join(folder, 'large.har');
+    await writeFile(file, '');
+    await truncate(file, harBytesMax + 1);
+    const problem = await readHar(file).catch(error => error.message);
+    await rm(folder, { recursive: true });
+    expect(problem).to.include('large.har" has 209715201 bytes, expected at most 209715200');
+  });
 
   it('is read without cookies when its requests have bearer tokens', () => {
     const { exchanges } = parseHar(har([entry({ headers: [['authorization', 'Bearer x']] })]), 'a.har');
@@ -190,6 +204,19 @@ describe('the passes of HAR files', () => {
     expect(paths(second.exchanges)).to.deep.equal(onePass);
     expect(paths(anonymous)).to.deep.equal(['GET /cart', 'GET /login']);
     expect(second.exchanges[0]?.startedMs).to.equal(0);
+  });
+
+  it('begin where the browser has no cookies any more', () => {
+    const afterLogout = () => entry({ url: 'http://app.test/login?bye', headers: [['cookie', 'sid=1']] });
+    const fresh = () => entry({ url: 'http://app.test/', headers: [] });
+    const entries = [
+      ...[...passEntries('hf-user-1', 'hf-item-1'), afterLogout(), fresh()],
+      ...[...passEntries('hf-user-2', 'hf-item-2'), afterLogout(), fresh(), ...lastPage()],
+    ];
+    const { first, second, anonymous } = splitPasses([parseHar(har(entries), 'a.har')], typed);
+    expect(paths(first.exchanges)).to.deep.equal([...onePass, 'GET /login?bye']);
+    expect(paths(second.exchanges)).to.deep.equal(['GET /', ...onePass, 'GET /login?bye']);
+    expect(paths(anonymous)).to.deep.equal(['GET /', 'GET /cart', 'GET /login']);
   });
 
   it('are cut when the last pass reads by POST', () => {

@@ -93,6 +93,15 @@ describe('npm run site, on a small folder', () => {
     expect(ids).to.deep.equal(['page:text', 'b', 'holdfast-run-a-run-v12', 'same', 'same-1', 'über_all--x']);
   });
 
+  it('writes tables that scroll, with a name, and takes no empty cell for a header', () => {
+    const b = '# B\n\n## A title\n\n| | x |\n|---|---|\n| 1 | 2 |\n';
+    const { status, page } = buildSite({ 'docs/b.md': b });
+    expect(status).to.equal(0);
+    expect(page('docs/b.html')).to.match(
+      /<div class="table" role="group" tabindex="0" aria-label="Table of the section A title"><table>\s*<thead>\s*<tr>\s*<td><\/td>\s*<th>x<\/th>/,
+    );
+  });
+
   it('names page and line of every link that leads nowhere, and writes nothing', () => {
     const b =
       '# B\n\nText, and\n[gone](gone.md), <!-- a comment -->\nor [no anchor](../README.md#nope).\n\n| a |\n|---|\n| x |\n| [out](../../x.md) |\n\n![no](b.md)\n';

@@ -174,6 +174,7 @@ describe('the whole site, opened from disk', function () {
         buttons.map(async button => (await button.getAttribute('aria-label')) ?? (await button.getAttribute('id'))),
       );
       expect(names).to.have.members(['play', 'Time of the run', 'speed', 'help']);
+      await page.getByLabel('left: answers per second, faults and losses of the run').waitFor();
       await page.keyboard.press('m');
       await page.keyboard.press('e');
       expect(await page.getByRole('dialog').count()).to.equal(0);

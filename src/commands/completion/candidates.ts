@@ -9,12 +9,12 @@ type NamesNow = () => Names | Promise<Names>;
 
 /** The command of a command line, as far as completion must know it. */
 export interface CompletedCommand {
-  /** As in `run <scenarios..>`. */
+  /** Its words, such as `run <scenarios..>`. */
   readonly usage: string;
   readonly flags: Names;
 }
 
-/** What can stand after a flag, by the name of the flag. Each name comes from its registry, which is loaded only then. */
+/** The values of a flag, by the name of the flag. Each name comes from its registry, which is loaded only then. */
 const valuesOfFlag: Readonly<Record<string, NamesNow>> = {
   mode: () => modeNames,
   modes: () => modeNames,
@@ -34,7 +34,7 @@ const valuesOfFlag: Readonly<Record<string, NamesNow>> = {
   engine: async () => Object.keys((await import('../../proxy/engines/registry.js')).engines),
 };
 
-/** What can stand at a place without a flag, by its name in the usage of the command. */
+/** The words without a flag, by the name of their place in the usage of the command. */
 const valuesOfPlace: Readonly<Record<string, NamesNow>> = {
   scenario: listScenarios,
   scenarios: listScenarios,

@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { RecordingError } from '../../record/errors.js';
 import { commandLine } from '../../shared/program-name.js';
 import { nearest } from '../../shared/unknown-name.js';
+import { worstOf } from '../../shared/worst-verdict.js';
 import type { VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../../simulator/errors.js';
 import { UsageError } from './errors.js';
@@ -10,14 +11,6 @@ import { errorColours } from './streams.js';
 
 /** Exit codes. Scripts and CI rely on them. */
 export const exitCodes = { ok: 0, failed: 1, inconclusive: 2, usage: 3, lab: 4, interrupted: 130 } as const;
-
-/**
- * Returns the worst verdict. A fail outweighs an inconclusive run, because it was observed. No verdicts are no pass.
- */
-export function worstOf(verdicts: readonly VerdictWord[]): VerdictWord {
-  if (verdicts.includes('fail')) return 'fail';
-  return verdicts.includes('inconclusive') || verdicts.length === 0 ? 'inconclusive' : 'pass';
-}
 
 export function exitCodeOf(verdicts: readonly VerdictWord[]): number {
   return { pass: exitCodes.ok, fail: exitCodes.failed, inconclusive: exitCodes.inconclusive }[worstOf(verdicts)];

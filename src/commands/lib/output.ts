@@ -5,6 +5,7 @@ import { toPrintable } from '../../report/fitted-table.js';
 import type { RunNotes } from '../../report/reporter.js';
 import { type ReporterName, reporters } from '../../report/reporters/registry.js';
 import { repeatsText } from '../../report/sentence.js';
+import { renderOutputs, type StepOutputs } from '../../report/step-outputs.js';
 import { messageOf } from '../../shared/error-message.js';
 import { partOf, writeAtomically, writeWhole } from '../../shared/result-files.js';
 import { describeLost, judgeRepeats, summarizeRepeats } from '../../simulator/checker/verdict/repeats.js';
@@ -175,15 +176,29 @@ export async function writeReport(
 
 /** Writes annotations and the step summary on a runner of GitHub Actions. Does nothing elsewhere. */
 export async function tellGitHub(runs: readonly JudgedRun[]): Promise<void> {
-  const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env;
-  if (GITHUB_ACTIONS !== 'true') return;
+  if (!isOnGitHub()) return;
   process.stdout.write(reporters.annotations.report(runs, { colour: false }));
-  if (GITHUB_STEP_SUMMARY === undefined || GITHUB_STEP_SUMMARY === '') return;
+  await appendForGitHub('GITHUB_STEP_SUMMARY', summaryOf(runs));
+}
+
+/** Writes the outputs of the step on a runner of GitHub Actions. Does nothing elsewhere. Call it once, at the end of a
+ * command: outputs of a command that could not finish would look like a result. */
+export async function writeStepOutputs(outputs: StepOutputs): Promise<void> {
+  if (isOnGitHub()) await appendForGitHub('GITHUB_OUTPUT', renderOutputs(outputs));
+}
+
+function isOnGitHub(): boolean {
+  return process.env.GITHUB_ACTIONS === 'true';
+}
+
+/** Appends to a file that the runner reads after the step. A failure must not change the verdict. */
+async function appendForGitHub(variable: 'GITHUB_STEP_SUMMARY' | 'GITHUB_OUTPUT', text: string): Promise<void> {
+  const file = process.env[variable] ?? '';
+  if (file === '') return;
   try {
-    await appendFile(GITHUB_STEP_SUMMARY, summaryOf(runs));
+    await appendFile(file, text);
   } catch (error) {
-    // A failed summary must not change the verdict.
-    process.stderr.write(`GITHUB_STEP_SUMMARY cannot be written: ${error instanceof Error ? error.message : error}\n`);
+    process.stderr.write(`${variable} cannot be written: ${messageOf(error)}\n`);
   }
 }
 

@@ -1,4 +1,7 @@
+import { type ModeName, storesOf } from '../../modes.js';
 import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
+import { tools } from '../../shared/tools.mjs';
+import { findTool } from '../../simulator/cluster/processes/run-program.js';
 import { plainStores, serverOf } from '../../simulator/cluster/stores/registry.js';
 import { membersIn, resolveTargetName } from '../../simulator/cluster/targets.js';
 import { needsOwnNetwork, type Scenario } from '../../simulator/scenario/scenario.js';
@@ -32,6 +35,12 @@ export function checkTargets(scenario: Scenario, storeUrls: StoreUrls): void {
         `strike ${store}: a server that Holdfast did not start is never touched. Leave out the flag, or the scenario.`,
     );
   }
+}
+
+/** Throws `LabError` when the program of a store is missing, before the first of several modes has run for some time. */
+export function checkPrograms(modes: readonly ModeName[], storeUrls: StoreUrls): void {
+  const stores = new Set(modes.flatMap(storesOf));
+  for (const store of stores) if (storeUrls[store] === undefined && Object.hasOwn(tools, store)) findTool(store);
 }
 
 /** Lists the settings of a server that differ from the default, as `replicas 1`. */

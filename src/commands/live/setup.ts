@@ -127,10 +127,7 @@ export async function setUpReplay(args: LiveArgs, places: readonly string[]): Pr
   const [left, right, third] = chooseRuns(runs, args.modes);
   if (left === undefined) throw new UsageError(`--replay: ${files.join(', ')} holds no run.`);
   if (third !== undefined) throw new UsageError(describeTooMany(runs));
-  const [{ PlayedRun }, { replaySettings }] = await Promise.all([
-    import('../../live/played-run.js'),
-    import('../../live/recording.js'),
-  ]);
+  const { PlayedRun, replaySettings } = await import('../../live/played-run.js');
   const played: Readonly<Record<SideName, ListedRun | undefined>> = { left, right };
   return {
     settings: replaySettings(left, right),

@@ -18,14 +18,22 @@ import { type LabSides, settingsAfter, sidesAfter } from './lab-state.js';
 import { stateWords } from './sentences.js';
 import { SidePanel } from './side-panel.js';
 import { SoughtUser } from './sought-user.js';
-import type { ConnectionState, StreamReceiver } from './stream.js';
 import { StrikeBar } from './strike-bar.js';
 import { UserTable } from './user-table.js';
 
 /** The plots move less than a pixel in this time. */
 const timelineEveryMs = 250;
 
-/** What the page shows: a lab that a server runs (`lab-client.ts`), or a recording (`recorded-lab.ts`). */
+/** The state of the connection to the live lab. `refused`: the token belongs to another run. `ended`: by the lab. */
+type ConnectionState = 'connecting' | 'open' | 'waiting' | 'refused' | 'ended';
+
+export interface StreamReceiver {
+  message(message: StreamMessage): void;
+  /** `problem` says why the last attempt failed. */
+  connection(state: ConnectionState, problem?: string): void;
+}
+
+/** The lab behind the page: one that a server runs (`lab-client.ts`), or a recording (`recorded-lab.ts`). */
 export interface LabSource {
   /** Prepares the messages. `run` begins to send them, and resolves when no further message can come. */
   connect(to: StreamReceiver): LabConnection;
@@ -39,6 +47,7 @@ export interface LabSource {
 }
 
 export interface LabConnection {
+  /** Resolves when the lab has ended, or refuses the token. */
   run(): Promise<void>;
   /** Ends the present pause between two attempts. */
   retryNow(): void;

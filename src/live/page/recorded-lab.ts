@@ -1,8 +1,6 @@
-import type { CommandReply, SideName, Snapshot, StoryReply } from '../protocol.js';
-import type { RecordedMessage, Recording } from '../recording.js';
-import type { LabConnection, LabSource } from './lab-page.js';
+import type { CommandReply, LabRecording, RecordedMessage, SideName, Snapshot, StoryReply } from '../protocol.js';
+import type { LabConnection, LabSource, StreamReceiver } from './lab-page.js';
 import { sidesAfter } from './lab-state.js';
-import type { StreamReceiver } from './stream.js';
 
 const playEveryMs = 50;
 
@@ -10,7 +8,7 @@ const playEveryMs = 50;
 export class RecordedLab implements LabSource {
   /** Called when the time, or whether it plays, has changed. */
   onChange: () => void = () => {};
-  readonly #recording: Recording;
+  readonly #recording: LabRecording;
   readonly #clock: () => number;
   #to: StreamReceiver | undefined;
   /** The first message that was not sent. */
@@ -21,7 +19,7 @@ export class RecordedLab implements LabSource {
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** `clock`: a clock in milliseconds. */
-  constructor(recording: Recording, clock: () => number = () => performance.now()) {
+  constructor(recording: LabRecording, clock: () => number = () => performance.now()) {
     this.#recording = recording;
     this.#clock = clock;
   }

@@ -1,5 +1,4 @@
-import type { StrikeView } from '../protocol.js';
-import type { Recording } from '../recording.js';
+import type { LabRecording, StrikeView } from '../protocol.js';
 import { parseFragment } from './address.js';
 import { find, make, onPress, setText } from './dom.js';
 import { LabPage } from './lab-page.js';
@@ -8,7 +7,7 @@ import { describeStrike } from './sentences.js';
 
 /** Opens the page of a recording, which is inside the page (`page-file.ts`). */
 function openReplay(): void {
-  const recording: Recording = JSON.parse(document.querySelector('#recording')?.textContent ?? '');
+  const recording: LabRecording = JSON.parse(document.querySelector('#recording')?.textContent ?? '');
   const lab = new RecordedLab(recording);
   const page = new LabPage(lab, '');
   connectPlayer(lab, recording);
@@ -30,7 +29,7 @@ function playWhenSeen(lab: RecordedLab): void {
   observer.observe(document.body);
 }
 
-function connectPlayer(lab: RecordedLab, { endMs, messages }: Recording): void {
+function connectPlayer(lab: RecordedLab, { endMs, messages }: LabRecording): void {
   const play = find('#play', HTMLButtonElement);
   const position = find('#position', HTMLInputElement);
   const speed = find('#speed', HTMLSelectElement);

@@ -1,11 +1,15 @@
-import type { AlignedPasses, Group, Step } from './align.js';
-import { type Call, carries, describeCall, isDone, isSafe, type TypedCalls } from './call.js';
+import { type AlignedPasses, type FoundStep, findInBoth, type Group } from './align.js';
+import { carries, describeCall, isDone, isSafe, type RecordedCall, type TypedCalls } from './call.js';
 import { shows } from './place.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
 
 /** Finds the request that adds the item: it carries the item after the login, and no answer showed the item as removed
  * after it. */
-export function findAdd(recording: AlignedPasses, login: Step, answers: ReadonlyMap<string, string>): Step | Stop {
+export function findAdd(
+  recording: AlignedPasses,
+  login: FoundStep,
+  answers: ReadonlyMap<string, string>,
+): FoundStep | Stop {
   const { first, second } = recording;
   const candidates = itemSteps(recording, login);
   if (candidates.length === 0) return stopWith(explainNoItem(recording));
@@ -18,30 +22,21 @@ export function findAdd(recording: AlignedPasses, login: Step, answers: Readonly
 }
 
 /** Finds the request that removes the item again, if a pass shows one. */
-export function findRemove(recording: AlignedPasses, login: Step, add: Step): Step | undefined {
+export function findRemove(recording: AlignedPasses, login: FoundStep, add: FoundStep): FoundStep | undefined {
   return itemSteps(recording, login).find(step => step.group !== add.group && isRemoval(step, add, recording.first));
 }
 
 /** Returns the steps after the login that carry the item in both passes. */
-function itemSteps({ first, second, groups }: AlignedPasses, login: Step): Step[] {
-  return groups.flatMap((group): Step[] => {
-    const calls = [
-      firstWithItem(group.first, first, login.calls[0]),
-      firstWithItem(group.second, second, login.calls[1]),
-    ];
-    const [one, other] = calls;
-    return one === undefined || other === undefined ? [] : [{ group, calls: [one, other] }];
-  });
-}
-
-function firstWithItem(calls: readonly Call[], { item }: TypedCalls, login: Call): Call | undefined {
-  return calls.find(call => call.order > login.order && isDone(call) && carries(call, item));
+function itemSteps(recording: AlignedPasses, login: FoundStep): FoundStep[] {
+  return findInBoth(recording, (calls, { item }, pass) =>
+    calls.find(call => call.order > login.calls[pass].order && isDone(call) && carries(call, item)),
+  );
 }
 
 /** Whether some answer showed the item between the two steps, and an answer of its kind does not after the later one. */
-function isRemoval({ calls: [remove] }: Step, { calls: [add] }: Step, { item, calls }: TypedCalls): boolean {
+function isRemoval({ calls: [remove] }: FoundStep, { calls: [add] }: FoundStep, { item, calls }: TypedCalls): boolean {
   if (isSafe(remove) || remove.order < add.order) return false;
-  const isView = (call: Call) => isDone(call) && !carries(call, item) && call.reply.body !== '';
+  const isView = (call: RecordedCall) => isDone(call) && !carries(call, item) && call.reply.body !== '';
   const before = calls.filter(
     call => call.order > add.order && call.order < remove.order && isView(call) && shows(call, item),
   );

@@ -1,26 +1,42 @@
 import type { Pass, Passes } from '../passes.js';
-import { type Call, type TypedCalls, takeApart } from './call.js';
+import { type RecordedCall, type TypedCalls, takeApart } from './call.js';
 import { cleanCalls } from './clean.js';
+import { replaceTyped } from './difference.js';
 
 /** Requests of one kind, as each pass sent them: the same method, path and fields, with other values. */
 export interface Group {
-  readonly first: readonly Call[];
-  readonly second: readonly Call[];
-  readonly anonymous: readonly Call[];
+  readonly first: readonly RecordedCall[];
+  readonly second: readonly RecordedCall[];
+  readonly anonymous: readonly RecordedCall[];
 }
 
 export interface AlignedPasses {
   readonly first: TypedCalls;
   readonly second: TypedCalls;
-  readonly anonymous: readonly Call[];
+  readonly anonymous: readonly RecordedCall[];
   /** In the order of the first pass. Some have no call in one of the passes. */
   readonly groups: readonly Group[];
 }
 
 /** One kind of request, and the call of each pass that does the step. */
-export interface Step {
+export interface FoundStep {
   readonly group: Group;
-  readonly calls: readonly [Call, Call];
+  readonly calls: readonly [RecordedCall, RecordedCall];
+}
+
+/**
+ * Returns the kinds of requests that both passes have, each with the call of either pass that `pick` chooses. A kind
+ * without such a call in one of the passes is left out.
+ */
+export function findInBoth(
+  { first, second, groups }: AlignedPasses,
+  pick: (calls: readonly RecordedCall[], typed: TypedCalls, pass: 0 | 1) => RecordedCall | undefined,
+): FoundStep[] {
+  return groups.flatMap((group): FoundStep[] => {
+    const one = pick(group.first, first, 0);
+    const other = one && pick(group.second, second, 1);
+    return one === undefined || other === undefined ? [] : [{ group, calls: [one, other] }];
+  });
 }
 
 /** Finds the requests that the passes have in common. */
@@ -31,10 +47,12 @@ export function alignPasses(passes: Passes): AlignedPasses {
   const own = groupByKey(first);
   const others = groupByKey(second);
   const withoutLogin = groupByKey(visitor);
+  const isAlikeIn = (typed: TypedCalls) => (call: RecordedCall, other: RecordedCall) =>
+    isAlike(call, other, [first, typed]);
   const groups = [...own].map(([key, calls]) => ({
     first: calls,
-    second: takeAlike(key, calls, others, own),
-    anonymous: takeAlike(key, calls, withoutLogin, own),
+    second: takeAlike(key, calls, others, own, isAlikeIn(second)),
+    anonymous: takeAlike(key, calls, withoutLogin, own, isAlikeIn(visitor)),
   }));
   return { first, second, anonymous: visitor.calls, groups };
 }
@@ -44,8 +62,8 @@ function readPass({ user, item, exchanges }: Pass): TypedCalls {
   return { user, item, all, calls: cleanCalls(all, exchanges) };
 }
 
-function groupByKey(typed: TypedCalls): Map<string, Call[]> {
-  const groups = new Map<string, Call[]>();
+function groupByKey(typed: TypedCalls): Map<string, RecordedCall[]> {
+  const groups = new Map<string, RecordedCall[]>();
   for (const call of typed.calls) {
     const key = keyOf(call, typed);
     groups.set(key, [...(groups.get(key) ?? []), call]);
@@ -56,28 +74,25 @@ function groupByKey(typed: TypedCalls): Map<string, Call[]> {
 /** Returns the group of another pass with this key; otherwise the one that is most alike and has no partner. */
 function takeAlike(
   key: string,
-  [call]: readonly Call[],
-  others: ReadonlyMap<string, Call[]>,
+  [call]: readonly RecordedCall[],
+  others: ReadonlyMap<string, RecordedCall[]>,
   own: ReadonlyMap<string, unknown>,
-): readonly Call[] {
+  isLike: (call: RecordedCall, other: RecordedCall) => boolean,
+): readonly RecordedCall[] {
   const same = others.get(key);
   if (same !== undefined || call === undefined) return same ?? [];
-  const free = [...others].filter(([other, [its]]) => !own.has(other) && its !== undefined && isAlike(call, its));
+  const free = [...others].filter(([other, [its]]) => !own.has(other) && its !== undefined && isLike(call, its));
   return free.map(([, calls]) => calls).sort(([a], [b]) => countSame(call, b) - countSame(call, a))[0] ?? [];
 }
 
 /** Names the kind of a request within its pass: typed texts and long random values are replaced. */
-function keyOf({ method, parts }: Call, { user, item }: TypedCalls): string {
-  const fields = parts
-    .filter(({ at }) => at !== 'header')
-    .map(({ key, value }) => `${key}=${replaceTyped(value, user, item)}`);
-  return [method, ...fields].join('\n');
-}
-
-function replaceTyped(value: string, user: string, item: string): string {
-  const typed = [user, item].filter(text => text !== '').sort((a, b) => b.length - a.length);
-  const plain = typed.reduce((text, each) => text.replaceAll(each, '{}'), value);
-  return isRandom(plain) ? '#' : plain.replaceAll(/\d{10,}/g, '#');
+function keyOf({ method, parts }: RecordedCall, typed: TypedCalls): string {
+  const plain = (value: string) => {
+    const text = replaceTyped(value, typed);
+    return isRandom(text) ? '#' : text.replaceAll(/\d{10,}/g, '#');
+  };
+  const sent = parts.filter(({ at }) => at !== 'header');
+  return [method, ...sent.map(({ key, value }) => `${key}=${plain(value)}`)].join('\n');
 }
 
 /** Whether a text looks like a token: one long word with letters and digits. */
@@ -86,11 +101,11 @@ export function isRandom(text: string): boolean {
 }
 
 /** Whether two requests are of one kind: only values that look like ids and short texts differ. */
-function isAlike(a: Call, b: Call): boolean {
+function isAlike(a: RecordedCall, b: RecordedCall, [typed, other]: readonly [TypedCalls, TypedCalls]): boolean {
   if (a.method !== b.method || a.body !== b.body) return false;
-  const [ones, others] = [a.segments, b.segments];
-  if (ones.length !== others.length) return false;
-  if (!ones.every((one, i) => one === others[i] || [one, others[i] ?? ''].every(mayBeId))) return false;
+  if (a.segments.length !== b.segments.length) return false;
+  const segments = a.segments.map((one, i) => [replaceTyped(one, typed), replaceTyped(b.segments[i] ?? '', other)]);
+  if (!segments.every(([one = '', its = '']) => one === its || (/\d/.test(one) && /\d/.test(its)))) return false;
   const { values } = b;
   const sent = a.parts.filter(({ at }) => at !== 'path' && at !== 'header');
   const known = sent.filter(({ key }) => values.has(key));
@@ -99,10 +114,6 @@ function isAlike(a: Call, b: Call): boolean {
   return !isOther && known.length * 2 >= sent.length;
 }
 
-function mayBeId(segment: string): boolean {
-  return /\d/.test(segment);
-}
-
-function countSame(a: Call, b: Call | undefined): number {
+function countSame(a: RecordedCall, b: RecordedCall | undefined): number {
   return a.parts.filter(({ key, value }) => b?.values.get(key) === value).length;
 }

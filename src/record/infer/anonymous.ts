@@ -3,12 +3,12 @@ import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js
 import { bodyPatternProblem } from '../../simulator/scenario/journey/page-pattern.js';
 import { makeAnonymousCheck } from '../../simulator/users/answer-check.js';
 import { type AlignedPasses, type Group, isRandom } from './align.js';
-import { answerLeaves, type Call, describeCall, jsonOf, redirectOf } from './call.js';
+import { answerLeaves, describeCall, jsonOf, type RecordedCall, redirectOf } from './call.js';
 import { escapeText } from './pattern.js';
 import type { ReadStep } from './read.js';
 import { type Stop, stopWith } from './stop.js';
 
-/** What a scenario file says under `anonymous`, and a remark about where it comes from. */
+/** The part `anonymous` of a scenario file, and remarks about where it comes from. */
 export interface Anonymous {
   readonly conditions: WrittenJourney['anonymous'];
   readonly notes: readonly string[];
@@ -18,7 +18,11 @@ export interface Anonymous {
  * Finds how the app answers the read without a login. The conditions hold for all answers of the third pass to it, and
  * for none of `loggedIn`.
  */
-export function findAnonymous(recording: AlignedPasses, read: ReadStep, loggedIn: readonly Call[]): Anonymous | Stop {
+export function findAnonymous(
+  recording: AlignedPasses,
+  read: ReadStep,
+  loggedIn: readonly RecordedCall[],
+): Anonymous | Stop {
   const name = describeCall(read.calls[0]);
   const own = read.group.anonymous;
   const { answers, notes } = own.length > 0 ? { answers: own, notes: [] } : answersOfOthers(recording.groups, name);
@@ -36,8 +40,11 @@ export function findAnonymous(recording: AlignedPasses, read: ReadStep, loggedIn
     const { status: [status] = [], ...others } = found;
     return { conditions: { ...(status === undefined ? {} : { status }), ...others }, notes };
   }
+  const alike = loggedIn.find(call => redirectOf(answer) !== undefined && redirectOf(call) === redirectOf(answer));
   return stopWith(
-    `${name} is answered with and without a login in the same way, as far as the recording shows (status ${answer.reply.status}): choose a page that only a user sees`,
+    alike !== undefined
+      ? `${describeCall(alike)} with a login and ${name} without one both redirect to ${redirectOf(answer)}, so that a run cannot tell a lost login from a good answer: choose another page for the items`
+      : `${name} is answered with and without a login in the same way, as far as the recording shows (status ${answer.reply.status}): choose a page that only a user sees`,
   );
 }
 
@@ -45,9 +52,10 @@ export function findAnonymous(recording: AlignedPasses, read: ReadStep, loggedIn
 function answersOfOthers(
   groups: readonly Group[],
   name: string,
-): { readonly answers: readonly Call[]; readonly notes: string[] } {
-  const isRefused = (call: Call) => [401, 403].includes(call.reply.status ?? 0) || redirectOf(call) !== undefined;
-  const isGood = ({ reply: { status = 0 } }: Call) => status >= 200 && status < 300;
+): { readonly answers: readonly RecordedCall[]; readonly notes: string[] } {
+  const isRefused = (call: RecordedCall) =>
+    [401, 403].includes(call.reply.status ?? 0) || redirectOf(call) !== undefined;
+  const isGood = ({ reply: { status = 0 } }: RecordedCall) => status >= 200 && status < 300;
   const group = groups.find(
     ({ first, anonymous }) => first.some(isGood) && anonymous.length > 0 && anonymous.every(isRefused),
   );
@@ -58,7 +66,7 @@ function answersOfOthers(
 }
 
 /** Lists conditions from the surest to the weakest. */
-function proposeConditions(answer: Call, read: ReadStep): AnonymousConditions[] {
+function proposeConditions(answer: RecordedCall, read: ReadStep): AnonymousConditions[] {
   const { status = 0 } = answer.reply;
   const target = redirectOf(answer);
   if (target !== undefined) return [{ 'redirect-to': target }];
@@ -66,7 +74,7 @@ function proposeConditions(answer: Call, read: ReadStep): AnonymousConditions[] 
   return jsonOf(answer) === undefined ? bodyConditions(answer, status) : jsonConditions(answer, read);
 }
 
-function jsonConditions(answer: Call, { who }: ReadStep): AnonymousConditions[] {
+function jsonConditions(answer: RecordedCall, { who }: ReadStep): AnonymousConditions[] {
   const isStable = (value: unknown) =>
     typeof value === 'boolean' || (typeof value === 'string' && /^.{1,100}$/.test(value) && !isRandom(value));
   const texts = answerLeaves(answer).filter(({ value }) => isStable(value));
@@ -76,12 +84,27 @@ function jsonConditions(answer: Call, { who }: ReadStep): AnonymousConditions[] 
   return [
     ...[...errors, ...flags].map(({ path, value }) => ({ path, equals: value })),
     ...(who?.path === undefined ? [] : [{ path: who.path, absent: true as const }]),
+    ...answerLeaves(answer).flatMap(({ name, value }) =>
+      value === null || value === false ? wrongValue(name, value) : [],
+    ),
     ...texts.map(({ path, value }) => ({ path, equals: value })),
+    ...wholeBody(answer),
   ];
 }
 
+/** Proposes the whole of a short body, for an answer that only lacks what others have. */
+function wholeBody({ reply: { body } }: RecordedCall): AnonymousConditions[] {
+  const isStable = body.length <= 200 && !/\d{5}/.test(body) && !/[\w-]{16,}/.test(body);
+  return isStable ? [{ body: `/^${escapeText(body.trim()).replaceAll('/', '\\/')}\\s*$/` }] : [];
+}
+
+/** Proposes a text of JSON: as a path, "absent" would also fit the short answers of other steps. */
+function wrongValue(name: string, value: null | false): AnonymousConditions[] {
+  return [{ body: `/"${escapeText(name).replaceAll('/', '\\/')}":\\s*${value}/` }];
+}
+
 /** Proposes texts of a page: those about a login first, then titles, then the others. */
-export function bodyConditions({ reply: { body } }: Call, status: number): AnonymousConditions[] {
+export function bodyConditions({ reply: { body } }: RecordedCall, status: number): AnonymousConditions[] {
   const texts = [...body.matchAll(/>([^<>]{4,60})</g)].map(([, text = '']) => text.trim());
   const titles = [...body.matchAll(/<(?:title|h1|h2|label|button)\b[^>]*>[^<>]{4,60}</gi)].map(([found]) => found);
   const fields = /type="password"/.test(body) ? ['type="password"'] : [];

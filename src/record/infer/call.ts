@@ -4,7 +4,7 @@ import type { Pass, RecordedExchange } from '../passes.js';
 import { type Leaf, leavesOf } from './json-leaves.js';
 
 /** One exchange, taken apart: the values that the request sends, and the answer in the form that a journey reads. */
-export interface Call {
+export interface RecordedCall {
   /** Place in its pass. */
   readonly order: number;
   readonly method: string;
@@ -30,10 +30,11 @@ export interface Part {
   readonly value: string;
 }
 
-/** What was typed in a pass, and its calls in their order. `all`: with those that are no part of a journey. */
+/** The texts that were typed in a pass, and its calls in their order. `all` has also those that are no part of a
+ * journey. */
 export interface TypedCalls extends Pick<Pass, 'user' | 'item'> {
-  readonly calls: readonly Call[];
-  readonly all: readonly Call[];
+  readonly calls: readonly RecordedCall[];
+  readonly all: readonly RecordedCall[];
 }
 
 /** Headers that every browser or proxy sets itself. They are no part of a journey. */
@@ -43,7 +44,7 @@ const browserHeaders =
 const tracing =
   /^(traceparent|tracestate|sentry-trace|baggage|newrelic|x-(request|correlation|trace|b3|datadog|newrelic)-?.*)$/;
 
-export function takeApart(exchange: RecordedExchange, order: number): Call {
+export function takeApart(exchange: RecordedExchange, order: number): RecordedCall {
   const { body, json, parts: sent } = bodyParts(exchange);
   const parts = [...pathParts(exchange.path), ...sent, ...headerParts(exchange, body)];
   return {
@@ -102,7 +103,7 @@ function numbered(fields: readonly (readonly string[])[], at: 'query' | 'form'):
   });
 }
 
-function bodyParts(exchange: RecordedExchange): Pick<Call, 'body' | 'json' | 'parts'> {
+function bodyParts(exchange: RecordedExchange): Pick<RecordedCall, 'body' | 'json' | 'parts'> {
   const { requestBody: text } = exchange;
   const [type = ''] = headerValues(exchange, 'content-type');
   if (text === '') return { body: 'none', json: undefined, parts: [] };
@@ -163,7 +164,9 @@ function cookiePair(pair: string): [string, string][] {
 }
 
 /** Returns the cookies that an answer sets, decoded. `isGone`: it only deletes the cookie. */
-export function cookiesSet(call: Call): { readonly name: string; readonly value: string; readonly isGone: boolean }[] {
+export function cookiesSet(
+  call: RecordedCall,
+): { readonly name: string; readonly value: string; readonly isGone: boolean }[] {
   return [call.reply.headers['set-cookie'] ?? []].flat().flatMap(line => {
     const [pair = '', ...attributes] = line.split(';');
     const [found] = cookiePair(pair);
@@ -174,44 +177,44 @@ export function cookiesSet(call: Call): { readonly name: string; readonly value:
   });
 }
 
-export function jsonOf({ reply }: Call): unknown {
+export function jsonOf({ reply }: RecordedCall): unknown {
   // Most answers are pages: to try them all as JSON would take longer than the rest.
   return /^\s*[[{]/.test(reply.body) ? bodyOf(reply).json : undefined;
 }
 
-const leaves = new WeakMap<Call, readonly Leaf[]>();
+const leaves = new WeakMap<RecordedCall, readonly Leaf[]>();
 
 /** Returns the values in the JSON of an answer. */
-export function answerLeaves(call: Call): readonly Leaf[] {
+export function answerLeaves(call: RecordedCall): readonly Leaf[] {
   const known = leaves.get(call) ?? leavesOf(jsonOf(call));
   leaves.set(call, known);
   return known;
 }
 
 /** Returns the path of the redirect; undefined when the answer is none. */
-export function redirectOf({ reply: { status = 0, headers } }: Call): string | undefined {
+export function redirectOf({ reply: { status = 0, headers } }: RecordedCall): string | undefined {
   const { location } = headers;
   if (status < 300 || status >= 400 || typeof location !== 'string' || !URL.canParse(location, 'http://app/'))
     return undefined;
   return new URL(location, 'http://app/').pathname;
 }
 
-export function isDone({ reply: { status = 0 } }: Call): boolean {
+export function isDone({ reply: { status = 0 } }: RecordedCall): boolean {
   return status >= 200 && status < 400;
 }
 
 /** Whether the request sends this text somewhere other than in a header. */
-export function carries(call: Call, text: string): boolean {
+export function carries(call: RecordedCall, text: string): boolean {
   return call.parts.some(({ at, value }) => at !== 'header' && value.includes(text));
 }
 
 /** Whether a request with this method is meant to change nothing. */
-export function isSafe({ method }: Call): boolean {
+export function isSafe({ method }: RecordedCall): boolean {
   return method === 'GET';
 }
 
 /** Returns the request as a person names it: `POST /cart`, with the name of its GraphQL operation. */
-export function describeCall({ method, path, json }: Call): string {
+export function describeCall({ method, path, json }: RecordedCall): string {
   const of = (name: string) => (typeof json === 'object' && json !== null ? Reflect.get(json, name) : undefined);
   const [operation, query] = [of('operationName'), of('query')];
   const more =

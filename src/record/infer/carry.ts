@@ -1,7 +1,7 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { CarriedPlace, StepKind } from '../../simulator/scenario/journey/mapping.js';
-import type { AlignedPasses, Step } from './align.js';
-import { type Call, cookiesSet, describeCall, type Part } from './call.js';
+import { type AlignedPasses, type FoundStep, findInBoth } from './align.js';
+import { cookiesSet, describeCall, isSafe, type Part, type RecordedCall } from './call.js';
 import {
   type Difference,
   findDifference,
@@ -19,7 +19,7 @@ import { isStop, type Stop, stopWith } from './stop.js';
 /** Where a value was shown before it was sent. `source`: the request whose answers showed it. */
 interface Origin {
   readonly place: CarriedPlace;
-  readonly source: Step | undefined;
+  readonly source: FoundStep | undefined;
 }
 
 export interface WrittenPair {
@@ -27,8 +27,10 @@ export interface WrittenPair {
   readonly request: WrittenRequest;
 }
 
-type Calls = readonly [Call, Call];
+type Calls = readonly [RecordedCall, RecordedCall];
 
+/** Most answers with a value in which its place is searched. */
+const sourcesMax = 8;
 const required: readonly StepKind[] = ['login', 'add', 'read'];
 
 /**
@@ -39,35 +41,41 @@ export class RequestWriter {
   readonly notes: string[] = [];
   readonly carry = new Map<string, CarriedPlace>();
   /** The request before each step whose answers supply values. */
-  readonly #before = new Map<StepKind, Step>();
+  readonly #before = new Map<StepKind, FoundStep>();
   readonly #recording: AlignedPasses;
-  readonly #login: Step;
+  readonly #login: FoundStep;
   readonly #answers: ReadonlyMap<string, string>;
 
-  constructor(recording: AlignedPasses, login: Step, answers: ReadonlyMap<string, string>) {
+  constructor(recording: AlignedPasses, login: FoundStep, answers: ReadonlyMap<string, string>) {
     this.#recording = recording;
     this.#login = login;
     this.#answers = answers;
   }
 
   /** Writes the steps, and then the requests before them: a later step can need a page before the login. */
-  write(steps: ReadonlyMap<StepKind, Step>): ReadonlyMap<StepKind, WrittenPair> | Stop {
+  write(steps: ReadonlyMap<StepKind, FoundStep>): ReadonlyMap<StepKind, WrittenPair> | Stop {
     const requests = new Map<StepKind, WrittenRequest>();
     for (const [kind, { calls }] of steps) {
       const request = this.#write(kind, calls, false);
       if (!isStop(request)) requests.set(kind, request);
-      else if (request.kind === 'question' || required.includes(kind)) return request;
-      else this.#note(`${kind} is left out: ${request.problem}`);
+      else if (!this.#leaveOut(kind, request)) return request;
     }
     if (!this.#before.has('login')) this.#useCookiePage();
     const pairs = new Map<StepKind, WrittenPair>();
     for (const [kind, request] of requests) {
       const page = this.#before.get(kind);
       const before = page && this.#write(kind, page.calls, true);
-      if (isStop(before)) return before;
-      pairs.set(kind, { ...(before === undefined ? {} : { before }), request });
+      if (!isStop(before)) pairs.set(kind, { ...(before === undefined ? {} : { before }), request });
+      else if (!this.#leaveOut(kind, before)) return before;
     }
     return pairs;
+  }
+
+  /** Leaves out a step with a problem, if a journey can do without it. */
+  #leaveOut(kind: StepKind, stop: Stop): boolean {
+    if (stop.kind === 'question' || required.includes(kind)) return false;
+    this.#note(`${kind} is left out: ${stop.problem}`);
+    return true;
   }
 
   /** The calls of the request before a step. */
@@ -78,25 +86,20 @@ export class RequestWriter {
   /** Asks for the page before the login that set a cookie which the login sends. */
   #useCookiePage(): void {
     const names = [...this.#login.calls[0].cookies.keys()];
-    const page = this.#latest(
+    const [page] = this.#earlier(
       this.#login.calls,
       call => call.method === 'GET' && cookiesSet(call).some(({ name, isGone }) => !isGone && names.includes(name)),
     );
     if (page !== undefined) this.#before.set('login', page);
   }
 
-  /** Returns the latest kind of request before these calls for which this holds in both passes. */
-  #latest([one, other]: Calls, holds: (call: Call, pass: 0 | 1) => boolean): Step | undefined {
-    return this.#earlier([one, other], holds)[0];
-  }
-
-  #earlier([one, other]: Calls, holds: (call: Call, pass: 0 | 1) => boolean): Step[] {
-    const found = this.#recording.groups.flatMap((group): Step[] => {
-      const first = group.first.findLast(call => call.order < one.order && holds(call, 0));
-      const second = first && group.second.findLast(call => call.order < other.order && holds(call, 1));
-      return first === undefined || second === undefined ? [] : [{ group, calls: [first, second] }];
-    });
-    return found.sort((a, b) => b.calls[0].order - a.calls[0].order);
+  /** Lists the kinds of requests before these calls for which this holds in both passes: the latest GET first. */
+  #earlier(before: Calls, holds: (call: RecordedCall, pass: 0 | 1) => boolean): FoundStep[] {
+    const found = findInBoth(this.#recording, (calls, _, pass) =>
+      calls.findLast(call => call.order < before[pass].order && holds(call, pass)),
+    );
+    const isWrite = ({ calls: [call] }: FoundStep) => (isSafe(call) ? 0 : 1);
+    return found.sort((a, b) => isWrite(a) - isWrite(b) || b.calls[0].order - a.calls[0].order);
   }
 
   #write(kind: StepKind, calls: Calls, isBefore: boolean): WrittenRequest | Stop {
@@ -109,10 +112,6 @@ export class RequestWriter {
       if (isStop(template)) return template;
       templates.set(part.key, template);
     }
-    if (one.body === 'multipart')
-      this.#note(
-        `${describeCall(one)} was sent as multipart/form-data, and is written as form: does the app take both?`,
-      );
     if (one.body === 'other')
       return stopWith(`${describeCall(one)} has a body that is neither a form nor JSON: a journey cannot send it`);
     return writeRequest(one, templates);
@@ -148,26 +147,30 @@ export class RequestWriter {
     isBefore: boolean,
   ): string | undefined | Stop {
     if (values.some(value => value === '')) return undefined;
-    const origin = this.#findOrigin(kind, values, calls);
+    const origins = this.#findOrigins(kind, values, calls);
+    const [origin] = origins;
     if (origin === undefined) return undefined;
-    const isSupplied = origin.source === undefined || this.#supply(kind, origin.source, isBefore);
-    if (!isSupplied)
-      return stopWith(
-        `${describeCall(calls[0])} needs ${part.name} from ${describeCall(origin.source?.calls[0] ?? calls[0])} and other values from another page, and a step can ask only for one page before it: write this step by hand`,
-      );
-    return this.#nameOf(part, origin.place);
-  }
-
-  #findOrigin(kind: StepKind, values: readonly [string, string], calls: Calls): Origin | undefined {
-    return (
-      this.#findCookie(values, calls) ?? this.#findInLogin(kind, values, calls) ?? this.#findInAnswers(values, calls)
+    const supplied = origins.find(({ source }) => source === undefined || this.#supply(kind, source, isBefore));
+    if (supplied !== undefined) return this.#nameOf(part, supplied.place);
+    return stopWith(
+      `${describeCall(calls[0])} needs ${part.name} from ${describeCall(origin.source?.calls[0] ?? calls[0])} and other values from another page, and a step can ask only for one page before it: write this step by hand`,
     );
   }
 
-  #findCookie([one, other]: readonly [string, string], calls: Calls): Origin | undefined {
+  /** Lists where earlier answers showed the values, the best first. */
+  #findOrigins(kind: StepKind, values: readonly [string, string], calls: Calls): Origin[] {
+    const sure = this.#findCookie(values, calls) ?? this.#findInLogin(kind, values, calls);
+    return sure === undefined ? this.#findInAnswers(values, calls) : [sure];
+  }
+
+  /** Finds a cookie with this value. If the login set it to this value, no other page is needed: the browser keeps it. */
+  #findCookie(values: readonly [string, string], calls: Calls): Origin | undefined {
     for (const [cookie, value] of calls[0].cookies) {
-      if (value !== one || calls[1].cookies.get(cookie) !== other || value.length < 6) continue;
-      const source = this.#latest(calls, call => cookiesSet(call).some(set => set.name === cookie && !set.isGone));
+      if (value !== values[0] || calls[1].cookies.get(cookie) !== values[1] || value.length < 6) continue;
+      const isSet = (call: RecordedCall, pass: 0 | 1) =>
+        cookiesSet(call).findLast(({ name }) => name === cookie)?.value === values[pass];
+      const sources = this.#earlier(calls, isSet);
+      const source = sources.find(({ group }) => group === this.#login.group) ?? sources[0];
       if (source !== undefined) return { place: { cookie }, source };
     }
     return undefined;
@@ -183,13 +186,12 @@ export class RequestWriter {
     return place && { place: { ...place, from: 'login' }, source: undefined };
   }
 
-  #findInAnswers(values: readonly [string, string], calls: Calls): Origin | undefined {
-    const sources = this.#earlier(calls, (call, pass) => shows(call, values[pass]));
-    for (const source of sources) {
+  #findInAnswers(values: readonly [string, string], calls: Calls): Origin[] {
+    const sources = this.#earlier(calls, (call, pass) => shows(call, values[pass])).slice(0, sourcesMax);
+    return sources.flatMap(source => {
       const place = this.#placeIn(source.calls, values);
-      if (place !== undefined) return { place, source };
-    }
-    return undefined;
+      return place === undefined ? [] : [{ place, source }];
+    });
   }
 
   /** Finds the values in two answers. It prefers a place that is carried already. */
@@ -211,7 +213,7 @@ export class RequestWriter {
   }
 
   /** Makes sure that the source is asked before the step: at the login if it came before that, otherwise right before. */
-  #supply(kind: StepKind, source: Step, isBefore: boolean): boolean {
+  #supply(kind: StepKind, source: FoundStep, isBefore: boolean): boolean {
     if (source.group === this.#login.group) return true;
     const isEarly = source.calls[0].order < this.#login.calls[0].order;
     const isFree = (at: StepKind) => [undefined, source.group].includes(this.#before.get(at)?.group);
@@ -233,7 +235,12 @@ export class RequestWriter {
   }
 
   /** Decides about a value that differs and that no answer showed. */
-  #unexplained(kind: StepKind, part: Part, values: readonly [string, string], call: Call): string | undefined | Stop {
+  #unexplained(
+    kind: StepKind,
+    part: Part,
+    values: readonly [string, string],
+    call: RecordedCall,
+  ): string | undefined | Stop {
     const where = `${part.name || part.key} of ${describeCall(call)}`;
     if (kind === 'login' && isPasswordField(part))
       return stopWith(
@@ -248,13 +255,18 @@ export class RequestWriter {
       this.#note(`the header ${where} differs in each pass, and no answer showed it: it is left out`);
       return undefined;
     }
+    const shown = values.map(value => JSON.stringify(value.slice(0, 60)));
+    if (part.at === 'path' && !mayHaveToken)
+      return stopWith(
+        `${where} differs in each pass (${shown.join(', ')}), and no answer showed it: a journey cannot know it. Open the page by a link of the app, and record again`,
+      );
     const candidates = [
-      { id: 'constant', label: `always send ${JSON.stringify(values[0].slice(0, 60))}` },
+      { id: 'constant', label: `always send ${shown[0]}` },
       ...(mayHaveToken ? [{ id: 'unique', label: 'send another text each time (the name of the item)' }] : []),
       ...(part.at === 'path' ? [] : [{ id: 'omit', label: 'leave it out' }]),
     ];
     const id = `${kind} ${part.key}`;
-    const text = `${where} differs in each pass (${values.map(value => JSON.stringify(value.slice(0, 60))).join(', ')}), and no answer showed it. What must a request send?`;
+    const text = `${where} differs in each pass (${shown.join(', ')}), and no answer showed it. What must a request send?`;
     const answer = this.#answers.get(id);
     if (answer === 'constant') return values[0];
     if (answer === 'unique' && mayHaveToken) return '{token}';
@@ -272,6 +284,6 @@ function whole(one: string, other: string): Difference {
   return { head: '', values: [one, other], tail: '' };
 }
 
-function sentValue({ json }: Call, { key }: Part): unknown {
+function sentValue({ json }: RecordedCall, { key }: Part): unknown {
   return valuesAt(json, parseJsonPath(key) ?? [])?.[0];
 }

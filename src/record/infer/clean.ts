@@ -1,7 +1,7 @@
 import type { RecordedExchange } from '../passes.js';
-import type { Call } from './call.js';
+import type { RecordedCall } from './call.js';
 
-/** What comes as one of these types is a part of a page, and no answer of its own. */
+/** Answers of these types are parts of a page. */
 const partOfPage =
   /^(image|font|audio|video)\/|^text\/(css|javascript|event-stream)|javascript|\bwasm\b|manifest\+json|opensearch|source-?map/i;
 /** Reports that a browser sends by itself. */
@@ -11,7 +11,7 @@ const browserReport = /^(text\/ping|application\/(csp-report|reports\+json))/i;
  * Returns the calls of a pass that can be part of a journey. It leaves out files, prefetches, preflights, beacons, and
  * answers that never end. It goes by types and by what the browser says, never by names.
  */
-export function cleanCalls(all: readonly Call[], exchanges: readonly RecordedExchange[]): Call[] {
+export function cleanCalls(all: readonly RecordedCall[], exchanges: readonly RecordedExchange[]): RecordedCall[] {
   const kept = all.filter((_, i) => isPartOfJourney(exchanges[i]));
   return kept.map((call, i) => (call.reply.status === 304 ? withKnownBody(call, kept.slice(0, i)) : call));
 }
@@ -30,7 +30,7 @@ function isPartOfJourney(exchange: RecordedExchange | undefined): boolean {
 }
 
 /** Gives an answer without a body ("not modified") the body that the browser had. */
-function withKnownBody(call: Call, earlier: readonly Call[]): Call {
+function withKnownBody(call: RecordedCall, earlier: readonly RecordedCall[]): RecordedCall {
   const known = earlier.findLast(
     ({ method, path, reply }) => method === call.method && path === call.path && reply.status === 200,
   );

@@ -2,10 +2,7 @@ import type { Part, TypedCalls } from './call.js';
 
 /** Replaces what was typed in a pass by `{user}` and `{token}`. The longer text goes first: it can contain the other. */
 export function replaceTyped(value: string, { user, item }: Pick<TypedCalls, 'user' | 'item'>): string {
-  const pairs: [string, string][] = [
-    [user, '{user}'],
-    [item, '{token}'],
-  ];
+  const pairs = [[user, '{user}'] as const, [item, '{token}'] as const].filter(([typed]) => typed !== '');
   return pairs
     .sort(([a], [b]) => b.length - a.length)
     .reduce((text, [typed, name]) => text.replaceAll(typed, name), value);
@@ -43,7 +40,7 @@ export function isTokenField({ name, value, at }: Part): boolean {
 }
 
 export function isPasswordField({ name }: Part): boolean {
-  return /pass|pwd|pin\b|secret/i.test(name);
+  return /pass|pwd|\bpw|\bpin\b|secret/i.test(name);
 }
 
 /** Whether both look like a moment: seconds or milliseconds since 1970, or a date of ISO 8601. */

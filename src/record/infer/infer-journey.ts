@@ -2,9 +2,9 @@ import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js
 import type { StepKind } from '../../simulator/scenario/journey/mapping.js';
 import type { Inferred, Passes } from '../passes.js';
 import { findAdd, findRemove } from './add.js';
-import { type AlignedPasses, alignPasses, type Step } from './align.js';
+import { type AlignedPasses, alignPasses, type FoundStep } from './align.js';
 import { findAnonymous } from './anonymous.js';
-import { type Call, describeCall } from './call.js';
+import { describeCall, type RecordedCall } from './call.js';
 import { RequestWriter } from './carry.js';
 import { findLogout, findWhoami } from './extra-steps.js';
 import { findLogin } from './login.js';
@@ -40,7 +40,7 @@ export function inferJourney(passes: Passes, answers: ReadonlyMap<string, string
   const anonymous = findAnonymous(recording, read, [...loggedIn, ...pages]);
   if (isStop(anonymous)) return anonymous;
 
-  const bad: readonly Call[] = [...read.group.anonymous, ...(writer.before('login') ?? [])];
+  const bad: readonly RecordedCall[] = [...read.group.anonymous, ...(writer.before('login') ?? [])];
   const parts = [...written].map(([kind, step]) => {
     const who = 'who' in step && step.who !== undefined ? { who: step.who } : {};
     const items = kind === 'read' ? { items: read.items } : {};
@@ -56,12 +56,17 @@ export function inferJourney(passes: Passes, answers: ReadonlyMap<string, string
   return { kind: 'journey', journey, notes: [...writer.notes, ...anonymous.notes, ...describeMissing(written)] };
 }
 
-function findSteps(recording: AlignedPasses, login: Step, add: Step, read: ReadStep): Map<StepKind, Step> {
+function findSteps(
+  recording: AlignedPasses,
+  login: FoundStep,
+  add: FoundStep,
+  read: ReadStep,
+): Map<StepKind, FoundStep> {
   const remove = findRemove(recording, login, add);
-  const logout = findLogout(recording, add);
+  const logout = findLogout(recording, login, read);
   const known = [login, add, read, ...[remove, logout].flatMap(step => step ?? [])];
   const whoami = findWhoami(recording, login, known);
-  const found: [StepKind, Step | undefined][] = [
+  const found: [StepKind, FoundStep | undefined][] = [
     ['login', login],
     ['add', add],
     ['read', read],
@@ -69,10 +74,10 @@ function findSteps(recording: AlignedPasses, login: Step, add: Step, read: ReadS
     ['remove', remove],
     ['logout', logout],
   ];
-  return new Map(found.flatMap(([kind, step]): [StepKind, Step][] => (step === undefined ? [] : [[kind, step]])));
+  return new Map(found.flatMap(([kind, step]): [StepKind, FoundStep][] => (step === undefined ? [] : [[kind, step]])));
 }
 
-function describeMissing(steps: ReadonlyMap<StepKind, Step>): string[] {
+function describeMissing(steps: ReadonlyMap<StepKind, FoundStep>): string[] {
   const notes = [];
   if (!steps.has('logout')) notes.push('no logout was seen: a run has none');
   const read = steps.get('read');

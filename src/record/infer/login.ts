@@ -1,25 +1,35 @@
-import type { AlignedPasses, Step } from './align.js';
-import { answerLeaves, type Call, carries, cookiesSet, describeCall, isDone, isSafe, type TypedCalls } from './call.js';
+import { type AlignedPasses, type FoundStep, findInBoth } from './align.js';
+import {
+  answerLeaves,
+  carries,
+  cookiesSet,
+  describeCall,
+  isDone,
+  isSafe,
+  type RecordedCall,
+  type TypedCalls,
+} from './call.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
 
 /**
  * Finds the request that logs in. It carries the name of the user, comes before the first request with the item, and
  * its answer gives what later requests send: a cookie or a token. Without such an answer the request itself decides.
  */
-export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string, string>): Step | Stop {
+export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string, string>): FoundStep | Stop {
   const problem = findPassProblem(recording);
   if (problem !== undefined) return stopWith(problem);
-  const candidates = recording.groups.flatMap((group): Step[] => {
-    const first = lastLogin(group.first, recording.first);
-    const second = lastLogin(group.second, recording.second);
-    return first === undefined || second === undefined ? [] : [{ group, calls: [first, second] }];
-  });
+  const candidates = findInBoth(recording, lastLogin);
   const opening = candidates.filter(({ calls: [call] }) => opensSession(call, recording.first));
-  const writing = (steps: Step[]) => (steps.some(isWrite) ? steps.filter(isWrite) : steps);
+  const writing = (steps: FoundStep[]) => (steps.some(isWrite) ? steps.filter(isWrite) : steps);
   const best = writing(opening.length > 0 ? opening : candidates);
   if (best.length === 0)
     return stopWith(
       `no request before the first item carries the user in both passes: log in as ${recording.first.user}, and in the second pass as ${recording.second.user}`,
+    );
+  const cookie = findScriptCookie(recording, best);
+  if (cookie !== undefined)
+    return stopWith(
+      `a script of the app sets the cookie ${cookie} from the answer to the login, and a journey runs no scripts: write users.journey by hand, with the token as a header if the app takes it there`,
     );
   return chooseOne(
     'login',
@@ -30,11 +40,11 @@ export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string,
   );
 }
 
-function isWrite({ calls: [call] }: Step): boolean {
+function isWrite({ calls: [call] }: FoundStep): boolean {
   return !isSafe(call);
 }
 
-function lastLogin(calls: readonly Call[], { user, item, calls: all }: TypedCalls): Call | undefined {
+function lastLogin(calls: readonly RecordedCall[], { user, item, calls: all }: TypedCalls): RecordedCall | undefined {
   const end = all.find(call => !isSafe(call) && carries(call, item)) ?? all.find(call => carries(call, item));
   return calls.findLast(
     call => isDone(call) && carries(call, user) && call.order < (end?.order ?? Number.POSITIVE_INFINITY),
@@ -42,7 +52,7 @@ function lastLogin(calls: readonly Call[], { user, item, calls: all }: TypedCall
 }
 
 /** Whether the answer gives a cookie or a token that later requests send. */
-function opensSession(login: Call, { calls }: TypedCalls): boolean {
+function opensSession(login: RecordedCall, { calls }: TypedCalls): boolean {
   if (cookiesSet(login).some(({ isGone }) => !isGone)) return true;
   const texts = answerLeaves(login)
     .map(({ value }) => String(value))
@@ -54,6 +64,14 @@ function opensSession(login: Call, { calls }: TypedCalls): boolean {
       ...cookies.values(),
     ]);
   return texts.some(text => sent.some(value => value.includes(text)));
+}
+
+/** Finds a cookie that no answer set, with a value from the answer to the login. */
+function findScriptCookie({ first }: AlignedPasses, logins: readonly FoundStep[]): string | undefined {
+  const set = new Set(first.all.flatMap(cookiesSet).map(({ name }) => name));
+  const told = new Set(logins.flatMap(({ calls: [call] }) => answerLeaves(call)).map(({ value }) => String(value)));
+  const sent = first.calls.flatMap(({ cookies }) => [...cookies]);
+  return sent.find(([name, value]) => !set.has(name) && value.length >= 8 && told.has(value))?.[0];
 }
 
 /** Says why no login can be found in these passes at all. */

@@ -1,9 +1,9 @@
 import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
 import type { StepKind } from '../../simulator/scenario/journey/mapping.js';
 import { makeOkCheck } from '../../simulator/users/answer-check.js';
-import type { AlignedPasses, Step } from './align.js';
+import type { AlignedPasses, FoundStep } from './align.js';
 import { bodyConditions } from './anonymous.js';
-import { answerLeaves, type Call, jsonOf, redirectOf } from './call.js';
+import { answerLeaves, jsonOf, type RecordedCall, redirectOf } from './call.js';
 
 export type WrittenOk = NonNullable<WrittenJourney['login']['ok']>;
 
@@ -13,9 +13,9 @@ export type WrittenOk = NonNullable<WrittenJourney['login']['ok']>;
  */
 export function writeOk(
   kind: StepKind,
-  { calls }: Step,
+  { calls }: FoundStep,
   { first, second, anonymous }: AlignedPasses,
-  bad: readonly Call[],
+  bad: readonly RecordedCall[],
 ): WrittenOk {
   const statuses = [...new Set(calls.map(({ reply: { status = 200 } }) => status))];
   const isCreation =
@@ -30,19 +30,20 @@ export function writeOk(
   return { status, ...jsonCondition(calls, all) };
 }
 
-function jsonCondition(calls: readonly Call[], all: readonly Call[]): WrittenOk {
-  const top = (call: Call, name: string) => answerLeaves(call).find(({ path }) => path === `$.${name}`)?.value;
+function jsonCondition(calls: readonly RecordedCall[], all: readonly RecordedCall[]): WrittenOk {
+  const top = (call: RecordedCall, name: string) => answerLeaves(call).find(({ path }) => path === `$.${name}`)?.value;
   const flag = ['ok', 'success'].find(name => calls.every(call => top(call, name) === true));
   if (flag !== undefined) return { path: `$.${flag}`, equals: true };
   const isGraphql = calls.every(
     ({ json }) => typeof json === 'object' && json !== null && ('query' in json || 'operationName' in json),
   );
-  const hasError = (call: Call, name: string) =>
+  const hasError = (call: RecordedCall, name: string) =>
     answerLeaves(call).some(
       ({ path, value }) =>
         value !== null && (path === `$.${name}` || path.startsWith(`$.${name}[`) || path.startsWith(`$.${name}.`)),
     );
-  const isSame = ({ reply: { status = 0 }, path }: Call) => status < 300 && calls.some(call => call.path === path);
+  const isSame = ({ reply: { status = 0 }, path }: RecordedCall) =>
+    status < 300 && calls.some(call => call.path === path);
   const errors = ['errors', 'error'].find(
     name =>
       !calls.some(call => hasError(call, name)) &&
@@ -52,10 +53,10 @@ function jsonCondition(calls: readonly Call[], all: readonly Call[]): WrittenOk 
 }
 
 /** Finds a text of a page that only a good answer has. A read needs none: its items and its name say as much. */
-function bodyCondition(kind: StepKind, calls: readonly Call[], bad: readonly Call[]): WrittenOk {
+function bodyCondition(kind: StepKind, calls: readonly RecordedCall[], bad: readonly RecordedCall[]): WrittenOk {
   const [call] = calls;
   if (call === undefined || kind === 'read' || kind === 'whoami') return {};
-  const isLike = ({ reply: { status = 0 } }: Call) => status === call.reply.status;
+  const isLike = ({ reply: { status = 0 } }: RecordedCall) => status === call.reply.status;
   if (!bad.some(isLike)) return {};
   const fits = (body: string | undefined) => {
     const { hasBody } = makeOkCheck({ body });

@@ -116,9 +116,11 @@ function candidatesAt(
   const before = text.slice(Math.max(0, start - beforeMax), start);
   const after = text.slice(end, end + afterMax);
   if (after.startsWith('@')) return [];
+  // The text after a row is that of the next row, or that after the list.
+  const tails = cutsAfter(after).filter(cut => !isInRow || (!container.test(cut) && cut.split('</').length <= 2));
   const befores = cutsBefore(before, start <= beforeMax).filter(cut => !isInRow || !container.test(cut));
   return befores.flatMap(head =>
-    cutsAfter(after).map(tail => generalise(head, variable) + groupBefore(after) + generalise(tail, variable)),
+    tails.map(tail => generalise(head, variable) + groupBefore(after) + generalise(tail, variable)),
   );
 }
 

@@ -1,18 +1,18 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { TextPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
-import { answerLeaves, type Call, jsonOf } from './call.js';
+import { answerLeaves, jsonOf, type RecordedCall } from './call.js';
 import { buildPatterns, escapeText, findFirst, occurrencesOf } from './pattern.js';
 
 /** Finds where answers hold a text: a path in JSON, or else a pattern. */
 
 /** An answer of each pass, and the text in it that differs from pass to pass. */
 export interface Shown {
-  readonly answer: Call;
+  readonly answer: RecordedCall;
   readonly value: string;
 }
 
 /** Whether an answer shows this text as a whole word. */
-export function shows({ reply: { body } }: Call, text: string): boolean {
+export function shows({ reply: { body } }: RecordedCall, text: string): boolean {
   return occurrencesOf(body, text).length > 0;
 }
 
@@ -37,7 +37,7 @@ function commonPaths([first, ...others]: readonly Shown[]): string[] {
 }
 
 /** Returns the first value at a path of an answer. */
-export function valueAt(answer: Call, path: string): unknown {
+export function valueAt(answer: RecordedCall, path: string): unknown {
   return valuesAt(jsonOf(answer), parseJsonPath(path) ?? [])?.[0];
 }
 
@@ -60,7 +60,7 @@ export function findPattern(
 }
 
 /** Returns the first and the last few answers with different bodies: more of one kind say nothing new. */
-export function withoutRepeats(answers: readonly Call[]): Call[] {
+export function withoutRepeats(answers: readonly RecordedCall[]): RecordedCall[] {
   const bodies = new Set<string>();
   const unlike = answers.filter(({ reply: { body } }) => !bodies.has(body) && bodies.add(body));
   return unlike.filter((_, i) => i < 4 || i >= unlike.length - 4);
@@ -83,7 +83,7 @@ export function findWho(shown: readonly Shown[], variable: readonly string[]): W
 }
 
 /** Returns the text that the app makes of a name: a value of JSON that contains it, or an e-mail address of a page. */
-function longNameIn(answer: Call, user: string): string | undefined {
+function longNameIn(answer: RecordedCall, user: string): string | undefined {
   const leaves = answerLeaves(answer);
   const [leaf] = leaves.filter(
     ({ value }) => typeof value === 'string' && value.includes(user) && /^[^{}]{1,100}$/.test(value),

@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { ItemsPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
-import type { AlignedPasses, Group, Step } from './align.js';
+import type { AlignedPasses, FoundStep, Group } from './align.js';
 import {
   answerLeaves,
-  type Call,
   carries,
   describeCall,
   isDone,
   isSafe,
   jsonOf,
+  type RecordedCall,
   redirectOf,
   type TypedCalls,
 } from './call.js';
@@ -19,7 +19,7 @@ import { findWho, shows, withoutRepeats } from './place.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
 
 /** The request that shows the cart, and where its answer holds the items and the user. */
-export interface ReadStep extends Step {
+export interface ReadStep extends FoundStep {
   readonly items: ItemsPlace;
   readonly who: WhoPlace | undefined;
 }
@@ -31,19 +31,23 @@ interface Candidate extends ReadStep {
   readonly label: string;
 }
 
-/** What the answers to one kind of request show, for each pass. */
+/** The answers to one kind of request in one pass. */
 interface Views {
   readonly typed: TypedCalls;
   /** Answers after the add that show the item. */
-  readonly full: readonly Call[];
+  readonly full: readonly RecordedCall[];
   /** Answers before the add, when the cart had no such item. */
-  readonly early: readonly Call[];
+  readonly early: readonly RecordedCall[];
   /** How often the item was added. */
   readonly adds: number;
 }
 
 /** Finds the request that shows the items, and can be asked again by any user at any time. */
-export function findRead(recording: AlignedPasses, add: Step, answers: ReadonlyMap<string, string>): ReadStep | Stop {
+export function findRead(
+  recording: AlignedPasses,
+  add: FoundStep,
+  answers: ReadonlyMap<string, string>,
+): ReadStep | Stop {
   const { first, second } = recording;
   const showing = recording.groups.flatMap(group => {
     const views = [viewsOf(group.first, first, add, 0), viewsOf(group.second, second, add, 1)];
@@ -63,7 +67,7 @@ export function findRead(recording: AlignedPasses, add: Step, answers: ReadonlyM
     const [one, other] = views.map(({ full }) => full.at(-1));
     if (one === undefined || other === undefined) return [];
     const who = findUser(views);
-    const places = findItems(group, views);
+    const places = findItems(group, views, add.calls[0]);
     return places.map(({ label, ...items }) => ({
       group,
       calls: [one, other],
@@ -75,9 +79,9 @@ export function findRead(recording: AlignedPasses, add: Step, answers: ReadonlyM
   return chooseRead(found, likely[0]?.group, answers);
 }
 
-function viewsOf(calls: readonly Call[], typed: TypedCalls, add: Step, pass: 0 | 1): Views {
+function viewsOf(calls: readonly RecordedCall[], typed: TypedCalls, add: FoundStep, pass: 0 | 1): Views {
   const { order } = add.calls[pass];
-  const isGood = ({ reply: { status = 0 } }: Call) => status >= 200 && status < 300;
+  const isGood = ({ reply: { status = 0 } }: RecordedCall) => status >= 200 && status < 300;
   const sent = pass === 0 ? add.group.first : add.group.second;
   return {
     typed,
@@ -108,12 +112,12 @@ function explainNoPlace(group: Group | undefined, hasItems: boolean): string {
   const name = call === undefined ? 'the answer' : describeCall(call);
   return hasItems
     ? `${name} shows the item but not the user, so that a page without items could be any page: open a page that shows both, and record again`
-    : `${name} shows the item, but nothing around it tells the items of the cart from other texts: empty the cart of both users, and record again`;
+    : `${name} shows the item, but nothing around it tells the items of the cart from other texts: empty the cart of both users, or mark the items on the page, as in <li class="item">, and record again`;
 }
 
 /** Prefers a GET, one that the pass without a login asked too, and one that it was refused. */
 function rankGroup({ first, anonymous }: Group): number {
-  const isRefused = (call: Call) => (call.reply.status ?? 0) >= 400 || redirectOf(call) !== undefined;
+  const isRefused = (call: RecordedCall) => (call.reply.status ?? 0) >= 400 || redirectOf(call) !== undefined;
   const signs = [first.every(isSafe), anonymous.length > 0, anonymous.length > 0 && anonymous.every(isRefused)];
   return signs.reduce((rank, sign) => rank * 2 + (sign ? 1 : 0), 0);
 }
@@ -135,15 +139,23 @@ function findUser(views: readonly Views[]): WhoPlace | undefined {
 }
 
 /** Finds where the answers list exactly the items: paths, or else patterns. */
-function findItems(group: Group, views: readonly Views[]): (ItemsPlace & { readonly label: string })[] {
+function findItems(
+  group: Group,
+  views: readonly Views[],
+  add: RecordedCall,
+): (ItemsPlace & { readonly label: string })[] {
   const [first] = views;
   const [call] = first?.full ?? [];
   if (first === undefined || call === undefined) return [];
   const others = group.anonymous;
-  const paths = itemPaths(call, first.typed.item).filter(path => fits(answer => itemsAt(answer, path), views, others));
+  const paths = itemPaths(call, first.typed.item).filter(path =>
+    fits(answer => itemsAt(answer, path), views, others, true),
+  );
   const lists = paths.filter((path, i) => paths.findIndex(each => listOf(each) === listOf(path)) === i);
-  if (lists.length > 0) return lists.map(path => ({ ...withQuantity(path, views), label: path }));
-  const accepts = (regexp: string) => fits(answer => findAll(answer.reply.body, regexp), views, others);
+  if (lists.length > 0) return lists.map(path => ({ ...withQuantity(path, views, add), label: path }));
+  const early = views.flatMap(each => each.early);
+  const accepts = (regexp: string) =>
+    fits(answer => findAll(answer.reply.body, regexp), views, others, false) && !beginsOutsideRow(regexp, early);
   const variable = views.flatMap(({ typed }) => [typed.item, typed.user]);
   const found = buildPatterns(
     { text: call.reply.body, wanted: first.typed.item },
@@ -152,31 +164,45 @@ function findItems(group: Group, views: readonly Views[]): (ItemsPlace & { reado
   return found.map(({ regexp, around }) => ({ regexp, label: around }));
 }
 
-/** Whether a way to read items finds the item of each pass as often as it was added, and no item of the other pass. */
+/**
+ * Whether a way to read items finds the item of each pass as often as it was added, and no item of the other pass.
+ * `mayHaveMore`: the cart may hold what it held before the add, too. On a page that could also be an entry of a menu.
+ */
 function fits(
-  read: (answer: Call) => readonly unknown[] | undefined,
+  read: (answer: RecordedCall) => readonly unknown[] | undefined,
   views: readonly Views[],
-  others: readonly Call[],
+  others: readonly RecordedCall[],
+  mayHaveMore: boolean,
 ): boolean {
-  const items = views.map(({ typed }) => typed.item);
-  const count = (answer: Call, item: string) => (read(answer) ?? []).filter(each => each === item).length;
+  const typed = views.map(each => each.typed.item);
+  const isFree = (answer: RecordedCall) => !(read(answer) ?? []).some(each => typed.some(item => item === each));
   return (
+    others.every(isFree) &&
     views.every(({ typed: { item }, full, early, adds }) => {
-      const strange = items.find(each => each !== item);
-      const isFull = (answer: Call) => [1, adds].includes(count(answer, item));
-      const known = new Set(early.flatMap(answer => read(answer) ?? []));
-      const isOnlyItem = (answer: Call) => (read(answer) ?? []).every(each => each === item || known.has(each));
-      const isWithout = (answer: Call) => count(answer, item) === 0;
+      const known = new Set(mayHaveMore ? early.flatMap(answer => read(answer) ?? []) : []);
+      const isRight = (answer: RecordedCall) => {
+        const found = read(answer) ?? [];
+        const own = found.filter(each => each === item).length;
+        return (
+          (own === 1 || own === adds) &&
+          found.every(each => each === item || (known.has(each) && !typed.some(other => other === each)))
+        );
+      };
       return (
-        full.every(answer => isFull(answer) && isOnlyItem(answer) && count(answer, strange ?? '') === 0) &&
-        early.every(isWithout)
+        full.every(isRight) && early.every(answer => isFree(answer) && (mayHaveMore || read(answer)?.length === 0))
       );
-    }) && others.every(answer => items.every(item => count(answer, item) === 0))
+    })
   );
 }
 
+/** Whether a pattern begins with the tag around the list: that tag stands on a page without items, too. */
+function beginsOutsideRow(regexp: string, early: readonly RecordedCall[]): boolean {
+  const [outer] = /^[^(>]*>(?=[^(]*<)/.exec(regexp) ?? [];
+  return outer !== undefined && early.some(({ reply: { body } }) => new RegExp(outer).test(body));
+}
+
 /** Returns the paths to lists or maps that could hold the items. */
-function itemPaths(answer: Call, item: string): string[] {
+function itemPaths(answer: RecordedCall, item: string): string[] {
   const leaves = answerLeaves(answer);
   const listed = leaves.filter(({ value }) => value === item).map(({ path }) => path.replaceAll(/\[\d+\]/g, '[*]'));
   const step = stepTo(item);
@@ -190,7 +216,7 @@ function itemPaths(answer: Call, item: string): string[] {
 }
 
 /** Reads the items at a path as a journey does: from a list with [*], or from the keys of a map. */
-function itemsAt(answer: Call, path: string): readonly unknown[] | undefined {
+function itemsAt(answer: RecordedCall, path: string): readonly unknown[] | undefined {
   const values = valuesAt(jsonOf(answer), parseJsonPath(path) ?? []);
   if (path.includes('[*]')) return values;
   const [map] = values ?? [];
@@ -201,22 +227,26 @@ function listOf(path: string): string {
   return path.slice(0, path.lastIndexOf('[*]') + 3);
 }
 
-/** Adds the path of the quantity if each item has one beside it that is as often as it was added. */
-function withQuantity(path: string, views: readonly Views[]): ItemsPlace {
+/**
+ * Adds the path of the quantity, if the item has a number beside it that says how often it was added. Its name is a usual
+ * one, or that of a field of the add.
+ */
+function withQuantity(path: string, views: readonly Views[], add: RecordedCall): ItemsPlace {
   const [list, rest] = [listOf(path), path.slice(listOf(path).length)];
   const parent = rest.replace(/(\.[^.[\]]+|\['[^']+'\])$/, '');
   if (rest === '') return { path };
-  const quantity = ['quantity', 'qty', 'Quantity', 'Qty']
-    .map(name => `${list}${parent}.${name}`)
-    .find(each =>
-      views.every(({ full, adds }) =>
-        full.every(answer => (valuesAt(jsonOf(answer), parseJsonPath(each) ?? []) ?? []).some(value => value === adds)),
-      ),
-    );
+  const sent = add.parts.filter(({ value }) => value === '1').map(part => part.name);
+  const names = ['quantity', 'qty', ...sent].flatMap(name =>
+    [`${list}${parent}`, list].map(at => `${at}${stepTo(name) ?? '.?'}`),
+  );
+  const counts = (answer: RecordedCall, each: string) => valuesAt(jsonOf(answer), parseJsonPath(each) ?? []) ?? [];
+  const quantity = names.find(each =>
+    views.every(({ full, adds }) => full.every(answer => counts(answer, each).includes(adds))),
+  );
   return quantity === undefined ? { path } : { path, quantity };
 }
 
-function explainNoView({ first, second }: AlignedPasses, add: Step): string {
+function explainNoView({ first, second }: AlignedPasses, add: FoundStep): string {
   const [one, other] = add.calls;
   const isEchoed = shows(one, first.item) && shows(other, second.item);
   const echo = isEchoed ? 'only the answer to the add itself shows the item' : 'no answer after the add shows the item';

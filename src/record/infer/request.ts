@@ -1,16 +1,15 @@
 import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
-import { type JourneyMapping, placeholdersIn } from '../../simulator/scenario/journey/mapping.js';
-import { type Call, type Part, splitPath } from './call.js';
+import { placeholdersIn } from '../../simulator/scenario/journey/mapping.js';
+import { type Part, type RecordedCall, splitPath } from './call.js';
 import { mapLeaves } from './json-leaves.js';
 
 export type WrittenRequest = WrittenJourney['login']['request'];
-export type Method = JourneyMapping['login']['request']['method'];
 
 /** The value that a scenario file writes for a part of a request. Undefined leaves the part out. */
 export type Templates = ReadonlyMap<string, string | undefined>;
 
 /** Writes a request as a scenario file does. A part whose template equals its value stays as it was sent. */
-export function writeRequest(call: Call, templates: Templates): WrittenRequest {
+export function writeRequest(call: RecordedCall, templates: Templates): WrittenRequest {
   const parts = call.parts.map(part => ({ ...part, template: templates.get(part.key) }));
   const fields = (at: Part['at']) => {
     const kept = parts.flatMap((part): [string, string][] =>
@@ -18,18 +17,20 @@ export function writeRequest(call: Call, templates: Templates): WrittenRequest {
     );
     return kept.length === 0 ? undefined : Object.fromEntries(kept);
   };
-  const [form, headers] = [fields('form'), fields('header')];
+  const type = call.body === 'multipart' ? { 'content-type': 'multipart/form-data' } : {};
+  const form = fields('form');
+  const headers = { ...type, ...fields('header') };
   return {
     [call.method]: writePath(call, parts),
     ...(form === undefined ? {} : { form }),
     ...(call.body === 'json' ? { json: writeJson(call, templates) } : {}),
-    ...(headers === undefined ? {} : { headers }),
+    ...(Object.keys(headers).length === 0 ? {} : { headers }),
   };
 }
 
 type Templated = Part & { readonly template: string | undefined };
 
-function writePath({ path }: Call, parts: readonly Templated[]): string {
+function writePath({ path }: RecordedCall, parts: readonly Templated[]): string {
   const { segments, fields } = splitPath(path);
   const inPath = parts.filter(({ at }) => at === 'path');
   const inQuery = parts.filter(({ at }) => at === 'query');
@@ -47,7 +48,7 @@ function writeRaw(raw: string, part: Templated | undefined, name: string): strin
   return name + literals.map((text, i) => (i % 2 === 1 ? text : encodeURIComponent(text))).join('');
 }
 
-function writeJson({ json }: Call, templates: Templates): unknown {
+function writeJson({ json }: RecordedCall, templates: Templates): unknown {
   return mapLeaves(json, (path, value) => {
     if (!templates.has(path)) return value;
     const template = templates.get(path);

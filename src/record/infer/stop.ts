@@ -25,8 +25,11 @@ export function chooseOne<T>(
 ): T | Stop {
   const [only] = candidates;
   if (only !== undefined && candidates.length === 1) return only;
-  const answered = candidates.find(candidate => describe(candidate) === answers.get(id));
+  const names = candidates.map(describe).map((name, i, all) => {
+    const same = all.slice(0, i).filter(each => each === name).length;
+    return same === 0 ? name : `${name} (${same + 1})`;
+  });
+  const answered = candidates[names.indexOf(answers.get(id) ?? '')];
   if (answered !== undefined) return answered;
-  const named = candidates.map(candidate => ({ id: describe(candidate), label: describe(candidate) }));
-  return { kind: 'question', question: { id, text, candidates: named } };
+  return { kind: 'question', question: { id, text, candidates: names.map(name => ({ id: name, label: name })) } };
 }

@@ -2,11 +2,11 @@ import { journey as schema, type WrittenJourney } from '../../simulator/scenario
 import type { StepKind } from '../../simulator/scenario/journey/mapping.js';
 import { mappedJourney } from '../../simulator/users/mapped-journey.js';
 import { judge } from '../../simulator/users/outcome.js';
-import type { AlignedPasses, Step } from './align.js';
-import { type Call, cookiesSet, describeCall, type TypedCalls } from './call.js';
+import type { AlignedPasses, FoundStep } from './align.js';
+import { cookiesSet, describeCall, type RecordedCall, type TypedCalls } from './call.js';
 
 /** The call before a step in each pass, if the step has one. */
-export type BeforeOf = (kind: StepKind) => readonly [Call, Call] | undefined;
+export type BeforeOf = (kind: StepKind) => readonly [RecordedCall, RecordedCall] | undefined;
 
 /**
  * Judges the recorded answers by the inferred journey, as a run would judge them. Returns the first thing that does not
@@ -15,7 +15,7 @@ export type BeforeOf = (kind: StepKind) => readonly [Call, Call] | undefined;
 export function findMisfit(
   written: WrittenJourney,
   recording: AlignedPasses,
-  steps: ReadonlyMap<StepKind, Step>,
+  steps: ReadonlyMap<StepKind, FoundStep>,
   beforeOf: BeforeOf,
 ): string | undefined {
   const parsed = schema.safeParse(written);
@@ -25,7 +25,7 @@ export function findMisfit(
   for (const pass of [0, 1] as const) {
     const typed = pass === 0 ? recording.first : recording.second;
     const carried = new Map<string, string>();
-    const take = (kind: StepKind, call: Call) => {
+    const take = (kind: StepKind, call: RecordedCall) => {
       const cookie = (name: string) => lastCookie(typed, call, name);
       for (const [name, value] of journey.carry?.(kind, call.reply, cookie) ?? []) carried.set(name, value);
     };
@@ -47,7 +47,7 @@ export function findMisfit(
   return undefined;
 }
 
-function lastCookie({ all }: TypedCalls, until: Call, name: string): string | undefined {
+function lastCookie({ all }: TypedCalls, until: RecordedCall, name: string): string | undefined {
   const set = all
     .filter(({ order }) => order <= until.order)
     .flatMap(cookiesSet)

@@ -4,6 +4,7 @@ import { html } from './html.js';
 import { json } from './json.js';
 import { junit } from './junit.js';
 import { markdown } from './markdown.js';
+import { outputs } from './outputs.js';
 import { terminal } from './terminal.js';
 
 /** Every format of a report. The names appear on the command line. */
@@ -17,6 +18,7 @@ export const reporters = {
   junit: { summary: 'a suite per mode and a case per expectation, for CI servers', report: junit },
   annotations: { summary: 'an annotation of GitHub Actions for each run that is not a pass', report: annotations },
   markdown: { summary: 'the comparison as a Markdown table, for the step summary of GitHub', report: markdown },
+  outputs: { summary: 'the worst verdict and the sums, as outputs of a step of GitHub Actions', report: outputs },
 } as const satisfies Record<string, { readonly summary: string; readonly report: Reporter }>;
 
 export type ReporterName = keyof typeof reporters;

@@ -106,7 +106,7 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
     users: {
       ...(users.plan === undefined ? {} : { plan: users.plan }),
       arrivals: toArrivals(users),
-      ...(users.names === undefined ? {} : { names: users.names }),
+      ...toNames(users),
       think: { medianMs: users.think.median, p95Ms: users.think.p95 },
       ...(users.mix === undefined ? {} : { mix: users.mix }),
       tabs: users.tabs,
@@ -127,6 +127,11 @@ function toScenario(file: ScenarioFile, written: unknown, folder: string): Scena
     faults: file.faults.map((fault, index) => toFault(fault, valueAt(written, ['faults', index]))),
     expect: file.expect,
   };
+}
+
+function toNames({ names, plan }: ScenarioFile['users']): Pick<Scenario['users'], 'names'> {
+  if (plan !== undefined) return { names: plan.map(({ name }) => name) };
+  return names === undefined ? {} : { names };
 }
 
 /** Returns the arrivals of the file, or those that describe its plan. One of the two is there. */

@@ -199,7 +199,7 @@ function usersOf(users: Scenario['users']): object {
   return {
     plan: plan && formatUsers(plan),
     arrivals: plan === undefined ? arrivalsIn(arrivals) : undefined,
-    names,
+    names: plan === undefined ? names : undefined,
     think:
       plan === undefined ? { median: formatDuration(think.medianMs), p95: formatDuration(think.p95Ms) } : undefined,
     mix,

@@ -91,7 +91,8 @@ function fillRequest(
   };
 }
 
-function bodyToSend({ form, json }: MappedRequest, values: ReadonlyMap<string, string>) {
+function bodyToSend({ form, json, headers }: MappedRequest, values: ReadonlyMap<string, string>) {
+  if (form !== undefined && isMultipart(headers)) return { body: encodeMultipart(form, values), type: multipartType };
   if (form !== undefined) return { body: encodeForm(form, values), type: 'application/x-www-form-urlencoded' };
   return json === undefined ? {} : { body: JSON.stringify(fillJson(json, values)), type: 'application/json' };
 }
@@ -99,6 +100,23 @@ function bodyToSend({ form, json }: MappedRequest, values: ReadonlyMap<string, s
 function encodeForm(fields: Readonly<Record<string, string>>, values: ReadonlyMap<string, string>): string {
   const entries = Object.entries(fields).map(([name, text]): [string, string] => [name, filled(text, values)]);
   return new URLSearchParams(entries).toString();
+}
+
+const boundary = '----holdfast-form-7c1e94b06d2f';
+const multipartType = `multipart/form-data; boundary=${boundary}`;
+
+/** Whether the header `content-type` asks for a form with parts, as a browser sends it with `enctype`. */
+function isMultipart(headers: MappedRequest['headers'] = {}): boolean {
+  return Object.entries(headers).some(
+    ([name, value]) => /^content-type$/i.test(name) && value === 'multipart/form-data',
+  );
+}
+
+function encodeMultipart(fields: Readonly<Record<string, string>>, values: ReadonlyMap<string, string>): string {
+  const quoted = (name: string) => name.replaceAll('"', '%22').replaceAll(/[\r\n]+/g, ' ');
+  const part = ([name, text]: readonly [string, string]) =>
+    `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(name)}"\r\n\r\n${filled(text, values)}\r\n`;
+  return `${Object.entries(fields).map(part).join('')}--${boundary}--\r\n`;
 }
 
 function fillJson(value: unknown, values: ReadonlyMap<string, string>): unknown {
@@ -115,7 +133,9 @@ function headersToSend(
 ): string[] {
   // A value from a page must not be able to start another header.
   const clean = (value: string) => value.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '');
-  const own = Object.entries(headers).flatMap(([name, text]) => [name.toLowerCase(), filled(text, values, clean)]);
+  const named = Object.entries(headers).map(([name, text]) => [name.toLowerCase(), filled(text, values, clean)]);
+  // The header only asks for a form with parts. The one that is sent names the boundary, too.
+  const own = named.filter(([name]) => type !== multipartType || name !== 'content-type').flat();
   return type === undefined || own.includes('content-type') ? own : ['content-type', type, ...own];
 }
 

@@ -1,95 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { inferJourney } from '#src/record/infer/infer-journey.js';
-import type { Pass, Passes, RecordedExchange } from '#src/record/passes.js';
+import type { Pass } from '#src/record/passes.js';
 import { expectJourney, inferWith } from './drive.js';
-
-type Json = Readonly<Record<string, unknown>>;
-
-interface Said {
-  readonly status?: number;
-  readonly type?: string;
-  readonly json?: unknown;
-  readonly text?: string;
-  readonly cookies?: readonly string[];
-  readonly location?: string;
-}
-
-/** Builds one exchange from the parts that matter. */
-function exchange(
-  request: string,
-  sent: { json?: unknown; form?: Json; headers?: Json },
-  said: Said,
-): RecordedExchange {
-  const [method = 'GET', path = '/'] = request.split(' ');
-  const { json, form, headers = {} } = sent;
-  const type =
-    json !== undefined ? 'application/json' : form === undefined ? undefined : 'application/x-www-form-urlencoded';
-  const all = { ...(type === undefined ? {} : { 'content-type': type }), ...headers };
-  const asText = (each: Json) => Object.entries(each).map(([name, value]): [string, string] => [name, String(value)]);
-  const answerType = said.type ?? (said.json === undefined ? 'text/html' : 'application/json');
-  return {
-    startedMs: 0,
-    method,
-    path,
-    requestHeaders: asText(all),
-    requestBody:
-      json !== undefined
-        ? JSON.stringify(json)
-        : form === undefined
-          ? ''
-          : new URLSearchParams(asText(form)).toString(),
-    status: said.status ?? 200,
-    responseHeaders: [
-      ['content-type', answerType],
-      ...(said.cookies ?? []).map((line): [string, string] => ['set-cookie', line]),
-      ...(said.location === undefined ? [] : [['location', said.location] as [string, string]]),
-    ],
-    responseBody: said.json === undefined ? (said.text ?? '') : JSON.stringify(said.json),
-  };
-}
-
-/** What differs between the two passes of a plain JSON app with a cookie. */
-interface PassValues {
-  readonly n: 1 | 2;
-  readonly user: string;
-  readonly item: string;
-  readonly cookie: string;
-}
-
-type Step = 'start' | 'login' | 'add' | 'read' | 'logout';
-type Steps = Readonly<Record<Step, (values: PassValues) => RecordedExchange[]>>;
-
-const cookie = ({ cookie }: PassValues) => ({ cookie: `sid=${cookie}` });
-const plain: Steps = {
-  start: () => [exchange('GET /', {}, { text: '<h1>Shop</h1>' })],
-  login: it => [
-    exchange(
-      'POST /login',
-      { json: { user: it.user, password: 'secret' } },
-      { json: { ok: true }, cookies: [`sid=${it.cookie}`] },
-    ),
-    exchange('GET /cart', { headers: cookie(it) }, { json: { user: it.user, items: [] } }),
-  ],
-  add: it => [
-    exchange('POST /cart', { json: { sku: it.item }, headers: cookie(it) }, { status: 201, json: { sku: it.item } }),
-  ],
-  read: it => [
-    exchange('GET /cart', { headers: cookie(it) }, { json: { user: it.user, items: [{ sku: it.item, quantity: 1 }] } }),
-  ],
-  logout: it => [exchange('POST /logout', { headers: cookie(it) }, { status: 204, cookies: ['sid=; Max-Age=0'] })],
-};
-const refused = [exchange('GET /cart', {}, { status: 401, json: { error: 'log in' } })];
-
-/** Builds the three passes of the plain app, with some steps changed. */
-function passesOf(change: Partial<Steps> = {}, anonymous = refused): Passes {
-  const steps = Object.values({ ...plain, ...change });
-  const pass = (n: 1 | 2) => {
-    const values = { n, user: `hf-user-${n}`, item: `hf-item-${n}`, cookie: `c00kie-of-pass-${n}` };
-    return { user: values.user, item: values.item, exchanges: steps.flatMap(step => step(values)) };
-  };
-  return { first: pass(1), second: pass(2), anonymous };
-}
+import { cookie, exchange, type PassValues, type PlainStep, passesOf, plain } from './exchanges.js';
 
 const plainJourney = {
   login: {
@@ -114,7 +28,7 @@ describe('inferJourney', () => {
 
   describe('says what is missing in the passes', () => {
     const nothing = () => [];
-    const asFirst = (step: Step) => (it: PassValues) => plain[step]({ ...it, user: 'hf-user-1' });
+    const asFirst = (step: PlainStep) => (it: PassValues) => plain[step]({ ...it, user: 'hf-user-1' });
     for (const [title, passes, problem] of [
       [
         'when no request carries the user',
@@ -215,7 +129,7 @@ describe('inferJourney', () => {
           };
           expect(expectJourney(inferWith(noisy))).to.deep.equal(plainJourney);
         }),
-        { numRuns: 40 },
+        { numRuns: 15 },
       );
     });
   });

@@ -53,7 +53,7 @@ export function makeApp(kind: AppKind): RequestListener {
     const found = sessions.get(idOf(request));
     const session = found ?? open();
     const cookies = found === undefined && kind.session === 'cookie' ? [`sid=${session.id}; Path=/; HttpOnly`] : [];
-    const sent = readFields(request, url, text);
+    const sent = readFields(kind, request, url, text);
     const isPage = kind.cart === 'html';
     const say = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) => {
       const isText = typeof body === 'string';
@@ -176,11 +176,12 @@ function redirect(cookies: readonly string[], response: Parameters<RequestListen
   response.writeHead(303, { location, 'set-cookie': [...cookies] }).end();
 }
 
-function readFields(request: IncomingMessage, url: URL, text: string): Map<string, string> {
+function readFields(kind: AppKind, request: IncomingMessage, url: URL, text: string): Map<string, string> {
   const type = request.headers['content-type'] ?? '';
   const query = [...url.searchParams];
   if (text === '') return new Map(query);
   if (type.includes('json')) return new Map([...query, ...Object.entries<string>(JSON.parse(text))]);
+  if (kind.sends === 'multipart' && !type.includes('multipart')) return new Map(query);
   if (!type.includes('multipart')) return new Map([...query, ...new URLSearchParams(text)]);
   return new Map(
     [...text.matchAll(/name="([^"]*)"\r\n\r\n(.*?)\r\n/gs)].map(([, name = '', value = '']) => [name, value]),

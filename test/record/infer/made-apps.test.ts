@@ -58,7 +58,7 @@ describe('inferJourney with any app', () => {
       fc.asyncProperty(kinds.filter(isPossible), async kind => {
         await inferMadeApp(kind);
       }),
-      { numRuns: Number(process.env.RUNS ?? 20) },
+      { numRuns: Number(process.env.RUNS ?? 12) },
     );
   });
 });

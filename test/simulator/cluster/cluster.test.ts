@@ -247,7 +247,7 @@ describe('cluster', () => {
       withPath('', async () => {
         const error = await captureFailure(startCluster(stores, never, doNothing));
         expect(error).to.be.instanceOf(LabError);
-        expect(error.message).to.include('apt-get install redis-server').and.include('brew install redis');
+        expect(error.message).to.match(/^redis-server \(or valkey-server\) is missing on PATH\. .* doctor --install$/);
       }),
     ));
 

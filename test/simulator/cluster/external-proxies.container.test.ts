@@ -1,10 +1,11 @@
 /** Every preset with its real program. What a proxy cannot do is stated by its preset, and is refused. */
-import { get } from 'node:http';
+import { Agent, get } from 'node:http';
 import { expect } from 'chai';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { canDrain } from '#src/simulator/cluster/external/external-proxy.js';
 import { portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import { type Preset, presetNames, readPreset } from '#src/simulator/scenario/external-proxy.js';
+import { runText, short } from '../../commands/ran.js';
 import { oneLab, program, quickProxy } from '../processes.js';
 
 interface Visit {
@@ -26,6 +27,21 @@ function visit({ proxyUrl }: Cluster, cookie = ''): Promise<Visit> {
       });
     }).once('error', reject);
   });
+}
+
+/** Sends requests one after the other on a connection that stays open, until `isOver`. Returns the errors. */
+async function browse({ proxyUrl }: Cluster, isOver: () => boolean): Promise<string[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const errors: string[] = [];
+  while (!isOver())
+    await new Promise<void>(resolve => {
+      get(proxyUrl, { agent }, answer => answer.resume().once('end', resolve)).once('error', ({ message }) => {
+        errors.push(message);
+        resolve();
+      });
+    });
+  agent.destroy();
+  return errors;
 }
 
 /** The backends that new visits reach. Thirty visits miss one of four backends by chance once in a thousand times. */
@@ -140,6 +156,23 @@ for (const name of presetNames()) {
       })(),
     );
 
+    // A reload closes open connections, and with them requests that are just arriving.
+    if (preset.setDrain !== undefined)
+      it('breaks off no request of a user when a backend is drained and set ready', () =>
+        inLab(async cluster => {
+          let isOver = false;
+          const users = Array.from({ length: 20 }, () => browse(cluster, () => isOver));
+          try {
+            for (let left = 3; left > 0; left -= 1) {
+              await cluster.proxyAdmin.drain('backend-1');
+              await cluster.proxyAdmin.ready('backend-1');
+            }
+          } finally {
+            isOver = true;
+          }
+          expect((await Promise.all(users)).flat()).to.deep.equal([]);
+        })());
+
     it('reads the same cookies after it was killed and started again', () =>
       inLab(async cluster => {
         const { cookie, backend } = await visit(cluster);
@@ -163,3 +196,19 @@ for (const name of presetNames()) {
       })());
   });
 }
+
+describe('holdfast run --proxy', function () {
+  this.timeout(60_000);
+
+  it('runs a scenario behind nginx: the report names it, and a killed backend loses only its own users', async () => {
+    const fault = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 500ms }';
+    const yaml = short('', fault, '    - writes.phantom == 0');
+    const { text, result } = await runText(yaml, '--mode', 'sticky', '--proxy', 'nginx');
+    expect(text).to.match(/short with nginx 1\.\d+/);
+    const [run] = result.runs;
+    expect(run?.faults[0]?.healedMs, text).to.be.a('number');
+    expect(run?.users.loggedOut, text)
+      .to.be.greaterThan(0)
+      .and.lessThan(run?.users.total ?? 0);
+  });
+});

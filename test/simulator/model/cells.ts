@@ -13,8 +13,16 @@ import { runInMemory } from './run-in-memory.js';
 
 export type Form = 'full' | 'short';
 
+/** A scenario, in one of its forms, and a mode in which it can run. */
+export interface Pair {
+  readonly form: Form;
+  readonly scenario: Scenario;
+  readonly mode: ModeName;
+}
+
 /** The results of every liar in one scenario and mode. */
 export interface CellResult {
+  readonly form: Form;
   readonly scenario: string;
   readonly mode: ModeName;
   readonly honest: Verdict;
@@ -30,17 +38,16 @@ export function shippedScenarios(): Scenario[] {
   return files.sort().map(file => parseScenario(readFileSync(path.join(folder, file), 'utf8'), file));
 }
 
-/** Runs all liars in every shipped scenario and in each mode in which it can run. */
-export async function tellAllLies(form: Form): Promise<CellResult[]> {
-  const results: CellResult[] = [];
-  for (const shipped of shippedScenarios()) {
+/** Lists every shipped scenario in each mode in which it can run. */
+export function pairsOf(form: Form): Pair[] {
+  return shippedScenarios().flatMap(shipped => {
     const scenario = form === 'full' ? shipped : buildShortForm(shipped);
-    for (const mode of listApplicableModes(shipped)) results.push(await tellLies(scenario, mode));
-  }
-  return results;
+    return listApplicableModes(shipped).map(mode => ({ form, scenario, mode }));
+  });
 }
 
-async function tellLies(scenario: Scenario, mode: ModeName): Promise<CellResult> {
+/** Runs all liars in a scenario and mode. */
+export async function tellLies({ form, scenario, mode }: Pair): Promise<CellResult> {
   const plan = makePlan(scenario, scenario.seed);
   const honest = await runInMemory(scenario, mode, plan);
   const feigned = scenario.faults.length === 0 ? undefined : await runInMemory(scenario, mode, plan, { feigned: true });
@@ -49,7 +56,8 @@ async function tellLies(scenario: Scenario, mode: ModeName): Promise<CellResult>
     const run = lie(cell);
     return [name, run && verdictOn(run)] as const;
   });
-  return { scenario: scenario.name, mode, honest: verdictOn(honest), verdicts: Object.fromEntries(verdicts) };
+  const told = { honest: verdictOn(honest), verdicts: Object.fromEntries(verdicts) };
+  return { form, scenario: scenario.name, mode, ...told };
 }
 
 function verdictOn(run: ListedRun): Verdict {

@@ -1,12 +1,14 @@
-import { modeNames } from '#src/modes.js';
+import { type ModeName, modeNames } from '#src/modes.js';
 import type { CellResult, Form } from './cells.js';
 import { liars } from './liars.js';
+
+const titles = { full: '## As shipped (`run`)', short: '## The short form (`matrix`)' };
 
 /** Returns the section of docs/liars.md about one form: first the results of each liar, then every scenario and
  * mode. */
 export function sectionOf(form: Form, results: readonly CellResult[]): string {
   return [
-    form === 'full' ? '## As shipped (`run`)' : '## The short form (`matrix`)',
+    titles[form],
     '',
     `${results.length} pairs of scenario and mode.`,
     '',
@@ -71,17 +73,27 @@ function cellTable(results: readonly CellResult[]): string[] {
   const rows = scenarios.map(scenario => {
     const cells = modeNames.map(mode => {
       const cell = results.find(one => one.scenario === scenario && one.mode === mode);
-      return cell === undefined ? '' : textOf(cell);
+      return cell === undefined ? '' : cellText(cell);
     });
     return `| \`${scenario}\` | ${cells.join(' | ')} |`;
   });
   return [`| scenario | ${modeNames.join(' | ')} |`, `|---|${modeNames.map(() => '---|').join('')}`, ...rows];
 }
 
-function textOf({ verdicts }: CellResult): string {
+/** Returns the text of one cell of the table: the counts of the liars that failed and that were inconclusive. */
+export function cellText({ verdicts }: CellResult): string {
   const count = (word: string) => Object.values(verdicts).filter(verdict => verdict?.word === word).length;
   const passed = count('pass');
   return `${count('fail')} + ${count('inconclusive')}${passed === 0 ? '' : `, **${passed} pass**`}`;
+}
+
+/** Reads the tables of a page. Returns a function that finds the text of a cell. */
+export function parsePage(page: string): (form: Form, scenario: string, mode: ModeName) => string | undefined {
+  return (form, scenario, mode) => {
+    const [, section = ''] = page.split(titles[form]);
+    const row = section.split('\n').find(line => line.startsWith(`| \`${scenario}\` |`));
+    return row?.split('|')[modeNames.indexOf(mode) + 2]?.trim();
+  };
 }
 
 /** Returns the text above the two sections. */
@@ -107,8 +119,8 @@ export function introduction(): string {
     '*untouched* needs a fault, and *frozen* needs a cart that changes after the baseline. Elsewhere they cannot lie.',
     'Without a fault, the end of the baseline stands for the first fault, and the baseline for the phase of the faults.',
     '',
-    'This page is generated. `test/simulator/liars.long.test.ts` and `liars-short.long.test.ts` compare it with new runs,',
-    'and say how to write it again. With `LIARS=1` they print each verdict with its first reason.',
+    'This page is generated. `npm run test:containers` compares it with new runs, `npm test` with a sample of them. They say',
+    'how to write it again. With `LIARS=1` they print each verdict with its first reason.',
     '',
   ].join('\n');
 }

@@ -47,7 +47,8 @@ describe('scenario file: fixed users', () => {
     expect(parseScenario(writeScenario(scenario), 'written.yaml')).to.deep.equal(scenario);
   });
 
-  it('have arrivals that describe them, and no short form', () => {
+  it('have arrivals and names that describe them, and no short form', () => {
+    expect(scenario.users.names).to.deep.equal(['anna@x.org', 'berta']);
     expect(scenario.users.arrivals).to.include({ forMs: 201, maxActive: 2 });
     expect(buildShortForm(scenario)).to.equal(scenario);
   });

@@ -212,4 +212,22 @@ describe('the session cookie of a custom app', () => {
     expect(await loginOf(true, 'sid')).not.to.have.property('keptId');
     expect(await loginOf(false), 'its name is not known').not.to.have.property('keptId');
   });
+
+  it('is recorded as renewed when an answer other than that of a login or a logout replaces it', async () => {
+    const rotating: Handler = (request, response, nth) => {
+      const renews = request.method === 'POST' || nth === 4;
+      json(response, 200, { items: [] }, renews ? { 'set-cookie': `sid=${Math.min(nth, 4)}; Path=/` } : {});
+    };
+    const add = { request: { method: 'POST', path: '/cart' } } as const;
+    const renewedIn = async (cookie?: string) => {
+      const journey = mappedJourney(mapping({ add }), cookie);
+      const planned = steps('login', 'read', 'add', 'read', 'read', 'logout');
+      const { operations } = await withServer(rotating, origin => drive(origin, [planned], { journey }));
+      return operations.map(({ kind, renewed }) => (renewed ? `${kind} renewed` : kind));
+    };
+    expect((await renewedIn('sid')).slice(0, 6)).to.deep.equal([
+      ...['login', 'read', 'add renewed', 'read renewed', 'read', 'logout'],
+    ]);
+    expect(await renewedIn(), 'its name is not known').to.not.include('add renewed');
+  });
 });

@@ -234,6 +234,27 @@ describe('mapped journey', () => {
   });
 });
 
+describe('a form with the header content-type: multipart/form-data', () => {
+  it('is sent in parts, which a server reads', async () => {
+    const headers = { 'Content-Type': 'multipart/form-data', 'x-a': '1' };
+    const add = {
+      request: { method: 'POST' as const, path: '/', form: { 'a "b"': 'x\r\n{token} ü', c: '' }, headers },
+    };
+    const sent = mappedJourney({ ...html, add }).request('add', 'user-1', 'apple', new Map());
+    if (typeof sent === 'string') throw new Error(sent);
+    expect(sent.headers?.filter(each => each === 'content-type')).to.have.length(1);
+    const pairs = Array.from(
+      { length: (sent.headers?.length ?? 0) / 2 },
+      (_, i) => sent.headers?.slice(2 * i, 2 * i + 2) ?? [],
+    );
+    const fields = await new Response(sent.body, { headers: Object.fromEntries(pairs) }).formData();
+    expect([...fields]).to.deep.equal([
+      ['a "b"', 'x\r\napple ü'],
+      ['c', ''],
+    ]);
+  });
+});
+
 describe('JSON path', () => {
   for (const text of ['', 'a', '$.', '$.a..b', '$[', '$[x]', "$['a]", '$.a b', '$.1a'])
     it(`rejects ${text || 'an empty text'}`, () => expect(parseJsonPath(text)).to.equal(undefined));

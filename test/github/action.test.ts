@@ -1,0 +1,202 @@
+/** The action and the workflows, as GitHub reads them, and the steps of the action, as its runner runs them. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser';
+import type { parseAction } from '@actions/workflow-parser/actions/index';
+import { expect } from 'chai';
+import { build } from 'esbuild';
+import { parse } from 'yaml';
+import { root } from '../commands/holdfast.js';
+import { short } from '../commands/ran.js';
+
+interface Action {
+  readonly inputs: Readonly<Record<string, { readonly default?: string }>>;
+  readonly outputs: Readonly<Record<string, { readonly value: string }>>;
+  readonly runs: { readonly steps: readonly Step[] };
+}
+
+interface Step {
+  readonly id?: string;
+  readonly uses?: string;
+  readonly shell?: string;
+  readonly run?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly with?: Readonly<Record<string, string>>;
+}
+
+interface Parser {
+  readonly parseWorkflow: typeof parseWorkflow;
+  readonly parseAction: typeof parseAction;
+  readonly NoOperationTraceWriter: typeof NoOperationTraceWriter;
+}
+
+/** Loads the parser of GitHub. Node.js cannot load its JSON files by itself, so it is bundled. */
+async function loadParser(): Promise<Parser> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-parser-'));
+  const outfile = path.join(folder, 'parser.cjs');
+  const contents =
+    "export * from '@actions/workflow-parser'; export { parseAction } from '@actions/workflow-parser/actions/index';";
+  await build({ stdin: { contents, resolveDir: root }, bundle: true, platform: 'node', format: 'cjs', outfile });
+  const parser: Parser = createRequire(import.meta.url)(outfile);
+  await rm(folder, { recursive: true });
+  return parser;
+}
+
+/** Returns the workflows of docs/ci.md. */
+async function documentedWorkflows(): Promise<string[]> {
+  const page = await readFile(path.join(root, 'docs/ci.md'), 'utf8');
+  return [...page.matchAll(/^```\w*\n(.*?)^```$/gms)].map(([, text = '']) => text).filter(text => /^jobs:/m.test(text));
+}
+
+async function workflowFiles(): Promise<string[]> {
+  const folder = path.join(root, '.github/workflows');
+  const names = await readdir(folder).catch(() => []);
+  return Promise.all(names.map(name => readFile(path.join(folder, name), 'utf8')));
+}
+
+const written = await readFile(path.join(root, 'action.yml'), 'utf8');
+const action: Action = parse(written);
+
+describe('the files for GitHub', () => {
+  let parser: Parser;
+  const mistakes = (kind: 'parseWorkflow' | 'parseAction', content: string) =>
+    parser[kind]({ name: 'file.yml', content }, new parser.NoOperationTraceWriter())
+      .context.errors.getErrors()
+      .map(({ message }) => message);
+
+  before(async function () {
+    this.timeout(20_000);
+    parser = await loadParser();
+  });
+
+  it('are an action without a mistake', () => {
+    expect(mistakes('parseAction', written)).to.deep.equal([]);
+    expect(mistakes('parseAction', written.replace('shell: bash', 'shel: bash'))).to.have.length(2);
+  });
+
+  it('are workflows without a mistake', async () => {
+    const workflows = [...(await documentedWorkflows()), ...(await workflowFiles())];
+    expect(workflows).to.have.length.at.least(2);
+    for (const each of workflows) expect(mistakes('parseWorkflow', each), each).to.deep.equal([]);
+    expect(mistakes('parseWorkflow', (workflows[0] ?? '').replace('runs-on', 'run-on'))).to.not.deep.equal([]);
+  });
+
+  it('document inputs and outputs that the action has', async () => {
+    const text = (await documentedWorkflows()).find(each => each.includes('/holdfast@')) ?? '';
+    const jobs: readonly { readonly steps: readonly Step[] }[] = Object.values(parse(text).jobs);
+    const step = jobs.flatMap(({ steps }) => steps).find(({ uses = '' }) => uses.includes('/holdfast@'));
+    expect(Object.keys(action.inputs)).to.include.members(Object.keys(step?.with ?? {}));
+    const read = [...text.matchAll(/steps\.(\w+)\.outputs\.([\w-]+)/g)];
+    expect(read.map(([, id]) => id)).to.deep.equal(read.map(() => step?.id));
+    expect(read.map(([, , name]) => name)).to.have.members(Object.keys(action.outputs));
+  });
+
+  it('never put an input into the text of a script', () => {
+    for (const { run } of action.runs.steps) expect(run).to.not.include('${{');
+  });
+});
+
+interface Ended {
+  readonly code: number;
+  readonly text: string;
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly folder: string;
+}
+
+/** Runs the steps of the action in this folder, as the runner does. */
+async function runAction(folder: string, given: Readonly<Record<string, string>>): Promise<Ended> {
+  const file = path.join(folder, 'github-output');
+  await writeFile(file, '');
+  let [code, text] = [0, ''];
+  for (const { run = '', env = {} } of action.runs.steps) {
+    const script = path.join(folder, 'step.sh');
+    await writeFile(script, run);
+    const values = Object.entries(env).map(([name, value]) => [name, evaluate(value, given)]);
+    const variables = { GITHUB_ACTIONS: 'true', GITHUB_OUTPUT: file, ...Object.fromEntries(values) };
+    [code, text] = await new Promise(resolve => {
+      const options = { cwd: folder, env: { ...process.env, ...variables } };
+      execFile('bash', ['--noprofile', '--norc', '-e', '-o', 'pipefail', script], options, (error, stdout, stderr) =>
+        resolve([Number(error?.code ?? 0), `${stdout}${stderr}`]),
+      );
+    });
+    if (code !== 0) break;
+  }
+  const set = (await readFile(file, 'utf8')).split('\n').filter(line => line !== '');
+  const ofStep: Record<string, string> = Object.fromEntries(set.map(line => line.split('=')));
+  const outputs = Object.entries(action.outputs).map(([name, { value }]) => {
+    const [, key = ''] = /^\$\{\{ steps\.run\.outputs\.([\w-]+) \}\}$/.exec(value) ?? [];
+    return [name, ofStep[key] ?? ''];
+  });
+  return { code, text, outputs: Object.fromEntries(outputs), folder };
+}
+
+/** Evaluates the two kinds of expressions that the action has. */
+function evaluate(value: string, given: Readonly<Record<string, string>>): string {
+  return value.replaceAll(/\$\{\{ (?:inputs\.([\w-]+)|(github\.action_path)) \}\}/g, (_, name, isPath) =>
+    isPath === undefined ? (given[name] ?? action.inputs[name]?.default ?? '') : root,
+  );
+}
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-action-'));
+  try {
+    await body(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+describe('the action', function () {
+  this.timeout(60_000);
+
+  it('sets the worst verdict, and the sums over all runs', () =>
+    inFolder(async folder => {
+      const kill = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 600ms }';
+      const one = short('', kill, '    - users.loggedOut == 0').replace('name: short', 'name: one');
+      const two = short('', kill, '    - writes.phantom == 0').replace('name: short', 'name: two');
+      await writeFile(path.join(folder, 'one.yaml'), one);
+      await writeFile(path.join(folder, 'two scenarios.yaml'), two);
+      const { code, text, outputs } = await runAction(folder, {
+        scenario: 'one.yaml\ntwo scenarios.yaml\n',
+        mode: 'sticky',
+        arguments: '--json {scenario}.json',
+      });
+      expect(code, text).to.equal(1);
+      const sums = { users: 0, writes: 0 };
+      for (const name of ['one', 'two']) {
+        const { runs } = JSON.parse(await readFile(path.join(folder, `${name}.json`), 'utf8'));
+        expect(runs).to.have.length(1);
+        sums.users += runs[0].users.loggedOut;
+        sums.writes += runs[0].writes.lost;
+      }
+      expect(sums.users).to.be.greaterThan(0);
+      expect(outputs).to.deep.equal({
+        verdict: 'fail',
+        'users-logged-out': String(sums.users),
+        'writes-lost': String(sums.writes),
+      });
+    }));
+
+  it('runs no command that stands in an input, and sets nothing when nothing could run', () =>
+    inFolder(async folder => {
+      const bad = (name: string) => `"; touch ${name}; $(touch ${name}) \`touch ${name}\` ; *`;
+      const given = { scenario: bad('one'), mode: bad('two'), arguments: bad('three') };
+      const { code, text, outputs } = await runAction(folder, given);
+      expect(code, text).to.equal(3);
+      expect(await readdir(folder)).to.have.members(['github-output', 'step.sh']);
+      expect(Object.values(outputs)).to.deep.equal(['', '', '']);
+    }));
+
+  it('takes the holdfast of the project where it is installed', () =>
+    inFolder(async folder => {
+      const bin = path.join(folder, 'node_modules/.bin');
+      await mkdir(bin, { recursive: true });
+      await writeFile(path.join(bin, 'holdfast'), '#!/bin/sh\nprintf "[%s]" "$@"\n');
+      await chmod(path.join(bin, 'holdfast'), 0o755);
+      const { text } = await runAction(folder, { scenario: 'a b.yaml', mode: 'redis', arguments: '--repeat  3' });
+      expect(text).to.equal('[run][a b.yaml][--repeat][3][--mode][redis]');
+    }));
+});

@@ -1,3 +1,0 @@
-import { describeLiars } from './model/liars-suite.js';
-
-describeLiars('short');

@@ -1,0 +1,3 @@
+import { describeRandomHistories } from './model/random-histories.js';
+
+describeRandomHistories(120);
