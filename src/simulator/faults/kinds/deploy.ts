@@ -182,7 +182,8 @@ function explainExternal(
 /** Returns a backend that has crashed. One that another fault ended has no exit code, or one of an end by a signal. */
 function findCrashed(cluster: Cluster, names: readonly string[]) {
   const crashed = cluster.members.find(
-    member => names.includes(member.name) && !member.isRunning && /ended with code (?!0\b|137\b|143\b)/.test(member.describe()),
+    member =>
+      names.includes(member.name) && !member.isRunning && /ended with code (?!0\b|137\b|143\b)/.test(member.describe()),
   );
   return crashed && { name: crashed.name, how: crashed.describe() };
 }
