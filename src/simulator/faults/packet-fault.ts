@@ -13,7 +13,7 @@ import { type LinkEnd, linkFault, measureReplication } from './link-fault.js';
 interface GoneLink {
   readonly summary: string;
   readonly rule: PacketRule;
-  /** What the kernel does, for the evidence: `dropped`. */
+  /** The word for what the kernel does, for the evidence: `dropped`. */
   readonly struck: string;
   /** Returns in words how it shows at the link, or false. */
   readonly look: (end: LinkEnd) => Promise<string | false>;
