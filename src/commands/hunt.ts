@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
@@ -184,6 +185,8 @@ type Place = (text: string) => Promise<string>;
 
 async function placeFor(out: string | undefined, name: string): Promise<Place> {
   if (out !== undefined) {
+    if (existsSync(out))
+      throw new UsageError(`--out: "${out}" exists already and is not overwritten. Choose another name.`);
     await mkdir(path.dirname(out), { recursive: true });
     return async text => {
       await writeWhole(out, text);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
@@ -124,7 +124,10 @@ async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<num
   const terminal = process.stdin.isTTY ? new Terminal() : undefined;
   try {
     const passes = await findPasses(args, wanted, terminal, signal);
-    const { journey, notes } = await inferByQuestions(passes, wanted.answers, terminal, describeRepeat(args));
+    const { journey, notes, asked } = await inferByQuestions(passes, wanted.answers, terminal, describeRepeat(args));
+    const unasked = wanted.answers.filter(given => !asked.some(id => given.startsWith(`${id}=`)));
+    for (const given of unasked) process.stdout.write(`! --answer ${given}: the passes leave no such question\n`);
+    signal.throwIfAborted();
     const { mode, system, names } = wanted;
     const { writeStarter } = await import('../simulator/scenario/starter.js');
     await writeFile(out, writeStarter({ mode, system, names, journey, notes }), { flag: 'wx' });
@@ -144,8 +147,25 @@ function refuseFile(flag: string, file: string | undefined): void {
   if (file === undefined) return;
   if (existsSync(file))
     throw new UsageError(`--${flag}: "${file}" exists already and is not overwritten. Choose another name.`);
-  if (!existsSync(path.dirname(path.resolve(file))))
-    throw new UsageError(`--${flag}: "${path.dirname(file)}" does not exist, expected a file in an existing folder.`);
+  const folder = path.dirname(path.resolve(file));
+  const lack = isFolder(folder) ? (isWritable(folder) ? undefined : 'is not writable') : 'does not exist';
+  if (lack !== undefined)
+    throw new UsageError(
+      `--${flag}: the folder "${path.dirname(file)}" ${lack}, expected a file in a folder that can be written.`,
+    );
+}
+
+function isFolder(folder: string): boolean {
+  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function readFlags(args: RecordArgs): Promise<Wanted> {
@@ -213,12 +233,12 @@ async function inferByQuestions(
   given: readonly string[],
   terminal: Terminal | undefined,
   repeat: string,
-): Promise<Extract<Inferred, { kind: 'journey' }>> {
+): Promise<Extract<Inferred, { kind: 'journey' }> & { readonly asked: readonly string[] }> {
   const { inferJourney } = await import('../record/infer/infer-journey.js');
   const answers = new Map<string, string>();
   for (;;) {
     const inferred = inferJourney(passes, answers);
-    if (inferred.kind === 'journey') return inferred;
+    if (inferred.kind === 'journey') return { ...inferred, asked: [...answers.keys()] };
     if (inferred.kind === 'problem') throw new UsageError(inferred.problem);
     const { question } = inferred;
     const flag = given.find(each => each.startsWith(`${question.id}=`))?.slice(question.id.length + 1);

@@ -67,11 +67,10 @@ export interface HarRecording {
 
 /** Reads a HAR file. Rejects with `RecordingError` when it is none, is too large, or lacks cookies or bodies. */
 export async function readHar(file: string): Promise<HarRecording> {
-  const size = await stat(file).then(
-    found => found.size,
-    () => undefined,
-  );
-  if (size === undefined) throw new RecordingError(`"${file}" cannot be read: expected a HAR file of a browser.`);
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined || found.isDirectory())
+    throw new RecordingError(`"${file}" cannot be read: expected a HAR file of a browser.`);
+  const { size } = found;
   if (size > harBytesMax)
     throw new RecordingError(`"${file}" has ${size} bytes, expected at most ${harBytesMax}. Record only the passes.`);
   return parseHar(await readFile(file, 'utf8'), file);

@@ -168,6 +168,14 @@ const wrong: readonly (readonly [
     /the answer contains it here: .*"sku":"user-1/,
   ],
   [
+    'items of which only the first is found',
+    '"$.lines[*].sku"',
+    `{ regexp: 'lines[^a-z]+sku[^a-z]+([^"]+)' }`,
+    'read.items',
+    /finds other items \(user-1\.0\.\w+\), and not user-1\.1\./,
+    /the answer contains it here: .*"sku":"user-1\.1.*each item by itself/,
+  ],
+  [
     'a name that lies elsewhere',
     'who: $.user.name',
     'who: $.name',
@@ -231,7 +239,8 @@ describe('holdfast check', () => {
       const steps = await tried(origin, good);
       expect(steps.filter(({ advice, note }) => advice ?? note)).to.deep.equal([]);
       expect(steps.map(({ what }) => what)).to.deep.equal([
-        ...['read, without a login', 'login', 'add', 'read', 'whoami', 'remove', 'read, after remove', 'logout'],
+        ...['read, without a login', 'login', 'add', 'read', 'add, a second item', 'read, with two items'],
+        ...['whoami', 'remove', 'read, after remove', 'logout'],
         'read, with the cookie from before',
       ]);
     }));

@@ -14,6 +14,12 @@ describe('the command line: hunt', function () {
     ['no time', 'writes.lost == 0', ['--minutes', '0'], '--minutes: expected a number above 0'],
     ['an unknown fault', 'writes.lost == 0', ['--faults', 'explode'], 'unknown fault "explode"'],
     ['an unknown metric', 'writes.lost == 0', ['--until', 'writes.gone > 0'], 'unknown metric "writes.gone"'],
+    [
+      'to overwrite a file',
+      'writes.lost == 0',
+      ['--minutes', '0.01', '--out', '/dev/null'],
+      '"/dev/null" exists already',
+    ],
     ['a scenario that expects nothing to be 0', 'requests.failed < 9 %', [], '--until "users.loggedOut > 0"'],
   ] as const) {
     it(`refuses ${what}`, async () => {

@@ -195,6 +195,12 @@ describe('holdfast record', () => {
     expect(left).to.deep.equal([]);
   });
 
+  it('ends with 4 when the app that should run already does not listen', async () => {
+    const { code, stderr } = await commandLine(['record', '--port', '0', '--backend', 'http://127.0.0.1:1']);
+    expect(code).to.equal(4);
+    expect(stderr).to.include('no app listens at http://127.0.0.1:1').and.include('ECONNREFUSED');
+  });
+
   it('asks nothing without a terminal: it ends with 3 and the flag that answers the question', async () => {
     const key = (it: PassValues) => ({ json: { sku: it.item, key: `a1b2-${it.n}` }, headers: cookie(it) });
     const passes = passesOf({ add: it => [exchange('POST /cart', key(it), { json: {} })] });
@@ -204,8 +210,9 @@ describe('holdfast record', () => {
     expect(asked.code).to.equal(3);
     expect(asked.stderr).to.include("\n  --answer 'add $.key=2'    send another text each time (the name of the item)");
     expect((await commandLine([...words, '--answer', 'add $.key=9'])).stderr).to.include('--answer: found "9"');
-    const { code, stderr } = await commandLine([...words, '--answer', 'add $.key=2']);
+    const { code, stdout, stderr } = await commandLine([...words, '--answer', 'add $.key=2', '--answer', 'red=1']);
     expect(code, stderr).to.equal(0);
+    expect(stdout).to.include('! --answer red=1: the passes leave no such question').and.not.include('--answer add');
     const { journey } = (await readScenario(file('asks.yaml'))).users;
     expect(journey === 'shop' ? undefined : journey.add.request.json).to.deep.equal({ sku: '{token}', key: '{token}' });
   });
@@ -214,7 +221,9 @@ describe('holdfast record', () => {
     [[], 'which app? Such as: node dist/cli.js record -- npm start'],
     [['npm', 'start'], 'write -- before the command: node dist/cli.js record -- npm start'],
     [['--out', 'there.yaml', '--', 'x'], '"there.yaml" exists already'],
-    [['--out', 'none/a.yaml', '--', 'x'], '"none" does not exist'],
+    [['--out', 'none/a.yaml', '--', 'x'], 'the folder "none" does not exist'],
+    [['--out', '/dev/null/a.yaml', '--', 'x'], 'the folder "/dev/null" does not exist'],
+    [['--har', '/dev'], '"/dev" cannot be read'],
     [['--backend', 'http://shop.example'], 'expected a loopback address'],
     [['--port', '80', '--', 'x'], '--port: expected a whole number from 1024'],
     [['--har', 'none.har'], '"none.har" cannot be read'],

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { ControlState } from '../../record/control-page.js';
 import type { Passes } from '../../record/passes.js';
 import type { Typed } from '../../record/recording.js';
@@ -37,6 +39,7 @@ export async function clickPasses(options: ClickOptions, signal: AbortSignal): P
   });
   running = cluster;
   try {
+    await expectApp(cluster.proxyUrl, signal);
     const show = makePrinter();
     const server = await startRecordingServer({
       app: cluster.proxyUrl,
@@ -59,6 +62,21 @@ export async function clickPasses(options: ClickOptions, signal: AbortSignal): P
     }
   } finally {
     await cluster.stop();
+  }
+}
+
+/** An app that runs already was not started here, so nothing has seen yet whether it listens. */
+async function expectApp(origin: string, signal: AbortSignal): Promise<void> {
+  const { hostname, port } = new URL(origin);
+  const socket = connect({ host: hostname.replace(/[[\]]/g, ''), port: Number(port || 80) });
+  try {
+    await once(socket, 'connect', { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    const why = error instanceof Error ? error.message : String(error);
+    throw new LabError(`no app listens at ${origin} (${why}). Start it first, or write: record -- COMMAND`);
+  } finally {
+    socket.destroy();
   }
 }
 

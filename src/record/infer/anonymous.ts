@@ -29,7 +29,7 @@ export function findAnonymous(
   const [answer] = answers;
   if (answer === undefined)
     return stopWith(
-      `the pass without a login never asks for ${name}: record it again, and open the page of the items in it`,
+      `the pass without a login never asks for ${name}: record it again, and open the page of the items in it${explainAddress(read)}`,
     );
   const fits = (conditions: AnonymousConditions) => {
     const isAnonymous = makeAnonymousCheck(conditions);
@@ -49,6 +49,13 @@ export function findAnonymous(
       ? `${describeCall(alike)} with a login and ${name} without one both redirect to ${redirectOf(answer)}, so that a run cannot tell a lost login from a good answer: choose another page for the items`
       : `${name} is answered with and without a login in the same way, as far as the recording shows (status ${answer.reply.status}): choose a page that only a user sees`,
   );
+}
+
+/** A page with scripts can know by itself that there is no login, and then it never asks. */
+function explainAddress({ calls: [{ method, path }] }: ReadStep): string {
+  return method === 'GET'
+    ? `. If the app does not ask for it, type this path behind the address of the pass: ${path}`
+    : '';
 }
 
 /** Whether conditions are about a login, and not only about an empty cart. */

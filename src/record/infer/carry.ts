@@ -1,6 +1,6 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { CarriedPlace, StepKind } from '../../simulator/scenario/journey/mapping.js';
-import { type AlignedPasses, type FoundStep, findInBoth } from './align.js';
+import { type AlignedPasses, type FoundStep, findInBoth, isRandom } from './align.js';
 import { cookiesSet, describeCall, isDone, isSafe, type Part, type RecordedCall } from './call.js';
 import {
   type Difference,
@@ -258,9 +258,12 @@ export class RequestWriter {
       return stopWith(
         `${where} differs in each pass (${shown.join(', ')}), and no answer showed it: a journey cannot know it. Open the page by a link of the app, and record again`,
       );
+    const constant = { id: 'constant', label: `always send ${shown[0]}` };
+    const unique = { id: 'unique', label: 'send another text each time (the name of the item)' };
+    // A random value is made for each request, such as the key of an add that must not be done twice.
+    const choices = values.every(isRandom) ? [unique, constant] : [constant, unique];
     const candidates = [
-      { id: 'constant', label: `always send ${shown[0]}` },
-      ...(mayHaveToken ? [{ id: 'unique', label: 'send another text each time (the name of the item)' }] : []),
+      ...(mayHaveToken ? choices : [constant]),
       ...(part.at === 'path' ? [] : [{ id: 'omit', label: 'leave it out' }]),
     ];
     const id = `${kind} ${part.key}`;

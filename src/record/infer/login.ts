@@ -24,7 +24,8 @@ export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string,
   const best = writing(opening.length > 0 ? opening : candidates);
   if (best.length === 0)
     return stopWith(
-      `no request before the first item carries the user in both passes: log in as ${recording.first.user}, and in the second pass as ${recording.second.user}`,
+      explainRefusal(recording) ??
+        `no request before the first item carries the user in both passes: log in as ${recording.first.user}, and in the second pass as ${recording.second.user}`,
     );
   const cookie = findScriptCookie(recording, best);
   if (cookie !== undefined)
@@ -38,6 +39,17 @@ export function findLogin(recording: AlignedPasses, answers: ReadonlyMap<string,
     ({ calls: [call] }) => describeCall(call),
     answers,
   );
+}
+
+/** Says that the app refused the login of a pass. */
+function explainRefusal({ first, second }: AlignedPasses): string | undefined {
+  for (const [pass, { calls, user }] of Object.entries({ first, second })) {
+    const sent = calls.filter(call => !isSafe(call) && carries(call, user));
+    const last = sent.at(-1);
+    if (last !== undefined && !sent.some(isDone))
+      return `the app refused the login of the ${pass} pass: ${describeCall(last)} was answered with status ${last.reply.status}. Record it again, with the right password`;
+  }
+  return undefined;
 }
 
 function isWrite({ calls: [call] }: FoundStep): boolean {

@@ -93,24 +93,26 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Explains a cart that lacks the added item, or that still holds the removed item. Undefined when the cart is
- * right. */
-export function explainItem({ judged, token, mapping, reply }: Known, wanted: boolean): Advice | undefined {
-  const has = judged.items?.includes(token) ?? false;
-  if (has === wanted) return undefined;
-  if (has) return { at: ['remove', 'request'], problem: `the item ${token} is still there after its removal` };
-  const others = [...new Set(judged.items)].slice(0, 3);
+/** Explains a cart that lacks an added item, or that still holds the removed one. Undefined when the cart is right. */
+export function explainItems(
+  { judged, token: removed, mapping, reply }: Known,
+  wanted: readonly string[],
+): Advice | undefined {
+  const items = judged.items ?? [];
+  if (wanted.length === 0 && items.includes(removed))
+    return { at: ['remove', 'request'], problem: `the item ${removed} is still there after its removal` };
+  const missing = wanted.find(token => !items.includes(token));
+  if (missing === undefined) return undefined;
+  const others = [...new Set(items)].slice(0, 3);
   const found = others.length === 0 ? 'no item' : `other items (${others.join(', ')})`;
-  const around = excerptAround(reply.body, token);
-  const hint =
-    around === undefined
-      ? 'the answer does not contain it: does add send the item in the right field, and does read show it unchanged?'
-      : `the answer contains it here: ${around}`;
-  return {
-    at: around === undefined ? ['add', 'request'] : ['read', 'items'],
-    problem: `${describePlace(mapping.read.items)} finds ${found}, and not ${token}, which was added`,
-    hint,
-  };
+  const problem = `${describePlace(mapping.read.items)} finds ${found}, and not ${missing}, which was added`;
+  const around = excerptAround(reply.body, missing);
+  if (around === undefined) {
+    const hint = 'does add send the item in the right field, and does read show it unchanged?';
+    return { at: ['add', 'request'], problem, hint: `the answer does not contain it: ${hint}` };
+  }
+  const all = wanted.length === 1 ? '' : '. items must find each item by itself, whatever its place in the list';
+  return { at: ['read', 'items'], problem, hint: `the answer contains it here: ${around}${all}` };
 }
 
 function explainOtherName(kind: OperationKind, found: string, user: string): Advice {

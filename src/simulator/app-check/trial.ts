@@ -11,7 +11,7 @@ import {
   describeHead,
   explainAnonymous,
   explainAnswer,
-  explainItem,
+  explainItems,
   type TriedExchange,
 } from './advice.js';
 
@@ -58,13 +58,18 @@ class Trial {
   readonly #user: string;
   readonly #cookie: string | undefined;
   /** Named like the items of a run, so that later runs ignore it if the app keeps it. */
-  readonly #token = tokenOf(`${tokenPrefix}0`, makeNonce(Math.random));
+  readonly #token: string;
+  /** A pattern or path that was made for a cart of one item can miss the others. */
+  readonly #secondToken: string;
   readonly #steps: TriedStep[] = [];
   #exchange: TriedExchange | undefined;
   /** Whether `anonymous` matches the app's answer without a login. */
   #knowsAnonymous = false;
 
   constructor(origin: string, mapping: JourneyMapping, { user, cookie }: TrialOptions, client: HttpClient) {
+    const nonce = makeNonce(Math.random);
+    this.#token = tokenOf(`${tokenPrefix}0`, nonce);
+    this.#secondToken = tokenOf(`${tokenPrefix}1`, nonce);
     this.#user = user;
     this.#cookie = cookie;
     this.#origin = origin;
@@ -78,11 +83,12 @@ class Trial {
     const browser = this.#browser();
     if ((await this.#step(browser, 'login')) === undefined) return this.#steps;
     this.#checkCookie(browser);
-    await this.#step(browser, 'add');
-    await this.#read(browser, 'read', true);
+    const added = await this.#step(browser, 'add');
+    const isRead = await this.#read(browser, 'read', [this.#token]);
+    if (added !== undefined && isRead) await this.#addSecond(browser);
     if (this.#mapping.whoami !== undefined) await this.#step(browser, 'whoami');
     if (this.#mapping.remove !== undefined && (await this.#step(browser, 'remove')) !== undefined)
-      await this.#read(browser, 'read, after remove', false);
+      await this.#read(browser, 'read, after remove', []);
     if (this.#mapping.logout !== undefined) await this.#logOut(browser);
     return this.#steps;
   }
@@ -115,14 +121,24 @@ class Trial {
       : browser.askAgain({ request, cookie: undefined });
   }
 
+  async #addSecond(browser: UserBrowser): Promise<void> {
+    if ((await this.#step(browser, 'add', 'add, a second item', this.#secondToken)) === undefined) return;
+    await this.#read(browser, 'read, with two items', [this.#token, this.#secondToken]);
+  }
+
   /** Tries a step. Returns the judgement, or undefined when the step does not fit. */
-  async #step(browser: UserBrowser, kind: OperationKind): Promise<Judgement | undefined> {
+  async #step(
+    browser: UserBrowser,
+    kind: OperationKind,
+    what: string = kind,
+    token = this.#token,
+  ): Promise<Judgement | undefined> {
     this.#exchange = undefined;
     const needsToken = kind === 'add' || kind === 'remove';
-    const reply = await browser.ask(kind, needsToken ? this.#token : undefined);
+    const reply = await browser.ask(kind, needsToken ? token : undefined);
     const judged = judge(kind, reply, this.#journey);
     const advice = explainAnswer(kind, { ...this.#known(reply), judged });
-    this.#note(kind, reply, advice);
+    this.#note(what, reply, advice);
     return advice === undefined ? judged : undefined;
   }
 
@@ -137,12 +153,15 @@ class Trial {
     this.#steps.push({ what: 'session cookie', exchange: this.#exchange, advice });
   }
 
-  async #read(browser: UserBrowser, what: string, wanted: boolean): Promise<void> {
+  /** Returns whether the cart is read as the journey says, with these items and without the one that was removed. */
+  async #read(browser: UserBrowser, what: string, wanted: readonly string[]): Promise<boolean> {
     this.#exchange = undefined;
     const reply = await browser.ask('read', undefined);
     const judged = judge('read', reply, this.#journey);
     const known = { ...this.#known(reply), judged };
-    this.#note(what, reply, explainAnswer('read', known) ?? explainItem(known, wanted));
+    const advice = explainAnswer('read', known) ?? explainItems(known, wanted);
+    this.#note(what, reply, advice);
+    return advice === undefined;
   }
 
   async #logOut(browser: UserBrowser): Promise<void> {

@@ -82,6 +82,21 @@ describe('inferJourney', () => {
         /no request of the first pass carries the user hf-user-1/,
       ],
       [
+        'when the app refuses the login',
+        passesOf({
+          login: it => [exchange('POST /login', { json: { user: it.user, password: 'wrong' } }, { status: 401 })],
+          add: nothing,
+          read: nothing,
+          logout: nothing,
+        }),
+        /refused the login of the first pass: POST \/login was answered with status 401/,
+      ],
+      [
+        'when the app asks for no items without a login',
+        passesOf({}, [exchange('GET /me', {}, { json: { user: null } })]),
+        /never asks for GET \/cart: .* type this path behind the address of the pass: \/cart$/,
+      ],
+      [
         'when the second pass has the same user',
         passesOf({ login: asFirst('login'), read: asFirst('read') }),
         /the second pass is as the first/,
@@ -237,6 +252,20 @@ describe('inferJourney', () => {
         }),
         'add $.key',
         ['always send "a1b2-1"', 'send another text each time (the name of the item)', 'leave it out'],
+      ],
+      [
+        'when the browser makes a random value for each add, which is then sent anew',
+        passesOf({
+          add: it => [
+            exchange(
+              'POST /cart',
+              { json: { sku: it.item, key: `9f1c2d3e-4b5a-4c6d-${it.n}` }, headers: cookie(it) },
+              { json: {} },
+            ),
+          ],
+        }),
+        'add $.key',
+        ['send another text each time (the name of the item)', 'always send "9f1c2d3e-4b5a-4c6d-1"', 'leave it out'],
       ],
     ] as const)
       it(title, () => {
