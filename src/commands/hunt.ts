@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { PlanDrawer } from '../hunt/draw-plan.js';
@@ -7,15 +6,15 @@ import {
   describeFind,
   describeNothing,
   describeSize,
-  type Quarry,
+  type HuntSetup,
   tidyPlan,
   writeFind,
 } from '../hunt/found-scenario.js';
 import { type HuntProgress, type HuntResult, hunt as huntPlan } from '../hunt/hunt.js';
 import { scenarioOf, type TryPlan } from '../hunt/hunted-plan.js';
 import { readRun } from '../hunt/read-run.js';
-import { oppositeOf, soughtIn } from '../hunt/sought.js';
-import { type HuntedFault, strikeableIn } from '../hunt/strikeable.js';
+import { listSought, negateExpectation } from '../hunt/sought.js';
+import { type HuntedFault, listStrikeable } from '../hunt/strikeable.js';
 import type { ModeName } from '../modes.js';
 import { commandLine } from '../shared/program-name.js';
 import { makeTimedFolder, pointLatest, writeWhole } from '../shared/result-files.js';
@@ -28,6 +27,7 @@ import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseMode } from './lib/mode-option.js';
+import { checkOutputs } from './lib/output.js';
 import { findScenario } from './lib/scenario-names.js';
 
 /** The time for shrinking, in addition to that for the search. */
@@ -87,17 +87,17 @@ async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver):
   const seed = args.seed === undefined ? randomInt(2 ** 31) : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const base = await readScenario(findScenario(args.scenario));
   const mode = chooseMode(base, args.mode);
-  const sought = seekIn(base, mode, args.until);
-  const strikeable = strikeableIn(base, mode, namesIn(args.faults));
+  const sought = listExpectations(base, mode, args.until);
+  const strikeable = listStrikeable(base, mode, splitNames(args.faults));
   if (await mustEnterNetwork(strikeable)) return runInOwnNetwork(takeOver);
-  const quarry = { base, mode, sought };
-  const place = await placeFor(args.out, base.name);
+  const setup = { base, mode, sought };
+  await checkOutputs({ out: args.out }, undefined, [base.name]);
   say(`hunting in ${base.name}, mode ${mode}, seed ${seed}: ${sought.join(', ')}`);
   const drawer = new PlanDrawer(base, strikeable, seed);
   const progress = showHunt();
   const result = await huntPlan({
     draw: (number, seen) => drawer.draw(number, seen),
-    tryPlan: await tryIn(quarry, signal),
+    tryPlan: await makeTry(setup, signal),
     tidy: plan => tidyPlan(base, plan),
     now: () => performance.now(),
     searchMs: minutes * 60_000,
@@ -105,16 +105,24 @@ async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver):
     onProgress: progress.show,
   });
   progress.end();
-  return tellResult(result, quarry, seed, place);
+  return tellResult(result, setup, seed, args.out);
 }
 
 /** Prints the result and writes the find. Returns the exit code; throws what ended the hunt early. */
-async function tellResult(result: HuntResult, quarry: Quarry, seed: number, place: Place): Promise<number> {
+async function tellResult(
+  result: HuntResult,
+  setup: HuntSetup,
+  seed: number,
+  out: string | undefined,
+): Promise<number> {
   const { find, failure } = result;
   if (find === undefined) say(...describeNothing(result));
   else {
-    const text = writeFind(find, quarry, seed);
-    const file = await place(text);
+    const text = writeFind(find, setup, seed);
+    const folder = out ?? (await makeTimedFolder(path.join('reports', 'hunt', setup.base.name), new Date()));
+    const file = out ?? path.join(folder, 'scenario.yaml');
+    await writeWhole(file, text);
+    if (out === undefined) await pointLatest(folder);
     say(...describeFind(find), '', text, `again: ${commandLine('run', file)}`);
   }
   if (failure !== undefined) throw failure;
@@ -127,7 +135,7 @@ function parseMinutes(given: number): number {
   throw new UsageError(`--minutes: expected a number above 0, at most ${minutesMax}, not "${given}".`);
 }
 
-function namesIn(given: readonly string[] | undefined): string[] {
+function splitNames(given: readonly string[] | undefined): string[] {
   return given?.flatMap(text => text.split(',').map(name => name.trim())) ?? [];
 }
 
@@ -146,8 +154,8 @@ function chooseMode(scenario: Scenario, asked: string | undefined): ModeName {
   return mode ?? fitting ?? first;
 }
 
-function seekIn(scenario: Scenario, mode: ModeName, until: string | undefined): readonly string[] {
-  const sought = until === undefined ? soughtIn(scenario, mode) : [oppositeOf(until)];
+function listExpectations(scenario: Scenario, mode: ModeName, until: string | undefined): readonly string[] {
+  const sought = until === undefined ? listSought(scenario, mode) : [negateExpectation(until)];
   if (sought.length > 0) return sought;
   throw new UsageError(
     `scenario "${scenario.name}" expects no loss or defect to be 0 in mode ${mode}, so there is nothing to look for. Say what: --until "users.loggedOut > 0".`,
@@ -164,7 +172,7 @@ async function mustEnterNetwork(strikeable: readonly HuntedFault[]): Promise<boo
 }
 
 /** Loads the lab, which is the largest part of the code, and returns the function that makes one run. */
-async function tryIn({ base, mode, sought }: Quarry, signal: AbortSignal): Promise<TryPlan> {
+async function makeTry({ base, mode, sought }: HuntSetup, signal: AbortSignal): Promise<TryPlan> {
   const [{ simulate }, { judgeRun }] = await Promise.all([
     import('../simulator/simulate.js'),
     import('../simulator/checker/judge-run.js'),
@@ -173,26 +181,6 @@ async function tryIn({ base, mode, sought }: Quarry, signal: AbortSignal): Promi
     const scenario = scenarioOf(base, mode, sought, plan);
     const run = await simulate(scenario, mode, makePlan(scenario, plan.seed), { signal, onProgress: () => undefined });
     return readRun(judgeRun(run));
-  };
-}
-
-/** Writes the file of a find and returns its name. */
-type Place = (text: string) => Promise<string>;
-
-async function placeFor(out: string | undefined, name: string): Promise<Place> {
-  if (out !== undefined) {
-    await mkdir(path.dirname(out), { recursive: true });
-    return async text => {
-      await writeWhole(out, text);
-      return out;
-    };
-  }
-  return async text => {
-    const folder = await makeTimedFolder(path.join('reports', 'hunt', name), new Date());
-    const file = path.join(folder, 'scenario.yaml');
-    await writeWhole(file, text);
-    await pointLatest(folder);
-    return file;
   };
 }
 

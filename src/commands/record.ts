@@ -6,6 +6,7 @@ import type { ModeName } from '../modes.js';
 import type { Inferred, Passes } from '../record/passes.js';
 import type { Typed } from '../record/recording.js';
 import { commandLine } from '../shared/program-name.js';
+import { rejectOnAbort } from '../simulator/errors.js';
 import type { StarterApp } from '../simulator/scenario/starter.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
@@ -124,7 +125,11 @@ async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<num
   const terminal = process.stdin.isTTY ? new Terminal() : undefined;
   try {
     const passes = await findPasses(args, wanted, terminal, signal);
-    const { journey, notes } = await inferByQuestions(passes, wanted.answers, terminal, describeRepeat(args));
+    const { journey, notes } = await inferByQuestions(
+      passes,
+      { ...wanted, terminal, repeat: describeRepeat(args) },
+      signal,
+    );
     const { mode, system, names } = wanted;
     const { writeStarter } = await import('../simulator/scenario/starter.js');
     await writeFile(out, writeStarter({ mode, system, names, journey, notes }), { flag: 'wx' });
@@ -207,12 +212,17 @@ function describeRepeat({ har, save }: RecordArgs): string {
     : `Use the same passes again: --har ${save}`;
 }
 
-/** Infers the journey. Asks one question at a time, until nothing is open. */
+/** Where the answers to questions come from. `repeat` says how the passes are used again when there is none. */
+interface Asking extends Pick<Wanted, 'answers'> {
+  readonly terminal: Terminal | undefined;
+  readonly repeat: string;
+}
+
+/** Infers the journey. Asks one question at a time, until nothing is open. Rejects with `Interrupted` on abort. */
 async function inferByQuestions(
   passes: Passes,
-  given: readonly string[],
-  terminal: Terminal | undefined,
-  repeat: string,
+  { answers: given, terminal, repeat }: Asking,
+  signal: AbortSignal,
 ): Promise<Extract<Inferred, { kind: 'journey' }>> {
   const { inferJourney } = await import('../record/infer/infer-journey.js');
   const answers = new Map<string, string>();
@@ -224,7 +234,10 @@ async function inferByQuestions(
     const flag = given.find(each => each.startsWith(`${question.id}=`))?.slice(question.id.length + 1);
     const answer =
       flag === undefined
-        ? await askQuestion(question, terminal, text => process.stdout.write(text))
+        ? await rejectOnAbort(
+            askQuestion(question, terminal, text => process.stdout.write(text)),
+            signal,
+          )
         : chooseCandidate(question, flag);
     if (answer === undefined)
       throw new UsageError(`There is no terminal to ask. ${describeQuestion(question)}\n${repeat}`.trim());

@@ -9,7 +9,7 @@ import { type HuntedPlan, scenarioOf } from './hunted-plan.js';
 const nameMax = 60;
 
 /** The scenario, the mode and the expectations of a hunt. */
-export interface Quarry {
+export interface HuntSetup {
   readonly base: Scenario;
   readonly mode: ModeName;
   readonly sought: readonly string[];
@@ -37,7 +37,7 @@ function isOf(user: number): (item: string) => boolean {
 }
 
 /** Returns the file that repeats a find. The parser accepts it. Pure. */
-export function writeFind(find: Find, { base, mode, sought }: Quarry, huntSeed: number): string {
+export function writeFind(find: Find, { base, mode, sought }: HuntSetup, huntSeed: number): string {
   const scenario = scenarioOf(
     base,
     mode,

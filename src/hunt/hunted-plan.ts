@@ -26,7 +26,7 @@ export interface OkEvent {
 }
 
 /** The users and faults to which the checker traces a failure. */
-export interface Culprits {
+export interface FailureTrace {
   readonly users: readonly string[];
   readonly faults: readonly string[];
 }
@@ -41,7 +41,7 @@ export interface TriedPlan {
   readonly events: readonly OkEvent[];
   /** When each fault was requested, by its id. */
   readonly strikesMs: ReadonlyMap<string, number>;
-  readonly culprits: Culprits;
+  readonly trace: FailureTrace;
 }
 
 /** Makes one run. Rejects with `LabError` when the lab failed, and with `Interrupted`. */

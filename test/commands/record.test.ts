@@ -210,6 +210,36 @@ describe('holdfast record', () => {
     expect(journey === 'shop' ? undefined : journey.add.request.json).to.deep.equal({ sku: '{token}', key: '{token}' });
   });
 
+  it('ends with 130 at Ctrl-C while a question waits for its answer, and writes nothing', async () => {
+    const words = [
+      process.execPath,
+      path.join(root, 'dist/cli.js'),
+      'record',
+      '--har',
+      file('asks.har'),
+      '--out',
+      'q.yaml',
+    ];
+    const child = spawn('script', ['-qec', words.map(word => `'${word}'`).join(' '), '/dev/null'], { cwd: folder });
+    try {
+      let seen = '';
+      child.stdout.on('data', chunk => {
+        seen += String(chunk);
+      });
+      const ended = new Promise<number | null>(resolve => child.once('close', resolve));
+      await until(
+        () => seen.includes('Enter takes 1: '),
+        15_000,
+        () => seen,
+      );
+      child.stdin.write('\u0003');
+      expect(await ended).to.equal(130);
+      expect(await readdir(folder)).to.not.include('q.yaml');
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
   for (const [words, expected] of [
     [[], 'which app? Such as: node dist/cli.js record -- npm start'],
     [['npm', 'start'], 'write -- before the command: node dist/cli.js record -- npm start'],
