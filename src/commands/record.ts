@@ -200,7 +200,7 @@ async function findPasses(
 
 async function savePasses(file: string, passes: Passes, origin: string): Promise<void> {
   const { writeHar } = await import('../record/har.js');
-  await writeFile(file, writeHar(passes, origin, ''), { flag: 'wx', mode: 0o600 });
+  await writeFile(file, writeHar(passes, origin), { flag: 'wx', mode: 0o600 });
   process.stdout.write(`the passes are in ${file}: it holds passwords and cookies\n`);
 }
 

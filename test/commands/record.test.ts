@@ -198,7 +198,7 @@ describe('holdfast record', () => {
   it('asks nothing without a terminal: it ends with 3 and the flag that answers the question', async () => {
     const key = (it: PassValues) => ({ json: { sku: it.item, key: `a1b2-${it.n}` }, headers: cookie(it) });
     const passes = passesOf({ add: it => [exchange('POST /cart', key(it), { json: {} })] });
-    await writeFile(file('asks.har'), writeHar(passes, 'http://127.0.0.1:1', ''));
+    await writeFile(file('asks.har'), writeHar(passes, 'http://127.0.0.1:1'));
     const words = ['record', '--har', file('asks.har'), '--out', file('asks.yaml')];
     const asked = await commandLine(words);
     expect(asked.code).to.equal(3);
