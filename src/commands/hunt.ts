@@ -11,7 +11,7 @@ import {
   writeFind,
 } from '../hunt/found-scenario.js';
 import { type HuntProgress, type HuntResult, hunt as huntPlan } from '../hunt/hunt.js';
-import { scenarioOf, type TryPlan } from '../hunt/hunted-plan.js';
+import { makeRunScenario, type TryPlan } from '../hunt/hunted-plan.js';
 import { readRun } from '../hunt/read-run.js';
 import { listSought, negateExpectation } from '../hunt/sought.js';
 import { type HuntedFault, listStrikeable } from '../hunt/strikeable.js';
@@ -178,7 +178,7 @@ async function makeTry({ base, mode, sought }: HuntSetup, signal: AbortSignal): 
     import('../simulator/checker/judge-run.js'),
   ]);
   return async plan => {
-    const scenario = scenarioOf(base, mode, sought, plan);
+    const scenario = makeRunScenario(base, mode, sought, plan);
     const run = await simulate(scenario, mode, makePlan(scenario, plan.seed), { signal, onProgress: () => undefined });
     return readRun(judgeRun(run));
   };

@@ -154,13 +154,13 @@ function refuseFile(flag: string, file: string | undefined): void {
 }
 
 async function readFlags(args: RecordArgs): Promise<Wanted> {
-  const { namesOf, parsePair, systemOf } = await import('./record/app.js');
+  const { chooseNames, parsePair, readSystem } = await import('./record/app.js');
   if (args.command !== undefined && args.command.length > 0)
     throw new UsageError(`write -- before the command: ${commandLine('record', '--', ...args.command)}`);
   if (args.har !== undefined && args.save !== undefined)
     throw new UsageError('--har and --save exclude each other: the passes are in a file already.');
   const end = process.argv.indexOf('--');
-  const system = systemOf(args, end === -1 ? [] : process.argv.slice(end + 1), path.dirname(path.resolve(args.out)));
+  const system = readSystem(args, end === -1 ? [] : process.argv.slice(end + 1), path.dirname(path.resolve(args.out)));
   if (system === undefined && args.har === undefined)
     throw new UsageError(
       `which app? Such as: ${commandLine('record', '--', 'npm', 'start')}, or --backend http://127.0.0.1:3000`,
@@ -174,7 +174,7 @@ async function readFlags(args: RecordArgs): Promise<Wanted> {
   const { answer: answers = [] } = args;
   const strange = answers.find(given => !/.=./.test(given));
   if (strange !== undefined) throw new UsageError(`--answer: found "${strange}", expected question=candidate.`);
-  return { typed, names: namesOf(typed, args.users !== undefined), system, mode: parseMode(args.mode), answers };
+  return { typed, names: chooseNames(typed, args.users !== undefined), system, mode: parseMode(args.mode), answers };
 }
 
 async function findPasses(
@@ -191,8 +191,8 @@ async function findPasses(
     return splitPasses(await Promise.all(args.har.map(readHar)), typed);
   }
   const port = args.port === 0 ? 0 : parseCount('port', args.port, 1024, 65_535);
-  const [{ scenarioOf }, { clickPasses }] = await Promise.all([import('./record/app.js'), import('./record/click.js')]);
-  const spec = oneBackend(scenarioOf(system, mode, args.out), mode);
+  const [{ parseApp }, { clickPasses }] = await Promise.all([import('./record/app.js'), import('./record/click.js')]);
+  const spec = oneBackend(parseApp(system, mode, args.out), mode);
   const { passes, origin } = await clickPasses({ spec, typed, port, open: args.open, terminal }, signal);
   if (args.save !== undefined) await savePasses(args.save, passes, origin);
   return passes;

@@ -60,7 +60,7 @@ export function dropLateSteps(plan: HuntedPlan): HuntedPlan {
 }
 
 /** Returns the scenario of one run: the system of `base`, with the users, phases and faults of the plan. Pure. */
-export function scenarioOf(
+export function makeRunScenario(
   base: Scenario,
   mode: ModeName,
   sought: readonly string[],

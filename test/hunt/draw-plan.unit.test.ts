@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { PlanDrawer } from '#src/hunt/draw-plan.js';
 import { tidyPlan, writeFind } from '#src/hunt/found-scenario.js';
-import { isPossible, scenarioOf } from '#src/hunt/hunted-plan.js';
+import { isPossible, makeRunScenario } from '#src/hunt/hunted-plan.js';
 import { listSought, negateExpectation } from '#src/hunt/sought.js';
 import { listStrikeable } from '#src/hunt/strikeable.js';
 import { ScenarioError } from '#src/simulator/errors.js';
@@ -39,7 +39,7 @@ describe('the plans of a hunt', () => {
 
   it('are scenario files, which the parser accepts as they are', () => {
     for (const plan of drawMany(4, 12).slice(-5)) {
-      const scenario = scenarioOf(toyScenario, 'redis', sought, tidyPlan(toyScenario, plan));
+      const scenario = makeRunScenario(toyScenario, 'redis', sought, tidyPlan(toyScenario, plan));
       const parsed = parseScenario(writeScenario(scenario), 'toy.yaml');
       expect(parsed.faults).to.deep.equal(scenario.faults);
       expect(parsed.users.plan).to.deep.equal(scenario.users.plan);
