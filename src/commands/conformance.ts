@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { renderProxyPage } from '../conformance/pages.js';
+import type { TablePlace } from '../conformance/reporter.js';
 import { tableReporters } from '../conformance/reporters/registry.js';
 import type { FailureRow } from '../conformance/row.js';
 import { rows } from '../conformance/rows/registry.js';
@@ -127,7 +128,8 @@ async function writeTable(table: FailureTable, args: ConformanceArgs): Promise<v
   const { stdout } = process;
   const { json, html, markdown } = args;
   const pages = path.basename(markdown ?? '', '.md');
-  const options = { colour: wantsColour(stdout), columns: columnsOf(stdout), again: commandOf(args), pages };
+  const place = placeOf(markdown ?? '');
+  const options = { colour: wantsColour(stdout), columns: columnsOf(stdout), again: commandOf(args), pages, place };
   stdout.write(tableReporters.terminal(table, options));
   if (json !== undefined) await writeWhole(json, tableReporters.json(table, options));
   if (html !== undefined) await writeWhole(html, tableReporters.html(table, options));
@@ -141,9 +143,13 @@ async function writePages(table: FailureTable, file: string): Promise<void> {
   const folder = file.replace(/\.md$/, '');
   await mkdir(folder, { recursive: true });
   for (const proxy of table.proxies) {
-    const text = renderProxyPage(table, proxy, path.basename(file));
+    const text = renderProxyPage(table, proxy, path.basename(file), placeOf(file));
     await writeWhole(path.join(folder, `${proxy.name}.md`), text);
   }
+}
+
+function placeOf(file: string): TablePlace {
+  return { folder: path.dirname(path.resolve(file)), packageFolder: path.resolve(packageFile('.')) };
 }
 
 /** The pages have a folder named after the table, so the table must be `NAME.md`. */

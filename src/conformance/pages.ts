@@ -1,6 +1,7 @@
+import path from 'node:path';
 import { cellKinds } from './cell.js';
 import { exchangeLine, maskRun, wireLines } from './exchange-text.js';
-import type { TableReporterOptions } from './reporter.js';
+import type { TablePlace, TableReporterOptions } from './reporter.js';
 import { cellsAt, type FailureTable, type TableCell, type TableProxy, type TableRow, wordsOf } from './table.js';
 
 /*
@@ -11,8 +12,9 @@ import { cellsAt, type FailureTable, type TableCell, type TableProxy, type Table
 /** Renders the page with the table. */
 export function renderIndex(
   table: FailureTable,
-  { again, pages }: Pick<TableReporterOptions, 'again' | 'pages'>,
+  { again, pages, place }: Pick<TableReporterOptions, 'again' | 'pages' | 'place'>,
 ): string {
+  const gateways = linkFrom(place, 'docs/your-gateway.md');
   const { proxies } = table;
   return [
     '# The failure table of session persistence',
@@ -26,7 +28,7 @@ export function renderIndex(
     again,
     '```',
     '',
-    'Take your own proxy instead: `holdfast conformance --proxy my-preset.yaml`. [your-gateway.md](your-gateway.md) shows',
+    `Take your own proxy instead: \`holdfast conformance --proxy my-preset.yaml\`. [your-gateway.md](${gateways}) shows`,
     'how to write that file.',
     '',
     '## The table',
@@ -43,7 +45,7 @@ export function renderIndex(
     '',
     ...renderTable(
       ['proxy', 'version', 'for', 'configuration'],
-      proxies.map(proxy => [proxy.name, proxy.version ?? 'not told', proxy.for ?? '', configurationLink(proxy, '../')]),
+      proxies.map(proxy => [proxy.name, proxy.version ?? 'not told', proxy.for ?? '', configurationLink(proxy, place)]),
     ),
     '',
     ...readingLines,
@@ -104,7 +106,7 @@ const readingLines = [
 ];
 
 /** Renders the page of one proxy: for each cell what was done, what was seen, and the raw exchange. */
-export function renderProxyPage({ rows }: FailureTable, proxy: TableProxy, table: string): string {
+export function renderProxyPage({ rows }: FailureTable, proxy: TableProxy, table: string, place: TablePlace): string {
   const { name, version, for: operator, documentation } = proxy;
   return [
     `# ${name}: the exchanges behind the failure table`,
@@ -115,7 +117,7 @@ export function renderProxyPage({ rows }: FailureTable, proxy: TableProxy, table
       ? []
       : [`The configuration is ${operator.startsWith('for ') ? operator : `for ${operator}`}.`]),
     '',
-    `Configuration: ${configurationLink(proxy, '../../')}`,
+    `Configuration: ${configurationLink(proxy, { ...place, folder: path.join(place.folder, 'pages') })}`,
     ...(documentation.length === 0 ? [] : ['', 'It rests on:', '', ...documentation.map(page => `- <${page}>`)]),
     '',
     'Ports, dates, processes (`boot1`) and sessions (`session1`) have names that are the same in every run.',
@@ -165,10 +167,16 @@ function anchorOf({ title }: TableRow): string {
     .replaceAll(' ', '-');
 }
 
-/** Links files of the package relative to the page; `up` leads from the page to the folder of the package. */
-function configurationLink({ configuration }: TableProxy, up: string): string {
+/** Links files of the package. */
+function configurationLink({ configuration }: TableProxy, place: TablePlace): string {
   if (configuration === undefined) return 'none';
-  return configuration.startsWith('examples/') ? `[${configuration}](${up}${configuration})` : `\`${configuration}\``;
+  if (!configuration.startsWith('examples/')) return `\`${configuration}\``;
+  return `[${configuration}](${linkFrom(place, configuration)})`;
+}
+
+/** Returns the link from a page in this folder to a file of the package. */
+function linkFrom({ folder, packageFolder }: TablePlace, file: string): string {
+  return path.relative(folder, path.join(packageFolder, file)).replaceAll(path.sep, '/');
 }
 
 function renderTable(head: readonly string[], body: readonly (readonly string[])[]): string[] {

@@ -1,3 +1,4 @@
+import { quoteForShell } from '../shared/quote-for-shell.js';
 import { isAtLeast, nodeLeast, type Tool, tools } from '../shared/tools.mjs';
 import { type Installer, type InstallPlan, planInstall } from './install.mjs';
 
@@ -141,7 +142,7 @@ function planPostgres({ name, offered, project }: PostgresFact): InstallPlan {
     return { ...common, line, short: line };
   }
   const words = ['npm', 'install', '--no-save', '--include=optional', `${name}@${offered}`];
-  const line = `cd ${project} && ${words.join(' ')}`;
+  const line = `cd ${quoteForShell(project)} && ${words.join(' ')}`;
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
   return { ...common, commands: [[...words, ...quiet]], line, short: line, isAllowed: true, folder: project };
 }

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import pLimit from 'p-limit';
 import { packageFile } from '../shared/package-file.js';
 import { findProgram, tools } from '../shared/tools.mjs';
@@ -124,12 +123,12 @@ async function lookAtPostgres(signal: AbortSignal): Promise<PostgresFact> {
   return { ...common, version, problem: problem?.startsWith('cannot') ? problem : undefined };
 }
 
-function findPackage(name: string): string | undefined {
-  try {
-    return path.resolve(fileURLToPath(import.meta.resolve(name)), '../..');
-  } catch {
-    return undefined;
-  }
+/** Looks as Node.js resolves a package. `import.meta.resolve` would remember that it was missing before `--install`. */
+function findPackage(name: string, from = packageFile('.')): string | undefined {
+  const folder = path.join(from, 'node_modules', name);
+  if (existsSync(path.join(folder, 'package.json'))) return folder;
+  const above = path.dirname(from);
+  return above === from ? undefined : findPackage(name, above);
 }
 
 function readJson(file: string): { version?: string; optionalDependencies?: Readonly<Record<string, string>> } {

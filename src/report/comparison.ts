@@ -1,8 +1,8 @@
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { isExpectedLoss } from './judged-expectations.js';
 import { isUnobserved, summarizeRecovery } from './recovery-words.js';
-import { describeMoved } from './sentence.js';
-import { count, countNoun, duration, percent } from './words.js';
+import { describeHashMoves, describeMoved } from './sentence.js';
+import { count, countNoun, duration } from './words.js';
 
 /** The tone of a cell. `loss` is no judgement: a scenario may expect losses in a mode. */
 export type Tone = 'plain' | 'loss' | VerdictWord;
@@ -123,10 +123,10 @@ function versionsCell({ findings: { users } }: JudgedRun): ComparisonCell {
   return plain(`${count(users.sawBothVersions)} of ${countNoun(users.total, 'user')}${back}`);
 }
 
-/** Returns for example `24 of 50 (48 %)` with the note `k/(n+k) is 50 %`. */
+/** Returns for example `24 of 50 users (48 %)` with the note of `describeHashMoves`. */
 function movedCell({ findings: { users, hashMoves } }: JudgedRun): ComparisonCell {
   const text = describeMoved(users);
-  return hashMoves === null ? plain(text) : { text, note: `k/(n+k) is ${percent(hashMoves)}`, tone: 'plain' };
+  return hashMoves === null ? plain(text) : { text, note: describeHashMoves(hashMoves), tone: 'plain' };
 }
 
 function unseenEffects({ findings: { faults } }: JudgedRun): number {

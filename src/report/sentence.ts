@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { Findings, NoSessionReason } from '../simulator/checker/findings.js';
+import type { Findings, HashMoves, NoSessionReason } from '../simulator/checker/findings.js';
 import {
   describeInterval,
   describeLost,
@@ -110,8 +110,15 @@ function deployParts({ findings: { users, versions, hashMoves } }: JudgedRun): s
   const skew = `${countNoun(users.sawBothVersions, 'user')} saw two versions${back} (answers: ${answers.join(', ')})`;
   return [
     ...(answers.length > 1 ? [skew] : []),
-    ...(hashMoves === null ? [] : [`${describeMoved(users)} moved, and k/(n+k) is ${percent(hashMoves)}`]),
+    ...(hashMoves === null ? [] : [`${describeMoved(users)} moved, ${describeHashMoves(hashMoves)}`]),
   ];
+}
+
+/** Returns for example `expected when only its own keys move: 1 of 2 backends is new = 50 %`. */
+export function describeHashMoves({ added, all }: HashMoves): string {
+  const whose = added === 1 ? 'its' : 'their';
+  const share = `${added} of ${all} backends ${added === 1 ? 'is' : 'are'} new = ${percent(added / all)}`;
+  return `expected when only ${whose} own keys move: ${share}`;
 }
 
 /** Returns for example `24 of 50 users (48 %)`. */

@@ -16,11 +16,23 @@ export function partOf(file: string): string {
   return `${file}.part`;
 }
 
-/** Writes a file atomically: under another name, then renames it. Removes a partial file on failure and on exit. */
+/** Writes a file atomically: under another name, then renames it. Removes a partial file on failure and on exit. An
+ * error of the file system names the file. */
 export async function writeAtomically(
   file: string,
   write: (file: string, flag: 'a' | 'w') => Promise<void>,
 ): Promise<void> {
+  try {
+    await writePart(file, write);
+  } catch (error) {
+    // Node.js names no file when the disk is full.
+    if (error instanceof Error && 'syscall' in error && !error.message.includes(file))
+      error.message = `${file} cannot be written: ${error.message}`;
+    throw error;
+  }
+}
+
+async function writePart(file: string, write: (file: string, flag: 'a' | 'w') => Promise<void>): Promise<void> {
   // A device, a pipe or a link, such as /dev/stdout, is written to and never replaced.
   const there = await lstat(file).catch(() => undefined);
   // /dev/stdout may be a redirected file: append, so that earlier output stays.

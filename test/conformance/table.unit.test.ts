@@ -32,7 +32,13 @@ function tableWith(...findings: readonly RowFinding[]) {
   return tableOf({ row }, [proxy], findings);
 }
 
-const options = { colour: false, columns: 120, again: 'holdfast conformance', pages: 'table' };
+const options = {
+  colour: false,
+  columns: 120,
+  again: 'holdfast conformance',
+  pages: 'table',
+  place: { folder: '/holdfast/docs', packageFolder: '/holdfast' },
+};
 
 describe('the failure table', () => {
   it('shows one result for both methods where it is the same, and each where it is not', () => {
@@ -51,10 +57,21 @@ describe('the failure table', () => {
   it('shows beside each cell its exchange and a link to the configuration', () => {
     const table = tableWith(found('POST', 'kept', 'kept'));
     const [proxy] = table.proxies;
-    const page = proxy === undefined ? '' : renderProxyPage(table, proxy, 'table.md');
+    const page = proxy === undefined ? '' : renderProxyPage(table, proxy, 'table.md', options.place);
     expect(page).to.include('## row: after\n').and.to.include('(../../examples/proxies/small/x.tmpl)');
     expect(page).to.include('user-1: POST -> 200; carried out by backend-1#boot1 (known)\n\n> POST /visit HTTP/1.1');
     expect(page).to.include('> host: 127.0.0.1:PORT\n> cookie: app=session1; lb=1').and.to.include('< Date: DATE');
+  });
+
+  it('has links that lead from its own folder to the files of the package', () => {
+    const table = tableWith(found('POST', 'kept', 'kept'));
+    const from = (folder: string) =>
+      tableReporters.markdown(table, { ...options, place: { ...options.place, folder } });
+    expect(from('/holdfast/docs'))
+      .to.include('](your-gateway.md)')
+      .and.to.include('](../examples/proxies/small/x.tmpl)');
+    expect(from('/tmp/mine')).to.include('](../../holdfast/docs/your-gateway.md)');
+    expect(from('/tmp/mine')).to.include('](../../holdfast/examples/proxies/small/x.tmpl)');
   });
 
   it('escapes what a proxy has sent in HTML', () => {

@@ -67,7 +67,7 @@ const documents = ['docs', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'];
 const ofClone = /(?:^|\/)(?:test|bench|src|scripts)\/|\.map$|\.tsbuildinfo$|\.ts(?<!\.d\.ts)$/;
 
 describe('the package', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let packed: Packed;
   let folder: string;
   let files: string[];
@@ -121,6 +121,22 @@ describe('the package', function () {
     }
     expect(seen.size).to.be.greaterThan(20);
     expect(wrong).to.deep.equal([]);
+  });
+
+  it('depends on no name of a class or a function, because these are shortened', async () => {
+    const texts = await readSources();
+    const wrong = texts.filter(({ text }) => /\b(?:new\.target|constructor)\.name\b/.test(text));
+    expect(wrong.map(({ file }) => file)).to.deep.equal([]);
+  });
+
+  it('holds each file that the programs read or start by its path', async () => {
+    const texts = await readSources();
+    const shipped = /^(?:dist|examples|scenarios)\b/;
+    const named = texts.flatMap(({ text }) =>
+      [...text.matchAll(/\bpackageFile\('([^']+)'\)/g)].map(([, name = '']) => name),
+    );
+    expect(named).to.include.members(['dist/cli.js', 'scenarios', 'dist/backends/shop.js']);
+    expect(named.filter(name => shipped.test(name) && !existsSync(path.join(folder, name)))).to.deep.equal([]);
   });
 
   it('needs exactly its dependencies', async () => {
@@ -194,6 +210,15 @@ describe('the package', function () {
     return end(run(process.execPath, [path.join(folder, 'dist/cli.js'), ...words], { cwd: packed.project }));
   }
 });
+
+async function readSources(): Promise<{ readonly file: string; readonly text: string }[]> {
+  const found = ['src', 'backends'].map(async place => {
+    const names = await readdir(path.join(root, place), { recursive: true });
+    return names.filter(name => name.endsWith('.ts')).map(name => path.join(place, name));
+  });
+  const files = (await Promise.all(found)).flat();
+  return Promise.all(files.map(async file => ({ file, text: await readFile(path.join(root, file), 'utf8') })));
+}
 
 /** Returns the size of these files in a package of their own. */
 async function packedBytes(folder: string, names: readonly string[]): Promise<number> {

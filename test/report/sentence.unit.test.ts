@@ -62,11 +62,15 @@ describe('the sentence on a mode', () => {
     expect(describeRun(saying({ versions: { A: 1_200 } }))).to.not.include('version');
   });
 
-  it('says beside k/(n+k) how many users a hash moved', () => {
-    const run = saying({ hashMoves: 0.5, users: { present: 50, moved: 24 } });
-    expect(describeRun(run)).to.include(', 24 of 50 users (48 %) moved, and k/(n+k) is 50 %, ');
-    const nobody = saying({ hashMoves: 0.25, users: { present: 0, moved: 0 } });
-    expect(describeRun(nobody)).to.include(', no user moved, and k/(n+k) is 25 %, ');
+  it('says beside the share that a hash moves how many users moved', () => {
+    const run = saying({ hashMoves: { added: 1, all: 2 }, users: { present: 50, moved: 24 } });
+    expect(describeRun(run)).to.include(
+      ', 24 of 50 users (48 %) moved, expected when only its own keys move: 1 of 2 backends is new = 50 %, ',
+    );
+    const nobody = saying({ hashMoves: { added: 2, all: 8 }, users: { present: 0, moved: 0 } });
+    expect(describeRun(nobody)).to.include(
+      ', no user moved, expected when only their own keys move: 2 of 8 backends are new = 25 %, ',
+    );
   });
 
   it('uses the singular for one', () => {

@@ -1,7 +1,7 @@
 import type { RunRecord } from '../history/records.js';
 import type { Findings, Incident } from './findings.js';
 import { type Band, bandOf, dropsOf, loadOf, type PlannedLoad } from './load.js';
-import { shareMovedByHash } from './moves.js';
+import { addedByHash } from './moves.js';
 import { percentilesOf } from './percentiles.js';
 import { groupsOf, recoveriesOf, recoveryOfRun } from './recovery.js';
 import type { Tally } from './tally.js';
@@ -89,7 +89,7 @@ export function findingsOf(run: RunRecord, { load, band }: Preparation, times: T
     faults: faults.findings(groups, recoveries),
     members: members.result(),
     versions: members.versions(),
-    hashMoves: shareMovedByHash(run),
+    hashMoves: addedByHash(run),
     sentOfPlan: tally.requests.ofPlan,
     evidence: tally.evidence,
     revocationLagMs: percentilesOf(Float64Array.from(tally.revocationLagsMs)),

@@ -1,3 +1,9 @@
+/** Backends that were added, beside all that there were then. A hash moves the share `added / all` of the users. */
+export interface HashMoves {
+  readonly added: number;
+  readonly all: number;
+}
+
 /** The findings of the checker in one history: the counts of the JSON report, and one incident for each defect. */
 export interface Findings {
   readonly users: {
@@ -93,9 +99,8 @@ export interface Findings {
   readonly members: MemberFindings;
   /** Good answers to users, by the version of the backend. Empty: no answer named a version. */
   readonly versions: Readonly<Record<string, number>>;
-  /** The share of users that a hash moves to the added backends: k/(n+k), with k added to n. Null: none was added, or the
-   * proxy does not choose by a hash. */
-  readonly hashMoves: number | null;
+  /** The backends that were added to a proxy that chooses by a hash. Null: none was added, or it does not. */
+  readonly hashMoves: HashMoves | null;
   /** Operations of the plan that were sent. */
   readonly sentOfPlan: number;
   readonly evidence: Evidence;

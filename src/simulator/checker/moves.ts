@@ -1,4 +1,5 @@
 import type { FaultRecord, Operation, RunRecord } from '../history/records.js';
+import type { HashMoves } from './findings.js';
 import { namesOf, wasAnswered } from './struck.js';
 import type { Tally } from './tally.js';
 
@@ -43,13 +44,14 @@ export function noteMove(
   }
 }
 
-/** Returns k/(n+k) for k backends that were added to n. Null when none was added, or the proxy chooses by no hash. */
-export function shareMovedByHash(run: RunRecord): number | null {
+/** Returns how many backends were added, and how many there were then. Null when none was added, or the proxy chooses by
+ * no hash. A hash moves the keys of the new backends only, so it moves the share `added / all` of the users. */
+export function addedByHash(run: RunRecord): HashMoves | null {
   const added = run.faults.filter(({ fault, confirmedMs }) => fault === 'scale-out' && confirmedMs !== null);
   const [first] = added;
   if (first === undefined || run.header.system?.policy === undefined) return null;
   const ran = namesOf(run, 'backend').filter(name => ranAt(name, first.requestedMs, run)).length;
-  return added.length / (ran + added.length);
+  return { added: added.length, all: ran + added.length };
 }
 
 function ranAt(name: string, atMs: number, { members }: RunRecord): boolean {

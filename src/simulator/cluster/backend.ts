@@ -1,4 +1,5 @@
 import { packageFile } from '../../shared/package-file.js';
+import { quoteForShell } from '../../shared/quote-for-shell.js';
 import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 import { answersOk, ask } from './ask.js';
 import type { ShopCounts } from './cluster.js';
@@ -52,7 +53,7 @@ export function backendSpec({
     },
     answers: (withinMs, at = port) => answersOk(`http://127.0.0.1:${at}/health`, withinMs),
     counts: () => readSessionCounts(port),
-    remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${program}   (run it by hand to see its output)`,
+    remedy: `PORT=${port} HOLDFAST_MODE=${mode} node ${quoteForShell(program)}   (run it by hand to see its output)`,
   };
 }
 

@@ -144,8 +144,9 @@ export interface ClusterMember {
   readonly shownAs: string;
   /** Whether it runs. A member that hangs runs, too. */
   readonly isRunning: boolean;
-  /** Ends it at once, as SIGKILL does. */
-  kill(): Promise<boolean>;
+  /** Ends it at once, as SIGKILL does. `again`: the same server as the last time, where a target stands for another one
+   * after each healing. */
+  kill(again?: 'again'): Promise<boolean>;
   /** Asks it to end, as SIGTERM does. */
   stop(): Promise<boolean>;
   /** Freezes it, as SIGSTOP does: it accepts connections and answers nothing. */

@@ -66,10 +66,13 @@ export class LabDeployer implements Deployer {
   readonly #releases = new Map<string, Release>();
   #current: Release;
   #before: Release | undefined;
+  /** A rollback of many backends, one at a time, takes some seconds for each. */
+  readonly #rollBackWithinMs: number;
   /** Number of backends that ran when the last release began. */
   #count = 0;
 
-  constructor(cluster: LabCluster, processes: Releasable, first: Release) {
+  constructor(cluster: LabCluster, processes: Releasable, first: Release, rollBackWithinMs = 60_000) {
+    this.#rollBackWithinMs = rollBackWithinMs;
     this.#cluster = cluster;
     this.#processes = processes;
     this.#current = first;
@@ -88,7 +91,10 @@ export class LabDeployer implements Deployer {
   async rollBack(pace: RolloutPace): Promise<void> {
     if (this.#before === undefined) return;
     this.#current = this.#before;
-    await this.#reach(this.#current, 1, pace, new AbortController().signal);
+    await this.#reach(this.#current, 1, pace, AbortSignal.timeout(this.#rollBackWithinMs)).catch((error: Error) => {
+      if (error.name !== 'TimeoutError') throw error;
+      throw new LabError(`the rollback was not over after ${this.#rollBackWithinMs / 1_000} s`);
+    });
     this.#before = undefined;
   }
 

@@ -6,8 +6,38 @@ import {
 } from '../cluster/links/packet-filter.js';
 import { isInOwnNetwork } from '../cluster/processes/own-network.js';
 import { LabError } from '../errors.js';
-import type { Fault } from './fault.js';
+import { type Fault, linkGoneEffect, linkGoneInWords } from './fault.js';
 import { type LinkEnd, linkFault, measureReplication } from './link-fault.js';
+
+/** How a link shows that no packet passes, and what the kernel does with the packets. */
+interface GoneLink {
+  readonly summary: string;
+  readonly rule: PacketRule;
+  /** The word for what the kernel does, for the evidence: `dropped`. */
+  readonly struck: string;
+  /** Returns in words how it shows at the link, or false. */
+  readonly look: (end: LinkEnd) => Promise<string | false>;
+}
+
+/** Describes a kind of fault after which no packet passes through a link. */
+export function linkGoneKind({ summary, rule, struck, look }: GoneLink) {
+  return {
+    summary,
+    targets: ['link'] as const,
+    needsOwnNetwork: true as const,
+    options: {},
+    effect: linkGoneEffect,
+    effectInWords: linkGoneInWords,
+    make: (target: string) =>
+      packetFault(target, rule, async (end, countPackets) => {
+        const before = await countPackets();
+        const shown = await look(end);
+        if (shown === false) return false;
+        const count = (await countPackets()).struck - before.struck;
+        return count > 0 && `${shown}, ${count} packets ${struck} by the kernel`;
+      }),
+  };
+}
 
 /**
  * Creates a fault of the packets between one end of a link and its relay. The kernel strikes them, so it also sends

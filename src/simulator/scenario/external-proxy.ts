@@ -8,6 +8,7 @@ import {
   drainPlaceholders,
   type ExternalProxy,
   proxyPlaceholders,
+  startPlaceholders,
 } from '../cluster/external/external-proxy.js';
 import { readTemplate } from '../cluster/external/template.js';
 import { ScenarioError } from '../errors.js';
@@ -31,12 +32,14 @@ const commandIn = (what: string, known: readonly string[]) =>
   });
 
 const command = (what: string) => commandIn(what, proxyPlaceholders);
+/** A text that is needed before there is a process. */
+const startText = (what: string) => commandIn(what, startPlaceholders);
 
 const nameOfProxy = text('a name in lower case such as my-haproxy', /^[a-z0-9][a-z0-9-]{0,39}$/);
 
 export const externalProxyKeys = {
   name: nameOfProxy.optional().describe('The name of the proxy in reports. Default: the program of its command.'),
-  command: command('a command such as "exec haproxy -db -f {config}"')
+  command: startText('a command such as "exec haproxy -db -f {config}"')
     .optional()
     .describe(
       'Starts another proxy in place of Holdfast, in the foreground, with sh -c. Begin with exec. {config} is the file made of the template, {port} is where it must listen. {run-dir} is a new folder of this run.',
@@ -77,9 +80,9 @@ export const externalProxyKeys = {
     .describe(
       'Prints a line for each backend: its name, then ready, draining, down or ejected, then the number of requests in flight. Default: new visits show which backends it uses.',
     ),
-  version: command('a command such as "haproxy -v"').optional().describe('Prints its version, for the report.'),
+  version: startText('a command such as "haproxy -v"').optional().describe('Prints its version, for the report.'),
   env: z
-    .record(text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/), command('a text'), {
+    .record(text('the name of a variable', /^[A-Za-z_][A-Za-z0-9_]*$/), startText('a text'), {
       error: sayExpected('a map of variables'),
     })
     .optional()

@@ -41,7 +41,7 @@ function deriveFrom(options: Options): Derived {
       required: required.includes(name),
       ...(choices && { choices }),
       example: exampleOf(options[name], property.default),
-      type: typeOf(property.type),
+      type: typeOf(typeIn(property)),
     };
   });
   const derived = { schema, described, lists };
@@ -52,6 +52,12 @@ function deriveFrom(options: Options): Derived {
 /** Returns the options that a fault takes, in the order of its schema. */
 export function describeOptions(options: Options): readonly DescribedOption[] {
   return deriveFrom(options).described;
+}
+
+/** Returns the type of a property. The first one of a choice: a percentage is a number, or a text such as `30 %`. */
+function typeIn({ type, anyOf }: z.core.JSONSchema.BaseSchema): unknown {
+  const [first] = anyOf ?? [];
+  return type ?? (typeof first === 'object' ? first.type : undefined);
 }
 
 function typeOf(type: unknown): DescribedOption['type'] {

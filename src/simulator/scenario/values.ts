@@ -105,6 +105,15 @@ export const percent = text('a share from 1 % to 99 %, such as 10 %', /^[1-9]\d?
   written => Number.parseInt(written, 10) / 100,
 );
 
+/** Builds the schema of a percentage: `30`, or `30 %` as a share is written elsewhere. */
+export function percentage(max: 99 | 100) {
+  const what = `a whole number from 1 to ${max}, such as 30 or 30 %`;
+  const error = sayExpected(what);
+  const share = text(what, max === 100 ? /^(?:[1-9]\d?|100)\s*%$/ : /^[1-9]\d?\s*%$/);
+  const number = z.number({ error }).int({ error }).min(1, { error }).max(max, { error });
+  return z.union([number, share.transform(written => Number.parseInt(written, 10))], { error });
+}
+
 export const byteRate = text('a rate from 1KB/s to 999KB/s, such as 10KB/s', /^[1-9]\d{0,2}KB\/s$/).transform(
   written => Number.parseInt(written, 10) * 1_000,
 );

@@ -135,6 +135,19 @@ describe('holdfast run against pods', () => {
       expect([...rolled.rights, 'delete pods', 'get pods'].sort()).to.deep.equal(rightsOf(rules));
     })).timeout(120_000);
 
+  it('brings the earlier revision back after a run whose deploy has no rollback', () =>
+    withKubernetes(shop(), async kubernetes => {
+      const text = deploy
+        .trim()
+        .replace(/^- /, '')
+        .replace(/, rollback: [^,}]*/, '');
+      expect(text).to.not.include('rollback');
+      const { fault: struck } = confirmed(await runPods(kubernetes, withFault(text)));
+      expect(struck.evidence).to.match(/of 3 backends run version B/);
+      const [deployment] = kubernetes.store.list('deployments');
+      expect(deployment?.spec.template.spec.containers[0]?.env).to.deep.equal(shopVariables(redis.url));
+    })).timeout(120_000);
+
   it('loses no request in a deploy when preStop is longer than the lag', () =>
     withKubernetes(shop({ preStopSeconds: 2 }), async kubernetes => {
       kubernetes.service.lagMs = 500;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { noteMove, noteVersions, shareMovedByHash } from '#src/simulator/checker/moves.js';
+import { addedByHash, noteMove, noteVersions } from '#src/simulator/checker/moves.js';
 import { newTally } from '#src/simulator/checker/tally.js';
 import type { FaultRecord, MemberRecord, Operation } from '#src/simulator/history/records.js';
 import { run } from '../judged.js';
@@ -81,28 +81,31 @@ describe('the share that a hash moves', () => {
   };
   const hashed = { ...run, header: { ...run.header, system: { ...system, policy: 'rendezvous' } } };
 
-  for (const [running, added, share] of [
-    [1, 1, 1 / 2],
-    [3, 1, 1 / 4],
-    [2, 2, 1 / 2],
+  for (const [running, added] of [
+    [1, 1],
+    [3, 1],
+    [2, 2],
   ] as const)
-    it(`is ${share} when ${added} are added to ${running}`, () => {
+    it(`is ${added} of ${running + added} when ${added} are added to ${running}`, () => {
       const faults = Array.from({ length: added }, () => fault(100, 200));
-      expect(shareMovedByHash({ ...hashed, faults, members: names.slice(0, running).map(up) })).to.equal(share);
+      expect(addedByHash({ ...hashed, faults, members: names.slice(0, running).map(up) })).to.deep.equal({
+        added,
+        all: running + added,
+      });
     });
 
   it('counts no backend that had ended, and none that comes up with the fault', () => {
     const dead: MemberRecord = { ...up('backend-3'), atMs: 50, state: 'dead' };
     const late: MemberRecord = { ...up('backend-2'), atMs: 150 };
     const members = [up('backend-1'), up('backend-3'), dead, late];
-    expect(shareMovedByHash({ ...hashed, faults: [fault(100, 200)], members })).to.equal(1 / 2);
+    expect(addedByHash({ ...hashed, faults: [fault(100, 200)], members })).to.deep.equal({ added: 1, all: 2 });
   });
 
   it('is unknown without a hash, and when no backend was added', () => {
     const members = [up('backend-1')];
-    expect(shareMovedByHash({ ...hashed, faults: [fault(100, 200, 'kill')], members })).to.equal(null);
-    expect(shareMovedByHash({ ...hashed, faults: [fault(100, null)], members })).to.equal(null);
+    expect(addedByHash({ ...hashed, faults: [fault(100, 200, 'kill')], members })).to.equal(null);
+    expect(addedByHash({ ...hashed, faults: [fault(100, null)], members })).to.equal(null);
     const turns = { ...run, header: { ...run.header, system } };
-    expect(shareMovedByHash({ ...turns, faults: [fault(100, 200)], members })).to.equal(null);
+    expect(addedByHash({ ...turns, faults: [fault(100, 200)], members })).to.equal(null);
   });
 });

@@ -108,6 +108,21 @@ describe('deploy', function () {
   );
 
   it(
+    'names a backend of the new version that ends by itself after the deploy, and rolls back all the same',
+    lab(async cluster => {
+      const fault = deployOf({ rollback: 'after 1s' });
+      await fault.inject(cluster);
+      await fault.confirm(cluster);
+      const member = cluster.member('backend-1');
+      await ask('GET', `http://127.0.0.1:${member.port}/crash`, 2_000).catch(() => undefined);
+      await member.waitEnd(2_000);
+      const named = await fault.heal(cluster).catch((error: Error) => `${error.name}: ${error.message}`);
+      expect(named).to.match(/^MemberNotBack: backend-1 ran version B and ended by itself: .*ended with code 7/);
+      expect(Object.values(await versionsOf(cluster))).to.deep.equal(['A', 'A']);
+    }),
+  );
+
+  it(
     'is rejected while another deploy is in progress, which then ends as planned',
     lab(async cluster => {
       const first = deployOf({ canary: '10 %', pause: '300ms', rollback: 'after 1s' });

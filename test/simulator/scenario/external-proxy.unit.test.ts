@@ -39,6 +39,14 @@ users: { arrivals: { rate: 10/s, for: 1s } }
 faults: ${faults}
 ${more}`;
 
+describe('the command that starts a proxy', () => {
+  it('is refused with {pid}, because it has no process yet', () => {
+    const parse = (proxy: string) => () => parseScenario(scenarioWith(proxy), 'own.yaml');
+    expect(parse('command: "exec proxy {port} {pid}"')).to.throw(/found \{pid\}, expected one of \{config\}, \{port\}/);
+    expect(parse('command: "exec proxy {port}", reload: "kill -HUP {pid}"')).to.not.throw();
+  });
+});
+
 describe('the presets of proxies', () => {
   for (const name of presetNames())
     it(`${name} says for which operator it is, cites its documentation, and has a mode without affinity`, async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
+import { percentage, readerOf } from '#src/simulator/scenario/values.js';
 
 /** Returns a scenario of the toy shop in which `what` replaces `piece`. */
 function scenario(piece = '', what = ''): string {
@@ -35,6 +36,11 @@ const cases: readonly (readonly [what: string, text: string, message: string])[]
   ],
   ['no skew', scenario('errors, percent: 5', 'clock-skew, by: -0s'), 'and not 0, such as -90s'],
   ['a skew in words', scenario('errors, percent: 5', 'clock-skew, by: late'), 'expected a duration with a sign'],
+  [
+    'a share above all',
+    scenario('percent: 5', 'percent: 101 %'),
+    'found "101 %", expected a whole number from 1 to 100',
+  ],
   ['more errors than requests', scenario('percent: 5', 'percent: 101'), 'expected a whole number from 1 to 100'],
   [
     'a session cookie beside the shop, which has its own',
@@ -48,6 +54,12 @@ describe('a scenario with faults of the toy shop', () => {
     const skewed = scenario('errors, percent: 5', 'clock-skew, by: -90s');
     for (const text of [scenario(), skewed, scenario('errors, percent: 5', 'flap, up: 1s, down: 200ms')])
       expect(parseScenario(text, 'test.yaml').faults).to.have.length(1);
+  });
+
+  it('has a percentage as a number or as a share', () => {
+    expect(parseScenario(scenario('percent: 5', 'percent: 5 %'), 'test.yaml').faults).to.have.length(1);
+    const read = readerOf({ percent: percentage(99) });
+    expect([read({ percent: 30 }), read({ percent: '30 %' })]).to.deep.equal([{ percent: 30 }, { percent: 30 }]);
   });
 
   for (const [what, text, message] of cases)

@@ -1,3 +1,5 @@
+import { messageOf } from '../../../shared/error-message.js';
+import { LabError } from '../../errors.js';
 import type { Deployer, Release, RolloutPace } from '../cluster.js';
 import { describeEnd, type RunShell } from '../processes/shell.js';
 import { type DeployCommands, fillCommand } from './driver.js';
@@ -23,6 +25,8 @@ export class ExternalDeployer implements Deployer {
   readonly #shell: RunShell;
   /** The workload and its revision before the release. Undefined: there is nothing to roll back. */
   #before: Workload | undefined;
+  /** The workload and its revision before the first release of the run. Undefined: it runs again, or nothing changed. */
+  #first: Workload | undefined;
   #isUndone = false;
 
   constructor(
@@ -39,6 +43,7 @@ export class ExternalDeployer implements Deployer {
   async rollOut(release: Release, _share: number, _pace: RolloutPace, signal: AbortSignal): Promise<void> {
     const before = parseWorkload(await this.#run('workload', this.#commands.workload, {}, signal), this.#selector);
     this.#before = before;
+    this.#first ??= before;
     this.#isUndone = false;
     const { env, image = '', version } = release;
     const variables = Object.entries({ ...env, BACKEND_VERSION: version }).map(([name, value]) => `${name}=${value}`);
@@ -54,7 +59,29 @@ export class ExternalDeployer implements Deployer {
     if (!this.#isUndone) await this.#run('rollBack', this.#commands.rollBack, { ...before }, signal);
     this.#isUndone = true;
     await this.#waitDone(before, signal);
+    if (this.#first?.revision === before.revision) this.#first = undefined;
     this.#before = undefined;
+  }
+
+  /** Brings back what ran before the run, where no rollback has done that. Rejects with `LabError` that says what to
+   * type when it fails. */
+  async restore(): Promise<void> {
+    const first = this.#first;
+    if (first === undefined) return;
+    const values = { ...first, selector: this.#selector };
+    try {
+      // A rollback that was begun has made another revision of it, which cannot be undone again.
+      const isBegun = this.#isUndone && this.#before?.revision === first.revision;
+      const { signal } = new AbortController();
+      if (!isBegun) await this.#run('rollBack', this.#commands.rollBack, values, signal);
+      await this.#waitDone(first, signal);
+    } catch (error) {
+      const remedy = fillCommand(this.#commands.rollBack, values);
+      throw new LabError(
+        `${first.workload} still has the version of the deploy (${messageOf(error)}). Bring its earlier revision back: ${remedy}`,
+      );
+    }
+    this.#first = undefined;
   }
 
   async versions(): Promise<ReadonlyMap<string, string>> {

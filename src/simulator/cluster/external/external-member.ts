@@ -30,6 +30,8 @@ export class ExternalMember implements ClusterMember {
   #state: MemberState = 'up';
   #reported: MemberState = 'up';
   #struck: StruckMember | undefined;
+  /** The name of the member that was struck last, also after its healing. */
+  #lastStruck: string | undefined;
   #last: ShellEnd | undefined;
   /** Whether it was alive right before the last strike. */
   #wasAlive = true;
@@ -61,8 +63,8 @@ export class ExternalMember implements ClusterMember {
     return this.#state !== 'dead';
   }
 
-  kill(): Promise<boolean> {
-    return this.#strike('kill', 'dead');
+  kill(again?: 'again'): Promise<boolean> {
+    return this.#strike('kill', 'dead', again === 'again' ? this.#lastStruck : undefined);
   }
 
   stop(): Promise<boolean> {
@@ -152,17 +154,23 @@ export class ExternalMember implements ClusterMember {
 
   /** Resolves the target unless it is struck already, and runs the command. Returns false when it is not alive, or when
    * healing has begun meanwhile: an interrupted run does not wait for its strikes. */
-  #strike(verb: StrikeVerb, state: 'dead' | 'stopped'): Promise<boolean> {
+  #strike(verb: StrikeVerb, state: 'dead' | 'stopped', preferred?: string): Promise<boolean> {
     const healings = this.#healings;
-    return this.#system.strikeInTurn(() => this.#strikeNow(verb, state, healings));
+    return this.#system.strikeInTurn(() => this.#strikeNow(verb, state, healings, preferred));
   }
 
   /** `healings`: their number when the strike was asked for. */
-  async #strikeNow(verb: StrikeVerb, state: 'dead' | 'stopped', healings: number): Promise<boolean> {
-    const struck = this.#struck ?? (await this.#resolve());
+  async #strikeNow(
+    verb: StrikeVerb,
+    state: 'dead' | 'stopped',
+    healings: number,
+    preferred: string | undefined,
+  ): Promise<boolean> {
+    const struck = this.#struck ?? (await this.#resolve(preferred));
     const alive = await this.#system.alive(struck.name);
     if (this.#healings !== healings) return false;
     this.#struck = struck;
+    this.#lastStruck = struck.name;
     this.#last = alive;
     this.#wasAlive = alive.ok;
     if (!alive.ok) {
@@ -180,9 +188,10 @@ export class ExternalMember implements ClusterMember {
     }
   }
 
-  async #resolve(): Promise<StruckMember> {
+  /** `preferred`: the member that the target stands for while it is there. A pod that was killed never comes back. */
+  async #resolve(preferred: string | undefined): Promise<StruckMember> {
     const ready = await this.#system.list();
-    const chosen = this.#choose(ready);
+    const chosen = ready.find(({ name }) => name === preferred) ?? this.#choose(ready);
     const { selector } = this.#system.spec;
     if (chosen !== undefined) return { name: chosen.name, readyBefore: ready.length };
     const names = ready.map(({ name }) => name).join(', ') || 'none';

@@ -44,8 +44,10 @@ export interface ExternalProxy {
   readonly packages?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Placeholders of every command of an external proxy. */
-export const proxyPlaceholders = ['config', 'port', 'admin-port', 'pid', 'run-dir', 'name', 'secret'] as const;
+/** Placeholders of the command that starts an external proxy. It has no process yet. */
+export const startPlaceholders = ['config', 'port', 'admin-port', 'run-dir', 'name', 'secret'] as const;
+/** Placeholders of the commands that speak to it. */
+export const proxyPlaceholders = [...startPlaceholders, 'pid'] as const;
 /** Placeholders of `set-drain` and `set-ready`. */
 export const drainPlaceholders = [...proxyPlaceholders, 'backend'] as const;
 

@@ -22,6 +22,7 @@ export async function joinMembers(
   const system = new ExternalSystem(spec, cluster.shell);
   const ready = await system.open();
   const deploy = spec.driver === undefined ? undefined : drivers[spec.driver]?.deploy;
+  const deployer = deploy && new ExternalDeployer(deploy, spec, cluster.shell);
   const members: ExternalMember[] = [];
   const create = (name: string): ExternalMember => {
     const number = memberNumber(name);
@@ -39,7 +40,15 @@ export async function joinMembers(
     ...cluster,
     members,
     member: name => members.find(member => member.name === name) ?? create(name),
-    ...(deploy !== undefined && { deployer: new ExternalDeployer(deploy, spec, cluster.shell) }),
+    ...(deployer !== undefined && { deployer }),
+    // The system goes on after the run, so it must be as it was.
+    async stop() {
+      try {
+        await deployer?.restore();
+      } finally {
+        await cluster.stop();
+      }
+    },
     external: { naming: system.naming, startedWith: ready.map(({ name }) => name) },
     proxyAdmin: {
       drain: async () => undefined,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { quoteForShell } from '../../../shared/quote-for-shell.js';
 import { BootFailed, LabError } from '../../errors.js';
 import type { ClusterMember, LabProcess, MemberState, ShopCounts, StrikeVerb } from '../cluster.js';
 import { describeExit, type Exit } from '../cluster.js';
@@ -295,7 +296,7 @@ export class ProcessMember implements LabProcess {
       boot.exit === undefined
         ? `${silent} within ${this.#readyWithinMs / 1000} s of its start`
         : `${describeExit(boot.exit)} before ${beforeWhat} on port ${this.port}`;
-    const command = [this.#spec.command, ...this.#spec.args].join(' ');
+    const command = [this.#spec.command, ...this.#spec.args].map(quoteForShell).join(' ');
     const message = `${this.name} ${what}.\n  started as: ${command}\n${boot.lastLines.text('  | ')}  try: ${this.#spec.remedy}`;
     return new BootFailed(message, this.name, `${what}\n${boot.lastLines.text('| ')}`.trimEnd(), this.port);
   }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { quoteForShell } from '../../../shared/quote-for-shell.js';
 import { amongNumbers, map, megabytes } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';
@@ -61,7 +62,7 @@ function specOf(program: string, name: string, port: number, memoryMb: number | 
     answers: (withinMs, at = port) =>
       answersWith(at, 'version\r\n', answer => answer.toString().startsWith('VERSION '), withinMs),
     counts: () => evictionsOf(port),
-    remedy: `${program} -p ${port}   (run it by hand to see its output)`,
+    remedy: `${quoteForShell(program)} -p ${port}   (run it by hand to see its output)`,
   };
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, chown } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { quoteForShell } from '../../../shared/quote-for-shell.js';
 import { LabError } from '../../errors.js';
 import { map, oneOf } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';
@@ -84,7 +85,7 @@ function specOf(programs: Programs, port: number, directory: string, user: Syste
     forks: true,
     user,
     answers: (withinMs, at = port) => answersWith(at, hello, wantsPassword, withinMs),
-    remedy: `${command} -D ${data} -p ${port}   (run it by hand to see its output)`,
+    remedy: `${quoteForShell(command)} -D ${quoteForShell(data)} -p ${port}   (run it by hand to see its output)`,
   };
 }
 

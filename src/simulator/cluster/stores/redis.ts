@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { quoteForShell } from '../../../shared/quote-for-shell.js';
 import { amongNumbers, map, megabytes, oneOf } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';
@@ -90,7 +91,7 @@ function specOf(program: string, { name, directory, port }: Process, file: strin
     answers: (withinMs, at = port) =>
       answersWith(at, 'PING\r\n', answer => answer.toString().startsWith('+PONG'), withinMs),
     ...(isSentinel ? {} : { counts: () => evictionsOf(port) }),
-    remedy: `${program} --port ${port}   (run it by hand to see its output)`,
+    remedy: `${quoteForShell(program)} --port ${port}   (run it by hand to see its output)`,
   };
 }
 

@@ -6,6 +6,7 @@ import type { MembersSpec } from '../../cluster/external/driver.js';
 import { drivers } from '../../cluster/external/drivers/registry.js';
 import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../../cluster/own-backend.js';
 import { countShare } from '../../cluster/rollout.js';
+import { MemberNotBack } from '../../errors.js';
 import { commandText } from '../../scenario/own-app.js';
 import { duration, environment, map, percent, text, wholeNumber } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
@@ -77,6 +78,7 @@ export const deploy = defineFault({
     let rollout: Promise<void> | undefined;
     let held: Deployer | undefined;
     let isConfirmed = false;
+    let confirmed: readonly string[] = [];
 
     async function rollOut(deployer: Deployer, signal: AbortSignal): Promise<void> {
       if (canary !== undefined) await deployer.rollOut(release, canary, pace, signal);
@@ -120,15 +122,21 @@ export const deploy = defineFault({
             `${own.length} of ${running.length} backends run version ${version}, expected ${wanted}: ${found}`,
           );
         }
+        confirmed = own;
         return `${own.length} of ${running.length} backends run version ${version}: ${own.join(', ')}`;
       },
       async heal(cluster) {
         stopping.abort();
         await rollout?.catch(() => undefined);
+        const crashed = isConfirmed ? findCrashed(cluster, confirmed) : undefined;
         if (rollout !== undefined && (rollback !== undefined || !isConfirmed)) await deployerOf(cluster).rollBack(pace);
         rollout = undefined;
         if (held !== undefined) rolling.delete(held);
         held = undefined;
+        // Only the first healing finds it: a rollback starts it again.
+        isConfirmed = false;
+        if (crashed !== undefined)
+          throw new MemberNotBack(crashed.name, `ran version ${version} and ended by itself: ${crashed.how}`);
       },
     };
   },
@@ -169,6 +177,15 @@ function explainExternal(
   if (own !== undefined)
     return `found ${own[0]}, but the workload itself decides how it replaces its members: leave it out`;
   return to.command && 'found to.command, but system.members starts no command: use to.env or to.image';
+}
+
+/** Returns a backend that has crashed. One that another fault ended has no exit code, or one of an end by a signal. */
+function findCrashed(cluster: Cluster, names: readonly string[]) {
+  const crashed = cluster.members.find(
+    member =>
+      names.includes(member.name) && !member.isRunning && /ended with code (?!0\b|137\b|143\b)/.test(member.describe()),
+  );
+  return crashed && { name: crashed.name, how: crashed.describe() };
 }
 
 function deployerOf({ deployer }: Cluster): Deployer {

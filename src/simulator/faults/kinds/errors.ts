@@ -1,4 +1,4 @@
-import { wholeNumber } from '../../scenario/values.js';
+import { percentage } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
 import { askUntil, explainNoSwitches, shopSwitchFault } from '../shop-switch-fault.js';
 
@@ -14,7 +14,7 @@ export const errors = defineFault({
   effect: target => ({ kind: 'broken', member: target }),
   effectInWords: 'a user got an error from the backend, or a retry hid it from the user',
   options: {
-    percent: wholeNumber(1, 100)
+    percent: percentage(100)
       .describe('Percentage of failed requests, among those that read a session.')
       .meta({ examples: [50] }),
   },

@@ -68,7 +68,7 @@ async function flapUntilHealed(
   while (await wait.down()) {
     await member.start().catch(() => undefined);
     if (!(await wait.up())) return;
-    await member.kill();
+    await member.kill('again');
     await member.waitEnd(exitWithinMs);
   }
 }

@@ -1,5 +1,5 @@
 import { waitUntil } from '../../cluster/probe.js';
-import { wholeNumber } from '../../scenario/values.js';
+import { percentage } from '../../scenario/values.js';
 import { defineFault, linkSlowEffect } from '../fault.js';
 import { askThroughLink } from '../link-fault.js';
 import { packetFault } from '../packet-fault.js';
@@ -17,7 +17,7 @@ export const loss = defineFault({
   targets: ['link'],
   needsOwnNetwork: true,
   options: {
-    percent: wholeNumber(1, 99)
+    percent: percentage(99)
       .describe(
         'Percentage of lost packets, in each direction. Handshakes are lost, too. The seed does not choose them.',
       )

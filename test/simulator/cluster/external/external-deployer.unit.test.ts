@@ -62,6 +62,36 @@ describe('a deployer of members that the lab did not start', () => {
     expect(ran).to.include('rollBack shop 5').and.not.include('rollBack shop 4');
   });
 
+  it('brings back what ran before the run when no rollback has done that, once', async () => {
+    const { deployer, ran, answers } = withAnswers({ ...done });
+    await deployer.restore();
+    expect(ran).to.deep.equal([]);
+    await deployer.rollOut(release, 1, pace, signal);
+    answers.workload = 'shop 5\n';
+    await deployer.rollOut({ ...release, version: 'C' }, 1, pace, signal);
+    await deployer.rollBack();
+    await deployer.restore();
+    await deployer.restore();
+    expect(ran.filter(command => command.startsWith('rollBack'))).to.deep.equal(['rollBack shop 5', 'rollBack shop 4']);
+  });
+
+  it('has nothing to bring back after a rollback', async () => {
+    const { deployer, ran } = withAnswers(done);
+    await deployer.rollOut(release, 1, pace, signal);
+    await deployer.rollBack();
+    await deployer.restore();
+    expect(ran.filter(command => command.startsWith('rollBack'))).to.have.length(1);
+  });
+
+  it('says what to type when what ran before the run cannot be brought back', async () => {
+    const { deployer, answers } = withAnswers({ ...done });
+    await deployer.rollOut(release, 1, pace, signal);
+    answers.rollBack = undefined;
+    expect(await deployer.restore().catch(String)).to.equal(
+      'LabError: shop still has the version of the deploy ("rollBack" ended with code 1, and said: timed out). Bring its earlier revision back: rollBack shop 4',
+    );
+  });
+
   it('only waits again when a rollback was begun and did not end in time', async () => {
     const { deployer, ran, answers } = withAnswers({ ...done });
     await deployer.rollOut(release, 1, pace, signal);

@@ -103,6 +103,28 @@ describe('a member that the lab did not start', () => {
     expect(first.describe()).to.equal('was not alive before it was struck: ended with code 1');
   });
 
+  it('is struck again where it is, although another member is the first one now', async () => {
+    let listed = ready;
+    const { member, ran } = memberOf(async () => listed);
+    await member.kill();
+    member.mark('up');
+    listed = ready.toReversed();
+    await member.kill('again');
+    member.mark('up');
+    await member.kill();
+    expect(ran).to.deep.equal(['kill a', 'kill a', 'kill b']);
+  });
+
+  it('is another one when the one that was struck has been replaced', async () => {
+    let listed = ready;
+    const { member, ran } = memberOf(async () => listed);
+    await member.kill();
+    member.mark('up');
+    listed = ready.slice(1);
+    await member.kill('again');
+    expect(ran).to.deep.equal(['kill a', 'kill b']);
+  });
+
   it('stands for the one that was struck until it is up again', async () => {
     const { member, ran } = memberOf(async () => ready);
     await member.hang();
