@@ -4,7 +4,7 @@ import { isAtLeast, nodeLeast } from './shared/tools.mjs';
 // An old Node.js cannot even read some of the other modules, so they are loaded later.
 if (!isAtLeast(process.versions.node, nodeLeast)) {
   process.stderr.write(
-    `holdfast: Holdfast needs Node.js ${nodeLeast} or later, and this is ${process.versions.node}. Type: nvm install 22\n`,
+    `holdfast: Holdfast needs Node.js ${nodeLeast} or later, and this is ${process.versions.node}. Type: nvm install 20\n`,
   );
   process.exit(4);
 }

@@ -1,10 +1,10 @@
 import { escapeHtml } from './markdown.mjs';
 
-/** No heading has an anchor with a colon, so `page:text` is free. The site needs no script. Its style and pictures are its own files, and its frames are its replays. */
+/** The site needs no script. Its style and pictures are its own files, and its frames are its replays. */
 const policy = "default-src 'none'; style-src 'self' file:; img-src 'self' file: data:; frame-src 'self' file:";
 
 /**
- * Renders a page of the site. `url`: its path in the site. `groups`: the navigation, a list of `{ title, entries }`.
+ * Renders a page of the site. No heading has an anchor with a colon, so `page:text` is free. `url`: its path in the site. `groups`: the navigation, a list of `{ title, entries }`.
  */
 export function renderPage({ url, title, description, headings = [], body, groups, isFront = false }) {
   const up = '../'.repeat(url.split('/').length - 1);

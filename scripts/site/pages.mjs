@@ -34,7 +34,8 @@ function collectParts(root, replays) {
     parts.set(file, part);
     for (const { href } of part.links) {
       const target = targetOf(file, href)?.file;
-      if (target !== undefined && existsSync(path.join(root, target))) waiting.push(pageOf(root, target));
+      if (target !== undefined && isInside(target) && existsSync(path.join(root, target)))
+        waiting.push(pageOf(root, target));
     }
   }
   return parts;
@@ -46,6 +47,11 @@ function listPages(root) {
     throw new SiteProblem(`${docs} does not exist. Name the folder of the repository with --root.`);
   const names = readdirSync(docs, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.md'));
   return names.sort().map(name => posix.join('docs', name));
+}
+
+/** Whether a file is in the repository. No file outside it gets a page. */
+function isInside(file) {
+  return file.split('/')[0] !== '..';
 }
 
 /** Returns the file that shows a file: a folder shows its README.md, if it has one. */
@@ -145,6 +151,8 @@ function readGroups(parts, replays) {
     isFirst = false;
     const url = posix.join('docs', link.attrGet('href').replace(/#.*/, ''));
     const page = [...parts.values()].find(part => part.url === url);
+    if (page === undefined)
+      throw new SiteProblem(`docs/README.md: a row begins with the link to ${link.attrGet('href')}, expected a page.`);
     groups.at(-1)?.entries.push({
       url,
       title: titleOf(page, children[children.indexOf(link) + 1].content),

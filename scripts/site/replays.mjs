@@ -7,6 +7,9 @@ import { makeRecording } from '#src/live/played-run.js';
 import { readHistory } from '#src/simulator/history/file.js';
 import { SiteProblem } from './markdown.mjs';
 
+/** A run or a report that hangs ends here. Both scenarios take about 15 s. */
+const commandMsMax = 5 * 60_000;
+
 const root = path.resolve(import.meta.dirname, '../..');
 
 /** The runs that the site plays. */
@@ -104,10 +107,10 @@ async function packPage() {
 }
 
 function runHoldfast(words, expected, remedy) {
-  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] };
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...words], options);
+  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: commandMsMax };
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...words], options);
   if (expected.includes(status)) return;
   throw new SiteProblem(
-    `${stdout}${stderr}\nholdfast ${words.join(' ')} ended with ${status}, expected 0. ${remedy}`.trim(),
+    `${stdout}${stderr}\nholdfast ${words.join(' ')} ended with ${status ?? signal}, expected ${expected.join(' or ')}. ${remedy}`.trim(),
   );
 }

@@ -8,15 +8,15 @@ import {
   describeFind,
   describeNothing,
   describeSize,
-  type Quarry,
+  type HuntSetup,
   tidyPlan,
   writeFind,
 } from '../hunt/found-scenario.js';
 import { type HuntProgress, type HuntResult, hunt as huntPlan } from '../hunt/hunt.js';
-import { scenarioOf, type TryPlan } from '../hunt/hunted-plan.js';
+import { makeRunScenario, type TryPlan } from '../hunt/hunted-plan.js';
 import { readRun } from '../hunt/read-run.js';
-import { oppositeOf, soughtIn } from '../hunt/sought.js';
-import { type HuntedFault, strikeableIn } from '../hunt/strikeable.js';
+import { listSought, negateExpectation } from '../hunt/sought.js';
+import { type HuntedFault, listStrikeable } from '../hunt/strikeable.js';
 import type { ModeName } from '../modes.js';
 import { commandLine } from '../shared/program-name.js';
 import { makeTimedFolder, pointLatest, writeWhole } from '../shared/result-files.js';
@@ -29,6 +29,7 @@ import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseMode } from './lib/mode-option.js';
+import { checkOutputs } from './lib/output.js';
 import { findScenario } from './lib/scenario-names.js';
 
 const minutesMax = 24 * 60;
@@ -57,7 +58,7 @@ export const hunt: CommandModule<object, HuntArgs> = {
         type: 'number',
         default: 5,
         requiresArg: true,
-        describe: 'how long to search, and again how long to shrink what was found at most',
+        describe: 'how long to search; shrinking a find takes at most the same time again',
       })
       .option('mode', { type: 'string', requiresArg: true, describe: 'the mode; default: the first one of the file' })
       .option('seed', { type: 'number', requiresArg: true, describe: 'repeats the choices of an earlier hunt' })
@@ -91,17 +92,17 @@ async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver):
   const seed = args.seed === undefined ? randomInt(2 ** 31) : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
   const base = await readScenario(findScenario(args.scenario));
   const mode = chooseMode(base, args.mode);
-  const sought = seekIn(base, mode, args.until);
-  const strikeable = strikeableIn(base, mode, namesIn(args.faults));
+  const sought = listExpectations(base, mode, args.until);
+  const strikeable = listStrikeable(base, mode, splitNames(args.faults));
   if (await mustEnterNetwork(strikeable)) return runInOwnNetwork(takeOver);
-  const quarry = { base, mode, sought };
-  const place = await placeFor(args.out, base.name);
+  const setup = { base, mode, sought };
+  await checkOutputs({ out: args.out }, undefined, [base.name]);
   say(`hunting in ${base.name}, mode ${mode}, seed ${seed}: ${sought.join(', ')}`);
   const drawer = new PlanDrawer(base, strikeable, seed);
   const progress = showHunt();
   const result = await huntPlan({
     draw: (number, seen) => drawer.draw(number, seen),
-    tryPlan: await tryIn(quarry, signal),
+    tryPlan: await makeTry(setup, signal),
     tidy: plan => tidyPlan(base, plan),
     now: () => performance.now(),
     searchMs: minutes * 60_000,
@@ -109,16 +110,24 @@ async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver):
     onProgress: progress.show,
   });
   progress.end();
-  return tellResult(result, quarry, seed, place);
+  return tellResult(result, setup, seed, args.out);
 }
 
 /** Prints the result and writes the find. Returns the exit code; throws what ended the hunt early. */
-async function tellResult(result: HuntResult, quarry: Quarry, seed: number, place: Place): Promise<number> {
+async function tellResult(
+  result: HuntResult,
+  setup: HuntSetup,
+  seed: number,
+  out: string | undefined,
+): Promise<number> {
   const { find, failure } = result;
   if (find === undefined) say(...describeNothing(result));
   else {
-    const text = writeFind(find, quarry, seed);
-    const file = await place(text);
+    const text = writeFind(find, setup, seed);
+    const folder = out ?? (await makeTimedFolder(path.join('reports', 'hunt', setup.base.name), new Date()));
+    const file = out ?? path.join(folder, 'scenario.yaml');
+    await writeWhole(file, text);
+    if (out === undefined) await pointLatest(folder);
     say(...describeFind(find), '', text, `again: ${commandLine('run', file)}`);
   }
   if (failure !== undefined) throw failure;
@@ -131,7 +140,7 @@ function parseMinutes(given: number): number {
   throw new UsageError(`--minutes: expected a number above 0, at most ${minutesMax}, not "${given}".`);
 }
 
-function namesIn(given: readonly string[] | undefined): string[] {
+function splitNames(given: readonly string[] | undefined): string[] {
   return given?.flatMap(text => text.split(',').map(name => name.trim())) ?? [];
 }
 
@@ -150,8 +159,8 @@ function chooseMode(scenario: Scenario, asked: string | undefined): ModeName {
   return mode ?? fitting ?? first;
 }
 
-function seekIn(scenario: Scenario, mode: ModeName, until: string | undefined): readonly string[] {
-  const sought = until === undefined ? soughtIn(scenario, mode) : [oppositeOf(until)];
+function listExpectations(scenario: Scenario, mode: ModeName, until: string | undefined): readonly string[] {
+  const sought = until === undefined ? listSought(scenario, mode) : [negateExpectation(until)];
   if (sought.length > 0) return sought;
   throw new UsageError(
     `scenario "${scenario.name}" expects no loss or defect to be 0 in mode ${mode}, so there is nothing to look for. Say what: --until "users.loggedOut > 0".`,
@@ -168,13 +177,13 @@ async function mustEnterNetwork(strikeable: readonly HuntedFault[]): Promise<boo
 }
 
 /** Loads the lab, which is the largest part of the code, and returns the function that makes one run. */
-async function tryIn({ base, mode, sought }: Quarry, signal: AbortSignal): Promise<TryPlan> {
+async function makeTry({ base, mode, sought }: HuntSetup, signal: AbortSignal): Promise<TryPlan> {
   const [{ simulate }, { judgeRun }] = await Promise.all([
     import('../simulator/simulate.js'),
     import('../simulator/checker/judge-run.js'),
   ]);
   return async plan => {
-    const scenario = scenarioOf(base, mode, sought, plan);
+    const scenario = makeRunScenario(base, mode, sought, plan);
     const run = await simulate(scenario, mode, makePlan(scenario, plan.seed), { signal, onProgress: () => undefined });
     return readRun(judgeRun(run));
   };

@@ -6,6 +6,7 @@ import type { ModeName } from '../modes.js';
 import type { Inferred, Passes } from '../record/passes.js';
 import type { Typed } from '../record/recording.js';
 import { commandLine } from '../shared/program-name.js';
+import { rejectOnAbort } from '../simulator/errors.js';
 import type { StarterApp } from '../simulator/scenario/starter.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
@@ -128,6 +129,11 @@ async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<num
     const unasked = wanted.answers.filter(given => !asked.some(id => given.startsWith(`${id}=`)));
     for (const given of unasked) process.stdout.write(`! --answer ${given}: the passes leave no such question\n`);
     signal.throwIfAborted();
+    const { journey, notes } = await inferByQuestions(
+      passes,
+      { ...wanted, terminal, repeat: describeRepeat(args) },
+      signal,
+    );
     const { mode, system, names } = wanted;
     const { writeStarter } = await import('../simulator/scenario/starter.js');
     await writeFile(out, writeStarter({ mode, system, names, journey, notes }), { flag: 'wx' });
@@ -169,13 +175,13 @@ function isWritable(folder: string): boolean {
 }
 
 async function readFlags(args: RecordArgs): Promise<Wanted> {
-  const { namesOf, parsePair, systemOf } = await import('./record/app.js');
+  const { chooseNames, parsePair, readSystem } = await import('./record/app.js');
   if (args.command !== undefined && args.command.length > 0)
     throw new UsageError(`write -- before the command: ${commandLine('record', '--', ...args.command)}`);
   if (args.har !== undefined && args.save !== undefined)
     throw new UsageError('--har and --save exclude each other: the passes are in a file already.');
   const end = process.argv.indexOf('--');
-  const system = systemOf(args, end === -1 ? [] : process.argv.slice(end + 1), path.dirname(path.resolve(args.out)));
+  const system = readSystem(args, end === -1 ? [] : process.argv.slice(end + 1), path.dirname(path.resolve(args.out)));
   if (system === undefined && args.har === undefined)
     throw new UsageError(
       `which app? Such as: ${commandLine('record', '--', 'npm', 'start')}, or --backend http://127.0.0.1:3000`,
@@ -189,7 +195,7 @@ async function readFlags(args: RecordArgs): Promise<Wanted> {
   const { answer: answers = [] } = args;
   const strange = answers.find(given => !/.=./.test(given));
   if (strange !== undefined) throw new UsageError(`--answer: found "${strange}", expected question=candidate.`);
-  return { typed, names: namesOf(typed, args.users !== undefined), system, mode: parseMode(args.mode), answers };
+  return { typed, names: chooseNames(typed, args.users !== undefined), system, mode: parseMode(args.mode), answers };
 }
 
 async function findPasses(
@@ -206,8 +212,8 @@ async function findPasses(
     return splitPasses(await Promise.all(args.har.map(readHar)), typed);
   }
   const port = args.port === 0 ? 0 : parseCount('port', args.port, 1024, 65_535);
-  const [{ scenarioOf }, { clickPasses }] = await Promise.all([import('./record/app.js'), import('./record/click.js')]);
-  const spec = oneBackend(scenarioOf(system, mode, args.out), mode);
+  const [{ parseApp }, { clickPasses }] = await Promise.all([import('./record/app.js'), import('./record/click.js')]);
+  const spec = oneBackend(parseApp(system, mode, args.out), mode);
   const { passes, origin } = await clickPasses({ spec, typed, port, open: args.open, terminal }, signal);
   if (args.save !== undefined) await savePasses(args.save, passes, origin);
   return passes;
@@ -215,7 +221,7 @@ async function findPasses(
 
 async function savePasses(file: string, passes: Passes, origin: string): Promise<void> {
   const { writeHar } = await import('../record/har.js');
-  await writeFile(file, writeHar(passes, origin, ''), { flag: 'wx', mode: 0o600 });
+  await writeFile(file, writeHar(passes, origin), { flag: 'wx', mode: 0o600 });
   process.stdout.write(`the passes are in ${file}: it holds passwords and cookies\n`);
 }
 
@@ -227,13 +233,22 @@ function describeRepeat({ har, save }: RecordArgs): string {
     : `Use the same passes again: --har ${save}`;
 }
 
-/** Infers the journey. Asks one question at a time, until nothing is open. */
+/** Where the answers to questions come from. `repeat` says how the passes are used again when there is none. */
+interface Asking extends Pick<Wanted, 'answers'> {
+  readonly terminal: Terminal | undefined;
+  readonly repeat: string;
+}
+
+/** Infers the journey. Asks one question at a time, until nothing is open. Rejects with `Interrupted` on abort. */
 async function inferByQuestions(
   passes: Passes,
   given: readonly string[],
   terminal: Terminal | undefined,
   repeat: string,
 ): Promise<Extract<Inferred, { kind: 'journey' }> & { readonly asked: readonly string[] }> {
+  { answers: given, terminal, repeat }: Asking,
+  signal: AbortSignal,
+): Promise<Extract<Inferred, { kind: 'journey' }>> {
   const { inferJourney } = await import('../record/infer/infer-journey.js');
   const answers = new Map<string, string>();
   for (;;) {
@@ -244,7 +259,10 @@ async function inferByQuestions(
     const flag = given.find(each => each.startsWith(`${question.id}=`))?.slice(question.id.length + 1);
     const answer =
       flag === undefined
-        ? await askQuestion(question, terminal, text => process.stdout.write(text))
+        ? await rejectOnAbort(
+            askQuestion(question, terminal, text => process.stdout.write(text)),
+            signal,
+          )
         : chooseCandidate(question, flag);
     if (answer === undefined)
       throw new UsageError(`There is no terminal to ask. ${describeQuestion(question)}\n${repeat}`.trim());

@@ -64,14 +64,15 @@ export function diagnose(facts: Facts): readonly Diagnosis[] {
     ([, { onlyLinux, group }]) => (!onlyLinux || platform === 'linux') && (group !== 'tests' || isClone),
   );
   const findings = listed.map(([name, tool]) => judgeTool(name, tool, facts));
-  const [needed, others] = [true, false].map(is => findings.filter(({ group }) => (group === 'needed') === is));
+  const needed = findings.filter(({ group }) => group === 'needed');
+  const others = findings.filter(({ group }) => group !== 'needed');
   return [
     judgeNode(facts),
-    ...(needed ?? []),
+    ...needed,
     judgePostgres(facts),
     judgeLoopback(facts),
     judgeNetwork(facts),
-    ...(others ?? []),
+    ...others,
     ...judgeMachine(facts),
   ];
 }

@@ -2,7 +2,7 @@ import { endsOf, kindOf, membersIn } from '../simulator/cluster/targets.js';
 import type { FaultSpec } from '../simulator/scenario/scenario.js';
 import { triggerAfter } from './draw-plan.js';
 import type { HuntedPlan, OkEvent, TriedPlan } from './hunted-plan.js';
-import { eventTriggers } from './simpler.js';
+import { listEventTriggers } from './simpler.js';
 
 /** How many users that lost something are each tried alone. */
 const aloneMax = 2;
@@ -11,14 +11,14 @@ const againMax = 2;
 
 /**
  * Lists plans that may fail each time as the drawn plan failed once. A time does not hit the same moment twice, so each
- * fault strikes after the event that preceded it. The boldest come first: one user alone with the fault that the checker
+ * fault strikes after the event that preceded it. The plans that leave out most come first: one user alone with the fault that the checker
  * blames. The drawn plan itself is the last. Pure.
  */
 export function listStarts(plan: HuntedPlan, found: TriedPlan): HuntedPlan[] {
-  const { culprits, events } = found;
-  const blamed = plan.faults.filter(({ id }) => culprits.faults.includes(id));
+  const { trace, events } = found;
+  const blamed = plan.faults.filter(({ id }) => trace.faults.includes(id));
   const faults = blamed.length > 0 ? blamed : plan.faults;
-  const alone = culprits.users.slice(0, aloneMax).flatMap(name => {
+  const alone = trace.users.slice(0, aloneMax).flatMap(name => {
     const users = plan.users.filter(user => user.name === name);
     const own = events.filter(({ user }) => user === name);
     return aimAll({ ...plan, users, faults }, { ...found, events: own });
@@ -52,7 +52,7 @@ function aimAll(plan: HuntedPlan, { events, strikesMs }: TriedPlan): HuntedPlan[
   const aim = (choose: (triggers: FaultSpec['trigger'][]) => FaultSpec['trigger'] | undefined): HuntedPlan => {
     const faults = plan.faults.map(fault => {
       const struckMs = strikesMs.get(fault.id);
-      const trigger = struckMs === undefined ? undefined : choose(eventTriggers(events, struckMs));
+      const trigger = struckMs === undefined ? undefined : choose(listEventTriggers(events, struckMs));
       return trigger === undefined ? fault : { ...fault, trigger };
     });
     return { ...plan, faults };
@@ -72,9 +72,7 @@ export function correctTargets(
 ): HuntedPlan | undefined {
   const faults = plan.faults.map(fault => {
     const before = failed.faults.find(({ id }) => id === fault.id);
-    const own = model.events.filter(
-      ({ user }) => model.culprits.users.length === 0 || model.culprits.users.includes(user),
-    );
+    const own = model.events.filter(({ user }) => model.trace.users.length === 0 || model.trace.users.includes(user));
     const aimed = before && backendBefore(own, model.strikesMs.get(fault.id));
     const answering = backendBefore(tried.events, tried.strikesMs.get(fault.id));
     if (aimed === undefined || answering === undefined || backendIn(before?.target) !== aimed) return fault;

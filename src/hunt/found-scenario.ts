@@ -4,12 +4,12 @@ import type { PlannedUser } from '../simulator/plan/planned-user.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { writeScenario } from '../simulator/scenario/write.js';
 import type { Find, HuntResult } from './hunt.js';
-import { type HuntedPlan, scenarioOf } from './hunted-plan.js';
+import { type HuntedPlan, makeRunScenario } from './hunted-plan.js';
 
 const nameMax = 60;
 
 /** The scenario, the mode and the expectations of a hunt. */
-export interface Quarry {
+export interface HuntSetup {
   readonly base: Scenario;
   readonly mode: ModeName;
   readonly sought: readonly string[];
@@ -19,7 +19,7 @@ export interface Quarry {
 export function tidyPlan({ users: { names } }: Pick<Scenario, 'users'>, plan: HuntedPlan): HuntedPlan {
   const items = new Map<string, string>();
   const nameItem = (token: string, user: number): string => {
-    const known = items.get(token) ?? `item-${user}.${[...items.values()].filter(isOf(user)).length + 1}`;
+    const known = items.get(token) ?? `item-${user}.${[...items.values()].filter(isItemOf(user)).length + 1}`;
     items.set(token, known);
     return known;
   };
@@ -32,13 +32,13 @@ export function tidyPlan({ users: { names } }: Pick<Scenario, 'users'>, plan: Hu
   return { ...plan, users };
 }
 
-function isOf(user: number): (item: string) => boolean {
+function isItemOf(user: number): (item: string) => boolean {
   return item => item.startsWith(`item-${user}.`);
 }
 
 /** Returns the file that repeats a find. The parser accepts it. Pure. */
-export function writeFind(find: Find, { base, mode, sought }: Quarry, huntSeed: number): string {
-  const scenario = scenarioOf(
+export function writeFind(find: Find, { base, mode, sought }: HuntSetup, huntSeed: number): string {
+  const scenario = makeRunScenario(
     base,
     mode,
     [find.expectation, ...sought.filter(line => line !== find.expectation)],

@@ -112,7 +112,7 @@ class Hunting {
       const tried = await this.#try(plan);
       this.#tries = number;
       this.#searchedMs = this.#elapsedMs();
-      this.#report('search', number, this.#startMs, searchMs, tried);
+      this.#report(tried);
       if (tried === undefined) continue;
       this.#learn(plan, tried);
       const [expectation] = tried.unmet;
@@ -158,9 +158,10 @@ class Hunting {
     return this.#options.now() - this.#startMs;
   }
 
-  #report(stage: 'search', runs: number, fromMs: number, limitMs: number, tried: TriedPlan | undefined): void {
-    const { now, onProgress } = this.#options;
-    onProgress({ stage, runs, elapsedMs: now() - fromMs, limitMs, last: tried?.word ?? 'lab failed' });
+  #report(tried: TriedPlan | undefined): void {
+    const { searchMs: limitMs, onProgress } = this.#options;
+    const last = tried?.word ?? 'lab failed';
+    onProgress({ stage: 'search', runs: this.#tries, elapsedMs: this.#searchedMs, limitMs, last });
   }
 }
 

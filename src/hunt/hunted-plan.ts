@@ -26,7 +26,7 @@ export interface OkEvent {
 }
 
 /** The users and faults to which the checker traces a failure. */
-export interface Culprits {
+export interface FailureTrace {
   readonly users: readonly string[];
   readonly faults: readonly string[];
 }
@@ -41,7 +41,7 @@ export interface TriedPlan {
   readonly events: readonly OkEvent[];
   /** When each fault was requested, by its id. */
   readonly strikesMs: ReadonlyMap<string, number>;
-  readonly culprits: Culprits;
+  readonly trace: FailureTrace;
 }
 
 /** Makes one run. Rejects with `LabError` when the lab failed, and with `Interrupted`. */
@@ -60,7 +60,7 @@ export function dropLateSteps(plan: HuntedPlan): HuntedPlan {
 }
 
 /** Returns the scenario of one run: the system of `base`, with the users, phases and faults of the plan. Pure. */
-export function scenarioOf(
+export function makeRunScenario(
   base: Scenario,
   mode: ModeName,
   sought: readonly string[],

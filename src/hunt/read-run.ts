@@ -1,6 +1,6 @@
 import type { IncidentKind } from '../simulator/checker/findings.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
-import type { Culprits, OkEvent, TriedPlan } from './hunted-plan.js';
+import type { FailureTrace, OkEvent, TriedPlan } from './hunted-plan.js';
 
 /** The incidents of which a metric counts one kind. */
 const kindsOf: readonly (readonly [metrics: RegExp, kind: IncidentKind])[] = [
@@ -28,7 +28,7 @@ export function readRun(judged: JudgedRun): TriedPlan {
     reasons: verdict.reasons,
     events: eventsIn(judged),
     strikesMs: new Map(run.faults.map(({ id, requestedMs }) => [id, requestedMs])),
-    culprits: culpritsOf(judged, texts[0]),
+    trace: traceFailure(judged, texts[0]),
   };
 }
 
@@ -39,7 +39,7 @@ function eventsIn({ run }: JudgedRun): OkEvent[] {
   return events;
 }
 
-function culpritsOf({ findings }: JudgedRun, expectation: string | undefined): Culprits {
+function traceFailure({ findings }: JudgedRun, expectation: string | undefined): FailureTrace {
   if (expectation === undefined) return { users: [], faults: [] };
   const kind = kindsOf.find(([metrics]) => metrics.test(expectation))?.[1];
   const incidents = findings.incidents.filter(incident => incident.kind === kind);

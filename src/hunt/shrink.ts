@@ -1,6 +1,6 @@
 /** Says how a plan can be made simpler, and whether it still fails. */
 export interface Shrinkable<Plan, Evidence> {
-  /** Each lists simpler plans in one respect, the boldest first. `evidence` is that of the present plan. */
+  /** Each lists simpler plans in one respect, the smallest plans first. `evidence` is that of the present plan. */
   readonly passes: readonly ((plan: Plan, evidence: Evidence) => Iterable<Plan>)[];
   /** Returns the key of a plan: plans with the same key are the same. */
   keyOf(plan: Plan): string;

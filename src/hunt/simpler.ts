@@ -18,20 +18,20 @@ type Pass = (plan: HuntedPlan, evidence: TriedPlan) => Iterable<HuntedPlan>;
  * shorter. `evidence` is the run of the plan that failed. Pure; a run can follow each plan.
  */
 export const passes: readonly Pass[] = [
-  fewerFaults,
-  fewerUsers,
-  shorterPhases,
-  fewerSteps,
-  plainerTriggers,
-  earlierSteps,
-  rounderFaults,
-  plainerSteps,
+  dropFaults,
+  dropUsers,
+  shortenPhases,
+  dropSteps,
+  simplifyTriggers,
+  moveStepsEarlier,
+  roundFaults,
+  simplifySteps,
 ].map(onlyPossible);
 
 function onlyPossible(pass: Pass): Pass {
   return function* possible(plan, evidence) {
     for (const candidate of pass(plan, evidence)) {
-      const users = keptUsers(candidate.users);
+      const users = keepPossibleSteps(candidate.users);
       const faults = retrigger(candidate.faults, plan, users, evidence.events);
       const adjusted = { ...candidate, users, faults };
       if (isPossible(adjusted)) yield adjusted;
@@ -39,27 +39,27 @@ function onlyPossible(pass: Pass): Pass {
   };
 }
 
-function* fewerFaults(plan: HuntedPlan): Generator<HuntedPlan> {
-  for (const kept of sublists(plan.faults)) yield { ...plan, faults: dropOrphans(kept) };
+function* dropFaults(plan: HuntedPlan): Generator<HuntedPlan> {
+  for (const kept of listSublists(plan.faults)) yield { ...plan, faults: dropOrphans(kept) };
 }
 
-function* fewerUsers(plan: HuntedPlan): Generator<HuntedPlan> {
-  for (const kept of sublists(plan.users)) yield { ...plan, users: kept };
+function* dropUsers(plan: HuntedPlan): Generator<HuntedPlan> {
+  for (const kept of listSublists(plan.users)) yield { ...plan, users: kept };
 }
 
-function* fewerSteps(plan: HuntedPlan): Generator<HuntedPlan> {
+function* dropSteps(plan: HuntedPlan): Generator<HuntedPlan> {
   const { users } = plan;
   for (const [index, user] of users.entries()) {
     const [login, ...others] = user.steps;
     if (login === undefined) continue;
-    for (const kept of [[], ...sublists(others)])
+    for (const kept of [[], ...listSublists(others)])
       yield { ...plan, users: users.with(index, { ...user, steps: [login, ...kept] }) };
   }
 }
 
 /** Yields the list without each half, each quarter, and so on down to each single part. Later parts are left out
  * first. */
-export function* sublists<T>(list: readonly T[]): Generator<T[]> {
+export function* listSublists<T>(list: readonly T[]): Generator<T[]> {
   for (let size = Math.ceil(list.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let end = list.length; end > 0; end -= size) {
       const kept = list.toSpliced(Math.max(0, end - size), Math.min(size, end));
@@ -80,7 +80,7 @@ function dropOrphans(faults: readonly FaultSpec[]): FaultSpec[] {
 }
 
 /** Leaves out users without steps, and removals of what was not added. */
-function keptUsers(users: readonly PlannedUser[]): PlannedUser[] {
+function keepPossibleSteps(users: readonly PlannedUser[]): PlannedUser[] {
   const added = new Set(
     users.flatMap(({ steps }) => steps.flatMap(({ kind, token }) => (kind === 'add' ? [token] : []))),
   );
@@ -132,11 +132,11 @@ function adjust(
 }
 
 /** Replaces a time by the event before it, and a count of requests by a count of renewals. */
-function* plainerTriggers(plan: HuntedPlan, { events, strikesMs }: TriedPlan): Generator<HuntedPlan> {
+function* simplifyTriggers(plan: HuntedPlan, { events, strikesMs }: TriedPlan): Generator<HuntedPlan> {
   for (const [index, fault] of plan.faults.entries()) {
     const struckMs = strikesMs.get(fault.id);
     if (struckMs === undefined) continue;
-    for (const trigger of eventTriggers(events, struckMs))
+    for (const trigger of listEventTriggers(events, struckMs))
       yield { ...plan, faults: plan.faults.with(index, { ...fault, trigger }) };
   }
 }
@@ -145,7 +145,7 @@ function* plainerTriggers(plan: HuntedPlan, { events, strikesMs }: TriedPlan): G
 const renewalWithinMs = 1_000;
 
 /** Returns triggers that strike at the same moment of the same run: by the latest renewal, and by the latest request. */
-export function eventTriggers(events: readonly OkEvent[], struckMs: number): FaultSpec['trigger'][] {
+export function listEventTriggers(events: readonly OkEvent[], struckMs: number): FaultSpec['trigger'][] {
   const before = events.filter(({ atMs }) => atMs <= struckMs);
   const renewals = before.filter(({ isRenewal }) => isRenewal);
   const [request, renewal] = [before.at(-1), renewals.at(-1)];
@@ -162,11 +162,11 @@ export function eventTriggers(events: readonly OkEvent[], struckMs: number): Fau
 }
 
 /** Moves everything to an earlier time: first the whole plan, then each step with all that follows. */
-function* earlierSteps(plan: HuntedPlan): Generator<HuntedPlan> {
+function* moveStepsEarlier(plan: HuntedPlan): Generator<HuntedPlan> {
   const times = [...new Set(plan.users.flatMap(({ steps }) => steps.map(({ atMs }) => atMs)))].sort((a, b) => a - b);
   for (const [index, atMs] of times.entries()) {
     const beforeMs = index === 0 ? 0 : (times[index - 1] ?? 0);
-    for (const gapMs of rounderNumbers(atMs - beforeMs)) yield pullForward(plan, atMs, atMs - beforeMs - gapMs);
+    for (const gapMs of listRounderNumbers(atMs - beforeMs)) yield pullForward(plan, atMs, atMs - beforeMs - gapMs);
   }
 }
 
@@ -189,7 +189,7 @@ function pullForward(plan: HuntedPlan, fromMs: number, byMs: number): HuntedPlan
 
 /** Shortens the phases: first all of them. What is before the faults phase goes into it, and it ends with its last
  * fault. */
-function* shorterPhases(plan: HuntedPlan, { strikesMs }: TriedPlan): Generator<HuntedPlan> {
+function* shortenPhases(plan: HuntedPlan, { strikesMs }: TriedPlan): Generator<HuntedPlan> {
   const { phases, faults } = plan;
   const beforeMs = faultsFromMs(plan);
   const early = faults.map(fault =>
@@ -204,8 +204,8 @@ function* shorterPhases(plan: HuntedPlan, { strikesMs }: TriedPlan): Generator<H
     onlyFaults,
     { faultsMs, recoveryMs: 0, quiesceMs: 0 },
     { faultsMs },
-    ...rounderNumbers(phases.recoveryMs).map(recoveryMs => ({ recoveryMs })),
-    ...rounderNumbers(phases.quiesceMs).map(quiesceMs => ({ quiesceMs })),
+    ...listRounderNumbers(phases.recoveryMs).map(recoveryMs => ({ recoveryMs })),
+    ...listRounderNumbers(phases.quiesceMs).map(quiesceMs => ({ quiesceMs })),
   ];
   for (const change of changes) {
     const moved = 'warmupMs' in change ? early : faults;
@@ -221,36 +221,36 @@ function roundUp(ms: number): number {
 const plainLengthsMs = [100, 200, 500, 1_000, 2_000];
 
 /** Gives faults shorter and rounder times, and the options that they have anyway. */
-function* rounderFaults(plan: HuntedPlan): Generator<HuntedPlan> {
+function* roundFaults(plan: HuntedPlan): Generator<HuntedPlan> {
   for (const [index, fault] of plan.faults.entries()) {
     const withFault = (changed: FaultSpec): HuntedPlan => ({ ...plan, faults: plan.faults.with(index, changed) });
     const { trigger, forMs = 0, options = {} } = fault;
-    for (const each of rounderTriggers(trigger)) yield withFault({ ...fault, trigger: each });
+    for (const each of roundTrigger(trigger)) yield withFault({ ...fault, trigger: each });
     for (const ms of plainLengthsMs.filter(each => each < forMs)) yield withFault({ ...fault, forMs: ms });
     const plain = exampleOptions(fault.do);
     for (const name of Object.keys(options).filter(each => !Object.hasOwn(plain, each)))
-      yield withFault(withoutOption(fault, name));
+      yield withFault(dropOption(fault, name));
   }
 }
 
-function* rounderTriggers(trigger: FaultSpec['trigger']): Generator<FaultSpec['trigger']> {
+function* roundTrigger(trigger: FaultSpec['trigger']): Generator<FaultSpec['trigger']> {
   if ('atMs' in trigger) {
-    for (const atMs of rounderNumbers(trigger.atMs)) yield { atMs };
+    for (const atMs of listRounderNumbers(trigger.atMs)) yield { atMs };
   } else if ('afterFault' in trigger) {
-    for (const delayMs of rounderNumbers(trigger.delayMs)) yield { ...trigger, delayMs };
+    for (const delayMs of listRounderNumbers(trigger.delayMs)) yield { ...trigger, delayMs };
   } else {
     const { delayMs = 0, ...count } = trigger;
-    for (const ms of rounderNumbers(delayMs)) yield ms === 0 ? count : { ...count, delayMs: ms };
+    for (const ms of listRounderNumbers(delayMs)) yield ms === 0 ? count : { ...count, delayMs: ms };
     if (trigger.atLeast > 1) yield { ...trigger, atLeast: 1 };
   }
 }
 
-function withoutOption({ options = {}, ...fault }: FaultSpec, name: string): FaultSpec {
+function dropOption({ options = {}, ...fault }: FaultSpec, name: string): FaultSpec {
   const left = Object.entries(options).filter(([key]) => key !== name);
   return left.length === 0 ? fault : { ...fault, options: Object.fromEntries(left) };
 }
 
-function* plainerSteps(plan: HuntedPlan): Generator<HuntedPlan> {
+function* simplifySteps(plan: HuntedPlan): Generator<HuntedPlan> {
   const isPlain = ({ beside, slowMs }: PlannedStep) => beside === undefined && slowMs === undefined;
   for (const [index, user] of plan.users.entries()) {
     for (const [place, step] of user.steps.entries()) {
@@ -262,7 +262,7 @@ function* plainerSteps(plan: HuntedPlan): Generator<HuntedPlan> {
 }
 
 /** Returns smaller numbers that are worth a try: zero, half, and one with a single digit. The smallest come first. */
-export function rounderNumbers(number: number): number[] {
+export function listRounderNumbers(number: number): number[] {
   const digits = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, number))));
   const half = Math.ceil(number / 2 / (digits / 10)) * (digits / 10);
   const all = [0, Math.round(half), Math.floor(number / digits) * digits].filter(each => each < number);

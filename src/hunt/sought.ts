@@ -11,7 +11,7 @@ const alwaysSought = 'members.notBack == 0';
  * loss or a defect (`writes.lost == 0`). One case is then a proof. Expectations about time, shares, errors or a window
  * are not sought: they depend on the times and lengths that the hunt changes, or on the machine. Pure.
  */
-export function soughtIn(scenario: Scenario, mode: ModeName): readonly string[] {
+export function listSought(scenario: Scenario, mode: ModeName): readonly string[] {
   const lines = expectationsOf(scenario, mode).map(parseLine).filter(isInvariant);
   const texts = lines.map(({ metric }) => `${metric} == 0`);
   return texts.length === 0 ? [] : [...new Set([...texts, alwaysSought])];
@@ -33,7 +33,7 @@ const opposites: Readonly<Record<string, string>> = {
 
 /** Returns the expectation that is violated exactly when `wanted` holds: for `--until`. Throws `ScenarioError` when it
  * cannot be parsed, or when every run meets it. Pure. */
-export function oppositeOf(wanted: string): string {
+export function negateExpectation(wanted: string): string {
   const { operator, text, metric } = parseExpectation(wanted);
   if (operator === '>' && /\s0\s*$/.test(text) && isProvenByOne(metric)) return text.replace('>', '==').trim();
   return text.replace(operator, opposites[operator] ?? operator).trim();

@@ -28,7 +28,7 @@ const withoutLength = ['secrets', 'backends'];
  * Returns what a hunt may strike in a mode: the faults of the scenario, each on every target of its kind, and the faults
  * that `--faults` names. Throws `ScenarioError` for a name that does not exist, and when nothing is left. Pure.
  */
-export function strikeableIn(scenario: Scenario, mode: ModeName, asked: readonly string[]): readonly HuntedFault[] {
+export function listStrikeable(scenario: Scenario, mode: ModeName, asked: readonly string[]): readonly HuntedFault[] {
   const system = targetSystemOf(scenario);
   const candidates = [
     ...scenario.faults.flatMap(fault => spread(fault, mode, system)),

@@ -14,7 +14,7 @@ export function findHeader(headers: HeaderPairs, wanted: string): string | undef
 }
 
 /** Returns the kind of a body by its headers. A body without a type can be a text. */
-export function kindOf(headers: HeaderPairs): RecordedKind {
+export function findKind(headers: HeaderPairs): RecordedKind {
   const type = findHeader(headers, 'content-type')?.trim().toLowerCase() ?? '';
   if (streamTypes.test(type)) return 'stream';
   return type === '' || textTypes.test(type) || type.startsWith('multipart/form-data') ? 'text' : 'other';
@@ -22,7 +22,7 @@ export function kindOf(headers: HeaderPairs): RecordedKind {
 
 /** Returns a decoded body as text. Undefined when it is too long, damaged or no text. */
 export function readText(bytes: Buffer, headers: HeaderPairs): string | undefined {
-  if (kindOf(headers) !== 'text') return undefined;
+  if (findKind(headers) !== 'text') return undefined;
   try {
     const plain = decode(bytes, findHeader(headers, 'content-encoding')?.trim().toLowerCase() ?? 'identity');
     const charset = charsetOf(headers);

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
-import { readText } from './bodies.js';
+import { findHeader, readText } from './bodies.js';
 import { RecordingError } from './errors.js';
 import { bodyCharactersMax, harBytesMax, harEntriesMax } from './limits.js';
 import { type HeaderPairs, toOwnPath } from './origins.js';
@@ -202,8 +202,8 @@ function limit(text: string): string {
   return text.length > bodyCharactersMax ? '' : text;
 }
 
-/** Writes the passes as one HAR file. `readHar` and `splitPasses` make the same passes of it. `origin`: of the app. */
-export function writeHar(passes: Passes, origin: string, version: string): string {
+/** Writes the passes as one HAR file. `readHar` and `splitPasses` read the same passes from it. `origin`: of the app. */
+export function writeHar(passes: Passes, origin: string): string {
   const parts = [passes.first, passes.second, { user: undefined, item: undefined, exchanges: passes.anonymous }];
   const pages = parts.map(({ user, item }, index) => {
     const id = passNames[index] ?? '';
@@ -213,7 +213,7 @@ export function writeHar(passes: Passes, origin: string, version: string): strin
   const entries = parts.flatMap(({ exchanges }, index) =>
     exchanges.map(each => toEntry(each, origin, passNames[index] ?? '', index * passGapMs)),
   );
-  const log = { version: '1.2', creator: { name: 'holdfast', version }, pages, entries };
+  const log = { version: '1.2', creator: { name: 'holdfast', version: '' }, pages, entries };
   return `${JSON.stringify({ log }, undefined, 1)}\n`;
 }
 
@@ -223,7 +223,7 @@ const passGapMs = 24 * 60 * 60 * 1_000;
 function toEntry(exchange: RecordedExchange, origin: string, pageref: string, beganMs: number): object {
   const { startedMs, method, path, requestHeaders, requestBody, status, responseHeaders, responseBody } = exchange;
   const toNamed = (headers: HeaderPairs) => headers.map(([name, value]) => ({ name, value }));
-  const typeOf = (headers: HeaderPairs) => headers.find(([name]) => name === 'content-type')?.[1] ?? '';
+  const typeOf = (headers: HeaderPairs) => findHeader(headers, 'content-type') ?? '';
   const sizes = { headersSize: -1, bodySize: -1 };
   return {
     pageref,

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { type Duplex, pipeline, Transform } from 'node:stream';
-import { isUtf8, kindOf, readText } from './bodies.js';
+import { findKind, isUtf8, readText } from './bodies.js';
 import { bodyCharactersMax } from './limits.js';
 import {
   type HeaderPairs,
@@ -61,7 +61,7 @@ export function relay(request: IncomingMessage, response: ServerResponse, origin
     const responseHeaders = pairsOf(answer.rawHeaders);
     const status = answer.statusCode ?? 502;
     sendAnswer(answer, response, origins, got => {
-      if (got === undefined || kindOf(responseHeaders) === 'stream') return slot?.drop();
+      if (got === undefined || findKind(responseHeaders) === 'stream') return slot?.drop();
       slot?.complete({
         startedMs: Math.round(slot.startedMs),
         method: request.method ?? 'GET',
@@ -121,7 +121,7 @@ function sendAnswer(
       ...['cache-control', 'no-store'],
     ]);
   };
-  const isHeld = kindOf(headers) === 'text' && isUtf8(headers);
+  const isHeld = findKind(headers) === 'text' && isUtf8(headers);
   const body = isHeld ? holdText(answer, headers, { got, sendHead, origins }) : passOn(got, () => sendHead(headers));
   pipeline(answer, body, response, error => onEnd(error ? undefined : got));
 }

@@ -11,6 +11,12 @@ describe('the command line: hunt', function () {
 
   for (const [what, expectations, words, said] of [
     ['a mode that the file does not name', 'writes.lost == 0', ['--mode', 'jwt'], 'does not name mode "jwt"'],
+    [
+      'a file in a folder that does not exist',
+      'writes.lost == 0',
+      ['--out', 'none/a.yaml'],
+      '--out: the folder "none"',
+    ],
     ['no time', 'writes.lost == 0', ['--minutes', '0'], '--minutes: expected a number above 0'],
     ['an unknown fault', 'writes.lost == 0', ['--faults', 'explode'], 'unknown fault "explode"'],
     ['an unknown metric', 'writes.lost == 0', ['--until', 'writes.gone > 0'], 'unknown metric "writes.gone"'],

@@ -204,7 +204,7 @@ describe('holdfast record', () => {
   it('asks nothing without a terminal: it ends with 3 and the flag that answers the question', async () => {
     const key = (it: PassValues) => ({ json: { sku: it.item, key: `a1b2-${it.n}` }, headers: cookie(it) });
     const passes = passesOf({ add: it => [exchange('POST /cart', key(it), { json: {} })] });
-    await writeFile(file('asks.har'), writeHar(passes, 'http://127.0.0.1:1', ''));
+    await writeFile(file('asks.har'), writeHar(passes, 'http://127.0.0.1:1'));
     const words = ['record', '--har', file('asks.har'), '--out', file('asks.yaml')];
     const asked = await commandLine(words);
     expect(asked.code).to.equal(3);
@@ -215,6 +215,36 @@ describe('holdfast record', () => {
     expect(stdout).to.include('! --answer red=1: the passes leave no such question').and.not.include('--answer add');
     const { journey } = (await readScenario(file('asks.yaml'))).users;
     expect(journey === 'shop' ? undefined : journey.add.request.json).to.deep.equal({ sku: '{token}', key: '{token}' });
+  });
+
+  it('ends with 130 at Ctrl-C while a question waits for its answer, and writes nothing', async () => {
+    const words = [
+      process.execPath,
+      path.join(root, 'dist/cli.js'),
+      'record',
+      '--har',
+      file('asks.har'),
+      '--out',
+      'q.yaml',
+    ];
+    const child = spawn('script', ['-qec', words.map(word => `'${word}'`).join(' '), '/dev/null'], { cwd: folder });
+    try {
+      let seen = '';
+      child.stdout.on('data', chunk => {
+        seen += String(chunk);
+      });
+      const ended = new Promise<number | null>(resolve => child.once('close', resolve));
+      await until(
+        () => seen.includes('Enter takes 1: '),
+        15_000,
+        () => seen,
+      );
+      child.stdin.write('\u0003');
+      expect(await ended).to.equal(130);
+      expect(await readdir(folder)).to.not.include('q.yaml');
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   for (const [words, expected] of [

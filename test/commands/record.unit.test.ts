@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
-import { namesOf, parsePair, scenarioOf, systemOf } from '#src/commands/record/app.js';
+import { chooseNames, parseApp, parsePair, readSystem } from '#src/commands/record/app.js';
 import { askQuestion, chooseCandidate, Terminal } from '#src/commands/record/terminal.js';
 
-const system = (flags: Parameters<typeof systemOf>[0], ...words: string[]) => systemOf(flags, words, process.cwd());
+const system = (flags: Parameters<typeof readSystem>[0], ...words: string[]) => readSystem(flags, words, process.cwd());
 
 describe('the app of a recording', () => {
   it('is started by the words after --, quoted where a shell would split them', () => {
@@ -15,8 +15,8 @@ describe('the app of a recording', () => {
   });
 
   it('is started in its folder, as seen from the folder of the scenario', () => {
-    expect(systemOf({ directory: 'app' }, ['npm', 'start'], process.cwd())).to.include({ directory: 'app' });
-    expect(systemOf({}, ['npm', 'start'], '/')).to.include({ directory: process.cwd().slice(1) });
+    expect(readSystem({ directory: 'app' }, ['npm', 'start'], process.cwd())).to.include({ directory: 'app' });
+    expect(readSystem({}, ['npm', 'start'], '/')).to.include({ directory: process.cwd().slice(1) });
   });
 
   it('gets the variables that are given', () => {
@@ -46,7 +46,7 @@ describe('the app of a recording', () => {
     ],
   ] as const)
     it(`is refused for ${title}`, () => {
-      expect(() => scenarioOf(given, 'sticky', 'holdfast.yaml')).to.throw(`the app: ${expected}`);
+      expect(() => parseApp(given, 'sticky', 'holdfast.yaml')).to.throw(`the app: ${expected}`);
     });
 });
 
@@ -64,11 +64,11 @@ describe('the names of a recording', () => {
     ['user11', 'user22', ['user11', 'user22']],
   ] as const)
     it(`are ${expected} for ${first} and ${second}`, () => {
-      expect(namesOf(users(first, second), true)).to.deep.equal(expected);
+      expect(chooseNames(users(first, second), true)).to.deep.equal(expected);
     });
 
   it('are those of every run when the app accepts any name', () => {
-    expect(namesOf(users('hf-user-1', 'hf-user-2'), false)).to.equal(undefined);
+    expect(chooseNames(users('hf-user-1', 'hf-user-2'), false)).to.equal(undefined);
   });
 
   for (const given of ['ann', 'ann,ann', 'ann,', 'ann,bob,eve'])

@@ -1,18 +1,18 @@
 import { expect } from 'chai';
 import { PlanDrawer } from '#src/hunt/draw-plan.js';
 import { tidyPlan, writeFind } from '#src/hunt/found-scenario.js';
-import { isPossible, scenarioOf } from '#src/hunt/hunted-plan.js';
-import { oppositeOf, soughtIn } from '#src/hunt/sought.js';
-import { strikeableIn } from '#src/hunt/strikeable.js';
+import { isPossible, makeRunScenario } from '#src/hunt/hunted-plan.js';
+import { listSought, negateExpectation } from '#src/hunt/sought.js';
+import { listStrikeable } from '#src/hunt/strikeable.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { writeScenario } from '#src/simulator/scenario/write.js';
 import { runMadeUp } from './made-up-system.js';
 import { toyScenario } from './toy-scenario.js';
 
-const sought = soughtIn(toyScenario, 'redis');
+const sought = listSought(toyScenario, 'redis');
 const asked = ['hang', 'slow', 'cut-link', 'drain', 'errors', 'rotate-secrets', 'deploy', 'scale-out'];
-const many = strikeableIn(toyScenario, 'redis', asked);
+const many = listStrikeable(toyScenario, 'redis', asked);
 
 function drawMany(seed: number, count = 60) {
   const drawer = new PlanDrawer(toyScenario, many, seed);
@@ -39,7 +39,7 @@ describe('the plans of a hunt', () => {
 
   it('are scenario files, which the parser accepts as they are', () => {
     for (const plan of drawMany(4, 12).slice(-5)) {
-      const scenario = scenarioOf(toyScenario, 'redis', sought, tidyPlan(toyScenario, plan));
+      const scenario = makeRunScenario(toyScenario, 'redis', sought, tidyPlan(toyScenario, plan));
       const parsed = parseScenario(writeScenario(scenario), 'toy.yaml');
       expect(parsed.faults).to.deep.equal(scenario.faults);
       expect(parsed.users.plan).to.deep.equal(scenario.users.plan);
@@ -62,7 +62,7 @@ faults: [{ id: kill, at: 0ms, do: kill, target: backend-1, for: 900ms }]
 `,
       'fixed.yaml',
     );
-    const drawer = new PlanDrawer(fixed, strikeableIn(fixed, 'redis', []), 1);
+    const drawer = new PlanDrawer(fixed, listStrikeable(fixed, 'redis', []), 1);
     for (let number = 1; number <= 40; number += 1) {
       const plan = drawer.draw(number, []);
       expect(isPossible(plan), JSON.stringify(plan)).to.equal(true);
@@ -106,8 +106,8 @@ describe('what a hunt looks for', () => {
       'writes.lost == 0',
       'members.notBack == 0',
     ]);
-    expect(soughtIn(toyScenario, 'sticky')).to.deep.equal(['users.identitySwapped == 0', 'members.notBack == 0']);
-    expect(soughtIn({ ...toyScenario, expect: { any: ['requests.failed == 0'] } }, 'redis')).to.deep.equal([]);
+    expect(listSought(toyScenario, 'sticky')).to.deep.equal(['users.identitySwapped == 0', 'members.notBack == 0']);
+    expect(listSought({ ...toyScenario, expect: { any: ['requests.failed == 0'] } }, 'redis')).to.deep.equal([]);
   });
 
   for (const [until, opposite] of [
@@ -117,23 +117,24 @@ describe('what a hunt looks for', () => {
     ['members.notBack != 0', 'members.notBack == 0'],
     ['recoveryMs > 0', 'recoveryMs <= 0'],
   ] as const) {
-    it(`is the violation of "${opposite}" for --until "${until}"`, () => expect(oppositeOf(until)).to.equal(opposite));
+    it(`is the violation of "${opposite}" for --until "${until}"`, () =>
+      expect(negateExpectation(until)).to.equal(opposite));
   }
 
   it('cannot be what every run shows', () => {
-    expect(() => oppositeOf('writes.lost >= 0')).to.throw(ScenarioError, 'which every run meets');
-    expect(() => oppositeOf('writes.gone > 0')).to.throw(ScenarioError, 'unknown metric');
+    expect(() => negateExpectation('writes.lost >= 0')).to.throw(ScenarioError, 'which every run meets');
+    expect(() => negateExpectation('writes.gone > 0')).to.throw(ScenarioError, 'unknown metric');
   });
 });
 
 describe('what a hunt strikes', () => {
   const struck = (mode: 'redis' | 'sticky', ...names: string[]) =>
-    strikeableIn(toyScenario, mode, names).map(fault => `${fault.do} ${fault.target}`);
+    listStrikeable(toyScenario, mode, names).map(fault => `${fault.do} ${fault.target}`);
   const ofFile = ['kill backend-1', 'kill backend-2', 'kill backend-3'];
 
   it('is the fault of the file on each target of its kind, with its options and its length', () => {
     expect(struck('redis')).to.deep.equal(ofFile);
-    expect(strikeableIn(toyScenario, 'redis', [])[0]).to.deep.equal({ do: 'kill', target: 'backend-1', forMs: 800 });
+    expect(listStrikeable(toyScenario, 'redis', [])[0]).to.deep.equal({ do: 'kill', target: 'backend-1', forMs: 800 });
   });
 
   it('is each fault of --faults too, on backends, proxies and their links, and on a store only by its name', () => {
@@ -144,7 +145,7 @@ describe('what a hunt strikes', () => {
     expect(struck('redis', 'hang@store')).to.deep.equal([...ofFile, 'hang redis']);
     expect(struck('redis', 'cut-link')).to.include.members(['cut-link proxy->backend-1', 'cut-link backend-3->redis']);
     expect(struck('sticky', 'cut-link')).to.not.include('cut-link backend-3->redis');
-    expect(strikeableIn(toyScenario, 'redis', ['slow']).at(-1)?.options).to.have.keys('latency');
+    expect(listStrikeable(toyScenario, 'redis', ['slow']).at(-1)?.options).to.have.keys('latency');
   });
 
   for (const [name, said] of [
@@ -155,7 +156,7 @@ describe('what a hunt strikes', () => {
   }
 
   it('must be something', () => {
-    expect(() => strikeableIn({ ...toyScenario, faults: [] }, 'redis', ['exec'])).to.throw(
+    expect(() => listStrikeable({ ...toyScenario, faults: [] }, 'redis', ['exec'])).to.throw(
       ScenarioError,
       'has no fault that can strike in mode redis: name some, as in --faults kill,hang',
     );

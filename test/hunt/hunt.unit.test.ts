@@ -3,7 +3,7 @@ import { PlanDrawer } from '#src/hunt/draw-plan.js';
 import { tidyPlan } from '#src/hunt/found-scenario.js';
 import { type HuntOptions, type HuntProgress, hunt } from '#src/hunt/hunt.js';
 import type { HuntedPlan, TriedPlan, TryPlan } from '#src/hunt/hunted-plan.js';
-import { strikeableIn } from '#src/hunt/strikeable.js';
+import { listStrikeable } from '#src/hunt/strikeable.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { loggedOut, runMadeUp } from './made-up-system.js';
 import { toyScenario } from './toy-scenario.js';
@@ -13,7 +13,7 @@ const msPerRun = 3_000;
 /** Hunts with a clock that only runs move. */
 async function huntWith(tryPlan: TryPlan, more: Partial<HuntOptions> = {}, seed = 7) {
   let ms = 0;
-  const drawer = new PlanDrawer(toyScenario, strikeableIn(toyScenario, 'redis', []), seed);
+  const drawer = new PlanDrawer(toyScenario, listStrikeable(toyScenario, 'redis', []), seed);
   const progress: HuntProgress[] = [];
   const result = await hunt({
     draw: (number, seen) => drawer.draw(number, seen),
@@ -34,7 +34,7 @@ async function huntWith(tryPlan: TryPlan, more: Partial<HuntOptions> = {}, seed 
 const madeUp: TryPlan = async plan => runMadeUp(plan);
 const passing: TriedPlan = {
   ...{ word: 'pass', unmet: [], reasons: [], events: [], strikesMs: new Map() },
-  culprits: { users: [], faults: [] },
+  trace: { users: [], faults: [] },
 };
 const failing: TriedPlan = { ...passing, word: 'fail', unmet: [loggedOut] };
 

@@ -31,7 +31,7 @@ export function runMadeUp(plan: HuntedPlan, answerMs = 1): TriedPlan {
     reasons: [],
     events: events.filter(event => !unanswered.has(event)),
     strikesMs,
-    culprits: {
+    trace: {
       users: [...new Set(lost.map(({ event }) => event.user))],
       faults: [...new Set(lost.map(({ id }) => id))],
     },

@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import type { HuntedPlan, TriedPlan } from '#src/hunt/hunted-plan.js';
 import { isPossible } from '#src/hunt/hunted-plan.js';
 import { shrink } from '#src/hunt/shrink.js';
-import { isSimpler, passes, rounderNumbers, sublists } from '#src/hunt/simpler.js';
+import { isSimpler, listRounderNumbers, listSublists, passes } from '#src/hunt/simpler.js';
 
 const nothingSeen: TriedPlan = {
   ...{ word: 'fail', unmet: [], reasons: [], events: [], strikesMs: new Map() },
-  culprits: { users: [], faults: [] },
+  trace: { users: [], faults: [] },
 };
 
 /** Shrinks lists of numbers: fewer numbers, then smaller ones. */
@@ -17,10 +17,10 @@ function shrinkList(start: readonly number[], fails: (list: readonly number[]) =
     { plan: start, evidence: undefined },
     {
       passes: [
-        sublists,
+        listSublists,
         function* smaller(list) {
           for (const [index, number] of list.entries())
-            for (const each of rounderNumbers(number)) yield list.with(index, each);
+            for (const each of listRounderNumbers(number)) yield list.with(index, each);
         },
       ],
       keyOf: list => list.join(),
@@ -91,7 +91,7 @@ describe('shrinking', () => {
         const fails = (each: readonly number[]) => each.length > 0 && (each === list || hashOf(each, salt) % 3 === 0);
         const { plan } = await shrinkList(list, fails);
         expect(fails(plan)).to.equal(true);
-        const simpler = [...sublists(plan)].filter(each => each.length < plan.length && each !== list);
+        const simpler = [...listSublists(plan)].filter(each => each.length < plan.length && each !== list);
         expect(simpler.filter(fails)).to.deep.equal([]);
       }),
       { numRuns: 60 },

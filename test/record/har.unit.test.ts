@@ -170,7 +170,7 @@ describe('a HAR file', () => {
       },
       anonymous: [exchange({ requestHeaders: [['host', '127.0.0.1:1']], status: 401 })],
     };
-    const text = writeHar(passes, 'http://127.0.0.1:1', '0.2.0');
+    const text = writeHar(passes, 'http://127.0.0.1:1');
     expect(splitPasses([parseHar(text, 'a.har')], typed)).to.deep.equal(passes);
   });
 });

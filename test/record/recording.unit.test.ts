@@ -1,6 +1,6 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { kindOf, readText } from '#src/record/bodies.js';
+import { findKind, readText } from '#src/record/bodies.js';
 import { bodyCharactersMax, exchangesMax, passCharactersMax } from '#src/record/limits.js';
 import { JourneyRecording, listSigns } from '#src/record/recording.js';
 import { exchange } from './exchanges.js';
@@ -50,7 +50,7 @@ describe('a recorded body', () => {
     ['application/x-ndjson', 'stream'],
   ] as const)
     it(`of the type ${type} is ${kind}`, () => {
-      expect(kindOf([['content-type', type]])).to.equal(kind);
+      expect(findKind([['content-type', type]])).to.equal(kind);
     });
 });
 

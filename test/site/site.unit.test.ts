@@ -58,6 +58,14 @@ describe('npm run site, on a small folder', () => {
     expect(html).not.to.include('<script');
   });
 
+  it('refuses a link to a file outside the repository', () => {
+    writeFileSync(path.join(folder, 'secret.txt'), 'secret\n');
+    const { status, stderr } = buildSite({ 'docs/b.md': '# B\n\n[out](../../secret.txt)\n\n## A title\n' });
+    expect(status).to.equal(3);
+    expect(stderr).to.include('docs/b.md:3: the link to ../../secret.txt leads to ../secret.txt');
+    expect(existsSync(path.join(folder, 'out'))).to.equal(false);
+  });
+
   it('turns links to Markdown, source files, folders and pictures into links of the site', () => {
     const picture = Buffer.alloc(24);
     picture.writeUInt32BE(640, 16);

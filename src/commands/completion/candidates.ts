@@ -54,7 +54,7 @@ export async function listCandidates(
   load: (name: string) => Promise<CompletedCommand>,
 ): Promise<Names> {
   const current = words.at(-1) ?? '';
-  // bash parts `--mode=redis` at the sign.
+  // bash splits `--mode=redis` at the equals sign.
   const before = words.slice(0, -1).filter(word => word !== '=');
   const name = before.find(word => commands.includes(word));
   if (name === undefined && before.length > 0) return [];

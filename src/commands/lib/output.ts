@@ -76,7 +76,7 @@ function printTogether(mode: string, runs: readonly JudgedRun[]): void {
  * `scenarios` are the names that replace `{scenario}`.
  */
 export async function checkOutputs(
-  files: OutputFiles & { readonly markdown?: string | undefined },
+  files: OutputFiles & { readonly markdown?: string | undefined; readonly out?: string | undefined },
   folder: string | undefined,
   scenarios: readonly string[],
 ): Promise<void> {

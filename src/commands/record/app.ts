@@ -21,7 +21,7 @@ export interface AppFlags {
 const readyWithin = '30s';
 
 /** Returns what the scenario says under `system`; undefined when no flag says how the app is started. */
-export function systemOf(flags: AppFlags, words: readonly string[], outFolder: string): StarterApp['system'] {
+export function readSystem(flags: AppFlags, words: readonly string[], outFolder: string): StarterApp['system'] {
   const { backend, directory, ready, env = [] } = flags;
   if (backend !== undefined) {
     const stray = Object.entries({ directory, ready, env: flags.env }).find(([, value]) => value !== undefined)?.[0];
@@ -58,7 +58,7 @@ const anyJourney = {
 };
 
 /** Returns the scenario that starts the app. Throws `UsageError` for a command or an address that no scenario takes. */
-export function scenarioOf(system: StarterApp['system'], mode: ModeName, file: string): Scenario {
+export function parseApp(system: StarterApp['system'], mode: ModeName, file: string): Scenario {
   try {
     return parseScenario(writeStarter({ mode, system, journey: anyJourney, notes: [] }), file);
   } catch (error) {
@@ -82,7 +82,7 @@ export function parsePair(flag: string, given: string | undefined, usual: readon
  * Returns the names of accounts for the scenario. Two names that differ in 1 and 2 alone are a pattern. Undefined when
  * the names are our own: then the app accepts any name.
  */
-export function namesOf([first, second]: readonly [Typed, Typed], isGiven: boolean): StarterApp['names'] {
+export function chooseNames([first, second]: readonly [Typed, Typed], isGiven: boolean): StarterApp['names'] {
   if (!isGiven) return undefined;
   const places = [...first.user.matchAll(/1/g)].map(({ index }) => index);
   const patterns = places.map(at => `${first.user.slice(0, at)}{n}${first.user.slice(at + 1)}`);

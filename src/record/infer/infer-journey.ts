@@ -100,7 +100,7 @@ function describeMissing(steps: ReadonlyMap<StepKind, FoundStep>): string[] {
   const read = steps.get('read');
   if (read !== undefined && !('who' in read && read.who !== undefined))
     notes.push(
-      `${describeCall(read.calls[0])} does not name the user: a run cannot see when users get each other's carts by it`,
+      `${describeCall(read.calls[0])} does not name the user, so its answers do not show when users get each other's carts`,
     );
   return notes;
 }

@@ -94,7 +94,7 @@ function findPassProblem({ first, second, visitor }: AlignedPasses): string | un
     return `no request of the first pass carries the user ${first.user}: record it again, and log in with exactly this name`;
   if (!second.calls.some(call => carries(call, second.user)))
     return second.calls.some(call => carries(call, first.user))
-      ? `the second pass is as the first: it also logs in as ${first.user}. Record it again with ${second.user}`
+      ? `the second pass repeats the first: it also logs in as ${first.user}. Record it again with ${second.user}`
       : `no request of the second pass carries the user ${second.user}: record it again, and log in with exactly this name`;
   if (visitor.calls.some(call => carries(call, first.user) || carries(call, second.user)))
     return 'the pass without a login carries the name of a user: record it again in a fresh browser, and do not log in';

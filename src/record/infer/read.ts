@@ -107,7 +107,7 @@ function chooseRead(
   // A small cart that every page shows is the same place: any of the pages will do.
   const unlike = equal.filter((step, i) => equal.findIndex(({ items }) => isDeepStrictEqual(items, step.items)) === i);
   const text =
-    'Which place lists the items of the cart, each time when it is asked (and is no message that is shown once)?';
+    'Which place lists the items of the cart? It must list them each time, unlike a message that is shown once.';
   const chosen = chooseOne('read', text, unlike, ({ label }) => label, answers);
   return isStop(chosen) ? chosen : { ...chosen, notes: describeDoubts(chosen, readable) };
 }
@@ -119,7 +119,9 @@ function describeDoubts({ group, items, calls: [call] }: Candidate, found: reado
   const isLong = /^[^(>]*>[^(]*</.test(items.regexp ?? '');
   return [
     ...(others.length === 0 ? [] : [`${used}; ${others.slice(0, 3).join(', ')} would show them, too`]),
-    ...(isLong ? [`${used} by ${items.regexp}, which was built from one item: look whether it finds each of two`] : []),
+    ...(isLong
+      ? [`${used} by ${items.regexp}, which was built from one item. Check that it also finds two items`]
+      : []),
   ];
 }
 

@@ -99,7 +99,7 @@ describe('inferJourney', () => {
       [
         'when the second pass has the same user',
         passesOf({ login: asFirst('login'), read: asFirst('read') }),
-        /the second pass is as the first/,
+        /the second pass repeats the first/,
       ],
       [
         'when no request carries the item',
