@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { PlanDrawer } from '../hunt/draw-plan.js';
@@ -96,6 +95,8 @@ async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver):
   const strikeable = listStrikeable(base, mode, splitNames(args.faults));
   if (await mustEnterNetwork(strikeable)) return runInOwnNetwork(takeOver);
   const setup = { base, mode, sought };
+  if (args.out !== undefined && existsSync(args.out))
+    throw new UsageError(`--out: "${args.out}" exists already and is not overwritten. Choose another name.`);
   await checkOutputs({ out: args.out }, undefined, [base.name]);
   say(`hunting in ${base.name}, mode ${mode}, seed ${seed}: ${sought.join(', ')}`);
   const drawer = new PlanDrawer(base, strikeable, seed);
@@ -186,28 +187,6 @@ async function makeTry({ base, mode, sought }: HuntSetup, signal: AbortSignal): 
     const scenario = makeRunScenario(base, mode, sought, plan);
     const run = await simulate(scenario, mode, makePlan(scenario, plan.seed), { signal, onProgress: () => undefined });
     return readRun(judgeRun(run));
-  };
-}
-
-/** Writes the file of a find and returns its name. */
-type Place = (text: string) => Promise<string>;
-
-async function placeFor(out: string | undefined, name: string): Promise<Place> {
-  if (out !== undefined) {
-    if (existsSync(out))
-      throw new UsageError(`--out: "${out}" exists already and is not overwritten. Choose another name.`);
-    await mkdir(path.dirname(out), { recursive: true });
-    return async text => {
-      await writeWhole(out, text);
-      return out;
-    };
-  }
-  return async text => {
-    const folder = await makeTimedFolder(path.join('reports', 'hunt', name), new Date());
-    const file = path.join(folder, 'scenario.yaml');
-    await writeWhole(file, text);
-    await pointLatest(folder);
-    return file;
   };
 }
 

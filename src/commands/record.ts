@@ -125,15 +125,14 @@ async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<num
   const terminal = process.stdin.isTTY ? new Terminal() : undefined;
   try {
     const passes = await findPasses(args, wanted, terminal, signal);
-    const { journey, notes, asked } = await inferByQuestions(passes, wanted.answers, terminal, describeRepeat(args));
-    const unasked = wanted.answers.filter(given => !asked.some(id => given.startsWith(`${id}=`)));
-    for (const given of unasked) process.stdout.write(`! --answer ${given}: the passes leave no such question\n`);
-    signal.throwIfAborted();
-    const { journey, notes } = await inferByQuestions(
+    const { journey, notes, asked } = await inferByQuestions(
       passes,
       { ...wanted, terminal, repeat: describeRepeat(args) },
       signal,
     );
+    const unasked = wanted.answers.filter(given => !asked.some(id => given.startsWith(`${id}=`)));
+    for (const given of unasked) process.stdout.write(`! --answer ${given}: the passes leave no such question\n`);
+    signal.throwIfAborted();
     const { mode, system, names } = wanted;
     const { writeStarter } = await import('../simulator/scenario/starter.js');
     await writeFile(out, writeStarter({ mode, system, names, journey, notes }), { flag: 'wx' });
@@ -242,13 +241,9 @@ interface Asking extends Pick<Wanted, 'answers'> {
 /** Infers the journey. Asks one question at a time, until nothing is open. Rejects with `Interrupted` on abort. */
 async function inferByQuestions(
   passes: Passes,
-  given: readonly string[],
-  terminal: Terminal | undefined,
-  repeat: string,
-): Promise<Extract<Inferred, { kind: 'journey' }> & { readonly asked: readonly string[] }> {
   { answers: given, terminal, repeat }: Asking,
   signal: AbortSignal,
-): Promise<Extract<Inferred, { kind: 'journey' }>> {
+): Promise<Extract<Inferred, { kind: 'journey' }> & { readonly asked: readonly string[] }> {
   const { inferJourney } = await import('../record/infer/infer-journey.js');
   const answers = new Map<string, string>();
   for (;;) {
