@@ -18,12 +18,21 @@ import { buildPages } from './pages.mjs';
 /** The site has this file, so a folder with it may be replaced. */
 const linksFile = 'external-links.txt';
 
+// Without these the signal would end this program at once. The run that goes on ends first, then the folders are removed.
+const codes = { SIGINT: 130, SIGTERM: 143 };
+let interruptedBy;
+for (const signal of Object.keys(codes)) {
+  process.on(signal, () => {
+    interruptedBy = signal;
+  });
+}
+
 try {
   await buildSite();
 } catch (error) {
   if (!(error instanceof SiteProblem)) throw error;
-  console.error(error.message);
-  process.exitCode = 3;
+  if (interruptedBy === undefined) console.error(error.message);
+  process.exitCode = codes[interruptedBy] ?? 3;
 }
 
 async function buildSite() {
@@ -78,7 +87,7 @@ async function makeReplays(from, to) {
   if (from !== undefined) return buildReplays(from, to);
   const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-runs-'));
   try {
-    recordRuns(folder, line => console.log(line));
+    await recordRuns(folder, line => console.log(line));
     return await buildReplays(folder, to);
   } finally {
     rmSync(folder, { recursive: true, force: true });
