@@ -7,7 +7,17 @@
  *
  * --replay-from: takes the runs from the folder of earlier ones, the --out of "holdfast run".
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -77,6 +87,8 @@ function readOptions() {
 }
 
 function checkFolder(out) {
+  if (existsSync(out) && !statSync(out).isDirectory())
+    throw new SiteProblem(`${out} is a file, expected a folder. Choose a folder with --out.`);
   if (!existsSync(out) || readdirSync(out).length === 0 || existsSync(path.join(out, linksFile))) return;
   throw new SiteProblem(`${out} holds files that this command did not write. Choose another folder with --out.`);
 }

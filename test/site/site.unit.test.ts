@@ -140,6 +140,13 @@ describe('npm run site, on a small folder', () => {
     expect(buildSite({}).status).to.equal(0);
   });
 
+  it('asks for a folder when --out is a file', () => {
+    writeFileSync(path.join(folder, 'out'), 'mine');
+    const { status, stderr } = buildSite({});
+    expect(stderr).to.match(/out is a file, expected a folder\. Choose a folder with --out\.$/m);
+    expect(status).to.equal(3);
+  });
+
   it('says what it expects when a flag is wrong, or when runs to play are missing', () => {
     expect(buildSite({}, '--replay').stderr).to.match(/Expected --out DIR, --replay-from DIR or --root DIR\.$/m);
     const withReplays = `${readme}\n<!-- replays -->\n`;
