@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { PlanDrawer } from '../hunt/draw-plan.js';
@@ -28,6 +27,7 @@ import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseMode } from './lib/mode-option.js';
+import { checkTarget } from './lib/output.js';
 import { findScenario } from './lib/scenario-names.js';
 
 /** The time for shrinking, in addition to that for the search. */
@@ -181,7 +181,7 @@ type Place = (text: string) => Promise<string>;
 
 async function placeFor(out: string | undefined, name: string): Promise<Place> {
   if (out !== undefined) {
-    await mkdir(path.dirname(out), { recursive: true });
+    await checkTarget('--out', out);
     return async text => {
       await writeWhole(out, text);
       return out;

@@ -14,6 +14,8 @@ describe('the command line: hunt', function () {
     ['no time', 'writes.lost == 0', ['--minutes', '0'], '--minutes: expected a number above 0'],
     ['an unknown fault', 'writes.lost == 0', ['--faults', 'explode'], 'unknown fault "explode"'],
     ['an unknown metric', 'writes.lost == 0', ['--until', 'writes.gone > 0'], 'unknown metric "writes.gone"'],
+    ['a file in no folder', 'writes.lost == 0', ['--out', '/proc/x/y.yaml'], '--out: the folder "/proc/x" is not'],
+    ['a folder as the file', 'writes.lost == 0', ['--out', '/tmp'], '--out "/tmp" is a folder: expected a file'],
     ['a scenario that expects nothing to be 0', 'requests.failed < 9 %', [], '--until "users.loggedOut > 0"'],
   ] as const) {
     it(`refuses ${what}`, async () => {
