@@ -7,7 +7,17 @@
  *
  * --replay-from: takes the runs from the folder of earlier ones, the --out of "holdfast run".
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,12 +28,21 @@ import { buildPages } from './pages.mjs';
 /** The site has this file, so a folder with it may be replaced. */
 const linksFile = 'external-links.txt';
 
+// Without these the signal would end this program at once. The run that goes on ends first, then the folders are removed.
+const codes = { SIGINT: 130, SIGTERM: 143 };
+let interruptedBy;
+for (const signal of Object.keys(codes)) {
+  process.on(signal, () => {
+    interruptedBy = signal;
+  });
+}
+
 try {
   await buildSite();
 } catch (error) {
   if (!(error instanceof SiteProblem)) throw error;
-  console.error(error.message);
-  process.exitCode = 3;
+  if (interruptedBy === undefined) console.error(error.message);
+  process.exitCode = codes[interruptedBy] ?? 3;
 }
 
 async function buildSite() {
@@ -68,6 +87,8 @@ function readOptions() {
 }
 
 function checkFolder(out) {
+  if (existsSync(out) && !statSync(out).isDirectory())
+    throw new SiteProblem(`${out} is a file, expected a folder. Choose a folder with --out.`);
   if (!existsSync(out) || readdirSync(out).length === 0 || existsSync(path.join(out, linksFile))) return;
   throw new SiteProblem(`${out} holds files that this command did not write. Choose another folder with --out.`);
 }
@@ -78,7 +99,7 @@ async function makeReplays(from, to) {
   if (from !== undefined) return buildReplays(from, to);
   const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-runs-'));
   try {
-    recordRuns(folder, line => console.log(line));
+    await recordRuns(folder, line => console.log(line));
     return await buildReplays(folder, to);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { build } from 'esbuild';
 import { replayPage } from '#src/live/page-file.js';
 import { makeRecording } from '#src/live/played-run.js';
@@ -29,11 +31,11 @@ const runs = [
 ];
 
 /** Runs the scenarios. Each must pass, or the site would not show what its pages say. */
-export function recordRuns(folder, say) {
+export async function recordRuns(folder, say) {
   for (const { scenario, modes } of runs) {
     say(`running ${scenario} in the modes ${modes.join(' and ')} …`);
     const words = ['run', `scenarios/${scenario}.yaml`, '--mode', modes.join(), '--out', folder];
-    runHoldfast(words, [0], 'Run npm run site again while the machine has nothing else to do.');
+    await runHoldfast(words, [0], 'Run npm run site again while the machine has nothing else to do.');
   }
 }
 
@@ -76,7 +78,7 @@ async function buildReplay({ scenario, modes, title, text }, folder, out, packed
     throw new SiteProblem(`${file} lacks a run in mode ${modes.join(' or ')}. Record both modes again.`);
   }
   const to = path.join(out, 'replays', scenario);
-  runHoldfast(['report', place, '--json', `${to}.json`, '--html', `${to}-report.html`], [0, 1, 2], '');
+  await runHoldfast(['report', place, '--json', `${to}.json`, '--html', `${to}-report.html`], [0, 1, 2], '');
   const links = [
     { href: '../index.html', text: 'Holdfast' },
     { href: `${scenario}-report.html`, text: 'The report of this run' },
@@ -109,6 +111,20 @@ async function packPage() {
 function runHoldfast(words, expected, remedy) {
   const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: commandMsMax };
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...words], options);
+/** Runs Holdfast to its end. SIGINT and SIGTERM end it early, and then this rejects. */
+async function runHoldfast(words, expected, remedy) {
+  // In a group of its own it gets no signal from the terminal, but only ours.
+  const options = { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] };
+  const child = spawn(process.execPath, ['dist/cli.js', ...words], options);
+  const signals = ['SIGINT', 'SIGTERM'];
+  const interrupt = () => void child.kill('SIGINT');
+  for (const signal of signals) process.once(signal, interrupt);
+  const [[status], stdout, stderr] = await Promise.all([
+    once(child, 'close'),
+    readText(child.stdout),
+    readText(child.stderr),
+  ]);
+  for (const signal of signals) process.removeListener(signal, interrupt);
   if (expected.includes(status)) return;
   throw new SiteProblem(
     `${stdout}${stderr}\nholdfast ${words.join(' ')} ended with ${status ?? signal}, expected ${expected.join(' or ')}. ${remedy}`.trim(),

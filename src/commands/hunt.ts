@@ -29,6 +29,7 @@ import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseMode } from './lib/mode-option.js';
 import { checkOutputs } from './lib/output.js';
+import { checkTarget } from './lib/output.js';
 import { findScenario } from './lib/scenario-names.js';
 
 const minutesMax = 24 * 60;
@@ -187,6 +188,26 @@ async function makeTry({ base, mode, sought }: HuntSetup, signal: AbortSignal): 
     const scenario = makeRunScenario(base, mode, sought, plan);
     const run = await simulate(scenario, mode, makePlan(scenario, plan.seed), { signal, onProgress: () => undefined });
     return readRun(judgeRun(run));
+  };
+}
+
+/** Writes the file of a find and returns its name. */
+type Place = (text: string) => Promise<string>;
+
+async function placeFor(out: string | undefined, name: string): Promise<Place> {
+  if (out !== undefined) {
+    await checkTarget('--out', out);
+    return async text => {
+      await writeWhole(out, text);
+      return out;
+    };
+  }
+  return async text => {
+    const folder = await makeTimedFolder(path.join('reports', 'hunt', name), new Date());
+    const file = path.join(folder, 'scenario.yaml');
+    await writeWhole(file, text);
+    await pointLatest(folder);
+    return file;
   };
 }
 

@@ -26,6 +26,8 @@ describe('the command line: hunt', function () {
       ['--minutes', '0.01', '--out', '/dev/null'],
       '"/dev/null" exists already',
     ],
+    ['a file in no folder', 'writes.lost == 0', ['--out', '/proc/x/y.yaml'], '--out: the folder "/proc/x" is not'],
+    ['a folder as the file', 'writes.lost == 0', ['--out', '/tmp'], '--out "/tmp" is a folder: expected a file'],
     ['a scenario that expects nothing to be 0', 'requests.failed < 9 %', [], '--until "users.loggedOut > 0"'],
   ] as const) {
     it(`refuses ${what}`, async () => {

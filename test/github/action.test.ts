@@ -190,13 +190,21 @@ describe('the action', function () {
       expect(Object.values(outputs)).to.deep.equal(['', '', '']);
     }));
 
+  it('names the input that is empty, because GitHub does not refuse it', () =>
+    inFolder(async folder => {
+      const { code, text } = await runAction(folder, { scenario: ' \n\n' });
+      expect(code, text).to.equal(3);
+      expect(text).to.include('::error::The input "scenario" is empty.');
+    }));
+
   it('takes the holdfast of the project where it is installed', () =>
     inFolder(async folder => {
       const bin = path.join(folder, 'node_modules/.bin');
       await mkdir(bin, { recursive: true });
       await writeFile(path.join(bin, 'holdfast'), '#!/bin/sh\nprintf "[%s]" "$@"\n');
       await chmod(path.join(bin, 'holdfast'), 0o755);
-      const { text } = await runAction(folder, { scenario: 'a b.yaml', mode: 'redis', arguments: '--repeat  3' });
+      const scenario = '\n  a b.yaml \r\n \n';
+      const { text } = await runAction(folder, { scenario, mode: 'redis', arguments: '--repeat  3' });
       expect(text).to.equal('[run][a b.yaml][--repeat][3][--mode][redis]');
     }));
 });

@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
@@ -147,6 +148,13 @@ describe('npm run site, on a small folder', () => {
     expect(buildSite({}).status).to.equal(0);
   });
 
+  it('asks for a folder when --out is a file', () => {
+    writeFileSync(path.join(folder, 'out'), 'mine');
+    const { status, stderr } = buildSite({});
+    expect(stderr).to.match(/out is a file, expected a folder\. Choose a folder with --out\.$/m);
+    expect(status).to.equal(3);
+  });
+
   it('says what it expects when a flag is wrong, or when runs to play are missing', () => {
     expect(buildSite({}, '--replay').stderr).to.match(/Expected --out DIR, --replay-from DIR or --root DIR\.$/m);
     const withReplays = `${readme}\n<!-- replays -->\n`;
@@ -155,5 +163,25 @@ describe('npm run site, on a small folder', () => {
       /runs\/kill-one\/latest\/history.ndjson does not exist. Expected a folder that "holdfast run/,
     );
     expect(status).to.equal(3);
+  });
+
+  it('leaves no temporary folder when it is interrupted during a run', async function () {
+    this.timeout(20_000);
+    buildSite({ 'README.md': `${readme}\n<!-- replays -->\n` }, '--wrong');
+    const words = ['--root', path.join(folder, 'root'), '--out', path.join(folder, 'out')];
+    const temporary = path.join(folder, 'tmp');
+    mkdirSync(temporary);
+    const child = spawn(process.execPath, [packageFile('scripts/site/build.mjs'), ...words], {
+      env: { ...process.env, TMPDIR: temporary },
+      // A group of its own, which gets the signal as a terminal sends it.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const ended = once(child, 'exit');
+    await once(child.stdout, 'data');
+    process.kill(-(child.pid ?? 0), 'SIGINT');
+    expect(await ended).to.deep.equal([130, null]);
+    expect(readdirSync(temporary)).to.deep.equal([]);
+    expect(existsSync(path.join(folder, 'out'))).to.equal(false);
   });
 });

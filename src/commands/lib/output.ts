@@ -93,7 +93,8 @@ export async function checkOutputs(
   if (folder !== undefined) await writableFolder(folder, '--out', true);
 }
 
-async function checkTarget(flag: string, file: string, taken: Map<string, string>): Promise<void> {
+/** Throws unless `file` can be written. `taken` has the files of other flags. */
+export async function checkTarget(flag: string, file: string, taken = new Map<string, string>()): Promise<void> {
   const place = path.resolve(file);
   const other = taken.get(place);
   if (other !== undefined) throw new UsageError(`${other} and ${flag} both name "${file}": give each its own file.`);
