@@ -108,23 +108,20 @@ async function packPage() {
   return { script: textOf('.js'), style: textOf('.css') };
 }
 
-function runHoldfast(words, expected, remedy) {
-  const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: commandMsMax };
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...words], options);
 /** Runs Holdfast to its end. SIGINT and SIGTERM end it early, and then this rejects. */
 async function runHoldfast(words, expected, remedy) {
   // In a group of its own it gets no signal from the terminal, but only ours.
-  const options = { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] };
+  const options = { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'], timeout: commandMsMax };
   const child = spawn(process.execPath, ['dist/cli.js', ...words], options);
   const signals = ['SIGINT', 'SIGTERM'];
   const interrupt = () => void child.kill('SIGINT');
-  for (const signal of signals) process.once(signal, interrupt);
-  const [[status], stdout, stderr] = await Promise.all([
+  for (const name of signals) process.once(name, interrupt);
+  const [[status, signal], stdout, stderr] = await Promise.all([
     once(child, 'close'),
     readText(child.stdout),
     readText(child.stderr),
   ]);
-  for (const signal of signals) process.removeListener(signal, interrupt);
+  for (const name of signals) process.removeListener(name, interrupt);
   if (expected.includes(status)) return;
   throw new SiteProblem(
     `${stdout}${stderr}\nholdfast ${words.join(' ')} ended with ${status ?? signal}, expected ${expected.join(' or ')}. ${remedy}`.trim(),

@@ -29,7 +29,6 @@ import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseMode } from './lib/mode-option.js';
 import { checkOutputs } from './lib/output.js';
-import { checkTarget } from './lib/output.js';
 import { findScenario } from './lib/scenario-names.js';
 
 const minutesMax = 24 * 60;
@@ -96,9 +95,7 @@ async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver):
   const strikeable = listStrikeable(base, mode, splitNames(args.faults));
   if (await mustEnterNetwork(strikeable)) return runInOwnNetwork(takeOver);
   const setup = { base, mode, sought };
-  if (args.out !== undefined && existsSync(args.out))
-    throw new UsageError(`--out: "${args.out}" exists already and is not overwritten. Choose another name.`);
-  await checkOutputs({ out: args.out }, undefined, [base.name]);
+  await checkOut(args.out, base.name);
   say(`hunting in ${base.name}, mode ${mode}, seed ${seed}: ${sought.join(', ')}`);
   const drawer = new PlanDrawer(base, strikeable, seed);
   const progress = showHunt();
@@ -113,6 +110,13 @@ async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver):
   });
   progress.end();
   return tellResult(result, setup, seed, args.out);
+}
+
+/** Refuses a file that cannot be written or exists already: a find must not be lost, and overwrites nothing. */
+async function checkOut(out: string | undefined, name: string): Promise<void> {
+  const isThere = out !== undefined && existsSync(out);
+  await checkOutputs({ out }, undefined, [name]);
+  if (isThere) throw new UsageError(`--out: "${out}" exists already and is not overwritten. Choose another name.`);
 }
 
 /** Prints the result and writes the find. Returns the exit code; throws what ended the hunt early. */
@@ -188,26 +192,6 @@ async function makeTry({ base, mode, sought }: HuntSetup, signal: AbortSignal): 
     const scenario = makeRunScenario(base, mode, sought, plan);
     const run = await simulate(scenario, mode, makePlan(scenario, plan.seed), { signal, onProgress: () => undefined });
     return readRun(judgeRun(run));
-  };
-}
-
-/** Writes the file of a find and returns its name. */
-type Place = (text: string) => Promise<string>;
-
-async function placeFor(out: string | undefined, name: string): Promise<Place> {
-  if (out !== undefined) {
-    await checkTarget('--out', out);
-    return async text => {
-      await writeWhole(out, text);
-      return out;
-    };
-  }
-  return async text => {
-    const folder = await makeTimedFolder(path.join('reports', 'hunt', name), new Date());
-    const file = path.join(folder, 'scenario.yaml');
-    await writeWhole(file, text);
-    await pointLatest(folder);
-    return file;
   };
 }
 

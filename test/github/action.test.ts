@@ -1,6 +1,6 @@
 /** The action and the workflows, as GitHub reads them, and the steps of the action, as its runner runs them. */
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -107,7 +107,11 @@ interface Ended {
 }
 
 /** Runs the steps of the action in this folder, as the runner does. */
-async function runAction(folder: string, given: Readonly<Record<string, string>>): Promise<Ended> {
+async function runAction(
+  folder: string,
+  given: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   const file = path.join(folder, 'github-output');
   await writeFile(file, '');
   let [code, text] = [0, ''];
@@ -117,7 +121,7 @@ async function runAction(folder: string, given: Readonly<Record<string, string>>
     const values = Object.entries(env).map(([name, value]) => [name, evaluate(value, given)]);
     const variables = { GITHUB_ACTIONS: 'true', GITHUB_OUTPUT: file, ...Object.fromEntries(values) };
     [code, text] = await new Promise(resolve => {
-      const options = { cwd: folder, env: { ...process.env, ...variables } };
+      const options = { cwd: folder, env: { ...process.env, ...variables, ...more } };
       execFile('bash', ['--noprofile', '--norc', '-e', '-o', 'pipefail', script], options, (error, stdout, stderr) =>
         resolve([Number(error?.code ?? 0), `${stdout}${stderr}`]),
       );
@@ -197,14 +201,34 @@ describe('the action', function () {
       expect(text).to.include('::error::The input "scenario" is empty.');
     }));
 
-  it('takes the holdfast of the project where it is installed', () =>
+  it('takes the holdfast of the project where it is installed, and installs the stores that it lacks', () =>
     inFolder(async folder => {
-      const bin = path.join(folder, 'node_modules/.bin');
-      await mkdir(bin, { recursive: true });
-      await writeFile(path.join(bin, 'holdfast'), '#!/bin/sh\nprintf "[%s]" "$@"\n');
-      await chmod(path.join(bin, 'holdfast'), 0o755);
+      const fake = [
+        '#!/bin/sh',
+        'printf "[%s]" "$@" >> calls',
+        '[ "$*" != doctor ] || exit 4',
+        'echo verdict=pass >> "$GITHUB_OUTPUT"',
+      ];
+      await writeProgram(path.join(folder, 'node_modules/.bin/holdfast'), fake);
+      await writeProgram(path.join(folder, 'bin/sudo'), ['#!/bin/sh', 'exec "$@"']);
       const scenario = '\n  a b.yaml \r\n \n';
-      const { text } = await runAction(folder, { scenario, mode: 'redis', arguments: '--repeat  3' });
-      expect(text).to.equal('[run][a b.yaml][--repeat][3][--mode][redis]');
+      const given = { scenario, mode: 'redis', arguments: '--repeat  3' };
+      const { code, text } = await runAction(folder, given, { PATH: `${folder}/bin:${process.env.PATH}` });
+      expect(code, text).to.equal(0);
+      expect(await readFile(path.join(folder, 'calls'), 'utf8')).to.equal(
+        '[doctor][doctor][--install][run][a b.yaml][--repeat][3][--mode][redis]',
+      );
+    }));
+
+  it('fails when nothing was run', () =>
+    inFolder(async folder => {
+      const { code, text } = await runAction(folder, { scenario: 'one.yaml', arguments: '--help' });
+      expect(code, text).to.equal(3);
+      expect(text).to.include('::error::Nothing was run.');
     }));
 });
+
+async function writeProgram(file: string, lines: readonly string[]): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o755 });
+}
