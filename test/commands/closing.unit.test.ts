@@ -15,14 +15,14 @@ describe('the last lines of the first look', () => {
     const [said, report, next] = linesOf('pass', 'pass');
     expect(said).to.match(/^pass: every mode did what the scenario expects\./);
     expect(report).to.equal('report: reports/a.html');
-    expect(next).to.match(/^next: node dist\/cli\.js run scenarios\/rolling-restart\.yaml/);
+    expect(next).to.match(/^next: node dist\/cli\.js run rolling-restart\b/);
   });
 
   it('name failed modes before inconclusive ones, and how to run them again', () => {
     for (const words of [['pass', 'fail'] as const, ['inconclusive', 'fail'] as const]) {
       const [said, , next] = linesOf(...words);
       expect(said).to.match(/^fail: redis did not do what the scenario expects/);
-      expect(next).to.include('run scenarios/kill-one.yaml --mode redis ');
+      expect(next).to.include('run kill-one --mode redis ');
     }
   });
 
