@@ -16,7 +16,7 @@ describe('a hunt in a shop that loses a session if a kill falls within 50 ms aft
   before(async () => {
     const file = await written(rotatingShop);
     found = await withHoldfast(
-      ['hunt', file, '--seed', '1', '--minutes', '1.5', '--out', 'found.yaml'],
+      ['hunt', file, '--seed', '1', '--minutes', '1', '--out', 'found.yaml'],
       async holdfast => {
         const code = await holdfast.ended();
         const text = await readFile(path.join(holdfast.folder, 'found.yaml'), 'utf8').catch(() => '');

@@ -232,7 +232,7 @@ describe('holdfast run against pods', () => {
       'a missing kubectl',
       scenario,
       4,
-      /needs kubectl, which is not on PATH\. Type: apt-get install kubernetes-client/,
+      /needs kubectl, which is not on PATH\. Type: node dist\/cli\.js doctor --install kubectl/,
       { PATH: '/nowhere' },
     ],
   ] as const)
