@@ -15,7 +15,7 @@ function rowsIn(page: string): string[] {
 describe('the failure table of all presets', () => {
   it('has in this run the cells of docs/conformance.md, and none that is unknown', async () => {
     const documented = rowsIn(await readFile(packageFile('docs/conformance.md'), 'utf8'));
-    await withHoldfast(['conformance', '--at-once', '4', '--markdown', 'table.md'], async holdfast => {
+    await withHoldfast(['conformance', '--at-once', '6', '--markdown', 'table.md'], async holdfast => {
       const code = await holdfast.ended();
       const made = rowsIn(await readFile(path.join(holdfast.folder, 'table.md'), 'utf8'));
       expect(holdfast.output.stderr).not.to.include('not installed');
