@@ -89,9 +89,9 @@ function found({ stdout, stderr }: Holdfast['output'], text: string | RegExp): b
   return [stdout, stderr].some(stream => (typeof text === 'string' ? stream.includes(text) : text.test(stream)));
 }
 
-/** Repeats `look` for at most one second until nothing is left: a killed child needs a moment to disappear. */
+/** Repeats `look` for at most five seconds until nothing is left: a killed child needs a moment to disappear. */
 async function settled(look: () => Promise<string[]>): Promise<string[]> {
-  const deadline = Date.now() + 1000;
+  const deadline = Date.now() + 5_000;
   let left = await look();
   while (left.length > 0 && Date.now() < deadline) {
     await delay(20);
