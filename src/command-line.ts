@@ -49,7 +49,7 @@ export async function runCommandLine(
           : await allCommands(words);
     await parser
       .scriptName(program)
-      // yargs would look for the package.json of the project whose node_modules/.bin has the program.
+      // By itself yargs prints the version of the project that has installed the program.
       .version(ownVersion)
       .strict()
       // The texts of yargs must be English like our own, whatever the locale of the environment is.

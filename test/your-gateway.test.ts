@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { packageFile } from '#src/shared/package-file.js';
+import { presetNames } from '#src/shared/shipped-files.js';
 import { drainPlaceholders } from '#src/simulator/cluster/external/external-proxy.js';
 import { backendPlaceholders, parseTemplate, templatePlaceholders } from '#src/simulator/cluster/external/template.js';
-import { externalProxyKeys, presetNames } from '#src/simulator/scenario/external-proxy.js';
+import { externalProxyKeys } from '#src/simulator/scenario/external-proxy.js';
 
 const page = readFileSync(packageFile('docs/your-gateway.md'), 'utf8');
 

@@ -12,8 +12,9 @@ import { type FailureTable, isEstablished, type TableProxy, tableOf } from '../c
 import { packageFile } from '../shared/package-file.js';
 import { commandLine } from '../shared/program-name.js';
 import { writeWhole } from '../shared/result-files.js';
+import { presetNames } from '../shared/shipped-files.js';
 import { assertInstalled, isInstalled } from '../simulator/cluster/external/external-proxy.js';
-import { type Preset, presetNames, readPreset } from '../simulator/scenario/external-proxy.js';
+import { type Preset, readPreset } from '../simulator/scenario/external-proxy.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';

@@ -15,7 +15,7 @@ import {
 import { nameProxy } from '../report/sentence.js';
 import { commandLine } from '../shared/program-name.js';
 import { writeWhole } from '../shared/result-files.js';
-import { shippedScenarioFile, shippedScenarios } from '../shared/shipped-scenarios.js';
+import { shippedScenarioFile, shippedScenarios } from '../shared/shipped-files.js';
 import { unknownName } from '../shared/unknown-name.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';

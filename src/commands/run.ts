@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { joinOutputs, type StepOutputs } from '../report/step-outputs.js';
-import { shippedScenarios } from '../shared/shipped-scenarios.js';
+import { shippedScenarios } from '../shared/shipped-files.js';
 import { runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted } from '../simulator/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';

@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { commandLine } from '../shared/program-name.js';
-import { shippedScenarioFile } from '../shared/shipped-scenarios.js';
+import { shippedScenarioFile } from '../shared/shipped-files.js';
 import { worstOf } from '../shared/worst-verdict.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { Interrupted } from '../simulator/errors.js';

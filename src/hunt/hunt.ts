@@ -9,7 +9,7 @@ import { isSimpler, passes } from './simpler.js';
 export const repeatsMin = 3;
 /** The lab may fail once for a reason of its own. */
 const labFailuresMax = 2;
-/** Earlier tries at whose requests later ones aim. */
+/** How many earlier tries are kept. Later tries aim at their requests. */
 const seenMax = 5;
 
 export interface HuntOptions {

@@ -7,8 +7,8 @@ import { expectationsOf, type Scenario } from '../simulator/scenario/scenario.js
 const alwaysSought = 'members.notBack == 0';
 
 /**
- * Returns the expectations whose violation is a find: those of the file, for this mode, that allow no case at all of a
- * loss or a defect (`writes.lost == 0`). One case is then a proof. Expectations about time, shares, errors or a window
+ * Returns the expectations to violate: those of the file, for this mode, that allow no case at all of a loss or a
+ * defect (`writes.lost == 0`). One case is then a proof. Expectations about time, shares, errors or a window
  * are not sought: they depend on the times and lengths that the hunt changes, or on the machine. Pure.
  */
 export function listSought(scenario: Scenario, mode: ModeName): readonly string[] {

@@ -21,7 +21,7 @@ export interface HuntedFault extends Pick<FaultSpec, 'do' | 'target' | 'options'
 }
 
 const usualMs = 1_000;
-/** Targets whose faults are over by themselves, or never. */
+/** A fault of these targets has no length: it ends by itself, or it stays. */
 const withoutLength = ['secrets', 'backends'];
 
 /**

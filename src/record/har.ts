@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
+import { parseJson } from '../shared/parse-json.js';
 import { findHeader, readText } from './bodies.js';
 import { RecordingError } from './errors.js';
 import { bodyCharactersMax, harBytesMax, harEntriesMax } from './limits.js';
@@ -94,7 +95,7 @@ export function parseHar(text: string, file: string): HarRecording {
 }
 
 function validate(text: string, file: string): Har {
-  const json = parseJson(text);
+  const json = parseJson(text.replace(/^\uFEFF/, ''));
   if (json === undefined) throw new RecordingError(`"${file}" is not JSON, expected a HAR file of a browser.`);
   const read = harFile.safeParse(json);
   if (read.success) return read.data;
@@ -102,14 +103,6 @@ function validate(text: string, file: string): Har {
   throw new RecordingError(
     `"${file}" is not a HAR file: at ${issue?.path.join('.') || 'the top'}: ${issue?.message}. Export it from the network panel of a browser.`,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch {
-    return undefined;
-  }
 }
 
 /** Returns what a file lacks that no inference can replace, and how to export it with that. */
@@ -251,7 +244,7 @@ export function findOrigin(exchanges: readonly HarExchange[], users: readonly st
   return exchanges.find(isLogin)?.origin;
 }
 
-/** Returns a pass of exchanges whose times begin at zero. */
+/** Returns a pass. Its times begin at zero. */
 export function toPass(user: string, item: string, exchanges: readonly HarExchange[]): Pass {
   const beganMs = exchanges[0]?.startedMs ?? 0;
   const plain = exchanges.map(({ origin: _origin, page: _page, ...each }) => ({

@@ -1,3 +1,5 @@
+import { escapeForPattern } from '../shared/escape-pattern.js';
+
 /**
  * Maps the address of the app to the address that the browser of a pass uses, and back. The app gets the Host that it
  * gets in a check and a run. The browser sees one host name for each pass, so that each pass has its own cookies and
@@ -80,8 +82,4 @@ export function makeToBrowser({ app, browserHost }: Origins): (text: string) => 
   const pattern = new RegExp(`\\b(http|ws)s?:((?:\\\\?/){2})(?:${names})${place}`, 'gi');
   return text =>
     text.replace(pattern, (_whole, scheme: string, slashes: string) => `${scheme}:${slashes}${browserHost}`);
-}
-
-function escapeForPattern(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

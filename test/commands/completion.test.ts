@@ -9,8 +9,8 @@ import { rows } from '#src/conformance/rows/registry.js';
 import { modeNames } from '#src/modes.js';
 import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
 import { reporters } from '#src/report/reporters/registry.js';
+import { presetNames } from '#src/shared/shipped-files.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
-import { presetNames } from '#src/simulator/scenario/external-proxy.js';
 import { root } from './holdfast.js';
 import { commandLine } from './in-process.js';
 

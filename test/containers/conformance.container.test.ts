@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import { packageFile } from '#src/shared/package-file.js';
-import { presetNames } from '#src/simulator/scenario/external-proxy.js';
+import { presetNames } from '#src/shared/shipped-files.js';
 import { withHoldfast } from '../commands/holdfast.js';
 
 /** Returns the rows of the failure table in a page, without its links. */

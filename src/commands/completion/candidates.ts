@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { modeNames } from '../../modes.js';
-import { packageFile } from '../../shared/package-file.js';
-import { shippedScenarios } from '../../shared/shipped-scenarios.js';
+import { presetNames, shippedScenarios } from '../../shared/shipped-files.js';
 import { tools } from '../../shared/tools.mjs';
 
 type Names = readonly string[];
@@ -18,7 +17,7 @@ export interface CompletedCommand {
 const valuesOfFlag: Readonly<Record<string, NamesNow>> = {
   mode: () => modeNames,
   modes: () => modeNames,
-  proxy: listPresets,
+  proxy: presetNames,
   scenario: listScenarios,
   faults: async () => [
     ...shippedScenarios,
@@ -93,10 +92,4 @@ function startingWith(text: string, names: Names): Names {
 /** Lists the shipped scenarios, and the files of the current folder that may be scenarios. */
 function listScenarios(): Names {
   return [...shippedScenarios, ...readdirSync('.').filter(file => /\.ya?ml$/.test(file))];
-}
-
-/** Lists the presets of examples/proxies without the reader of presets, which takes a tenth of a second to load. */
-function listPresets(): Names {
-  const entries = readdirSync(packageFile('examples/proxies'), { withFileTypes: true });
-  return entries.filter(entry => entry.isDirectory()).map(({ name }) => name);
 }

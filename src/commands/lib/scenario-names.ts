@@ -1,6 +1,6 @@
 import { type Stats, statSync } from 'node:fs';
 import path from 'node:path';
-import { shippedScenarioFile, shippedScenarios } from '../../shared/shipped-scenarios.js';
+import { shippedScenarioFile, shippedScenarios } from '../../shared/shipped-files.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { UsageError } from './errors.js';
 

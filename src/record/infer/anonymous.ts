@@ -1,10 +1,10 @@
+import { escapeForPattern } from '../../shared/escape-pattern.js';
 import type { AnonymousConditions } from '../../simulator/scenario/journey/answer-conditions.js';
 import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
 import { bodyPatternProblem } from '../../simulator/scenario/journey/page-pattern.js';
 import { makeAnonymousCheck } from '../../simulator/users/answer-check.js';
 import { type AlignedPasses, type Group, isRandom } from './align.js';
 import { answerLeaves, describeCall, jsonOf, type RecordedCall, redirectOf } from './call.js';
-import { escapeText } from './pattern.js';
 import type { ReadStep } from './read.js';
 import { type Stop, stopWith } from './stop.js';
 
@@ -115,12 +115,12 @@ function jsonConditions(answer: RecordedCall, { who }: ReadStep): AnonymousCondi
 /** Proposes the whole of a short body, for an answer that only lacks what others have. */
 function wholeBody({ reply: { body } }: RecordedCall): AnonymousConditions[] {
   const isStable = body.length <= 200 && !/\d{5}/.test(body) && !/[\w-]{16,}/.test(body);
-  return isStable ? [{ body: `/^${escapeText(body.trim()).replaceAll('/', '\\/')}\\s*$/` }] : [];
+  return isStable ? [{ body: `/^${escapeForPattern(body.trim()).replaceAll('/', '\\/')}\\s*$/` }] : [];
 }
 
 /** Proposes a text of JSON: as a path, "absent" would also fit the short answers of other steps. */
 function wrongValue(name: string, value: null | false): AnonymousConditions[] {
-  return [{ body: `/"${escapeText(name).replaceAll('/', '\\/')}":\\s*${value}/` }];
+  return [{ body: `/"${escapeForPattern(name).replaceAll('/', '\\/')}":\\s*${value}/` }];
 }
 
 /** Proposes texts of a page: those about a login first, then titles, then the others. */
@@ -134,7 +134,7 @@ export function bodyConditions({ reply: { body } }: RecordedCall, status: number
     text => /[a-z]{3}/i.test(text) && !/\d{3}/.test(text),
   );
   return [...new Set(stable)].slice(0, 40).flatMap(text => {
-    const pattern = `/${escapeText(text)
+    const pattern = `/${escapeForPattern(text)
       .replaceAll(/\s{2,}|[\t\n\r]/g, '\\s+')
       .replaceAll('/', '\\/')}/`;
     return bodyPatternProblem(pattern) === undefined ? [{ status: [status], body: pattern }] : [];

@@ -1,3 +1,4 @@
+import { parseJson } from '../../shared/parse-json.js';
 import { bodyOf } from '../../simulator/users/answer-check.js';
 import type { AppReply } from '../../simulator/users/journey.js';
 import type { Pass, RecordedExchange } from '../passes.js';
@@ -231,13 +232,5 @@ function decode(text: string, isField = false): string {
     return decodeURIComponent(isField ? text.replaceAll('+', ' ') : text);
   } catch {
     return text;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

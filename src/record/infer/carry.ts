@@ -16,7 +16,7 @@ import { findPath, findPlace, isUnambiguous, type Shown, shows, valueAt, without
 import { protectBraces, type WrittenRequest, writeRequest } from './request.js';
 import { isStop, type Stop, stopWith } from './stop.js';
 
-/** Where a value was shown before it was sent. `source`: the request whose answers showed it. */
+/** Where a value was shown before it was sent. `source`: the request that got the answers with it. */
 interface Origin {
   readonly place: CarriedPlace;
   readonly source: FoundStep | undefined;

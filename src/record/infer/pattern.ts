@@ -1,3 +1,4 @@
+import { escapeForPattern } from '../../shared/escape-pattern.js';
 import { compilePattern, matchesIn, patternProblem } from '../../simulator/scenario/journey/page-pattern.js';
 
 /** A page, and a text in it that a pattern must find. */
@@ -104,7 +105,7 @@ function encodedForms(character: string): string {
   if (/[\w-]/.test(character)) return character;
   const code = character.codePointAt(0) ?? 0;
   const named = entityNames[character] === undefined ? '' : `|&${entityNames[character]};`;
-  return `(?:${escapeText(character)}|&#0*${code};|&#[xX]0*${code.toString(16)};${named})`;
+  return `(?:${escapeForPattern(character)}|&#0*${code};|&#[xX]0*${code.toString(16)};${named})`;
 }
 
 /** Builds patterns with more and more of the text before and after a place. */
@@ -156,21 +157,17 @@ function groupBefore(after: string): string {
 
 /** Escapes a text for a pattern. Spaces, numbers and values that differ from page to page stand for others like them. */
 function generalise(text: string, variable: readonly string[]): string {
-  const own = variable.filter(each => each.length > 2).map(escapeText);
+  const own = variable.filter(each => each.length > 2).map(escapeForPattern);
   const pieces = new RegExp(`(${[...own, '[\\w+/=-]{20,}'].join('|')})|(\\s+)|((?<!<\\/?h)\\d+)`, 'g');
   let source = '';
   let last = 0;
   for (const { 0: found, 1: value, 2: space, index } of text.matchAll(pieces)) {
-    if (value !== undefined && !own.includes(escapeText(value)) && !/\d/.test(value)) continue;
-    source += escapeText(text.slice(last, index));
+    if (value !== undefined && !own.includes(escapeForPattern(value)) && !/\d/.test(value)) continue;
+    source += escapeForPattern(text.slice(last, index));
     source += value === undefined ? (space === undefined ? '\\d+' : space === ' ' ? ' ' : '\\s+') : `[^\\s<>"']+`;
     last = index + found.length;
   }
-  return source + escapeText(text.slice(last));
-}
-
-export function escapeText(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return source + escapeForPattern(text.slice(last));
 }
 
 /** Attributes that many tags have: such a name alone does not tell one value from others. */

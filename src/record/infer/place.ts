@@ -1,7 +1,8 @@
+import { escapeForPattern } from '../../shared/escape-pattern.js';
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { TextPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
 import { answerLeaves, jsonOf, type RecordedCall } from './call.js';
-import { buildPatterns, escapeText, findAll, findFirst, occurrencesOf } from './pattern.js';
+import { buildPatterns, findAll, findFirst, occurrencesOf } from './pattern.js';
 
 /** Finds where answers hold a text: a path in JSON, or else a pattern. */
 
@@ -106,5 +107,5 @@ function longNameIn(answer: RecordedCall, user: string): string | undefined {
     ({ value }) => typeof value === 'string' && value.includes(user) && /^[^{}]{1,100}$/.test(value),
   );
   if (leaf !== undefined) return String(leaf.value);
-  return new RegExp(`(?<![\\w.-])${escapeText(user)}@[\\w-]+(?:\\.[\\w-]+)*`).exec(answer.reply.body)?.[0];
+  return new RegExp(`(?<![\\w.-])${escapeForPattern(user)}@[\\w-]+(?:\\.[\\w-]+)*`).exec(answer.reply.body)?.[0];
 }

@@ -1,5 +1,5 @@
 import { commandLine } from '../../shared/program-name.js';
-import { shippedScenarios } from '../../shared/shipped-scenarios.js';
+import { shippedScenarios } from '../../shared/shipped-files.js';
 import { driverLagP99MsMax } from '../../simulator/checker/verdict/doubts.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { labelRuns } from '../comparison.js';

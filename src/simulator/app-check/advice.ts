@@ -1,3 +1,4 @@
+import { parseJson } from '../../shared/parse-json.js';
 import type { OperationKind } from '../history/records.js';
 import type { AnswerConditions } from '../scenario/journey/answer-conditions.js';
 import { explainMissingAt, parseJsonPath } from '../scenario/journey/json-path.js';
@@ -79,14 +80,6 @@ function proposeCondition({ body }: AppReply): string {
   }
   const words = /(?:please )?(?:log|sign)[ -]?in\b/i.exec(body)?.[0] ?? '<title>Welcome</title>';
   return `{ body: /${words.replaceAll('/', '\\/')}/ }`;
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

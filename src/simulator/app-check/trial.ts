@@ -1,3 +1,4 @@
+import { parseJson } from '../../shared/parse-json.js';
 import type { OperationKind } from '../history/records.js';
 import { makeNonce, tokenOf } from '../history/token-names.js';
 import { type JourneyMapping, stepOf } from '../scenario/journey/mapping.js';
@@ -212,14 +213,6 @@ export function findSecrets(mapping: JourneyMapping, exchange: TriedExchange): s
   return [...named, ...told.map(([, value]) => value), ...cookies].filter(
     value => value.length >= 4 && !value.includes('{'),
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function jsonFields(value: unknown): [string, string][] {

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { parseJson } from '../../shared/parse-json.js';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -79,12 +80,4 @@ export function answersWith(
       resolve(answered);
     }
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

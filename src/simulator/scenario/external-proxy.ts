@@ -1,7 +1,6 @@
-import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
-import { packageFile } from '../../shared/package-file.js';
+import { presetFolder, presetNames } from '../../shared/shipped-files.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import {
   describeUnknownPlaceholder,
@@ -16,14 +15,6 @@ import { duration, map, sayExpected, text } from './values.js';
 import { field, isMap, type Problem, parseYaml, readTextFile, scenarioBytesMax, shapeProblems } from './yaml.js';
 
 /** The keys of an external proxy: in `system.proxy` of a scenario, and in the `preset.yaml` of a proxy. */
-
-const presetFolder = packageFile('examples/proxies');
-
-/** Returns the names of the presets that are shipped. */
-export function presetNames(): readonly string[] {
-  const entries = readdirSync(presetFolder, { withFileTypes: true });
-  return entries.filter(entry => entry.isDirectory()).map(({ name }) => name);
-}
 
 const commandIn = (what: string, known: readonly string[]) =>
   text(what, /\S/).superRefine((written, context) => {

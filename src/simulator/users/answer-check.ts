@@ -1,3 +1,4 @@
+import { parseJson } from '../../shared/parse-json.js';
 import type { AnonymousConditions, AnswerConditions } from '../scenario/journey/answer-conditions.js';
 import { parseJsonPath, valuesAt } from '../scenario/journey/json-path.js';
 import { compilePattern, matchesSomewhere } from '../scenario/journey/page-pattern.js';
@@ -26,14 +27,6 @@ export function bodyOf(reply: AppReply): ParsedBody {
   };
   bodies.set(reply, body);
   return body;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Checks answers against the conditions of a scenario. Head and body are separate, since each has its own error

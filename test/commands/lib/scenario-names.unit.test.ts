@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { findScenario } from '#src/commands/lib/scenario-names.js';
 import { packageFile } from '#src/shared/package-file.js';
-import { shippedScenarios } from '#src/shared/shipped-scenarios.js';
+import { shippedScenarios } from '#src/shared/shipped-files.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 
 describe('findScenario', () => {
