@@ -58,11 +58,11 @@ export async function startRecordingServer(options: RecordingServerOptions): Pro
   server.on('request', (request, response) => {
     session.answer(request, response).catch(error => refuse(response, 500, `the recording has a bug: ${error}`));
   });
-  server.on('upgrade', (request, socket, head) => session.upgrade(request, socket, head));
   const upgraded = new Set<Duplex>();
-  server.on('upgrade', (_request, socket: Duplex) => {
+  server.on('upgrade', (request, socket: Duplex, head) => {
     upgraded.add(socket);
     socket.once('close', () => upgraded.delete(socket));
+    session.upgrade(request, socket, head);
   });
   return {
     address: `http://${host}:${port}/`,
