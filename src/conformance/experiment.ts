@@ -184,7 +184,7 @@ export class Experiment {
   async resume(backend: string): Promise<void> {
     const member = this.#cluster.member(backend);
     await member.resume();
-    // It takes connections in order, so the second answer comes after those that waited.
+    // The backend takes connections in order: when the second probe is answered, the requests that waited have been too.
     for (const probe of ['first', 'second'])
       if (!(await waitUntil(() => member.answers(1_000), confirmWithinMs)))
         throw new Unestablished(`${backend} did not answer the ${probe} probe after it was resumed`);

@@ -94,7 +94,7 @@ export class LiveStrikes {
     if (own.some(({ state }) => state === 'healed')) void this.#retryOthers(own);
     const problems = own.filter(({ state }) => state !== 'healed').map(({ record }) => describeNotHealed(record));
     const others = this.#active.filter(strike => !own.includes(strike)).map(({ record }) => describeFault(record));
-    // Without its proxy, for example, no backend is ready again.
+    // Another fault may be the reason: while the proxy is down, for example, no backend becomes ready again.
     const hint = others.length === 0 ? '' : `. Still active: ${others.join(', ')}`;
     return problems.length === 0 ? undefined : problems.join('; ') + hint;
   }

@@ -18,7 +18,7 @@ const hostShape =
   /^(?:(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?|\[[0-9a-f:.]+\])$/;
 const hostCharsMax = 253;
 
-/** Returns the host without its port, in lower case. Undefined: that is no host. */
+/** Returns the host without its port, in lower case. Undefined when the text names no host. */
 export function parseHost(text: string): string | undefined {
   const name = text.replace(/:\d{0,5}$/, '').toLowerCase();
   const host = name.endsWith('.') ? name.slice(0, -1) : name;

@@ -7,7 +7,7 @@ import type { SessionStore } from './session-store.js';
 const keptMs = 60_000;
 const followedMax = 8;
 
-/** Stands in front of the name under which a store keeps successors. No user has such a name. */
+/** Prefix of the names under which a store keeps successors. No user has a name that begins with it. */
 export const successorPrefix = 'replaced:';
 
 /**

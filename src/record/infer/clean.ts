@@ -4,7 +4,7 @@ import type { RecordedCall } from './call.js';
 /** Answers of these types are parts of a page. */
 const partOfPage =
   /^(image|font|audio|video)\/|^text\/(css|javascript|event-stream)|javascript|\bwasm\b|manifest\+json|opensearch|source-?map/i;
-/** Reports that a browser sends by itself. */
+/** The media types of requests in which a browser reports something to the server by itself. */
 const browserReport = /^(text\/ping|application\/(csp-report|reports\+json))/i;
 
 /**

@@ -76,7 +76,8 @@ export class WireAttempt implements UpstreamUser {
     this.#resolve = resolve;
   }
 
-  /** Bytes of the answer's body, with the lines of chunks. A short body that came with its head is not counted apart. */
+  /** Bytes of the answer's body that were sent, with the lines of chunks. A short body goes out together with its head,
+   * so its length is taken from the head. */
   get bytesOut(): number {
     const answer = this.#answer;
     if (answer === undefined || this.#sentBytes > 0 || this.#body !== noBody) return this.#sentBytes;

@@ -27,8 +27,8 @@ export interface LoginSession {
   pauseMs: number;
   /** When the latest such answer ended. Undefined while the session is accepted. */
   awayMs: number | undefined;
-  /** Whether a login was tried while the session was refused. A later answer can then no
-   * longer show that it was a mere flicker. */
+  /** Whether a login was tried while the session was refused. The session then counts as lost, even if a later answer
+   * accepts it again. */
   givenUp: boolean;
 }
 
