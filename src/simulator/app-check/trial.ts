@@ -63,7 +63,9 @@ class Trial {
   /** A pattern or path that was made for a cart of one item can miss the others. */
   readonly #secondToken: string;
   readonly #steps: TriedStep[] = [];
+  /** The exchange that is shown for a step: that of its reply, otherwise the last one. */
   #exchange: TriedExchange | undefined;
+  #asked: TriedExchange[] = [];
   /** Whether `anonymous` matches the app's answer without a login. */
   #knowsAnonymous = false;
 
@@ -98,6 +100,7 @@ class Trial {
     const send: HttpClient['send'] = async (request, cookie) => {
       const reply = await this.#client.send(request, cookie);
       this.#exchange = { request, reply };
+      this.#asked.push(this.#exchange);
       return reply;
     };
     return new UserBrowser(this.#user, this.#origin, this.#journey, { send });
@@ -135,8 +138,11 @@ class Trial {
     token = this.#token,
   ): Promise<Judgement | undefined> {
     this.#exchange = undefined;
+    this.#asked = [];
     const needsToken = kind === 'add' || kind === 'remove';
     const reply = await browser.ask(kind, needsToken ? token : undefined);
+    // A request after the step is shown only if it fails.
+    this.#exchange = this.#asked.find(each => each.reply === reply) ?? this.#exchange;
     const judged = judge(kind, reply, this.#journey);
     const advice = explainAnswer(kind, { ...this.#known(reply), judged });
     this.#note(what, reply, advice);
