@@ -41,6 +41,8 @@ export interface Known {
   readonly mapping: JourneyMapping;
   /** The last exchange of this step. It is the page before the step if that page gave no value to carry. */
   readonly last: TriedExchange | undefined;
+  /** The exchanges of the steps so far. */
+  readonly asks: ReadonlyMap<OperationKind, readonly TriedExchange[]>;
   readonly reply: AppReply;
   readonly judged: Judgement;
 }
@@ -140,25 +142,25 @@ function explainAfter(kind: OperationKind, { judged, last, mapping }: Known): Ad
   return { at: [kind, 'after'], problem: judged.error ?? afterFailed, ...(hint === undefined ? {} : { hint }) };
 }
 
-function explainMissingValue(name: string, { mapping, last }: Known): Advice {
+function explainMissingValue(name: string, { mapping, last, asks }: Known): Advice {
   const place = mapping.carry[name];
   const by = place?.cookie === undefined ? describePlace(place ?? {}) : `the cookie ${place.cookie}`;
-  const { header } = place ?? {};
+  const { header, from } = place ?? {};
+  const answers = from === undefined ? [last ?? []].flat() : (asks.get(from) ?? []);
   const page =
-    last?.request === undefined
-      ? 'no page was asked for before it: name one under before'
-      : `${last.request.method} ${last.request.path} did not give it`;
+    from !== undefined
+      ? `no answer of ${from} gave it`
+      : last?.request === undefined
+        ? 'no page was asked for before it: name one under before'
+        : `${last.request.method} ${last.request.path} did not give it`;
   const field = findHiddenField(last?.reply.body ?? '');
-  if (header !== undefined && last !== undefined)
-    return {
-      at: ['carry', name],
-      problem: `{${name}} was found nowhere by ${by}; ${page}`,
-      hint: `the headers of that answer: ${Object.keys(last.reply.headers).join(', ')}`,
-    };
+  const headers = new Set(answers.flatMap(({ reply }) => Object.keys(reply.headers)));
+  const seen = headers.size === 0 ? undefined : `the headers of those answers: ${[...headers].join(', ')}`;
+  const hint = header !== undefined ? seen : field && `that page has ${field}`;
   return {
     at: ['carry', name],
     problem: `{${name}} was found nowhere by ${by}; ${page}`,
-    ...(field === undefined ? {} : { hint: `that page has ${field}` }),
+    ...(hint === undefined ? {} : { hint }),
   };
 }
 

@@ -66,6 +66,8 @@ class Trial {
   /** The exchange that is shown for a step: that of its reply, otherwise the last one. */
   #exchange: TriedExchange | undefined;
   #asked: TriedExchange[] = [];
+  /** All exchanges of the steps so far. */
+  readonly #asks = new Map<OperationKind, readonly TriedExchange[]>();
   /** Whether `anonymous` matches the app's answer without a login. */
   #knowsAnonymous = false;
 
@@ -143,6 +145,7 @@ class Trial {
     const reply = await browser.ask(kind, needsToken ? token : undefined);
     // A request after the step is shown only if it fails.
     this.#exchange = this.#asked.find(each => each.reply === reply) ?? this.#exchange;
+    this.#asks.set(kind, this.#asked);
     const judged = judge(kind, reply, this.#journey);
     const advice = explainAnswer(kind, { ...this.#known(reply), judged });
     this.#note(what, reply, advice);
@@ -192,7 +195,14 @@ class Trial {
   }
 
   #known(reply: AppReply) {
-    return { user: this.#user, token: this.#token, mapping: this.#mapping, reply, last: this.#exchange };
+    return {
+      user: this.#user,
+      token: this.#token,
+      mapping: this.#mapping,
+      reply,
+      last: this.#exchange,
+      asks: this.#asks,
+    };
   }
 
   /** Notes a tried step. If its request was not sent, it shows the exchange of the page before it. */
