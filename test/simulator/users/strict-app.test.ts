@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { tryJourney } from '#src/simulator/app-check/trial.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
+import { writeScenario } from '#src/simulator/scenario/write.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';
 import { drive, type Handler, json, steps, withServer } from './scripted.js';
 
@@ -50,11 +51,14 @@ const good = `
       vip: $.vip
 `;
 
-function parseJourney(written: string) {
-  const { journey } = parseScenario(
-    `name: app\nwhy: a\nmodes: [redis]\nusers:\n  arrivals: { rate: 1/s, for: 1s }\n  journey:${written}`,
+const parse = (journey: string) =>
+  parseScenario(
+    `name: app\nwhy: a\nmodes: [redis]\nusers:\n  arrivals: { rate: 1/s, for: 1s }\n  journey:${journey}`,
     'app.yaml',
-  ).users;
+  );
+
+function parseJourney(written: string) {
+  const { journey } = parse(written).users;
   return journey === 'shop' ? expect.fail('the shop') : journey;
 }
 
@@ -77,6 +81,11 @@ describe('a journey of an app that is strict about its requests', () => {
         'GET /carts/c1',
       ]);
     });
+  });
+
+  it('stays the same when it is written to a file again', () => {
+    const scenario = parse(good);
+    expect(parseScenario(writeScenario(scenario), 'app.yaml').users.journey).to.deep.equal(scenario.users.journey);
   });
 
   it('sends each address its own origin', () => {

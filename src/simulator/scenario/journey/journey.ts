@@ -50,8 +50,11 @@ const requestKeys = {
   ...Object.fromEntries(methods.map(method => [method, path.optional()])),
   query: fields('query fields').describe('Appended to the path, encoded.'),
   form: fields('form fields').describe('The body, as a browser sends a form.'),
-  json: z.unknown().optional().describe('The body, as JSON.'),
-  headers,
+  json: z
+    .unknown()
+    .optional()
+    .describe('The body, as JSON. A text that is only {id:number} or {id:boolean} is sent as such a value.'),
+  headers: headers.describe('{origin} in a value is the address of the app, as a browser sends it.'),
 };
 
 const request = (where: string) =>
