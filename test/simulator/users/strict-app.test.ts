@@ -18,6 +18,9 @@ function strictApp(seen: string[] = []): Handler {
     if (isWrite && request.headers.origin !== `http://${request.headers.host}`)
       return json(response, 403, { error: 'no' });
     if (route === 'POST /login') {
+      const { referer, 'sec-fetch-site': site } = request.headers;
+      if (referer !== `http://${request.headers.host}/login` || site !== 'same-origin')
+        return json(response, 403, { error: `from ${referer}, ${site}` });
       user = JSON.parse(body).user;
       return json(response, 200, { id: 17, vip: true }, { 'set-cookie': 'sid=1; Path=/' });
     }
@@ -40,7 +43,10 @@ function strictApp(seen: string[] = []): Handler {
 const origin = 'headers: { origin: "{origin}" }';
 const good = `
     login:
-      request: { POST: /login, json: { user: "{user}" }, ${origin} }
+      request:
+        POST: /login
+        json: { user: "{user}" }
+        headers: { origin: "{origin}", referer: "{origin}/login", sec-fetch-site: same-origin }
       after: { POST: /carts, ${origin} }
     add: { request: { POST: "/carts/{cart}", json: { item: "{token}", quantity: 1, owner: "{id:number}", vip: "{vip:boolean}" }, ${origin} } }
     read: { request: { GET: "/carts/{cart}" }, items: "$.items[*]", who: $.user }
@@ -107,13 +113,7 @@ describe('a journey of an app that is strict about its requests', () => {
     }));
 
   for (const [what, right, wrong, at, said] of [
-    [
-      'no origin',
-      `json: { user: "{user}" }, ${origin}`,
-      'json: { user: "{user}" }',
-      'login.request',
-      'origin: "{origin}"',
-    ],
+    ['no origin', '{ origin: "{origin}", referer', '{ referer', 'login.request', 'origin: "{origin}"'],
     ['no origin after the login', `/carts, ${origin}`, '/carts', 'login.after', 'origin: "{origin}"'],
     [
       'a request after the login that fails',
