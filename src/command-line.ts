@@ -1,6 +1,6 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { exitCodes, failUsage, runOrExplain } from './commands/lib/exit.js';
-import { checkCommand, checkFlags, checkOperands, flagsOf } from './commands/lib/flags.js';
+import { checkCommand, checkFlags, checkKnown, checkOperands, flagsOf } from './commands/lib/flags.js';
 import { ownVersion } from './shared/package-file.js';
 import { commandLine, programName } from './shared/program-name.js';
 
@@ -11,7 +11,7 @@ type Command = CommandModule<object, any>;
 const askForCandidates = '--get-yargs-completions';
 
 /** Commands are loaded on demand, because each needs other libraries. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
+export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('./commands/start.js')).start,
   live: async () => (await import('./commands/live.js')).live,
   proxy: async () => (await import('./commands/proxy.js')).proxy,
@@ -102,6 +102,7 @@ function oneCommand(name: string, command: Command, words: readonly string[]): A
     builder: own => {
       const built = typeof builder === 'function' ? builder(own) : own;
       if ('then' in built) throw new TypeError(`${name}: its flags must be there at once`);
+      checkKnown(words, flagsOf(built), commandLine(name, '--help'));
       checkFlags(words, flagsOf(built));
       checkOperands(words, String(command.command));
       return built;

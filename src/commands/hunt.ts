@@ -22,7 +22,12 @@ import { makeTimedFolder, pointLatest, writeWhole } from '../shared/result-files
 import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
-import { explainMissingTarget, needsOwnNetwork, type Scenario } from '../simulator/scenario/scenario.js';
+import {
+  explainMissingTarget,
+  type FaultSpec,
+  needsOwnNetwork,
+  type Scenario,
+} from '../simulator/scenario/scenario.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
@@ -30,10 +35,12 @@ import { drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseMode } from './lib/mode-option.js';
 import { checkOutputs } from './lib/output.js';
 import { findScenario } from './lib/scenario-names.js';
+import { writeStoreFlags } from './lib/store-options.js';
+import { type ChosenSystem, chooseSystem, type SystemArgs, systemOptions } from './lib/system-options.js';
 
 const minutesMax = 24 * 60;
 
-interface HuntArgs {
+interface HuntArgs extends SystemArgs {
   readonly scenario: string;
   readonly minutes: number;
   readonly mode: string | undefined;
@@ -47,7 +54,7 @@ export const hunt: CommandModule<object, HuntArgs> = {
   command: 'hunt <scenario>',
   describe: 'look for faults and moments that break a scenario, and shrink what was found',
   builder: yargs =>
-    yargs
+    systemOptions(yargs)
       .positional('scenario', {
         type: 'string',
         demandOption: true,
@@ -82,6 +89,7 @@ export const hunt: CommandModule<object, HuntArgs> = {
       )
       .example('$0 hunt kill-one --mode redis', 'other moments and targets for its fault')
       .example('$0 hunt app.yaml --faults kill,cut-link --minutes 10', 'more faults, for longer')
+      .example('$0 hunt kill-one --proxy haproxy', 'the same hunt behind HAProxy')
       .example('$0 hunt app.yaml --until "users.loggedOut > 0"', 'what logs a user out?'),
   handler: toHandler(args => runInterruptibly((signal, takeOver) => runHunt(args, signal, takeOver))),
 };
@@ -89,12 +97,18 @@ export const hunt: CommandModule<object, HuntArgs> = {
 async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver): Promise<number> {
   const minutes = parseMinutes(args.minutes);
   const seed = args.seed === undefined ? randomInt(2 ** 31) : parseCount('seed', args.seed, 0, Number.MAX_SAFE_INTEGER);
-  const base = await readScenario(findScenario(args.scenario));
-  const mode = chooseMode(base, args.mode);
+  const written = await readScenario(findScenario(args.scenario));
+  const mode = chooseMode(written, args.mode);
+  const strike = (scenario: Scenario) => listStrikeable(scenario, mode, splitNames(args.faults));
+  const { scenarios, storeUrls } = await chooseSystem([written], args, scenario => ({
+    modes: [mode],
+    faults: strike(scenario).map(toFault),
+  }));
+  const [base = written] = scenarios;
   const sought = listExpectations(base, mode, args.until);
-  const strikeable = listStrikeable(base, mode, splitNames(args.faults));
+  const strikeable = strike(base);
   if (await mustEnterNetwork(strikeable)) return runInOwnNetwork(takeOver);
-  const setup = { base, mode, sought };
+  const setup = { base, mode, sought, storeUrls };
   await checkOut(args.out, base.name);
   say(`hunting in ${base.name}, mode ${mode}, seed ${seed}: ${sought.join(', ')}`);
   const drawer = new PlanDrawer(base, strikeable, seed);
@@ -112,6 +126,14 @@ async function runHunt(args: HuntArgs, signal: AbortSignal, takeOver: TakeOver):
   return tellResult(result, setup, seed, args.out);
 }
 
+/** The servers of the user's own. */
+type HuntedStores = Pick<ChosenSystem, 'storeUrls'>;
+
+/** Makes a fault of a scenario, for checks that need one. */
+function toFault(fault: HuntedFault): FaultSpec {
+  return { ...fault, id: fault.do, trigger: { atMs: 0 } };
+}
+
 /** Refuses a file that cannot be written or exists already: a find must not be lost, and overwrites nothing. */
 async function checkOut(out: string | undefined, name: string): Promise<void> {
   const isThere = out !== undefined && existsSync(out);
@@ -122,7 +144,7 @@ async function checkOut(out: string | undefined, name: string): Promise<void> {
 /** Prints the result and writes the find. Returns the exit code; throws what ended the hunt early. */
 async function tellResult(
   result: HuntResult,
-  setup: HuntSetup,
+  setup: HuntSetup & HuntedStores,
   seed: number,
   out: string | undefined,
 ): Promise<number> {
@@ -134,7 +156,7 @@ async function tellResult(
     const file = out ?? path.join(folder, 'scenario.yaml');
     await writeWhole(file, text);
     if (out === undefined) await pointLatest(folder);
-    say(...describeFind(find), '', text, `again: ${commandLine('run', file)}`);
+    say(...describeFind(find), '', text, `again: ${commandLine('run', file, ...writeStoreFlags(setup.storeUrls))}`);
   }
   if (failure !== undefined) throw failure;
   if (find !== undefined) return exitCodes.failed;
@@ -175,22 +197,25 @@ function listExpectations(scenario: Scenario, mode: ModeName, until: string | un
 
 /** Returns whether the hunt strikes packets and this process has no network of its own. Throws when it cannot have one. */
 async function mustEnterNetwork(strikeable: readonly HuntedFault[]): Promise<boolean> {
-  const faults = strikeable.map(fault => ({ ...fault, id: 'any', trigger: { atMs: 0 } }));
-  if (!needsOwnNetwork({ faults }) || isInOwnNetwork()) return false;
+  if (!needsOwnNetwork({ faults: strikeable.map(toFault) }) || isInOwnNetwork()) return false;
   const why = await explainNoOwnNetwork();
   if (why === undefined) return true;
   throw new UsageError(`a fault of this hunt strikes packets, which is not possible here: ${why}`);
 }
 
 /** Loads the lab, which is the largest part of the code, and returns the function that makes one run. */
-async function makeTry({ base, mode, sought }: HuntSetup, signal: AbortSignal): Promise<TryPlan> {
+async function makeTry(
+  { base, mode, sought, storeUrls }: HuntSetup & HuntedStores,
+  signal: AbortSignal,
+): Promise<TryPlan> {
   const [{ simulate }, { judgeRun }] = await Promise.all([
     import('../simulator/simulate.js'),
     import('../simulator/checker/judge-run.js'),
   ]);
   return async plan => {
     const scenario = makeRunScenario(base, mode, sought, plan);
-    const run = await simulate(scenario, mode, makePlan(scenario, plan.seed), { signal, onProgress: () => undefined });
+    const options = { storeUrls, signal, onProgress: () => undefined };
+    const run = await simulate(scenario, mode, makePlan(scenario, plan.seed), options);
     return readRun(judgeRun(run));
   };
 }

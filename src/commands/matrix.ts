@@ -27,7 +27,6 @@ import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { bar, drawLine, isLive } from './lib/live-line.js';
 import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs } from './lib/output.js';
-import { type OtherProxyArgs, proxyOption, withProxy } from './lib/proxy-option.js';
 import {
   cellsOf,
   type EmptyCell,
@@ -39,6 +38,7 @@ import {
 } from './lib/run-matrix.js';
 import type { TriedRun } from './lib/second-try.js';
 import { columnsOf, wantsColour } from './lib/streams.js';
+import { type OtherProxyArgs, proxyOption, withProxy } from './lib/system-options.js';
 
 const labsMax = 32;
 

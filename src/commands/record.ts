@@ -118,34 +118,53 @@ interface Wanted {
 }
 
 async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<number> {
-  const { out } = args;
-  refuseFile('out', out);
+  refuseFile('out', args.out);
   refuseFile('save', args.save);
   const wanted = await readFlags(args);
   const terminal = process.stdin.isTTY ? new Terminal() : undefined;
   try {
-    const passes = await findPasses(args, wanted, terminal, signal);
-    const { journey, notes, asked } = await inferByQuestions(
-      passes,
-      { ...wanted, terminal, repeat: describeRepeat(args) },
-      signal,
-    );
-    const unasked = wanted.answers.filter(given => !asked.some(id => given.startsWith(`${id}=`)));
-    for (const given of unasked) process.stdout.write(`! --answer ${given}: the passes leave no such question\n`);
-    signal.throwIfAborted();
-    const { mode, system, names } = wanted;
-    const { writeStarter } = await import('../simulator/scenario/starter.js');
-    await writeFile(out, writeStarter({ mode, system, names, journey, notes }), { flag: 'wx' });
+    const found = await findPasses(args, wanted, terminal, signal);
+    const keep = () => tellKept(found, args);
+    const code = await writeJourney(found.passes, args, { ...wanted, terminal }, signal).catch(async error => {
+      await keep();
+      throw error;
+    });
+    if (code !== exitCodes.ok) await keep();
+    return code;
   } finally {
     terminal?.close();
   }
+}
+
+/** Keeps the clicks of the person, and says where. Passes of a HAR file are in a file already. */
+async function tellKept({ passes, origin }: FoundPasses, args: RecordArgs): Promise<void> {
+  if (origin === undefined) return;
+  const { keepPasses } = await import('./record/keep-passes.js');
+  process.stderr.write(keepPasses({ passes, origin }, args, wordsOfApp(), args.save));
+}
+
+/** Infers the journey, writes the scenario, and checks it. Returns the exit code. */
+async function writeJourney(
+  passes: Passes,
+  { out }: RecordArgs,
+  wanted: Wanted & Asking,
+  signal: AbortSignal,
+): Promise<number> {
+  const { journey, notes, asked } = await inferByQuestions(passes, wanted, signal);
+  const unasked = wanted.answers.filter(given => !asked.some(id => given.startsWith(`${id}=`)));
+  for (const given of unasked) process.stdout.write(`! --answer ${given}: the passes leave no such question\n`);
+  signal.throwIfAborted();
+  const { mode, system, names } = wanted;
+  const { writeStarter } = await import('../simulator/scenario/starter.js');
+  await writeFile(out, writeStarter({ mode, system, names, journey, notes }), { flag: 'wx' });
+  wanted.terminal?.close();
   process.stdout.write(`\n${out} is written. It holds the password as you typed it: use an account for tests only.\n`);
-  if (wanted.system === undefined) {
+  if (system === undefined) {
     process.stdout.write(`fill in how the app is started, under system. next: ${commandLine('check', out)}\n`);
     return exitCodes.ok;
   }
   const { checkJourney } = await import('./check.js');
-  return checkJourney({ scenario: out, mode: wanted.mode }, signal);
+  return checkJourney({ scenario: out, mode }, signal);
 }
 
 function refuseFile(flag: string, file: string | undefined): void {
@@ -179,8 +198,7 @@ async function readFlags(args: RecordArgs): Promise<Wanted> {
     throw new UsageError(`write -- before the command: ${commandLine('record', '--', ...args.command)}`);
   if (args.har !== undefined && args.save !== undefined)
     throw new UsageError('--har and --save exclude each other: the passes are in a file already.');
-  const end = process.argv.indexOf('--');
-  const system = readSystem(args, end === -1 ? [] : process.argv.slice(end + 1), path.dirname(path.resolve(args.out)));
+  const system = readSystem(args, wordsOfApp(), path.dirname(path.resolve(args.out)));
   if (system === undefined && args.har === undefined)
     throw new UsageError(
       `which app? Such as: ${commandLine('record', '--', 'npm', 'start')}, or --backend http://127.0.0.1:3000`,
@@ -197,51 +215,51 @@ async function readFlags(args: RecordArgs): Promise<Wanted> {
   return { typed, names: chooseNames(typed, args.users !== undefined), system, mode: parseMode(args.mode), answers };
 }
 
+/** Returns the words after `--`: how the app is started. */
+function wordsOfApp(): readonly string[] {
+  const end = process.argv.indexOf('--');
+  return end === -1 ? [] : process.argv.slice(end + 1);
+}
+
+interface FoundPasses {
+  readonly passes: Passes;
+  /** The origin of the app while it was recorded. Absent for passes of HAR files. */
+  readonly origin?: string;
+}
+
 async function findPasses(
   args: RecordArgs,
   { system, mode, typed }: Wanted,
   terminal: Terminal | undefined,
   signal: AbortSignal,
-): Promise<Passes> {
+): Promise<FoundPasses> {
   if (args.har !== undefined) {
     const [{ readHar }, { splitPasses }] = await Promise.all([
       import('../record/har.js'),
       import('../record/har-passes.js'),
     ]);
-    return splitPasses(await Promise.all(args.har.map(readHar)), typed);
+    return { passes: splitPasses(await Promise.all(args.har.map(readHar)), typed) };
   }
   const port = args.port === 0 ? 0 : parseCount('port', args.port, 1024, 65_535);
   const [{ parseApp }, { clickPasses }] = await Promise.all([import('./record/app.js'), import('./record/click.js')]);
   const spec = oneBackend(parseApp(system, mode, args.out), mode);
-  const { passes, origin } = await clickPasses({ spec, typed, port, open: args.open, terminal }, signal);
-  if (args.save !== undefined) await savePasses(args.save, passes, origin);
-  return passes;
+  const clicked = await clickPasses({ spec, typed, port, open: args.open, terminal }, signal);
+  if (args.save === undefined) return clicked;
+  const { writePasses } = await import('./record/keep-passes.js');
+  writePasses(args.save, clicked);
+  process.stdout.write(`the passes are in ${args.save}: it holds passwords and cookies, and only you can read it\n`);
+  return clicked;
 }
 
-async function savePasses(file: string, passes: Passes, origin: string): Promise<void> {
-  const { writeHar } = await import('../record/har.js');
-  await writeFile(file, writeHar(passes, origin), { flag: 'wx', mode: 0o600 });
-  process.stdout.write(`the passes are in ${file}: it holds passwords and cookies\n`);
-}
-
-/** Says how the same passes are used again, with an answer. */
-function describeRepeat({ har, save }: RecordArgs): string {
-  if (har !== undefined) return '';
-  return save === undefined
-    ? 'The passes are lost. With --save FILE.har they are kept, and --har FILE.har uses them again.'
-    : `Use the same passes again: --har ${save}`;
-}
-
-/** Where the answers to questions come from. `repeat` says how the passes are used again when there is none. */
+/** Where the answers to questions come from. */
 interface Asking extends Pick<Wanted, 'answers'> {
   readonly terminal: Terminal | undefined;
-  readonly repeat: string;
 }
 
 /** Infers the journey. Asks one question at a time, until nothing is open. Rejects with `Interrupted` on abort. */
 async function inferByQuestions(
   passes: Passes,
-  { answers: given, terminal, repeat }: Asking,
+  { answers: given, terminal }: Asking,
   signal: AbortSignal,
 ): Promise<Extract<Inferred, { kind: 'journey' }> & { readonly asked: readonly string[] }> {
   const { inferJourney } = await import('../record/infer/infer-journey.js');
@@ -259,8 +277,7 @@ async function inferByQuestions(
             signal,
           )
         : chooseCandidate(question, flag);
-    if (answer === undefined)
-      throw new UsageError(`There is no terminal to ask. ${describeQuestion(question)}\n${repeat}`.trim());
+    if (answer === undefined) throw new UsageError(`There is no terminal to ask. ${describeQuestion(question)}`);
     answers.set(question.id, answer);
   }
 }

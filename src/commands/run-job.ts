@@ -13,13 +13,11 @@ import { type EarlierReport, readEarlierReport } from './lib/earlier-report.js';
 import { UsageError } from './lib/errors.js';
 import { parseCount, parseModes } from './lib/mode-option.js';
 import { checkOutputs, nameFile, type OutputFiles, printRuns, tellGitHub, writeOutputs } from './lib/output.js';
-import { type OtherProxyArgs, withProxy } from './lib/proxy-option.js';
 import { runIntoFolder } from './lib/run-into-folder.js';
 import { findScenario } from './lib/scenario-names.js';
-import { parseStoreUrls, type StoreArgs } from './lib/store-options.js';
-import { checkTargets } from './lib/store-targets.js';
+import { chooseSystem, type SystemArgs } from './lib/system-options.js';
 
-export interface RunArgs extends StoreArgs, OtherProxyArgs {
+export interface RunArgs extends SystemArgs {
   readonly scenarios: readonly string[];
   readonly mode: readonly string[] | undefined;
   readonly seed: number | undefined;
@@ -55,12 +53,8 @@ export async function readJobs(args: RunArgs): Promise<Job[]> {
     replay === undefined
       ? await Promise.all(args.scenarios.map(given => readScenario(findScenario(given))))
       : [replay.scenario];
-  const scenarios = await withProxy(written, args.proxy);
-  const storeUrls = parseStoreUrls(args);
-  for (const scenario of scenarios) {
-    askedModesOf(scenario, modes);
-    checkTargets(scenario, storeUrls);
-  }
+  const { scenarios, storeUrls } = await chooseSystem(written, args);
+  for (const scenario of scenarios) askedModesOf(scenario, modes);
   refuseUnreachable(scenarios);
   const noNetwork = scenarios.some(needsOwnNetwork) ? await explainNoOwnNetwork() : undefined;
   const names = scenarios.map(({ name }) => name);

@@ -6,15 +6,14 @@ import { Interrupted } from '../simulator/errors.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
 import { writeStepOutputs } from './lib/output.js';
-import { proxyOption } from './lib/proxy-option.js';
-import { storeOptions } from './lib/store-options.js';
+import { systemOptions } from './lib/system-options.js';
 import { mustEnterOwnNetwork, type RunArgs, readJobs, runJob } from './run-job.js';
 
 export const run: CommandModule<object, RunArgs> = {
   command: 'run <scenarios..>',
   describe: 'run failover scenarios and judge them',
   builder: yargs =>
-    proxyOption(storeOptions(yargs))
+    systemOptions(yargs)
       .positional('scenarios', {
         type: 'string',
         array: true,

@@ -109,7 +109,10 @@ class Hunting {
     while (this.#searchedMs < searchMs) {
       const number = this.#tries + 1;
       const plan = draw(number, this.#seen);
-      const tried = await this.#try(plan);
+      const tried = await this.#try(plan).catch(error => {
+        if (error instanceof LabError) this.#tries = number;
+        throw error;
+      });
       this.#tries = number;
       this.#searchedMs = this.#elapsedMs();
       this.#report(tried);

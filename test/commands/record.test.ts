@@ -36,8 +36,9 @@ function ask(
   });
 }
 
-/** Goes through the app as its page does. */
+/** Goes through the app as its page does. The third pass has no login. */
 async function clickThrough(address: string, number: number): Promise<void> {
+  if (number === 3) return void (await ask(address, 'GET', '/api/cart'));
   const login = await ask(address, 'POST', '/api/login', {}, { user: `hf-user-${number}`, password: 'secret' });
   const token = String(Reflect.get(Object(Reflect.get(Object(login.json), 'data')), 'accessToken'));
   const headers = { authorization: `Bearer ${token}` };
@@ -47,7 +48,11 @@ async function clickThrough(address: string, number: number): Promise<void> {
 }
 
 /** Does all three passes. `finish` ends each one. */
-async function clickAll(seen: () => string, finish: (control: string) => unknown): Promise<void> {
+async function clickAll(
+  seen: () => string,
+  finish: (control: string) => unknown,
+  click: typeof clickThrough,
+): Promise<void> {
   const control = /says what to do: (\S+)/.exec(seen())?.[1] ?? '';
   for (const number of [1, 2, 3]) {
     const line = new RegExp(`pass ${number} of 3: (\\S+)`);
@@ -57,18 +62,19 @@ async function clickAll(seen: () => string, finish: (control: string) => unknown
       () => `pass ${number} in: ${seen()}`,
     );
     const address = line.exec(seen())?.[1] ?? '';
-    if (number === 3) await ask(address, 'GET', '/api/cart');
-    else await clickThrough(address, number);
+    await click(address, number);
     await finish(control);
   }
 }
 
-async function recordWith(holdfast: Holdfast): Promise<number> {
+async function clickPasses(holdfast: Holdfast, click = clickThrough): Promise<void> {
   await holdfast.sees('says what to do: ');
-  await clickAll(
-    () => holdfast.output.stdout,
-    control => ask(control, 'POST', '/done'),
-  );
+  const finish = (control: string) => ask(control, 'POST', '/done');
+  await clickAll(() => holdfast.output.stdout, finish, click);
+}
+
+async function recordWith(holdfast: Holdfast): Promise<number> {
+  await clickPasses(holdfast);
   return holdfast.ended();
 }
 
@@ -96,6 +102,66 @@ describe('holdfast record', () => {
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);
       expect(await readdir(holdfast.folder)).to.deep.equal([]);
     }));
+
+  describe('without --save', () => {
+    /** The app of the check is another one: it begins with the second start. */
+    const withCheck = (command: string) => [
+      ...flags,
+      ...['--mode', 'redis', '--', `[ -e again ] && exec ${command}; touch again; exec ${process.execPath} ${app}`],
+    ];
+
+    async function expectKept({ output, folder: here }: Holdfast, kept: string): Promise<void> {
+      expect((await stat(path.join(here, kept))).mode & 0o777).to.equal(0o600);
+      const { stderr } = output;
+      expect(stderr).to.include(
+        `the passes are kept in ${kept}: it holds passwords and cookies, and only you can read`,
+      );
+      expect(stderr).to.include(
+        `go on with them, without clicking again: node dist/cli.js record --har ${kept} --mode`,
+      );
+    }
+
+    it('keeps the passes at Ctrl-C, under a new name', () =>
+      withHoldfast(['record', ...withCheck('sleep 60')], async holdfast => {
+        await writeFile(path.join(holdfast.folder, 'holdfast-passes.har'), 'of another day');
+        await clickPasses(holdfast);
+        await holdfast.sees('holdfast.yaml is written');
+        holdfast.child.kill('SIGINT');
+        expect(await holdfast.ended()).to.equal(130);
+        await expectKept(holdfast, 'holdfast-passes-2.har');
+        expect(await readFile(path.join(holdfast.folder, 'holdfast-passes.har'), 'utf8')).to.equal('of another day');
+        expect(holdfast.output.stderr).to.include("--env 'SESSIONS={run-dir}' --out holdfast-2.yaml -- ");
+        expect(await holdfast.children()).to.deep.equal([]);
+        const kept = path.join(holdfast.folder, 'holdfast-passes-2.har');
+        const { code, stderr } = await commandLine(['record', '--har', kept, '--out', file('kept.yaml')]);
+        expect(code, stderr).to.equal(0);
+        const files = [path.join(holdfast.folder, 'holdfast.yaml'), file('kept.yaml')];
+        const [a, b] = await Promise.all(files.map(name => readScenario(name)));
+        expect(b?.users.journey).to.deep.equal(a?.users.journey);
+      }));
+
+    it('keeps the passes when the check finds a step that does not fit', () =>
+      withHoldfast(
+        ['record', ...withCheck(`${process.execPath} ${path.join(path.dirname(app), 'strict.js')}`)],
+        async holdfast => {
+          await clickPasses(holdfast);
+          expect(await holdfast.ended(), holdfast.output.stdout).to.equal(1);
+          await expectKept(holdfast, 'holdfast-passes.har');
+        },
+      ));
+
+    it('keeps the passes from which no journey can be inferred', () =>
+      withHoldfast(['record', '--mode', 'redis', ...started], async holdfast => {
+        await clickPasses(holdfast, async (address, number) => {
+          if (number === 3) await ask(address, 'GET', '/news');
+          else await clickThrough(address, number);
+        });
+        expect(await holdfast.ended()).to.equal(3);
+        expect(holdfast.output.stderr).to.include('the pass without a login never asks for GET /api/cart');
+        await expectKept(holdfast, 'holdfast-passes.har');
+        expect(await readdir(holdfast.folder)).to.deep.equal(['holdfast-passes.har']);
+      }));
+  });
 
   it('writes the same journey from the saved passes', async () => {
     const { code, stdout, stderr } = await commandLine(['record', '--har', file('a.har'), '--out', file('b.yaml')]);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { PlanDrawer } from '#src/hunt/draw-plan.js';
-import { tidyPlan } from '#src/hunt/found-scenario.js';
+import { describeNothing, tidyPlan } from '#src/hunt/found-scenario.js';
 import { type HuntOptions, type HuntProgress, hunt } from '#src/hunt/hunt.js';
 import type { HuntedPlan, TriedPlan, TryPlan } from '#src/hunt/hunted-plan.js';
 import { listStrikeable } from '#src/hunt/strikeable.js';
@@ -82,7 +82,8 @@ describe('a hunt', () => {
       if (runs === 2 || runs >= 5) throw new LabError(`no port at run ${runs}`);
       return passing;
     });
-    expect(result).to.include({ tries: 5, labFailures: 3 });
+    expect(result).to.include({ tries: 6, labFailures: 3 });
+    expect(describeNothing(result)[0]).to.include('6 tries in').and.include('3 passed, 0 inconclusive, 3 in which');
     expect(String(result.failure)).to.include('no port at run 6');
   });
 

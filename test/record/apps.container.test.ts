@@ -48,6 +48,17 @@ function clickForms(names: { user: string; password: string; item: string; shown
   };
 }
 
+async function clickSinglePage(page: Page, user: string, item: string): Promise<void> {
+  await page.locator('#user').fill(user);
+  await page.locator('#password').fill('secret');
+  await page.locator('#in').click();
+  await page.locator('#sku').fill(item);
+  await page.locator('#add').click();
+  await page.locator('li', { hasText: item }).waitFor();
+  await page.locator('#out').click();
+  await page.locator('#in').waitFor();
+}
+
 const tried: Record<string, TriedApp> = {
   'the Express example, with sessions in its memory': {
     words: ['--ready', '/health', '--directory', path.join(root, 'examples/express'), '--', 'node', 'server.js'],
@@ -106,16 +117,7 @@ const tried: Record<string, TriedApp> = {
       ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}', '--directory', root],
       ...['--', 'node', path.join(built, 'single-page.js')],
     ],
-    async clickThrough(page, user, item) {
-      await page.locator('#user').fill(user);
-      await page.locator('#password').fill('secret');
-      await page.locator('#in').click();
-      await page.locator('#sku').fill(item);
-      await page.locator('#add').click();
-      await page.locator('li', { hasText: item }).waitFor();
-      await page.locator('#out').click();
-      await page.locator('#in').waitFor();
-    },
+    clickThrough: clickSinglePage,
     visit: page => page.locator('#in').waitFor(),
     byHand: `
       login:
@@ -133,6 +135,33 @@ const tried: Record<string, TriedApp> = {
       anonymous: { status: 401 }
       carry:
         access: { path: $.data.accessToken, from: login }`,
+    verdict: 0,
+  },
+  'a single page that sends its origin and numbers, and makes a cart': {
+    words: [
+      ...['--ready', '/health', '--mode', 'redis', '--env', 'SESSIONS={run-dir}', '--directory', root],
+      ...['--', 'node', path.join(built, 'strict.js')],
+    ],
+    clickThrough: clickSinglePage,
+    visit: page => page.locator('#in').waitFor(),
+    byHand: `
+      login:
+        request: { POST: /api/login, json: { user: "{user}", password: secret }, headers: { origin: "{origin}" } }
+        after: { POST: /api/carts, headers: { origin: "{origin}" } }
+      add:
+        before: { GET: /api/me }
+        request: { POST: "/api/carts/{cart}/lines", json: { title: "{token}", quantity: 1, gift: false, owner: "{owner:number}" }, headers: { origin: "{origin}" } }
+        ok: { status: 201 }
+      read:
+        request: { GET: "/api/carts/{cart}" }
+        items: "$.lines[*].title"
+        who: $.owner.name
+      logout:
+        request: { POST: /api/logout, headers: { origin: "{origin}" } }
+      anonymous: { status: 401 }
+      carry:
+        cart: { header: location, regexp: "/api/carts/(.+)", from: login }
+        owner: $.id`,
     verdict: 0,
   },
   'pages of a Python program': {

@@ -133,10 +133,13 @@ export class AppBrowser {
     return this.fill(step, item);
   }
 
-  /** Does a step: the page before it, then its request. Keeps the cookies and values of the answers. */
+  /** Does a step: the page before it, its request, and the one after it. Keeps the cookies and values of the answers. */
   async ask(step: AppStep, item?: string): Promise<AppAnswer> {
     const answer = await this.send(step, await this.prepare(step, item));
     this.keep(step, answer);
+    const { journey, kind } = this.#access.stepped(step);
+    const after = answer.isDone ? journey.after?.(kind, this.user, this.carried) : undefined;
+    if (after !== undefined) this.keep(step, await this.send(step, this.#outgoing(after, step)));
     return answer;
   }
 

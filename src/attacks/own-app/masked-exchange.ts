@@ -1,4 +1,4 @@
-import type { AppReply, JourneyRequest } from '../../simulator/users/journey.js';
+import { type AppReply, type JourneyRequest, originPlaceholder } from '../../simulator/users/journey.js';
 import type { AttackExchange } from '../tools/browser.js';
 
 /** A request as it goes out: with its Cookie header, and with the values that it carries. */
@@ -21,7 +21,9 @@ export function buildMaskedExchange(
   secrets: readonly string[],
 ): AttackExchange {
   const mask = (text: string, run = headRun): string => cutKnown(text, secrets).replace(run, cutSecret);
-  const headers = pairsOf(request.headers ?? []).map(([name, value]) => `${name}: ${maskHeader(name, value, mask)}`);
+  const headers = pairsOf(request.headers ?? []).map(
+    ([name, value]) => `${name}: ${maskHeader(name, value, mask).replaceAll(originPlaceholder, `http://${host}`)}`,
+  );
   const body =
     request.body === undefined ? [] : ['', mask(hidePasswords(request.body), bodyRun).slice(0, bodyCharsMax)];
   const received = Object.entries(reply.headers).flatMap(([name, value]) =>

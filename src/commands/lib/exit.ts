@@ -1,12 +1,11 @@
 import type { Argv } from 'yargs';
 import { RecordingError } from '../../record/errors.js';
 import { commandLine } from '../../shared/program-name.js';
-import { nearest } from '../../shared/unknown-name.js';
 import { worstOf } from '../../shared/worst-verdict.js';
 import type { VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { HistoryFileError, Interrupted, LabError, ScenarioError } from '../../simulator/errors.js';
 import { UsageError } from './errors.js';
-import { flagsOf } from './flags.js';
+import { describeUnknownFlag, flagsOf } from './flags.js';
 import { errorColours } from './streams.js';
 
 /** Exit codes. Scripts and CI rely on them. */
@@ -102,11 +101,6 @@ function describeExtraWord(word: string): string {
 
 function isSame(kebab: string, camel: string): boolean {
   return kebab !== camel && kebab.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase()) === camel;
-}
-
-function describeUnknownFlag(name: string, known: readonly string[]): string {
-  const meant = nearest(name, known);
-  return `unknown flag --${name}.${meant === undefined ? '' : ` Did you mean --${meant}?`}`;
 }
 
 /** Handles an unknown or missing flag or command for yargs. It throws, because otherwise yargs would continue. */

@@ -1,5 +1,5 @@
 import { commandLine } from '../../shared/program-name.js';
-import { unknownName } from '../../shared/unknown-name.js';
+import { nearest, unknownName } from '../../shared/unknown-name.js';
 import { UsageError } from './errors.js';
 
 /** The flags that a builder has. */
@@ -9,14 +9,17 @@ export interface Flags {
   readonly switches: readonly string[];
   /** Values that are paths. */
   readonly paths: readonly string[];
+  /** Values that are numbers. */
+  readonly numbers: readonly string[];
 }
 
 /** Reads the flags from yargs by `getOptions`, which is missing in its types. */
 export function flagsOf(builder: object): Flags {
   if (!('getOptions' in builder) || typeof builder.getOptions !== 'function') throw new TypeError('another yargs');
-  const options: { key: object; array: string[]; boolean: string[]; normalize: string[] } = builder.getOptions();
-  const { array: lists, boolean: switches, normalize: paths } = options;
-  return { known: Object.keys(options.key), lists, switches, paths };
+  const options: Record<'array' | 'boolean' | 'normalize' | 'number', string[]> & { key: object } =
+    builder.getOptions();
+  const { array: lists, boolean: switches, normalize: paths, number: numbers } = options;
+  return { known: Object.keys(options.key), lists, switches, paths, numbers };
 }
 
 export function checkCommand([command]: readonly string[], commands: readonly string[]): void {
@@ -25,13 +28,46 @@ export function checkCommand([command]: readonly string[], commands: readonly st
 }
 
 /**
+ * Refuses unknown flags. yargs would first complain about what is missing, such as the scenario that a misspelt flag has
+ * swallowed.
+ */
+export function checkKnown(words: readonly string[], { known }: Flags, help: string): void {
+  const unknown = ownWords(words).flatMap(word => {
+    const [, dashes = '', typed] = /^(--?)([A-Za-z][\w.-]*)/.exec(word) ?? [];
+    const isKnown = typed === undefined || [typed, toKebab(typed), toKebab(typed).replace(/^no-/, '')].some(isAmong);
+    return isKnown ? [] : [describeUnknownFlag(typed, known, dashes)];
+  });
+  if (unknown.length > 0) throw new UsageError(`${unknown.join(' ')} See: ${help}`);
+
+  function isAmong(name: string): boolean {
+    return known.includes(name);
+  }
+}
+
+/** Names the flag that was probably meant, too. */
+export function describeUnknownFlag(name: string, known: readonly string[], dashes = '--'): string {
+  const meant = nearest(name, known) ?? nearest(name.replace(/^no-/, ''), known);
+  return `unknown flag ${dashes}${name}.${meant === undefined ? '' : ` Did you mean --${meant}?`}`;
+}
+
+/** Returns the words that are for Holdfast: those before `--`. */
+function ownWords(words: readonly string[]): readonly string[] {
+  const end = words.indexOf('--');
+  return end === -1 ? words : words.slice(0, end);
+}
+
+function toKebab(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+}
+
+/**
  * Refuses mistakes that yargs accepts. A flag with an empty value is most often an unset variable of a script:
  * `--json "$OUT"` must not become a run without a file. `--host ""` or `--no-host` must not become a proxy that listens
- * on all addresses. A flag given twice is ambiguous, and yargs would turn a switch with the value "yes" off.
+ * on all addresses. A flag given twice is ambiguous, and yargs would turn a switch with the value "yes" off. Of a text
+ * that is no number it makes NaN.
  */
 export function checkFlags(words: readonly string[], flags: Flags): void {
-  const end = words.indexOf('--');
-  const own = end === -1 ? words : words.slice(0, end);
+  const own = ownWords(words);
   const seen = new Set<string>();
   for (const [index, word] of own.entries()) {
     refuseOneDash(word, flags);
@@ -39,6 +75,7 @@ export function checkFlags(words: readonly string[], flags: Flags): void {
     if (typed === undefined) continue;
     if ((value ?? own[index + 1]) === '') throw new UsageError(`--${typed}: its value is empty.`);
     const flag = flagOf(typed, value, flags);
+    if (flags.numbers.includes(flag)) refuseNoNumber(flag, value ?? own[index + 1]);
     if (seen.has(flag) && !flags.lists.includes(flag))
       throw new UsageError(`--${flag} is given more than once: give it once.`);
     seen.add(flag);
@@ -57,13 +94,19 @@ export function checkOperands(words: readonly string[], usage: string): void {
 
 /** Returns the known name of the flag that a word means. yargs also accepts `--adminPort` and `--no-forwarded`. */
 function flagOf(typed: string, value: string | undefined, { known, switches }: Flags): string {
-  const flag = typed.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+  const flag = toKebab(typed);
   const negated = flag.startsWith('no-') && !known.includes(flag) ? flag.slice('no-'.length) : undefined;
   if (negated !== undefined && known.includes(negated) && !switches.includes(negated))
     throw new UsageError(`--no-${negated}: --${negated} takes a value and cannot be switched off; leave it out.`);
   if (value !== undefined && switches.includes(negated ?? flag) && !['true', 'false'].includes(value))
     throw new UsageError(`--${typed}: expected no value, or true or false, not "${value}".`);
   return negated ?? flag;
+}
+
+function refuseNoNumber(flag: string, value: string | undefined): void {
+  // Without a value yargs says so itself.
+  if (value === undefined || value.startsWith('--') || !Number.isNaN(Number(value))) return;
+  throw new UsageError(`--${flag}: expected a number, not "${value}".`);
 }
 
 /** Refuses `-port`: to yargs, as to most tools, it is four flags. */

@@ -32,6 +32,14 @@ export function parseStoreUrls(args: StoreArgs): StoreUrls {
   return given;
 }
 
+/** Returns the flags that give these addresses again, without their passwords. */
+export function writeStoreFlags(storeUrls: StoreUrls): string[] {
+  return storeNames.flatMap(store => {
+    const url = storeUrls[store];
+    return url === undefined ? [] : [`--${storeDescriptors[store].flag}`, maskUrl(url)];
+  });
+}
+
 /** Throws `UsageError` when a store is given for the user's own backends: Holdfast cannot tell them its address. */
 export function refuseStoreUrls(args: StoreArgs): void {
   const [store] = storeNames.filter(name => args[storeDescriptors[name].flag] !== undefined);

@@ -18,6 +18,8 @@ export interface RecordedCall {
   readonly json: unknown;
   /** The cookies that were sent, decoded. */
   readonly cookies: ReadonlyMap<string, string>;
+  /** The browser sent an Origin header that names the app itself. */
+  readonly hasOwnOrigin: boolean;
   readonly reply: AppReply;
 }
 
@@ -58,6 +60,7 @@ export function takeApart(exchange: RecordedExchange, order: number): RecordedCa
     body,
     json,
     cookies: new Map(headerValues(exchange, 'cookie').flatMap(line => line.split(/;\s*/).flatMap(cookiePair))),
+    hasOwnOrigin: namesOwnOrigin(exchange),
     reply: {
       handedOver: true,
       complete: true,
@@ -66,6 +69,14 @@ export function takeApart(exchange: RecordedExchange, order: number): RecordedCa
       body: exchange.responseBody,
     },
   };
+}
+
+function namesOwnOrigin(exchange: RecordedExchange): boolean {
+  const [origin = ''] = headerValues(exchange, 'origin');
+  const [host = ''] = headerValues(exchange, 'host');
+  return (
+    URL.canParse(origin) && URL.canParse(`http://${host}`) && new URL(origin).host === new URL(`http://${host}`).host
+  );
 }
 
 function pathParts(path: string): Part[] {
@@ -181,6 +192,17 @@ export function cookiesSet(
 export function jsonOf({ reply }: RecordedCall): unknown {
   // Most answers are pages: to try them all as JSON would take longer than the rest.
   return /^\s*[[{]/.test(reply.body) ? bodyOf(reply).json : undefined;
+}
+
+/** Headers of answers that never hold a value for a later request. Cookies are kept by themselves. */
+const describingHeaders =
+  /^(set-cookie|date|age|etag|expires|last-modified|server|vary|allow|connection|keep-alive|transfer-encoding|cache-control|pragma|link|via|x-powered-by|content-.*|access-control-.*|x-ratelimit-.*|ratelimit-.*)$/;
+
+/** Returns the headers of an answer that can hold a value for a later request, such as Location. */
+export function tellingHeaders({ reply }: RecordedCall): (readonly [name: string, value: string])[] {
+  return Object.entries(reply.headers).flatMap(([name, value]) =>
+    typeof value !== 'string' || describingHeaders.test(name) || tracing.test(name) ? [] : [[name, value] as const],
+  );
 }
 
 const leaves = new WeakMap<RecordedCall, readonly Leaf[]>();

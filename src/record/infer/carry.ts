@@ -1,7 +1,7 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
-import type { CarriedPlace, StepKind } from '../../simulator/scenario/journey/mapping.js';
+import { type CarriedPlace, protectBraces, type StepKind } from '../../simulator/scenario/journey/mapping.js';
 import { type AlignedPasses, type FoundStep, findInBoth, isRandom } from './align.js';
-import { cookiesSet, describeCall, isDone, isSafe, type Part, type RecordedCall } from './call.js';
+import { cookiesSet, describeCall, isDone, isSafe, type Part, type RecordedCall, tellingHeaders } from './call.js';
 import {
   type Difference,
   findDifference,
@@ -12,8 +12,18 @@ import {
   replaceTyped,
 } from './difference.js';
 import { findFirst } from './pattern.js';
-import { findPath, findPlace, isUnambiguous, type Shown, shows, valueAt, withoutRepeats } from './place.js';
-import { protectBraces, type WrittenRequest, writeRequest } from './request.js';
+import {
+  findInHeaders,
+  findPath,
+  findPlace,
+  isUnambiguous,
+  type Shown,
+  shows,
+  valueAt,
+  valueInHeaders,
+  withoutRepeats,
+} from './place.js';
+import { type WrittenRequest, writeRequest } from './request.js';
 import { isStop, type Stop, stopWith } from './stop.js';
 
 /** Where a value was shown before it was sent. `source`: the request that got the answers with it. */
@@ -22,9 +32,10 @@ interface Origin {
   readonly source: FoundStep | undefined;
 }
 
-export interface WrittenPair {
+export interface WrittenStep {
   readonly before?: WrittenRequest;
   readonly request: WrittenRequest;
+  readonly after?: WrittenRequest;
 }
 
 type Calls = readonly [RecordedCall, RecordedCall];
@@ -42,6 +53,9 @@ export class RequestWriter {
   readonly carry = new Map<string, CarriedPlace>();
   /** The request before each step whose answers supply values. */
   readonly #before = new Map<StepKind, FoundStep>();
+  /** The request right after the login. */
+  #after: FoundStep | undefined;
+  #steps: ReadonlyMap<StepKind, FoundStep> = new Map();
   readonly #recording: AlignedPasses;
   readonly #login: FoundStep;
   readonly #answers: ReadonlyMap<string, string>;
@@ -52,8 +66,9 @@ export class RequestWriter {
     this.#answers = answers;
   }
 
-  /** Writes the steps, and then the requests before them: a later step can need a page before the login. */
-  write(steps: ReadonlyMap<StepKind, FoundStep>): ReadonlyMap<StepKind, WrittenPair> | Stop {
+  /** Writes the steps, and then the requests around them: a later step can need a page before the login. */
+  write(steps: ReadonlyMap<StepKind, FoundStep>): ReadonlyMap<StepKind, WrittenStep> | Stop {
+    this.#steps = steps;
     const requests = new Map<StepKind, WrittenRequest>();
     for (const [kind, { calls }] of steps) {
       const request = this.#write(kind, calls, false);
@@ -61,7 +76,16 @@ export class RequestWriter {
       else if (!this.#leaveOut(kind, request)) return request;
     }
     if (!this.#before.has('login')) this.#useCookiePage();
-    const pairs = new Map<StepKind, WrittenPair>();
+    const written = this.#writeBefore(requests);
+    if (isStop(written) || this.#after === undefined) return written;
+    const after = this.#write('login', this.#after.calls, true);
+    const login = written.get('login');
+    if (isStop(after) || login === undefined) return isStop(after) ? after : written;
+    return new Map([...written, ['login', { ...login, after }]]);
+  }
+
+  #writeBefore(requests: ReadonlyMap<StepKind, WrittenRequest>): ReadonlyMap<StepKind, WrittenStep> | Stop {
+    const pairs = new Map<StepKind, WrittenStep>();
     for (const [kind, request] of requests) {
       const page = this.#before.get(kind);
       const before = page && this.#write(kind, page.calls, true);
@@ -81,6 +105,11 @@ export class RequestWriter {
   /** The calls of the request before a step. */
   before(kind: StepKind): Calls | undefined {
     return this.#before.get(kind)?.calls;
+  }
+
+  /** The calls of the request after the login. */
+  get afterLogin(): Calls | undefined {
+    return this.#after?.calls;
   }
 
   /** Asks for the page before the login that set a cookie which the login sends. */
@@ -110,7 +139,7 @@ export class RequestWriter {
       if (value === undefined && part.at === 'header') continue;
       const template = this.#template(kind, part, value ?? part.value, calls, isBefore);
       if (isStop(template)) return template;
-      templates.set(part.key, template);
+      templates.set(part.key, this.#keepType(template, part, one));
     }
     if (one.body === 'other')
       return stopWith(`${describeCall(one)} has a body that is neither a form nor JSON: a journey cannot send it`);
@@ -130,12 +159,19 @@ export class RequestWriter {
       const name = this.#carryFrom(kind, part, difference, calls, isBefore);
       if (isStop(name)) return name;
       if (name === undefined) continue;
-      if (part.at === 'json' && typeof sentValue(calls[0], part) === 'number')
-        this.#note(`${part.key} of ${describeCall(calls[0])} was a number, and is sent as text`);
       const around = (text: string) => replaceTyped(fixed(text), first);
       return `${around(difference.head)}{${name}}${around(difference.tail)}`;
     }
     return isEqual ? typed[0] : this.#unexplained(kind, part, [part.value, value], calls[0]);
+  }
+
+  /** Adds the type to a placeholder that stands for a number, true or false in JSON. An item of a run is always text. */
+  #keepType(template: string | undefined, part: Part, call: RecordedCall): string | undefined {
+    const type = part.at === 'json' ? typeof sentValue(call, part) : 'string';
+    if ((type !== 'number' && type !== 'boolean') || template === undefined || template === part.value) return template;
+    if (template !== '{token}' && /^\{[a-z][a-z0-9-]*\}$/.test(template)) return template.replace('}', `:${type}}`);
+    this.#note(`${part.key} of ${describeCall(call)} was a ${type}, and is sent as text`);
+    return template;
   }
 
   /** Returns the name under which an earlier answer supplies a value; undefined when none showed it. */
@@ -147,19 +183,22 @@ export class RequestWriter {
     isBefore: boolean,
   ): string | undefined | Stop {
     if (values.some(value => value === '')) return undefined;
-    const origins = this.#findOrigins(kind, values, calls);
+    const origins = this.#findOrigins(values, calls);
     const [origin] = origins;
     if (origin === undefined) return undefined;
     const supplied = origins.find(({ source }) => source === undefined || this.#supply(kind, source, isBefore));
-    if (supplied !== undefined) return this.#nameOf(part, supplied.place);
+    if (supplied !== undefined) {
+      const isOnce = supplied.source !== undefined && supplied.source.group === this.#after?.group;
+      return this.#nameOf(part, isOnce ? { ...supplied.place, from: 'login' } : supplied.place);
+    }
     return stopWith(
       `${describeCall(calls[0])} needs ${part.name} from ${describeCall(origin.source?.calls[0] ?? calls[0])} and other values from another page, and a step can ask only for one page before it: write this step by hand`,
     );
   }
 
   /** Lists where earlier answers showed the values, the best first. */
-  #findOrigins(kind: StepKind, values: readonly [string, string], calls: Calls): Origin[] {
-    const sure = this.#findCookie(values, calls) ?? this.#findInLogin(kind, values, calls);
+  #findOrigins(values: readonly [string, string], calls: Calls): Origin[] {
+    const sure = this.#findCookie(values, calls) ?? this.#findInLogin(values, calls);
     return sure === undefined ? this.#findInAnswers(values, calls) : [sure];
   }
 
@@ -176,22 +215,36 @@ export class RequestWriter {
     return undefined;
   }
 
-  #findInLogin(kind: StepKind, values: readonly [string, string], calls: Calls): Origin | undefined {
-    if (kind === 'login' || calls[0].order < this.#login.calls[0].order) return undefined;
+  #findInLogin(values: readonly [string, string], calls: Calls): Origin | undefined {
     const [one, other] = this.#login.calls;
-    const place = findPath([
+    if (calls[0].order <= one.order) return undefined;
+    const shown = [
       { answer: one, value: values[0] },
       { answer: other, value: values[1] },
-    ]);
+    ];
+    const place = findPath(shown) ?? findInHeaders(shown);
     return place && { place: { ...place, from: 'login' }, source: undefined };
   }
 
   #findInAnswers(values: readonly [string, string], calls: Calls): Origin[] {
-    const sources = this.#earlier(calls, (call, pass) => shows(call, values[pass])).slice(0, sourcesMax);
-    return sources.flatMap(source => {
+    const tells = (call: RecordedCall, value: string) =>
+      shows(call, value) || tellingHeaders(call).some(([, text]) => text.includes(value));
+    const sources = this.#earlier(calls, (call, pass) => tells(call, values[pass])).slice(0, sourcesMax);
+    const origins = sources.flatMap((source): Origin[] => {
       const place = this.#placeIn(source, values);
       return place === undefined ? [] : [{ place, source }];
     });
+    // A request that has made something is asked once. The pages that show it later need its value themselves.
+    const isMade = ({ source }: Origin) => (source !== undefined && this.#isCreation(source) ? 0 : 1);
+    return origins.sort((a, b) => isMade(a) - isMade(b));
+  }
+
+  /** Whether a request after the login makes something that later requests use, and is no step itself. */
+  #isCreation({ group, calls: [call] }: FoundStep): boolean {
+    const { status, headers } = call.reply;
+    const isStep = [...this.#steps.values()].some(step => step.group === group);
+    const hasMade = status === 201 || headers.location !== undefined;
+    return hasMade && !isStep && !isSafe(call) && call.order > this.#login.calls[0].order;
   }
 
   /** Finds the values in the answers of a request. It prefers a place that is carried already. */
@@ -201,18 +254,32 @@ export class RequestWriter {
       { answer: other, value: values[1] },
     ];
     const alike = withoutRepeats([...group.first, ...group.second].filter(isDone));
-    const leads = ({ path, regexp }: CarriedPlace, { answer, value }: Shown) =>
-      path !== undefined
+    const leads = (place: CarriedPlace, { answer, value }: Shown) => {
+      const { path, regexp, header } = place;
+      if (header !== undefined) return valueInHeaders(answer, place) === value;
+      return path !== undefined
         ? String(valueAt(answer, path)) === value
         : regexp !== undefined && findFirst(answer.reply.body, regexp) === value && isUnambiguous(regexp, alike);
+    };
     const known = [...this.carry.values()].find(place => shown.every(each => leads(place, each)));
     const { first, second } = this.#recording;
-    return known ?? findPlace(shown, [first.user, first.item, second.user, second.item], alike);
+    const typed = [first.user, first.item, second.user, second.item];
+    return known ?? findPlace(shown, typed, alike) ?? findInHeaders(shown);
   }
 
-  /** Makes sure that the source is asked before the step: at the login if it came before that, otherwise right before. */
+  /**
+   * Makes sure that the source is asked before the step: at the login if it came before that, right after the login if it
+   * made something, otherwise right before the step. A step that changes the cart is never asked for a value.
+   */
   #supply(kind: StepKind, source: FoundStep, isBefore: boolean): boolean {
     if (source.group === this.#login.group) return true;
+    if ((['add', 'remove', 'logout'] as const).some(each => this.#steps.get(each)?.group === source.group))
+      return false;
+    if (this.#isCreation(source)) {
+      this.#after ??= source;
+      return this.#after.group === source.group;
+    }
+    if (kind === 'login' && source.calls[0].order > this.#login.calls[0].order) return false;
     const isEarly = source.calls[0].order < this.#login.calls[0].order;
     const isFree = (at: StepKind) => [undefined, source.group].includes(this.#before.get(at)?.group);
     const at = isEarly && isFree('login') ? 'login' : kind;

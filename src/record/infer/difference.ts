@@ -58,5 +58,5 @@ export function nameCarried({ at, name }: Part, place: { readonly path?: string 
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^[^a-z]+|-+$/g, '')
     .slice(0, 30);
-  return ['', 'user', 'token', 'new-password'].includes(plain) ? 'carried' : plain;
+  return ['', 'user', 'token', 'origin', 'new-password'].includes(plain) ? 'carried' : plain;
 }

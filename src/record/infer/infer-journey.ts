@@ -47,7 +47,8 @@ export function inferJourney(passes: Passes, answers: ReadonlyMap<string, string
   });
   const carry = writer.carry.size === 0 ? {} : { carry: Object.fromEntries(writer.carry) };
   const journey: WrittenJourney = { ...Object.fromEntries(parts), anonymous: anonymous.conditions, ...carry };
-  const misfit = findMisfit(journey, recording, kept, kind => writer.before(kind));
+  const around = { before: (kind: StepKind) => writer.before(kind), afterLogin: writer.afterLogin };
+  const misfit = findMisfit(journey, recording, kept, around);
   if (misfit !== undefined)
     return stopWith(`the journey that was found does not fit the recording: ${misfit}. Write users.journey by hand`);
   return {
@@ -91,7 +92,7 @@ function collectLoggedIn(
     ...group.first.filter(call => shows(call, first.user)),
     ...group.second.filter(call => shows(call, second.user)),
   ];
-  return [...own, ...pages, ...withoutRepeats(views)];
+  return [...own, ...pages, ...(writer.afterLogin ?? []), ...withoutRepeats(views)];
 }
 
 function describeMissing(steps: ReadonlyMap<StepKind, FoundStep>): string[] {

@@ -8,6 +8,7 @@ import {
   isSafe,
   type RecordedCall,
   type TypedCalls,
+  tellingHeaders,
 } from './call.js';
 import { chooseOne, type Stop, stopWith } from './stop.js';
 
@@ -66,9 +67,11 @@ function lastLogin(calls: readonly RecordedCall[], { user, item, calls: all }: T
 /** Whether the answer gives a cookie or a token that later requests send. */
 function opensSession(login: RecordedCall, { calls }: TypedCalls): boolean {
   if (cookiesSet(login).some(({ isGone }) => !isGone)) return true;
-  const texts = answerLeaves(login)
-    .map(({ value }) => String(value))
-    .filter(text => text.length >= 8);
+  const told = [
+    ...answerLeaves(login).map(({ value }) => String(value)),
+    ...tellingHeaders(login).map(([, text]) => text),
+  ];
+  const texts = told.filter(text => text.length >= 8);
   const sent = calls
     .filter(({ order }) => order > login.order)
     .flatMap(({ parts, cookies }) => [

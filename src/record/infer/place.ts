@@ -1,7 +1,7 @@
 import { escapeForPattern } from '../../shared/escape-pattern.js';
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
-import type { TextPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
-import { answerLeaves, jsonOf, type RecordedCall } from './call.js';
+import type { CarriedPlace, TextPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
+import { answerLeaves, jsonOf, type RecordedCall, tellingHeaders } from './call.js';
 import { buildPatterns, findAll, findFirst, occurrencesOf } from './pattern.js';
 
 /** Finds where answers hold a text: a path in JSON, or else a pattern. */
@@ -44,6 +44,35 @@ function commonPaths([first, ...others]: readonly Shown[]): string[] {
 /** Returns the first value at a path of an answer. */
 export function valueAt(answer: RecordedCall, path: string): unknown {
   return valuesAt(jsonOf(answer), parseJsonPath(path) ?? [])?.[0];
+}
+
+type HeaderPlace = Pick<CarriedPlace, 'header' | 'regexp'>;
+
+/** Finds a header that holds the value in every answer: alone, or behind the same word, as in `/carts/17`. */
+export function findInHeaders(shown: readonly Shown[]): HeaderPlace | undefined {
+  const [first] = shown;
+  if (first === undefined) return undefined;
+  const places = tellingHeaders(first.answer).flatMap(([header, text]): HeaderPlace[] => [
+    { header },
+    ...patternsIn(header, text, first.value).map(regexp => ({ header, regexp })),
+  ]);
+  return places.find(place => shown.every(({ answer, value }) => valueInHeaders(answer, place) === value));
+}
+
+/** Returns the value at a place in the headers of an answer. */
+export function valueInHeaders(answer: RecordedCall, { header = '', regexp }: HeaderPlace): string | undefined {
+  const text = new Map(tellingHeaders(answer)).get(header);
+  return text === undefined || regexp === undefined ? text : findFirst(text, regexp);
+}
+
+function patternsIn(header: string, text: string, value: string): string[] {
+  const at = text.indexOf(value);
+  if (at === -1) return [];
+  const end = header === 'location' ? '[^/?#&]' : '[^\\s;,"]';
+  const [word = ''] = /[\w.-]*[^\w.-]+$/.exec(text.slice(0, at)) ?? [];
+  // The address of the app can stand before a path, so a slash alone finds another place.
+  const start = word === '/' ? '^(?:https?://[^/]+)?/' : escapeForPattern(word);
+  return word === '' ? [] : [`${start}(${end}+)`];
 }
 
 function indexesIn(path: string): number {

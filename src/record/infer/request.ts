@@ -1,6 +1,5 @@
 import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
-import { placeholdersIn } from '../../simulator/scenario/journey/mapping.js';
-import { type Part, type RecordedCall, splitPath } from './call.js';
+import { isSafe, type Part, type RecordedCall, splitPath } from './call.js';
 import { mapLeaves } from './json-leaves.js';
 
 export type WrittenRequest = WrittenJourney['login']['request'];
@@ -19,7 +18,9 @@ export function writeRequest(call: RecordedCall, templates: Templates): WrittenR
   };
   const type = call.body === 'multipart' ? { 'content-type': 'multipart/form-data' } : {};
   const form = fields('form');
-  const headers = { ...type, ...fields('header') };
+  // An app that compares the address of the page with its own refuses a write without it.
+  const origin = call.hasOwnOrigin && !isSafe(call) ? { origin: '{origin}' } : {};
+  const headers = { ...type, ...origin, ...fields('header') };
   return {
     [call.method]: writePath(call, parts),
     ...(form === undefined ? {} : { form }),
@@ -54,9 +55,4 @@ function writeJson({ json }: RecordedCall, templates: Templates): unknown {
     const template = templates.get(path);
     return template === String(value) ? value : template;
   });
-}
-
-/** Writes a fixed text so that nothing in it is taken for a placeholder: `{sku}` of GraphQL becomes `{ sku }`. */
-export function protectBraces(text: string): string {
-  return placeholdersIn(text).reduce((plain, name) => plain.replaceAll(`{${name}}`, `{ ${name} }`), text);
 }

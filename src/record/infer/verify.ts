@@ -1,14 +1,19 @@
 import { journey as schema, type WrittenJourney } from '../../simulator/scenario/journey/journey.js';
-import type { StepKind } from '../../simulator/scenario/journey/mapping.js';
+import { protectBraces, type StepKind } from '../../simulator/scenario/journey/mapping.js';
 import type { JourneyRequest } from '../../simulator/users/journey.js';
 import { mappedJourney } from '../../simulator/users/mapped-journey.js';
 import { judge } from '../../simulator/users/outcome.js';
 import type { AlignedPasses, FoundStep } from './align.js';
 import { cookiesSet, describeCall, type RecordedCall, type TypedCalls, takeApart } from './call.js';
-import { protectBraces } from './request.js';
+import { leavesOf } from './json-leaves.js';
 
-/** The call before a step in each pass, if the step has one. */
-export type BeforeOf = (kind: StepKind) => readonly [RecordedCall, RecordedCall] | undefined;
+type Calls = readonly [RecordedCall, RecordedCall];
+
+/** The calls around the steps in each pass, if there are any. */
+export interface CallsAround {
+  readonly before: (kind: StepKind) => Calls | undefined;
+  readonly afterLogin: Calls | undefined;
+}
 
 /**
  * Judges the recorded answers by the inferred journey, as a run would judge them. Returns the first thing that does not
@@ -18,7 +23,7 @@ export function findMisfit(
   written: WrittenJourney,
   recording: AlignedPasses,
   steps: ReadonlyMap<StepKind, FoundStep>,
-  beforeOf: BeforeOf,
+  around: CallsAround,
 ): string | undefined {
   const parsed = schema.safeParse(written);
   if (!parsed.success || parsed.data === 'shop')
@@ -32,13 +37,15 @@ export function findMisfit(
       for (const [name, value] of journey.carry?.(kind, call.reply, cookie) ?? []) carried.set(name, value);
     };
     for (const [kind, { calls }] of steps) {
-      const page = beforeOf(kind)?.[pass];
+      const page = around.before(kind)?.[pass];
       if (page !== undefined) take(kind, page);
       const request = journey.request(kind, typed.user, typed.item, carried);
       const call = calls[pass];
       const where = `${kind} (${describeCall(call)})`;
       if (typeof request === 'string') return `${where}: ${request}`;
       take(kind, call);
+      const after = kind === 'login' ? around.afterLogin?.[pass] : undefined;
+      if (after !== undefined) take(kind, after);
       const change = pass === 0 ? findChange(request, call, typed) : undefined;
       if (change !== undefined) return `${where} ${change}`;
       const { outcome, identity, items, error } = judge(kind, call.reply, journey);
@@ -61,6 +68,12 @@ function findChange(
   const none = { startedMs: 0, status: 0, responseHeaders: [], responseBody: '' };
   const sent = takeApart({ ...none, method, path, requestHeaders: pairs, requestBody: body }, 0);
   const isSame = (value: string, recorded = '') => value === recorded || value === protectBraces(recorded);
+  const types = new Map(leavesOf(call.json).map(leaf => [leaf.path, typeof leaf.value]));
+  const mistyped = leavesOf(sent.json).find(
+    ({ path, value }) => value !== item && typeof value !== (types.get(path) ?? typeof value),
+  );
+  if (mistyped !== undefined)
+    return `would send ${JSON.stringify(mistyped.value)} as ${mistyped.path}, and not a ${types.get(mistyped.path)}`;
   const other = sent.parts.find(({ key, value }) => value !== item && !isSame(value, call.values.get(key)));
   return (
     other &&

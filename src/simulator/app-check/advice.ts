@@ -2,8 +2,17 @@ import { parseJson } from '../../shared/parse-json.js';
 import type { OperationKind } from '../history/records.js';
 import type { AnswerConditions } from '../scenario/journey/answer-conditions.js';
 import { explainMissingAt, parseJsonPath } from '../scenario/journey/json-path.js';
-import { type JourneyMapping, type MappedRequest, stepOf, type TextPlace } from '../scenario/journey/mapping.js';
+import {
+  type CarriedPlace,
+  type JourneyMapping,
+  type MappedRequest,
+  placeholdersIn,
+  stepOf,
+  type TextPlace,
+  textsInJson,
+} from '../scenario/journey/mapping.js';
 import { pageCharactersMax } from '../scenario/journey/page-pattern.js';
+import { afterFailed } from '../users/browser.js';
 import { type AppReply, cartTooLarge, type JourneyRequest, noCart } from '../users/journey.js';
 import { type Judgement, wrongBody } from '../users/outcome.js';
 import { describeIncomplete, findHiddenField } from './answer-clues.js';
@@ -32,6 +41,8 @@ export interface Known {
   readonly mapping: JourneyMapping;
   /** The last exchange of this step. It is the page before the step if that page gave no value to carry. */
   readonly last: TriedExchange | undefined;
+  /** The exchanges of the steps so far. */
+  readonly asks: ReadonlyMap<OperationKind, readonly TriedExchange[]>;
   readonly reply: AppReply;
   readonly judged: Judgement;
 }
@@ -44,6 +55,7 @@ export function explainAnswer(kind: OperationKind, known: Known): Advice | undef
     return typeof identity === 'string' && identity !== user ? explainOtherName(kind, identity, user) : undefined;
   const carried = /^no answer gave a \{(.+)\} to carry$/.exec(error)?.[1];
   if (carried !== undefined) return explainMissingValue(carried, known);
+  if (error.startsWith(afterFailed)) return explainAfter(kind, known);
   if (!known.reply.complete) return { at: [kind, 'request'], ...describeIncomplete(known.reply) };
   if (identity === null) return explainAnonymousStep(kind, known);
   if (error === 'the answer names no user')
@@ -116,18 +128,39 @@ function explainOtherName(kind: OperationKind, found: string, user: string): Adv
   return { at: [kind, 'who'], problem, hint };
 }
 
-function explainMissingValue(name: string, { mapping, last }: Known): Advice {
+/** Explains that the request after a step has failed. */
+function explainAfter(kind: OperationKind, { judged, last, mapping }: Known): Advice {
+  const { status = 0 } = last?.reply ?? {};
+  const hint =
+    status === 403
+      ? hintAtRefusal
+      : status >= 500
+        ? appFailed
+        : status >= 400
+          ? hintAtBody(mapping.login.after)
+          : undefined;
+  return { at: [kind, 'after'], problem: judged.error ?? afterFailed, ...(hint === undefined ? {} : { hint }) };
+}
+
+function explainMissingValue(name: string, { mapping, last, asks }: Known): Advice {
   const place = mapping.carry[name];
   const by = place?.cookie === undefined ? describePlace(place ?? {}) : `the cookie ${place.cookie}`;
+  const { header, from } = place ?? {};
+  const answers = from === undefined ? [last ?? []].flat() : (asks.get(from) ?? []);
   const page =
-    last?.request === undefined
-      ? 'no page was asked for before it: name one under before'
-      : `${last.request.method} ${last.request.path} did not give it`;
+    from !== undefined
+      ? `no answer of ${from} gave it`
+      : last?.request === undefined
+        ? 'no page was asked for before it: name one under before'
+        : `${last.request.method} ${last.request.path} did not give it`;
   const field = findHiddenField(last?.reply.body ?? '');
+  const headers = new Set(answers.flatMap(({ reply }) => Object.keys(reply.headers)));
+  const seen = headers.size === 0 ? undefined : `the headers of those answers: ${[...headers].join(', ')}`;
+  const hint = header !== undefined ? seen : field && `that page has ${field}`;
   return {
     at: ['carry', name],
     problem: `{${name}} was found nowhere by ${by}; ${page}`,
-    ...(field === undefined ? {} : { hint: `that page has ${field}` }),
+    ...(hint === undefined ? {} : { hint }),
   };
 }
 
@@ -157,7 +190,7 @@ function refusesPassword({ reply, judged }: Known): boolean {
   const place = locationOf(reply);
   if (place !== undefined) return isLoginPlace(place);
   if (status === 401 || judged.error?.endsWith(wrongBody)) return true;
-  if (status === 403) return !/csrf|xsrf/i.test(body);
+  if (status === 403) return !/csrf|xsrf|origin|referer|cross-?\s?site/i.test(body);
   if (status < 400) return /type=["']?password/i.test(body);
   return status < 500 && /password|credential|unknown user|user not found|invalid (?:login|user)/i.test(body);
 }
@@ -166,6 +199,10 @@ function isLoginPlace(place: string): boolean {
   return /log-?in|sign-?in|auth|session/i.test(place);
 }
 
+const hintAtOrigin =
+  'Or does the app check where a write comes from? Then send: headers: { origin: "{origin}" }, or referer: "{origin}/", or sec-fetch-site: same-origin';
+const hintAtRefusal = `is there a hidden field (CSRF) in its form? Name it under carry, name its page under before, and send it with the request. ${hintAtOrigin}`;
+
 function explainWrongAnswer(kind: OperationKind, known: Known): Advice {
   const { mapping, reply, judged } = known;
   const step = kind === 'replay' ? 'read' : kind;
@@ -173,7 +210,11 @@ function explainWrongAnswer(kind: OperationKind, known: Known): Advice {
   const { ok } = stepOf(mapping, kind) ?? {};
   const problem = `${describeHead(reply)}, expected ${describeOk(ok)}`;
   if (kind === 'login' && refusesPassword(known))
-    return { at: ['login', 'request'], problem, hint: hintAtPassword(known) };
+    return {
+      at: ['login', 'request'],
+      problem,
+      hint: `${hintAtPassword(known)}${status === 403 ? `. ${hintAtOrigin}` : ''}`,
+    };
   if (judged.error?.endsWith(wrongBody))
     return { at: [step, 'ok'], problem, hint: 'the status fits, but the body does not: look at the answer' };
   const place = locationOf(reply);
@@ -189,7 +230,7 @@ function explainWrongAnswer(kind: OperationKind, known: Known): Advice {
     return {
       at: [step, 'request'],
       problem,
-      hint: 'is there a hidden field (CSRF) in its form? Name it under carry, name its page under before, and send it with the request',
+      hint: hintAtRefusal,
     };
   if (status === 401)
     return {
@@ -218,10 +259,19 @@ function explainRedirect(step: string, problem: string, status: number, place: s
 
 function hintAtBody(request: MappedRequest | undefined): string {
   if (request?.json !== undefined)
-    return 'it was sent as JSON: does the app want a form (form: instead of json:), or other field names?';
+    return `it was sent as JSON: does the app want a form (form: instead of json:), or other field names?${hintAtNumber(request)}`;
   if (request?.form !== undefined)
     return 'it was sent as a form: does the app want JSON (json: instead of form:), or other field names?';
   return 'it was sent without a body: does the app want json: or form:?';
+}
+
+/** Says how a number is sent, if the request sends a value that could be one. */
+function hintAtNumber({ json }: MappedRequest): string {
+  const own = ['user', 'token'];
+  const name = textsInJson(json)
+    .flatMap(text => (/^\{[a-z][a-z0-9-]*\}$/.test(text) ? placeholdersIn(text) : []))
+    .find(each => !own.includes(each));
+  return name === undefined ? '' : ` If it wants a number: "{${name}:number}"`;
 }
 
 /** Explains a path or pattern that matches nothing. `wanted` is a text that it should find. */
@@ -257,7 +307,8 @@ function describeMissing(body: string, path: string): string {
   }
 }
 
-function describePlace({ path, regexp }: TextPlace): string {
+function describePlace({ path, regexp, header }: CarriedPlace): string {
+  if (header !== undefined) return `the header ${header}${regexp === undefined ? '' : ` and the pattern ${regexp}`}`;
   return path ?? (regexp === undefined ? 'nothing' : `the pattern ${regexp}`);
 }
 

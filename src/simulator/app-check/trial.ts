@@ -63,7 +63,11 @@ class Trial {
   /** A pattern or path that was made for a cart of one item can miss the others. */
   readonly #secondToken: string;
   readonly #steps: TriedStep[] = [];
+  /** The exchange that is shown for a step: that of its reply, otherwise the last one. */
   #exchange: TriedExchange | undefined;
+  #asked: TriedExchange[] = [];
+  /** All exchanges of the steps so far. */
+  readonly #asks = new Map<OperationKind, readonly TriedExchange[]>();
   /** Whether `anonymous` matches the app's answer without a login. */
   #knowsAnonymous = false;
 
@@ -98,6 +102,7 @@ class Trial {
     const send: HttpClient['send'] = async (request, cookie) => {
       const reply = await this.#client.send(request, cookie);
       this.#exchange = { request, reply };
+      this.#asked.push(this.#exchange);
       return reply;
     };
     return new UserBrowser(this.#user, this.#origin, this.#journey, { send });
@@ -135,8 +140,12 @@ class Trial {
     token = this.#token,
   ): Promise<Judgement | undefined> {
     this.#exchange = undefined;
+    this.#asked = [];
     const needsToken = kind === 'add' || kind === 'remove';
     const reply = await browser.ask(kind, needsToken ? token : undefined);
+    // A request after the step is shown only if it fails.
+    this.#exchange = this.#asked.find(each => each.reply === reply) ?? this.#exchange;
+    this.#asks.set(kind, this.#asked);
     const judged = judge(kind, reply, this.#journey);
     const advice = explainAnswer(kind, { ...this.#known(reply), judged });
     this.#note(what, reply, advice);
@@ -186,7 +195,14 @@ class Trial {
   }
 
   #known(reply: AppReply) {
-    return { user: this.#user, token: this.#token, mapping: this.#mapping, reply, last: this.#exchange };
+    return {
+      user: this.#user,
+      token: this.#token,
+      mapping: this.#mapping,
+      reply,
+      last: this.#exchange,
+      asks: this.#asks,
+    };
   }
 
   /** Notes a tried step. If its request was not sent, it shows the exchange of the page before it. */

@@ -76,6 +76,7 @@ const exampleJourney = `    login:
     # carry:
     #   csrf: { regexp: 'name="_csrf" value="([^"]+)"' }     # or { cookie: XSRF-TOKEN }
     #   access: { path: $.access_token, from: login }        # headers: { authorization: "Bearer {access}" }
+    #   cart: { header: location, regexp: "/carts/([^/]+)" } # of an answer such as 201 with Location: /carts/17
     # To fetch the page first, add to the step:  before: { GET: /login }
 `;
 const killed = '  - { id: kill, at: 500ms, do: kill, target: backend-2, for: 1s }\n';
@@ -182,6 +183,7 @@ ${names}  # mix: { add: 3, read: 2, logout: 1 }  # relative frequency of each ac
   # The simulated users are called user-1, user-2, ... (or as names says): they must be able to log in.
   # {user} is the current user. {token} is the item to add or remove: reads must return this text.
   # A request has one of GET, POST, PUT, PATCH, DELETE, and optionally form:, json:, query: or headers:.
+  # In headers, {origin} is the address of the app. In json, "{id:number}" sends a carried value as a number.
 ${notes}  journey:
 ${journey}
 phases: { warmup: 500ms, baseline: 2s, faults: 3s, recovery: 2s, quiesce: 300ms }

@@ -226,8 +226,13 @@ function journeyOf(journey: OwnJourney): object {
   return { ...Object.fromEntries(steps), anonymous: journey.anonymous, carry: journey.carry };
 }
 
-function stepOf({ before, request, ...rest }: OwnStep): object {
-  return { before: before && requestOf(before), request: requestOf(request), ...rest };
+function stepOf({ before, request, after, ...rest }: OwnStep): object {
+  return {
+    before: before && requestOf(before),
+    request: requestOf(request),
+    after: after && requestOf(after),
+    ...rest,
+  };
 }
 
 function membersOf({ driver, commands, selector, namedBy, withinMs }: MembersSpec): object {

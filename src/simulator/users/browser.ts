@@ -35,6 +35,7 @@ export class UserBrowser {
   /**
    * Does one operation: requests the page before it if the journey has one, then sends the request. If that page fails,
    * the request is not sent, and the reply of the page is returned. If a value to carry is missing, the reply says so.
+   * If the request after it fails, so that a later one would lack its value, the reply is not complete and says so.
    * `slowMs`: how long the app should take to process the request, if the app supports that.
    */
   async ask(kind: OperationKind, token: string | undefined, slowMs?: number): Promise<AppReply> {
@@ -44,7 +45,10 @@ export class UserBrowser {
     if (kind === 'login') this.#sessionAtLogin = this.session;
     const request = this.#journey.request(kind, this.#user, token, this.#carried);
     const isSlowed = slowMs !== undefined && typeof request !== 'string';
-    return this.#send(kind, isSlowed ? (this.#journey.slowDown?.(request, slowMs) ?? request) : request);
+    const reply = await this.#send(kind, isSlowed ? (this.#journey.slowDown?.(request, slowMs) ?? request) : request);
+    const isDone = reply.complete && this.#journey.isOk(kind, reply);
+    const after = isDone ? this.#journey.after?.(kind, this.#user, this.#carried) : undefined;
+    return after === undefined ? reply : combineReplies(reply, await this.#send(kind, after));
   }
 
   /**
@@ -102,6 +106,15 @@ export class UserBrowser {
     if (!page.complete || page.status === undefined || page.status >= 500) return false;
     return kind === 'login' || !this.#journey.isAnonymous(kind, page);
   }
+}
+
+/** How the error begins when the request after a step fails. */
+export const afterFailed = 'the request after it failed:';
+
+function combineReplies(reply: AppReply, after: AppReply): AppReply {
+  const { complete, status = 0, error } = after;
+  if (complete && status >= 200 && status < 400) return reply;
+  return { ...reply, complete: false, error: `${afterFailed} ${complete ? `status ${status}` : error}` };
 }
 
 async function replyNotSent(error: string): Promise<AppReply> {

@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { LabError } from '../errors.js';
-import type { AppReply, JourneyRequest, ReplyHeaders } from './journey.js';
+import { type AppReply, type JourneyRequest, originPlaceholder, type ReplyHeaders } from './journey.js';
 
 /** Longest body: a cart of thousands of lines fits. */
 const bodyBytesMax = 4 * 1024 * 1024;
@@ -14,11 +14,13 @@ type Settle = (reply: AppReply) => void;
 export class HttpClient {
   readonly #pool: Pool;
   readonly #deadlines: Deadlines;
+  readonly #origin: string;
 
   /** `timeoutMs` is the limit from the call of `send` to the last byte of the answer. Throws `LabError` for an origin
    * that is not a loopback address. */
   constructor(origin: string, timeoutMs: number) {
-    const { hostname } = new URL(origin);
+    const { hostname, origin: plain } = new URL(origin);
+    this.#origin = plain;
     if (!/^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/.test(hostname))
       throw new LabError(`the simulator drives loopback addresses only, not ${origin}`);
     this.#pool = new Pool(origin, { headersTimeout: 0, bodyTimeout: 0, maxResponseSize: bodyBytesMax });
@@ -29,7 +31,10 @@ export class HttpClient {
     return new Promise(resolve => {
       const pending = new Pending(resolve);
       this.#deadlines.add(pending);
-      this.#pool.dispatch({ method: request.method, path: request.path, ...buildPayload(request, cookie) }, pending);
+      this.#pool.dispatch(
+        { method: request.method, path: request.path, ...buildPayload(request, cookie, this.#origin) },
+        pending,
+      );
     });
   }
 
@@ -40,9 +45,9 @@ export class HttpClient {
   }
 }
 
-function buildPayload({ body, headers: own }: JourneyRequest, cookie: string | undefined) {
+function buildPayload({ body, headers: own }: JourneyRequest, cookie: string | undefined, origin: string) {
   const headers: string[] = cookie === undefined ? [] : ['cookie', cookie];
-  if (own !== undefined) headers.push(...own);
+  if (own !== undefined) headers.push(...own.map(text => text.replaceAll(originPlaceholder, origin)));
   else if (body !== undefined) headers.push('content-type', 'application/json');
   return body === undefined ? { headers } : { headers, body };
 }

@@ -5,9 +5,12 @@ export interface JourneyRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: string;
-  /** Name, value, name, value. Absent: a body is JSON text. */
+  /** Name, value, name, value. Absent: a body is JSON text. `originPlaceholder` in a value is the address of the app. */
   readonly headers?: readonly string[];
 }
+
+/** Stands in a header for the address to which the client sends: with several addresses only the client knows it. */
+export const originPlaceholder = '{origin}';
 
 /** Values that a user carries from earlier answers, by their names in the journey. An example is the hidden field of a
  * form. */
@@ -30,6 +33,9 @@ export interface Journey {
     token: string | undefined,
     carried: Carried,
   ): JourneyRequest | string | undefined;
+  /** Returns the request that is needed right after an operation that is done, because it makes what later ones use. Few
+   * apps have one. */
+  after?(kind: OperationKind, user: string, carried: Carried): JourneyRequest | string | undefined;
   /** Returns the values to carry from an answer. `cookie` reads the cookies that the user has after it. Few apps need
    * it. */
   carry?(

@@ -3,6 +3,7 @@ import { type JsonPath, parseJsonPath, valuesAt } from '../scenario/journey/json
 import {
   type CarriedPlace,
   filled,
+  filledInJson,
   type ItemsPlace,
   type JourneyMapping,
   type MappedRequest,
@@ -16,7 +17,15 @@ import {
 } from '../scenario/journey/mapping.js';
 import { compilePattern, matchesIn } from '../scenario/journey/page-pattern.js';
 import { bodyOf, makeAnonymousCheck, makeOkCheck, type ParsedBody } from './answer-check.js';
-import { type Carried, cartOf, type Journey, type JourneyRequest, noCart } from './journey.js';
+import {
+  type AppReply,
+  type Carried,
+  cartOf,
+  type Journey,
+  type JourneyRequest,
+  noCart,
+  originPlaceholder,
+} from './journey.js';
 
 /** How the message begins when a value for a request is missing. */
 export const nothingToCarry = 'no answer gave a';
@@ -43,12 +52,15 @@ export function mappedJourney(mapping: JourneyMapping, sessionCookie?: string): 
       const before = stepOf(mapping, kind)?.before;
       return before && fillRequest(before, user, token, carried);
     },
+    after(kind, user, carried) {
+      const after = kind === 'login' ? mapping.login.after : undefined;
+      return after && fillRequest(after, user, undefined, carried);
+    },
     *carry(kind, reply, cookie) {
       if (!reply.complete) return;
-      const body = bodyOf(reply);
       for (const { name, place, find } of carry) {
         if (place.from !== undefined && place.from !== kind) continue;
-        const value = place.cookie === undefined ? find(body) : decodeUri(cookie(place.cookie));
+        const value = place.cookie === undefined ? find(reply) : decodeUri(cookie(place.cookie));
         if (value !== undefined) yield [name, value];
       }
     },
@@ -76,7 +88,8 @@ function fillRequest(
 ): JourneyRequest | string {
   if (request === undefined) return 'the journey has no such step';
   // Without a token the text is empty, so that a caller can fill a request only to learn its path.
-  const values = new Map([...carried, ['user', user], ['token', token ?? '']]);
+  // The client fills in {origin}, because only it knows to which address it sends.
+  const values = new Map([...carried, ['user', user], ['token', token ?? ''], ['origin', originPlaceholder]]);
   const missing = textsOf(request)
     .flatMap(placeholdersIn)
     .find(name => !values.has(name));
@@ -120,7 +133,7 @@ function encodeMultipart(fields: Readonly<Record<string, string>>, values: Reado
 }
 
 function fillJson(value: unknown, values: ReadonlyMap<string, string>): unknown {
-  if (typeof value === 'string') return filled(value, values);
+  if (typeof value === 'string') return filledInJson(value, values);
   if (Array.isArray(value)) return value.map(each => fillJson(each, values));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fillJson(each, values)]));
@@ -171,10 +184,21 @@ function makeUserFinder(place: WhoPlace | undefined): ((body: ParsedBody) => str
   };
 }
 
-function makeValueFinder(place: CarriedPlace): (body: ParsedBody) => string | undefined {
-  if (place.cookie !== undefined) return () => undefined;
-  const find = makeFinder(place);
-  return body => textOf([find(body)?.[0]].flat()[0]);
+function makeValueFinder(place: CarriedPlace): (reply: AppReply) => string | undefined {
+  const { header, regexp, cookie } = place;
+  if (cookie !== undefined) return () => undefined;
+  if (header === undefined) {
+    const find = makeFinder(place);
+    return reply => {
+      const [value] = [find(bodyOf(reply))?.[0]].flat();
+      return typeof value === 'boolean' ? String(value) : textOf(value);
+    };
+  }
+  const pattern = regexp === undefined ? undefined : compilePattern(regexp);
+  return ({ headers }) => {
+    const values = [headers[header] ?? []].flat();
+    return pattern === undefined ? values[0] : values.flatMap(value => matchesIn(value, pattern) ?? [])[0]?.[0];
+  };
 }
 
 function textOf(value: unknown): string | undefined {

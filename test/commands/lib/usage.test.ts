@@ -70,7 +70,7 @@ const rows: readonly Row[] = [
     name: 'a seed that is no number',
     args: ['run', killOne, '--seed', 'seven'],
     code: 3,
-    says: ['--seed', 'whole number'],
+    says: ['--seed: expected a number, not "seven"'],
   },
   {
     name: 'a plan of two scenarios',

@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import yargs from 'yargs';
+import { commands } from '#src/command-line.js';
+import { flagsOf } from '#src/commands/lib/flags.js';
 import { commandLine } from '../in-process.js';
 
 /** Words after `holdfast proxy`, and the expected message. */
@@ -26,4 +29,45 @@ describe('mistakes that yargs would accept', () => {
       expect(code).to.equal(3);
     });
   }
+});
+
+describe('the flags of every command', () => {
+  it('refuse a text that is no number where they take a number', async () => {
+    const found: string[] = [];
+    for (const [name, load] of Object.entries(commands)) {
+      const { builder } = await load();
+      const built = yargs([]);
+      if (typeof builder === 'function') await builder(built);
+      for (const flag of flagsOf(built).numbers) {
+        const { code, stderr } = await commandLine([name, `--${flag}`, 'abc']);
+        expect({ code, stderr }, name).to.deep.equal({
+          code: 3,
+          stderr: `holdfast: --${flag}: expected a number, not "abc".\n`,
+        });
+        found.push(`${name} --${flag}`);
+      }
+    }
+    expect(found).to.include.members(['hunt --minutes', 'run --seed', 'proxy --port', 'live --users', 'record --port']);
+  });
+
+  for (const name of Object.keys(commands))
+    it(`are named when ${name} does not know one, even if something is missing`, async () => {
+      const { code, stderr } = await commandLine([name, '--hepl', 'x']);
+      expect(stderr).to.equal(
+        `holdfast: unknown flag --hepl. Did you mean --help? See: node dist/cli.js ${name} --help\n`,
+      );
+      expect(code).to.equal(3);
+    });
+
+  for (const [words, says] of [
+    ['run --mdoe x', 'unknown flag --mdoe. Did you mean --mode?'],
+    ['run --mdoe x --sede 1', 'unknown flag --mdoe. Did you mean --mode? unknown flag --sede. Did you mean --seed?'],
+    ['hunt -minuts 5', 'unknown flag -minuts. Did you mean --minutes?'],
+    ['proxy --no-forwardd', 'unknown flag --no-forwardd. Did you mean --forwarded?'],
+  ] as const)
+    it(`are named with the nearest one for ${words}`, async () => {
+      const { code, stderr } = await commandLine(words.split(' '));
+      expect(stderr).to.include(says);
+      expect(code).to.equal(3);
+    });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { inferJourney } from '#src/record/infer/infer-journey.js';
+import type { Passes } from '#src/record/passes.js';
 import { expectJourney, inferWith } from './drive.js';
 import { exchange, type PassValues, passesOf, plain } from './exchanges.js';
 
@@ -130,7 +131,10 @@ describe('inferJourney carries', () => {
       [exchange('GET /carts/6120', {}, { status: 403, json: {} })],
     );
     const { carry, add, read } = carryOf(passes);
-    expect(add.request).to.deep.equal({ POST: '/carts/{carts-id}/items', json: { sku: '{token}', owner: '{owner}' } });
+    expect(add.request).to.deep.equal({
+      POST: '/carts/{carts-id}/items',
+      json: { sku: '{token}', owner: '{owner:number}' },
+    });
     expect(read.request).to.deep.equal({ GET: '/carts/{carts-id}' });
     expect(read.items).to.deep.equal({ path: '$.lines[*].product.sku', quantity: '$.lines[*].quantity' });
     expect(carry).to.deep.equal({
@@ -138,8 +142,92 @@ describe('inferJourney carries', () => {
       owner: { path: '$.user.id', from: 'login' },
     });
     const inferred = inferWith(passes);
-    expect(inferred.kind === 'journey' && inferred.notes.join()).to.include('was a number, and is sent as text');
+    expect(inferred.kind === 'journey' && inferred.notes.join()).to.not.include('was a number');
   });
+
+  it('the token of a login that stands only in a header, and the number of a user that is typed', () => {
+    const users = (passes: Passes) => ({
+      ...passes,
+      first: { ...passes.first, user: '41' },
+      second: { ...passes.second, user: '42' },
+    });
+    const bearer = (it: PassValues) => ({ authorization: `Bearer ${it.cookie}.x/y=` });
+    const number = (it: PassValues) => 40 + it.n;
+    const { carry, login, read } = carryOf(
+      users(
+        passesOf({
+          login: it => [
+            {
+              ...exchange('POST /login', { json: { account: number(it), keep: true } }, { json: { ok: true } }),
+              responseHeaders: [
+                ['content-type', 'application/json'],
+                ['authorization', `Bearer ${it.cookie}.x/y=`],
+              ],
+            },
+          ],
+          add: it => [exchange('POST /cart', { json: { sku: it.item }, headers: bearer(it) }, { json: {} })],
+          read: it => [exchange('GET /cart', { headers: bearer(it) }, { json: { who: number(it), items: [it.item] } })],
+          logout: it => [exchange('POST /logout', { headers: bearer(it) }, { status: 204 })],
+        }),
+      ),
+    );
+    expect(login.request).to.deep.equal({ POST: '/login', json: { account: '{user:number}', keep: true } });
+    expect(read.request).to.deep.equal({ GET: '/cart', headers: { authorization: 'Bearer {authorization}' } });
+    expect(carry).to.deep.equal({
+      authorization: { header: 'authorization', regexp: 'Bearer ([^\\s;,"]+)', from: 'login' },
+    });
+  });
+
+  for (const [what, said, place] of [
+    [
+      'its own header',
+      { location: (id: string) => `/baskets/${id}?new=1` },
+      { header: 'location', regexp: 'baskets/([^/?#&]+)' },
+    ],
+    [
+      'a header right behind the address',
+      { location: (id: string) => `/${id}` },
+      { header: 'location', regexp: '^(?:https?://[^/]+)?/([^/?#&]+)' },
+    ],
+    ['the body', { body: (id: string) => id }, { path: '$.id' }],
+  ] as const)
+    it(`the id of a cart that was made after the login, from ${what}`, () => {
+      const id = (it: PassValues) => `b4sket-${it.n}x`;
+      const made = (it: PassValues) => ({
+        status: 201,
+        json: 'body' in said ? { id: said.body(id(it)) } : {},
+        ...('location' in said && { location: said.location(id(it)) }),
+      });
+      const { carry, login, add, read } = carryOf(
+        passesOf(
+          {
+            start: () => [exchange('GET /', {}, { text: 'Shop' })],
+            login: it => [
+              exchange(
+                'POST /login',
+                { json: { user: it.user } },
+                { json: { ok: true }, cookies: [`sid=${it.cookie}`] },
+              ),
+              exchange('POST /baskets', { headers: held(it) }, made(it)),
+            ],
+            add: it => [
+              exchange(
+                `POST /baskets/${id(it)}/lines`,
+                { json: { sku: it.item }, headers: held(it) },
+                { status: 201, json: { id: `l1ne-${it.n}` }, location: `/baskets/${id(it)}/lines/l1ne-${it.n}` },
+              ),
+            ],
+            read: it => [
+              exchange(`GET /baskets/${id(it)}`, { headers: held(it) }, { json: { user: it.user, items: [it.item] } }),
+            ],
+          },
+          [exchange('GET /baskets/b0', {}, { status: 401, json: {} })],
+        ),
+      );
+      expect(login.after).to.deep.equal({ POST: '/baskets' });
+      expect([add.before, read.before]).to.deep.equal([undefined, undefined]);
+      expect(carry).to.deep.equal({ 'baskets-id': { ...place, from: 'login' } });
+    });
 
   it('no moment and no id of a trace: it says so', () => {
     const passes = passesOf({

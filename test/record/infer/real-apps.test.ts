@@ -53,6 +53,23 @@ interface RealApp {
 }
 
 const apps: Readonly<Record<string, RealApp>> = {
+  'an app that checks the Origin and the types, and names a cart in a header only': {
+    file: 'dist/test/record/apps/strict.js',
+    async visit(browser, user, title) {
+      const headers = { host: new URL(browser.origin).host, origin: browser.origin };
+      await browser.call('GET', '/api/me');
+      await browser.call('POST', '/api/login', { json: { user, password: 'secret' }, headers });
+      await browser.call('POST', '/api/carts', { headers });
+      const cart = browser.exchanges.at(-1)?.responseHeaders.find(([name]) => name === 'location')?.[1] ?? '';
+      const { id: owner } = await browser.call('GET', '/api/me');
+      await browser.call('GET', cart);
+      await browser.call('POST', `${cart}/lines`, { json: { title, quantity: 1, gift: false, owner }, headers });
+      await browser.call('GET', cart);
+      await browser.call('POST', '/api/logout', { headers });
+    },
+    look: browser => browser.call('GET', '/api/carts/0'),
+    steps: ['login', 'add', 'read', 'whoami', 'logout'],
+  },
   'the Express example': {
     file: 'examples/express/server.js',
     async visit(browser, user, sku) {

@@ -24,6 +24,10 @@ export class RecordingBrowser {
     this.#origin = origin;
   }
 
+  get origin(): string {
+    return this.#origin;
+  }
+
   /** The body of the page that it shows. */
   get body(): string {
     return this.#body;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect } from 'chai';
 import { parseJsonPath, valuesAt } from '#src/simulator/scenario/journey/json-path.js';
-import type { JourneyMapping } from '#src/simulator/scenario/journey/mapping.js';
+import type { CarriedPlace, JourneyMapping } from '#src/simulator/scenario/journey/mapping.js';
 import { matchesIn, pageCharactersMax, patternProblem } from '#src/simulator/scenario/journey/page-pattern.js';
 import type { AppReply } from '#src/simulator/users/journey.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';
@@ -232,6 +232,42 @@ describe('mapped journey', () => {
     expect(request).to.deep.equal({ method: 'PUT', path: '/c/a%2Fb%26c?q=a%2Fb%26c', headers: ['x-a', 'xhost: evil'] });
     expect(journey.request('add', 'u', '"', new Map())).to.deep.include({ body: '{"deep":[{"sku":"\\"","n":1}]}' });
   });
+});
+
+describe('a value in JSON', () => {
+  for (const [written, carried, sent] of [
+    ['{id:number}', '17', 17],
+    ['{id:number}', '-1.5e3', -1500],
+    ['{id:number}', 'none', 'none'],
+    ['{id:number}', '', ''],
+    ['{id:boolean}', 'true', true],
+    ['{id:boolean}', 'false', false],
+    ['{id:boolean}', '1', '1'],
+    ['{id}', '17', '17'],
+    [17, '', 17],
+    [true, '', true],
+    [null, '', null],
+  ] as const)
+    it(`is sent as ${JSON.stringify(sent)} for ${written} and "${carried}"`, () => {
+      const add = { request: { method: 'POST' as const, path: '/', json: { item: '{token}', value: written } } };
+      const request = mappedJourney({ ...json, add }).request('add', 'u', 'x', new Map([['id', carried]]));
+      expect(request).to.deep.include({ body: JSON.stringify({ item: 'x', value: sent }) });
+    });
+});
+
+describe('a value that is carried from a header', () => {
+  for (const [what, place, headers, value] of [
+    ['the whole header', { header: 'x-token' }, { 'x-token': 'abc' }, 'abc'],
+    ['a part of it', { header: 'location', regexp: 'carts/([^/]+)' }, { location: 'http://a:1/carts/b/lines' }, 'b'],
+    ['the first of several', { header: 'link', regexp: '<([^>]+)>' }, { link: ['none', '</a>', '</b>'] }, '/a'],
+    ['none', { header: 'location', regexp: 'carts/([^/]+)' }, { location: '/login' }, undefined],
+    ['an answer without it', { header: 'location' }, {}, undefined],
+  ] satisfies [string, CarriedPlace, AppReply['headers'], string | undefined][])
+    it(`is ${value ?? 'nothing'} for ${what}`, () => {
+      const own = mappedJourney({ ...json, carry: { found: place } });
+      const found = new Map(own.carry?.('add', { ...reply(201, {}), headers }, () => undefined));
+      expect(found.get('found')).to.equal(value);
+    });
 });
 
 describe('a form with the header content-type: multipart/form-data', () => {

@@ -8,8 +8,11 @@ import {
   type MappedRequest,
   type MappedStep,
   placeholdersIn,
+  plainTextsOf,
   stepKinds,
+  textsInJson,
   textsOf,
+  typedPlaceholderIn,
 } from './mapping.js';
 import { patternProblem } from './page-pattern.js';
 
@@ -47,8 +50,11 @@ const requestKeys = {
   ...Object.fromEntries(methods.map(method => [method, path.optional()])),
   query: fields('query fields').describe('Appended to the path, encoded.'),
   form: fields('form fields').describe('The body, as a browser sends a form.'),
-  json: z.unknown().optional().describe('The body, as JSON.'),
-  headers,
+  json: z
+    .unknown()
+    .optional()
+    .describe('The body, as JSON. A text that is only {id:number} or {id:boolean} is sent as such a value.'),
+  headers: headers.describe('{origin} in a value is the address of the app, as a browser sends it.'),
 };
 
 const request = (where: string) =>
@@ -80,10 +86,15 @@ const pattern = (groups: 1 | 2) =>
 
 /** Builds the schema of a place in an answer: a path, or a map with a path or a regular expression and more keys. */
 function place<Shape extends z.ZodRawShape>(where: string, groups: 1 | 2, more: Shape) {
+  const isCarried = 'cookie' in more;
   const long = map(where, { path: jsonPath.optional(), regexp: pattern(groups).optional(), ...more }).refine(
-    (written: Readonly<Record<string, unknown>>) =>
-      ['path', 'regexp', 'cookie'].filter(key => written[key] !== undefined).length === 1,
-    { error: `expected one way to find it: path or regexp${'cookie' in more ? ' or cookie' : ''}` },
+    (written: Readonly<Record<string, unknown>>) => {
+      const ways = ['path', 'regexp', 'cookie', 'header'].filter(key => written[key] !== undefined);
+      return ways.length === 1 || ways.join() === 'regexp,header';
+    },
+    {
+      error: `expected one way to find it: path or regexp${isCarried ? ' or cookie or header, or regexp beside header' : ''}`,
+    },
   );
   return z.union([jsonPath.transform(written => ({ path: written })), long], {
     error: silentForMaps('a path such as $.user, or a map with the key path or regexp'),
@@ -96,6 +107,10 @@ const who = place('who', 1, {
 });
 const carried = place('carry', 1, {
   cookie: cookieName.optional(),
+  header: text('the name of a header such as location', /^[!#$%&'*+.^_`|~\w-]+$/)
+    .transform(name => name.toLowerCase())
+    .optional()
+    .describe('A header of the answer. A regexp beside it searches this header alone.'),
   from: oneOf('step', stepKinds).optional(),
 });
 
@@ -110,7 +125,12 @@ const stepKeys = (name: string) => ({
 const step = (name: string) => map(name, stepKeys(name));
 
 const mapping = map('users.journey', {
-  login: step('login'),
+  login: map('login', {
+    ...stepKeys('login'),
+    after: request('login.after')
+      .optional()
+      .describe('A request right after a login that is done, such as one that makes a cart.'),
+  }),
   add: step('add').describe('Adds the item {token} to the session.'),
   read: map('read', { ...stepKeys('read'), items: items.describe('The items of the cart.') }),
   remove: step('remove')
@@ -147,6 +167,8 @@ export type WrittenJourney = Exclude<z.input<typeof journey>, 'shop'>;
 
 /** The placeholder for the password that an attack chooses. */
 const newPassword = 'new-password';
+/** The placeholder for the address of the app, in headers. */
+const origin = 'origin';
 
 interface MappingProblem {
   readonly path: readonly string[];
@@ -170,17 +192,36 @@ function placeholderProblems(written: JourneyMapping, kind: string, mapped: Mapp
   const token = kind === 'add' || kind === 'remove' ? ['token'] : [];
   const password = kind === 'password' ? [newPassword] : [];
   const known = ['user', ...token, ...password, ...Object.keys(written.carry)];
-  return (['before', 'request'] as const).flatMap(part => {
-    const request = mapped[part];
-    const strange =
-      request &&
-      textsOf(request)
-        .flatMap(placeholdersIn)
-        .find(name => !known.includes(name));
-    if (strange === undefined) return [];
-    const message = `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}: define further ones under carry`;
-    return [{ path: [kind, part], message }];
+  return (['before', 'request', 'after'] as const).flatMap(part => {
+    const request = part === 'after' ? (kind === 'login' ? written.login.after : undefined) : mapped[part];
+    const message = request && (findStrange(request, known) ?? findMistyped(request));
+    return message === undefined ? [] : [{ path: [kind, part], message }];
   });
+}
+
+function findStrange(request: MappedRequest, known: readonly string[]): string | undefined {
+  const inHeaders = Object.values(request.headers ?? {}).flatMap(placeholdersIn);
+  const elsewhere = textsOf({ ...request, headers: undefined }).flatMap(placeholdersIn);
+  if (elsewhere.includes(origin) && !known.includes(origin)) return `found {${origin}}, expected it only under headers`;
+  const strange = [...elsewhere, ...inHeaders.filter(name => name !== origin)].find(name => !known.includes(name));
+  return (
+    strange &&
+    `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}: define further ones under carry`
+  );
+}
+
+/** Finds a placeholder with a type where only text can be sent. */
+function findMistyped(request: MappedRequest): string | undefined {
+  const plain = [...plainTextsOf(request), ...Object.values(request.headers ?? {})].map(typedPlaceholderIn);
+  const inJson = textsInJson(request.json).map(typedPlaceholderIn);
+  const found = [...plain, ...inJson.filter(each => !each?.isWhole || each.name === 'token')].find(
+    each => each !== undefined,
+  );
+  if (found === undefined) return undefined;
+  const { name, type } = found;
+  return name === 'token'
+    ? `found {token:${type}}, and an item is always text: expected {token} in a field of text`
+    : `found {${name}:${type}}, expected a type only for a whole value of json, as in json: { id: "{${name}:${type}}" }`;
 }
 
 /** Finds steps without {token}: a cart whose items cannot be told apart proves nothing. */
@@ -207,7 +248,7 @@ function nameProblems({ login, read, whoami, password, carry }: JourneyMapping):
     problems.push({ path: ['password', 'request'], message: `expected {${newPassword}} somewhere in it` });
   if (whoami !== undefined && whoami.who === undefined)
     problems.push({ path: ['whoami'], message: 'expected who: this step checks nothing else' });
-  for (const own of ['user', 'token', newPassword]) {
+  for (const own of ['user', 'token', newPassword, origin]) {
     if (Object.hasOwn(carry, own))
       problems.push({
         path: ['carry', own],

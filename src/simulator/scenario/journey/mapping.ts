@@ -6,7 +6,10 @@ import type { AnonymousConditions, AnswerConditions } from './answer-conditions.
  * `scenario/journey.ts` reads it from the file, and `users/mapped-journey.ts` turns it into a journey.
  */
 export interface JourneyMapping {
-  readonly login: MappedStep;
+  readonly login: MappedStep & {
+    /** A request right after a login that is done. It makes what a session needs once, such as a cart. */
+    readonly after?: MappedRequest | undefined;
+  };
   readonly add: MappedStep;
   readonly read: MappedStep & { readonly items: ItemsPlace };
   readonly remove?: MappedStep | undefined;
@@ -37,7 +40,10 @@ export interface MappedStep {
   readonly who?: WhoPlace | undefined;
 }
 
-/** Request with placeholders: `{user}`, `{token}` and the names under `carry` are replaced when it is sent. */
+/**
+ * Request with placeholders: `{user}`, `{token}` and the names under `carry` are replaced when it is sent. In headers,
+ * `{origin}` is the address of the app. In JSON, a text that is only `{id:number}` or `{id:boolean}` becomes such a value.
+ */
 export interface MappedRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
@@ -68,6 +74,8 @@ export interface CarriedPlace extends TextPlace {
   readonly from?: StepKind | undefined;
   /** The name of a cookie whose value is used. */
   readonly cookie?: string | undefined;
+  /** The name of a header of the answer. A `regexp` beside it searches only this header. */
+  readonly header?: string | undefined;
 }
 
 /** Returns the step of the mapping for an operation. A replay uses the step `read`. */
@@ -75,10 +83,37 @@ export function stepOf(mapping: JourneyMapping, kind: OperationKind): MappedStep
   return mapping[kind === 'replay' ? 'read' : kind];
 }
 
-const placeholder = /\{([a-z][a-z0-9-]*)\}/g;
+const placeholder = /\{([a-z][a-z0-9-]*)(?::(?:number|boolean))?\}/g;
 
 export function placeholdersIn(text: string): string[] {
   return [...text.matchAll(placeholder)].map(([, name = '']) => name);
+}
+
+/** Writes a fixed text so that nothing in it is taken for a placeholder: `{sku}` of GraphQL becomes `{ sku }`. */
+export function protectBraces(text: string): string {
+  return text.replaceAll(placeholder, whole => `{ ${whole.slice(1, -1)} }`);
+}
+
+/** The type of a value in JSON that is not text. */
+export type JsonType = 'number' | 'boolean';
+
+/** Returns the first placeholder with a type. `isWhole`: it is the whole text. */
+export function typedPlaceholderIn(
+  text: string,
+): { readonly name: string; readonly type: JsonType; readonly isWhole: boolean } | undefined {
+  const [whole, name = '', type] = /\{([a-z][a-z0-9-]*):(number|boolean)\}/.exec(text) ?? [];
+  return whole === undefined
+    ? undefined
+    : { name, type: type === 'number' ? type : 'boolean', isWhole: whole === text };
+}
+
+/** Replaces the placeholders of a text in JSON. A value that does not have the type of its placeholder stays text. */
+export function filledInJson(text: string, values: ReadonlyMap<string, string>): string | number | boolean {
+  const value = filled(text, values);
+  const { type, isWhole } = typedPlaceholderIn(text) ?? {};
+  if (!isWhole || value.trim() === '') return value;
+  if (type === 'number') return Number.isFinite(Number(value)) ? Number(value) : value;
+  return value === 'true' || value === 'false' ? value === 'true' : value;
 }
 
 /** Replaces each placeholder that has a value by that value, encoded by `encode`. */
@@ -90,11 +125,17 @@ export function filled(text: string, values: ReadonlyMap<string, string>, encode
 }
 
 /** Returns every text of a request that can contain a placeholder. */
-export function textsOf({ path, query, form, json, headers }: MappedRequest): string[] {
-  return [path, ...[query, form, headers].flatMap(fields => Object.values(fields ?? {})), ...textsInJson(json)];
+export function textsOf(request: MappedRequest): string[] {
+  const { json, headers, ...plain } = request;
+  return [...plainTextsOf(plain), ...Object.values(headers ?? {}), ...textsInJson(json)];
 }
 
-function textsInJson(value: unknown): string[] {
+/** Returns the texts outside of JSON and headers. */
+export function plainTextsOf({ path, query, form }: MappedRequest): string[] {
+  return [path, ...[query, form].flatMap(fields => Object.values(fields ?? {}))];
+}
+
+export function textsInJson(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsInJson) : [];
 }
