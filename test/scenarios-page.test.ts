@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import { shippedScenarioFile, shippedScenarios } from '#src/shared/shipped-files.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 
 const page = readFileSync(path.resolve(import.meta.dirname, '../../docs/scenarios.md'), 'utf8');
@@ -20,4 +21,14 @@ describe('docs/scenarios.md', () => {
       expect(effect).to.equal(effectInWords);
     });
   }
+
+  it('has a row in its matrix for each scenario that the command matrix runs', () => {
+    const run = shippedScenarios.filter(name => {
+      const text = readFileSync(shippedScenarioFile(name), 'utf8');
+      return /^modes: \[all\]$/m.test(text) && /^faults:$/m.test(text);
+    });
+    const [, matrix = ''] = /## Which mode survives which fault(.*?)\n## /s.exec(page) ?? [];
+    const listed = [...matrix.matchAll(/^\| `([a-z-]+)` (?:\| [^|]+ ){6}\|$/gm)].map(([, name]) => name);
+    expect(listed).to.deep.equal(run);
+  });
 });

@@ -30,19 +30,16 @@ const linksFile = 'external-links.txt';
 
 // Without these the signal would end this program at once. The run that goes on ends first, then the folders are removed.
 const codes = { SIGINT: 130, SIGTERM: 143 };
-let interruptedBy;
-for (const signal of Object.keys(codes)) {
-  process.on(signal, () => {
-    interruptedBy = signal;
-  });
-}
+const interruption = new AbortController();
+for (const name of Object.keys(codes)) process.on(name, () => interruption.abort(name));
 
 try {
   await buildSite();
 } catch (error) {
   if (!(error instanceof SiteProblem)) throw error;
-  if (interruptedBy === undefined) console.error(error.message);
-  process.exitCode = codes[interruptedBy] ?? 3;
+  const { aborted, reason } = interruption.signal;
+  if (!aborted) console.error(error.message);
+  process.exitCode = aborted ? codes[reason] : 3;
 }
 
 async function buildSite() {
@@ -54,6 +51,7 @@ async function buildSite() {
   const made = mkdtempSync(path.join(tmpdir(), 'holdfast-site-'));
   try {
     const replays = hasReplays ? await makeReplays(from, made) : undefined;
+    if (interruption.signal.aborted) throw new SiteProblem(`nothing was written: ${interruption.signal.reason}`);
     const pages = buildPages(root, replays);
     for (const [url, contents] of pages.files) writeInto(made, url, contents);
     writeInto(made, 'site.css', readStyle());
@@ -96,11 +94,12 @@ function checkFolder(out) {
 /** Writes the replays into the folder `to`. The runs are recorded now, unless earlier ones are named. */
 async function makeReplays(from, to) {
   const { buildReplays, recordRuns } = await import('./replays.mjs');
-  if (from !== undefined) return buildReplays(from, to);
+  const { signal } = interruption;
+  if (from !== undefined) return buildReplays(from, to, signal);
   const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-runs-'));
   try {
-    await recordRuns(folder, line => console.log(line));
-    return await buildReplays(folder, to);
+    await recordRuns(folder, line => console.log(line), signal);
+    return await buildReplays(folder, to, signal);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

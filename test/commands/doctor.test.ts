@@ -32,6 +32,8 @@ const memcached = 'echo "memcached 1.6.18"';
 /** A brew, which needs no root. It notes how it was called, and makes a memcached. */
 const brew = `cd "$(dirname "$0")" && echo "$@" >> calls
 printf '#!/bin/sh\\necho memcached 1.6.9\\n' > memcached && chmod 755 memcached`;
+/** Notes that it was asked. */
+const noted = 'echo "$0" >> "$(dirname "$0")/calls"';
 const tools = ['sh', 'dirname', 'chmod', 'cat', 'sleep'] as const;
 
 describe('holdfast doctor', function () {
@@ -77,6 +79,16 @@ describe('holdfast doctor', function () {
       expect(missing.code).to.equal(4);
       expect(missing.stdout).to.include('Not there or not usable: podman.');
     }));
+
+  it('asks no program that was not named', () => {
+    const others = { memcached: noted, podman: noted, unshare: noted, 'iptables-restore': noted };
+    return withPrograms(tools, { 'redis-server': redis, ...others }, async (folder, run) => {
+      expect((await run('redis')).code).to.equal(0);
+      expect(await readCalls(folder)).to.deep.equal([]);
+      await run('podman');
+      expect(await readCalls(folder)).to.deep.equal([path.join(folder, 'podman')]);
+    });
+  });
 
   it('refuses an unknown name and installs nothing', () =>
     withPrograms(tools, { brew }, async (folder, run) => {

@@ -184,4 +184,18 @@ describe('npm run site, on a small folder', () => {
     expect(readdirSync(temporary)).to.deep.equal([]);
     expect(existsSync(path.join(folder, 'out'))).to.equal(false);
   });
+
+  it('begins no run when it is interrupted between two runs', async () => {
+    const { recordRuns } = await import(packageFile('scripts/site/replays.mjs'));
+    const interruption = new AbortController();
+    const said: string[] = [];
+    const say = (line: string) => {
+      said.push(line);
+      interruption.abort('SIGINT');
+    };
+    const failure = await recordRuns(folder, say, interruption.signal).catch((error: Error) => error.message);
+    expect(failure).to.match(/^holdfast run .* was not run: SIGINT$/);
+    expect(said).to.have.length(1);
+    expect(readdirSync(folder)).to.deep.equal([]);
+  });
 });

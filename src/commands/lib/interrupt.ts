@@ -9,6 +9,9 @@ const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 const oneKeyPressMs = 200;
 
+/** Time between two looks at the parent. */
+const parentLookMs = 500;
+
 /** Sets what a command itself does at a signal. */
 export type TakeOver = (name: NodeJS.Signals, own: () => void) => void;
 
@@ -47,11 +50,32 @@ export async function runInterruptibly<T>(
     stopListening();
   };
   for (const name of stopSignals) listen(name, onSignal);
+  const watch = watchNpx();
   try {
     return await work(controller.signal, listen, letGo);
   } finally {
+    clearInterval(watch);
     stopListening();
   }
+}
+
+/**
+ * Sends this process SIGTERM when the shell of `npx holdfast` is gone. npm runs the command in a shell and passes SIGTERM
+ * to that shell only. Many shells then end and pass nothing on. Returns undefined if npx did not start this process: any
+ * other process may outlive its parent, such as a proxy in the background.
+ */
+function watchNpx(): NodeJS.Timeout | undefined {
+  const { npm_lifecycle_event: event, npm_lifecycle_script: script = '' } = process.env;
+  if (event !== 'npx' || !/^'?holdfast'?$/.test(script)) return undefined;
+  // The processes that this one starts have another parent. One of them may replace this one, after SIGUSR2.
+  delete process.env.npm_lifecycle_script;
+  const shell = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, parentLookMs);
+  return watch.unref();
 }
 
 function leaveAtOnce(): never {

@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { packageFile } from '#src/shared/package-file.js';
+import { sendSignal } from '#src/simulator/cluster/processes/process-family.js';
 import { type Holdfast, withHoldfast } from '../holdfast.js';
 import { written } from '../ran.js';
 
@@ -101,6 +103,42 @@ describe('Ctrl-C', function () {
       expect(await holdfast.children()).to.deep.equal([]);
       expect(await holdfast.temporaryFiles()).to.deep.equal([]);
     }));
+});
+
+describe('a command whose parent has ended', () => {
+  let pids: readonly number[] = [];
+
+  afterEach(() => {
+    for (const pid of pids) sendSignal(pid, 'SIGKILL');
+  });
+
+  it('stops as after SIGTERM if that was the shell of npx holdfast, and otherwise goes on', async () => {
+    const [ofNpx, other] = [startInShell("'holdfast'"), startInShell('start-proxy')];
+    pids = await Promise.all([ofNpx, other].map(({ pid }) => pid));
+    // npm does this when it gets SIGTERM.
+    for (const { shell } of [ofNpx, other]) shell.kill('SIGTERM');
+    expect(await ofNpx.said).to.equal(`${pids[0]} SIGTERM`);
+    process.kill(pids[1] ?? 0, 'SIGINT');
+    expect(await other.said).to.equal(`${pids[1]} SIGINT`);
+  }).timeout(10_000);
+
+  /** Starts a process as `npx` does. It writes its id, waits for a signal, and writes the name of the signal. */
+  function startInShell(script: string) {
+    const code = `import { runInterruptibly } from '#src/commands/lib/interrupt.js';
+      await runInterruptibly(async signal => {
+        const timer = setInterval(() => {}, 1_000);
+        process.stdout.write(String(process.pid));
+        await new Promise(resolve => signal.addEventListener('abort', resolve));
+        clearInterval(timer);
+        process.stdout.write(' ' + signal.reason);
+      });`;
+    const shell = spawn('sh', ['-c', '"$0" "$@"; exit', process.execPath, '--input-type=module', '--eval', code], {
+      cwd: packageFile('.'),
+      env: { ...process.env, npm_lifecycle_event: 'npx', npm_lifecycle_script: script },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return { shell, pid: once(shell.stdout, 'data').then(Number), said: readText(shell.stdout) };
+  }
 });
 
 async function withRun(text: string, mode: string, work: (holdfast: Holdfast) => Promise<void>): Promise<void> {
