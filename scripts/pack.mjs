@@ -56,27 +56,33 @@ const forPackage = {
 
 if (isPackage) rmSync(out, { recursive: true, force: true });
 const { entryPoints, ...options } = isPackage ? forPackage : forClone;
-const { metafile } = await build({
-  absWorkingDir: root,
-  entryPoints: entryPoints.map(source => ({ in: source, out: source.replace(/^src\/|\.ts$/g, '') })),
-  outdir: out,
-  // What several programs or commands share is one file, loaded when it is needed.
-  splitting: true,
-  chunkNames: 'packed/[name]-[hash]',
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  // package.json names what tsc has compiled; here it is the sources.
-  alias: { '#src': path.join(root, 'src'), '#backends': path.join(root, 'backends') },
-  plugins: [{ name: 'light', setup: useLightPackages }],
-  // Looked up at run time, or not at all.
-  external: ['pg-native'],
-  logLevel: 'warning',
-  metafile: true,
-  ...options,
-});
-refuseNames(metafile);
+// The package has no code twice. In a clone each program has its own files: fewer and larger ones load faster.
+const groups = isPackage ? [entryPoints] : entryPoints.map(source => [source]);
+await Promise.all(groups.map(packTogether));
+
+/** Packs these programs. What several of them or several commands share is one file, loaded when it is needed. */
+async function packTogether(sources) {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: sources.map(source => ({ in: source, out: source.replace(/^src\/|\.ts$/g, '') })),
+    outdir: out,
+    splitting: true,
+    chunkNames: 'packed/[name]-[hash]',
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    // package.json names what tsc has compiled; here it is the sources.
+    alias: { '#src': path.join(root, 'src'), '#backends': path.join(root, 'backends') },
+    plugins: [{ name: 'light', setup: useLightPackages }],
+    // Looked up at run time, or not at all.
+    external: ['pg-native'],
+    logLevel: 'warning',
+    metafile: true,
+    ...options,
+  });
+  refuseNames(metafile);
+}
 
 /** The page of the live lab: one script and one style sheet, which `src/live/page-file.ts` puts into the page. */
 await build({

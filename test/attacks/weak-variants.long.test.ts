@@ -2,5 +2,7 @@
 import { describeWeakVariants } from './weak-variants-suite.js';
 
 describe('attacks: the probes on a system with a planted weakness', () => {
-  describeWeakVariants(['unended-sessions', 'jwt-trusting', 'seal-trusting', 'trusting-sticky']);
+  // 500 logins show the same of the ids in signed tokens.
+  const isLeftOut = (variant: string, attack: string) => variant === 'seal-trusting' && attack === 'predicted-ids';
+  describeWeakVariants(['unended-sessions', 'jwt-trusting', 'seal-trusting', 'trusting-sticky'], isLeftOut);
 });

@@ -6,7 +6,7 @@ import { promisedBy } from './mode-lab.js';
 import type { Keyed, TwoBackends } from './two-backends.js';
 import { itemsOf, until, Visitor } from './visitor.js';
 
-const shopperCount = 4;
+const shopperCount = 2;
 
 export function keyRing(mode: ModeName, pair: () => TwoBackends): void {
   it('key ring: shows the ids of its keys but no key, and reads another ring at SIGHUP', async () => {

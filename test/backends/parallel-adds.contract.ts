@@ -4,7 +4,7 @@ import { promisedBy } from './mode-lab.js';
 import type { TwoBackends } from './two-backends.js';
 import { itemsOf, Visitor } from './visitor.js';
 
-const rounds = 40;
+const rounds = 15;
 
 interface Balance {
   readonly acknowledged: number;

@@ -6,10 +6,18 @@ import { Visitor } from './visitor.js';
 import { type ShopProcess, startShop, withShop } from './with-shop.js';
 
 const cookieBytesMax = 4_096;
+/** The cookie of a session of another shop. */
+let foreign: string | undefined;
 const longName = 'n'.repeat(64);
 const longSku = (number: number) => String(number).padStart(64, 'x');
 
 describe('shop: the cookie of a session', () => {
+  before(async () => {
+    foreign = await withShop({ HOLDFAST_MODE: 'sticky' }, async ({ url }) => {
+      return (await new Visitor(url).logIn('anna')).cookie;
+    });
+  });
+
   for (const mode of modeNames) describe(mode, () => cookiesOf(mode));
 });
 
@@ -60,9 +68,6 @@ function cookiesOf(mode: ModeName): void {
     const ended = await new Visitor(shop.url).logIn('anna');
     const { cookie } = ended;
     await ended.post('/logout', {});
-    const foreign = await withShop({ HOLDFAST_MODE: 'sticky' }, async ({ url }) => {
-      return (await new Visitor(url).logIn('anna')).cookie;
-    });
     const seen = await counted(async () => {
       for (const each of [undefined, 'session=', 'session=x', `session=${newSessionId('anna')}`, foreign, cookie]) {
         expect((await new Visitor(shop.url, each).get('/me')).json.user).to.equal(null);

@@ -159,8 +159,8 @@ describe('the action', function () {
   it('sets the worst verdict, and the sums over all runs', () =>
     inFolder(async folder => {
       const kill = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 600ms }';
-      const one = short('', kill, '    - users.loggedOut == 0').replace('name: short', 'name: one');
-      const two = short('', kill, '    - writes.phantom == 0').replace('name: short', 'name: two');
+      const one = short('', kill, '    - users.loggedOut == 0', '200ms').replace('name: short', 'name: one');
+      const two = short('', kill, '    - writes.phantom == 0', '200ms').replace('name: short', 'name: two');
       await writeFile(path.join(folder, 'one.yaml'), one);
       await writeFile(path.join(folder, 'two scenarios.yaml'), two);
       const { code, text, outputs } = await runAction(folder, {
