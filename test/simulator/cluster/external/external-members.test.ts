@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { judgeRun } from '#src/simulator/checker/judge-run.js';
+import { describeMachineDoubt } from '#src/simulator/checker/verdict/doubts.js';
 import { measuredValue } from '#src/simulator/checker/verdict/metrics.js';
 import type { Cluster, LabCluster } from '#src/simulator/cluster/cluster.js';
 import type { MembersSpec } from '#src/simulator/cluster/external/driver.js';
@@ -263,7 +264,9 @@ describe('members that the lab did not start', () => {
         'app-backend-2 dead',
         'app-backend-2 up',
       ]);
-      expect(verdict.word, JSON.stringify(verdict)).to.equal('pass');
+      // A busy machine makes a run inconclusive.
+      const words = describeMachineDoubt(run.lab) === undefined ? ['pass'] : ['pass', 'inconclusive'];
+      expect(verdict.word, JSON.stringify(verdict)).to.be.oneOf(words);
     }),
   );
 });
