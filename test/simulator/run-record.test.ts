@@ -28,7 +28,7 @@ users:
   arrivals: { rate: 20/s, for: 500ms }
   think: { median: 120ms, p95: 300ms }
   timeout: 1s
-phases: { warmup: 300ms, baseline: 300ms, faults: ${next === undefined ? '700ms' : '1s'}, recovery: 500ms, quiesce: 100ms }
+phases: { warmup: 300ms, baseline: 300ms, faults: ${next === undefined ? '700ms' : '1200ms'}, recovery: 500ms, quiesce: 100ms }
 faults:
   - { id: first, at: 50ms, ${faults} }
 ${next === undefined ? '' : `  - { id: next, at: 650ms, ${next} }`}
