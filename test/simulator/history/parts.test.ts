@@ -151,7 +151,8 @@ describe('a history read in parts', () => {
       ...Array.from({ length: 66_000 }, (_, i) => ({ ...login, id: 10 + i, error: `error ${i}` })),
     ];
     await writeHistory(file, [runOf(odd)]);
-    const [read] = inParts(2) ?? [];
+    // In one part: each part has a table of its own, with room for 65,535 different errors.
+    const [read] = inParts(1) ?? [];
     const operations = [...(read?.operations ?? [])].map(operation => ({ ...operation }));
     // Chai takes seconds to compare a million items.
     expect(isDeepStrictEqual(operations, odd)).to.equal(true);

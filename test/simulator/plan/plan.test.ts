@@ -82,6 +82,10 @@ describe('plan', () => {
       const close = pairs(steps).filter(([before, after]) => !(after.atMs >= before.atMs + 1));
       expect(close).to.deep.equal([]);
     });
+    const alone = arriving({ maxActive: 1 });
+    const hasty = { ...alone, users: { ...alone.users, think: { medianMs: 1, p95Ms: 5 } } };
+    const steps = makePlan(hasty, 42).users.flatMap(user => user.steps);
+    expect(pairs(steps).filter(([before, after]) => after.atMs <= before.atMs)).to.deep.equal([]);
   });
 
   it('begins with a login and an add, and does so again after every logout', () => {
