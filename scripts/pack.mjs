@@ -121,7 +121,7 @@ function findTypes(files) {
   return found;
 }
 
-/** Packs less of two packages than their main files load. A name that is missing here fails the build. */
+/** Packs less of these packages than their main files load, or loads it later. A name that is missing here fails the build. */
 function useLightPackages({ onResolve, onLoad }) {
   const contentsOf = {
     // yargs measures its help, which has no emojis. The package needs 20 ms of CPU to load its tables of them.
@@ -129,8 +129,10 @@ function useLightPackages({ onResolve, onLoad }) {
       export default text => Array.from(stripVTControlCharacters(text)).length;`,
     // Its main file also loads fetch, caches and mocks, which need 60 ms.
     undici: `export { default as Pool } from 'undici/lib/dispatcher/pool.js';`,
+    // Only the engine of this name needs it.
+    'http-proxy': `export default { createProxyServer: options => require('http-proxy').createProxyServer(options) };`,
   };
-  onResolve({ filter: /^(string-width|undici)$/ }, ({ kind, path }) =>
+  onResolve({ filter: /^(string-width|undici|http-proxy)$/ }, ({ kind, path }) =>
     kind === 'import-statement' ? { path, namespace: 'light' } : undefined,
   );
   onLoad({ filter: /./, namespace: 'light' }, ({ path }) => ({ contents: contentsOf[path], resolveDir: root }));

@@ -73,7 +73,10 @@ function recordsIn(mode: ModeName, scenario: Scenario): fc.Arbitrary<FaultRecord
     requestedMs: momentMs,
     confirmsAfterMs: fc.option(momentMs),
     healsAfterMs: fc.option(momentMs),
-    problem: fc.option(fc.string({ unit: 'binary' }), { nil: undefined }),
+    problem: fc.option(
+      fc.array(fc.nat(0x10ffff)).map(points => String.fromCodePoint(...points)),
+      { nil: undefined },
+    ),
   });
   return fc.array(record.map(toRecord), { maxLength: 12 });
 }

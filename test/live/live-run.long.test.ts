@@ -9,7 +9,7 @@ import { leavingNothing } from '../simulator/processes.js';
 import { labScenario } from './lab-scenario.js';
 import { countsOfReport } from './told-run.js';
 
-const usersCount = 16;
+const usersCount = 8;
 
 function newRun(more: Partial<LiveRunOptions>): LiveRun {
   const { signal } = new AbortController();
@@ -107,14 +107,14 @@ function testSticky(): void {
   it('lets users come, leave and come back under the same names, and tells the story of each', async () => {
     const run = side();
     await allIn(run);
-    run.setUsers(4);
-    await until('the others have left', () => namesIn(run, 'gone').length === usersCount - 4);
+    run.setUsers(2);
+    await until('the others have left', () => namesIn(run, 'gone').length === usersCount - 2);
     run.setUsers(usersCount);
     await allIn(run);
     const names = Array.from({ length: usersCount }, (_, index) => `user-${index + 1}`);
     expect(namesIn(run, 'in')).to.have.members(names);
-    const { user = -1, file } = run.story('user-16') ?? {};
-    expect(file?.words[user]).to.equal('user-16');
+    const { user = -1, file } = run.story(`user-${usersCount}`) ?? {};
+    expect(file?.words[user]).to.equal(`user-${usersCount}`);
     expect(run.story('user-99')).to.equal(undefined);
     run.judgeAll();
     expect(run.view().counts).to.include({ loggedOut: 0, missing: 0, failed: 0, unknown: 0, swapped: 0 });

@@ -25,14 +25,20 @@ phases: { warmup: 2s, baseline: 1500ms, faults: 4s, recovery: 3s, quiesce: 200ms
   'live.yaml',
 );
 
-/** Makes a session of the live lab in memory. A fault without a length is active when the session ends. */
-export async function sessionInMemory(
-  mode: ModeName,
-  faults: readonly FaultSpec[],
-  scenario = lab,
-): Promise<ListedRun> {
+const sessions = new Map<string, Promise<ListedRun>>();
+
+/**
+ * Makes a session of the live lab in memory. A fault without a length is active when the session ends. The same
+ * arguments give the same session, so each is made once.
+ */
+export function sessionInMemory(mode: ModeName, faults: readonly FaultSpec[], scenario = lab): Promise<ListedRun> {
+  const key = JSON.stringify([mode, faults, scenario]);
+  const known = sessions.get(key);
+  if (known !== undefined) return known;
   const struck = { ...scenario, faults };
-  return toSession(await runInMemory(struck, mode, makePlan(struck, struck.seed)));
+  const made = runInMemory(struck, mode, makePlan(struck, struck.seed)).then(toSession);
+  sessions.set(key, made);
+  return made;
 }
 
 /** Turns a run into a session: without expectations and without a read-back, and it ends while faults are active. */

@@ -1,3 +1,3 @@
 import { describeRandomHistories } from './model/random-histories.js';
 
-describeRandomHistories(24);
+describeRandomHistories(16);

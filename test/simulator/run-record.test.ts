@@ -26,9 +26,9 @@ system:
   ${system}
 users:
   arrivals: { rate: 20/s, for: 500ms }
-  think: { median: 80ms, p95: 200ms }
+  think: { median: 120ms, p95: 300ms }
   timeout: 1s
-phases: { warmup: 300ms, baseline: 300ms, faults: ${next === undefined ? '700ms' : '1s'}, recovery: 500ms, quiesce: 100ms }
+phases: { warmup: 300ms, baseline: 300ms, faults: ${next === undefined ? '700ms' : '1200ms'}, recovery: 500ms, quiesce: 100ms }
 faults:
   - { id: first, at: 50ms, ${faults} }
 ${next === undefined ? '' : `  - { id: next, at: 650ms, ${next} }`}
@@ -99,11 +99,12 @@ describe('the history of a run', function () {
     for (const line of [header, ...faults, lab, ...operations]) expect(reread(line)).to.deep.equal(line);
   });
 
-  it('names the proxy of each operation when there are two, and a struck proxy answers none', async () => {
+  it('names the proxy of each operation, and shows that users return to a backend that hung with affinity temporary', async () => {
     const system = `backends: { count: 2 }\n  ${quick.replace('{ health', '{ count: 2, affinity: temporary, health')}`;
     const { header, operations, faults } = await record('sealed', {
       system,
       faults: 'do: kill, target: proxy-1, for: 300ms',
+      next: 'do: hang, target: backend-2, for: 500ms',
     });
     expect(header.system).to.include({ affinity: true, keeps: 'browser' });
     const answered = operations.filter(({ status }) => status !== undefined);
@@ -115,6 +116,7 @@ describe('the history of a run', function () {
     expect(between.length).to.be.greaterThan(0);
     expect(new Set(between.map(({ proxy }) => proxy))).to.have.all.keys('proxy-2');
     expect(operations.find(({ kind, key }) => kind === 'login' && key !== undefined)?.key).to.be.a('string');
+    expect(returnedIn(operations)).to.not.deep.equal([]);
   });
 
   it('names an app that did not come back after a kill, with its last lines, and continues to the end', async () => {
@@ -139,12 +141,6 @@ describe('the history of a run', function () {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  });
-
-  it('shows that users of a backend that hung return to it with affinity temporary', async () => {
-    const system = `backends: { count: 2 }\n  ${quick.replace('{ health', '{ affinity: temporary, health')}`;
-    const { operations } = await record('redis', { system, faults: 'do: hang, target: backend-2, for: 500ms' });
-    expect(returnedIn(operations)).to.not.deep.equal([]);
   });
 
   it('shows that they do not return with affinity on, and counts the calls of a promoted server', async () => {

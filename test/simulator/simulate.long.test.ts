@@ -174,7 +174,7 @@ describe('simulate, interrupted', () => {
     'while a fault lasts': step => step.kind === 'fault' && step.what === 'confirmed',
     'while a fault is injected': step => step.kind === 'fault' && step.what === 'injected',
     ...Object.fromEntries(
-      (['baseline', 'recovery', 'readback'] as const).map(name => [
+      (['recovery', 'readback'] as const).map(name => [
         `in the phase ${name}`,
         (step: Progress) => step.kind === 'phase' && step.phase === name,
       ]),

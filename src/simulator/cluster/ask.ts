@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { parseJson } from '../../shared/parse-json.js';
 
 export interface HttpAnswer {
@@ -10,7 +13,8 @@ export interface HttpAnswer {
 
 /**
  * Sends one small request to a process of the lab. Rejects when the whole answer does not arrive within `withinMs`.
- * Each request has its own connection: a kept connection would delay the graceful shutdown of that process.
+ * Each request has its own connection: a kept connection would delay the graceful shutdown of that process. It uses
+ * Node's own client: undici takes 60 ms of CPU to load all that a request needs.
  */
 export async function ask(
   method: 'GET' | 'PUT' | 'POST',
@@ -18,21 +22,19 @@ export async function ask(
   withinMs: number,
   body?: unknown,
 ): Promise<HttpAnswer> {
-  // Loaded lazily: a command line that only needs the names of the members needs no HTTP client.
-  const { default: undici } = await import('undici');
   const signal = AbortSignal.timeout(withinMs);
-  // undici looks at the signal only when the connection is established. That never happens when packets are dropped.
-  const late = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-  const answering = undici.request(url, {
+  const sent = request(url, {
     method,
-    reset: true,
+    agent: false,
     signal,
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json; charset=utf-8' } }),
+    ...(body !== undefined && { headers: { 'content-type': 'application/json; charset=utf-8' } }),
   });
-  const response = await Promise.race([answering, late]);
-  return { status: response.statusCode, headers: response.headers, json: parseJson(await response.body.text()) };
+  // The time can also end while the body arrives. Then reading it rejects.
+  sent.on('error', () => undefined);
+  sent.end(body === undefined ? undefined : JSON.stringify(body));
+  const [response]: IncomingMessage[] = await once(sent, 'response');
+  if (response === undefined) throw new Error(`${method} ${url} was not answered`);
+  return { status: response.statusCode ?? 0, headers: response.headers, json: parseJson(await text(response)) };
 }
 
 /** Returns whether a GET of this address is answered with 200 within the time. */

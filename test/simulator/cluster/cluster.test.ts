@@ -95,7 +95,7 @@ describe('cluster', () => {
   it('starts real processes, reports each change of state, and leaves nothing when stopped once or twice', () =>
     leavingNothing(async () => {
       const transitions: string[] = [];
-      const cluster = await startCluster(stores, never, (member, state) => transitions.push(`${member} ${state}`));
+      const cluster = await startCluster(plain, never, (member, state) => transitions.push(`${member} ${state}`));
       const pids = cluster.members.map(({ pid }) => pid);
       for (const member of cluster.members) expect(await member.answers(500), member.name).to.equal(true);
       expect(cluster.members.map(({ name, role }) => `${name} ${role}`)).to.have.members([
@@ -257,7 +257,7 @@ describe('cluster', () => {
       const taken = createServer().listen(port, '127.0.0.1');
       await once(taken, 'listening');
       try {
-        const spec = { ...stores, stores: [], mode: 'sticky', proxy: { ...quickProxy, port } } as const;
+        const spec = { ...plain, stores: [], mode: 'sticky', proxy: { ...quickProxy, port } } as const;
         const error = await captureFailure(startCluster(spec, never, doNothing));
         expect(error).to.be.instanceOf(LabError);
         expect(error.message).to.include(`port ${port} on 127.0.0.1 is in use`).and.include('--port');

@@ -7,7 +7,9 @@ import { isRunning, processes, program, sharedSegmentsOf, temporaryFolder } from
 
 interface Held {
   readonly holder: ChildProcess;
+  /** The processes of the members, and that of the janitor. */
   readonly pids: readonly number[];
+  readonly members: readonly number[];
   readonly folder: string;
 }
 
@@ -23,12 +25,9 @@ async function withHolder(use: (held: Held) => Promise<void>, mode = 'redis'): P
     const [line] = await once(holder.stdout, 'data');
     const children = processes().filter(({ parent }) => parent === holder.pid);
     const pids = children.map(({ pid }) => pid);
-    expect(
-      JSON.parse(String(line))
-        .map(({ pid }: { pid: number }) => pid)
-        .every((pid: number) => pids.includes(pid)),
-    ).to.equal(true);
-    await use({ holder, pids, folder });
+    const members = JSON.parse(String(line)).map(({ pid }: { pid: number }) => pid);
+    expect(pids).to.include.members(members);
+    await use({ holder, pids, members, folder });
   } finally {
     holder.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
@@ -54,12 +53,13 @@ describe('cluster: when the command dies', () => {
     }));
 
   it('leaves nothing immediately after killNow', () =>
-    withHolder(async ({ holder, pids, folder }) => {
+    withHolder(async ({ holder, pids, members, folder }) => {
       holder.kill('SIGUSR2');
       const [code] = await once(holder, 'exit');
       expect(code).to.equal(130);
       expect(readdirSync(folder)).to.deep.equal([]);
-      expect(await waitUntil(async () => !pids.some(isRunning), 1_000), 'processes left').to.equal(true);
+      expect(await waitUntil(async () => !members.some(isRunning), 1_000), 'members left').to.equal(true);
+      expect(await waitUntil(async () => !pids.some(isRunning), 5_000), 'processes left').to.equal(true);
     }));
 
   for (const [what, signal] of [

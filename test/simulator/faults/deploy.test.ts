@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { ask } from '#src/simulator/cluster/ask.js';
 import type { LabCluster } from '#src/simulator/cluster/cluster.js';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import type { Fault } from '#src/simulator/faults/fault.js';
 import { deploy } from '#src/simulator/faults/kinds/deploy.js';
 import { runFaults } from '#src/simulator/faults/schedule.js';
@@ -32,6 +34,7 @@ async function watchWhile(cluster: LabCluster, work: () => Promise<void>) {
       const ready = (await cluster.proxyAdmin.backends()).filter(({ state }) => state === 'ready').length;
       seen.runningMax = Math.max(seen.runningMax, running);
       seen.readyMin = Math.min(seen.readyMin, ready);
+      await sleep(5);
     }
   })();
   await work().finally(() => {
@@ -99,7 +102,8 @@ describe('deploy', function () {
         [{ id: 'deploy', trigger: { atMs: 0 }, do: 'deploy', target: 'backends', options }],
         staged.stage,
       );
-      while (!Object.values(await versionsOf(cluster).catch(() => ({}))).includes('B'));
+      const runsNew = async () => Object.values(await versionsOf(cluster).catch(() => ({}))).includes('B');
+      expect(await waitUntil(runsNew, 10_000)).to.equal(true);
       staged.interrupt();
       await running;
       expect(transitions.at(-1)).to.equal('deploy healed');

@@ -147,11 +147,12 @@ describe('a history read in parts', () => {
       { ...login, id: 2, status: 70_000 },
       { ...login, id: 3, error: '\ud800' },
       { ...login, id: 2 ** 50 },
-      { ...login, id: 4, kind: 'read', items: Array.from({ length: 1_100_000 }, (_, i) => `${i}`) },
+      { ...login, id: 4, kind: 'read', items: Array.from({ length: 1_050_000 }, (_, i) => `${i % 1_000}`) },
       ...Array.from({ length: 66_000 }, (_, i) => ({ ...login, id: 10 + i, error: `error ${i}` })),
     ];
     await writeHistory(file, [runOf(odd)]);
-    const [read] = inParts(2) ?? [];
+    // In one part: each part has a table of its own, with room for 65,535 different errors.
+    const [read] = inParts(1) ?? [];
     const operations = [...(read?.operations ?? [])].map(operation => ({ ...operation }));
     // Chai takes seconds to compare a million items.
     expect(isDeepStrictEqual(operations, odd)).to.equal(true);

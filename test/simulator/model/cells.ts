@@ -32,17 +32,24 @@ export interface CellResult {
 
 const folder = path.resolve(import.meta.dirname, '../../../../scenarios');
 
-/** Reads every shipped scenario, sorted by name. */
+let shipped: Scenario[] | undefined;
+
+/** Returns every shipped scenario, sorted by name. Only the first call reads them. */
 export function shippedScenarios(): Scenario[] {
+  shipped ??= readScenarios();
+  return shipped;
+}
+
+function readScenarios(): Scenario[] {
   const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));
   return files.sort().map(file => parseScenario(readFileSync(path.join(folder, file), 'utf8'), file));
 }
 
 /** Lists every shipped scenario in each mode in which it can run. */
 export function pairsOf(form: Form): Pair[] {
-  return shippedScenarios().flatMap(shipped => {
-    const scenario = form === 'full' ? shipped : buildShortForm(shipped);
-    return listApplicableModes(shipped).map(mode => ({ form, scenario, mode }));
+  return shippedScenarios().flatMap(whole => {
+    const scenario = form === 'full' ? whole : buildShortForm(whole);
+    return listApplicableModes(whole).map(mode => ({ form, scenario, mode }));
   });
 }
 

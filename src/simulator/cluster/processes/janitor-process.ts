@@ -1,7 +1,7 @@
 /**
- * Helper process that `janitor.ts` starts. It reads lines such as `+process 123` and `-directory /tmp/x` until its
- * input closes. That happens when its parent dies or dismisses it. It then kills the remaining processes, removes the
- * remaining directories and exits.
+ * Cleans up after a lab that did not end in order. The helper of `janitor.ts` starts it. It reads lines such as
+ * `+process 123` and `-directory /tmp/x` to the end. It then kills the remaining processes, removes the remaining
+ * directories and exits.
  */
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { judgeRun } from '#src/simulator/checker/judge-run.js';
+import { describeMachineDoubt } from '#src/simulator/checker/verdict/doubts.js';
 import { measuredValue } from '#src/simulator/checker/verdict/metrics.js';
 import type { Cluster, LabCluster } from '#src/simulator/cluster/cluster.js';
 import type { MembersSpec } from '#src/simulator/cluster/external/driver.js';
@@ -239,8 +240,8 @@ describe('members that the lab did not start', () => {
           why: 'One member dies.',
           modes: ['sticky'],
           system: { target: own.proxyUrl, members: { driver: spec.commands, selector: spec.selector } },
-          users: { arrivals: { rate: '60/s', for: '600ms' }, think: { median: '150ms', p95: '400ms' } },
-          phases: { warmup: '200ms', baseline: '1s', faults: '1500ms', recovery: '2500ms', quiesce: '200ms' },
+          users: { arrivals: { rate: '40/s', for: '600ms' }, think: { median: '200ms', p95: '500ms' } },
+          phases: { warmup: '200ms', baseline: '1s', faults: '1200ms', recovery: '1500ms', quiesce: '200ms' },
           faults: [{ id: 'kill', at: '100ms', do: 'kill', target: 'member-2', for: '800ms' }],
           expect: { any: ['users.loggedOut > 0', 'users.loggedOutUnexposed == 0', 'writes.lost > 0'] },
         }),
@@ -263,7 +264,9 @@ describe('members that the lab did not start', () => {
         'app-backend-2 dead',
         'app-backend-2 up',
       ]);
-      expect(verdict.word, JSON.stringify(verdict)).to.equal('pass');
+      // A busy machine makes a run inconclusive.
+      const words = describeMachineDoubt(run.lab) === undefined ? ['pass'] : ['pass', 'inconclusive'];
+      expect(verdict.word, JSON.stringify(verdict)).to.be.oneOf(words);
     }),
   );
 });
