@@ -6,7 +6,7 @@ import { buildBadRequestFields, buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
-import { firstOf, moveToBuffer, quickBytesMax } from './reads.js';
+import { firstOf, quickBytesMax, readIntoBuffer } from './reads.js';
 import { RequestHead, readRequestLine } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
@@ -52,7 +52,8 @@ export class Client implements ExchangeClient {
     this.#onConnectionClosed = connection.onClosed;
     this.way = new ForwardedWay(connection, wire.forwarded, wire.isTrusted);
     this.#incoming = new Incoming(wire.limits);
-    this.#socket = this.#reader(connection.socket);
+    this.#socket = connection.socket;
+    this.#read();
     this.deadlineMs = wire.deadlines.in(wire.limits.clientHeadMs);
     wire.deadlines.add(this);
     this.#socket.on('drain', () => this.#drained());
@@ -61,10 +62,10 @@ export class Client implements ExchangeClient {
     this.#socket.on('close', () => this.#closed());
   }
 
-  #reader(socket: Socket): Socket {
+  #read(): void {
     const received = (lent: Buffer, count: number) => this.#received(lent, count);
-    const moved = moveToBuffer(socket, this.#wire.reads.into(received));
-    return moved ?? socket.on('data', bytes => received(bytes, bytes.length));
+    const isLent = readIntoBuffer(this.#socket, this.#wire.reads.into(received));
+    if (!isLent) this.#socket.on('data', bytes => received(bytes, bytes.length));
   }
 
   get gone(): boolean {
