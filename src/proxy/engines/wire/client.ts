@@ -121,9 +121,11 @@ export class Client implements ExchangeClient {
   }
 
   answered(keep: boolean): void {
+    // TLS needs its close_notify.
+    const atOnce = this.#exchange?.head.isLast && this.#incoming.length === 0 && !this.way.secure;
     this.#exchange = undefined;
     this.#reading = false;
-    if (!keep || this.#wire.closing || this.#gone) this.#leave();
+    if (!keep || this.#wire.closing || this.#gone) this.#leave(atOnce);
     else if (this.#body.done) this.#next();
     else this.#drop();
   }
@@ -133,8 +135,9 @@ export class Client implements ExchangeClient {
     const connection = this.connectionLine(keep);
     this.write(buildOwnAnswerText(status, reason, headers, { bodyless: head.method === 'HEAD', connection }));
     // Back-pressure for a client that keeps sending requests and reads no answers.
-    if (this.blocked) this.#waitToRead(keep);
-    else this.answered(keep);
+    if (!this.blocked) return void this.answered(keep);
+    this.#refused = { keep };
+    this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.idleBodyMs);
   }
 
   bodyIsLate(): void {
@@ -178,11 +181,6 @@ export class Client implements ExchangeClient {
     if (this.#exchange === undefined && !this.#leaving && !this.#dropping && this.#incoming.length > 0) {
       this.#reject(lateHead, 'not-sent');
     } else this.destroy();
-  }
-
-  #waitToRead(keep: boolean): void {
-    this.#refused = { keep };
-    this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.idleBodyMs);
   }
 
   #drained(): void {
@@ -272,19 +270,14 @@ export class Client implements ExchangeClient {
   #readBody(bytes: Buffer): void {
     const out: Buffer[] = [];
     const next = this.#body.read(bytes, 0, out);
-    if (next === -1) return void this.#badBody();
+    if (next === -1) return void this.#refuseBody(this.#body.tooLong ? longBody : malformedBody);
     const { done } = this.#body;
     if (done) this.#reading = false;
     if (next < bytes.length) this.#incoming.add(bytes.subarray(next));
     this.#exchange?.upload.pass(out, done);
   }
 
-  /** Handles a malformed or too long body. Its request may have been forwarded in part. */
-  #badBody(): void {
-    this.#refuseBody(this.#body.tooLong ? longBody : malformedBody);
-  }
-
-  /** Ends the exchange because of its body. */
+  /** Ends the exchange because of its body. Its request may have been forwarded in part. */
   #refuseBody(flaw: RequestFlaw): void {
     const attempt = this.#exchange?.attempt;
     const begun = attempt?.begun ?? false;
@@ -344,17 +337,21 @@ export class Client implements ExchangeClient {
     this.#wire.onEngineAnswer({ status, cause, text, clientAddress, secure, method, path, inExchange });
   }
 
-  /** Closes the connection in order. The answer still arrives; further bytes from the client are ignored. */
-  #leave(): void {
+  /**
+   * Closes the connection in order. The answer still arrives; further bytes from the client are ignored. `atOnce`: none
+   * will come, so both sides may close. That saves a system call and a turn of the event loop.
+   */
+  #leave(atOnce = false): void {
     if (this.#leaving) return;
     this.#leaving = true;
     this.#reading = false;
     this.#incoming.clear();
-    const { deadlines, limits } = this.#wire;
-    this.#socket.end();
+    const { deadlines, limits, writes } = this.#wire;
+    if (atOnce) writes.close(this.#socket);
+    else this.#socket.end();
     // Unsent data would be lost with the socket, so a slow reader gets the time limit of a body.
     this.deadlineMs = deadlines.in(this.#socket.writableLength === 0 ? lingerMs : limits.idleBodyMs);
-    this.#socket.resume();
+    if (!atOnce) this.#socket.resume();
   }
 
   /**
