@@ -92,4 +92,61 @@ describe('wire: what is written in one turn', () => {
     };
     await withEngine(wireEngine, [url], use, { backendTls }).finally(() => server.close());
   });
+
+  it('is sent before both sides of a connection close', () =>
+    heldAndWritten(async (writes, near, far) => {
+      say(writes, near, 'last');
+      writes.close(near);
+      expect(near.destroyed).to.equal(false);
+      await endOfTurn();
+      await endOfTurn();
+      expect(near.destroyed).to.equal(true);
+      let arrived = '';
+      for await (const bytes of far) arrived += bytes;
+      expect(arrived).to.equal('last');
+    }));
+
+  it('is sent to a slow reader before its connection closes', () =>
+    heldAndWritten(async (writes, near, far) => {
+      const text = '.'.repeat(16 * 1024 * 1024);
+      say(writes, near, text);
+      writes.close(near);
+      let arrived = 0;
+      for await (const bytes of far) arrived += bytes.length;
+      expect(arrived).to.equal(text.length);
+    }));
+});
+
+describe('wire: the end of a connection', () => {
+  const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+  const backend = (socket: Socket): void => void socket.on('data', () => socket.write(answer));
+
+  /** Sends the request, keeps the client's side open, and calls `use` after the answer and the end. */
+  const afterTheEnd = (request: string, use: (engine: RunningEngine) => void) =>
+    withTcp(backend, url =>
+      withEngine(wireEngine, [url], async engine => {
+        const client = connectTo(engine.url);
+        client.write(request);
+        let arrived = '';
+        for await (const bytes of client.iterator({ destroyOnReturn: false })) arrived += bytes;
+        expect(arrived).to.match(/^HTTP\/1\.1 200 .*connection: close\r\n\r\nok$/s);
+        use(engine);
+        client.destroy();
+      }),
+    );
+
+  it('closes both sides after the answer to a request without a body that says Connection: close', () =>
+    afterTheEnd('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', engine => {
+      expect(engine.connections()).to.equal(0);
+    }));
+
+  for (const [what, request] of [
+    ['a body', 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi'],
+    ['more bytes after it', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nmore'],
+    ['an earlier version', 'GET / HTTP/1.0\r\nHost: x\r\n\r\n'],
+  ] as const)
+    it(`goes on reading after the answer to a request with ${what}, so that a reset cannot destroy it`, () =>
+      afterTheEnd(request, engine => {
+        expect(engine.connections()).to.equal(1);
+      }));
 });

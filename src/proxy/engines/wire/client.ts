@@ -6,7 +6,7 @@ import { buildBadRequestFields, buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
 import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
 import { Incoming } from './incoming.js';
-import { firstOf, moveToBuffer, quickBytesMax } from './reads.js';
+import { firstOf, quickBytesMax, readIntoBuffer } from './reads.js';
 import { RequestHead, readRequestLine } from './request-head.js';
 import type { Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
@@ -52,7 +52,8 @@ export class Client implements ExchangeClient {
     this.#onConnectionClosed = connection.onClosed;
     this.way = new ForwardedWay(connection, wire.forwarded, wire.isTrusted);
     this.#incoming = new Incoming(wire.limits);
-    this.#socket = this.#reader(connection.socket);
+    this.#socket = connection.socket;
+    this.#read();
     this.deadlineMs = wire.deadlines.in(wire.limits.clientHeadMs);
     wire.deadlines.add(this);
     this.#socket.on('drain', () => this.#drained());
@@ -61,10 +62,10 @@ export class Client implements ExchangeClient {
     this.#socket.on('close', () => this.#closed());
   }
 
-  #reader(socket: Socket): Socket {
+  #read(): void {
     const received = (lent: Buffer, count: number) => this.#received(lent, count);
-    const moved = moveToBuffer(socket, this.#wire.reads.into(received));
-    return moved ?? socket.on('data', bytes => received(bytes, bytes.length));
+    const isLent = readIntoBuffer(this.#socket, this.#wire.reads.into(received));
+    if (!isLent) this.#socket.on('data', bytes => received(bytes, bytes.length));
   }
 
   get gone(): boolean {
@@ -120,9 +121,11 @@ export class Client implements ExchangeClient {
   }
 
   answered(keep: boolean): void {
+    // TLS needs its close_notify.
+    const atOnce = this.#exchange?.head.isLast && this.#incoming.length === 0 && !this.way.secure;
     this.#exchange = undefined;
     this.#reading = false;
-    if (!keep || this.#wire.closing || this.#gone) this.#leave();
+    if (!keep || this.#wire.closing || this.#gone) this.#leave(atOnce);
     else if (this.#body.done) this.#next();
     else this.#drop();
   }
@@ -132,8 +135,9 @@ export class Client implements ExchangeClient {
     const connection = this.connectionLine(keep);
     this.write(buildOwnAnswerText(status, reason, headers, { bodyless: head.method === 'HEAD', connection }));
     // Back-pressure for a client that keeps sending requests and reads no answers.
-    if (this.blocked) this.#waitToRead(keep);
-    else this.answered(keep);
+    if (!this.blocked) return void this.answered(keep);
+    this.#refused = { keep };
+    this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.idleBodyMs);
   }
 
   bodyIsLate(): void {
@@ -177,11 +181,6 @@ export class Client implements ExchangeClient {
     if (this.#exchange === undefined && !this.#leaving && !this.#dropping && this.#incoming.length > 0) {
       this.#reject(lateHead, 'not-sent');
     } else this.destroy();
-  }
-
-  #waitToRead(keep: boolean): void {
-    this.#refused = { keep };
-    this.deadlineMs = this.#wire.deadlines.in(this.#wire.limits.idleBodyMs);
   }
 
   #drained(): void {
@@ -271,19 +270,14 @@ export class Client implements ExchangeClient {
   #readBody(bytes: Buffer): void {
     const out: Buffer[] = [];
     const next = this.#body.read(bytes, 0, out);
-    if (next === -1) return void this.#badBody();
+    if (next === -1) return void this.#refuseBody(this.#body.tooLong ? longBody : malformedBody);
     const { done } = this.#body;
     if (done) this.#reading = false;
     if (next < bytes.length) this.#incoming.add(bytes.subarray(next));
     this.#exchange?.upload.pass(out, done);
   }
 
-  /** Handles a malformed or too long body. Its request may have been forwarded in part. */
-  #badBody(): void {
-    this.#refuseBody(this.#body.tooLong ? longBody : malformedBody);
-  }
-
-  /** Ends the exchange because of its body. */
+  /** Ends the exchange because of its body. Its request may have been forwarded in part. */
   #refuseBody(flaw: RequestFlaw): void {
     const attempt = this.#exchange?.attempt;
     const begun = attempt?.begun ?? false;
@@ -343,17 +337,21 @@ export class Client implements ExchangeClient {
     this.#wire.onEngineAnswer({ status, cause, text, clientAddress, secure, method, path, inExchange });
   }
 
-  /** Closes the connection in order. The answer still arrives; further bytes from the client are ignored. */
-  #leave(): void {
+  /**
+   * Closes the connection in order. The answer still arrives; further bytes from the client are ignored. `atOnce`: none
+   * will come, so both sides may close. That saves a system call and a turn of the event loop.
+   */
+  #leave(atOnce = false): void {
     if (this.#leaving) return;
     this.#leaving = true;
     this.#reading = false;
     this.#incoming.clear();
-    const { deadlines, limits } = this.#wire;
-    this.#socket.end();
+    const { deadlines, limits, writes } = this.#wire;
+    if (atOnce) writes.close(this.#socket);
+    else this.#socket.end();
     // Unsent data would be lost with the socket, so a slow reader gets the time limit of a body.
     this.deadlineMs = deadlines.in(this.#socket.writableLength === 0 ? lingerMs : limits.idleBodyMs);
-    this.#socket.resume();
+    if (!atOnce) this.#socket.resume();
   }
 
   /**

@@ -54,8 +54,8 @@ export class ForwardedWay {
   readonly secure: boolean;
   readonly #trusted: boolean;
   readonly #tellsForwarded: boolean;
-  /** Lines for requests without a trusted peer, by minor version. Built once per connection. */
-  readonly #lines: readonly [string, string];
+  /** Lines for requests without a trusted peer, by minor version. Built once per connection, when they are needed. */
+  readonly #lines: [string | undefined, string | undefined] = [undefined, undefined];
 
   constructor(
     { clientAddress, secure, trusted, protocol }: Omit<ClientConnection, 'socket'>,
@@ -68,10 +68,6 @@ export class ForwardedWay {
     this.secure = secure;
     this.#trusted = trusted;
     this.#tellsForwarded = tellsForwarded;
-    this.#lines = [
-      this.#buildLines(0, clientAddress, clientAddress, secure),
-      this.#buildLines(1, clientAddress, clientAddress, secure),
-    ];
   }
 
   isSecure(head: RequestHead): boolean {
@@ -84,15 +80,21 @@ export class ForwardedWay {
 
   /** Builds the field lines for the backend, each with its line end. */
   linesFor(head: RequestHead): string {
-    const plain = this.#lines[head.minor === 1 ? 1 : 0];
-    if (!this.#trusted && !this.#tellsForwarded) return plain;
+    if (!this.#trusted && !this.#tellsForwarded) return this.#buildPlainLines(head.minor);
     const secure = this.isSecure(head);
     const lines = this.#trusted
       ? this.#buildLines(head.minor, appendEntry(head.forwardedFor, this.peer), this.addressOf(head), secure)
-      : plain;
+      : this.#buildPlainLines(head.minor);
     if (!this.#tellsForwarded) return lines;
     const own = buildForwardedElement(this.peer, head.host, secure);
     return `${lines}forwarded: ${appendEntry(this.#trusted ? head.forwarded : undefined, own)}\r\n`;
+  }
+
+  #buildPlainLines(minor: number): string {
+    const at = minor === 1 ? 1 : 0;
+    const lines = this.#lines[at] ?? this.#buildLines(at, this.peer, this.peer, this.secure);
+    this.#lines[at] = lines;
+    return lines;
   }
 
   #buildLines(minor: number, forwardedFor: string, clientAddress: string, secure: boolean): string {

@@ -1,4 +1,4 @@
-import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { type OnReadOpts, Socket } from 'node:net';
 
 const bufferBytes = 64 * 1024;
 /** After a read of at least this size, more large reads are expected. */
@@ -60,22 +60,42 @@ export class Reads {
   }
 }
 
+/** Where Node keeps the `onread` option of a socket: its buffer, the callback, and what makes the next buffer. */
+interface OnReadKeys {
+  readonly buffer: symbol;
+  readonly callback: symbol;
+  readonly next: symbol;
+}
+
+const onReadKeys = findOnReadKeys();
+
+/** Finds the keys on a socket that is not connected. Undefined: this version of Node keeps the option elsewhere. */
+function findOnReadKeys(): OnReadKeys | undefined {
+  const keys = Object.getOwnPropertySymbols(new Socket());
+  const find = (name: string) => keys.find(({ description }) => description === name);
+  const [buffer, callback, next] = [find('kBuffer'), find('kBufferCb'), find('kBufferGen')];
+  return buffer && callback && next && { buffer, callback, next };
+}
+
 /**
- * Moves the connection to a new socket that reads into our buffer. Node offers `onread` for outgoing connections
- * (`net.connect`) but not for accepted ones. So the connection's handle moves to a new socket, and the server's socket
- * is left empty. Returns undefined where that is impossible, and then changes nothing: under TLS, after a first read,
- * or if a future Node keeps its handles elsewhere.
+ * Lets an accepted connection read into our buffer. Node offers `onread` for outgoing connections (`net.connect`) but
+ * not for accepted ones, with or without TLS. So this sets what that option sets, and starts reading. A second socket
+ * with the option would cost more than reading and parsing a request. Returns false where it is impossible, and then
+ * changes nothing: after a first read, or if a future Node keeps the option elsewhere.
  */
-export function moveToBuffer(socket: Socket, onread: OnReadOpts): Socket | undefined {
+export function readIntoBuffer(socket: Socket, { buffer: next, callback }: OnReadOpts): boolean {
   const handle: unknown = Reflect.get(socket, '_handle');
-  const plain = Object.getPrototypeOf(socket) === Socket.prototype && socket.bytesRead === 0;
-  if (!plain || typeof handle !== 'object' || handle === null) return undefined;
-  Reflect.set(socket, '_handle', null);
-  socket.destroy();
-  const options: SocketConstructorOpts & { readonly handle: unknown; readonly onread: OnReadOpts } = {
-    handle,
-    allowHalfOpen: true,
-    onread,
-  };
-  return new Socket(options);
+  const isKnown = onReadKeys !== undefined && takesBuffer(handle) && typeof next === 'function';
+  if (!isKnown || socket.bytesRead > 0) return false;
+  const buffer = next();
+  Reflect.set(socket, onReadKeys.buffer, buffer);
+  Reflect.set(socket, onReadKeys.callback, callback);
+  Reflect.set(socket, onReadKeys.next, next);
+  handle.useUserBuffer(buffer);
+  socket.read(0);
+  return true;
+}
+
+function takesBuffer(handle: unknown): handle is { useUserBuffer(buffer: Uint8Array): void } {
+  return typeof handle === 'object' && handle !== null && 'useUserBuffer' in handle;
 }

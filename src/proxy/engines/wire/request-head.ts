@@ -99,6 +99,14 @@ export class RequestHead {
     return isPersistent(this.minor, this.connection);
   }
 
+  /**
+   * Whether the client sends nothing after this request, because it says `Connection: close` (RFC 9112 §9.6). Then a close
+   * of both sides cannot destroy the answer. Old clients send an empty line after a body, so no body is allowed.
+   */
+  get isLast(): boolean {
+    return this.minor === 1 && !this.hasBody && !this.persistent;
+  }
+
   field(name: string): string | undefined {
     return fieldOf(this.text, name);
   }

@@ -35,6 +35,7 @@ const heldMax = 32;
  */
 export class Writes {
   #held: Socket[] = [];
+  #closing: Socket[] = [];
   #scheduled = false;
   readonly #endOfTurn = (): void => {
     this.#scheduled = false;
@@ -45,10 +46,13 @@ export class Writes {
   hold(socket: Socket): void {
     socket.cork();
     if (this.#held.push(socket) === heldMax) this.#sendAll();
-    else if (!this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(this.#endOfTurn);
-    }
+    else this.#schedule();
+  }
+
+  /** Closes the socket when what is held for it is sent. Both sides of the connection close at once. */
+  close(socket: Socket): void {
+    this.#closing.push(socket);
+    this.#schedule();
   }
 
   /** Sends at once what is held for the socket. Destroying the socket without this would lose those writes. */
@@ -56,9 +60,21 @@ export class Writes {
     while (socket.writableCorked > 0) socket.uncork();
   }
 
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#endOfTurn);
+  }
+
   #sendAll(): void {
-    const held = this.#held;
+    const [held, closing] = [this.#held, this.#closing];
     this.#held = [];
+    if (closing.length > 0) this.#closing = [];
     for (const socket of held) socket.uncork();
+    for (const socket of closing) {
+      // The system sends what it has taken. `destroySoon` needs a system call and a turn more to know that.
+      if (socket.writableLength === 0) socket.destroy();
+      else socket.destroySoon();
+    }
   }
 }
