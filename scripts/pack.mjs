@@ -122,10 +122,14 @@ function useLightPackages({ onResolve, onLoad }) {
     'string-width': `import { stripVTControlCharacters } from 'node:util';
       export default text => Array.from(stripVTControlCharacters(text)).length;`,
     // Its main file also loads fetch, caches and mocks, which need 60 ms.
-    undici: `export { default as Pool } from 'undici/lib/dispatcher/pool.js';`,
+    undici: `import request from 'undici/lib/api/api-request.js';
+      import Pool from 'undici/lib/dispatcher/pool.js';
+      Pool.prototype.request = request;
+      export { Pool };
+      export default { Pool };`,
   };
   onResolve({ filter: /^(string-width|undici)$/ }, ({ kind, path }) =>
-    kind === 'import-statement' ? { path, namespace: 'light' } : undefined,
+    ['import-statement', 'dynamic-import'].includes(kind) ? { path, namespace: 'light' } : undefined,
   );
   onLoad({ filter: /./, namespace: 'light' }, ({ path }) => ({ contents: contentsOf[path], resolveDir: root }));
 }

@@ -26,20 +26,21 @@ export interface Holdfast {
 
 /**
  * Runs `holdfast <args>` during `body`. Afterwards it removes all processes and files of the command. `openFilesMax`
- * limits the open files of the command and of its children, as `ulimit -n` does.
+ * limits the open files of the command and of its children, as `ulimit -n` does. `packageRoot` holds its package.
  */
 export async function withHoldfast<T>(
   args: readonly string[],
   body: (holdfast: Holdfast) => Promise<T>,
   env: NodeJS.ProcessEnv = {},
   openFilesMax?: number,
+  packageRoot = root,
 ): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));
   const temporary = await mkdtemp(path.join(tmpdir(), 'holdfast-test-tmp-'));
   // Other users may enter it, as they may /tmp, because some servers refuse to run as root.
   await chmod(temporary, 0o711);
   const mark = randomUUID();
-  const words = [path.join(root, 'dist/cli.js'), ...args];
+  const words = [path.join(packageRoot, 'dist/cli.js'), ...args];
   const limited = ['-c', `ulimit -n ${openFilesMax}; exec "$0" "$@"`, process.execPath, ...words];
   const [program, given] = openFilesMax === undefined ? [process.execPath, words] : ['sh', limited];
   const child = spawn(program, given, {

@@ -20,10 +20,13 @@ export async function ask(
 ): Promise<HttpAnswer> {
   // Loaded lazily: a command line that only needs the names of the members needs no HTTP client.
   const { default: undici } = await import('undici');
+  const { origin, pathname, search } = new URL(url);
+  const client = new undici.Pool(origin);
   const signal = AbortSignal.timeout(withinMs);
   // undici looks at the signal only when the connection is established. That never happens when packets are dropped.
   const late = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-  const answering = undici.request(url, {
+  const answering = client.request({
+    path: `${pathname}${search}`,
     method,
     reset: true,
     signal,
@@ -31,8 +34,12 @@ export async function ask(
       ? {}
       : { body: JSON.stringify(body), headers: { 'content-type': 'application/json; charset=utf-8' } }),
   });
-  const response = await Promise.race([answering, late]);
-  return { status: response.statusCode, headers: response.headers, json: parseJson(await response.body.text()) };
+  try {
+    const response = await Promise.race([answering, late]);
+    return { status: response.statusCode, headers: response.headers, json: parseJson(await response.body.text()) };
+  } finally {
+    void client.destroy();
+  }
 }
 
 /** Returns whether a GET of this address is answered with 200 within the time. */
