@@ -18,7 +18,9 @@ export interface Holdfast {
   sees(text: string | RegExp, withinMs?: number): Promise<void>;
   /** Resolves with the exit code as in a shell: 128 + the signal number if a signal ended the process. */
   ended(): Promise<number>;
-  /** Lists the running processes that the command started, directly or indirectly. */
+  /** Lists the running processes that the command started, directly or indirectly, as `pid command`. */
+  running(): Promise<string[]>;
+  /** Lists them when none is left, or after five seconds. */
   children(): Promise<string[]>;
   /** Lists the remaining temporary files. */
   temporaryFiles(): Promise<string[]>;
@@ -81,6 +83,7 @@ function observe(child: ChildProcess, folder: string, temporary: string, mark: s
         () => `"${text}" in:\n${output.stdout}${output.stderr}`,
       ),
     ended: () => closed,
+    running: () => marked(mark, temporary, child.pid),
     children: () => settled(() => marked(mark, temporary, child.pid)),
     temporaryFiles: () => settled(() => readdir(temporary)),
   };
@@ -90,12 +93,15 @@ function found({ stdout, stderr }: Holdfast['output'], text: string | RegExp): b
   return [stdout, stderr].some(stream => (typeof text === 'string' ? stream.includes(text) : text.test(stream)));
 }
 
-/** Repeats `look` for at most five seconds until nothing is left: a killed child needs a moment to disappear. */
+/**
+ * Repeats `look` for at most five seconds until nothing is left: a killed child needs a moment to disappear. Each look
+ * reads the environment of every process, so the pauses grow.
+ */
 async function settled(look: () => Promise<string[]>): Promise<string[]> {
   const deadline = Date.now() + 5_000;
   let left = await look();
-  while (left.length > 0 && Date.now() < deadline) {
-    await delay(20);
+  for (let pauseMs = 20; left.length > 0 && Date.now() < deadline; pauseMs *= 1.3) {
+    await delay(pauseMs);
     left = await look();
   }
   return left;
