@@ -108,6 +108,16 @@ async function load(proxy: TestProxy, method: string, stop: Promise<unknown>): P
   return shots;
 }
 
+/** Stops the backend first, so that its requests are certainly unanswered when it dies. */
+async function killWithRequests(victim: Child, proxy: TestProxy): Promise<{ inFlight: number; killedMs: number }> {
+  victim.process.kill('SIGSTOP');
+  let inFlight = 0;
+  while (inFlight === 0) inFlight = Number((await proxy.view(victim.name)).inFlight);
+  const killedMs = performance.now();
+  victim.process.kill('SIGKILL');
+  return { inFlight, killedMs };
+}
+
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
 
 describe('proxy: a backend process dies under load', () => {
@@ -124,7 +134,7 @@ describe('proxy: a backend process dies under load', () => {
         withProxy(children, { engine, health, tls, ...mode }, async proxy => {
           const story = async (): Promise<void> => {
             await pause(200);
-            victim.process.kill('SIGKILL');
+            await killWithRequests(victim, proxy);
             await proxy.goes(victim.name, 'down');
             await pause(200);
           };
@@ -153,11 +163,7 @@ describe('proxy: a backend process dies under load', () => {
           let inFlight = 0;
           const story = async (): Promise<void> => {
             await pause(200);
-            // Stopped first, so that its requests are certainly unanswered when it dies.
-            victim.process.kill('SIGSTOP');
-            while (inFlight === 0) inFlight = Number((await proxy.view(victim.name)).inFlight);
-            killedMs = performance.now();
-            victim.process.kill('SIGKILL');
+            ({ inFlight, killedMs } = await killWithRequests(victim, proxy));
             await proxy.goes(victim.name, 'down');
             await pause(200);
           };
