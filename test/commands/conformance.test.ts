@@ -49,7 +49,7 @@ describe('holdfast conformance', () => {
 
   it('ends with 4 and leaves nothing when the proxy does not start', async () => {
     await withPreset(['command: exec false', 'ready: { within: 1s }'], async file => {
-      await withHoldfast(['conformance', '--proxy', file, '--row', 'first-visit,return'], async holdfast => {
+      await withHoldfast(['conformance', '--proxy', file, '--row', 'first-visit', '--at-once', '1'], async holdfast => {
         const code = await holdfast.ended();
         expect(holdfast.output.stderr).to.match(/proxy ended with code 1 before it answered/);
         expect([code, await holdfast.children(), await holdfast.temporaryFiles()]).to.deep.equal([4, [], []]);
@@ -59,13 +59,16 @@ describe('holdfast conformance', () => {
 
   it('leaves nothing after kill -9', async () => {
     await withPreset([start], async file => {
-      await withHoldfast(['conformance', '--proxy', file, '--row', 'first-visit,return'], async holdfast => {
-        // Another experiment is under way.
-        await holdfast.sees('conformance 1 of 4');
-        holdfast.child.kill('SIGKILL');
-        await holdfast.ended();
-        expect([await holdfast.children(), await holdfast.temporaryFiles()]).to.deep.equal([[], []]);
-      });
+      await withHoldfast(
+        ['conformance', '--proxy', file, '--row', 'first-visit,return', '--at-once', '2'],
+        async holdfast => {
+          // Another experiment is under way.
+          await holdfast.sees('conformance 1 of 4');
+          holdfast.child.kill('SIGKILL');
+          await holdfast.ended();
+          expect([await holdfast.children(), await holdfast.temporaryFiles()]).to.deep.equal([[], []]);
+        },
+      );
     });
   });
 

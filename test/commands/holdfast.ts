@@ -18,7 +18,9 @@ export interface Holdfast {
   sees(text: string | RegExp, withinMs?: number): Promise<void>;
   /** Resolves with the exit code as in a shell: 128 + the signal number if a signal ended the process. */
   ended(): Promise<number>;
-  /** Lists the running processes that the command started, directly or indirectly. */
+  /** Lists the running processes that the command started, directly or indirectly, as `pid command`. */
+  running(): Promise<string[]>;
+  /** Lists them when none is left, or after five seconds. */
   children(): Promise<string[]>;
   /** Lists the remaining temporary files. */
   temporaryFiles(): Promise<string[]>;
@@ -26,20 +28,21 @@ export interface Holdfast {
 
 /**
  * Runs `holdfast <args>` during `body`. Afterwards it removes all processes and files of the command. `openFilesMax`
- * limits the open files of the command and of its children, as `ulimit -n` does.
+ * limits the open files of the command and of its children, as `ulimit -n` does. `packageRoot` holds its package.
  */
 export async function withHoldfast<T>(
   args: readonly string[],
   body: (holdfast: Holdfast) => Promise<T>,
   env: NodeJS.ProcessEnv = {},
   openFilesMax?: number,
+  packageRoot = root,
 ): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-test-'));
   const temporary = await mkdtemp(path.join(tmpdir(), 'holdfast-test-tmp-'));
   // Other users may enter it, as they may /tmp, because some servers refuse to run as root.
   await chmod(temporary, 0o711);
   const mark = randomUUID();
-  const words = [path.join(root, 'dist/cli.js'), ...args];
+  const words = [path.join(packageRoot, 'dist/cli.js'), ...args];
   const limited = ['-c', `ulimit -n ${openFilesMax}; exec "$0" "$@"`, process.execPath, ...words];
   const [program, given] = openFilesMax === undefined ? [process.execPath, words] : ['sh', limited];
   const child = spawn(program, given, {
@@ -80,6 +83,7 @@ function observe(child: ChildProcess, folder: string, temporary: string, mark: s
         () => `"${text}" in:\n${output.stdout}${output.stderr}`,
       ),
     ended: () => closed,
+    running: () => marked(mark, temporary, child.pid),
     children: () => settled(() => marked(mark, temporary, child.pid)),
     temporaryFiles: () => settled(() => readdir(temporary)),
   };
@@ -89,12 +93,15 @@ function found({ stdout, stderr }: Holdfast['output'], text: string | RegExp): b
   return [stdout, stderr].some(stream => (typeof text === 'string' ? stream.includes(text) : text.test(stream)));
 }
 
-/** Repeats `look` for at most five seconds until nothing is left: a killed child needs a moment to disappear. */
+/**
+ * Repeats `look` for at most five seconds until nothing is left: a killed child needs a moment to disappear. Each look
+ * reads the environment of every process, so the pauses grow.
+ */
 async function settled(look: () => Promise<string[]>): Promise<string[]> {
   const deadline = Date.now() + 5_000;
   let left = await look();
-  while (left.length > 0 && Date.now() < deadline) {
-    await delay(20);
+  for (let pauseMs = 20; left.length > 0 && Date.now() < deadline; pauseMs *= 1.3) {
+    await delay(pauseMs);
     left = await look();
   }
   return left;

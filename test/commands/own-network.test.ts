@@ -10,7 +10,7 @@ import { short, written } from './ran.js';
 
 const scenario = packageFile('scenarios/refuse-one.yaml');
 const drop = '[{ id: drop, at: 0s, do: drop, target: proxy->backend-1, for: 1s }]';
-const longDrop = short('', drop, '    - writes.phantom == 0')
+const longDrop = short('', drop, '    - writes.phantom == 0', '500ms')
   .replace('count: 2', 'count: 1')
   .replace('faults: 1200ms', 'faults: 60s')
   .replace('for: 1s', 'for: 50s');
@@ -50,7 +50,7 @@ describe('a run in a network of its own', function () {
     withStruckLab(async holdfast => {
       holdfast.child.kill('SIGKILL');
       await until(
-        async () => (await holdfast.children()).length === 0,
+        async () => (await holdfast.running()).length === 0,
         15_000,
         () => 'no process left',
       );

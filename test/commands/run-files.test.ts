@@ -6,7 +6,7 @@ import { readHistory } from '#src/simulator/history/file.js';
 import { type Holdfast, withHoldfast } from './holdfast.js';
 import { short, written } from './ran.js';
 
-const twoModes = short('', '[]', '    - writes.phantom == 0');
+const twoModes = short('', '[]', '    - writes.phantom == 0', '300ms');
 
 async function modesKept({ folder }: Holdfast): Promise<string[]> {
   const records = await readHistory(path.join(folder, 'reports/short/latest/history.ndjson'));

@@ -14,7 +14,11 @@ describe('inconclusive runs', function () {
   it('exit with 2 and the reason when a fault cannot be confirmed', async () => {
     const faults =
       '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 1s }\n  - { id: hang, at: 400ms, do: hang, target: backend-2, for: 200ms }';
-    const { code, result, text } = await runText(short('', faults, '    - writes.phantom == 0'), '--mode', 'redis');
+    const { code, result, text } = await runText(
+      short('', faults, '    - writes.phantom == 0', '300ms'),
+      '--mode',
+      'redis',
+    );
     expect(code, text).to.equal(2);
     expect(result.runs[0]?.verdict).to.equal('inconclusive');
     expect(text).to.match(/hang.*not confirmed/s);

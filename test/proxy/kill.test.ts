@@ -12,6 +12,8 @@ import { askHttp2, connectTo } from './http2/with-http2.js';
 import { quickHealth, type TestProxy, withProxy } from './with-proxy.js';
 
 const connections = 64;
+/** Long enough that the clients wait for answers most of the time, and need little CPU time. */
+const answerMs = 25;
 /** Long enough that a busy machine does not look like a dead backend. */
 const health = { ...quickHealth, timeoutMs: 800 };
 
@@ -41,7 +43,9 @@ async function withChildren(use: (children: Child[], victim: Child) => Promise<v
 
 async function child(name: string, folder: string): Promise<Child> {
   const file = path.join(folder, name);
-  const process = fork(path.join(import.meta.dirname, 'counting-server.js'), [file, name], { execArgv: [] });
+  const process = fork(path.join(import.meta.dirname, 'counting-server.js'), [file, name, String(answerMs)], {
+    execArgv: [],
+  });
   const [{ port }] = await once(process, 'message');
   const executed = async () => (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(id => id !== '');
   return { name, url: new URL(`http://127.0.0.1:${port}`), process, executed };
@@ -104,6 +108,16 @@ async function load(proxy: TestProxy, method: string, stop: Promise<unknown>): P
   return shots;
 }
 
+/** Stops the backend first, so that its requests are certainly unanswered when it dies. */
+async function killWithRequests(victim: Child, proxy: TestProxy): Promise<{ inFlight: number; killedMs: number }> {
+  victim.process.kill('SIGSTOP');
+  let inFlight = 0;
+  while (inFlight === 0) inFlight = Number((await proxy.view(victim.name)).inFlight);
+  const killedMs = performance.now();
+  victim.process.kill('SIGKILL');
+  return { inFlight, killedMs };
+}
+
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
 
 describe('proxy: a backend process dies under load', () => {
@@ -119,10 +133,10 @@ describe('proxy: a backend process dies under load', () => {
       await withChildren((children, victim) =>
         withProxy(children, { engine, health, tls, ...mode }, async proxy => {
           const story = async (): Promise<void> => {
-            await pause(400);
-            victim.process.kill('SIGKILL');
+            await pause(200);
+            await killWithRequests(victim, proxy);
             await proxy.goes(victim.name, 'down');
-            await pause(400);
+            await pause(200);
           };
           const shots = await load(proxy, 'GET', story());
           expect(shots.length).to.be.greaterThan(connections);
@@ -148,14 +162,10 @@ describe('proxy: a backend process dies under load', () => {
           let killedMs = 0;
           let inFlight = 0;
           const story = async (): Promise<void> => {
-            await pause(400);
-            // Stopped first, so that its requests are certainly unanswered when it dies.
-            victim.process.kill('SIGSTOP');
-            while (inFlight === 0) inFlight = Number((await proxy.view(victim.name)).inFlight);
-            killedMs = performance.now();
-            victim.process.kill('SIGKILL');
+            await pause(200);
+            ({ inFlight, killedMs } = await killWithRequests(victim, proxy));
             await proxy.goes(victim.name, 'down');
-            await pause(400);
+            await pause(200);
           };
           const shots = await load(proxy, 'POST', story());
           const failed = shots.filter(({ answer }) => answer.status !== 200);
@@ -189,7 +199,7 @@ describe('proxy: a backend process dies under load', () => {
           await pause(200);
           victim.process.kill('SIGSTOP');
           await proxy.goes(victim.name, 'down');
-          await pause(300);
+          await pause(200);
         };
         const shots = await load(proxy, 'GET', story());
         expect(shots.filter(({ answer }) => answer.status !== 200)).to.deep.equal([]);

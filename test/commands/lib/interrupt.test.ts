@@ -26,7 +26,6 @@ const outage = scenario('outage', 'kill', 'postgres');
 
 /** The progress lines at which the test sends Ctrl-C. simulate.long.test.ts tests every phase. */
 const moments = [
-  { at: 'warmup', text: hang, mode: 'redis' },
   { at: 'starting', text: outage, mode: 'postgres' },
   { at: 'fault outage confirmed', text: outage, mode: 'postgres' },
 ];

@@ -212,7 +212,7 @@ const rows: readonly Row[] = [
   {
     name: 'an unreachable store',
     alone: true,
-    args: ['load', '--mode', 'memcached', '--duration', '1', '--memcached', 'memcached://127.0.0.1:1'],
+    args: ['load', '--mode', 'memcached', '--connections', '1', '--memcached', 'memcached://127.0.0.1:1'],
     code: 4,
     says: [/^holdfast: no user could log in: .* answered 503 .* is it up\?$/m],
   },

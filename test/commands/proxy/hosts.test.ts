@@ -180,6 +180,7 @@ describe('holdfast proxy with several hosts', () => {
             expect((await site('one.localhost')).text).to.equal('backend-1');
             expect((await site('two.localhost')).text).to.equal('backend-2');
             expect((await ask(redirect, '/', { headers: { host: 'one.localhost' } })).status).to.equal(308);
+            process.kill(Number(said(/restart: process (\d+) serves/g)), 'SIGTERM');
           });
         });
       }));

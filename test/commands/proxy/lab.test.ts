@@ -1,6 +1,7 @@
 /** `holdfast proxy` as a person uses it: a browser on the page, `kill -9` by the process ids of the printed table. */
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
+import { itAtOnce } from '../../at-once.js';
 import { logIn, withPage } from '../../backends/with-browser.js';
 import { launchChromium } from '../../chromium.js';
 import { type Holdfast, until, withHoldfast } from '../holdfast.js';
@@ -15,38 +16,43 @@ describe('holdfast proxy: a lab to kill by hand', function () {
 
   after(() => browser.close());
 
-  it('sticky: its backend takes the session with it, the proxy does not', () =>
-    withLab('sticky', browser, async (lab, page) => {
-      const bound = (await page.locator('#backend').textContent()) ?? '';
-      kill(lab, bound);
-      await happened(page, new RegExp(`^${bound} died and took your session with it: .*Your cart with 1 item is gone`));
-      await lab.sees(`${bound} ended (SIGKILL); starting it again in 3 s`);
-      await lab.sees(`${bound} runs again, process`);
-      await fillCart(page);
-      kill(lab, 'proxy');
-      await happened(page, /^The proxy does not answer\. Your cookie is still in this browser/);
-      await lab.sees('proxy runs again, process');
-      await happened(page, /^The proxy answers again\. You are still logged in, and nothing is lost\.$/);
-      expect(await cart(page)).to.deep.equal(['bread']);
-    }));
+  itAtOnce({
+    'sticky: its backend takes the session with it, the proxy does not': () =>
+      withLab('sticky', browser, async (lab, page) => {
+        const bound = (await page.locator('#backend').textContent()) ?? '';
+        kill(lab, bound);
+        await happened(
+          page,
+          new RegExp(`^${bound} died and took your session with it: .*Your cart with 1 item is gone`),
+        );
+        await lab.sees(`${bound} ended (SIGKILL); starting it again in 3 s`);
+        await lab.sees(`${bound} runs again, process`);
+        await fillCart(page);
+        kill(lab, 'proxy');
+        await happened(page, /^The proxy does not answer\. Your cookie is still in this browser/);
+        await lab.sees('proxy runs again, process');
+        await happened(page, /^The proxy answers again\. You are still logged in, and nothing is lost\.$/);
+        expect(await cart(page)).to.deep.equal(['bread']);
+      }),
 
-  it('redis: a backend and the proxy cost nothing, Redis costs everything', () =>
-    withLab('redis', browser, async (lab, page) => {
-      kill(lab, 'backend-2');
-      await lab.sees('backend-2 runs again, process');
-      expect(await cart(page)).to.deep.equal(['bread']);
-      kill(lab, 'proxy');
-      await happened(page, /^The proxy does not answer\./);
-      await happened(page, /^The proxy answers again\. You are still logged in, and nothing is lost\.$/);
-      expect(await cart(page)).to.deep.equal(['bread']);
-      kill(lab, 'redis');
-      await happened(page, /^Redis does not answer\. You are not logged out/);
-      await happened(
-        page,
-        /^Redis came back empty: your session and your cart with 1 item are lost\. Please log in again/,
-      );
-      await fillCart(page);
-    }));
+    'redis: a backend and the proxy cost nothing, Redis costs everything': () =>
+      withLab('redis', browser, async (lab, page) => {
+        kill(lab, 'backend-2');
+        await lab.sees('backend-2 runs again, process');
+        expect(await cart(page)).to.deep.equal(['bread']);
+        kill(lab, 'proxy');
+        await happened(page, /^The proxy does not answer\./);
+        await happened(page, /^The proxy answers again\. You are still logged in, and nothing is lost\.$/);
+        expect(await cart(page)).to.deep.equal(['bread']);
+        kill(lab, 'redis');
+        await happened(page, /^Redis does not answer\. You are not logged out/);
+        await happened(
+          page,
+          /^Redis came back empty: your session and your cart with 1 item are lost\. Please log in again/,
+        );
+        await fillCart(page);
+      }),
+  });
 });
 
 /** Resolves when the work has ended and Ctrl-C has left nothing behind. */

@@ -96,7 +96,7 @@ describe('holdfast proxy at SIGUSR2', function () {
           expect(await exitCodeOf(holdfast), holdfast.output.stderr).to.equal(0);
           process.kill(pid, 'SIGTERM');
           await until(
-            async () => (await holdfast.children()).length === 0,
+            async () => (await holdfast.running()).length === 0,
             10_000,
             () => 'the end of the last process',
           );

@@ -1,4 +1,4 @@
-/** Sessions with real systems. They run alone, because one test measures how fast a session ends. */
+/** Sessions of `holdfast live` with real systems. */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
