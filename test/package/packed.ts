@@ -37,6 +37,7 @@ export async function packPackage(): Promise<Packed> {
   }
   await symlink(path.join(root, 'node_modules'), path.join(clone, 'node_modules'));
   await run(process.execPath, ['scripts/pack.mjs', '--package'], { cwd: clone });
+  await run(process.execPath, ['scripts/documents.mjs', '--package'], { cwd: clone });
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: clone,
   });
