@@ -9,7 +9,7 @@
  * With --package, dist becomes what the package ships: the programs and the entries of the library, without what npm
  * installs anyway, and their types. The next build makes dist again.
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 
@@ -117,24 +117,26 @@ async function shrinkScripts() {
   }
 }
 
-/** Adds the types, then puts all in the place of dist. */
+/** Adds the types, then puts all in the place of dist. Types that no entry exports keep no comments. */
 function shipOnlyPackage() {
-  for (const file of findTypes(library.map(file => file.replace(/^\.\/dist\/(.*)\.js$/, '$1.d.ts')))) {
+  const entryTypes = library.map(file => file.replace(/^\.\/dist\/(.*)\.js$/, '$1.d.ts'));
+  const exported = findTypes(entryTypes, /^export [^']* from '(\.[^']+)\.js'/gm);
+  for (const file of findTypes(entryTypes, /(?:from |import\()'(\.[^']+)\.js'/g)) {
+    const text = readFileSync(path.join(dist, file), 'utf8');
     mkdirSync(path.dirname(path.join(out, file)), { recursive: true });
-    cpSync(path.join(dist, file), path.join(out, file));
+    writeFileSync(path.join(out, file), exported.has(file) ? text : text.replaceAll(/^ *\/\*\*[^]*?\*\/\n/gm, ''));
   }
   for (const name of readdirSync(dist)) if (name !== '.package') rmSync(path.join(dist, name), { recursive: true });
   for (const name of readdirSync(out)) renameSync(path.join(out, name), path.join(dist, name));
   rmSync(out, { recursive: true });
 }
 
-/** Lists these files of types and all that they import. */
-function findTypes(files) {
+/** Lists these files of types and all to which this pattern leads. */
+function findTypes(files, pattern) {
   const found = new Set(files);
   for (const file of found) {
     const text = readFileSync(path.join(dist, file), 'utf8');
-    for (const [, to] of text.matchAll(/(?:from |import\()'(\.[^']+)\.js'/g))
-      found.add(path.join(path.dirname(file), `${to}.d.ts`));
+    for (const [, to] of text.matchAll(pattern)) found.add(path.join(path.dirname(file), `${to}.d.ts`));
   }
   return found;
 }
