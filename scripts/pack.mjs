@@ -124,7 +124,7 @@ function shipOnlyPackage() {
   for (const file of findTypes(entryTypes, /(?:from |import\()'(\.[^']+)\.js'/g)) {
     const text = readFileSync(path.join(dist, file), 'utf8');
     mkdirSync(path.dirname(path.join(out, file)), { recursive: true });
-    writeFileSync(path.join(out, file), exported.has(file) ? text : text.replaceAll(/^ *\/\*\*[^]*?\*\/\n/gm, ''));
+    writeFileSync(path.join(out, file), exported.has(file) ? text : text.replaceAll(/^ *\/\*\*[\s\S]*?\*\/\n/gm, ''));
   }
   for (const name of readdirSync(dist)) if (name !== '.package') rmSync(path.join(dist, name), { recursive: true });
   for (const name of readdirSync(out)) renameSync(path.join(out, name), path.join(dist, name));
