@@ -5,16 +5,14 @@ import { packageFile } from '#src/shared/package-file.js';
 import { liveLabLink, markup } from './page/markup.js';
 import { style } from './page/style.js';
 
-/** The modules of the page, each after those that it imports. */
-const modules = ['places', 'story', 'actions', 'ask', 'view', 'account-view', 'account', 'main'];
-
 /**
  * Builds one HTML page with everything in it. It must work while its server is dead, so it can load nothing later. Its
  * policy allows the one script and the one style by their digests, and requests to this origin only. `liveLab`: the
  * origin of the live lab that the page links to.
  */
 export function shopPage(liveLab?: string): Reply {
-  const script = modules.map(inlineModule).join('\n');
+  // scripts/pack.mjs has packed it from page/main.ts.
+  const script = readFileSync(packageFile('dist/backends/page-script.js'), 'utf8');
   const link = liveLab === undefined ? '' : liveLabLink(liveLab);
   const body = markup
     .replace('/*live-lab*/', () => link)
@@ -39,13 +37,6 @@ const pageHeaders = {
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
 };
-
-/** Returns a module without imports and exports. All modules share the scope of one script. A name that two of them
- * declare is an error. */
-function inlineModule(name: string): string {
-  const code = readFileSync(packageFile(`dist/backends/page/${name}.js`), 'utf8');
-  return code.replaceAll(/^import [^;]*;$/gm, '').replaceAll(/^export (?:\{\};)?/gm, '');
-}
 
 function digest(text: string): string {
   return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -20,7 +20,7 @@ export function renderIndex(
     '# The failure table of session persistence',
     '',
     'After this page you know what each proxy does with its users when a backend, or the proxy itself, fails.',
-    'Each cell was computed from real requests to real processes. It links to the raw exchange that shows it.',
+    'Each cell was computed from real requests to real processes. The page of a proxy has the raw exchange for each cell.',
     '',
     'Make it again:',
     '',

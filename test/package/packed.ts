@@ -12,6 +12,8 @@ export const root = path.resolve(import.meta.dirname, '../../..');
 export interface Packed {
   readonly tarball: string;
   readonly bytes: number;
+  /** The copy from which it was packed. */
+  readonly clone: string;
   /** An empty project. */
   readonly project: string;
   remove(): Promise<void>;
@@ -37,15 +39,17 @@ export async function packPackage(): Promise<Packed> {
   }
   await symlink(path.join(root, 'node_modules'), path.join(clone, 'node_modules'));
   await run(process.execPath, ['scripts/pack.mjs', '--package'], { cwd: clone });
+  await run(process.execPath, ['scripts/documents.mjs', '--package'], { cwd: clone });
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: clone,
   });
+  await run(process.execPath, ['scripts/documents.mjs', '--restore'], { cwd: clone });
   const [{ filename }] = JSON.parse(stdout);
   const tarball = path.join(folder, filename);
   await mkdir(project);
   await writeFile(path.join(project, 'package.json'), '{ "type": "module" }');
   const remove = () => rm(folder, { recursive: true, force: true });
-  return { tarball, bytes: (await stat(tarball)).size, project, remove };
+  return { tarball, bytes: (await stat(tarball)).size, clone, project, remove };
 }
 
 /** Puts the package into the project, and links these packages of the clone: an installation without npm. */
