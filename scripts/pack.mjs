@@ -55,9 +55,10 @@ if (isPackage) rmSync(out, { recursive: true, force: true });
 const { entryPoints, ...options } = isPackage ? forPackage : forClone;
 // The package has no code twice. In a clone each program has its own files: fewer and larger ones load faster.
 const groups = isPackage ? [entryPoints] : entryPoints.map(source => [source]);
-await Promise.all(groups.map(packTogether));
+const [metafile] = await Promise.all(groups.map(packTogether));
 
-/** Packs these programs. What several of them or several commands share is one file, loaded when it is needed. */
+/** Packs these programs. What several of them or several commands share is one file, loaded when it is needed.
+ * Returns the description of what esbuild wrote. */
 async function packTogether(sources) {
   const { metafile } = await build({
     absWorkingDir: root,
@@ -79,6 +80,7 @@ async function packTogether(sources) {
     ...options,
   });
   refuseNames(metafile);
+  return metafile;
 }
 
 /** The pages: one script for each, and the style sheet of the live lab. Holdfast puts their text into the page. */
@@ -99,7 +101,7 @@ await build({
   logLevel: 'warning',
 });
 if (isPackage) {
-  await shrinkScripts();
+  await shrinkScripts(metafile);
   shipOnlyPackage();
 }
 
@@ -107,7 +109,7 @@ if (isPackage) {
  * Makes the scripts smaller after esbuild has packed them. A second minifier saves 20 KB of the package. Short names of
  * chunks save 10 KB, because gzip cannot shorten a hash. Related chunks are neighbours in the tarball.
  */
-async function shrinkScripts() {
+async function shrinkScripts(metafile) {
   const { minify } = await import('@swc/core');
   const firstInputs = Object.entries(metafile.outputs)
     .filter(([file]) => path.basename(path.dirname(file)) === 'packed')
@@ -147,7 +149,7 @@ function findTypes(files, pattern) {
   return found;
 }
 
-/** Packs less of these packages than their main files load, or loads it later. A name that is missing here fails the build. */
+/** Packs less of two packages than their main files load. A name that is missing here fails the build. */
 function useLightPackages({ onResolve, onLoad }) {
   const contentsOf = {
     // yargs measures its help, which has no emojis. The package needs 20 ms of CPU to load its tables of them.
@@ -155,10 +157,8 @@ function useLightPackages({ onResolve, onLoad }) {
       export default text => Array.from(stripVTControlCharacters(text)).length;`,
     // Its main file also loads fetch, caches and mocks, which need 60 ms.
     undici: `export { default as Pool } from 'undici/lib/dispatcher/pool.js';`,
-    // Only the engine of this name needs it.
-    'http-proxy': `export default { createProxyServer: options => require('http-proxy').createProxyServer(options) };`,
   };
-  onResolve({ filter: /^(string-width|undici|http-proxy)$/ }, ({ kind, path }) =>
+  onResolve({ filter: /^(string-width|undici)$/ }, ({ kind, path }) =>
     kind === 'import-statement' ? { path, namespace: 'light' } : undefined,
   );
   onLoad({ filter: /./, namespace: 'light' }, ({ path }) => ({ contents: contentsOf[path], resolveDir: root }));
