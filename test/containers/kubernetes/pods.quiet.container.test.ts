@@ -36,9 +36,12 @@ interface PodRun extends Pick<Finished, 'code' | 'text'> {
 }
 
 /** Returns the scenario of the page with another fault. A rollout takes longer than the end of a pod. */
-function withFault(written: string): string {
+function withFault(written: string, within = '40s'): string {
   const others = scenario.replace(/faults:\n.*\n/, `faults:\n  - ${written}\n`);
-  return others.replace('rate: 15/s', 'rate: 10/s').replace('faults: 4s', 'faults: 15s');
+  return others
+    .replace('app=shop', `app=shop, within: ${within}`)
+    .replace('rate: 15/s', 'rate: 10/s')
+    .replace('faults: 4s', 'faults: 15s');
 }
 
 /** Writes a scenario with the address of the cluster. */
@@ -185,7 +188,8 @@ describe('holdfast run against pods', function () {
     withShop({}, async kubernetes => {
       const broken = withFault(
         '{ id: new, at: 200ms, do: deploy, target: backends, to: { image: "shop:missing" } }',
-      ).replace('app=shop', 'app=shop, within: 3s');
+        '3s',
+      );
       const { code, run } = await runPods(kubernetes, broken);
       expect(code).to.equal(2);
       expect(run?.faults[0]?.problem).to.match(/"isDone" ended with code 1.*timed out/);

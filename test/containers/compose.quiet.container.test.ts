@@ -14,7 +14,7 @@ const compose = ['-p', project, '-f', 'docker-compose.yml', '-f', 'test/containe
 
 describe('docker-compose.yml, started by podman', function () {
   this.timeout(300_000);
-  const usual = { ...process.env };
+  const usual = process.env;
   let podman: Podman;
   let port: number;
 
@@ -28,8 +28,7 @@ describe('docker-compose.yml, started by podman', function () {
     await podman.run('docker-compose', [...compose, 'down', '-v', '-t', '0']).catch(() => undefined);
     await podman.stop();
     // Other files may run in this process later.
-    for (const name of Object.keys(podman.env)) if (usual[name] === undefined) delete process.env[name];
-    Object.assign(process.env, usual);
+    process.env = usual;
   });
 
   /** Starts the system in a mode, or changes it to that mode. What served another mode ends at once. */
@@ -74,7 +73,7 @@ describe('docker-compose.yml, started by podman', function () {
     ['docker', 'hang'],
   ] as const)
     it(`has containers that ${action} strikes by the driver ${driver}`, async () => {
-      Object.assign(process.env, podman.env);
+      process.env = podman.env;
       const record = await strikeMember(driver, { selector: 'app=shop', action, target: 'member-any' });
       const { problem, evidence, struck, healedMs } = record;
       expect(problem).to.equal(undefined);

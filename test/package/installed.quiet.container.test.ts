@@ -9,7 +9,8 @@ import { expect } from 'chai';
 import { modeNames } from '#src/modes.js';
 import { end, readManifest, root, run } from './packed.js';
 
-const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+/** Installing needs much CPU time. It must not delay the whole runs of the file beside this one. */
+const install = ['-n', '10', 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
 /** The other tests run on the present one. */
 const nodes = [20, 22, 24].filter(major => !process.version.startsWith(`v${major}.`));
 const namesOfNodes = nodes.map(major => `node-${major}@npm:node@${major}`);
@@ -31,14 +32,14 @@ describe('the package, installed by npm into an empty folder', function () {
     await mkdir(project);
     await writeFile(path.join(project, 'package.json'), '{}');
     // They wait for the registry and for the disk, so they run at the same time.
-    await Promise.all([installPackage(), run('npm', [...install, '--prefix', folder, ...namesOfNodes])]);
+    await Promise.all([installPackage(), run('nice', [...install, '--prefix', folder, ...namesOfNodes])]);
   });
 
   async function installPackage(): Promise<void> {
     tarball = await packClone(folder);
     await Promise.all([
-      run('npm', [...install, tarball], { cwd: project }),
-      run('npm', [...install, '--omit=optional', '--global', '--prefix', global, tarball]),
+      run('nice', [...install, tarball], { cwd: project }),
+      run('nice', [...install, '--omit=optional', '--global', '--prefix', global, tarball]),
     ]);
   }
   after(() => rm(folder, { recursive: true, force: true }));
