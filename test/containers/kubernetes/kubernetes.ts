@@ -40,7 +40,7 @@ export interface KubernetesSpec {
   readonly bindsByCookie?: boolean;
 }
 
-const readyWithinMs = 15_000;
+const readyWithinMs = 30_000;
 
 /** Starts the cluster with the deployment `shop`. Resolves when all its pods are ready. */
 export async function startKubernetes(spec: KubernetesSpec): Promise<Kubernetes> {
