@@ -170,7 +170,7 @@ describe('holdfast run against pods', function () {
     withShop({ preStopSeconds: 2 }, async kubernetes => {
       kubernetes.service.lagMs = 500;
       const ran = await runPods(kubernetes, withFault('{ id: new, at: 200ms, do: deploy, target: backends }'));
-      expect(confirmed(ran).requests).to.include({ failed: 0 });
+      expect(confirmed(ran).requests, ran.text).to.include({ failed: 0 });
     }),
   );
 
