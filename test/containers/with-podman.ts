@@ -92,7 +92,7 @@ function runHealthChecks(env: NodeJS.ProcessEnv): { stop(): Promise<void> } {
       );
       const ids = (listed?.stdout ?? '').split('\n').filter(Boolean);
       await Promise.all(ids.map(id => run('podman', ['healthcheck', 'run', id], { env }).catch(() => undefined)));
-      await new Promise(resolve => setTimeout(resolve, 200));
+      await new Promise(resolve => setTimeout(resolve, 500));
     }
   };
   const ended = loop();
