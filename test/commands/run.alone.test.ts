@@ -1,4 +1,4 @@
-/** Whole runs whose verdicts count. run.container.test.ts has more of them. */
+/** Whole runs whose verdicts count. run.quiet.container.test.ts has more of them. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';

@@ -49,11 +49,11 @@ function wordsOf(findings: readonly RowFinding[]): string[] {
   );
 }
 
-describe('the failure table of a proxy with a planted defect', () => {
+describe('the failure table of a proxy with a planted defect', function () {
+  this.timeout(120_000);
   let ofSound: readonly string[] = [];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     const gets = { return: 'GET', 'first-visit': 'GET', restarted: 'GET' } as const;
     ofSound = wordsOf(await run(proxyWith(), { ...gets, killed: 'POST', 'cut-chunked': 'POST', reordered: 'POST' }));
   });
@@ -101,7 +101,7 @@ describe('the failure table of a proxy with a planted defect', () => {
       'reloaded in flight GET: unknown',
       'reloaded after GET: unknown',
     ]);
-  }).timeout(60_000);
+  });
 
   it('shows users that a restarted backend has forgotten', () => {
     expect(ofSound).to.include('restarted restarted GET: silently forgotten');

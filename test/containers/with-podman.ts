@@ -92,7 +92,7 @@ function runHealthChecks(env: NodeJS.ProcessEnv): { stop(): Promise<void> } {
       );
       const ids = (listed?.stdout ?? '').split('\n').filter(Boolean);
       await Promise.all(ids.map(id => run('podman', ['healthcheck', 'run', id], { env }).catch(() => undefined)));
-      await new Promise(resolve => setTimeout(resolve, 200));
+      await new Promise(resolve => setTimeout(resolve, 500));
     }
   };
   const ended = loop();
@@ -114,6 +114,7 @@ async function end(child: ChildProcess): Promise<void> {
 export async function makeImages(podman: Podman): Promise<void> {
   const files = path.join(podman.folder, 'files');
   mkdirSync(files);
-  await podman.run('sh', [path.join(tree, 'test/containers/make-images.sh'), files]);
+  // It needs much CPU time, and must not delay the whole runs of the file beside this one.
+  await podman.run('nice', ['-n', '10', 'sh', path.join(tree, 'test/containers/make-images.sh'), files]);
   rmSync(files, { recursive: true, force: true });
 }

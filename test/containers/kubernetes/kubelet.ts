@@ -22,11 +22,14 @@ export class Kubelet {
   readonly #store: ObjectStore;
   readonly #images: Images;
   readonly #pods = new Map<string, PodProcess>();
+  readonly #network: number;
   #lastAddress = 0;
 
-  constructor(store: ObjectStore, images: Images) {
+  /** `network` has 16 bits. Each cluster of this machine needs another one. */
+  constructor(store: ObjectStore, images: Images, network: number) {
     this.#store = store;
     this.#images = images;
+    this.#network = network;
     store.watch(store.version, ({ type, resource, object }) => {
       if (resource !== 'pods') return;
       const pod = object as Pod;
@@ -49,7 +52,7 @@ export class Kubelet {
 
   #run({ metadata: { uid, name } }: Pod): void {
     this.#lastAddress += 1;
-    const address = `127.9.${this.#lastAddress >> 8}.${this.#lastAddress & 255}`;
+    const address = `127.${this.#network >> 8}.${this.#network & 255}.${this.#lastAddress}`;
     const pod = this.#store.get('pods', name);
     const container = pod?.spec.containers[0];
     const image = container && this.#images[container.image];

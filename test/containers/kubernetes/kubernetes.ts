@@ -40,7 +40,7 @@ export interface KubernetesSpec {
   readonly bindsByCookie?: boolean;
 }
 
-const readyWithinMs = 15_000;
+const readyWithinMs = 30_000;
 
 /** Starts the cluster with the deployment `shop`. Resolves when all its pods are ready. */
 export async function startKubernetes(spec: KubernetesSpec): Promise<Kubernetes> {
@@ -48,7 +48,9 @@ export async function startKubernetes(spec: KubernetesSpec): Promise<Kubernetes>
   const store = new ObjectStore();
   const requests: string[] = [];
   const api = createApiServer(store, spec.rules, requests);
-  const kubelet = new Kubelet(store, spec.images);
+  const apiUrl = await listen(api);
+  // No other cluster of this machine has this port.
+  const kubelet = new Kubelet(store, spec.images, Number(new URL(apiUrl).port));
   const service = new Service(store, spec.bindsByCookie ?? false);
   const stopController = runController(store);
   const kubeconfig = path.join(folder, 'config');
@@ -61,7 +63,7 @@ export async function startKubernetes(spec: KubernetesSpec): Promise<Kubernetes>
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await writeFile(kubeconfig, formatKubeconfig(await listen(api)));
+    await writeFile(kubeconfig, formatKubeconfig(apiUrl));
     createDeployment(store, spec);
     const url = await listen(service.server);
     if (!(await waitUntil(async () => service.endpoints.length === spec.replicas, readyWithinMs)))

@@ -7,7 +7,7 @@ import type { EnvVariable } from './objects.js';
 const program = path.resolve(import.meta.dirname, '../../../backends/shop.js');
 const verbs = ['get', 'list', 'watch', 'patch', 'delete'];
 const allowAll = [{ apiGroups: ['', 'apps'], resources: ['pods', 'deployments', 'replicasets'], verbs }];
-const commandWithinMs = 20_000;
+const commandWithinMs = 60_000;
 
 /** Starts three pods of the toy shop behind an ingress. `spec` changes this. Stops them afterwards. */
 export async function withKubernetes<T>(

@@ -6,9 +6,11 @@ import { parse } from 'yaml';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { root, withHoldfast } from '../../commands/holdfast.js';
 import type { Finished, Result } from '../../commands/ran.js';
-import { type RedisServer, startRedis } from '../../sessions/with-redis.js';
+import { startedBefore } from '../../commands/whole-runs.js';
+import { startRedis } from '../../sessions/with-redis.js';
 import type { Rule } from './api-server.js';
 import type { Kubernetes } from './kubernetes.js';
+import type { EnvVariable } from './objects.js';
 import { kubectl, kubectlVariables, shopVariables, withKubernetes } from './with-kubernetes.js';
 
 const page = readFileSync(path.join(root, 'docs/kubernetes.md'), 'utf8');
@@ -34,9 +36,12 @@ interface PodRun extends Pick<Finished, 'code' | 'text'> {
 }
 
 /** Returns the scenario of the page with another fault. A rollout takes longer than the end of a pod. */
-function withFault(written: string): string {
+function withFault(written: string, within = '40s'): string {
   const others = scenario.replace(/faults:\n.*\n/, `faults:\n  - ${written}\n`);
-  return others.replace('rate: 15/s', 'rate: 10/s').replace('faults: 4s', 'faults: 15s');
+  return others
+    .replace('app=shop', `app=shop, within: ${within}`)
+    .replace('rate: 15/s', 'rate: 10/s')
+    .replace('faults: 4s', 'faults: 15s');
 }
 
 /** Writes a scenario with the address of the cluster. */
@@ -90,23 +95,33 @@ function confirmed({ run, text }: PodRun): Run & { readonly fault: Run['faults']
   return { ...run, fault: struck };
 }
 
-describe('holdfast run against pods', () => {
-  let redis: RedisServer;
-  before(async () => {
-    redis = await startRedis();
-  });
-  after(() => redis.stop());
+/** Starts pods of the toy shop with their sessions in a Redis of their own. `use` also gets their variables. */
+async function withShop<T>(
+  spec: Parameters<typeof withKubernetes>[0],
+  use: (kubernetes: Kubernetes, env: readonly EnvVariable[]) => Promise<T>,
+): Promise<T> {
+  const redis = await startRedis();
+  const env = shopVariables(redis.url);
+  try {
+    return await withKubernetes({ env, rules, surge: 1, unavailable: 0, ...spec }, kubernetes => use(kubernetes, env));
+  } finally {
+    await redis.stop();
+  }
+}
 
-  const shop = (more: Parameters<typeof withKubernetes>[0] = {}) => ({
-    env: shopVariables(redis.url),
-    rules,
-    surge: 1,
-    unavailable: 0,
-    ...more,
-  });
+describe('holdfast run against pods', function () {
+  this.timeout(240_000);
 
-  it('kills the oldest pod: requests fail until the ingress learns it, and no session is lost', () =>
-    withKubernetes(shop(), async kubernetes => {
+  /** Tests a cluster of its own. It mostly waits for kubectl, so two of them run at the same time. */
+  function itRuns(title: string, run: () => Promise<unknown>): void {
+    const finished = startedBefore(run);
+    it(title, async () => {
+      await finished();
+    });
+  }
+
+  itRuns('kills the oldest pod: requests fail until the ingress learns it, and no session is lost', () =>
+    withShop({}, async kubernetes => {
       kubernetes.service.lagMs = 2_000;
       const [oldest = ''] = (await kubectl(kubernetes, 'get pods -o name')).split('\n').map(name => name.slice(4));
       const ran = await runPods(kubernetes, scenario);
@@ -117,10 +132,11 @@ describe('holdfast run against pods', () => {
       expect({ ...users, ...writes }).to.include({ loggedOut: 0, lost: 0 });
       expect(await kubectl(kubernetes, 'get pods -o name')).to.not.include(oldest);
       expect(ran.rights).to.deep.equal(rightsOf(rules.slice(0, 1)));
-    })).timeout(120_000);
+    }),
+  );
 
-  it('deploys and rolls back: both versions answer, and no session in Redis is lost', () =>
-    withKubernetes(shop(), async kubernetes => {
+  itRuns('deploys and rolls back: both versions answer, and no session in Redis is lost', () =>
+    withShop({}, async (kubernetes, env) => {
       kubernetes.service.lagMs = 1_000;
       const rolled = await runPods(kubernetes, withFault(deploy.trim().replace(/^- /, '')));
       const { fault: struck, users, writes, requests } = confirmed(rolled);
@@ -130,13 +146,14 @@ describe('holdfast run against pods', () => {
       expect({ ...users, ...writes }).to.include({ loggedOut: 0, lost: 0 });
       expect([users.sawBothVersions, users.wentBack]).to.not.include(0);
       const [deployment] = kubernetes.store.list('deployments');
-      expect(deployment?.spec.template.spec.containers[0]?.env).to.deep.equal(shopVariables(redis.url));
+      expect(deployment?.spec.template.spec.containers[0]?.env).to.deep.equal(env);
       expect(deployment?.metadata.annotations).to.include({ 'deployment.kubernetes.io/revision': '3' });
       expect([...rolled.rights, 'delete pods', 'get pods'].sort()).to.deep.equal(rightsOf(rules));
-    })).timeout(120_000);
+    }),
+  );
 
-  it('brings the earlier revision back after a run whose deploy has no rollback', () =>
-    withKubernetes(shop(), async kubernetes => {
+  itRuns('brings the earlier revision back after a run whose deploy has no rollback', () =>
+    withShop({}, async (kubernetes, env) => {
       const text = deploy
         .trim()
         .replace(/^- /, '')
@@ -145,41 +162,45 @@ describe('holdfast run against pods', () => {
       const { fault: struck } = confirmed(await runPods(kubernetes, withFault(text)));
       expect(struck.evidence).to.match(/of 3 backends run version B/);
       const [deployment] = kubernetes.store.list('deployments');
-      expect(deployment?.spec.template.spec.containers[0]?.env).to.deep.equal(shopVariables(redis.url));
-    })).timeout(120_000);
+      expect(deployment?.spec.template.spec.containers[0]?.env).to.deep.equal(env);
+    }),
+  );
 
-  it('loses no request in a deploy when preStop is longer than the lag', () =>
-    withKubernetes(shop({ preStopSeconds: 2 }), async kubernetes => {
+  itRuns('loses no request in a deploy when preStop is longer than the lag', () =>
+    withShop({ preStopSeconds: 2 }, async kubernetes => {
       kubernetes.service.lagMs = 500;
       const ran = await runPods(kubernetes, withFault('{ id: new, at: 200ms, do: deploy, target: backends }'));
-      expect(confirmed(ran).requests).to.include({ failed: 0 });
-    })).timeout(120_000);
+      expect(confirmed(ran).requests, ran.text).to.include({ failed: 0 });
+    }),
+  );
 
-  it('finds that a deploy logs users out when sessions are in the memory of the pods', () => {
-    const env = shopVariables(redis.url).filter(({ name }) => name === 'BACKEND_ID');
-    return withKubernetes(shop({ env, bindsByCookie: true }), async kubernetes => {
+  itRuns('finds that a deploy logs users out when sessions are in the memory of the pods', () => {
+    const env = shopVariables('none').filter(({ name }) => name === 'BACKEND_ID');
+    return withShop({ env, bindsByCookie: true }, async kubernetes => {
       const ran = await runPods(kubernetes, withFault('{ id: new, at: 200ms, do: deploy, target: backends }'));
       const { users, verdict } = confirmed(ran);
       expect(verdict).to.equal('fail');
       expect(users.loggedOut).to.be.greaterThan(5);
     });
-  }).timeout(120_000);
+  });
 
-  it('brings the old version back when a deploy never becomes ready', () =>
-    withKubernetes(shop(), async kubernetes => {
+  itRuns('brings the old version back when a deploy never becomes ready', () =>
+    withShop({}, async kubernetes => {
       const broken = withFault(
         '{ id: new, at: 200ms, do: deploy, target: backends, to: { image: "shop:missing" } }',
-      ).replace('app=shop', 'app=shop, within: 3s');
+        '3s',
+      );
       const { code, run } = await runPods(kubernetes, broken);
       expect(code).to.equal(2);
       expect(run?.faults[0]?.problem).to.match(/"isDone" ended with code 1.*timed out/);
       await kubectl(kubernetes, 'rollout status deployment/shop');
       const images = kubernetes.store.list('pods').map(({ spec }) => spec.containers[0]?.image);
       expect(images).to.deep.equal(['shop:a', 'shop:a', 'shop:a']);
-    })).timeout(120_000);
+    }),
+  );
 
-  it('brings the old version back when Ctrl-C interrupts a deploy', () =>
-    withKubernetes(shop(), async kubernetes => {
+  itRuns('brings the old version back when Ctrl-C interrupts a deploy', () =>
+    withShop({}, async kubernetes => {
       const file = await writeScenario(
         kubernetes,
         withFault('{ id: new, at: 200ms, do: deploy, target: backends, to: { image: "shop:missing" } }'),
@@ -197,9 +218,10 @@ describe('holdfast run against pods', () => {
       );
       expect(imageNow()).to.equal('shop:a');
       expect(kubernetes.store.get('deployments', 'shop')?.spec.paused).to.not.equal(true);
-    })).timeout(120_000);
+    }),
+  );
 
-  for (const [what, text, code, expected, env] of [
+  const refused = [
     [
       'a selector without pods',
       scenario.replace('app=shop', 'app=none'),
@@ -235,12 +257,21 @@ describe('holdfast run against pods', () => {
       /needs kubectl, which is not on PATH\. Type: node dist\/cli\.js doctor --install kubectl/,
       { PATH: '/nowhere' },
     ],
-  ] as const)
-    it(`ends with code ${code} and one sentence at ${what}`, () =>
-      withKubernetes(shop({ replicas: 1 }), async kubernetes => {
-        const ran = await runPods(kubernetes, text, env);
-        expect(ran.code, ran.text).to.equal(code);
-        expect(ran.text).to.match(expected);
-        expect(ran.run).to.equal(undefined);
-      })).timeout(60_000);
+  ] as const;
+
+  const refusals = startedBefore(() =>
+    withShop({ replicas: 1 }, async kubernetes => {
+      const ran: PodRun[] = [];
+      for (const { 1: text, 4: env } of refused) ran.push(await runPods(kubernetes, text, env));
+      return ran;
+    }),
+  );
+
+  for (const [index, [what, , code, expected]] of refused.entries())
+    it(`ends with code ${code} and one sentence at ${what}`, async () => {
+      const ran = (await refusals())[index];
+      expect(ran?.code, ran?.text).to.equal(code);
+      expect(ran?.text).to.match(expected);
+      expect(ran?.run).to.equal(undefined);
+    });
 });

@@ -8,10 +8,13 @@ import { strikeMember } from './strike-members.js';
 import { makeImages, type Podman, startPodman, tree } from './with-podman.js';
 
 const example = readFileSync(path.join(tree, 'examples/containers/kill-container.yaml'), 'utf8');
-const compose = ['-p', 'holdfast', '-f', 'docker-compose.yml', '-f', 'test/containers/compose-limits.yml'];
+/** Networks of Podman belong to the machine, so their names have the process id. */
+const project = `holdfast-${process.pid}`;
+const compose = ['-p', project, '-f', 'docker-compose.yml', '-f', 'test/containers/compose-limits.yml'];
 
 describe('docker-compose.yml, started by podman', function () {
   this.timeout(300_000);
+  const usual = process.env;
   let podman: Podman;
   let port: number;
 
@@ -22,14 +25,16 @@ describe('docker-compose.yml, started by podman', function () {
   });
 
   after(async () => {
-    await podman.run('docker-compose', [...compose, 'down', '-v', '-t', '1']).catch(() => undefined);
+    await podman.run('docker-compose', [...compose, 'down', '-v', '-t', '0']).catch(() => undefined);
     await podman.stop();
+    // Other files may run in this process later.
+    process.env = usual;
   });
 
-  /** Starts the system in a mode, or changes it to that mode. */
+  /** Starts the system in a mode, or changes it to that mode. What served another mode ends at once. */
   async function start(mode: string): Promise<void> {
     const variables = { HOLDFAST_MODE: mode, HOLDFAST_PORT: String(port) };
-    await podman.run('docker-compose', [...compose, 'up', '-d', '--no-build', '-t', '2'], variables);
+    await podman.run('docker-compose', [...compose, 'up', '-d', '--no-build', '-t', '0'], variables);
   }
 
   /** Runs the example with changes. Returns its exit code, what it printed, and its report. */
@@ -68,11 +73,11 @@ describe('docker-compose.yml, started by podman', function () {
     ['docker', 'hang'],
   ] as const)
     it(`has containers that ${action} strikes by the driver ${driver}`, async () => {
-      Object.assign(process.env, podman.env);
+      process.env = podman.env;
       const record = await strikeMember(driver, { selector: 'app=shop', action, target: 'member-any' });
       const { problem, evidence, struck, healedMs } = record;
       expect(problem).to.equal(undefined);
-      expect(struck).to.match(/^holdfast_backend-[123]_1$/);
+      expect(struck).to.match(new RegExp(`^${project}_backend-[123]_1$`));
       const verb = action === 'flap' ? 'kill' : action;
       expect(evidence).to.contain(`is ${struck}: alive before, not alive after "${verb}" (`);
       // A killed container of podman is "stopped" until podman has cleaned up after it.

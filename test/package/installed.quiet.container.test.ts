@@ -9,15 +9,18 @@ import { expect } from 'chai';
 import { modeNames } from '#src/modes.js';
 import { end, readManifest, root, run } from './packed.js';
 
-const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+/** Installing needs much CPU time. It must not delay the whole runs of the file beside this one. */
+const install = ['-n', '10', 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
 /** The other tests run on the present one. */
 const nodes = [20, 22, 24].filter(major => !process.version.startsWith(`v${major}.`));
+const namesOfNodes = nodes.map(major => `node-${major}@npm:node@${major}`);
 
 describe('the package, installed by npm into an empty folder', function () {
   this.timeout(300_000);
   let folder: string;
   let project: string;
   let tarball: string;
+  let global: string;
 
   before(async function () {
     // It builds, packs and installs.
@@ -25,11 +28,20 @@ describe('the package, installed by npm into an empty folder', function () {
     folder = await mkdtemp(path.join(tmpdir(), 'holdfast-installed-'));
     // Blanks in the path must do no harm.
     project = path.join(folder, 'my project');
-    tarball = await packClone(folder);
+    global = path.join(folder, 'global');
     await mkdir(project);
     await writeFile(path.join(project, 'package.json'), '{}');
-    await run('npm', [...install, tarball], { cwd: project });
+    // They wait for the registry and for the disk, so they run at the same time.
+    await Promise.all([installPackage(), run('nice', [...install, '--prefix', folder, ...namesOfNodes])]);
   });
+
+  async function installPackage(): Promise<void> {
+    tarball = await packClone(folder);
+    await Promise.all([
+      run('nice', [...install, tarball], { cwd: project }),
+      run('nice', [...install, '--omit=optional', '--global', '--prefix', global, tarball]),
+    ]);
+  }
   after(() => rm(folder, { recursive: true, force: true }));
 
   it('says its version and how to type its name', async () => {
@@ -95,18 +107,14 @@ describe('the package, installed by npm into an empty folder', function () {
   });
 
   it('is called holdfast when it is installed globally', async () => {
-    const prefix = path.join(folder, 'global');
-    await run('npm', [...install, '--omit=optional', '--global', '--prefix', prefix, tarball]);
-    const started = run(path.join(prefix, 'bin/holdfast'), ['frobnicate'], { cwd: folder });
+    const started = run(path.join(global, 'bin/holdfast'), ['frobnicate'], { cwd: folder });
     const { stderr } = await started.catch(error => error);
     expect(stderr).to.include('See: holdfast --help');
   });
 
   for (const major of nodes) {
     it(`runs on Node.js ${major}`, async () => {
-      const prefix = path.join(folder, `node-${major}`);
-      await run('npm', [...install, '--prefix', prefix, `node@${major}`]);
-      const node = path.join(prefix, 'node_modules/.bin/node');
+      const node = path.join(folder, `node_modules/node-${major}/bin/node`);
       expect((await run(node, ['--version'])).stdout).to.match(new RegExp(`^v${major}\\.`));
       const program = path.join(project, 'node_modules/holdfast/dist/cli.js');
       const { version } = await readManifest(root);
