@@ -1,4 +1,5 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError } from '../errors.js';
 import type { LinkDirection } from './links/toxics.js';
@@ -109,13 +110,18 @@ export class Lab {
   /** Returns the temporary directory of this lab. The first call creates it. */
   directory(): Promise<string> {
     this.#refuseWhenStopped('a temporary directory');
-    this.#directory ??= mkdtemp(path.join(findTemporaryBase(), 'holdfast-')).then(async directory => {
-      this.#janitor.watchDirectory(directory);
-      // A server that does not run as root must reach its own folder. Other users cannot list the content.
-      await chmod(directory, 0o711);
-      return directory;
-    });
+    this.#directory ??= this.#makeDirectory();
     return this.#directory;
+  }
+
+  async #makeDirectory(): Promise<string> {
+    const directory = path.join(findTemporaryBase(), `holdfast-${randomBytes(6).toString('hex')}`);
+    // The janitor knows of it before it exists: kill -9 can come at any moment.
+    this.#janitor.watchDirectory(directory);
+    await mkdir(directory);
+    // A server that does not run as root must reach its own folder. Other users cannot list the content.
+    await chmod(directory, 0o711);
+    return directory;
   }
 
   stop(): Promise<void> {

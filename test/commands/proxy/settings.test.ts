@@ -24,7 +24,7 @@ const bad: readonly [name: string, text: string, says: string][] = [
   ['a list', '- port', ':1:1: expected flags of holdfast proxy'],
   ['nothing', '', ':1:1: expected flags of holdfast proxy'],
   ['a value out of range', 'pool: x\nport: 70000', ':2: --port: expected a whole number from 0 to 65535, not "70000"'],
-  ['a word for a number', 'port: many', ':1: --port: expected a whole number'],
+  ['a word for a number', 'port: many', ':1: --port: expected a number, not "many"'],
   ['two values for one', 'port: [1, 2]', ':1:7: port: expected one plain value'],
   ['a mapping', 'backend: { a: 1 }', ':1:10: backend: expected a list of plain values'],
   ['an empty list', 'backend: []', ':1:10: backend: expected a list of plain values, at least one'],
