@@ -13,13 +13,26 @@ const kept = path.join(root, '.documents');
 const link = /(?<!!)\[((?:[^[\]]|\[[^\]]*\])+)\]\(([^)#\s]+)(?:#[^)\s]*)?\)/g;
 const note = '\nA page that is named here without a link is in the repository, and not in this package.\n';
 
+const { files } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+const leftOut = files.filter(name => name.startsWith('!')).map(name => name.slice(1));
+
 // A command that was stopped has left its pages: they are put back before anything is changed.
 restore();
 if (process.argv.includes('--package')) for (const page of listPages()) shipPage(page);
 
+/** Puts the pages back. Throws when a page was changed in the meantime: that text would be lost. */
 function restore() {
-  if (existsSync(kept)) cpSync(kept, root, { recursive: true, force: true });
-  rmSync(kept, { recursive: true, force: true });
+  if (!existsSync(kept)) return;
+  for (const page of readdirSync(kept, { recursive: true }).filter(name => name.endsWith('.md'))) {
+    const text = readFileSync(path.join(kept, page), 'utf8');
+    const now = readFileSync(path.join(root, page), 'utf8');
+    if (now !== text && now !== makeShipped(page, text))
+      throw new Error(
+        `${page} was changed after a stopped npm pack. Compare it with .documents/${page}, then delete .documents`,
+      );
+    writeFileSync(path.join(root, page), text);
+  }
+  rmSync(kept, { recursive: true });
 }
 
 function listPages() {
@@ -32,18 +45,22 @@ function listPages() {
 
 function shipPage(page) {
   const text = readFileSync(path.join(root, page), 'utf8');
-  const shipped = text.replaceAll(link, (whole, words, to) => {
-    return /^[a-z]+:/.test(to) || isShipped(path.join(path.dirname(page), to)) ? whole : words;
-  });
+  const shipped = makeShipped(page, text);
   if (shipped === text) return;
   cpSync(path.join(root, page), path.join(kept, page));
-  writeFileSync(path.join(root, page), shipped + note);
+  writeFileSync(path.join(root, page), shipped);
+}
+
+/** Returns the text of a page as the package ships it. */
+function makeShipped(page, text) {
+  const shipped = text.replaceAll(link, (whole, words, to) =>
+    /^[a-z]+:/.test(to) || isShipped(path.join(path.dirname(page), to)) ? whole : words,
+  );
+  return shipped === text ? text : shipped + note;
 }
 
 /** Tells whether npm packs this file or folder. npm adds README.md and LICENSE by itself. */
 function isShipped(file) {
-  const { files } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   const isIn = name => file === name || file.startsWith(`${name}/`);
-  const left = files.filter(name => name.startsWith('!')).map(name => name.slice(1));
-  return [...files, 'README.md', 'LICENSE'].some(isIn) && !left.some(isIn) && existsSync(path.join(root, file));
+  return [...files, 'README.md', 'LICENSE'].some(isIn) && !leftOut.some(isIn) && existsSync(path.join(root, file));
 }

@@ -2,7 +2,7 @@
 import { describeWeakVariants } from './weak-variants-suite.js';
 
 describe('attacks: the probes on a system with a planted weakness', () => {
-  // 500 logins show the same of the ids in signed tokens.
+  // The same attack on jwt-trusting reads the ids of 500 logins from its tokens. weak-variants.full.test.ts makes both.
   const isLeftOut = (variant: string, attack: string) => variant === 'seal-trusting' && attack === 'predicted-ids';
   describeWeakVariants(['unended-sessions', 'jwt-trusting', 'seal-trusting', 'trusting-sticky'], isLeftOut);
 });

@@ -161,7 +161,7 @@ describe('simulate, with several tabs', () => {
     });
 });
 
-/** interrupt.test.ts tests an interruption during the warm-up, as a person does it. */
+/** interrupt.test.ts does this by Ctrl-C, at two moments. */
 describe('simulate, interrupted', () => {
   const one = short.replace('count: 2', 'count: 1').replace('backend-2', 'backend-1');
   /** The same with an app that starts sooner than a shop. It refuses every login, so the read-back has no user. */
@@ -174,7 +174,7 @@ describe('simulate, interrupted', () => {
     'while a fault lasts': step => step.kind === 'fault' && step.what === 'confirmed',
     'while a fault is injected': step => step.kind === 'fault' && step.what === 'injected',
     ...Object.fromEntries(
-      (['recovery', 'readback'] as const).map(name => [
+      (['warmup', 'baseline', 'recovery', 'readback'] as const).map(name => [
         `in the phase ${name}`,
         (step: Progress) => step.kind === 'phase' && step.phase === name,
       ]),

@@ -23,18 +23,22 @@ export async function ask(
   body?: unknown,
 ): Promise<HttpAnswer> {
   const signal = AbortSignal.timeout(withinMs);
-  const sent = request(url, {
-    method,
-    agent: false,
-    signal,
-    ...(body !== undefined && { headers: { 'content-type': 'application/json; charset=utf-8' } }),
-  });
-  // The time can also end while the body arrives. Then reading it rejects.
-  sent.on('error', () => undefined);
-  sent.end(body === undefined ? undefined : JSON.stringify(body));
-  const [response]: IncomingMessage[] = await once(sent, 'response');
-  if (response === undefined) throw new Error(`${method} ${url} was not answered`);
-  return { status: response.statusCode ?? 0, headers: response.headers, json: parseJson(await text(response)) };
+  try {
+    const sent = request(url, {
+      method,
+      agent: false,
+      signal,
+      ...(body !== undefined && { headers: { 'content-type': 'application/json; charset=utf-8' } }),
+    });
+    // The time can also end while the body arrives. Then reading it rejects.
+    sent.on('error', () => undefined);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+    const [response]: IncomingMessage[] = await once(sent, 'response');
+    if (response === undefined) throw new Error(`${method} ${url} was not answered`);
+    return { status: response.statusCode ?? 0, headers: response.headers, json: parseJson(await text(response)) };
+  } catch (error) {
+    throw signal.aborted ? new Error(`${method} ${url} was not answered within ${withinMs} ms`) : error;
+  }
 }
 
 /** Returns whether a GET of this address is answered with 200 within the time. */

@@ -338,8 +338,8 @@ export class Client implements ExchangeClient {
   }
 
   /**
-   * Closes the connection in order. The answer still arrives; further bytes from the client are ignored. `atOnce`: none
-   * will come, so both sides may close. That saves a system call and a turn of the event loop.
+   * Closes the connection in order. The answer still arrives; further bytes from the client are ignored. `atOnce`: the
+   * client sends nothing more, so both sides close at once. That saves a system call and a turn of the event loop.
    */
   #leave(atOnce = false): void {
     if (this.#leaving) return;

@@ -97,7 +97,8 @@ export class Janitor {
     }
   }
 
-  /** Closes its input: it cleans up what it still knows of and exits. After an orderly stop nothing is left. */
+  /** Ends the helper, and waits for its end. It cleans up what is left. After an orderly stop nothing is left, and it
+   * starts no Node process. */
   async dismiss(): Promise<void> {
     if (this.#left.size === 0) this.#tell(nothingLeft);
     this.#helper.stdin?.end();
