@@ -156,11 +156,16 @@ async function tellResult(
     const file = out ?? path.join(folder, 'scenario.yaml');
     await writeWhole(file, text);
     if (out === undefined) await pointLatest(folder);
-    say(...describeFind(find), '', text, `again: ${commandLine('run', file, ...writeStoreFlags(setup.storeUrls))}`);
+    say(...describeFind(find), '', text, describeRepeatedRun(file, setup));
   }
   if (failure !== undefined) throw failure;
   if (find !== undefined) return exitCodes.failed;
   return result.tries - result.labFailures === result.inconclusive ? exitCodes.inconclusive : exitCodes.ok;
+}
+
+/** Returns the line with the command that repeats a find. It names the user's own servers, without their passwords. */
+export function describeRepeatedRun(file: string, { storeUrls }: HuntedStores): string {
+  return `again: ${commandLine('run', file, ...writeStoreFlags(storeUrls))}`;
 }
 
 function parseMinutes(given: number): number {

@@ -5,6 +5,7 @@ import type { CommandModule } from 'yargs';
 import type { ModeName } from '../modes.js';
 import type { Inferred, Passes } from '../record/passes.js';
 import type { Typed } from '../record/recording.js';
+import { messageOf } from '../shared/error-message.js';
 import { commandLine } from '../shared/program-name.js';
 import { rejectOnAbort } from '../simulator/errors.js';
 import type { StarterApp } from '../simulator/scenario/starter.js';
@@ -124,23 +125,42 @@ async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<num
   const terminal = process.stdin.isTTY ? new Terminal() : undefined;
   try {
     const found = await findPasses(args, wanted, terminal, signal);
-    const keep = () => tellKept(found, args);
-    const code = await writeJourney(found.passes, args, { ...wanted, terminal }, signal).catch(async error => {
-      await keep();
+    let saved: string | undefined;
+    try {
+      saved = await savePasses(found, args);
+      const code = await writeJourney(found.passes, args, { ...wanted, terminal }, signal);
+      if (code !== exitCodes.ok) await tellKept(found, args, saved);
+      return code;
+    } catch (error) {
+      await tellKept(found, args, saved);
       throw error;
-    });
-    if (code !== exitCodes.ok) await keep();
-    return code;
+    }
   } finally {
     terminal?.close();
   }
 }
 
-/** Keeps the clicks of the person, and says where. Passes of a HAR file are in a file already. */
-async function tellKept({ passes, origin }: FoundPasses, args: RecordArgs): Promise<void> {
+/** Writes the passes to the file of `--save`, if it was given, and returns its name. */
+async function savePasses({ passes, origin }: FoundPasses, { save }: RecordArgs): Promise<string | undefined> {
+  if (save === undefined || origin === undefined) return undefined;
+  const { writePasses } = await import('./record/keep-passes.js');
+  try {
+    writePasses(save, { passes, origin });
+  } catch (error) {
+    throw new UsageError(`--save: "${save}" cannot be written (${messageOf(error)}).`);
+  }
+  process.stdout.write(`the passes are in ${save}. This file holds passwords and cookies, and only you can read it.\n`);
+  return save;
+}
+
+/**
+ * Keeps the clicks of the person, and says where. `saved`: the file in which they are already. Passes of a HAR file are in
+ * a file, too.
+ */
+async function tellKept({ passes, origin }: FoundPasses, args: RecordArgs, saved: string | undefined): Promise<void> {
   if (origin === undefined) return;
   const { keepPasses } = await import('./record/keep-passes.js');
-  process.stderr.write(keepPasses({ passes, origin }, args, wordsOfApp(), args.save));
+  process.stderr.write(keepPasses({ passes, origin }, args, wordsOfApp(), saved));
 }
 
 /** Infers the journey, writes the scenario, and checks it. Returns the exit code. */
@@ -243,12 +263,7 @@ async function findPasses(
   const port = args.port === 0 ? 0 : parseCount('port', args.port, 1024, 65_535);
   const [{ parseApp }, { clickPasses }] = await Promise.all([import('./record/app.js'), import('./record/click.js')]);
   const spec = oneBackend(parseApp(system, mode, args.out), mode);
-  const clicked = await clickPasses({ spec, typed, port, open: args.open, terminal }, signal);
-  if (args.save === undefined) return clicked;
-  const { writePasses } = await import('./record/keep-passes.js');
-  writePasses(args.save, clicked);
-  process.stdout.write(`the passes are in ${args.save}: it holds passwords and cookies, and only you can read it\n`);
-  return clicked;
+  return clickPasses({ spec, typed, port, open: args.open, terminal }, signal);
 }
 
 /** Where the answers to questions come from. */

@@ -80,7 +80,7 @@ describe('holdfast doctor', function () {
       expect(missing.stdout).to.include('Not there or not usable: podman.');
     }));
 
-  it('asks no program that was not named', () => {
+  it('runs only the programs that were named', () => {
     const others = { memcached: noted, podman: noted, unshare: noted, 'iptables-restore': noted };
     return withPrograms(tools, { 'redis-server': redis, ...others }, async (folder, run) => {
       expect((await run('redis')).code).to.equal(0);

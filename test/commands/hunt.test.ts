@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
-import { writeStoreFlags } from '#src/commands/lib/store-options.js';
+import { describeRepeatedRun } from '#src/commands/hunt.js';
 import { rotatingShop } from '../hunt/rotating-shop-scenario.js';
 import { withRedis } from '../sessions/with-redis.js';
 import { withHoldfast } from './holdfast.js';
@@ -64,7 +64,7 @@ describe('the command line: hunt', function () {
     expect(stderr).to.match(/proxy ended with code 2[\s\S]*bad line 7/);
   });
 
-  it('uses the Redis that --redis-url names, and repeats a find with it', async () => {
+  it('uses the Redis that --redis-url names', async () => {
     await withRedis(async ({ url }) => {
       const file = await written(short('', kill, '    - writes.lost == 0'));
       const words = ['--mode', 'redis', '--redis-url', url, '--minutes', '0.01'];
@@ -75,10 +75,11 @@ describe('the command line: hunt', function () {
       // Besides the PINGs of its start, only a try of the hunt sends commands.
       expect(stats, stdout + stderr).to.match(/cmdstat_(?:set|hset|eval|evalsha|fcall|get)\b/);
     });
-    expect(writeStoreFlags({ redis: 'redis://me:hush@127.0.0.1:6379' })).to.deep.equal([
-      '--redis-url',
-      'redis://***@127.0.0.1:6379',
-    ]);
+  });
+
+  it('repeats a find with the address of that Redis, without its password', () => {
+    const line = describeRepeatedRun('found.yaml', { storeUrls: { redis: 'redis://me:hush@127.0.0.1:6379' } });
+    expect(line).to.equal("again: node dist/cli.js run found.yaml --redis-url 'redis://***@127.0.0.1:6379'");
   });
 
   it('finds nothing in a correct shop: it says how much it tried, and writes no file', async () => {

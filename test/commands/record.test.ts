@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -114,7 +114,7 @@ describe('holdfast record', () => {
       expect((await stat(path.join(here, kept))).mode & 0o777).to.equal(0o600);
       const { stderr } = output;
       expect(stderr).to.include(
-        `the passes are kept in ${kept}: it holds passwords and cookies, and only you can read`,
+        `the passes are kept in ${kept}. This file holds passwords and cookies, and only you can read it: delete it when`,
       );
       expect(stderr).to.include(
         `go on with them, without clicking again: node dist/cli.js record --har ${kept} --mode`,
@@ -161,6 +161,21 @@ describe('holdfast record', () => {
         await expectKept(holdfast, 'holdfast-passes.har');
         expect(await readdir(holdfast.folder)).to.deep.equal(['holdfast-passes.har']);
       }));
+  });
+
+  it('keeps the passes beside the scenario when the folder of --save is gone', async () => {
+    await mkdir(file('gone'));
+    await withHoldfast(['record', '--save', file('gone/e.har'), ...started], async holdfast => {
+      await clickPasses(holdfast, async (address, number) => {
+        if (number === 3) await rm(file('gone'), { recursive: true });
+        await clickThrough(address, number);
+      });
+      expect(await holdfast.ended()).to.equal(3);
+      const { stderr } = holdfast.output;
+      expect(stderr).to.include(`--save: "${file('gone/e.har')}" cannot be written`);
+      expect(stderr).to.include('the passes are kept in holdfast-passes.har.');
+      expect(await readdir(holdfast.folder)).to.deep.equal(['holdfast-passes.har']);
+    });
   });
 
   it('writes the same journey from the saved passes', async () => {

@@ -44,7 +44,7 @@ export function checkKnown(words: readonly string[], { known }: Flags, help: str
   }
 }
 
-/** Names the flag that was probably meant, too. */
+/** Returns the message for an unknown flag, with the nearest known one. */
 export function describeUnknownFlag(name: string, known: readonly string[], dashes = '--'): string {
   const meant = nearest(name, known) ?? nearest(name.replace(/^no-/, ''), known);
   return `unknown flag ${dashes}${name}.${meant === undefined ? '' : ` Did you mean --${meant}?`}`;
@@ -63,8 +63,8 @@ function toKebab(name: string): string {
 /**
  * Refuses mistakes that yargs accepts. A flag with an empty value is most often an unset variable of a script:
  * `--json "$OUT"` must not become a run without a file. `--host ""` or `--no-host` must not become a proxy that listens
- * on all addresses. A flag given twice is ambiguous, and yargs would turn a switch with the value "yes" off. Of a text
- * that is no number it makes NaN.
+ * on all addresses. A flag given twice is ambiguous, and yargs would turn a switch with the value "yes" off. It also
+ * turns a text that is no number into NaN.
  */
 export function checkFlags(words: readonly string[], flags: Flags): void {
   const own = ownWords(words);

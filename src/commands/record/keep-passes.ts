@@ -28,7 +28,7 @@ export function writePasses(file: string, { passes, origin }: Clicked): void {
 export function keepPasses(clicked: Clicked, flags: RepeatedFlags, words: readonly string[], saved?: string): string {
   try {
     const file = saved ?? writeNew(path.join(path.dirname(flags.out), 'holdfast-passes.har'), clicked);
-    const where = `the passes are kept in ${file}: it holds passwords and cookies, and only you can read it.`;
+    const where = `the passes are kept in ${file}. This file holds passwords and cookies, and only you can read it: delete it when you are done.`;
     return `${where}\ngo on with them, without clicking again: ${describeRepeat(file, flags, words)}\n`;
   } catch (error) {
     return `the passes are lost, because they could not be written: ${error instanceof Error ? error.message : error}\n`;
@@ -67,7 +67,7 @@ export function describeRepeat(file: string, flags: RepeatedFlags, words: readon
   return commandLine('record', '--har', file, ...again, ...target, ...start);
 }
 
-/** A scenario that does not fit is there already. The next one gets another name. */
+/** Returns a free name for the next scenario. One that does not fit may exist already. */
 function findFree(out: string): string {
   for (let number = 1; number < namesMax; number += 1) {
     const file = numberName(out, number);

@@ -1,5 +1,10 @@
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
-import { type CarriedPlace, protectBraces, type StepKind } from '../../simulator/scenario/journey/mapping.js';
+import {
+  type CarriedPlace,
+  isPlaceholder,
+  protectBraces,
+  type StepKind,
+} from '../../simulator/scenario/journey/mapping.js';
 import { type AlignedPasses, type FoundStep, findInBoth, isRandom } from './align.js';
 import { cookiesSet, describeCall, isDone, isSafe, type Part, type RecordedCall, tellingHeaders } from './call.js';
 import {
@@ -49,7 +54,10 @@ const required: readonly StepKind[] = ['login', 'add', 'read'];
  * differs between the passes where an earlier answer showed it. It collects these places, and remarks.
  */
 export class RequestWriter {
-  readonly notes: string[] = [];
+  /** Remarks about the steps that are written. */
+  readonly #notes = new Set<string>();
+  /** A remark about each step that is left out. */
+  readonly #leftOut = new Map<StepKind, string>();
   readonly carry = new Map<string, CarriedPlace>();
   /** The request before each step whose answers supply values. */
   readonly #before = new Map<StepKind, FoundStep>();
@@ -69,8 +77,30 @@ export class RequestWriter {
   /** Writes the steps, and then the requests around them: a later step can need a page before the login. */
   write(steps: ReadonlyMap<StepKind, FoundStep>): ReadonlyMap<StepKind, WrittenStep> | Stop {
     this.#steps = steps;
+    for (;;) {
+      const count = this.#leftOut.size;
+      const written = this.#writeKept();
+      if (this.#leftOut.size === count) return written;
+      // A step that is left out has asked for pages and values: all others are written again without it.
+      this.#forget();
+    }
+  }
+
+  get notes(): string[] {
+    return [...this.#leftOut.values(), ...this.#notes];
+  }
+
+  #forget(): void {
+    this.#before.clear();
+    this.#after = undefined;
+    this.carry.clear();
+    this.#notes.clear();
+  }
+
+  #writeKept(): ReadonlyMap<StepKind, WrittenStep> | Stop {
     const requests = new Map<StepKind, WrittenRequest>();
-    for (const [kind, { calls }] of steps) {
+    for (const [kind, { calls }] of this.#steps) {
+      if (this.#leftOut.has(kind)) continue;
       const request = this.#write(kind, calls, false);
       if (!isStop(request)) requests.set(kind, request);
       else if (!this.#leaveOut(kind, request)) return request;
@@ -79,9 +109,8 @@ export class RequestWriter {
     const written = this.#writeBefore(requests);
     if (isStop(written) || this.#after === undefined) return written;
     const after = this.#write('login', this.#after.calls, true);
-    const login = written.get('login');
-    if (isStop(after) || login === undefined) return isStop(after) ? after : written;
-    return new Map([...written, ['login', { ...login, after }]]);
+    if (isStop(after)) return after;
+    return new Map([...written].map(([kind, step]) => [kind, kind === 'login' ? { ...step, after } : step]));
   }
 
   #writeBefore(requests: ReadonlyMap<StepKind, WrittenRequest>): ReadonlyMap<StepKind, WrittenStep> | Stop {
@@ -98,7 +127,7 @@ export class RequestWriter {
   /** Leaves out a step with a problem, if a journey can do without it. */
   #leaveOut(kind: StepKind, stop: Stop): boolean {
     if (stop.kind === 'question' || required.includes(kind)) return false;
-    this.#note(`${kind} is left out: ${stop.problem}`);
+    this.#leftOut.set(kind, `${kind} is left out: ${stop.problem}`);
     return true;
   }
 
@@ -169,7 +198,7 @@ export class RequestWriter {
   #keepType(template: string | undefined, part: Part, call: RecordedCall): string | undefined {
     const type = part.at === 'json' ? typeof sentValue(call, part) : 'string';
     if ((type !== 'number' && type !== 'boolean') || template === undefined || template === part.value) return template;
-    if (template !== '{token}' && /^\{[a-z][a-z0-9-]*\}$/.test(template)) return template.replace('}', `:${type}}`);
+    if (template !== '{token}' && isPlaceholder(template)) return template.replace('}', `:${type}}`);
     this.#note(`${part.key} of ${describeCall(call)} was a ${type}, and is sent as text`);
     return template;
   }
@@ -192,7 +221,7 @@ export class RequestWriter {
       return this.#nameOf(part, isOnce ? { ...supplied.place, from: 'login' } : supplied.place);
     }
     return stopWith(
-      `${describeCall(calls[0])} needs ${part.name} from ${describeCall(origin.source?.calls[0] ?? calls[0])} and other values from another page, and a step can ask only for one page before it: write this step by hand`,
+      `${describeCall(calls[0])} needs ${part.name} from ${describeCall(origin.source?.calls[0] ?? calls[0])}, and the journey cannot ask for that first: write this step by hand`,
     );
   }
 
@@ -234,9 +263,9 @@ export class RequestWriter {
       const place = this.#placeIn(source, values);
       return place === undefined ? [] : [{ place, source }];
     });
-    // A request that has made something is asked once. The pages that show it later need its value themselves.
-    const isMade = ({ source }: Origin) => (source !== undefined && this.#isCreation(source) ? 0 : 1);
-    return origins.sort((a, b) => isMade(a) - isMade(b));
+    // The request that made the value comes first: the pages that show it later need the value in their own request.
+    const isMade = ({ source }: Origin) => source !== undefined && this.#isCreation(source);
+    return origins.sort((a, b) => Number(isMade(b)) - Number(isMade(a)));
   }
 
   /** Whether a request after the login makes something that later requests use, and is no step itself. */
@@ -344,7 +373,7 @@ export class RequestWriter {
   }
 
   #note(text: string): void {
-    if (!this.notes.includes(text)) this.notes.push(text);
+    this.#notes.add(text);
   }
 }
 

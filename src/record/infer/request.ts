@@ -1,4 +1,5 @@
 import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
+import { isPlaceholder } from '../../simulator/scenario/journey/mapping.js';
 import { isSafe, type Part, type RecordedCall, splitPath } from './call.js';
 import { mapLeaves } from './json-leaves.js';
 
@@ -45,8 +46,8 @@ function writePath({ path }: RecordedCall, parts: readonly Templated[]): string 
 
 function writeRaw(raw: string, part: Templated | undefined, name: string): string {
   if (part?.template === undefined || part.template === part.value) return raw;
-  const literals = part.template.split(/(\{[a-z][a-z0-9-]*\})/);
-  return name + literals.map((text, i) => (i % 2 === 1 ? text : encodeURIComponent(text))).join('');
+  const texts = part.template.split(/(\{[^{}]*\})/);
+  return name + texts.map(text => (isPlaceholder(text) ? text : encodeURIComponent(text))).join('');
 }
 
 function writeJson({ json }: RecordedCall, templates: Templates): unknown {

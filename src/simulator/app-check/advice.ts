@@ -4,6 +4,7 @@ import type { AnswerConditions } from '../scenario/journey/answer-conditions.js'
 import { explainMissingAt, parseJsonPath } from '../scenario/journey/json-path.js';
 import {
   type CarriedPlace,
+  isPlaceholder,
   type JourneyMapping,
   type MappedRequest,
   placeholdersIn,
@@ -269,7 +270,7 @@ function hintAtBody(request: MappedRequest | undefined): string {
 function hintAtNumber({ json }: MappedRequest): string {
   const own = ['user', 'token'];
   const name = textsInJson(json)
-    .flatMap(text => (/^\{[a-z][a-z0-9-]*\}$/.test(text) ? placeholdersIn(text) : []))
+    .flatMap(text => (isPlaceholder(text) ? placeholdersIn(text) : []))
     .find(each => !own.includes(each));
   return name === undefined ? '' : ` If it wants a number: "{${name}:number}"`;
 }

@@ -35,7 +35,7 @@ export class UserBrowser {
   /**
    * Does one operation: requests the page before it if the journey has one, then sends the request. If that page fails,
    * the request is not sent, and the reply of the page is returned. If a value to carry is missing, the reply says so.
-   * If the request after it fails, so that a later one would lack its value, the reply is not complete and says so.
+   * If the request after it fails, the reply is not complete and says so: later requests would lack its value.
    * `slowMs`: how long the app should take to process the request, if the app supports that.
    */
   async ask(kind: OperationKind, token: string | undefined, slowMs?: number): Promise<AppReply> {

@@ -33,8 +33,7 @@ export interface Journey {
     token: string | undefined,
     carried: Carried,
   ): JourneyRequest | string | undefined;
-  /** Returns the request that is needed right after an operation that is done, because it makes what later ones use. Few
-   * apps have one. */
+  /** Returns the request to send right after a successful operation, such as one that makes a cart. Few apps need it. */
   after?(kind: OperationKind, user: string, carried: Carried): JourneyRequest | string | undefined;
   /** Returns the values to carry from an answer. `cookie` reads the cookies that the user has after it. Few apps need
    * it. */

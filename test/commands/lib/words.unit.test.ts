@@ -32,7 +32,7 @@ describe('mistakes that yargs would accept', () => {
 });
 
 describe('the flags of every command', () => {
-  it('refuse a text that is no number where they take a number', async () => {
+  it('refuse text where they expect a number', async () => {
     const found: string[] = [];
     for (const [name, load] of Object.entries(commands)) {
       const { builder } = await load();
@@ -51,7 +51,7 @@ describe('the flags of every command', () => {
   });
 
   for (const name of Object.keys(commands))
-    it(`are named when ${name} does not know one, even if something is missing`, async () => {
+    it(`${name} names an unknown flag, even if something is missing`, async () => {
       const { code, stderr } = await commandLine([name, '--hepl', 'x']);
       expect(stderr).to.equal(
         `holdfast: unknown flag --hepl. Did you mean --help? See: node dist/cli.js ${name} --help\n`,

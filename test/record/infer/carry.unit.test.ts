@@ -291,6 +291,52 @@ describe('inferJourney carries', () => {
     expect(inferred.kind === 'problem' && inferred.problem).to.include('the cookie jwt');
   });
 
+  it('no values of two pages for one step: it says from which request it cannot get one', () => {
+    const page = (it: PassValues, name: string) =>
+      exchange(`GET /${name}`, { headers: held(it) }, { json: { [name]: `${name}-va1ue-${it.n}` } });
+    const passes = passesOf({
+      add: it => [
+        page(it, 'one'),
+        page(it, 'two'),
+        exchange(
+          'POST /cart',
+          { json: { sku: it.item, one: `one-va1ue-${it.n}`, two: `two-va1ue-${it.n}` }, headers: held(it) },
+          { json: {} },
+        ),
+      ],
+    });
+    expect(inferWith(passes)).to.deep.equal({
+      kind: 'problem',
+      problem: 'POST /cart needs two from GET /two, and the journey cannot ask for that first: write this step by hand',
+    });
+  });
+
+  it('nothing for a step that it leaves out, and asks for nothing that only this step needs', () => {
+    const passes = passesOf({
+      start: it => [exchange('GET /', {}, { text: `<a href="/exit/d00r-of-${it.n}">Shop</a>` })],
+      login: it => [
+        ...plain.login(it),
+        exchange('POST /tickets', { headers: held(it) }, { status: 201, json: { ticket: `t1cket-of-${it.n}` } }),
+      ],
+      logout: it => [
+        exchange(
+          `POST /logout/t1cket-of-${it.n}/d00r-of-${it.n}/unkn0wn-${it.n}`,
+          { headers: held(it) },
+          { status: 204, cookies: ['sid=; Max-Age=0'] },
+        ),
+      ],
+    });
+    const inferred = inferWith(passes);
+    const { login, logout, carry } = expectJourney(inferred);
+    expect(inferred.kind === 'journey' && inferred.notes.join()).to.include('logout is left out: ');
+    expect({ before: login.before, after: login.after, logout, carry }).to.deep.equal({
+      before: undefined,
+      after: undefined,
+      logout: undefined,
+      carry: undefined,
+    });
+  });
+
   it('what the third pass was refused elsewhere, when it never asked for the cart', () => {
     const me = (it: PassValues) => exchange('GET /api/me', { headers: held(it) }, { json: { name: it.user } });
     const passes = passesOf({ read: it => [me(it), ...plain.read(it)] }, [

@@ -131,7 +131,7 @@ describe('a journey of an app that is strict about its requests', () => {
       'no answer of login gave it; the headers of those answers: content-type, set-cookie',
     ],
   ] as const)
-    it(`is told what to write for ${what}`, () =>
+    it(`gets the advice what to write for ${what}`, () =>
       withServer(strictApp(), async app => {
         expect(good).to.include(right);
         const tried = await tryJourney(app, parseJourney(good.replace(right, wrong)), { user: 'u1', timeoutMs: 2_000 });
@@ -139,7 +139,7 @@ describe('a journey of an app that is strict about its requests', () => {
         expect(`${advice?.problem}; ${advice?.hint}`, JSON.stringify(tried, undefined, 1)).to.include(said);
       }));
 
-  it('does not take a login for done whose following request failed', () =>
+  it('counts a login as not done when the request after it fails', () =>
     withServer(strictApp(), async app => {
       const journey = mappedJourney(parseJourney(good.replace('after: { POST: /carts,', 'after: { POST: /none,')));
       const { operations } = await drive(app, [steps('login')], { journey });

@@ -201,7 +201,7 @@ function placeholderProblems(written: JourneyMapping, kind: string, mapped: Mapp
 
 function findStrange(request: MappedRequest, known: readonly string[]): string | undefined {
   const inHeaders = Object.values(request.headers ?? {}).flatMap(placeholdersIn);
-  const elsewhere = textsOf({ ...request, headers: undefined }).flatMap(placeholdersIn);
+  const elsewhere = [...plainTextsOf(request), ...textsInJson(request.json)].flatMap(placeholdersIn);
   if (elsewhere.includes(origin) && !known.includes(origin)) return `found {${origin}}, expected it only under headers`;
   const strange = [...elsewhere, ...inHeaders.filter(name => name !== origin)].find(name => !known.includes(name));
   return (

@@ -83,10 +83,16 @@ export function stepOf(mapping: JourneyMapping, kind: OperationKind): MappedStep
   return mapping[kind === 'replay' ? 'read' : kind];
 }
 
-const placeholder = /\{([a-z][a-z0-9-]*)(?::(?:number|boolean))?\}/g;
+const placeholder = /\{([a-z][a-z0-9-]*)(?::(number|boolean))?\}/g;
 
 export function placeholdersIn(text: string): string[] {
   return [...text.matchAll(placeholder)].map(([, name = '']) => name);
+}
+
+/** Whether a text is one placeholder without a type, and nothing else. */
+export function isPlaceholder(text: string): boolean {
+  const [name] = placeholdersIn(text);
+  return name !== undefined && text === `{${name}}`;
 }
 
 /** Writes a fixed text so that nothing in it is taken for a placeholder: `{sku}` of GraphQL becomes `{ sku }`. */
@@ -101,7 +107,7 @@ export type JsonType = 'number' | 'boolean';
 export function typedPlaceholderIn(
   text: string,
 ): { readonly name: string; readonly type: JsonType; readonly isWhole: boolean } | undefined {
-  const [whole, name = '', type] = /\{([a-z][a-z0-9-]*):(number|boolean)\}/.exec(text) ?? [];
+  const [whole, name = '', type] = [...text.matchAll(placeholder)].find(([, , each]) => each !== undefined) ?? [];
   return whole === undefined
     ? undefined
     : { name, type: type === 'number' ? type : 'boolean', isWhole: whole === text };
@@ -126,8 +132,7 @@ export function filled(text: string, values: ReadonlyMap<string, string>, encode
 
 /** Returns every text of a request that can contain a placeholder. */
 export function textsOf(request: MappedRequest): string[] {
-  const { json, headers, ...plain } = request;
-  return [...plainTextsOf(plain), ...Object.values(headers ?? {}), ...textsInJson(json)];
+  return [...plainTextsOf(request), ...Object.values(request.headers ?? {}), ...textsInJson(request.json)];
 }
 
 /** Returns the texts outside of JSON and headers. */
