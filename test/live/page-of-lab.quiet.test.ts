@@ -1,6 +1,6 @@
 /**
- * The page in front of real systems, in a real browser: one session for all tests, which follow each other. They run
- * alone, because one of them measures how fast the session ends.
+ * The page in front of real systems, in a real browser: one session for all tests, which follow each other. One of them
+ * measures how fast the session ends.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -19,7 +19,7 @@ const nothingWrong = [
   'requests.failed == 0',
 ].map(line => `    - ${line}`);
 
-/** planted-defects.alone.test.ts runs the correct shop in redis. */
+/** planted-defects.quiet.test.ts runs the correct shop in redis. */
 const sound = ['sticky'] as const;
 const runShort = async (env: string, modes: readonly ModeName[]) =>
   runScenario(await written(short(env, '[]', nothingWrong.join('\n'))), '--mode', modes.join(','));
