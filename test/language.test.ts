@@ -94,6 +94,14 @@ describe('the language of the project', () => {
     expect([...places].filter(([, of]) => of.length > 1)).to.deep.equal([]);
   });
 
+  /** With --parallel a worker runs many files. Each has functions of its own, and a module is loaded once. */
+  it('keeps no function of the test runner in a module, where the tests of the next file would be lost', () => {
+    const functions = '(?:describe|it|before|after|beforeEach|afterEach)';
+    const keeps = new RegExp(`^(?:export )?(?:const|let|var) .*[={,] *${functions} *(?:[,};]|$)`);
+    const kept = tests.flatMap(linesOf).filter(({ text }) => keeps.test(text));
+    expect(kept.map(({ place, text }) => `${place} ${text}`)).to.deep.equal([]);
+  });
+
   it('begins no doc comment with a word that hides its subject', () => {
     const starts = code.flatMap(linesOf).filter(({ text }) => /^\s*\/\*\* (?:Of|As|What|For|So) /.test(text));
     expect(starts.map(({ place, text }) => `${place} ${text.trim()}`)).to.deep.equal([]);
