@@ -1,4 +1,4 @@
-/** Both sides, each in a mode of its own. round-trip.long.test.ts has one side. */
+/** Both sides, each in a mode of its own. */
 import { describeRoundTrip } from './round-trip.js';
 
 describeRoundTrip('sticky', 'redis');
