@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pLimit from 'p-limit';
@@ -95,14 +94,11 @@ async function findOut(
 ): Promise<RowFinding> {
   if (row === undefined) throw new TypeError(`there is no row ${planned.row}`);
   const directory = path.join(tmpdir(), `holdfast-witness-${randomUUID()}`);
-  // The janitor knows of it before it exists: kill -9 can come at any moment.
-  janitor.watchDirectory(directory);
-  await mkdir(directory, { mode: 0o700 });
+  await janitor.makeDirectory(directory, 0o700);
   try {
     return await findOutIn(path.join(directory, 'log'), planned, row, signal);
   } finally {
-    await rm(directory, { recursive: true, force: true });
-    janitor.forgetDirectory(directory);
+    await janitor.removeDirectory(directory);
   }
 }
 

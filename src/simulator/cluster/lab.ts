@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { LabError } from '../errors.js';
 import type { LinkDirection } from './links/toxics.js';
@@ -116,11 +115,8 @@ export class Lab {
 
   async #makeDirectory(): Promise<string> {
     const directory = path.join(findTemporaryBase(), `holdfast-${randomBytes(6).toString('hex')}`);
-    // The janitor knows of it before it exists: kill -9 can come at any moment.
-    this.#janitor.watchDirectory(directory);
-    await mkdir(directory);
     // A server that does not run as root must reach its own folder. Other users cannot list the content.
-    await chmod(directory, 0o711);
+    await this.#janitor.makeDirectory(directory, 0o711);
     return directory;
   }
 
@@ -141,10 +137,7 @@ export class Lab {
     const directory = await this.#directory;
     this.#janitor.endGroups(directory);
     await Promise.all(this.#links.map(link => link.close()));
-    if (directory !== undefined) {
-      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
-      this.#janitor.forgetDirectory(directory);
-    }
+    if (directory !== undefined) await this.#janitor.removeDirectory(directory);
     await this.#janitor.dismiss();
   }
 }

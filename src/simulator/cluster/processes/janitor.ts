@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { packageFile } from '../../../shared/package-file.js';
 import { killStrays, quitFamily, sendSignal, signalGroup } from './process-family.js';
 
@@ -78,12 +79,17 @@ export class Janitor {
     this.#remove(`${kind} ${pid}`);
   }
 
-  watchDirectory(directory: string): void {
+  /** Makes a directory with exactly this mode. The helper knows of it before it exists: kill -9 can come at any moment. */
+  async makeDirectory(directory: string, mode: number): Promise<void> {
     live.directory.add(directory);
     this.#add(`directory ${directory}`);
+    await mkdir(directory, { mode: 0o700 });
+    await chmod(directory, mode);
   }
 
-  forgetDirectory(directory: string): void {
+  /** Removes a directory that it has made, with everything in it. */
+  async removeDirectory(directory: string): Promise<void> {
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
     live.directory.delete(directory);
     this.#remove(`directory ${directory}`);
   }
