@@ -102,8 +102,9 @@ function oneCommand(name: string, command: Command, words: readonly string[]): A
     builder: own => {
       const built = typeof builder === 'function' ? builder(own) : own;
       if ('then' in built) throw new TypeError(`${name}: its flags must be there at once`);
-      checkKnown(words, flagsOf(built), commandLine(name, '--help'));
-      checkFlags(words, flagsOf(built));
+      const flags = flagsOf(built);
+      checkKnown(words, flags, commandLine(name, '--help'));
+      checkFlags(words, flags);
       checkOperands(words, String(command.command));
       return built;
     },

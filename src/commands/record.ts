@@ -126,14 +126,13 @@ async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<num
   try {
     const found = await findPasses(args, wanted, terminal, signal);
     let saved: string | undefined;
+    let code: number | undefined;
     try {
       saved = await savePasses(found, args);
-      const code = await writeJourney(found.passes, args, { ...wanted, terminal }, signal);
-      if (code !== exitCodes.ok) await tellKept(found, args, saved);
+      code = await writeJourney(found.passes, args, { ...wanted, terminal }, signal);
       return code;
-    } catch (error) {
-      await tellKept(found, args, saved);
-      throw error;
+    } finally {
+      if (code !== exitCodes.ok) await tellKept(found, args, saved);
     }
   } finally {
     terminal?.close();

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeHar } from '../../record/har.js';
+import { messageOf } from '../../shared/error-message.js';
 import { commandLine } from '../../shared/program-name.js';
 import type { AppFlags } from './app.js';
 import type { Clicked } from './click.js';
@@ -22,8 +23,8 @@ export function writePasses(file: string, { passes, origin }: Clicked): void {
 }
 
 /**
- * Keeps passes whose recording has ended with a problem: a person has clicked them. `saved` is the file in which they are
- * already. Otherwise they go into a new file beside `--out`. Returns what to tell the person, and the command to go on.
+ * Keeps the passes of a recording that has ended with a problem: a person has clicked them. `saved` is the file in which
+ * they are already. Otherwise they go into a new file beside `--out`. Returns what to tell the person, and the command to go on.
  */
 export function keepPasses(clicked: Clicked, flags: RepeatedFlags, words: readonly string[], saved?: string): string {
   try {
@@ -31,7 +32,7 @@ export function keepPasses(clicked: Clicked, flags: RepeatedFlags, words: readon
     const where = `the passes are kept in ${file}. This file holds passwords and cookies, and only you can read it: delete it when you are done.`;
     return `${where}\ngo on with them, without clicking again: ${describeRepeat(file, flags, words)}\n`;
   } catch (error) {
-    return `the passes are lost, because they could not be written: ${error instanceof Error ? error.message : error}\n`;
+    return `the passes are lost, because they could not be written: ${messageOf(error)}\n`;
   }
 }
 
@@ -55,7 +56,7 @@ function numberName(file: string, number: number): string {
 }
 
 /** Returns the command that uses the passes again. `words`: how the app is started. */
-export function describeRepeat(file: string, flags: RepeatedFlags, words: readonly string[]): string {
+function describeRepeat(file: string, flags: RepeatedFlags, words: readonly string[]): string {
   const { backend, directory, ready, env, mode, users, items, answer, out } = flags;
   const given = { mode: mode === 'sticky' ? undefined : mode, backend, directory, ready, env, users, items, answer };
   const again = Object.entries(given).flatMap(([name, value]) =>

@@ -131,15 +131,7 @@ function explainOtherName(kind: OperationKind, found: string, user: string): Adv
 
 /** Explains that the request after a step has failed. */
 function explainAfter(kind: OperationKind, { judged, last, mapping }: Known): Advice {
-  const { status = 0 } = last?.reply ?? {};
-  const hint =
-    status === 403
-      ? hintAtRefusal
-      : status >= 500
-        ? appFailed
-        : status >= 400
-          ? hintAtBody(mapping.login.after)
-          : undefined;
+  const hint = hintAtError(last?.reply.status ?? 0, mapping.login.after);
   return { at: [kind, 'after'], problem: judged.error ?? afterFailed, ...(hint === undefined ? {} : { hint }) };
 }
 
@@ -228,20 +220,23 @@ function explainWrongAnswer(kind: OperationKind, known: Known): Advice {
       hint: `the app has no ${request?.method} ${request?.path}: is the path right, and the method?`,
     };
   if (status === 403 || status === 419 || /csrf|xsrf/i.test(body))
-    return {
-      at: [step, 'request'],
-      problem,
-      hint: hintAtRefusal,
-    };
+    return { at: [step, 'request'], problem, hint: hintAtRefusal };
   if (status === 401)
     return {
       at: ['anonymous'],
       problem,
       hint: `if the app answers so without a login: anonymous: { status: ${status} }`,
     };
-  if (status >= 400 && status < 500) return { at: [step, 'request'], problem, hint: hintAtBody(request) };
-  if (status >= 500) return { at: [step, 'request'], problem, hint: appFailed };
+  const hint = hintAtError(status, request);
+  if (hint !== undefined) return { at: [step, 'request'], problem, hint };
   return { at: [step, 'ok'], problem, hint: `if this answer means success: ok: { status: ${status} }` };
+}
+
+/** Returns what to try when a request is answered with an error; undefined for another status. */
+function hintAtError(status: number, request: MappedRequest | undefined): string | undefined {
+  if (status >= 500) return appFailed;
+  if (status === 403) return hintAtRefusal;
+  return status >= 400 ? hintAtBody(request) : undefined;
 }
 
 function explainRedirect(step: string, problem: string, status: number, place: string): Advice {
