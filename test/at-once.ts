@@ -1,14 +1,16 @@
 import { expect } from 'chai';
 
-/** Declares tests whose work starts together, because it mostly waits. Each test reports the failure of its work. */
-export function itAtOnce(works: Readonly<Record<string, () => Promise<unknown>>>): void {
-  const running = new Map<string, Promise<unknown>>();
+/** Starts the work before the first test. Its own test awaits it and reports a failure. */
+export function startedBefore<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
   before(() => {
-    for (const [title, work] of Object.entries(works)) {
-      const run = work();
-      run.catch(() => {});
-      running.set(title, run);
-    }
+    running = work();
+    running.catch(() => {});
   });
-  for (const title of Object.keys(works)) it(title, () => running.get(title) ?? expect.fail('it was not started'));
+  return () => running ?? expect.fail('it was not started');
+}
+
+/** Declares tests and starts the work of all of them together, because it mostly waits. */
+export function itAtOnce(works: Readonly<Record<string, () => Promise<unknown>>>): void {
+  for (const [title, work] of Object.entries(works)) it(title, startedBefore(work));
 }

@@ -1,11 +1,11 @@
-/** Whole runs whose verdicts count. run.quiet.container.test.ts has more of them. */
+/** Whole runs that are judged. run.quiet.container.test.ts has more of them. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { ModeName } from '#src/modes.js';
 import { withHoldfast } from './holdfast.js';
 import { runScenario, short, written } from './ran.js';
-import { isDisturbed, itPasses, runsOf, startedBefore } from './whole-runs.js';
+import { isDisturbed, itPasses, runsOf, startedInTurn } from './whole-runs.js';
 
 const nothingWrong = [
   'users.loggedOut == 0',
@@ -29,7 +29,7 @@ describe('whole runs', function () {
 
   itPasses({ 'replace-secrets': ['sealed'], 'two-proxies': ['sticky'] });
 
-  const defective = startedBefore(async () => {
+  const defective = startedInTurn(async () => {
     const first = await runShort('drop-writes', ['redis']);
     return isDisturbed(first) ? runShort('drop-writes', ['redis']) : first;
   });
@@ -44,14 +44,14 @@ describe('whole runs', function () {
     }
   });
 
-  const correct = startedBefore(() => runsOf(sound, late => runShort('', late)));
+  const correct = startedInTurn(() => runsOf(sound, late => runShort('', late)));
 
   it('find no defect in the correct shop', async () => {
     expect((await correct()).map(({ verdict }) => verdict)).to.deep.equal(['pass']);
   });
 
   /** What a run and a report of its history wrote. */
-  const judged = startedBefore(async () => {
+  const judged = startedInTurn(async () => {
     const kill = '\n  - { id: kill, at: 100ms, do: kill, target: backend-2, for: 500ms }';
     const file = await written(short('', kill, '    - writes.lost > 0'));
     return withHoldfast(
@@ -78,7 +78,7 @@ describe('whole runs', function () {
   });
 
   /** What a matrix said and left behind. */
-  const matrix = startedBefore(() =>
+  const matrix = startedInTurn(() =>
     withHoldfast(
       ['matrix', '--modes', 'sticky,jwt', '--faults', 'refuse-one', '--json', 'm.json', '--html', 'm.html'],
       async holdfast => {

@@ -1,11 +1,12 @@
 /**
- * Whole runs whose verdicts count. They need the machine for themselves: other tests would delay the driver, and a run
+ * Whole runs that are judged. They need the machine for themselves: other tests would delay the driver, and a run
  * with a late driver is rightly inconclusive. Two of them at a time still leave a processor idle now and then.
  */
 import path from 'node:path';
 import { expect } from 'chai';
 import limited from 'p-limit';
 import type { ModeName } from '#src/modes.js';
+import { startedBefore } from '../at-once.js';
 import { root } from './holdfast.js';
 import { type Finished, type Result, runScenario } from './ran.js';
 
@@ -33,21 +34,16 @@ export async function runsOf(modes: readonly ModeName[], run: (modes: readonly M
 
 const twoAtOnce = limited(2);
 
-/** Starts the work before the first test. Its own test awaits it and reports a failure. */
-export function startedBefore<T>(work: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | undefined;
-  before(() => {
-    running = twoAtOnce(work);
-    running.catch(() => {});
-  });
-  return () => running ?? expect.fail('it was not started');
+/** Starts the work before the first test, but at most two at a time. */
+export function startedInTurn<T>(work: () => Promise<T>): () => Promise<T> {
+  return startedBefore(() => twoAtOnce(work));
 }
 
 /** Tests that each shipped scenario passes in these modes. */
 export function itPasses(shipped: Readonly<Record<string, readonly ModeName[]>>): void {
   for (const [name, modes] of Object.entries(shipped)) {
     const file = path.join(root, `scenarios/${name}.yaml`);
-    const finished = startedBefore(() => runsOf(modes, late => runScenario(file, '--mode', late.join(','))));
+    const finished = startedInTurn(() => runsOf(modes, late => runScenario(file, '--mode', late.join(','))));
     it(`${name} gives its verdict in ${modes.join(', ')}`, async () => {
       const runs = await finished();
       expect(runs.map(({ mode, verdict }) => `${mode} ${verdict}`)).to.deep.equal(modes.map(mode => `${mode} pass`));

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { root, withHoldfast } from '../../commands/holdfast.js';
 import type { Finished, Result } from '../../commands/ran.js';
-import { startedBefore } from '../../commands/whole-runs.js';
+import { startedInTurn } from '../../commands/whole-runs.js';
 import { startRedis } from '../../sessions/with-redis.js';
 import type { Rule } from './api-server.js';
 import type { Kubernetes } from './kubernetes.js';
@@ -114,7 +114,7 @@ describe('holdfast run against pods', function () {
 
   /** Tests a cluster of its own. It mostly waits for kubectl, so two of them run at the same time. */
   function itRuns(title: string, run: () => Promise<unknown>): void {
-    const finished = startedBefore(run);
+    const finished = startedInTurn(run);
     it(title, async () => {
       await finished();
     });
@@ -152,7 +152,7 @@ describe('holdfast run against pods', function () {
     }),
   );
 
-  itRuns('brings the earlier revision back after a run whose deploy has no rollback', () =>
+  itRuns('brings the earlier revision back after a run with a deploy that has no rollback', () =>
     withShop({}, async (kubernetes, env) => {
       const text = deploy
         .trim()
@@ -259,7 +259,7 @@ describe('holdfast run against pods', function () {
     ],
   ] as const;
 
-  const refusals = startedBefore(() =>
+  const refusals = startedInTurn(() =>
     withShop({ replicas: 1 }, async kubernetes => {
       const ran: PodRun[] = [];
       for (const { 1: text, 4: env } of refused) ran.push(await runPods(kubernetes, text, env));
