@@ -11,7 +11,7 @@ import { root } from '../commands/holdfast.js';
 const script = path.join(root, 'test/doctor/without-packages.sh');
 const namespaces = ['--mount', '--pid', '--fork', '--kill-child'];
 
-describe('holdfast doctor on a machine whose redis-server and memcached were removed', () => {
+describe('holdfast doctor on a machine from which redis-server and memcached were removed', () => {
   it('says what to type, installs both with --install, and starts neither', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-doctor-'));
     const doctor = `"${process.execPath}" dist/cli.js doctor`;

@@ -104,7 +104,7 @@ describe('Ctrl-C', function () {
     }));
 });
 
-describe('a command whose parent has ended', () => {
+describe('a command after the end of its parent', () => {
   let pids: readonly number[] = [];
 
   afterEach(() => {

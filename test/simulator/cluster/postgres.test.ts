@@ -41,7 +41,7 @@ function fault(name: 'kill' | 'hang') {
   return made;
 }
 
-/** A lab whose server does not wait for its disk. */
+/** A lab with a server that does not wait for its disk. */
 const hasty: ClusterSpec = { ...spec, storesSpec: { ...plainStores, postgres: { commit: 'asynchronous' } } };
 
 describe('cluster: a PostgreSQL', () => {
@@ -71,7 +71,7 @@ describe('cluster: a PostgreSQL', () => {
     const lab = oneLab({ ...spec, proxy: quickProxy });
 
     it(
-      'has its own password and refuses that of another lab, whose server does not wait for its disk',
+      'has its own password and refuses that of another lab, with a server that does not wait for its disk',
       lab(first =>
         withCluster(hasty, async second => {
           const [one, other] = [new URL(addressOf(first).url), new URL(addressOf(second).url)];
