@@ -1,4 +1,4 @@
-import { quoteForShell } from '../shared/quote-for-shell.js';
+import { quoteForShell } from '../shared/text.js';
 import { isAtLeast, nodeLeast, type Tool, tools } from '../shared/tools.mjs';
 import { type Installer, type InstallPlan, planInstall } from './install.mjs';
 

@@ -1,4 +1,4 @@
-import { escapeForPattern } from '../shared/escape-pattern.js';
+import { escapeForPattern } from '../shared/text.js';
 
 /**
  * Maps the address of the app to the address that the browser of a pass uses, and back. The app gets the Host that it

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { trimBlanks } from '../shared/white-space.js';
+import { trimBlanks } from '../shared/text.js';
 import { SessionTooLarge } from './errors.js';
 
 /** RFC 6265bis section 5.6: a browser may drop a cookie whose name and value together are longer. */

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { packageFile } from './package-file.js';
-import { quoteForShell } from './quote-for-shell.js';
+import { quoteForShell } from './text.js';
 
 /**
  * Returns what a user types to start this program, for texts that say what to type next: `npx holdfast` in a project

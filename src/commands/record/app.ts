@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { ModeName } from '../../modes.js';
 import type { Typed } from '../../record/recording.js';
-import { quoteForShell } from '../../shared/quote-for-shell.js';
+import { quoteForShell } from '../../shared/text.js';
 import { ScenarioError } from '../../simulator/errors.js';
 import { parseScenario } from '../../simulator/scenario/file.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';

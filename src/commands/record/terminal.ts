@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Question } from '../../record/passes.js';
-import { quoteForShell } from '../../shared/quote-for-shell.js';
+import { quoteForShell } from '../../shared/text.js';
 import { clean } from '../../simulator/scenario/yaml.js';
 import { UsageError } from '../lib/errors.js';
 

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
-import { copyText } from '../../shared/copy-text.js';
 import { checkKeys } from '../../shared/key-ring.js';
+import { copyText } from '../../shared/text.js';
 import type { AffinityOptions } from '../options.js';
 
 /*

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { normalizeAddress } from '../../shared/client-address.js';
-import { trimBlanks } from '../../shared/white-space.js';
+import { trimBlanks } from '../../shared/text.js';
 import { type IsTrusted, normalizeIpv6 } from './trusted-peers.js';
 
 /** The hops that are read from the right. A longer chain ends here. */

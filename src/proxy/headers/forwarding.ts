@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { isBlank, trimBlanks } from '../../shared/white-space.js';
+import { isBlank, trimBlanks } from '../../shared/text.js';
 
 /*
  * Tells the backend how a request reached the proxy. The peer's own statements count only if the peer is trusted. For

@@ -1,4 +1,4 @@
-import { escapeForPattern } from '../../shared/escape-pattern.js';
+import { escapeForPattern } from '../../shared/text.js';
 import type { AnonymousConditions } from '../../simulator/scenario/journey/answer-conditions.js';
 import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
 import { bodyPatternProblem } from '../../simulator/scenario/journey/page-pattern.js';

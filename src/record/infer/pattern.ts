@@ -1,4 +1,4 @@
-import { escapeForPattern } from '../../shared/escape-pattern.js';
+import { escapeForPattern } from '../../shared/text.js';
 import { compilePattern, matchesIn, patternProblem } from '../../simulator/scenario/journey/page-pattern.js';
 
 /** A page, and a text in it that a pattern must find. */

@@ -1,4 +1,4 @@
-import { escapeForPattern } from '../../shared/escape-pattern.js';
+import { escapeForPattern } from '../../shared/text.js';
 import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import type { CarriedPlace, TextPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
 import { answerLeaves, jsonOf, type RecordedCall, tellingHeaders } from './call.js';

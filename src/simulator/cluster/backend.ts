@@ -1,6 +1,6 @@
 import { packageFile } from '../../shared/package-file.js';
-import { quoteForShell } from '../../shared/quote-for-shell.js';
 import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
+import { quoteForShell } from '../../shared/text.js';
 import { answersOk, ask } from './ask.js';
 import type { ShopCounts } from './cluster.js';
 import type { ProcessSpec } from './processes/process-member.js';

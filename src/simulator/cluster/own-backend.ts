@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { quoteForShell } from '../../shared/quote-for-shell.js';
 import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
+import { quoteForShell } from '../../shared/text.js';
 import { LabError } from '../errors.js';
 import { statusWithin } from './ask.js';
 import type { ProcessSpec } from './processes/process-member.js';

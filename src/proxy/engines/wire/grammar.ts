@@ -1,4 +1,4 @@
-import { copyText } from '../../../shared/copy-text.js';
+import { copyText } from '../../../shared/text.js';
 
 /*
  * The grammar of a head, as in RFC 9112, one expression each. They are strict. A bare line feed, a folded line, a space

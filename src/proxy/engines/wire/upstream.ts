@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { copyText } from '../../../shared/copy-text.js';
+import { copyText } from '../../../shared/text.js';
 import { type BackendTls, buildBackendTlsOptions, hostOf } from '../../sockets/backend-tls.js';
 import type { Deadlines, Timed } from './deadlines.js';
 import { firstOf, type Reads, type Received } from './reads.js';

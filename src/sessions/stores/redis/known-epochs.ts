@@ -1,4 +1,4 @@
-import { copyText } from '../../../shared/copy-text.js';
+import { copyText } from '../../../shared/text.js';
 
 /** Maximum number of users in each of the two maps. */
 const usersMax = 50_000;

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { copyText } from '../../../shared/copy-text.js';
 import type { KeyRing } from '../../../shared/key-ring.js';
+import { copyText } from '../../../shared/text.js';
 import { SessionTooLarge } from '../../errors.js';
 import { findLargest, type Room, reserveBytes } from '../../session.js';
 import type { TokenNames } from '../../session-strategy.js';

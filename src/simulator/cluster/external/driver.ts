@@ -1,4 +1,4 @@
-import { quoteForShell } from '../../../shared/quote-for-shell.js';
+import { quoteForShell } from '../../../shared/text.js';
 
 /**
  * Commands that reach members which the lab did not start. They are data: a shell runs them, with a time limit, and they

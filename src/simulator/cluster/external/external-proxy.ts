@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { commandLine } from '../../../shared/program-name.js';
-import { quoteForShell } from '../../../shared/quote-for-shell.js';
+import { quoteForShell } from '../../../shared/text.js';
 import { findProgram, findToolName, systemPath } from '../../../shared/tools.mjs';
 import { LabError } from '../../errors.js';
 import { statusWithin } from '../ask.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { quoteForShell } from '../../../shared/quote-for-shell.js';
+import { quoteForShell } from '../../../shared/text.js';
 import { BootFailed, LabError } from '../../errors.js';
 import type { ClusterMember, LabProcess, MemberState, ShopCounts, StrikeVerb } from '../cluster.js';
 import { describeExit, type Exit } from '../cluster.js';

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { quoteForShell } from '../../../shared/quote-for-shell.js';
+import { quoteForShell } from '../../../shared/text.js';
 import { amongNumbers, map, megabytes } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';
 import type { ShopCounts } from '../cluster.js';

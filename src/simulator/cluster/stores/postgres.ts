@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, chown } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { quoteForShell } from '../../../shared/quote-for-shell.js';
+import { quoteForShell } from '../../../shared/text.js';
 import { LabError } from '../../errors.js';
 import { map, oneOf } from '../../scenario/values.js';
 import { answersWith } from '../ask.js';

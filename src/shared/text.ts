@@ -1,3 +1,13 @@
+/** Returns the text as one word of a shell command, whatever characters it has. */
+export function quoteForShell(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Escapes a text so that a regular expression finds it as it stands. */
+export function escapeForPattern(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
 /**
  * Removes the white space that browsers remove around a cookie (RFC 6265bis section 5.7): only blanks and tabs. `trim`
  * would remove more. Another host can set a cookie whose name is byte A0 and then `__Host-session`, and `trim` would
@@ -12,4 +22,9 @@ export function trimBlanks(text: string): string {
 
 export function isBlank(char: string | undefined): boolean {
   return char === ' ' || char === '\t';
+}
+
+/** Returns a copy of a part of a request header. A substring would keep the whole header in memory. */
+export function copyText(part: string): string {
+  return Buffer.from(part, 'latin1').toString('latin1');
 }
