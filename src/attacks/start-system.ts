@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Mode, type ModeName, modes, storesOf } from '../modes.js';
-import { ask } from '../simulator/cluster/ask.js';
 import type { Cluster, ClusterMember } from '../simulator/cluster/cluster.js';
-import { waitReadmitted, waitUntil } from '../simulator/cluster/probe.js';
+import { ask, waitReadmitted, waitUntil } from '../simulator/cluster/probe.js';
 import { readSharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Inconclusive } from './errors.js';

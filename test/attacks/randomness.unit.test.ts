@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
-import { countSharedBits, findBiasedBit } from '#src/attacks/attacks/predicted-ids.js';
+import { countSharedBits, findBiasedBit } from '#src/attacks/attacks/session-ids.js';
 
 const count = 2_000;
 const ids = (make: (at: number) => Buffer) => Array.from({ length: count }, (_, at) => make(at));

@@ -1,8 +1,14 @@
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
-import { type BrowserAnswer, cookieBytesMax, readSetCookie, type SetCookie, sessionCookies } from '../tools/browser.js';
-import { enrolUser, preLoginOf } from '../tools/second-factor.js';
-import { expectStatus, logInFreshUser } from '../tools/shop.js';
+import {
+  type AttackBrowser,
+  type BrowserAnswer,
+  cookieBytesMax,
+  readSetCookie,
+  type SetCookie,
+  sessionCookies,
+} from '../tools/browser.js';
+import { enrolUser, expectStatus, listShopPaths, logInFreshUser, preLoginOf } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
 const attributeProbes = {
@@ -173,4 +179,67 @@ async function trySize(target: Target) {
   const held = Array.isArray(items) ? items.length : 0;
   tries.of('a lost item').add(`${kept} items were acknowledged, but the cart holds ${held}`, held !== kept, cart);
   return tries.result();
+}
+
+const bodyProbes = {
+  'in a body': ['careless-shop'],
+  'in another header': ['careless-shop'],
+} as const;
+
+/** A script in the page cannot read the cookie, so it must not find the token elsewhere. */
+export const tokenInBody: Attack = {
+  title: 'find the token, or a part of it, in the body or another header of any answer of any route',
+  asvs: ['3.3.4'],
+  probes: bodyProbes,
+  run: searchAnswers,
+};
+
+/** Shorter parts, such as the id of a key, are not secret. */
+const partCharsMin = 20;
+
+async function searchAnswers(target: Target) {
+  const tries = new Tries<keyof typeof bodyProbes>();
+  const browser = target.browser();
+  const parts = new Set<string>();
+  for await (const { what, answer } of callEveryRoute(target, browser)) {
+    for (const part of partsOf(browser)) parts.add(part);
+    const isIn = (text: string) => [...parts].some(part => text.includes(part));
+    const headers = JSON.stringify({ ...answer.headers, 'set-cookie': undefined });
+    tries.of('in a body').add(`the body of the answer to ${what} shows the token`, isIn(answer.text), answer);
+    tries.of('in another header').add(`a header of the answer to ${what} shows the token`, isIn(headers), answer);
+  }
+  return tries.result();
+}
+
+/** Calls every route as a logged-in user: with GET, with a wrong body, and correctly. */
+async function* callEveryRoute(
+  target: Target,
+  browser: AttackBrowser,
+): AsyncGenerator<{ what: string; answer: BrowserAnswer }> {
+  const { password } = target;
+  const login = await browser.post('/login', { user: target.freshUser(), password });
+  if (!login.setCookies.some(line => line.includes(browser.token)))
+    throw new Inconclusive('the login did not set the token in a cookie, so a search elsewhere would prove nothing');
+  yield { what: 'the login', answer: login };
+  const paths = await listShopPaths(target.browser());
+  for (const path of ['/no-such-path', ...paths]) {
+    yield { what: `GET ${path}`, answer: await browser.get(path) };
+    yield { what: `POST ${path} with nonsense`, answer: await browser.post(path, { non: 'sense' }) };
+  }
+  const proof = await browser.post('/account/reauthenticate', { password });
+  yield { what: 'POST /account/reauthenticate', answer: proof };
+  for (const [path, body] of [
+    ['/cart', { sku: 'tea' }],
+    ['/account/sessions/end-others', { nonce: proof.json.nonce }],
+    ['/logout', {}],
+  ] as const)
+    yield { what: `POST ${path}`, answer: await browser.post(path, body) };
+}
+
+function partsOf({ cookies }: AttackBrowser): readonly string[] {
+  return [...cookies.values()].flatMap(value => [value, ...value.split(/[.~]/)]).filter(isTelling);
+}
+
+function isTelling({ length }: string): boolean {
+  return length >= partCharsMin;
 }

@@ -6,13 +6,16 @@ import { Inconclusive } from '../errors.js';
 import {
   buildCookie,
   type Forgery,
+  fetchUser,
   type Header,
   makeContent,
   makeOwnPairs,
   makeShopSigner,
+  proveContent,
   readToken,
+  sendForgeries,
   type TokenContent,
-} from '../tools/forge-jwt.js';
+} from '../tools/forge.js';
 import {
   forgeAlgorithms,
   forgeClaims,
@@ -24,9 +27,7 @@ import {
   listForeignClaims,
   listWrongTimes,
 } from '../tools/jwt-forgeries.js';
-import { enrolUser, preLoginOf } from '../tools/second-factor.js';
-import { fetchUser, proveContent, sendForgeries } from '../tools/send-forgeries.js';
-import { logInFreshUser } from '../tools/shop.js';
+import { enrolUser, logInFreshUser, preLoginOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
 const types: readonly unknown[] = [

@@ -1,27 +1,25 @@
 import type { Attack } from '../attack.js';
-import { affinityAddress } from './affinity-address.js';
-import { affinityChosen } from './affinity-chosen.js';
-import { affinityForged } from './affinity-forged.js';
-import { loginByGet, sessionByCrawling } from './begun-by-get.js';
-import { passwordChanged, secondFactorChanged } from './changed-credentials.js';
-import { claimedIdentity } from './claimed-identity.js';
-import { cookieAttributes, cookieSize } from './cookies.js';
-import { crossSitePost, loginCsrf } from './cross-site.js';
-import { disabledUser, endedByAdministrator, everyoneEnded } from './ended-by-administrator.js';
-import { fixation } from './fixation.js';
-import { endedByThief, foreignSessions } from './foreign-sessions.js';
+import { affinityAddress, affinityChosen, affinityForged } from './affinity.js';
+import { cookieAttributes, cookieSize, tokenInBody } from './cookies.js';
+import { crossSitePost, loginByGet, loginCsrf, sessionByCrawling } from './cross-site.js';
 import { jwtAlgorithm, jwtAudience, jwtKeyAddress, jwtOwnKey, jwtSignature, jwtTimes, jwtType } from './jwt.js';
 import { absoluteLimit, idleLimit } from './limits.js';
 import { lostEdits, oldCookie } from './lost-changes.js';
-import { totpGuess, totpTwice } from './one-time-codes.js';
-import { passwordGuess } from './password-guess.js';
-import { predictedIds } from './predicted-ids.js';
-import { refreshStolen } from './refresh-stolen.js';
-import { logoutInFlight, reuseAfterFailover, reuseAfterLogout, storeLost } from './reuse.js';
+import { claimedIdentity, endedByThief, foreignSessions } from './other-users.js';
+import { passwordGuess, totpGuess, totpTwice } from './password-and-codes.js';
+import {
+  disabledUser,
+  endedByAdministrator,
+  everyoneEnded,
+  logoutInFlight,
+  reuseAfterFailover,
+  reuseAfterLogout,
+  storeLost,
+} from './reuse.js';
 import { sealKey, sealPurpose, sealTimes } from './sealed.js';
-import { staleAuthentication } from './stale-authentication.js';
-import { tamperedToken } from './tampered-token.js';
-import { tokenInBody } from './token-in-body.js';
+import { passwordChanged, secondFactorChanged, staleAuthentication } from './sensitive-changes.js';
+import { fixation, predictedIds } from './session-ids.js';
+import { refreshStolen, tamperedToken } from './tokens.js';
 
 export const attacks: Readonly<Record<string, Attack>> = {
   'tampered-token': tamperedToken,

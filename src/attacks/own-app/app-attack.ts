@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { rejectOnAbort } from '../../simulator/errors.js';
 import type { AttackResult } from '../attack.js';
+import { Inconclusive } from '../errors.js';
 import type { AppUnderAttack } from './app.js';
 
 /**
@@ -46,4 +49,73 @@ export function renderAppAttackJson(
     tries: 'tries' in result ? result.tries : 0,
   }));
   return `${JSON.stringify({ schema: 1, app, attacks: lines }, null, 2)}\n`;
+}
+
+export interface AppAttackRun {
+  readonly app: AppUnderAttack;
+  readonly attacks: Readonly<Record<string, AppAttack>>;
+  /** `performance.now()` after which nothing more is sent. */
+  readonly untilMs: number;
+  readonly signal: AbortSignal;
+  /** Starts the app again if it has ended. Resolves with how it ended; undefined while it runs. */
+  readonly restartIfEnded: () => Promise<string | undefined>;
+  /** Called before each attack with its name. */
+  readonly onAttack: (name: string) => void;
+}
+
+/**
+ * Runs the attacks one after the other, so that the load stays small, and returns their findings in this order.
+ *
+ * learn by what the app recognises a user -> attack by attack
+ *
+ * An attack that rejects, or that is not over in time, is unknown. If the journey does not fit the app, every attack is.
+ * An app that ends resists everything, so an attack during which it ended is unknown too, and the app is started again.
+ * Rejects with `Interrupted` when the signal is aborted.
+ */
+export async function runAppAttacks(run: AppAttackRun): Promise<AppFinding[]> {
+  const { app, attacks, untilMs, signal } = run;
+  const within = <T>(work: () => Promise<T>) => rejectOnAbort(beforeEnd(work, untilMs), signal);
+  const problem = await within(() => app.study()).then(
+    () => undefined,
+    error => unknownFrom(error),
+  );
+  const findings: AppFinding[] = [];
+  for (const [name, attack] of Object.entries(attacks)) {
+    if (problem === undefined) run.onAttack(name);
+    const result = problem ?? (await within(() => attack.run(app)).catch(unknownFrom));
+    const end = problem === undefined ? await rejectOnAbort(run.restartIfEnded(), signal) : undefined;
+    findings.push({ attack: name, result: end === undefined ? result : withEnd(result, end) });
+  }
+  return findings;
+}
+
+/** Adds that the app ended. A success stays one: it was seen. */
+function withEnd(result: AppFinding['result'], end: string): AppFinding['result'] {
+  if (result.outcome === 'succeeded') return result;
+  const earlier = 'reason' in result ? `${result.reason}; ` : '';
+  return { outcome: 'unknown', reason: `${earlier}the app ended during this attack and was started again: ${end}` };
+}
+
+/** Rejects with `Inconclusive` when the work is not over in time. It then sends nothing more after its next answer. */
+async function beforeEnd<T>(work: () => Promise<T>, untilMs: number): Promise<T> {
+  const leftMs = untilMs - performance.now();
+  if (leftMs <= 0) throw new Inconclusive(tooLate);
+  const timer = new AbortController();
+  const limit = sleep(leftMs, undefined, { signal: timer.signal }).then(() => {
+    throw new Inconclusive(tooLate);
+  });
+  try {
+    return await Promise.race([work(), limit]);
+  } finally {
+    limit.catch(() => undefined);
+    timer.abort();
+  }
+}
+
+const tooLate = 'the time of the command was over: choose fewer attacks with --attack';
+
+/** Turns the failure of an attack into a result. Any error but `Inconclusive` stops the command. */
+function unknownFrom(error: unknown): { readonly outcome: 'unknown'; readonly reason: string } {
+  if (error instanceof Inconclusive) return { outcome: 'unknown', reason: error.message };
+  throw error;
 }

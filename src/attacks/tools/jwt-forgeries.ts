@@ -11,7 +11,7 @@ import {
   type OwnPair,
   signWithNothing,
   type TokenContent,
-} from './forge-jwt.js';
+} from './forge.js';
 
 /** The forgeries that each attack on signed tokens tries. Pure, except that it makes random keys. */
 

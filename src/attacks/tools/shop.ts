@@ -1,8 +1,14 @@
+import { createHmac } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProbeTries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import type { AttackBrowser, BrowserAnswer } from './browser.js';
 import type { Target } from './target.js';
 
-/** Actions of users of the toy shop. Each rejects with `Inconclusive` when the answer is unexpected. */
+/*
+ * Actions of users of the toy shop: logins, a second factor, and the use of a session that has ended. Each rejects with
+ * `Inconclusive` when the answer is unexpected.
+ */
 
 /** Logs a fresh user in through the proxy and checks that the shop recognizes the user. */
 export async function logInFreshUser(target: Target, user = target.freshUser()): Promise<LoggedInUser> {
@@ -109,4 +115,120 @@ function linesOf(answer: BrowserAnswer): readonly Readonly<Record<string, unknow
   const { sessions } = expectStatus(answer, 200, 'GET /account/sessions').json;
   if (Array.isArray(sessions)) return sessions.map(line => Object(line));
   throw buildUnexpected(answer, 'GET /account/sessions', 'a list');
+}
+
+/** A user with a second factor. */
+export interface EnrolledUser extends LoggedInUser {
+  /** Returns the code of a time step. */
+  code(step: number): string;
+  /** The step whose code was used to enrol. It was over already, so the code of the next step is valid now. */
+  readonly usedStep: number;
+}
+
+/** Logs a user in and enrols a second factor. The user is fresh unless one is given, and keeps its other sessions. */
+export async function enrolUser(
+  target: Target,
+  { user = target.freshUser(), others = 'keep' }: { readonly user?: string; readonly others?: 'keep' | 'end' } = {},
+): Promise<EnrolledUser> {
+  const { browser } = await logInFreshUser(target, user);
+  const nonce = await reauthenticate(browser, target.password);
+  const { uri } = expectStatus(await browser.post('/account/totp', { nonce }), 201, 'the second factor').json;
+  if (typeof uri !== 'string') throw new Inconclusive('the second factor was begun without an otpauth: URI');
+  const secret = secretOf(uri);
+  const code = (step: number) => computeTotpCode(secret, step);
+  return { user, browser, code, usedStep: await confirmCode(browser, code, others) };
+}
+
+/** Confirms with the code of the previous step, and returns that step. Tries again if a new step began meanwhile. */
+async function confirmCode(browser: AttackBrowser, code: EnrolledUser['code'], others: string): Promise<number> {
+  const usedStep = stepAt(Date.now()) - 1;
+  const answer = await browser.post('/account/totp/confirm', { code: code(usedStep), others });
+  if (answer.status === 401 && usedStep < stepAt(Date.now()) - 1) return confirmCode(browser, code, others);
+  expectStatus(answer, 200, 'the first code');
+  return usedStep;
+}
+
+/** Returns a browser that has sent the password and not yet the code. */
+export async function preLoginOf(target: Target, user: string, origin?: string): Promise<AttackBrowser> {
+  const browser = target.browser(origin);
+  expectStatus(await browser.post('/login', { user, password: target.password }), 202, 'the password');
+  return browser;
+}
+
+const stepSeconds = 30;
+const digits = 6;
+
+/** Computes the code of RFC 6238 for a time step (30 s, SHA-1, six digits), as an authenticator app does. */
+export function computeTotpCode(secret: Buffer, step: number): string {
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const mac = createHmac('sha1', secret).update(counter).digest();
+  const at = (mac.at(-1) ?? 0) & 0xf;
+  const number = (mac.readUInt32BE(at) & 0x7fffffff) % 10 ** digits;
+  return String(number).padStart(digits, '0');
+}
+
+export function stepAt(nowMs: number): number {
+  return Math.floor(nowMs / 1000 / stepSeconds);
+}
+
+const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/** Reads the secret from an `otpauth:` URI. It is in Base32 (RFC 4648). */
+function secretOf(uri: string): Buffer {
+  const text = new URL(uri).searchParams.get('secret') ?? '';
+  const bits = [...text].map(letter => base32.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const bytes = bits.match(/.{8}/g) ?? [];
+  return Buffer.from(bytes.map(byte => Number.parseInt(byte, 2)));
+}
+
+const pollMs = 20;
+
+export interface EndedSession {
+  readonly user: string;
+  /** `performance.now()` when the end was acknowledged. */
+  readonly atMs: number;
+  /** The revocation lag that the mode states. */
+  readonly lagMs: number;
+}
+
+/** Records that the session of this user has ended at this moment. */
+export function markEnded({ revocationLagMs: lagMs }: Target, user: string): EndedSession {
+  return { user, atMs: performance.now(), lagMs };
+}
+
+/**
+ * Uses the token of an ended session again and again until it is refused. A use that is accepted after the stated lag
+ * is a success of the attack. A use that is accepted before that is only recorded as lag.
+ */
+export async function tryEnded(
+  tries: ProbeTries,
+  what: string,
+  thief: AttackBrowser,
+  ended: EndedSession,
+): Promise<void> {
+  for (;;) {
+    const sinceMs = performance.now() - ended.atMs;
+    // A copy each time: an answer that clears the cookie must not disarm the next try.
+    const answer = await thief.copy().get('/me');
+    const isAccepted = userOf(answer) === ended.user;
+    const isLate = sinceMs >= ended.lagMs;
+    if (!isAccepted || isLate) tries.add(what, isAccepted, answer);
+    if (isAccepted) tries.noteLag(sinceMs);
+    if (!isAccepted || isLate) return;
+    await sleep(pollMs);
+  }
+}
+
+/** Uses the token of an ended session through the proxy and on every backend, as `tryEnded` does. */
+export async function tryEndedEverywhere(
+  target: Target,
+  tries: ProbeTries,
+  when: string,
+  thief: AttackBrowser,
+  ended: EndedSession,
+): Promise<void> {
+  await tryEnded(tries, `a session was accepted through the proxy ${when}`, thief, ended);
+  for (const { name, url } of target.backends)
+    await tryEnded(tries, `a session was accepted by ${name} ${when}`, thief.copy(url), ended);
 }

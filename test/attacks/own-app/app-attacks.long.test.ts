@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { AppUnderAttack } from '#src/attacks/own-app/app.js';
-import type { AppFinding } from '#src/attacks/own-app/app-attack.js';
+import { type AppFinding, runAppAttacks } from '#src/attacks/own-app/app-attack.js';
 import { appAttacks } from '#src/attacks/own-app/attacks/registry.js';
-import { runAppAttacks } from '#src/attacks/own-app/run-app-attacks.js';
 import type { JourneyMapping } from '#src/simulator/scenario/journey/mapping.js';
 import { type CookieDefect, cookieJourney, makeCookieApp } from './cookie-app.js';
 import { type AppCall, type AppSaid, withServedApp } from './served.js';

@@ -1,18 +1,17 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { expect } from 'chai';
 import { explainIgnoredCookie } from '#src/attacks/own-app/app-browser.js';
-import { makeLookAlike } from '#src/attacks/own-app/attacks/fixation.js';
-import { appAttacks } from '#src/attacks/own-app/attacks/registry.js';
-import { buildMaskedExchange } from '#src/attacks/own-app/masked-exchange.js';
+import { buildJwt, claimOther, findJwt, findSecret } from '#src/attacks/own-app/app-jwt.js';
 import {
   buildCrossSiteCookies,
   buildNavigationCookies,
   listFormRequests,
-} from '#src/attacks/own-app/tools/cross-site.js';
-import { judgeIds } from '#src/attacks/own-app/tools/id-statistics.js';
-import { buildJwt, claimOther, findJwt, findSecret } from '#src/attacks/own-app/tools/jwt.js';
+} from '#src/attacks/own-app/attacks/cross-site.js';
+import { appAttacks } from '#src/attacks/own-app/attacks/registry.js';
+import { judgeIds, makeLookAlike } from '#src/attacks/own-app/attacks/session-ids.js';
+import { buildMaskedExchange } from '#src/attacks/own-app/masked-exchange.js';
 import { readSetCookie } from '#src/attacks/tools/browser.js';
-import { makeHmacSigner } from '#src/attacks/tools/forge-jwt.js';
+import { makeHmacSigner } from '#src/attacks/tools/forge.js';
 
 const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
 

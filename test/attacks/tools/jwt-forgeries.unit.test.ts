@@ -9,9 +9,9 @@ import {
   makeOwnPairs,
   makeShopSigner,
   readToken,
-} from '#src/attacks/tools/forge-jwt.js';
+} from '#src/attacks/tools/forge.js';
 import * as forgeries from '#src/attacks/tools/jwt-forgeries.js';
-import { computeTotpCode } from '#src/attacks/tools/second-factor.js';
+import { computeTotpCode } from '#src/attacks/tools/shop.js';
 
 const ring = [{ id: 'k1', secret: randomBytes(32) }];
 const header = { alg: 'HS256', kid: 'k1', typ: 'at+jwt' };

@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AttackResult, notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
-import { knownKeyFiles, makeHmacSigner } from '../../tools/forge-jwt.js';
+import { knownKeyFiles, makeHmacSigner } from '../../tools/forge.js';
 import { type AppUnderAttack, addUse, type LoggedIn, showsAnyUser, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import {
@@ -14,7 +14,7 @@ import {
   type JwtPart,
   listKeyForms,
   publicKeysOf,
-} from '../tools/jwt.js';
+} from '../app-jwt.js';
 
 /** The token of the attacker, and the user whose session the attacker wants. */
 interface TokenInUse {

@@ -1,13 +1,9 @@
 import type { AppAttack } from '../app-attack.js';
-import { cookieAttributes, cookieTossing } from './cookies.js';
+import { cookieAttributes, cookieTossing, sessionInUrl } from './cookies.js';
 import { crossSitePost, stateChangeByGet } from './cross-site.js';
-import { fixation, idKeptAtLogin } from './fixation.js';
-import { idRandomness } from './id-randomness.js';
 import { jwtExpired, jwtKeyConfusion, jwtKeyId, jwtNone, jwtSignature } from './jwt.js';
-import { logoutRace, replayAfterLogout } from './logout.js';
-import { oldPassword } from './old-password.js';
-import { refreshRace } from './refresh-race.js';
-import { sessionInUrl } from './session-in-url.js';
+import { logoutRace, oldPassword, refreshRace, replayAfterLogout } from './reuse.js';
+import { fixation, idKeptAtLogin, idRandomness } from './session-ids.js';
 
 /** The attacks on an app that Holdfast does not know. They run in this order. */
 export const appAttacks: Readonly<Record<string, AppAttack>> = {

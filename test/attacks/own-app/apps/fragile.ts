@@ -1,4 +1,4 @@
-import { findJwt } from '#src/attacks/own-app/tools/jwt.js';
+import { findJwt } from '#src/attacks/own-app/app-jwt.js';
 import { listen } from '../served.js';
 import { makeTokenApp } from '../token-app.js';
 

@@ -1,4 +1,6 @@
 import {
+  createCipheriv,
+  createDecipheriv,
   createHmac,
   createPrivateKey,
   createPublicKey,
@@ -11,6 +13,10 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import type { KeyRing } from '../../shared/key-ring.js';
+import { type AttackResult, Tries } from '../attack.js';
+import { Inconclusive } from '../errors.js';
+import { expectStatus, userOf } from './shop.js';
+import type { Target } from './target.js';
 
 /*
  * Forged tokens. The attacker knows what tokens of this shop look like, because every user can read their own token.
@@ -151,4 +157,91 @@ export async function makeOwnCertificate(): Promise<{ readonly key: KeyObject; r
     keySize: 2048,
   });
   return { key: createPrivateKey(key), certificate: new X509Certificate(cert).raw.toString('base64') };
+}
+
+/*
+ * Forged sealed tokens. The attacker knows their format too, because the source of the shop is public.
+ */
+
+export const nonceBytes = 12;
+export const tagBytes = 16;
+const keyBytes = 32;
+/** The purpose for which the shop derives the key of a session cookie over plain HTTP. */
+export const sessionPurpose = 'session';
+
+/** The parts of a sealed token: `version.key id.body`. */
+export interface Seal {
+  readonly version: string;
+  readonly keyId: string;
+  readonly body: string;
+}
+
+export function readSeal(token: string): Seal {
+  const [version = '', keyId = '', body = ''] = token.split('.');
+  return { version, keyId, body };
+}
+
+export function sealOf({ version, keyId, body }: Seal): string {
+  return `${version}.${keyId}.${body}`;
+}
+
+/** Opens a session token with the key of the shop. Throws when it is not sealed with the newest key. */
+export function openSeal(token: string, [newest]: KeyRing): readonly unknown[] {
+  const { version, keyId, body } = readSeal(token);
+  const bytes = Buffer.from(body, 'base64url');
+  const key = deriveKey(newest?.secret ?? Buffer.alloc(0), sessionPurpose);
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, nonceBytes), { authTagLength: tagBytes });
+  decipher.setAAD(Buffer.from(`${version}.${keyId}`)).setAuthTag(bytes.subarray(-tagBytes));
+  const text = Buffer.concat([decipher.update(bytes.subarray(nonceBytes, -tagBytes)), decipher.final()]);
+  const fields: unknown = JSON.parse(text.toString());
+  return Array.isArray(fields) ? fields : [];
+}
+
+/** Seals a text as the shop does: AES-256-GCM, with the version and the key id as associated data. */
+export function sealText(head: Omit<Seal, 'body'>, key: Buffer, text: string): string {
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes });
+  cipher.setAAD(Buffer.from(`${head.version}.${head.keyId}`));
+  const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  return sealOf({ ...head, body: sealed.toString('base64url') });
+}
+
+/** Derives the key for one purpose from a secret, as the shop does. */
+export function deriveKey(secret: string | Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', purpose, keyBytes));
+}
+
+/*
+ * Sending them.
+ */
+
+/** Sends a token to GET /me. Resolves with the answer and the user that it names. */
+export async function fetchUser(target: Target, token: string, origin?: string) {
+  const answer = await target.browser(origin).thief(token).get('/me');
+  return { user: userOf(answer), answer: expectStatus(answer, 200, 'GET /me') };
+}
+
+/**
+ * Shows that forged content is right: made with the genuine key, it is accepted as the victim. So every refusal of a
+ * forgery is due to what is wrong with it. Rejects with `Inconclusive`.
+ */
+export async function proveContent(target: Target, sound: string, victim: string): Promise<void> {
+  if ((await fetchUser(target, sound)).user === victim) return;
+  throw new Inconclusive(
+    'the same content made with the genuine key is not accepted, so the forgeries would prove nothing',
+  );
+}
+
+/** Sends every forgery. A probe ends with its first success. */
+export async function sendForgeries(
+  target: Target,
+  forgeries: readonly Forgery[],
+  tries = new Tries(),
+): Promise<AttackResult> {
+  for (const { probe, what, token } of forgeries) {
+    if (tries.of(probe).hasSucceeded) continue;
+    const { user, answer } = await fetchUser(target, token);
+    tries.of(probe).add(`${what}: accepted as ${user}`, user !== undefined, answer);
+  }
+  return tries.result();
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../errors.js';
@@ -33,7 +34,7 @@ async function logOut({ browser }: LoggedIn): Promise<AppAnswer> {
   return logout;
 }
 
-const rounds = 6;
+const raceRounds = 6;
 const addsBeside = 3;
 /** An app may write a session after it has answered. */
 const lateWriteMs = 50;
@@ -51,7 +52,7 @@ async function tryRaces(app: AppUnderAttack) {
       'a logout without requests beside it does not end the session either: see replay-after-logout',
     );
   const tries = new UnnamedTries();
-  for (let round = 0; round < rounds && !tries.hasSucceeded; round++) await race(app, tries, round);
+  for (let round = 0; round < raceRounds && !tries.hasSucceeded; round++) await race(app, tries, round);
   return tries.conclude();
 }
 
@@ -110,4 +111,75 @@ async function tryIssued(
     // Without a login the app may give such a session to any visitor: only the data of the user counts.
     tries.add('a request beside the logout was given another session, which is open', isOpen, answer, read);
   }
+}
+
+export const oldPassword: AppAttack = {
+  title: 'a second session of a user, after the user has changed the password in the first one',
+  asvs: ['7.4.3'],
+  run: tryOldPassword,
+};
+
+async function tryOldPassword(app: AppUnderAttack) {
+  if (!app.has('password')) return notApplicable('the journey has no step password');
+  const tries = new UnnamedTries();
+  const owner = await app.logIn();
+  const thief = await app.logIn(app.visitor(owner.user));
+  // Long, with every kind of character: an app may have rules.
+  owner.browser.carried.set('new-password', `Aa1-${randomBytes(18).toString('base64url')}`);
+  const change = await owner.browser.ask('password');
+  if (!change.isDone) throw new Inconclusive(`a user could not change the password: ${change.describe()}`);
+  const again = await app.visitor(owner.user).ask('login');
+  if (again.isDone)
+    throw new Inconclusive(`the old password still opens a session, so the change had no effect: ${again.describe()}`);
+  const read = await thief.browser.send('read', thief.browser.fill('read'));
+  addUse(
+    tries,
+    'another session of the user is still open after the password change',
+    read,
+    showsMember(read, thief),
+    change,
+  );
+  return tries.conclude();
+}
+
+export const refreshRace: AppAttack = {
+  title: 'one refresh token twice, at the same moment and one after the other: at most one may go on',
+  asvs: ['RFC 9700'],
+  run: tryRefreshTwice,
+};
+
+async function tryRefreshTwice(app: AppUnderAttack) {
+  if (!app.has('refresh')) return notApplicable('the journey has no step refresh');
+  const tries = new UnnamedTries();
+  for (const isAtOnce of [true, false]) await tryTwice(app, tries, isAtOnce);
+  return tries.conclude();
+}
+
+/** Uses one refresh token twice. Success: both lines of tokens can be refreshed again, and both open the session. */
+async function tryTwice(app: AppUnderAttack, tries: UnnamedTries, isAtOnce: boolean): Promise<void> {
+  const member = await app.logIn();
+  const lines = [member.browser.copy(), member.browser.copy()];
+  const refresh = async (browser: (typeof lines)[number]) => {
+    const answer = await browser.send('refresh', browser.fill('refresh'));
+    if (answer.isDone) browser.keep('refresh', answer);
+    return answer;
+  };
+  const firsts = [];
+  if (isAtOnce) firsts.push(...(await Promise.all(lines.map(refresh))));
+  else for (const line of lines) firsts.push(await refresh(line));
+  if (!firsts.some(({ isDone }) => isDone))
+    throw new Inconclusive(`the session could not be refreshed: ${firsts[0]?.describe()}`);
+  const seconds = [];
+  for (const line of lines) seconds.push(await refresh(line));
+  const reads = [];
+  for (const line of lines) reads.push(await line.send('read', line.fill('read')));
+  const isForked =
+    [...firsts, ...seconds].every(({ isDone }) => isDone) && reads.every(read => showsMember(read, member));
+  const when = isAtOnce ? 'at the same moment' : 'one after the other';
+  tries.add(
+    `one refresh token, used twice ${when}, gave two lines of tokens that both go on`,
+    isForked,
+    ...firsts,
+    ...reads,
+  );
 }

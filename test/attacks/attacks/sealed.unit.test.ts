@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { readSealUnsafely } from '#backends/defects/tokens.js';
-import type { Forgery } from '#src/attacks/tools/forge-jwt.js';
-import { openSeal } from '#src/attacks/tools/forge-seal.js';
-import * as forgeries from '#src/attacks/tools/seal-forgeries.js';
+import * as forgeries from '#src/attacks/attacks/sealed.js';
+import { type Forgery, openSeal } from '#src/attacks/tools/forge.js';
 import { seal, unseal } from '#src/sessions/seal.js';
 
 const ring = [{ id: 'k1', secret: randomBytes(32) }];

@@ -1,12 +1,120 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, Tries } from '../attack.js';
 import { Inconclusive } from '../errors.js';
 import { mapConcurrently } from '../tools/at-once.js';
-import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
-import { readToken } from '../tools/forge-jwt.js';
-import { openSeal } from '../tools/forge-seal.js';
-import { expectStatus, isHonoured } from '../tools/shop.js';
-import type { Target } from '../tools/target.js';
+import { type AttackBrowser, type BrowserAnswer, preLoginCookie, sessionCookie } from '../tools/browser.js';
+import { openSeal, readToken } from '../tools/forge.js';
+import {
+  enrolUser,
+  expectStatus,
+  isHonoured,
+  logIn,
+  logInFreshUser,
+  markEnded,
+  preLoginOf,
+  reauthenticate,
+  tryEndedEverywhere,
+  userOf,
+} from '../tools/shop.js';
+import { originsOf, type Target } from '../tools/target.js';
+
+const fixationProbes = {
+  'an invented id': ['trusting-sticky'],
+  "the attacker's own token": ['trusting-sticky'],
+  'the cookies of a visit': ['trusting-sticky'],
+  'a second login': ['trusting-sticky'],
+  'a fresh authentication': ['trusting-sticky'],
+  'without the code': ['lenient-shop'],
+  'after the code': ['lenient-shop'],
+} as const;
+
+type FixationProbe = keyof typeof fixationProbes;
+
+export const fixation: Attack = {
+  title: 'plant a token before the login, or reuse a token from before a login, a code or a fresh authentication',
+  asvs: ['7.2.4'],
+  probes: fixationProbes,
+  run: tryFixation,
+};
+
+async function tryFixation(target: Target) {
+  const tries = new Tries<FixationProbe>();
+  await tryPlanted(target, tries, 'an invented id', async browser => {
+    browser.cookies.set(sessionCookie, randomBytes(32).toString('base64url'));
+  });
+  await tryPlanted(target, tries, "the attacker's own token", browser =>
+    logIn(browser, target.freshUser(), target.password),
+  );
+  await tryPlanted(target, tries, 'the cookies of a visit', async browser => {
+    await browser.get('/');
+    await browser.get('/cart');
+  });
+  await tryKept(target, tries, 'a second login', ({ user, browser }) => logIn(browser, user, target.password));
+  await tryKept(target, tries, 'a fresh authentication', ({ browser }) => reauthenticate(browser, target.password));
+  await tryHalfLoggedIn(target, tries);
+  return tries.result();
+}
+
+/** The attacker plants cookies in a browser and keeps a copy of them. Then the victim logs in with that browser. */
+async function tryPlanted(
+  target: Target,
+  tries: Tries<FixationProbe>,
+  what: FixationProbe,
+  plant: (browser: AttackBrowser) => Promise<unknown>,
+) {
+  const browser = target.browser();
+  // The copy includes the affinity cookie, so the same backend serves both browsers.
+  await browser.get('/me');
+  await plant(browser);
+  const attacker = browser.copy();
+  const victim = target.freshUser();
+  await logIn(browser, victim, target.password);
+  for (const origin of originsOf(target)) {
+    const answer = await attacker.copy(origin).get('/me');
+    const isOpen = userOf(answer) === victim;
+    tries.of(what).add(`${what}, planted before the login, opened the session afterwards`, isOpen, answer);
+  }
+}
+
+/** Uses the token from before a step that replaces it. The mode may still accept it for its stated lag. */
+async function tryKept(
+  target: Target,
+  tries: Tries<FixationProbe>,
+  step: FixationProbe,
+  renew: (member: Awaited<ReturnType<typeof logInFreshUser>>) => Promise<unknown>,
+) {
+  const member = await logInFreshUser(target);
+  const kept = member.browser.copy();
+  await renew(member);
+  const ended = markEnded(target, member.user);
+  await tryEndedEverywhere(target, tries.of(step), `with the token from before ${step}`, kept, ended);
+}
+
+/**
+ * Uses the cookies that a browser holds between password and code. They must open no session, before or after the code.
+ */
+async function tryHalfLoggedIn(target: Target, tries: Tries<FixationProbe>): Promise<void> {
+  const { user, code, usedStep } = await enrolUser(target);
+  const browser = await preLoginOf(target, user);
+  const [kept, asSession] = [browser.copy(), browser.copy()];
+  const preLogin = browser.cookies.get(preLoginCookie);
+  if (preLogin === undefined) throw new Inconclusive('the password gave no cookie for the step of the code');
+  asSession.cookies.set(sessionCookie, preLogin);
+  const tryBoth = async (when: FixationProbe) => {
+    for (const [what, thief] of Object.entries({
+      'the cookies': kept,
+      'the pre-login token as a session': asSession,
+    })) {
+      const answer = await thief.copy().get('/me');
+      tries.of(when).add(`${what} from before the code opened the session ${when}`, userOf(answer) === user, answer);
+    }
+  };
+  await tryBoth('without the code');
+  expectStatus(await browser.post('/login/totp', { code: code(usedStep + 1) }), 200, 'the code');
+  if (!(await isHonoured(browser, user))) throw new Inconclusive('the honest user is not logged in after the code');
+  await tryBoth('after the code');
+}
 
 /** Enough to find a part that is constant, counted or timed. More of them could not show that the rest is random. */
 const logins = 500;
@@ -18,7 +126,7 @@ const bitsMin = 128;
 /** Among 500 random ids, the two most similar share some 17 bits. To share 64 bits takes some 2^32 ids. */
 const sharedBitsMax = 64;
 
-const probes = {
+const idProbes = {
   'the length of an id': ['timed-ids'],
   'a repeated id': ['timed-ids'],
   'a biased bit': ['timed-ids'],
@@ -29,7 +137,7 @@ const probes = {
   'the id in a sealed token': ['seal-trusting'],
 } as const;
 
-type Probe = keyof typeof probes;
+type IdProbe = keyof typeof idProbes;
 
 /**
  * Looks for flaws in a sample of ids. It can find an id that is short, repeated, counted or timed. It cannot show that
@@ -38,15 +146,15 @@ type Probe = keyof typeof probes;
 export const predictedIds: Attack = {
   title: 'look for flaws in the ids of 500 logins: length, repeats, biased bits, bits that follow the id before',
   asvs: ['7.2.2', '7.2.3'],
-  probes,
+  probes: idProbes,
   statistical: true,
   // So many logins would delay the answers of every other attack.
   alone: true,
-  run,
+  run: tryToPredict,
 };
 
-async function run(target: Target) {
-  const tries = new Tries<Probe>();
+async function tryToPredict(target: Target) {
+  const tries = new Tries<IdProbe>();
   const tokens = await collect(target);
   const [first] = tokens;
   if (first === undefined || !(await isHonoured(first.browser, first.user)))
@@ -59,7 +167,7 @@ async function run(target: Target) {
       tries.of(probe).add(`of an id ${flaw}`, isFound, ...answers);
     return tries.result();
   }
-  const parts: readonly (readonly [Probe, (token: string) => Buffer])[] =
+  const parts: readonly (readonly [IdProbe, (token: string) => Buffer])[] =
     target.strategy === 'jwt'
       ? [
           ['the id in a signed token', token => decode(String(readToken(token)?.claims.sid))],
@@ -99,7 +207,7 @@ function decode(text: string): Buffer {
   return Buffer.from(text.slice(0, randomChars), 'base64url');
 }
 
-type Check = readonly [probe: Probe, flaw: string, isFound: boolean];
+type Check = readonly [probe: IdProbe, flaw: string, isFound: boolean];
 
 function checksOf(ids: readonly Buffer[]): readonly Check[] {
   const bits = Math.min(...ids.map(id => id.length)) * 8;
