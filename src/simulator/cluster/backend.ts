@@ -1,8 +1,10 @@
-import { packageFile } from '../../shared/package-file.js';
+import { statSync } from 'node:fs';
+import { packageFile } from '../../shared/package.js';
 import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 import { quoteForShell } from '../../shared/text.js';
-import { answersOk, ask } from './ask.js';
+import { LabError } from '../errors.js';
 import type { ShopCounts } from './cluster.js';
+import { answersOk, ask, statusWithin } from './probe.js';
 import type { ProcessSpec } from './processes/process-member.js';
 
 const shop = packageFile('dist/backends/shop.js');
@@ -82,4 +84,148 @@ function numbersIn(value: unknown): ShopCounts {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
+}
+
+/** A backend that is a program of the user. */
+export interface OwnBackend {
+  /** Runs with `sh -c`. It and all processes that it starts form one process group. */
+  readonly command: string;
+  /** An absolute path. */
+  readonly directory: string;
+  readonly ready: { readonly http: string; readonly withinMs: number };
+}
+
+export interface OwnBackendPlace extends PlaceholderSources {
+  readonly version: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Builds its process spec. Throws `LabError` when its folder is missing: `spawn` would only report a missing shell. */
+export function ownBackendSpec(own: OwnBackend, place: OwnBackendPlace): ProcessSpec {
+  const { name, port, env, version } = place;
+  if (statSync(own.directory, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new LabError(
+      `"${own.directory}" is not a folder: expected the folder in which ${name} is run (system.backends.directory).`,
+    );
+  assertPlain(own.command, place.runDirectory);
+  const values = placeholderValues(place);
+  const command = fillPlaceholders(own.command, values);
+  const given = Object.entries(env).map(([variable, text]) => [variable, fillPlaceholders(text, values)] as const);
+  const variables: Readonly<Record<string, string>> = {
+    PORT: String(port),
+    BACKEND_VERSION: version,
+    ...Object.fromEntries(given),
+  };
+  const { http, withinMs: readyWithinMs } = own.ready;
+  let status: number | undefined;
+  return {
+    name,
+    role: 'backend',
+    port,
+    command: '/bin/sh',
+    args: ['-c', command],
+    env: variables,
+    group: true,
+    directory: own.directory,
+    readyWithinMs,
+    async answers(withinMs, at = port) {
+      status = await statusWithin(`http://127.0.0.1:${at}${http}`, withinMs);
+      return isHealthy(status);
+    },
+    whyNotReady: () =>
+      status === undefined || isHealthy(status)
+        ? undefined
+        : `GET ${http} answered ${status}, expected 200 to 299 (system.backends.ready.http)`,
+    remedy:
+      `cd ${quoteForShell(own.directory)} && ${formatVariables(variables)} ${command}   (run it by hand to see its output);` +
+      ` it must listen on 127.0.0.1:${port} and answer GET ${http} (system.backends.ready.http) with a status from 200 to 299`,
+  };
+}
+
+/** Returns whether the status is in the range that the proxy calls healthy. */
+function isHealthy(status: number | undefined): boolean {
+  return status !== undefined && status >= 200 && status < 300;
+}
+
+/** Throws `LabError` when the shell would split or expand the path of the run directory, as with spaces in TMPDIR. */
+export function assertPlain(command: string, runDirectory: string): void {
+  if (!/\{(?:run-dir|config)\}/.test(command) || /^[\w@%+=:,./-]*$/.test(runDirectory)) return;
+  throw new LabError(
+    `{run-dir} is "${runDirectory}", which a shell would not read as one path. Set TMPDIR to a folder without spaces.`,
+  );
+}
+
+/** Returns the variables in shell syntax, with possible secrets masked. */
+function formatVariables(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}=${quoteForShell(maskSecrets(name, value))}`)
+    .join(' ');
+}
+
+function maskSecrets(name: string, value: string): string {
+  if (/pass|secret|token|key|auth/i.test(name)) return '***';
+  return value.replace(/^([a-z+]+:\/\/[^:@/]*):.*@/is, '$1:***@');
+}
+
+/** Placeholders of the user's own app: those that a scenario file may use, and their values in a run. */
+
+/** Placeholders of `system.backends.command`. Addresses are left out: a shell could interpret their characters. */
+export const commandPlaceholders = ['port', 'name', 'run-dir'] as const;
+
+/** Placeholders of `system.backends.env`. Those of a store are empty in a mode without that store. */
+export const ownPlaceholders = [
+  ...commandPlaceholders,
+  'store',
+  ...storeNames.flatMap(store => [store, ...storeDescriptors[store].parts.map(part => `${store}.${part}`)]),
+];
+
+const placeholder = /(?<!\$)\{([a-z][a-z0-9.-]*)\}/g;
+
+/** Returns the first placeholder that is not in `known`. `${x}` belongs to the shell and is no placeholder. */
+export function findUnknownPlaceholder(text: string, known: readonly string[]): string | undefined {
+  return [...text.matchAll(placeholder)].map(([, name = '']) => name).find(name => !known.includes(name));
+}
+
+/** Replaces each placeholder by its value; one without a value becomes empty. */
+export function fillPlaceholders(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replaceAll(placeholder, (_whole, name) => values[name] ?? '');
+}
+
+interface PlaceholderSources {
+  readonly name: string;
+  readonly port: number;
+  readonly runDirectory: string;
+  readonly storeUrls: StoreUrls;
+  /** The store of the mode. */
+  readonly store: keyof StoreUrls | undefined;
+}
+
+/** Returns the value of each placeholder. If an address names several servers, the first gives host and port. */
+export function placeholderValues(sources: PlaceholderSources): Readonly<Record<string, string>> {
+  const { name, port, runDirectory, storeUrls, store } = sources;
+  const own = { name, port: String(port), 'run-dir': runDirectory, store: (store && storeUrls[store]) ?? '' };
+  const stores = storeNames.flatMap(each => {
+    const url = storeUrls[each] ?? '';
+    return [[each, url] as const, ...partsOf(each, url, String(storeDescriptors[each].defaultPort))];
+  });
+  return { ...own, ...Object.fromEntries(stores) };
+}
+
+const address =
+  /^[a-z+]+:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?:\[(?<v6>[^\]]*)\]|(?<host>[^:/,?]*))(?::(?<port>\d+))?[^/?]*(?:\/(?<database>[^?]*))?/i;
+
+function partsOf(store: string, url: string, portDefault: string): (readonly [name: string, value: string])[] {
+  const found = address.exec(url)?.groups;
+  if (found === undefined) return [];
+  const { user = '', password = '', v6, host = '', port = portDefault, database = '' } = found;
+  const parts = { host: v6 ?? host, port, user, password, database };
+  return Object.entries(parts).map(([part, text]) => [`${store}.${part}`, decodePart(text)] as const);
+}
+
+function decodePart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -1,6 +1,5 @@
-import type { Flow } from './links/pipe.js';
-import type { Toxic } from './links/toxics.js';
-import type { RunShell } from './processes/shell.js';
+import type { Flow, Toxic } from './link-pipe.js';
+import type { RunShell } from './processes/run-program.js';
 
 /** The system of one run, as the faults and the driver see it. */
 export interface Cluster {

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { LabError } from '../errors.js';
-import type { LinkDirection } from './links/toxics.js';
+import type { LinkDirection } from './link-pipe.js';
 import { TcpLink } from './links.js';
 import { Janitor } from './processes/janitor.js';
 import { type Listeners, ProcessMember, type ProcessSpec } from './processes/process-member.js';
-import { findTemporaryBase, type ProgramRun, runProgram } from './processes/run-program.js';
-import { type RunShell, runShell } from './processes/shell.js';
+import { findTemporaryBase, type ProgramRun, type RunShell, runProgram, runShell } from './processes/run-program.js';
 
 /** Each step of niceness lowers the CPU weight of a process by a fifth. */
 const nicenessBesideOthers = 10;

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, Socket } from 'node:net';
 import type { Link, Traffic } from './cluster.js';
-import { Pipe } from './links/pipe.js';
-import type { LinkDirection, Toxic } from './links/toxics.js';
+import { type LinkDirection, Pipe, type Toxic } from './link-pipe.js';
 import { onFreePort } from './processes/free-port.js';
 
 /** Further connections are reset by the kernel. */

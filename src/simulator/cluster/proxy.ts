@@ -1,7 +1,7 @@
 import type { ModeName } from '../../modes.js';
-import { packageFile } from '../../shared/package-file.js';
-import { answersOk } from './ask.js';
+import { packageFile } from '../../shared/package.js';
 import type { ExternalProxy } from './external/external-proxy.js';
+import { answersOk } from './probe.js';
 import type { ProcessSpec } from './processes/process-member.js';
 
 const cli = packageFile('dist/cli.js');

@@ -1,8 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { formatKeyRing, type KeyRing, parseKeyRing } from '../../shared/key-ring.js';
-import { ask } from './ask.js';
 import type { Cluster, ClusterMember } from './cluster.js';
-import { waitUntil } from './probe.js';
+import { ask, waitUntil } from './probe.js';
 
 const knownWithinMs = 3_000;
 const answerWithinMs = 1_000;

@@ -1,7 +1,7 @@
 import { type ModeName, storesOf } from '../../modes.js';
 import { storeNames } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
-import type { MembersSpec } from './external/driver.js';
+import type { MembersSpec } from './external/drivers.js';
 import { proxyNames } from './proxy.js';
 import { isStoreServer, type StoresSpec, serverOf, shapeOf, storeServers } from './stores/registry.js';
 

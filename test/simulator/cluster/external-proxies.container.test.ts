@@ -5,7 +5,7 @@ import { presetNames } from '#src/shared/shipped-files.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { canDrain } from '#src/simulator/cluster/external/external-proxy.js';
 import { portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
-import { type Preset, readPreset } from '#src/simulator/scenario/external-proxy.js';
+import { type Preset, readPreset } from '#src/simulator/scenario/own-system.js';
 import { runText, short } from '../../commands/ran.js';
 import { oneLab, program, quickProxy } from '../processes.js';
 

@@ -1,13 +1,15 @@
 import { expect } from 'chai';
-import { nameConfig } from '#src/simulator/cluster/external/boot-external.js';
+import { nameConfig } from '#src/simulator/cluster/boot-proxies.js';
 import { readStates } from '#src/simulator/cluster/external/external-admin.js';
-import { canDrain, commandFor, type ExternalProxy } from '#src/simulator/cluster/external/external-proxy.js';
 import {
+  canDrain,
+  commandFor,
+  type ExternalProxy,
   parseTemplate,
   readTemplate,
   renderTemplate,
   type TemplateView,
-} from '#src/simulator/cluster/external/template.js';
+} from '#src/simulator/cluster/external/external-proxy.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 
 const view: TemplateView = {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { bandwidth, breakAnswers, cut, latency, refuseNew, type Toxic } from '#src/simulator/cluster/links/toxics.js';
+import { bandwidth, breakAnswers, cut, latency, refuseNew, type Toxic } from '#src/simulator/cluster/link-pipe.js';
 import { TcpLink } from '#src/simulator/cluster/links.js';
 import { portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';

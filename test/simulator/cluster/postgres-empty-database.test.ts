@@ -19,8 +19,11 @@ import { chown } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import { findTemporaryBase, runProgram } from '#src/simulator/cluster/processes/run-program.js';
-import { makeEmptyDatabase } from '#src/simulator/cluster/stores/postgres/empty-database.js';
-import { findPrograms, userForPostgres } from '#src/simulator/cluster/stores/postgres/programs.js';
+import {
+  findPrograms,
+  makeEmptyDatabase,
+  userForPostgres,
+} from '#src/simulator/cluster/stores/postgres/empty-database.js';
 
 type Run = typeof runGuarded;
 

@@ -1,11 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../../errors.js';
-import { ask } from '../ask.js';
 import type { LabProcess, ProxyAdmin, ProxyBackend } from '../cluster.js';
-import { describeEnd, joinLines, type RunShell, type ShellEnd } from '../processes/shell.js';
-import { canDrain, commandFor, type ExternalPlace, type ExternalProxy } from './external-proxy.js';
-import { renderTemplate, type TemplateView } from './template.js';
+import { ask } from '../probe.js';
+import { describeEnd, joinLines, type RunShell, type ShellEnd } from '../processes/run-program.js';
+import {
+  canDrain,
+  commandFor,
+  type ExternalPlace,
+  type ExternalProxy,
+  renderTemplate,
+  type TemplateView,
+} from './external-proxy.js';
 
 const commandWithinMs = 5_000;
 const answerWithinMs = 1_000;

@@ -1,13 +1,12 @@
-import { statSync } from 'node:fs';
-import { commandLine } from '../../../shared/program-name.js';
-import { quoteForShell } from '../../../shared/text.js';
+import { readFileSync, statSync } from 'node:fs';
+import mustache from 'mustache';
+import { messageOf, quoteForShell } from '../../../shared/text.js'
+import { commandLine } from '../../../shared/package.js';
 import { findProgram, findToolName, systemPath } from '../../../shared/tools.mjs';
-import { LabError } from '../../errors.js';
-import { statusWithin } from '../ask.js';
-import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../own-backend.js';
-import { portRefuses } from '../probe.js';
+import { LabError, ScenarioError } from '../../errors.js';
+import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../backend.js';
+import { portRefuses, statusWithin } from '../probe.js';
 import type { ProcessSpec } from '../processes/process-member.js';
-import type { ConfigTemplate } from './template.js';
 
 /**
  * A proxy that is not Holdfast's: how to start it, and the commands that speak to it. Commands run with `sh -c` in
@@ -147,4 +146,136 @@ export function describeUnknownPlaceholder(command: string, known: readonly stri
 
 function mapValues(map: Readonly<Record<string, string>>, change: (text: string) => string): Record<string, string> {
   return Object.fromEntries(Object.entries(map).map(([key, text]) => [key, change(text)]));
+}
+
+const templateBytesMax = 1024 * 1024;
+
+/** A configuration file of an external proxy, with placeholders in double braces. */
+interface ConfigTemplate {
+  /** An absolute path. */
+  readonly file: string;
+  readonly text: string;
+  /** All placeholders and sections that it uses. Those of a backend are written `backends.port`. */
+  readonly uses: ReadonlySet<string>;
+}
+
+/** Placeholders of one backend. They are known between {{#backends}} and {{/backends}}. */
+export const backendPlaceholders = ['name', 'id', 'host', 'port', 'draining', 'spare'] as const;
+type TemplateBackend = Readonly<Record<(typeof backendPlaceholders)[number], string | number | boolean>>;
+
+export const templatePlaceholders = [
+  ...['name', 'mode', 'host', 'port', 'admin-port', 'run-dir', 'secret', 'root', 'affinity', 'name-backends'],
+  ...['health.path', 'health.every-ms', 'health.timeout-ms', 'health.fall', 'health.rise', 'health.down-s'],
+  ...['drain-ms', 'maxconn', 'queue', 'queue-timeout-ms'],
+] as const;
+
+/** Values of the placeholders. A name with a dot is one key. False and absent values leave out their section. */
+export type TemplateView = Readonly<Record<(typeof templatePlaceholders)[number], string | number | boolean>> & {
+  readonly backends: readonly TemplateBackend[];
+};
+
+/** Reads and checks a template. Throws `ScenarioError` with file and line for an unknown placeholder. */
+export function readTemplate(file: string): ConfigTemplate {
+  const expected = 'expected the template of a configuration';
+  let text: string;
+  try {
+    const stat = statSync(file);
+    // A pipe could have no end.
+    if (!stat.isFile()) throw new ScenarioError(`${file}: found something that is not a file, ${expected}.`);
+    if (stat.size > templateBytesMax)
+      throw new ScenarioError(`${file}: found ${stat.size} bytes, expected at most ${templateBytesMax}.`);
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof ScenarioError) throw error;
+    throw new ScenarioError(`${file}: cannot be read (${messageOf(error)}), ${expected}.`);
+  }
+  return parseTemplate(text, file);
+}
+
+/** Checks a template. Mustache itself would print nothing for an unknown placeholder. */
+export function parseTemplate(text: string, file: string): ConfigTemplate {
+  let tokens: unknown[];
+  try {
+    tokens = mustache.parse(text);
+  } catch (error) {
+    const message = messageOf(error);
+    const offset = Number(/ at (\d+)$/.exec(message)?.[1] ?? 0);
+    throw newTemplateError(
+      { text, file },
+      offset,
+      `found ${message.replace(/ at \d+$/, '')}, expected each section to be closed`,
+    );
+  }
+  const uses = new Set<string>();
+  checkTokens(tokens.map(readToken), '', { text, file, uses });
+  return { text, file, uses };
+}
+
+/** Fills in the values. Values are not escaped: the file is not HTML. */
+export function renderTemplate({ text }: ConfigTemplate, view: TemplateView): string {
+  return mustache.render(text, nestKeys(view), {}, { escape: String });
+}
+
+interface Token {
+  readonly kind: string;
+  readonly value: string;
+  readonly offset: number;
+  readonly inner: readonly Token[];
+}
+
+/** Reads one token of mustache: `[kind, value, start, end, tokens inside]`. */
+function readToken(token: unknown): Token {
+  const [kind, value, offset, , inner]: unknown[] = Array.isArray(token) ? token : [];
+  const tokens = Array.isArray(inner) ? inner.map(readToken) : [];
+  return { kind: String(kind), value: String(value), offset: Number(offset), inner: tokens };
+}
+
+interface CheckedFile extends Pick<ConfigTemplate, 'file' | 'text'> {
+  readonly uses: Set<string>;
+}
+
+function checkTokens(tokens: readonly Token[], within: '' | 'backends', file: CheckedFile): void {
+  for (const { kind, value, offset, inner } of tokens) {
+    if (kind === 'text' || kind === '!') continue;
+    if (kind === '>' || kind === '=')
+      throw newTemplateError(file, offset, `found {{${kind}, expected {{name}}, {{#name}} or {{^name}}`);
+    const isSection = kind === '#' || kind === '^';
+    const known = [
+      ...(isSection && within === '' ? ['backends'] : []),
+      ...(within === '' ? templatePlaceholders : backendPlaceholders),
+      ...templatePlaceholders,
+    ];
+    if (!known.some(name => name === value))
+      throw newTemplateError(
+        file,
+        offset,
+        `found {{${kind === 'name' ? '' : kind}${value}}}, expected one of ${listOf(known)}`,
+      );
+    file.uses.add(within !== '' && backendPlaceholders.some(name => name === value) ? `backends.${value}` : value);
+    checkTokens(inner, value === 'backends' || within === 'backends' ? 'backends' : '', file);
+  }
+}
+
+function listOf(known: readonly string[]): string {
+  return [...new Set(known)].map(name => `{{${name}}}`).join(', ');
+}
+
+function newTemplateError(
+  { text, file }: Pick<ConfigTemplate, 'file' | 'text'>,
+  offset: number,
+  message: string,
+): ScenarioError {
+  const line = text.slice(0, offset).split('\n').length;
+  return new ScenarioError(`${file}:${line}: ${message}.`);
+}
+
+/** Turns keys such as `health.path` into nested maps: mustache looks up each part of a name. */
+function nestKeys(view: TemplateView): Readonly<Record<string, unknown>> {
+  const nested: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(view)) {
+    const [first = '', second] = name.split('.');
+    if (second === undefined) nested[first] = value;
+    else nested[first] = { ...(nested[first] as object | undefined), [second]: value };
+  }
+  return nested;
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { packageFile } from '../../../shared/package-file.js';
+import { packageFile } from '../../../shared/package.js';
 import { killStrays, quitFamily, sendSignal, signalGroup } from './process-family.js';
 
 const program = packageFile('dist/simulator/cluster/processes/janitor-process.js');

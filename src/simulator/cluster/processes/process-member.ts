@@ -5,13 +5,19 @@ import { constants, getPriority, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { quoteForShell } from '../../../shared/text.js';
 import { BootFailed, LabError } from '../../errors.js';
-import type { ClusterMember, LabProcess, MemberState, ShopCounts, StrikeVerb } from '../cluster.js';
-import { describeExit, type Exit } from '../cluster.js';
-import { isGone, isStopped, waitUntil } from '../probe.js';
-import { confirmStrike } from './confirm-strike.js';
+import {
+  type ClusterMember,
+  describeExit,
+  type Exit,
+  type LabProcess,
+  type MemberState,
+  type ShopCounts,
+  type StrikeVerb,
+} from '../cluster.js';
+import { confirmStrike, isGone, isStopped, waitUntil } from '../probe.js';
 import type { Janitor, WatchedProcess } from './janitor.js';
-import { LastLines, onLine, unrefStreams } from './last-lines.js';
 import { groupRuns, type Signal, signalFamily, signalGroup } from './process-family.js';
+import { LastLines, onLine, type SystemUser, unrefStreams } from './run-program.js';
 
 const readyByDefaultWithinMs = 10_000;
 const pollMs = 25;
@@ -48,11 +54,6 @@ export interface ProcessSpec {
   readonly readyWithinMs?: number;
   /** The user that it runs as, for a server that refuses to run as root. */
   readonly user?: SystemUser | undefined;
-}
-
-export interface SystemUser {
-  readonly uid: number;
-  readonly gid: number;
 }
 
 /** One boot of the process. */

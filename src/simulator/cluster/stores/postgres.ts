@@ -6,12 +6,18 @@ import { promisify } from 'node:util';
 import { quoteForShell } from '../../../shared/text.js';
 import { LabError } from '../../errors.js';
 import { map, oneOf } from '../../scenario/values.js';
-import { answersWith } from '../ask.js';
-import type { ProcessSpec, SystemUser } from '../processes/process-member.js';
-import { isOpenToAll, type RunProgram } from '../processes/run-program.js';
+import { answersWith } from '../probe.js';
+import type { ProcessSpec } from '../processes/process-member.js';
+import { isOpenToAll, type RunProgram, type SystemUser } from '../processes/run-program.js';
 import { buildSingleShape, defineStoreServer } from '../store-server.js';
-import { env, makeEmptyDatabase, role } from './postgres/empty-database.js';
-import { findPrograms, type Programs, userForPostgres } from './postgres/programs.js';
+import {
+  env,
+  findPrograms,
+  makeEmptyDatabase,
+  type Programs,
+  role,
+  userForPostgres,
+} from './postgres/empty-database.js';
 
 /**
  * Settings that differ from the defaults. All durability settings are on: an acknowledged transaction survives SIGKILL.

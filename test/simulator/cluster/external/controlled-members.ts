@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { LabCluster, LabProcess } from '#src/simulator/cluster/cluster.js';
-import type { DriverCommands, MembersSpec } from '#src/simulator/cluster/external/driver.js';
+import type { DriverCommands, MembersSpec } from '#src/simulator/cluster/external/drivers.js';
 
 /** Members of a lab that another lab strikes by commands, as if the first lab were a system that already runs. */
 export interface ControlledMembers {

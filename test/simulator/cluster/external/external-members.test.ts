@@ -6,7 +6,7 @@ import { judgeRun } from '#src/simulator/checker/judge-run.js';
 import { describeMachineDoubt } from '#src/simulator/checker/verdict/doubts.js';
 import { measuredValue } from '#src/simulator/checker/verdict/metrics.js';
 import type { Cluster, LabCluster } from '#src/simulator/cluster/cluster.js';
-import type { MembersSpec } from '#src/simulator/cluster/external/driver.js';
+import type { MembersSpec } from '#src/simulator/cluster/external/drivers.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { openSystem } from '#src/simulator/cluster/start-cluster.js';
 import { Strike } from '#src/simulator/faults/strike.js';

@@ -1,9 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
-import { type DriverCommands, fillCommand } from '#src/simulator/cluster/external/driver.js';
-import { drivers } from '#src/simulator/cluster/external/drivers/registry.js';
-import { ExternalSystem } from '#src/simulator/cluster/external/external-system.js';
-import type { ShellEnd } from '#src/simulator/cluster/processes/shell.js';
+import {
+  type DeployCommands,
+  type DriverCommands,
+  drivers,
+  fillCommand,
+} from '#src/simulator/cluster/external/drivers.js';
+import { ExternalDeployer, ExternalSystem } from '#src/simulator/cluster/external/external-system.js';
+import type { RunShell, ShellEnd } from '#src/simulator/cluster/processes/run-program.js';
+import { parseScenario } from '#src/simulator/scenario/file.js';
 
 const commands: DriverCommands = { alive: 'alive {member}' };
 
@@ -78,4 +83,178 @@ describe('the driver systemd', () => {
   it('says nothing about a unit when systemd does not answer', () => {
     expect(codeWith('echo "Failed to connect to bus" >&2; return 1')).to.equal(126);
   });
+});
+
+const deployCommands: DeployCommands = {
+  workload: 'workload {selector}',
+  rollOut: 'rollOut {workload} {variables} image={image}',
+  isDone: 'isDone {workload} {within}',
+  rollBack: 'rollBack {workload} {revision}',
+  versions: 'versions',
+};
+const release = { version: 'B', env: { COLOUR: 'light green' } };
+const pace = { surge: 0, unavailable: 1 };
+const { signal } = new AbortController();
+
+/** A deployer whose commands print what `answers` has for their first word. A missing answer is a failure. */
+function withAnswers(answers: Record<string, string | undefined>) {
+  const ran: string[] = [];
+  const shell: RunShell = async command => {
+    ran.push(command);
+    const printed = answers[command.split(' ')[0] ?? ''];
+    const how = printed === undefined ? 'ended with code 1' : 'ended with code 0';
+    return { ok: printed !== undefined, late: false, how, said: printed ?? 'timed out', printed: printed ?? '' };
+  };
+  return {
+    ran,
+    answers,
+    deployer: new ExternalDeployer(deployCommands, { selector: 'app=shop', withinMs: 5_000 }, shell),
+  };
+}
+
+const done = { workload: 'shop 4\n', rollOut: '', isDone: '', rollBack: '', versions: '' };
+
+describe('a deployer of members that the lab did not start', () => {
+  it('rolls a release out, and rolls back to the revision that ran before', async () => {
+    const { deployer, ran } = withAnswers(done);
+    await deployer.rollOut(release, 1, pace, signal);
+    await deployer.rollBack();
+    expect(ran).to.deep.equal([
+      'workload app=shop',
+      "rollOut shop 'COLOUR=light green' BACKEND_VERSION=B image=''",
+      'isDone shop 5s',
+      'rollBack shop 4',
+      'isDone shop 5s',
+    ]);
+  });
+
+  it('rolls back nothing when nothing was rolled out, and nothing twice', async () => {
+    const { deployer, ran } = withAnswers(done);
+    await deployer.rollBack();
+    expect(ran).to.deep.equal([]);
+    await deployer.rollOut(release, 1, pace, signal);
+    await deployer.rollBack();
+    await deployer.rollBack();
+    expect(ran.filter(command => command.startsWith('rollBack'))).to.have.length(1);
+  });
+
+  it('rolls a second release back to the first one, and not to what ran before both', async () => {
+    const { deployer, ran, answers } = withAnswers({ ...done });
+    await deployer.rollOut(release, 1, pace, signal);
+    answers.workload = 'shop 5\n';
+    await deployer.rollOut({ ...release, version: 'C' }, 1, pace, signal);
+    await deployer.rollBack();
+    expect(ran).to.include('rollBack shop 5').and.not.include('rollBack shop 4');
+  });
+
+  it('brings back what ran before the run when no rollback has done that, once', async () => {
+    const { deployer, ran, answers } = withAnswers({ ...done });
+    await deployer.restore();
+    expect(ran).to.deep.equal([]);
+    await deployer.rollOut(release, 1, pace, signal);
+    answers.workload = 'shop 5\n';
+    await deployer.rollOut({ ...release, version: 'C' }, 1, pace, signal);
+    await deployer.rollBack();
+    await deployer.restore();
+    await deployer.restore();
+    expect(ran.filter(command => command.startsWith('rollBack'))).to.deep.equal(['rollBack shop 5', 'rollBack shop 4']);
+  });
+
+  it('has nothing to bring back after a rollback', async () => {
+    const { deployer, ran } = withAnswers(done);
+    await deployer.rollOut(release, 1, pace, signal);
+    await deployer.rollBack();
+    await deployer.restore();
+    expect(ran.filter(command => command.startsWith('rollBack'))).to.have.length(1);
+  });
+
+  it('says what to type when what ran before the run cannot be brought back', async () => {
+    const { deployer, answers } = withAnswers({ ...done });
+    await deployer.rollOut(release, 1, pace, signal);
+    answers.rollBack = undefined;
+    expect(await deployer.restore().catch(String)).to.equal(
+      'LabError: shop still has the version of the deploy ("rollBack" ended with code 1, and said: timed out). Bring its earlier revision back: rollBack shop 4',
+    );
+  });
+
+  it('only waits again when a rollback was begun and did not end in time', async () => {
+    const { deployer, ran, answers } = withAnswers({ ...done });
+    await deployer.rollOut(release, 1, pace, signal);
+    answers.isDone = undefined;
+    const failed = await deployer.rollBack().catch(String);
+    expect(failed).to.equal('Error: "isDone" ended with code 1, and said: timed out');
+    answers.isDone = '';
+    await deployer.rollBack();
+    expect(ran.slice(-3)).to.deep.equal(['rollBack shop 4', 'isDone shop 5s', 'isDone shop 5s']);
+  });
+
+  for (const [workload, found] of [
+    ['', 'none'],
+    ['shop 4\nblog 1\n', 'shop, blog'],
+  ] as const)
+    it(`changes nothing when the selector finds ${found}`, async () => {
+      const { deployer, ran } = withAnswers({ ...done, workload });
+      const refused = await deployer.rollOut(release, 1, pace, signal).catch(String);
+      expect(refused).to.include(`must find one deployment, and it found ${found}`);
+      await deployer.rollBack();
+      expect(ran).to.have.length(1);
+    });
+
+  it('takes a member without a version for one of the first version', async () => {
+    const { deployer } = withAnswers({ ...done, versions: 'shop-1 B\nshop-2\n' });
+    expect([...(await deployer.versions())]).to.deep.equal([
+      ['shop-1', 'B'],
+      ['shop-2', 'A'],
+    ]);
+  });
+});
+
+describe('the placeholders of a driver', () => {
+  for (const [command, values, filled] of [
+    ['kill {member}', { member: 'shop-1' }, 'kill shop-1'],
+    ['kill {member}', { member: "a'; rm -rf /" }, `kill 'a'\\''; rm -rf /'`],
+    ['set {variables}', { variables: ['A=1', 'B={member}'], member: 'x' }, "set A=1 'B={member}'"],
+    ["get -o jsonpath='{range .items[*]}{end}'", { member: 'x' }, "get -o jsonpath='{range .items[*]}{end}'"],
+  ] as const)
+    it(`turn ${command} into ${filled}`, () => {
+      expect(fillCommand(command, values)).to.equal(filled);
+    });
+});
+
+describe('a deploy of pods in a scenario', () => {
+  const refusalOf = (fault: string, driver = 'kubectl') => {
+    const text = `name: own
+why: a test
+modes: [redis]
+system: { target: "http://127.0.0.1:8080", members: { driver: ${driver}, selector: app=shop } }
+users:
+  arrivals: { rate: 20/s, for: 1s }
+  journey:
+    login: { request: { POST: /login, json: { user: "{user}" } } }
+    add: { request: { POST: /cart, json: { sku: "{token}" } } }
+    read: { request: { GET: /cart }, items: { path: "$.items[*]" } }
+    anonymous: { status: 401 }
+faults: [{ id: x, at: 0ms, ${fault} }]
+`;
+    try {
+      parseScenario(text, 'own.yaml');
+      return 'accepted';
+    } catch (error) {
+      return String(error);
+    }
+  };
+
+  for (const [fault, driver, expected] of [
+    ['do: deploy, target: backends, to: { image: "shop:2" }, rollback: after 1s', 'kubectl', 'accepted'],
+    ['do: deploy, target: backends, surge: 1', 'kubectl', 'found surge, but the workload itself decides'],
+    ['do: deploy, target: backends, canary: 10 %', 'kubectl', 'found canary, but the workload itself decides'],
+    ['do: deploy, target: backends, to: { command: x }', 'kubectl', 'found to.command, but'],
+    ['do: deploy, target: backends', 'podman', 'no driver that can replace versions'],
+    ['do: hang, target: member-1', 'kubectl', 'kubectl cannot freeze a pod'],
+    ['do: kill, target: member-1', 'kubectl', 'accepted'],
+    ['do: stop, target: member-1', '{ alive: a, stop: b, start: c }', 'no command to kill a member'],
+  ] as const)
+    it(`${expected === 'accepted' ? 'accepts' : 'refuses'} { ${fault} } of ${driver}`, () => {
+      expect(refusalOf(fault, driver)).to.include(expected);
+    });
 });

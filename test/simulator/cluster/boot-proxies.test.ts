@@ -6,8 +6,8 @@ import type { ExternalProxy } from '#src/simulator/cluster/external/external-pro
 import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
 import { LabError } from '#src/simulator/errors.js';
-import { readPreset } from '#src/simulator/scenario/external-proxy.js';
-import { isRunning, program, quickProxy, temporaryFolder } from '../../processes.js';
+import { readPreset } from '#src/simulator/scenario/own-system.js';
+import { isRunning, program, quickProxy, temporaryFolder } from '../processes.js';
 
 const base = await readPreset('http-proxy');
 

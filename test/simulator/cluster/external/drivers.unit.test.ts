@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
-import { fillCommand, parseList } from '#src/simulator/cluster/external/driver.js';
-import { drivers } from '#src/simulator/cluster/external/drivers/registry.js';
+import { drivers, fillCommand, parseList } from '#src/simulator/cluster/external/drivers.js';
 
 describe('the output of "list"', () => {
   it('gives the name of each member, and further names of its answers', () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { expect } from 'chai';
-import { LastLines } from '#src/simulator/cluster/processes/last-lines.js';
+import { LastLines } from '#src/simulator/cluster/processes/run-program.js';
 
 async function lastOf(...chunks: (string | Buffer)[]): Promise<string[]> {
   const stream = Readable.from(chunks, { objectMode: false });
@@ -28,7 +28,7 @@ describe('the last lines of a process', () => {
   });
 
   it('do not keep the event loop open when another process holds the stream', () => {
-    const module = import.meta.resolve('#src/simulator/cluster/processes/last-lines.js');
+    const module = import.meta.resolve('#src/simulator/cluster/processes/run-program.js');
     const code = `
       const { LastLines, unrefStreams } = await import(${JSON.stringify(module)});
       const { spawn } = await import('node:child_process');

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { answersOk } from '#src/simulator/cluster/ask.js';
+import { answersOk } from '#src/simulator/cluster/probe.js';
 import { withSilentListener } from '../../proxy/silent-listener.js';
 
 describe('a probe of the lab', () => {

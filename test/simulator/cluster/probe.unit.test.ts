@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import type { LabProcess } from '#src/simulator/cluster/cluster.js';
-import { confirmStrike } from '#src/simulator/cluster/processes/confirm-strike.js';
+import { confirmStrike } from '#src/simulator/cluster/probe.js';
 
 /** Creates a process that has ended like this. */
 function endedProcess(port: number, exit: Awaited<ReturnType<LabProcess['waitExit']>>): LabProcess {

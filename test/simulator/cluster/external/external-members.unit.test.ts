@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { ListedMember } from '#src/simulator/cluster/external/driver.js';
-import { ExternalMember } from '#src/simulator/cluster/external/external-member.js';
+import type { ListedMember } from '#src/simulator/cluster/external/drivers.js';
+import { ExternalMember } from '#src/simulator/cluster/external/external-members.js';
 import { ExternalSystem } from '#src/simulator/cluster/external/external-system.js';
 
 const ready: readonly ListedMember[] = ['a', 'b'].map(name => ({ name, names: [name] }));
