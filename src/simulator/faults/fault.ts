@@ -1,5 +1,5 @@
 import type { Cluster } from '../cluster/cluster.js';
-import type { DriverVerb } from '../cluster/external/driver.js';
+import type { DriverVerb } from '../cluster/external/drivers.js';
 import { serverOf } from '../cluster/stores/registry.js';
 import { endsOf, kindOf, type TargetKind, type TargetSystem } from '../cluster/targets.js';
 import type { ExpectedEffect } from '../history/records.js';

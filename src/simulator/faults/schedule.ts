@@ -1,9 +1,8 @@
 import { LabError } from '../errors.js';
 import type { FaultRecord } from '../history/records.js';
-import type { LiveCountsNow } from '../run/live-counts.js';
 import type { FaultSpec } from '../scenario/scenario.js';
 import { Strike, type StrikeStage } from './strike.js';
-import { type AfterTrigger, formatWhen, type WhenTrigger } from './trigger.js';
+import { type AfterTrigger, formatWhen, type LiveCountsNow, type WhenTrigger } from './trigger.js';
 
 export interface FaultStage extends StrikeStage {
   /** Start of the faults phase: `at` counts from here. */

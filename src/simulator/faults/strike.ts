@@ -1,15 +1,15 @@
-import { messageOf } from '../../shared/error-message.js';
+import { messageOf } from '../../shared/text.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { kindOf, membersIn } from '../cluster/targets.js';
 import { Interrupted, LabError, MemberNotBack, rejectOnAbort } from '../errors.js';
 import type { FaultRecord } from '../history/records.js';
 import { randomStream } from '../plan/random.js';
 import type { FaultEvent } from '../run/journal.js';
-import type { LiveCounts, LiveCountsNow } from '../run/live-counts.js';
 import type { RunClock } from '../run/run-clock.js';
 import type { FaultSpec } from '../scenario/scenario.js';
 import type { Fault } from './fault.js';
 import { faults as registry } from './kinds/registry.js';
+import type { LiveCounts, LiveCountsNow } from './trigger.js';
 
 export interface StrikeStage {
   readonly cluster: Cluster;

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { ask } from '#src/simulator/cluster/ask.js';
 import type { LabCluster } from '#src/simulator/cluster/cluster.js';
-import { waitUntil } from '#src/simulator/cluster/probe.js';
+import { ask, waitUntil } from '#src/simulator/cluster/probe.js';
 import type { Fault } from '#src/simulator/faults/fault.js';
 import { deploy } from '#src/simulator/faults/kinds/deploy.js';
 import { runFaults } from '#src/simulator/faults/schedule.js';

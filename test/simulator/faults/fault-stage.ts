@@ -1,7 +1,7 @@
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import type { FaultStage } from '#src/simulator/faults/schedule.js';
+import { LiveCounts } from '#src/simulator/faults/trigger.js';
 import type { FaultEvent } from '#src/simulator/run/journal.js';
-import { LiveCounts } from '#src/simulator/run/live-counts.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 
 interface Staged {

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
-import { ask } from '#src/simulator/cluster/ask.js';
 import type { LabCluster } from '#src/simulator/cluster/cluster.js';
-import { isStopped, portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
+import { ask, isStopped, portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import type { TargetKind } from '#src/simulator/cluster/targets.js';
 import { LabError } from '#src/simulator/errors.js';
 import type { Fault, FaultEntry } from '#src/simulator/faults/fault.js';

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { answersOk } from '#src/simulator/cluster/ask.js';
 import type { LabCluster } from '#src/simulator/cluster/cluster.js';
-import { waitUntil } from '#src/simulator/cluster/probe.js';
+import { answersOk, waitUntil } from '#src/simulator/cluster/probe.js';
 import { endsOf } from '#src/simulator/cluster/targets.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { leavingNothing, quickProxy, withCluster } from '../processes.js';

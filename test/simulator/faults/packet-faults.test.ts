@@ -1,10 +1,15 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
-import { type PacketRule, parseCounts, restoreCommand, rulesFor } from '#src/simulator/cluster/links/packet-filter.js';
-import { ownNetworkCommand } from '#src/simulator/cluster/processes/own-network.js';
+import {
+  ownNetworkCommand,
+  type PacketRule,
+  parseCounts,
+  restoreCommand,
+  rulesFor,
+} from '#src/simulator/cluster/processes/own-network.js';
 import { LabError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { makePlan } from '#src/simulator/plan/plan.js';

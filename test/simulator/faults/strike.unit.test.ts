@@ -1,8 +1,14 @@
 import { expect } from 'chai';
-import type { Cluster, ClusterMember, Link, Traffic } from '#src/simulator/cluster/cluster.js';
-import { describeExit, isCleanEnd } from '#src/simulator/cluster/cluster.js';
-import type { Toxic } from '#src/simulator/cluster/links/toxics.js';
-import type { ShellEnd } from '#src/simulator/cluster/processes/shell.js';
+import {
+  type Cluster,
+  type ClusterMember,
+  describeExit,
+  isCleanEnd,
+  type Link,
+  type Traffic,
+} from '#src/simulator/cluster/cluster.js';
+import type { Toxic } from '#src/simulator/cluster/link-pipe.js';
+import type { ShellEnd } from '#src/simulator/cluster/processes/run-program.js';
 import { BootFailed, MemberNotBack } from '#src/simulator/errors.js';
 import { flap } from '#src/simulator/faults/kinds/flap.js';
 import { runFaults } from '#src/simulator/faults/schedule.js';

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { durationPattern, parseDuration } from '../../../shared/duration.js';
-import { labVariables } from '../../cluster/backend.js';
+import { durationPattern, parseDuration } from '../../../shared/units.js';
+import { commandPlaceholders, findUnknownPlaceholder, labVariables, ownPlaceholders } from '../../cluster/backend.js';
 import type { Cluster, Deployer, Release } from '../../cluster/cluster.js';
-import type { MembersSpec } from '../../cluster/external/driver.js';
-import { drivers } from '../../cluster/external/drivers/registry.js';
-import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../../cluster/own-backend.js';
+import { drivers, type MembersSpec } from '../../cluster/external/drivers.js';
 import { countShare } from '../../cluster/rollout.js';
 import { MemberNotBack } from '../../errors.js';
-import { commandText } from '../../scenario/own-app.js';
+import { commandText } from '../../scenario/own-system.js';
 import { duration, environment, map, percent, text, wholeNumber } from '../../scenario/values.js';
 import { defineFault } from '../fault.js';
 

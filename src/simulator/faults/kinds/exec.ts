@@ -1,6 +1,6 @@
 import { waitUntil } from '../../cluster/probe.js';
-import { describeEnd, type ShellEnd } from '../../cluster/processes/shell.js';
-import { commandLimit, commandText, systemTarget } from '../../scenario/own-app.js';
+import { describeEnd, type ShellEnd } from '../../cluster/processes/run-program.js';
+import { commandLimit, commandText, systemTarget } from '../../scenario/own-system.js';
 import { defineFault } from '../fault.js';
 
 /** Time limit of the check before `inject`. A command that waits until something is broken must not delay the fault. If

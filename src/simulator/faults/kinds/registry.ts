@@ -1,31 +1,17 @@
 import type { FaultEntry } from '../fault.js';
-import { block } from './block.js';
-import { clockSkew } from './clock-skew.js';
-import { cutLink } from './cut-link.js';
 import { deploy } from './deploy.js';
-import { drain } from './drain.js';
-import { drop } from './drop.js';
-import { errors } from './errors.js';
 import { exec } from './exec.js';
 import { flap } from './flap.js';
-import { hang } from './hang.js';
-import { kill } from './kill.js';
-import { loss } from './loss.js';
-import { pause } from './pause.js';
+import { cutLink, reset, slow, throttle, truncate } from './links.js';
+import { drop, loss, refuse } from './packets.js';
 import { powerCut } from './power-cut.js';
-import { promote } from './promote.js';
-import { refuse } from './refuse.js';
-import { replaceSecrets } from './replace-secrets.js';
-import { reset } from './reset.js';
-import { rotateSecrets } from './rotate-secrets.js';
-import { scaleIn } from './scale-in.js';
-import { scaleOut } from './scale-out.js';
-import { slow } from './slow.js';
-import { stop } from './stop.js';
-import { throttle } from './throttle.js';
-import { truncate } from './truncate.js';
+import { pause, promote } from './redis.js';
+import { drain, scaleIn, scaleOut } from './scaling.js';
+import { replaceSecrets, rotateSecrets } from './secrets.js';
+import { block, clockSkew, errors } from './shop-switches.js';
+import { hang, kill, stop } from './signals.js';
 
-/** Every fault that a scenario can name under `do`. A new one is one file and one line here. */
+/** Every fault that a scenario can name under `do`. A new one is one line here, and a file or a constant in the file of its family. */
 export const faults: Readonly<Record<string, FaultEntry>> = {
   kill,
   hang,

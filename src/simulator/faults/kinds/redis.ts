@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
-import { waitUntil } from '../../cluster/probe.js';
+import { portRefuses, waitReadmitted, waitUntil } from '../../cluster/probe.js';
 import {
   answerWithinMs,
   buildReplicaOf,
@@ -13,10 +13,51 @@ import {
   roleOf,
   withRedis,
 } from '../../cluster/redis-client.js';
-import { names } from '../../scenario/values.js';
-import { askedEffect, defineFault } from '../fault.js';
+import { serverOf } from '../../cluster/stores/registry.js';
+import { duration, names } from '../../scenario/values.js';
+import { askedEffect, askedInWords, defineFault } from '../fault.js';
 
-const healWithinMs = 15_000;
+/** Faults by commands of Redis. */
+
+/** A live server on loopback answers within a few milliseconds. */
+const silentForMs = 250;
+const slackMs = 5_000;
+
+/** Pauses Redis by its own command: connections and data stay, and nothing is answered. */
+export const pause = defineFault({
+  summary: 'CLIENT PAUSE: Redis answers nothing for a while, then all requests that have waited',
+  targets: ['store'],
+  options: {
+    length: duration(1, '30s')
+      .prefault('1s')
+      .describe(
+        'Length of the pause. It ends by itself, because a paused Redis does not even accept the command that ends a pause. It is healed when Redis answers.',
+      )
+      .meta({ examples: ['3s'] }),
+  },
+  effect: askedEffect,
+  effectInWords: askedInWords,
+  explainMissing: target =>
+    serverOf(target) === 'redis' && !target.includes('sentinel')
+      ? undefined
+      : `found "${target}", expected a Redis with data: only it has CLIENT PAUSE`,
+  make: (target, { length: lengthMs }) => ({
+    async inject(cluster) {
+      await withRedis(cluster.member(target).port, redis => redis.client('PAUSE', lengthMs, 'ALL'));
+    },
+    async confirm(cluster) {
+      const member = cluster.member(target);
+      // A dead server is silent too, but its port refuses connections.
+      if ((await member.answers(silentForMs)) || (await portRefuses(member.port))) return false;
+      return `no answer within ${silentForMs} ms on a port that takes connections`;
+    },
+    async heal(cluster) {
+      await waitReadmitted(cluster, cluster.member(target), lengthMs + slackMs);
+    },
+  }),
+});
+
+const followWithinMs = 15_000;
 const markerKey = 'holdfast-lab:promoted';
 
 /**
@@ -82,11 +123,11 @@ export const promote = defineFault({
         const { port } = cluster.member(target);
         const old = oldPrimaryOf(cluster, target);
         // Another fault that holds it down may be healed at the same time: wait for it.
-        if (old.isRunning) await waitUntil(() => old.answers(answerWithinMs), healWithinMs);
+        if (old.isRunning) await waitUntil(() => old.answers(answerWithinMs), followWithinMs);
         await makeFollow(old, port);
         retargetBackends(cluster, port, undefined);
-        if (old.isRunning && !(await waitUntil(() => isReplicating(old.port), healWithinMs)))
-          throw new Error(`${old.name} did not follow ${target} within ${healWithinMs} ms`);
+        if (old.isRunning && !(await waitUntil(() => isReplicating(old.port), followWithinMs)))
+          throw new Error(`${old.name} did not follow ${target} within ${followWithinMs} ms`);
         done = false;
       },
     };
