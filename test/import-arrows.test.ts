@@ -49,11 +49,11 @@ const homes: Record<string, RegExp> = {
   pg: /^src\/sessions\/stores\/postgres(\.ts|\/)/,
   // Whatever else starts processes: workers of the proxy, and nothing in the proxy but what starts them.
   'node:cluster': /^src\/proxy\/workers\/worker-process\.ts$/,
-  'node:child_process': /^src\/(doctor\/|simulator\/cluster\/|proxy\/restart\/(successor|service-manager)\.ts$)/,
+  'node:child_process': /^src\/(doctor\/|simulator\/cluster\/|proxy\/restart\/(handover|systemd)\.ts$)/,
   autocannon: /^src\/load\//,
   undici: /^src\/(simulator|proxy\/pool\/health)/,
   'tough-cookie': /^src\/simulator\/users\//,
-  mustache: /^src\/simulator\/cluster\/external\/template\.ts$/,
+  mustache: /^src\/simulator\/cluster\/external\/external-proxy\.ts$/,
   yaml: /^src\/simulator\/scenario/,
   zod: /^src\/(live\/command-schema\.ts$|record\/har\.ts$|simulator\/(scenario\/|plan\/plan-file|cluster\/store))/,
   pino: /^src\/proxy\/telemetry\/access-log\.ts$/,
@@ -62,7 +62,7 @@ const homes: Record<string, RegExp> = {
   qrcode: /^backends\/accounts\/second-factor\.ts$/,
   'cli-table3': /^src\/(report\/(reporters\/|fitted-table\.ts)|commands\/)/,
   uplot: /^src\/(report\/(browser\/|html\/page-script\.ts$)|live\/page\/timeline\.ts$)/,
-  selfsigned: /^src\/(proxy\/front\/dev-certificate|attacks\/tools\/forge-jwt)\.ts$/,
+  selfsigned: /^src\/(proxy\/front\/tls-pair|attacks\/tools\/forge-jwt)\.ts$/,
 };
 
 /** The only modules of Node that what decides may import; of the last one the digests, not the chance. */
@@ -160,8 +160,7 @@ describe('import arrows', () => {
 
   /** Its folder and its name: an implementation is one file, with a folder of the same name where one is too small. */
   function plugIn(file: string): { folder: string; name: string } | undefined {
-    const place =
-      /^(src\/.*\/(?:engines|routing-policies|strategies|stores|kinds|reporters|attacks))\/([^/]+?)(?:\.ts$|\/)/;
+    const place = /^(src\/.*\/(?:engines|strategies|stores|kinds|reporters|attacks))\/([^/]+?)(?:\.ts$|\/)/;
     const [, folder, name] = place.exec(file) ?? [];
     return folder === undefined || name === undefined ? undefined : { folder, name };
   }
@@ -179,12 +178,8 @@ describe('import arrows', () => {
   for (const [part, files, forbidden] of [
     ['a policy', /^routing-polic/, /^(affinity|pool|control|engines)\/|^(proxy\.ts|dispatch\/)/],
     ['affinity', /^affinity\//, /^(pool\/(?!member)|control|engines)|^(routing-polic|retry\.ts|proxy\.ts|dispatch\/)/],
-    [
-      'a health check',
-      /^pool\/(health|probe)/,
-      /^(affinity|control|engines|pool\/(pool|member))|^(routing-polic|retry)/,
-    ],
-    ['the pool', /^pool\/(?!health|probe)/, /^(affinity|control|engines|pool\/(health|probe))|^(proxy\.ts|dispatch\/)/],
+    ['a health check', /^pool\/health/, /^(affinity|control|engines|pool\/(pool|member))|^(routing-polic|retry)/],
+    ['the pool', /^pool\/(?!health)/, /^(affinity|control|engines|pool\/health)|^(proxy\.ts|dispatch\/)/],
     ['control', /^control\/control\.ts/, /^(affinity|engines|front)\/|^dispatch\/|^(proxy|serving)\.ts|^routing-polic/],
     ['an engine', /^engines\//, /^(affinity|pool|control)\/|^routing-polic|^(proxy\.ts|dispatch\/)/],
   ] as const) {
@@ -239,7 +234,7 @@ describe('import arrows', () => {
 
   it('keeps what decides pure: no I/O, no clock, no chance', () => {
     const deciding =
-      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks|shop-journey)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|run\/live-counts\.ts$|app-check\/advice\.ts$)|hunt\/|record\/infer\/|live\/(excerpt|export-scenario)\.ts$|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry\.ts|routing-policies\/))/;
+      /^src\/(simulator\/(checker\/(?!check-)|history\/records|plan\/(plan|plan-checks)\.ts$|scenario\/((short-form|write)\.ts$|checks\/)|faults\/trigger\.ts$|cluster\/targets\.ts$|app-check\/advice\.ts$)|hunt\/|record\/infer\/|live\/(excerpt|export-scenario)\.ts$|report\/(reporters\/|html\/(?!page)|matrix[a-z-]*\.ts$)|attacks\/(plan|finding|evidence|weak-variants)\.ts|proxy\/(retry|routing-policies)\.ts$)/;
     const files = sources('src').filter(file => deciding.test(file));
     expect(files.length).to.be.greaterThan(15);
     const impure =

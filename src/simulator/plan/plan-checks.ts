@@ -1,7 +1,5 @@
-import { formatWhen } from '../faults/trigger.js';
-import { isCounter } from '../run/live-counts.js';
-import type { StepKind } from '../scenario/journey/mapping.js';
-import { stepKinds } from '../scenario/journey/mapping.js';
+import { formatWhen, isCounter } from '../faults/trigger.js';
+import { type StepKind, stepKinds } from '../scenario/journey/mapping.js';
 import { isMap } from '../scenario/yaml.js';
 import { stepsMax, userNamePattern, usersMax } from './plan.js';
 import type { PlannedUser } from './planned-user.js';

@@ -1,3 +1,4 @@
+import { LiveCounts } from '../faults/trigger.js';
 import type {
   FaultRecord,
   LabRecord,
@@ -8,7 +9,6 @@ import type {
   PhaseRecord,
   RunHeader,
 } from '../history/records.js';
-import { LiveCounts } from './live-counts.js';
 import type { RunClock } from './run-clock.js';
 
 const tickMs = 200;

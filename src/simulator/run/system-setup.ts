@@ -8,9 +8,8 @@ import type { RunHeader, SystemRecord } from '../history/records.js';
 import { makeNonce } from '../history/token-names.js';
 import type { Scenario } from '../scenario/scenario.js';
 import type { DriverOptions } from '../users/driver.js';
-import type { Journey } from '../users/journey.js';
+import { type Journey, shopJourney } from '../users/journey.js';
 import { mappedJourney } from '../users/mapped-journey.js';
-import { shopJourney } from '../users/shop-requests.js';
 
 /** Turns the system and the users of a scenario into what the lab starts and the driver drives. */
 

@@ -1,6 +1,5 @@
-import { parseJson } from '../../shared/parse-json.js';
-import type { AnonymousConditions, AnswerConditions } from '../scenario/journey/answer-conditions.js';
-import { parseJsonPath, valuesAt } from '../scenario/journey/json-path.js';
+import { parseJson } from '../../shared/text.js';
+import { parseJsonPath, valuesAt, type AnonymousConditions, type AnswerConditions } from '../scenario/journey/mapping.js'
 import { compilePattern, matchesSomewhere } from '../scenario/journey/page-pattern.js';
 import type { AppReply } from './journey.js';
 

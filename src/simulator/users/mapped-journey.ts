@@ -1,20 +1,5 @@
 import type { OperationKind } from '../history/records.js';
-import { type JsonPath, parseJsonPath, valuesAt } from '../scenario/journey/json-path.js';
-import {
-  type CarriedPlace,
-  filled,
-  filledInJson,
-  type ItemsPlace,
-  type JourneyMapping,
-  type MappedRequest,
-  placeholdersIn,
-  type StepKind,
-  stepKinds,
-  stepOf,
-  type TextPlace,
-  textsOf,
-  type WhoPlace,
-} from '../scenario/journey/mapping.js';
+import { type JsonPath, parseJsonPath, valuesAt, type CarriedPlace, filled, filledInJson, type ItemsPlace, type JourneyMapping, type MappedRequest, placeholdersIn, type StepKind, stepKinds, stepOf, type TextPlace, textsOf, type WhoPlace } from '../scenario/journey/mapping.js'
 import { compilePattern, matchesIn } from '../scenario/journey/page-pattern.js';
 import { bodyOf, makeAnonymousCheck, makeOkCheck, type ParsedBody } from './answer-check.js';
 import {

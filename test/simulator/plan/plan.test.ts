@@ -1,10 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ScenarioError } from '#src/simulator/errors.js';
-import { habitsOf, makePlan, planDurationMs } from '#src/simulator/plan/plan.js';
+import { generateSteps, habitsOf, makePlan, planDurationMs } from '#src/simulator/plan/plan.js';
 import type { PlannedStep, PlannedUser } from '#src/simulator/plan/planned-user.js';
 import { drawExponential, logNormal, pick, pickWeighted, randomStream } from '#src/simulator/plan/random.js';
-import { generateSteps } from '#src/simulator/plan/shop-journey.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import type { Scenario } from '#src/simulator/scenario/scenario.js';
 

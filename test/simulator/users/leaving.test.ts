@@ -4,7 +4,7 @@ import type { Operation } from '#src/simulator/history/records.js';
 import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 import { Driver } from '#src/simulator/users/driver.js';
-import { shopJourney } from '#src/simulator/users/shop-requests.js';
+import { shopJourney } from '#src/simulator/users/journey.js';
 import { type Handler, kindOf, shopAnswer, withServer } from './scripted.js';
 
 interface Scene {

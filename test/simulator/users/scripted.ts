@@ -3,8 +3,7 @@ import type { LabRecord, Operation, OperationKind } from '#src/simulator/history
 import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 import { Driver, type DriverOptions } from '#src/simulator/users/driver.js';
-import type { Journey } from '#src/simulator/users/journey.js';
-import { shopJourney } from '#src/simulator/users/shop-requests.js';
+import { type Journey, shopJourney } from '#src/simulator/users/journey.js';
 import { withHttpServer } from '../../with-http-server.js';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, nth: number) => void;

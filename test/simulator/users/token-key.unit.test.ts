@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { keyOfToken } from '#src/simulator/users/shop-requests.js';
+import { keyOfToken } from '#src/simulator/users/journey.js';
 import { drive, json, kindOf, steps, withServer } from './scripted.js';
 
 const header = (fields: unknown) => Buffer.from(JSON.stringify(fields)).toString('base64url');
