@@ -11,7 +11,7 @@ import type { Plan } from '#src/simulator/plan/plan.js';
 import type { PlannedStep } from '#src/simulator/plan/planned-user.js';
 import { RunClock } from '#src/simulator/run/run-clock.js';
 import { Driver } from '#src/simulator/users/driver.js';
-import { shopJourney } from '#src/simulator/users/shop-requests.js';
+import { shopJourney } from '#src/simulator/users/journey.js';
 
 const lastsMs = 3_000;
 const thinkMs = 250;

@@ -10,19 +10,18 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { defects } from '#backends/defects/registry.js';
+import { defects } from '#backends/defects.js';
 import { attacks } from '#src/attacks/attacks/registry.js';
 import { appAttacks } from '#src/attacks/own-app/attacks/registry.js';
 import { weakVariants } from '#src/attacks/weak-variants.js';
 import { runCommandLine } from '#src/command-line.js';
 import { modeNames, modes } from '#src/modes.js';
 import { engines } from '#src/proxy/engines/registry.js';
-import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
+import { routingPolicies } from '#src/proxy/routing-policies.js';
 import { reporters } from '#src/report/reporters/registry.js';
-import { stores } from '#src/sessions/stores/registry.js';
-import { strategies } from '#src/sessions/strategies/registry.js';
-import { ownVersion } from '#src/shared/package-file.js';
-import { drivers } from '#src/simulator/cluster/external/drivers/registry.js';
+import { stores, strategies } from '#src/sessions/registry.js';
+import { ownVersion } from '#src/shared/package.js';
+import { drivers } from '#src/simulator/cluster/external/drivers.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 import { plantedDefects } from '#test/simulator/planted-defects.js';

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { parseLine } from '#src/simulator/checker/verdict/expectations.js';
 import { metricNames, windowMetricNames } from '#src/simulator/checker/verdict/metrics.js';
-import { windowPhases } from '#src/simulator/checker/verdict/windows.js';
+import { windowPhases } from '#src/simulator/checker/verdict/expectations.js';
+import { counterNames } from '#src/simulator/faults/trigger.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
-import { counterNames } from '#src/simulator/run/live-counts.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { scenarioFile } from '#src/simulator/scenario/schema.js';
 

@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { presetNames } from '#src/shared/shipped-files.js';
-import { drainPlaceholders } from '#src/simulator/cluster/external/external-proxy.js';
-import { backendPlaceholders, parseTemplate, templatePlaceholders } from '#src/simulator/cluster/external/template.js';
-import { externalProxyKeys } from '#src/simulator/scenario/external-proxy.js';
+import {
+  backendPlaceholders,
+  drainPlaceholders,
+  parseTemplate,
+  templatePlaceholders,
+} from '#src/simulator/cluster/external/external-proxy.js';
+import { externalProxyKeys } from '#src/simulator/scenario/own-system.js';
 
 const page = readFileSync(packageFile('docs/your-gateway.md'), 'utf8');
 

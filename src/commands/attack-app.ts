@@ -1,9 +1,8 @@
 import { AppUnderAttack } from '../attacks/own-app/app.js';
-import { type AppAttack, renderAppAttackJson } from '../attacks/own-app/app-attack.js';
+import { type AppAttack, renderAppAttackJson, runAppAttacks } from '../attacks/own-app/app-attack.js';
 import { appAttacks } from '../attacks/own-app/attacks/registry.js';
 import { maskText } from '../attacks/own-app/masked-exchange.js';
-import { runAppAttacks } from '../attacks/own-app/run-app-attacks.js';
-import { commandLine } from '../shared/program-name.js';
+import { commandLine } from '../shared/package.js';
 import { writeWhole } from '../shared/result-files.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';

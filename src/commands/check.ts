@@ -2,7 +2,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
-import { commandLine } from '../shared/program-name.js';
+import { commandLine } from '../shared/package.js';
 import { describeHead, type TriedExchange } from '../simulator/app-check/advice.js';
 import { findSecrets, type TriedStep, tryJourney } from '../simulator/app-check/trial.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';

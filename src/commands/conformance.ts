@@ -3,18 +3,16 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { renderProxyPage } from '../conformance/pages.js';
-import type { TablePlace } from '../conformance/reporter.js';
+import { type TablePlace, type FailureTable, isEstablished, type TableProxy, tableOf } from '../conformance/table.js'
 import { tableReporters } from '../conformance/reporters/registry.js';
 import type { FailureRow } from '../conformance/row.js';
 import { rows } from '../conformance/rows/registry.js';
 import { type RowFinding, runConformance } from '../conformance/run-conformance.js';
-import { type FailureTable, isEstablished, type TableProxy, tableOf } from '../conformance/table.js';
-import { packageFile } from '../shared/package-file.js';
-import { commandLine } from '../shared/program-name.js';
+import { packageFile, commandLine } from '../shared/package.js'
 import { writeWhole } from '../shared/result-files.js';
 import { presetNames } from '../shared/shipped-files.js';
 import { assertInstalled, isInstalled } from '../simulator/cluster/external/external-proxy.js';
-import { type Preset, readPreset } from '../simulator/scenario/external-proxy.js';
+import { type Preset, readPreset } from '../simulator/scenario/own-system.js';
 import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
 import { runInterruptibly } from './lib/interrupt.js';

@@ -1,10 +1,9 @@
 import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
-import { type Diagnosis, diagnose, type Facts, planRepairs } from '../doctor/findings.js';
-import { drawFindings, type Paint } from '../doctor/findings-text.js';
+import { type Diagnosis, diagnose, type Facts, planRepairs, drawFindings, type Paint } from '../doctor/findings.js'
 import { type InstallPlan, InstallProblem, install } from '../doctor/install.mjs';
 import { look } from '../doctor/look.js';
-import { commandLine } from '../shared/program-name.js';
+import { commandLine } from '../shared/package.js';
 import { writeWhole } from '../shared/result-files.js';
 import { findToolName } from '../shared/tools.mjs';
 import { unknownName } from '../shared/unknown-name.js';

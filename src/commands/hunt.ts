@@ -11,13 +11,11 @@ import {
   tidyPlan,
   writeFind,
 } from '../hunt/found-scenario.js';
+import { type HuntedFault, listSought, listStrikeable, negateExpectation } from '../hunt/goal.js';
 import { type HuntProgress, type HuntResult, hunt as huntPlan } from '../hunt/hunt.js';
-import { makeRunScenario, type TryPlan } from '../hunt/hunted-plan.js';
-import { readRun } from '../hunt/read-run.js';
-import { listSought, negateExpectation } from '../hunt/sought.js';
-import { type HuntedFault, listStrikeable } from '../hunt/strikeable.js';
+import { makeRunScenario, readRun, type TryPlan } from '../hunt/hunted-plan.js';
 import type { ModeName } from '../modes.js';
-import { commandLine } from '../shared/program-name.js';
+import { commandLine } from '../shared/package.js';
 import { makeTimedFolder, pointLatest, writeWhole } from '../shared/result-files.js';
 import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { makePlan } from '../simulator/plan/plan.js';

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { type ModeName, modeNames } from '../modes.js';
-import { matrixPage } from '../report/html/matrix-table.js';
+import { matrixPage } from '../report/html/tables.js';
 import {
   addOtherTry,
   type MatrixCell,
@@ -13,7 +13,7 @@ import {
   problemsOf,
 } from '../report/matrix.js';
 import { nameProxy } from '../report/sentence.js';
-import { commandLine } from '../shared/program-name.js';
+import { commandLine } from '../shared/package.js';
 import { writeWhole } from '../shared/result-files.js';
 import { shippedScenarioFile, shippedScenarios } from '../shared/shipped-files.js';
 import { unknownName } from '../shared/unknown-name.js';

@@ -1,7 +1,6 @@
-import { outputsOf, type StepOutputs } from '../report/step-outputs.js';
+import { outputsOf, type StepOutputs } from '../report/reporter.js';
 import type { StoreUrls } from '../shared/stores.js';
-import { compareWithEarlier } from '../simulator/checker/verdict/against.js';
-import { summarizeMode } from '../simulator/checker/verdict/repeats.js';
+import { compareWithEarlier, summarizeMode } from '../simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { explainNoOwnNetwork, isInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { makePlan, type Plan } from '../simulator/plan/plan.js';

@@ -1,5 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { joinOutputs, type StepOutputs } from '../report/step-outputs.js';
+import { joinOutputs, type StepOutputs } from '../report/reporter.js';
 import { shippedScenarios } from '../shared/shipped-files.js';
 import { runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted } from '../simulator/errors.js';

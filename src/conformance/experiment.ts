@@ -1,13 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cluster, ClusterMember, StrikeVerb } from '../simulator/cluster/cluster.js';
-import { canDrain, type ExternalProxy } from '../simulator/cluster/external/external-proxy.js';
-import { waitUntil } from '../simulator/cluster/probe.js';
-import { backendIn, witnessOf } from './cell.js';
-import { sendRaw } from './client.js';
-import { NoMeans, Unestablished, WithoutEffect } from './errors.js';
-import type { CarriedOut, Method, RawExchange, Recording } from './exchange.js';
-import { RawUser } from './user.js';
-import { countChecks, readLogs } from './witness-log.js';
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Cluster, ClusterMember, StrikeVerb } from '../simulator/cluster/cluster.js'
+import { canDrain, type ExternalProxy } from '../simulator/cluster/external/external-proxy.js'
+import { waitUntil } from '../simulator/cluster/probe.js'
+import { backendIn, witnessOf } from './cell.js'
+import { sendRaw } from './client.js'
+import type { CarriedOut, Method, RawExchange, Recording } from './exchange.js'
+import { RawUser } from './user.js'
+import { readFile, stat } from 'node:fs/promises'
 
 /** Longer than three tries of one second each, after which HAProxy gives up by default. */
 const answerWithinMs = 8_000;
@@ -270,4 +269,38 @@ export class Experiment {
   async waitMs(ms: number): Promise<void> {
     await sleep(ms);
   }
+}
+
+/** The proxy has no means for what a row does. The message says what is missing. */
+export class NoMeans extends Error {
+  override readonly name = 'NoMeans';
+}
+
+/** A change that a row made to the system could not be confirmed. The message says what was expected. */
+export class Unestablished extends Error {
+  override readonly name: string = 'Unestablished';
+}
+
+/** A change that a row made had no effect, as a later look shows. So the row proves nothing, whatever its users saw. */
+export class WithoutEffect extends Unestablished {
+  override readonly name = 'WithoutEffect';
+}
+
+/** Reads the logs of the backends. A backend that has carried out nothing has no file. */
+export async function readLogs(base: string, backends: readonly string[]): Promise<CarriedOut[]> {
+  const texts = await Promise.all(backends.map(name => readFile(`${base}.${name}`, 'utf8').catch(() => '')));
+  return texts.flatMap(text => text.split('\n').flatMap(parseLine));
+}
+
+/** A process that is killed while it writes can leave half a line. */
+function parseLine(line: string): CarriedOut[] {
+  if (!line.endsWith('}')) return [];
+  const { id, backend, boot, method, url, memory, rawHeaders, cookies } = JSON.parse(line);
+  return [{ id, backend, boot, method, url, memory, rawHeaders, cookies }];
+}
+
+/** Returns how often a backend was asked for its health. */
+export async function countChecks(base: string, backend: string): Promise<number> {
+  const file = await stat(`${base}.${backend}.checks`).catch(() => undefined);
+  return file?.size ?? 0;
 }

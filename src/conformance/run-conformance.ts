@@ -2,16 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pLimit from 'p-limit';
-import { messageOf } from '../shared/error-message.js';
-import { packageFile } from '../shared/package-file.js';
+import { messageOf } from '../shared/text.js';
+import { packageFile } from '../shared/package.js';
 import type { ExternalProxy } from '../simulator/cluster/external/external-proxy.js';
 import { Janitor } from '../simulator/cluster/processes/janitor.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError, rejectOnAbort } from '../simulator/errors.js';
 import { type Cell, judgePhase, notApplicable, unknown } from './cell.js';
-import { NoMeans, WithoutEffect } from './errors.js';
+import { NoMeans, WithoutEffect, Experiment } from './experiment.js'
 import type { Method, Recording } from './exchange.js';
-import { Experiment } from './experiment.js';
 import { bothMethods, type FailureRow } from './row.js';
 
 /** Checks that find a dead backend after one to two seconds: later than the visits "at once", which take less. */

@@ -1,6 +1,6 @@
 import type { ModeName } from '../modes.js';
 import { caseOfUser } from '../report/html/case-file.js';
-import { messageOf } from '../shared/error-message.js';
+import { messageOf } from '../shared/text.js';
 import { type StoreUrls, storeNames } from '../shared/stores.js';
 import type { Cluster, ProxyBackend } from '../simulator/cluster/cluster.js';
 import type { InTurn } from '../simulator/cluster/lab.js';
@@ -9,10 +9,10 @@ import { type ClusterSpec, listMemberNames, openSystem } from '../simulator/clus
 import type { TargetSystem } from '../simulator/cluster/targets.js';
 import { Interrupted } from '../simulator/errors.js';
 import type { Strike } from '../simulator/faults/strike.js';
+import { LiveCounts } from '../simulator/faults/trigger.js';
 import type { ListedRun, MemberRecord, Operation, PhaseName, RunHeader } from '../simulator/history/records.js';
 import { randomStream } from '../simulator/plan/random.js';
 import { LabHealth, noLab } from '../simulator/run/lab-health.js';
-import { LiveCounts } from '../simulator/run/live-counts.js';
 import { RunClock } from '../simulator/run/run-clock.js';
 import {
   buildClusterSpec,
@@ -22,16 +22,14 @@ import {
   startHeader,
 } from '../simulator/run/system-setup.js';
 import { watchMembers } from '../simulator/run/watch-members.js';
-import { listLinks } from '../simulator/scenario/applicable-faults.js';
-import type { GivenOptions } from '../simulator/scenario/fault-options.js';
+import { listLinks, type GivenOptions } from '../simulator/scenario/applicable-faults.js'
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { Driver } from '../simulator/users/driver.js';
 import { LiveHistory } from './live-history.js';
-import { faultsFor, LiveStrikes } from './live-strikes.js';
+import type { StrikableSide } from './live-session.js';
+import { aimFault, faultsFor, LiveStrikes, offersOf, type StruckSystem } from './live-strikes.js';
 import { arrivalsMsOf, LiveUsers } from './live-users.js';
-import { aimFault, offersOf, type StruckSystem } from './offers.js';
 import type { OfferView, SideView, StoryReply, StrikeView } from './protocol.js';
-import type { StrikableSide } from './side.js';
 
 const judgeEveryMs = 100;
 const judgeBudgetMs = 10;

@@ -3,9 +3,8 @@ import { expect } from 'chai';
 import type { Method } from '#src/conformance/exchange.js';
 import { rows } from '#src/conformance/rows/registry.js';
 import { type RowFinding, runConformance } from '#src/conformance/run-conformance.js';
-import { packageFile } from '#src/shared/package-file.js';
-import type { ExternalProxy } from '#src/simulator/cluster/external/external-proxy.js';
-import { parseTemplate } from '#src/simulator/cluster/external/template.js';
+import { packageFile } from '#src/shared/package.js';
+import { type ExternalProxy, parseTemplate } from '#src/simulator/cluster/external/external-proxy.js';
 
 const program = packageFile('dist/test/conformance/programs/broken-proxy.js');
 

@@ -1,4 +1,4 @@
-import { drivers } from '#src/simulator/cluster/external/drivers/registry.js';
+import { drivers } from '#src/simulator/cluster/external/drivers.js';
 import { openSystem } from '#src/simulator/cluster/start-cluster.js';
 import { Strike } from '#src/simulator/faults/strike.js';
 import type { FaultRecord } from '#src/simulator/history/records.js';

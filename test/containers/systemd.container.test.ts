@@ -3,8 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { answersOk } from '#src/simulator/cluster/ask.js';
-import { waitUntil } from '#src/simulator/cluster/probe.js';
+import { answersOk, waitUntil } from '#src/simulator/cluster/probe.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { strikeMember } from './strike-members.js';
 import { tree } from './with-podman.js';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { ModeName } from '#src/modes.js';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { check } from '#src/simulator/checker/check.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import type { RunRecord } from '#src/simulator/history/records.js';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect } from 'chai';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { check } from '#src/simulator/checker/check.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { readScenario } from '#src/simulator/scenario/file.js';

@@ -5,7 +5,7 @@ import { LiveSession } from '#src/live/live-session.js';
 import { livePage } from '#src/live/page-file.js';
 import { PlayedRun } from '#src/live/played-run.js';
 import { type MarkView, type StrikeView, sideNames, type UserView } from '#src/live/protocol.js';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { randomStream } from '#src/simulator/plan/random.js';
 import { readScenario } from '#src/simulator/scenario/file.js';

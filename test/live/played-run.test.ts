@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { PlayedRun } from '#src/live/played-run.js';
 import type { StrikeView } from '#src/live/protocol.js';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import type { FaultRecord, ListedRun } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { readScenario } from '#src/simulator/scenario/file.js';

@@ -3,7 +3,7 @@ import { type LabSides, sidesAfter } from '#src/live/page/lab-state.js';
 import { RecordedLab } from '#src/live/page/recorded-lab.js';
 import { makeRecording } from '#src/live/played-run.js';
 import type { SideName, SideView, StreamMessage } from '#src/live/protocol.js';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
 import { runInMemory } from '../simulator/model/run-in-memory.js';

@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import type { Browser, BrowserContext, BrowserContextOptions, Frame, Page } from 'playwright-core';
 import type { ModeName } from '#src/modes.js';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { writeHistory } from '#src/simulator/history/file.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { readScenario } from '#src/simulator/scenario/file.js';

@@ -1,13 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { ControlState } from '../../record/control-page.js';
-import type { Passes } from '../../record/passes.js';
-import type { Typed } from '../../record/recording.js';
-import { type RecordingServer, startRecordingServer } from '../../record/recording-server.js';
+import type { Passes, Typed } from '../../record/recording.js';
+import { type ControlState, type RecordingServer, startRecordingServer } from '../../record/recording-server.js';
 import type { LabCluster } from '../../simulator/cluster/cluster.js';
-import { openInBrowser } from '../../simulator/cluster/processes/open-browser.js';
-import type { ClusterSpec } from '../../simulator/cluster/start-cluster.js';
-import { startCluster } from '../../simulator/cluster/start-cluster.js';
+import { openInBrowser } from '../../simulator/cluster/processes/run-program.js';
+import { type ClusterSpec, startCluster } from '../../simulator/cluster/start-cluster.js';
 import { BootFailed, LabError, rejectOnAbort } from '../../simulator/errors.js';
 import type { Terminal } from './terminal.js';
 

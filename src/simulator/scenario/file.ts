@@ -2,12 +2,11 @@ import path from 'node:path';
 import { specsFrom } from '../cluster/stores/registry.js';
 import { faults } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
-import { crossProblems } from './checks/checks.js';
-import { toExternal } from './external-proxy.js';
-import { arrivalsOf } from './fixed-users.js';
-import { toMembers } from './members.js';
+import { crossProblems } from './checks.js';
+import { toExternal } from './own-system.js';
+import { arrivalsOf } from './users.js';
+import { toMembers, type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js'
 import type { FaultSpec, Scenario } from './scenario.js';
-import { type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js';
 import {
   type Problem,
   parseYaml,

@@ -1,10 +1,10 @@
 import { Document, isMap, isPair, isScalar, isSeq, type Scalar, visit } from 'yaml';
-import { formatDuration } from '../../shared/duration.js';
-import type { MembersSpec } from '../cluster/external/driver.js';
+import { formatDuration } from '../../shared/units.js';
+import type { MembersSpec } from '../cluster/external/drivers.js';
 import type { ExternalProxy } from '../cluster/external/external-proxy.js';
 import { plainStores } from '../cluster/stores/registry.js';
 import { formatWhen } from '../faults/trigger.js';
-import { formatUsers } from './fixed-users.js';
+import { formatUsers } from './users.js';
 import { stepKinds } from './journey/mapping.js';
 import type { FaultSpec, Scenario } from './scenario.js';
 import { clean } from './yaml.js';

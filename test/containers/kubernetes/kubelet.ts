@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answersOk } from '#src/simulator/cluster/ask.js';
+import { answersOk } from '#src/simulator/cluster/probe.js';
 import type { ObjectStore } from './object-store.js';
 import type { Pod } from './objects.js';
 

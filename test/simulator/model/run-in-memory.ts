@@ -1,16 +1,15 @@
 import { type ModeName, modes, storesOf } from '#src/modes.js';
 import { backendNaming } from '#src/simulator/cluster/cluster.js';
 import { kindOf, resolveTargetName } from '#src/simulator/cluster/targets.js';
+import { LiveCounts } from '#src/simulator/faults/trigger.js';
 import type { ListedRun, Operation, PhaseRecord, RunHeader } from '#src/simulator/history/records.js';
 import { tokenOf } from '#src/simulator/history/token-names.js';
 import type { Plan } from '#src/simulator/plan/plan.js';
-import { LiveCounts } from '#src/simulator/run/live-counts.js';
 import { expectationsOf, type Scenario } from '#src/simulator/scenario/scenario.js';
 import { chooseClient } from '#src/simulator/users/driver.js';
 import type { HttpClient } from '#src/simulator/users/http-client.js';
-import type { AppReply, JourneyRequest } from '#src/simulator/users/journey.js';
+import { type AppReply, type JourneyRequest, shopJourney } from '#src/simulator/users/journey.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';
-import { shopJourney } from '#src/simulator/users/shop-requests.js';
 import { User } from '#src/simulator/users/user.js';
 import { runFaultsInMemory } from './schedule.js';
 import { ModelSystem } from './system.js';

@@ -1,7 +1,6 @@
 import { faults as registry } from '#src/simulator/faults/kinds/registry.js';
-import { formatWhen } from '#src/simulator/faults/trigger.js';
+import { formatWhen, type LiveCounts, type LiveCountsNow } from '#src/simulator/faults/trigger.js';
 import type { FaultRecord } from '#src/simulator/history/records.js';
-import type { LiveCounts, LiveCountsNow } from '#src/simulator/run/live-counts.js';
 import type { FaultSpec } from '#src/simulator/scenario/scenario.js';
 import { meterOf } from './effects.js';
 import { type ModelFault, strikes } from './strikes.js';

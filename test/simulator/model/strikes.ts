@@ -1,4 +1,4 @@
-import { parseDuration } from '#src/shared/duration.js';
+import { parseDuration } from '#src/shared/units.js';
 import { countShare, planSteps } from '#src/simulator/cluster/rollout.js';
 import { endsOf, kindOf } from '#src/simulator/cluster/targets.js';
 import { randomStream } from '#src/simulator/plan/random.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { modeGroups, modeNames } from '#src/modes.js';
-import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
+import { routingPolicies } from '#src/proxy/routing-policies.js';
 import { labVariables } from '#src/simulator/cluster/backend.js';
 import { plainStores } from '#src/simulator/cluster/stores/registry.js';
 import { ScenarioError } from '#src/simulator/errors.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
-import { buildShortForm } from '#src/simulator/scenario/short-form.js';
+import { buildShortForm } from '#src/simulator/scenario/scenario.js';
 import { writeScenario } from '#src/simulator/scenario/write.js';
 import { complaint } from './broken-scenario.js';
 

@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { fillPlaceholders, type OwnBackend, placeholderValues } from '#src/simulator/cluster/own-backend.js';
+import { fillPlaceholders, type OwnBackend, placeholderValues } from '#src/simulator/cluster/backend.js';
 import { portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import type { ClusterSpec } from '#src/simulator/cluster/start-cluster.js';
 import { LabError } from '#src/simulator/errors.js';

@@ -1,12 +1,11 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { parseLine } from '#src/simulator/checker/verdict/expectations.js';
 import { makePlan, planDurationMs } from '#src/simulator/plan/plan.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
-import type { Scenario } from '#src/simulator/scenario/scenario.js';
-import { buildShortForm } from '#src/simulator/scenario/short-form.js';
+import { type Scenario, buildShortForm } from '#src/simulator/scenario/scenario.js';
 
 const folder = packageFile('scenarios');
 const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));
