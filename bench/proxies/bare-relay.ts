@@ -5,7 +5,7 @@
  */
 import { connect, createServer, type Socket } from 'node:net';
 import { createServer as createSecureServer } from 'node:tls';
-import { Writes } from '#src/proxy/engines/wire/wire.js';
+import { Writes } from '#src/proxy/engines/wire/connection-io.js';
 import { backendPorts, listenPort, tls, turns } from './bare-place.js';
 
 const headEnd = '\r\n\r\n';

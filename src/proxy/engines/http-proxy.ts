@@ -2,13 +2,17 @@ import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
-import type { ClientConnection, Engine, EngineFactory, EngineLimits, EngineParts, Exchange } from '../exchange.js';
-import type { IsTrusted } from '../headers/trusted-peers.js';
 import {
   badExpectation,
   badTarget,
   bodyOnUpgrade,
   buildFlaw,
+  type ClientConnection,
+  type Engine,
+  type EngineFactory,
+  type EngineLimits,
+  type EngineParts,
+  type Exchange,
   lateHead,
   longHead,
   longTarget,
@@ -16,13 +20,13 @@ import {
   type RequestFlaw,
   tooManyEmptyLines,
   unknownMethod,
-} from '../request-flaws.js';
-import { hostOf } from '../sockets/backend-tls.js';
+} from '../exchange.js';
+import type { IsTrusted } from '../headers.js';
+import { hostOf } from '../sockets.js';
 import { BackendAgents } from './http-proxy/backend-agent.js';
-import { ClientSocket } from './http-proxy/client-socket.js';
+import { ClientSocket, Tunnel } from './http-proxy/client-socket.js';
 import { HttpExchange, type Wiring } from './http-proxy/http-exchange.js';
-import { findFlaw, hasBody, parseDestination } from './http-proxy/request-head.js';
-import { Tunnel } from './http-proxy/tunnel.js';
+import { findFlaw, hasBody, parseDestination } from './http-proxy/messages.js';
 
 const nowhere = { target: '/', host: undefined };
 /** Stands for a closed connection. */

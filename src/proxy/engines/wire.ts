@@ -7,12 +7,11 @@ import type {
   Exchange,
   Http2Refusal,
 } from '../exchange.js';
-import type { IsTrusted } from '../headers/trusted-peers.js';
+import type { IsTrusted } from '../headers.js';
 import { Client } from './wire/client.js';
-import { Deadlines } from './wire/deadlines.js';
-import { Reads } from './wire/reads.js';
+import { Deadlines, Reads, Writes } from './wire/connection-io.js';
 import { Upstreams } from './wire/upstream.js';
-import { type Wire, Writes } from './wire/wire.js';
+import type { Wire } from './wire/wire.js';
 
 /** A client connection of either protocol. */
 interface ServedConnection {

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { expect } from 'chai';
 import type { EngineFactory } from '#src/proxy/exchange.js';
-import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '#src/proxy/front/tls-pair.js';
 import { raw } from '../ask.js';
 import { withRecorder } from '../recording-backend.js';
 import { withSilentListener } from '../silent-listener.js';

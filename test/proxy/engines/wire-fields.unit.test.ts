@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { watchedInAnswers } from '#src/proxy/engines/wire/answer-head.js';
-import { codeOf } from '#src/proxy/engines/wire/fields.js';
+import { codeOf } from '#src/proxy/engines/wire/head-text.js';
 import { watchedInRequests } from '#src/proxy/engines/wire/request-head.js';
 
 describe('wire: the codes of field names', () => {

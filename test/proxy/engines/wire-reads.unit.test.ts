@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { Reads, readIntoBuffer } from '#src/proxy/engines/wire/reads.js';
+import { Reads, readIntoBuffer } from '#src/proxy/engines/wire/connection-io.js';
 import { withPair } from '../socket-pair.js';
 
 /** Sends blocks of one letter each to a socket that reads through `reads` and writes on to `out`. */

@@ -11,8 +11,8 @@ import type {
 } from '#src/proxy/exchange.js';
 import { Frontend, type FrontSettings } from '#src/proxy/front/frontend.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';
-import { buildTrustList } from '#src/proxy/headers/trusted-peers.js';
-import type { BackendTls } from '#src/proxy/sockets/backend-tls.js';
+import { buildTrustList } from '#src/proxy/headers.js';
+import type { BackendTls } from '#src/proxy/sockets.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { withToys } from '../toy-backend.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { toHttp2Answer } from '#src/proxy/engines/wire/h2/answer.js';
+import { toHttp2Answer } from '#src/proxy/engines/wire/h2/heads.js';
 
 function translate(...lines: string[]): Record<string, unknown> {
   return { ...toHttp2Answer(lines.map(line => `${line}\r\n`).join('')).headers };

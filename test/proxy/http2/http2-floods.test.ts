@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
-import { TokenBucket } from '#src/proxy/engines/wire/h2/limits.js';
+import { TokenBucket } from '#src/proxy/engines/wire/h2/session.js';
 import type { Http2Refusal } from '#src/proxy/exchange.js';
 import { withTcp, withToys } from '../toy-backend.js';
 import {

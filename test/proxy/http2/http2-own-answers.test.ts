@@ -1,7 +1,7 @@
 import type { RequestListener, ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '#src/proxy/front/tls-pair.js';
 import { withToys } from '../toy-backend.js';
 import { withProxy } from '../with-proxy.js';
 import { data, headers, postFields } from './frames.js';

@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
 import { engines } from '#src/proxy/engines/registry.js';
-import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '#src/proxy/front/tls-pair.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { ask } from '../ask.js';

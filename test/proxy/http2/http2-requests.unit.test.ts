@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readHttp2Request } from '#src/proxy/engines/wire/h2/request.js';
+import { readHttp2Request } from '#src/proxy/engines/wire/h2/heads.js';
 import { RequestHead } from '#src/proxy/engines/wire/request-head.js';
 import { type Fields, getFields, postFields } from './frames.js';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { connect } from 'node:http2';
 import { expect } from 'chai';
-import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '#src/proxy/front/tls-pair.js';
 import { ask } from '../ask.js';
 import { noEdits } from '../engines/with-engine.js';
 import { answerOk, withRecorder } from '../recording-backend.js';

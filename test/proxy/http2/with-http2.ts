@@ -10,7 +10,7 @@ import { connect as connectPlain } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { engines } from '#src/proxy/engines/registry.js';
 import type { Http2Refusal } from '#src/proxy/exchange.js';
-import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '#src/proxy/front/tls-pair.js';
 import { type EngineTest, type RunningEngine, withEngine } from '../engines/with-engine.js';
 import { FrameReader, frameTypes, preface, type ReceivedFrame } from './frames.js';
 

@@ -1,14 +1,25 @@
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { EngineLimits, HeaderEdits, Outcome } from '../../exchange.js';
-import { lateBody, longBody, type RequestFlaw } from '../../request-flaws.js';
+import {
+  type EngineLimits,
+  type HeaderEdits,
+  lateBody,
+  longBody,
+  type Outcome,
+  type RequestFlaw,
+} from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
-import { classifyTlsFailure } from '../../sockets/backend-tls.js';
-import { isOwnFailure } from '../../sockets/own-failure.js';
-import { buildAnswerLines, buildInterimHead, isReadable, readAnswerHead, selectTrailers } from './answer-head.js';
+import { classifyTlsFailure, isOwnFailure } from '../../sockets.js';
 import { wasEstablished } from './backend-agent.js';
-import { watchFraming } from './framing-guard.js';
-import type { Tunnel } from './tunnel.js';
+import type { Tunnel } from './client-socket.js';
+import {
+  buildAnswerLines,
+  buildInterimHead,
+  isReadable,
+  readAnswerHead,
+  selectTrailers,
+  watchFraming,
+} from './messages.js';
 import type { HttpUpload, UploadListener } from './upload.js';
 
 /** The client's side of an attempt. */
@@ -184,7 +195,7 @@ export class HttpAttempt implements UploadListener {
 
   /**
    * Forwards a 1xx answer, except to a 1.0 client, which would take it as the final answer. 100 was already sent (see
-   * `request-head.ts`).
+   * `messages.ts`).
    */
   #pass(interim: InformationEvent): void {
     const { response } = this.#client;

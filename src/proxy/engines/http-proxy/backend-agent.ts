@@ -1,7 +1,7 @@
 import { type ClientRequest, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { type BackendTls, buildBackendTlsOptions } from '../../sockets/backend-tls.js';
+import { type BackendTls, buildBackendTlsOptions } from '../../sockets.js';
 
 /** Connections that were established: a request that failed on one may have reached the backend. */
 const established = new WeakSet<Duplex>();

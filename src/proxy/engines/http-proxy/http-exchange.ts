@@ -1,20 +1,11 @@
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
-import type { ClientConnection, EngineLimits, Exchange, HeaderEdits, Outcome } from '../../exchange.js';
-import { deriveClientAddress } from '../../headers/client-address.js';
-import { isClientSecure, readCookieValue } from '../../headers/forwarding.js';
-import { type IsTrusted, trustNone } from '../../headers/trusted-peers.js';
-import type { RequestFlaw } from '../../request-flaws.js';
+import type { ClientConnection, EngineLimits, Exchange, HeaderEdits, Outcome, RequestFlaw } from '../../exchange.js';
+import { deriveClientAddress, type IsTrusted, isClientSecure, readCookieValue, trustNone } from '../../headers.js';
 import { type AttemptClient, HttpAttempt } from './attempt.js';
-import {
-  buildForwardedHeaders,
-  type Forwarding,
-  hasBody,
-  readForwardedProto,
-  readReportedHops,
-} from './request-head.js';
-import type { Tunnel } from './tunnel.js';
+import type { Tunnel } from './client-socket.js';
+import { buildForwardedHeaders, type Forwarding, hasBody, readForwardedProto, readReportedHops } from './messages.js';
 import { HttpUpload } from './upload.js';
 
 /** The engine's services for an exchange. */

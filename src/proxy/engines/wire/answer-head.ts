@@ -1,8 +1,20 @@
 import { STATUS_CODES } from 'node:http';
 import type { AddedHeader, AnswerHead } from '../../exchange.js';
-import { listConnectionFields } from '../../headers/hop-by-hop.js';
-import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeField, removeFields } from './fields.js';
-import { answerShape, chunkedShape, headEnd, invalidHeadStart, isPersistent, trimBlankEnd } from './grammar.js';
+import { listConnectionFields } from '../../headers.js';
+import {
+  answerShape,
+  buildFieldPattern,
+  chunkedShape,
+  codeOf,
+  computeFieldCodes,
+  fieldOf,
+  headEnd,
+  invalidHeadStart,
+  isPersistent,
+  removeField,
+  removeFields,
+  trimBlankEnd,
+} from './head-text.js';
 
 /** The answer fields that a proxy must read. */
 export const watchedInAnswers = [

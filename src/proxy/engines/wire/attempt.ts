@@ -1,19 +1,15 @@
 import type { Socket } from 'node:net';
 import type { Backend } from '../../backends.js';
-import type { HeaderEdits, Outcome } from '../../exchange.js';
-import { lateBody } from '../../request-flaws.js';
+import { type HeaderEdits, lateBody, type Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
-import { classifyTlsFailure } from '../../sockets/backend-tls.js';
-import { isOwnFailure } from '../../sockets/own-failure.js';
+import { classifyTlsFailure, isOwnFailure } from '../../sockets.js';
 import { AwaitedHead, buildAnswerHead, buildInterimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
-import { makeAnswerBody, noBody, type WireBody } from './body.js';
-import type { ExchangeClient } from './exchange-client.js';
-import { headEnd, toShortText } from './grammar.js';
-import { firstOf, quickBytesMax } from './reads.js';
+import { makeAnswerBody, noBody, type WireBody, type WireUpload } from './body.js';
+import { firstOf, quickBytesMax } from './connection-io.js';
+import { headEnd, toShortText } from './head-text.js';
 import type { RequestHead } from './request-head.js';
-import type { WireUpload } from './upload.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
-import type { Wire } from './wire.js';
+import type { ExchangeClient, Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
 const ownFailure: Outcome = { kind: 'own-failure', reason: 'proxy_internal_error' };

@@ -1,14 +1,21 @@
 import type { Socket } from 'node:net';
-import type { ClientConnection, EngineAnswerCause } from '../../exchange.js';
-import { cutBody, lateBody, lateHead, longBody, malformedBody, type RequestFlaw } from '../../request-flaws.js';
-import { joinTunnel, type TunnelEnded } from '../../sockets/tunnel.js';
+import {
+  type ClientConnection,
+  cutBody,
+  type EngineAnswerCause,
+  lateBody,
+  lateHead,
+  longBody,
+  malformedBody,
+  type RequestFlaw,
+} from '../../exchange.js';
+import { joinTunnel, type TunnelEnded } from '../../sockets.js';
 import { buildBadRequestFields, buildOwnAnswerText } from './answer-head.js';
 import { makeRequestBody, noBody, type WireBody } from './body.js';
-import { type ExchangeClient, ForwardedWay } from './exchange-client.js';
+import { firstOf, quickBytesMax, readIntoBuffer } from './connection-io.js';
 import { Incoming } from './incoming.js';
-import { firstOf, quickBytesMax, readIntoBuffer } from './reads.js';
 import { RequestHead, readRequestLine } from './request-head.js';
-import type { Wire } from './wire.js';
+import { type ExchangeClient, ForwardedWay, type Wire } from './wire.js';
 import { WireExchange } from './wire-exchange.js';
 
 /** Time for a client to close after its last answer. Closing earlier could destroy that answer. */
@@ -178,9 +185,8 @@ export class Client implements ExchangeClient {
   }
 
   late(): void {
-    if (this.#exchange === undefined && !this.#leaving && !this.#dropping && this.#incoming.length > 0) {
-      this.#reject(lateHead, 'not-sent');
-    } else this.destroy();
+    if (this.#isInHead) this.#reject(lateHead, 'not-sent');
+    else this.destroy();
   }
 
   #drained(): void {
@@ -361,16 +367,14 @@ export class Client implements ExchangeClient {
   #ended(): void {
     if (this.#leaving) return;
     this.#halfClosed = true;
+    const tell = this.#exchange?.onGone;
     if (this.#exchange === undefined) this.#endIdle();
-    else if (this.#exchange.onGone !== undefined) this.#stopWaiting(this.#exchange.onGone);
-    else if (this.#reading) this.#refuseBody(cutBody);
-  }
-
-  /** Its request waits for a full backend. Most such clients have given up, and the backend has no time to waste. */
-  #stopWaiting(tell: () => void): void {
-    this.#exchange = undefined;
-    this.#leave();
-    tell();
+    else if (tell !== undefined) {
+      // Its request waits for a full backend. Most such clients have given up, and the backend has no time to waste.
+      this.#exchange = undefined;
+      this.#leave();
+      tell();
+    } else if (this.#reading) this.#refuseBody(cutBody);
   }
 
   /** Leaves a client that will send nothing more and waits for no answer. */

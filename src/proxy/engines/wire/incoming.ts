@@ -1,6 +1,13 @@
-import type { EngineLimits } from '../../exchange.js';
-import { longBody, longHead, longTarget, malformed, type RequestFlaw, tooManyEmptyLines } from '../../request-flaws.js';
-import { headEnd, invalidHeadStart } from './grammar.js';
+import {
+  type EngineLimits,
+  longBody,
+  longHead,
+  longTarget,
+  malformed,
+  type RequestFlaw,
+  tooManyEmptyLines,
+} from '../../exchange.js';
+import { headEnd, invalidHeadStart } from './head-text.js';
 import { parseRequestHead, RequestHead } from './request-head.js';
 
 /** Over the limit a head gets 414 instead of 431 if its first line alone is longer than this. */

@@ -1,6 +1,4 @@
 import { METHODS } from 'node:http';
-import { lookalikePattern, proxyOnlyFields } from '../../headers/forwarding.js';
-import { listConnectionFields } from '../../headers/hop-by-hop.js';
 import {
   badCoding,
   badExpectation,
@@ -11,9 +9,20 @@ import {
   malformed,
   type RequestFlaw,
   unknownMethod,
-} from '../../request-flaws.js';
-import { buildFieldPattern, codeOf, computeFieldCodes, fieldOf, removeFields } from './fields.js';
-import { chunkedShape, isPersistent, lowerCase, requestShape, trimBlankEnd } from './grammar.js';
+} from '../../exchange.js';
+import { listConnectionFields, lookalikePattern, proxyOnlyFields } from '../../headers.js';
+import {
+  buildFieldPattern,
+  chunkedShape,
+  codeOf,
+  computeFieldCodes,
+  fieldOf,
+  isPersistent,
+  lowerCase,
+  removeFields,
+  requestShape,
+  trimBlankEnd,
+} from './head-text.js';
 
 /**
  * The request fields that a proxy must read. All are removed from the forwarded lines. Some are written anew; the

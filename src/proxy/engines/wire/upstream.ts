@@ -1,9 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { copyText } from '../../../shared/text.js';
-import { type BackendTls, buildBackendTlsOptions, hostOf } from '../../sockets/backend-tls.js';
-import type { Deadlines, Timed } from './deadlines.js';
-import { firstOf, type Reads, type Received } from './reads.js';
+import { type BackendTls, buildBackendTlsOptions, hostOf } from '../../sockets.js';
+import { type Deadlines, firstOf, type Reads, type Received, type Timed } from './connection-io.js';
 
 /** How long an idle connection is kept: slightly less than servers in a data centre usually keep theirs. */
 const idleMs = 55_000;

@@ -1,12 +1,11 @@
 import type { Backend } from '../../backends.js';
 import type { Exchange, HeaderEdits, Outcome } from '../../exchange.js';
-import { readCookieValue, removeCookie } from '../../headers/forwarding.js';
+import { readCookieValue, removeCookie } from '../../headers.js';
 import { WireAttempt } from './attempt.js';
-import type { ExchangeClient } from './exchange-client.js';
-import { removeField } from './fields.js';
+import { WireUpload } from './body.js';
+import { removeField } from './head-text.js';
 import { alwaysDropped, type RequestHead } from './request-head.js';
-import { WireUpload } from './upload.js';
-import type { Wire } from './wire.js';
+import type { ExchangeClient, Wire } from './wire.js';
 
 const abandoned: Outcome = { kind: 'abandoned' };
 

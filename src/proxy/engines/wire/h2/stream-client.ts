@@ -1,15 +1,13 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import { lateBody, longBody, type RequestFlaw } from '../../../request-flaws.js';
-import type { TunnelEnded } from '../../../sockets/tunnel.js';
+import { lateBody, longBody, type RequestFlaw } from '../../../exchange.js';
+import type { TunnelEnded } from '../../../sockets.js';
 import { buildOwnAnswerText } from '../answer-head.js';
-import type { ExchangeClient, ForwardedWay } from '../exchange-client.js';
-import { headEnd } from '../grammar.js';
+import { headEnd } from '../head-text.js';
 import type { RequestHead } from '../request-head.js';
-import type { Wire } from '../wire.js';
+import type { ExchangeClient, ForwardedWay, Wire } from '../wire.js';
 import { WireExchange } from '../wire-exchange.js';
-import { toHttp2Answer } from './answer.js';
-import type { RequestLine } from './request.js';
+import { type RequestLine, toHttp2Answer } from './heads.js';
 
 const { NGHTTP2_NO_ERROR } = constants;
 

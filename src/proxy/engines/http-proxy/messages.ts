@@ -1,15 +1,29 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { EngineLimits, HeaderEdits } from '../../exchange.js';
-import type { ReportedHops } from '../../headers/client-address.js';
+import type { IncomingHttpHeaders, IncomingMessage, InformationEvent } from 'node:http';
+import {
+  type AddedHeader,
+  type AnswerHead,
+  badCoding,
+  buildFlaw,
+  buildTooManyFields,
+  type EngineLimits,
+  type HeaderEdits,
+  longBody,
+  type RequestFlaw,
+} from '../../exchange.js';
 import {
   appendEntry,
   buildForwardedElement,
+  forbiddenInTrailers,
   isLookalike,
+  listConnectionFields,
   proxyOnlyFields,
+  type ReportedHops,
   removeCookie,
-} from '../../headers/forwarding.js';
-import { listConnectionFields } from '../../headers/hop-by-hop.js';
-import { badCoding, buildFlaw, buildTooManyFields, longBody, type RequestFlaw } from '../../request-flaws.js';
+} from '../../headers.js';
+
+/*
+ * Requests and answers as Node has parsed them: what of them is forwarded, and what Node accepts and a proxy must not.
+ */
 
 /** The parts of a backend's request head, apart from the dispatcher's edits. */
 export interface Forwarding {
@@ -30,7 +44,7 @@ export interface Forwarding {
 }
 
 /** Hop-by-hop fields, and fields that only a proxy can set. They are not forwarded unchanged. */
-const dropped: ReadonlySet<string> = new Set([
+const droppedFromRequests: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -51,7 +65,7 @@ export function buildForwardedHeaders(forwarding: Forwarding, edits: HeaderEdits
   const named = listConnectionFields(given.connection);
   const headers: IncomingHttpHeaders = {};
   for (const name in given) {
-    if (!dropped.has(name) && !named?.has(name) && !isLookalike(name)) headers[name] = given[name];
+    if (!droppedFromRequests.has(name) && !named?.has(name) && !isLookalike(name)) headers[name] = given[name];
   }
   if (edits.ownCookie !== '' && headers.cookie !== undefined) {
     headers.cookie = removeCookie(headers.cookie, edits.ownCookie);
@@ -115,7 +129,7 @@ const versions: ReadonlySet<string> = new Set(['1.1', '1.0']);
 const hostShape = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-fA-F:.]+\])(?::\d*)?$/;
 
 /** The number of digits that a length may have: longer numbers lose precision, and Node's parser accepts them. */
-export const lengthDigitsMax = 15;
+const lengthDigitsMax = 15;
 
 const badVersion = buildFlaw('malformed', 'Only HTTP/1.0 and HTTP/1.1 are spoken here.');
 const twoHosts = buildFlaw('host', 'More than one Host field.');
@@ -165,4 +179,125 @@ export function parseDestination(request: IncomingMessage): { target: string; ho
   // RFC 9112 §3.2.4
   if (rest === undefined && request.method === 'OPTIONS') return { target: '*', host };
   return { target: rest?.startsWith('/') ? rest : `/${rest ?? ''}`, host };
+}
+
+const droppedFromAnswers: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * Whether the answer can be forwarded. Node's parser accepts more: a 101 without a protocol, and lengths too large for
+ * a number. It also accepts any transfer coding, of which it decodes chunked only.
+ */
+export function isReadable({ statusCode = 0, httpVersion, headers }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding'];
+  if (statusCode < 200 || (headers['content-length']?.length ?? 0) > lengthDigitsMax) return false;
+  return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersion === '1.1');
+}
+
+export function readAnswerHead(answer: IncomingMessage): AnswerHead {
+  return {
+    status: answer.statusCode ?? 0,
+    header(name) {
+      const value = answer.headers[name];
+      return Array.isArray(value) ? value.join(', ') : value;
+    },
+  };
+}
+
+/**
+ * Returns names and values in turn, in the backend's order and spelling, so that lines of one name stay separate. Drops
+ * the backend's own `ownCookie`, which would break the browser's affinity.
+ */
+export function buildAnswerLines(answer: IncomingMessage, added: readonly AddedHeader[], ownCookie: string): string[] {
+  const { rawHeaders } = answer;
+  const named = listConnectionFields(answer.headers.connection);
+  // RFC 9110 §8.6: a client that believed the length would wait for a body that does not come.
+  const noLength = answer.statusCode === 204;
+  const noTrailers = answer.headers['transfer-encoding'] === undefined || isBodyless(answer);
+  const lines: string[] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    const value = rawHeaders[at + 1] ?? '';
+    const lowerCase = name.toLowerCase();
+    if (noLength && lowerCase === 'content-length') continue;
+    // Node throws on this field, which would leave half an answer.
+    if (noTrailers && lowerCase === 'trailer') continue;
+    if (ownCookie !== '' && lowerCase === 'set-cookie' && value.startsWith(`${ownCookie}=`)) continue;
+    if (passes(lowerCase, value, named, added)) lines.push(name, value);
+  }
+  for (const [name, value] of added) lines.push(name, value);
+  return lines;
+}
+
+function isBodyless({ statusCode }: IncomingMessage): boolean {
+  return statusCode === 204 || statusCode === 304;
+}
+
+function passes(
+  name: string,
+  value: string,
+  named: ReadonlySet<string> | undefined,
+  added: readonly AddedHeader[],
+): boolean {
+  if (droppedFromAnswers.has(name) || named?.has(name)) return false;
+  // Only the proxy reports on this hop: a backend's statement could be mistaken for ours.
+  if (name === 'proxy-status' && /(?:^|,)\s*holdfast\b/i.test(value)) return false;
+  return name === 'set-cookie' || !added.some(([replaced]) => replaced === name);
+}
+
+/** Builds a 1xx head, which Node's server cannot write (RFC 9110 §15.2: a proxy forwards it). */
+export function buildInterimHead({ statusCode, statusMessage, rawHeaders }: InformationEvent): string {
+  let head = `HTTP/1.1 ${statusCode} ${statusMessage}\r\n`;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    // RFC 9110 §8.6: a client that believed the length would read the final answer as a body.
+    if (!droppedFromAnswers.has(name.toLowerCase()) && name.toLowerCase() !== 'content-length')
+      head += `${name}: ${rawHeaders[at + 1] ?? ''}\r\n`;
+  }
+  return `${head}\r\n`;
+}
+
+/** Returns names and values of the trailers that may be forwarded. */
+export function selectTrailers({ rawTrailers }: IncomingMessage): [string, string][] {
+  const kept: [string, string][] = [];
+  for (let at = 0; at + 1 < rawTrailers.length; at += 2) {
+    const name = rawTrailers[at] ?? '';
+    if (!forbiddenInTrailers.test(`${name}:`)) kept.push([name, rawTrailers[at + 1] ?? '']);
+  }
+  return kept;
+}
+
+/** The longest line of a chunk, or section of trailers, between two pieces of a body. Node itself limits extensions. */
+const framingBytesMax = 64 * 1024;
+
+/**
+ * Calls `onExcess` when a body does not grow although its connection delivers bytes, for example in an endless chunk size
+ * of zeros. Node's parser takes those without a limit. Returns a function that ends the watch.
+ */
+export function watchFraming(message: IncomingMessage, onExcess: () => void): () => void {
+  const { socket } = message;
+  let bodyBytes = 0;
+  let lastBytes = 0;
+  let framingBytes = 0;
+  const grow = (piece: Buffer): void => {
+    bodyBytes += piece.length;
+  };
+  const watch = (bytes: Buffer): void => {
+    const knownBytes = bodyBytes + message.readableLength;
+    framingBytes = knownBytes === lastBytes ? framingBytes + bytes.length : 0;
+    lastBytes = knownBytes;
+    if (framingBytes > framingBytesMax) onExcess();
+  };
+  message.on('data', grow);
+  socket.on('data', watch);
+  return () => {
+    message.removeListener('data', grow);
+    socket.removeListener('data', watch);
+  };
 }

@@ -1,18 +1,24 @@
-import type { EngineLimits } from '../../../exchange.js';
-import { connectionFields } from '../../../headers/hop-by-hop.js';
+import type { OutgoingHttpHeaders } from 'node:http2';
 import {
   badTarget,
   buildFlaw,
+  type EngineLimits,
   longBody,
   longHead,
   longTarget,
   type RequestFlaw,
   unknownMethod,
-} from '../../../request-flaws.js';
+} from '../../../exchange.js';
+import { connectionFields } from '../../../headers.js';
+import { trimBlankEnd } from '../head-text.js';
 import { targetBytesMax } from '../incoming.js';
 import { parseRequestHead, type RequestHead } from '../request-head.js';
 
-export const malformedRequest = buildFlaw('malformed', 'This is not well-formed HTTP/2.');
+/*
+ * Translates the heads of HTTP/2 requests to HTTP/1.1, and the heads of HTTP/1.1 answers to HTTP/2.
+ */
+
+const malformedRequest = buildFlaw('malformed', 'This is not well-formed HTTP/2.');
 const twoHosts = buildFlaw('malformed', 'The fields :authority and Host name different hosts.');
 
 /** RFC 9113 §8.2: a token (RFC 9110 §5.6.2) without upper-case letters. */
@@ -147,4 +153,48 @@ function hasOuterBlank(value: string): boolean {
 
 function isBlankCode(code: number): boolean {
   return code === 32 || code === 9;
+}
+
+/** Fields that are not passed on: those of the connection to the backend, and `trailer`, because trailers are dropped. */
+const droppedFromAnswers: ReadonlySet<string> = new Set([...connectionFields, 'te', 'trailer']);
+
+/** Joining two of these would change their meaning: RFC 9110 §5.3, and commas within a challenge. */
+const repeatable: ReadonlySet<string> = new Set(['set-cookie', 'www-authenticate']);
+
+/** HTTP/2 clients of today reject a status above this, as Node does. */
+const statusMax = 599;
+/** Clients read an invalid status as a server error (RFC 9110 §15). */
+const statusInstead = 502;
+
+interface Http2Answer {
+  readonly status: number;
+  /** With `:status`. */
+  readonly headers: OutgoingHttpHeaders;
+}
+
+/** Translates the head of a valid HTTP/1.1 answer. `text` ends with the line end of its last field. */
+export function toHttp2Answer(text: string): Http2Answer {
+  // "HTTP/1.1 200"
+  const given = Number(text.slice(9, 12));
+  const status = given > statusMax ? statusInstead : given;
+  const headers: OutgoingHttpHeaders = Object.create(null);
+  headers[':status'] = status;
+  let at = text.indexOf('\r\n') + 2;
+  while (at < text.length) {
+    const end = text.indexOf('\r\n', at);
+    const colon = text.indexOf(':', at);
+    addField(headers, text.slice(at, colon).toLowerCase(), trimBlankEnd(text.slice(colon + 1, end)).trimStart());
+    at = end + 2;
+  }
+  // It has no body here, whatever the backend sends.
+  if (status === 205) delete headers['content-length'];
+  return { status, headers };
+}
+
+function addField(headers: OutgoingHttpHeaders, name: string, value: string): void {
+  if (droppedFromAnswers.has(name)) return;
+  const before = headers[name];
+  if (before === undefined) headers[name] = value;
+  else if (!repeatable.has(name)) headers[name] = `${before}, ${value}`;
+  else headers[name] = Array.isArray(before) ? [...before, value] : [`${before}`, value];
 }

@@ -1,5 +1,10 @@
 import { type OnReadOpts, Socket } from 'node:net';
 
+/*
+ * The parts that all connections of an engine share: one buffer for reads, one batch of writes in each turn of the event
+ * loop, and one timer for all deadlines.
+ */
+
 const bufferBytes = 64 * 1024;
 /** After a read of at least this size, more large reads are expected. */
 const bulkBytesMin = 16 * 1024;
@@ -98,4 +103,105 @@ export function readIntoBuffer(socket: Socket, { buffer: next, callback }: OnRea
 
 function takesBuffer(handle: unknown): handle is { useUserBuffer(buffer: Uint8Array): void } {
   return typeof handle === 'object' && handle !== null && 'useUserBuffer' in handle;
+}
+
+/** At this number all are sent, so that the first in a busy turn does not wait for all others. */
+const heldMax = 32;
+
+/**
+ * Batches the writes of one turn of the event loop and sends them at its end. Waking a sleeping peer costs more than
+ * the write. A peer that finds several messages after one wake-up does not sleep in between. Measured with 64
+ * connections: saves a third of the cost of a small exchange.
+ */
+export class Writes {
+  #held: Socket[] = [];
+  #closing: Socket[] = [];
+  #scheduled = false;
+  readonly #endOfTurn = (): void => {
+    this.#scheduled = false;
+    this.#sendAll();
+  };
+
+  /** Holds writes to this socket until the end of this turn. They leave sooner on `end`, or when many are held. */
+  hold(socket: Socket): void {
+    socket.cork();
+    if (this.#held.push(socket) === heldMax) this.#sendAll();
+    else this.#schedule();
+  }
+
+  /** Closes the socket when what is held for it is sent. Both sides of the connection close at once. */
+  close(socket: Socket): void {
+    this.#closing.push(socket);
+    this.#schedule();
+  }
+
+  /** Sends at once what is held for the socket. Destroying the socket without this would lose those writes. */
+  release(socket: Socket): void {
+    while (socket.writableCorked > 0) socket.uncork();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#endOfTurn);
+  }
+
+  #sendAll(): void {
+    const [held, closing] = [this.#held, this.#closing];
+    this.#held = [];
+    if (closing.length > 0) this.#closing = [];
+    for (const socket of held) socket.uncork();
+    for (const socket of closing) {
+      // The system sends what it has taken. `destroySoon` needs a system call and a turn more to know that.
+      if (socket.writableLength === 0) socket.destroy();
+      else socket.destroySoon();
+    }
+  }
+}
+
+/** Something with a deadline. */
+export interface Timed {
+  /** A time on the clock of `Deadlines`; `Infinity`: no deadline. */
+  deadlineMs: number;
+  /** Called when the deadline has passed, and at each later check while it remains passed. */
+  late(): void;
+}
+
+/**
+ * All deadlines of an engine, checked a few times a second by one timer. Setting a deadline only writes a number. A
+ * timer per wait costs more than all the other bookkeeping of a request.
+ */
+export class Deadlines {
+  readonly #timed = new Set<Timed>();
+  readonly #everyMs: number;
+  readonly #timer: NodeJS.Timeout;
+  #nowMs = performance.now();
+
+  /** `shortestMs`: the shortest wait in use. Deadlines are checked at least four times within it. */
+  constructor(shortestMs: number) {
+    this.#everyMs = Math.max(5, Math.min(250, shortestMs / 4));
+    this.#timer = setInterval(() => this.#look(), this.#everyMs).unref();
+  }
+
+  /** Returns a deadline at least `ms` from now, and only slightly later. */
+  in(ms: number): number {
+    return this.#nowMs + this.#everyMs + ms;
+  }
+
+  add(timed: Timed): void {
+    this.#timed.add(timed);
+  }
+
+  delete(timed: Timed): void {
+    this.#timed.delete(timed);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    this.#nowMs = performance.now();
+    for (const timed of this.#timed) if (timed.deadlineMs < this.#nowMs) timed.late();
+  }
 }
