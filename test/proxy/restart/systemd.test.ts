@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { readActivation } from '#src/proxy/restart/socket-activation.js';
+import { readActivation } from '#src/proxy/restart/systemd.js';
 import { root, until } from '../../commands/holdfast.js';
 import { ask } from '../ask.js';
 import { urlOf, withToys } from '../toy-backend.js';

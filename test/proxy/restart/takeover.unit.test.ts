@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { HostedBackend } from '#src/proxy/hosts.js';
 import type { MemberFacts } from '#src/proxy/pool/member.js';
-import { keepTickets, listLeft, type ProxySnapshot, planBackends } from '#src/proxy/restart/snapshot.js';
+import type { HostedBackend } from '#src/proxy/pool/pools.js';
+import { keepTickets, listLeft, type ProxySnapshot, planBackends } from '#src/proxy/restart/takeover.js';
 
 type Backend = HostedBackend;
 
