@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6, type Socket } from 'node:net';
-import { normalizeIpv6 } from '../headers/trusted-peers.js';
+import { normalizeIpv6 } from '../headers.js';
 
 /*
  * The PROXY protocol, versions 1 and 2, as the HAProxy project specifies it (proxy-protocol.txt, sections 2.1 and 2.2).

@@ -1,8 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { expect } from 'chai';
-import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
-import { readTlsPair, type TlsPair, TlsPairError } from '#src/proxy/front/tls-pair.js';
+import { makeDevCertificate, readTlsPair, type TlsPair, TlsPairError } from '#src/proxy/front/tls-pair.js';
 import { authority, issue, withFolder } from '../certificates.js';
 
 /** Returns the messages about this pair of files, with CERT and KEY for their names. */

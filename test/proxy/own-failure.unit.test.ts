@@ -1,10 +1,10 @@
 import { Agent, type RequestListener } from 'node:http';
 import { expect } from 'chai';
 import { engines } from '#src/proxy/engines/registry.js';
-import { isOwnFailure, isShortage } from '#src/proxy/sockets/own-failure.js';
-import { cookieOf } from '../ask.js';
-import { blindHealth, withPool } from '../with-proxy.js';
-import { withoutDescriptors } from '../without-descriptors.js';
+import { isOwnFailure, isShortage } from '#src/proxy/sockets.js';
+import { cookieOf } from './ask.js';
+import { blindHealth, withPool } from './with-proxy.js';
+import { withoutDescriptors } from './without-descriptors.js';
 
 /** Closes its connections, so that each request needs a new one. */
 const answersAndCloses =

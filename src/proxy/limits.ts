@@ -1,4 +1,58 @@
-import { buildAddressKey } from '../../shared/client-address.js';
+import { readdirSync, readFileSync } from 'node:fs';
+import { buildAddressKey } from '../shared/addresses.js';
+
+/*
+ * The limits that keep a flood of clients bounded: the connections of this process, and the connections and requests of
+ * each client address.
+ */
+
+/** The division of the file descriptors of one process. */
+interface DescriptorPlan {
+  /** Connections of clients. Any more are closed at once, so that the others are still served. */
+  readonly clients: number;
+  /** Connections to the admin API. */
+  readonly admin: number;
+  readonly filesMax: number;
+}
+
+/** Limits memory in a flood of connections. */
+const clientsMax = 65_536;
+const adminMax = 64;
+const adminMin = 8;
+/** Health checks, the access log, the modules that are loaded late, and connections that are being turned away. */
+const spare = 12;
+/** Each client may need a connection to a backend. More are hardly ever in use at the same moment. */
+const backendsMax = 4096;
+
+/**
+ * Divides the descriptors of a process. `filesMax` is its limit of open files, `openNow` the number that it has open
+ * already. Clients are refused first: a backend, the log and the admin API can be reached while the port is flooded.
+ */
+export function planDescriptors(filesMax: number, openNow: number): DescriptorPlan {
+  const admin = Math.max(adminMin, Math.min(adminMax, Math.floor(filesMax / 8)));
+  const free = filesMax - openNow - spare - admin;
+  const forBackends = Math.min(backendsMax, Math.floor(free / 2));
+  const clients = Math.max(1, Math.min(clientsMax, free - forBackends));
+  return { clients, admin, filesMax };
+}
+
+let plan: DescriptorPlan | undefined;
+
+/** Returns the plan for this process. The limit is read once. Without `/proc` only the limits of memory hold. */
+export function ownDescriptorPlan(): DescriptorPlan {
+  plan ??= readPlan();
+  return plan;
+}
+
+function readPlan(): DescriptorPlan {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'latin1');
+    const filesMax = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+    return planDescriptors(filesMax, readdirSync('/proc/self/fd').length);
+  } catch {
+    return planDescriptors(Number.POSITIVE_INFINITY, 0);
+  }
+}
 
 /** Limits memory in a flood from many addresses. The addresses that came first are forgotten then. */
 const addressesMax = 65_536;
