@@ -1,11 +1,9 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { Predecessor } from '../proxy/restart/predecessor.js';
-import { messageOf } from '../shared/error-message.js';
-import { UsageError } from './lib/errors.js';
-import { toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
-import { refuseStoreUrls } from './lib/store-options.js';
+import { Predecessor } from '../proxy/restart/handover.js';
+import { messageOf } from '../shared/text.js';
+import { UsageError, refuseStoreUrls } from './lib/flags.js'
+import { toHandler, runInterruptibly } from './lib/exit.js'
 import { addProxyFlags, type ProxyArgs } from './proxy/flags.js';
 import type { ServeContext } from './proxy/serve.js';
 import type { ProxySettings } from './proxy/settings.js';

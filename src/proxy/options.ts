@@ -2,8 +2,8 @@ import type { KeyRing } from '../shared/key-ring.js';
 import type { BackendState } from './backends.js';
 import type { EngineLimits } from './exchange.js';
 import type { TlsPair } from './front/tls-pair.js';
-import type { BackendTls } from './sockets/backend-tls.js';
-import type { RequestIdMode } from './telemetry/request-id.js';
+import type { BackendTls } from './sockets.js';
+import type { RequestIdMode } from './telemetry/served-request.js';
 
 /** All options of `startProxy`. Durations are milliseconds. Defaults: `defaultProxyOptions`. */
 export interface ProxyOptions {
@@ -32,9 +32,9 @@ export interface ProxyOptions {
   readonly redirect?: { readonly port: number; readonly publicPort: number } | undefined;
   /** A key of `engines/registry.ts`. */
   readonly engine: string;
-  /** A key of `routing-policies/registry.ts`. */
+  /** A key of `routingPolicies`. */
   readonly policy: string;
-  /** The key that a hashing policy hashes: see `keyReader` in `routing-policy.ts`. */
+  /** The key that a hashing policy hashes: see `parseHashKey`. */
   readonly hashKey: string;
   /** Duration of the slow start of a backend that joined or recovered; 0: no slow start. */
   readonly slowStartMs: number;

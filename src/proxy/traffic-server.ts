@@ -1,8 +1,8 @@
 import type { Server } from 'node:net';
-import type { HandedBinding } from './affinity/learned-bindings.js';
+import type { HandedBinding } from './affinity/learned-affinity.js';
 import type { ServingOptions } from './options.js';
 import type { Member } from './pool/member.js';
-import type { BoundAddress, OpenSocket } from './sockets/listen.js';
+import type { BoundAddress, OpenSocket } from './sockets.js';
 import type { ProxyCounts } from './telemetry/proxy-counts.js';
 
 /**

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { engines } from '#src/proxy/engines/registry.js';
-import { makeDevCertificate } from '#src/proxy/front/dev-certificate.js';
+import { makeDevCertificate } from '#src/proxy/front/tls-pair.js';
 import { ask } from './ask.js';
 import { askHttp2, connectTo } from './http2/with-http2.js';
 import { quickHealth, type TestProxy, withProxy } from './with-proxy.js';

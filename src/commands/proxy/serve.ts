@@ -1,26 +1,22 @@
-import { closeSync, openSync } from 'node:fs';
-import { ownDescriptorPlan } from '../../proxy/front/open-files.js';
-import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
-import type { Predecessor } from '../../proxy/restart/predecessor.js';
-import { buildReadyWords, buildReloadingWords, notifyServiceManager } from '../../proxy/restart/service-manager.js';
-import { readActivation } from '../../proxy/restart/socket-activation.js';
-import type { OpenSockets, Takeover } from '../../proxy/restart/takeover.js';
-import { startProxy } from '../../proxy/start-proxy.js';
-import { messageOf } from '../../shared/error-message.js';
-import { LabError } from '../../simulator/errors.js';
-import { UsageError } from '../lib/errors.js';
-import { exitCodes } from '../lib/exit.js';
-import { Discovery } from './discovery.js';
-import { FileWatch } from './file-watch.js';
-import type { ProxyArgs } from './flags.js';
-import { explainStart, parseServer } from './listen-options.js';
-import { checkBackend, listBalanceWarnings } from './options.js';
-import { ProcessReplacement, replaced } from './process-replacement.js';
-import { listSecretFileWarnings } from './secret-file.js';
-import { readNumber } from './setting-numbers.js';
-import type { ProxySettings } from './settings.js';
-import { ProxySite } from './site.js';
-import { checkCertificates, listTlsWarnings, makeDevTls } from './tls-options.js';
+import { closeSync, openSync, statSync, unwatchFile, watchFile } from 'node:fs'
+import { ownDescriptorPlan } from '../../proxy/limits.js'
+import type { ProxyOptions, RunningProxy } from '../../proxy/options.js'
+import { type Predecessor, startSuccessor } from '../../proxy/restart/handover.js'
+import { buildReadyWords, buildReloadingWords, notifyServiceManager, readActivation } from '../../proxy/restart/systemd.js'
+import type { OpenSockets, Takeover, ReplaceableProxy } from '../../proxy/restart/takeover.js'
+import { startProxy } from '../../proxy/start-proxy.js'
+import { messageOf } from '../../shared/text.js'
+import { LabError } from '../../simulator/errors.js'
+import { UsageError } from '../lib/flags.js'
+import { exitCodes } from '../lib/exit.js'
+import { Discovery } from './backends-option.js'
+import { type ProxyArgs, readNumber } from './flags.js'
+import { explainStart, parseServer } from './listen-options.js'
+import { checkBackend, listBalanceWarnings } from './options.js'
+import type { ProxySettings } from './settings.js'
+import { ProxySite } from './site.js'
+import { checkCertificates, listTlsWarnings, makeDevTls } from './tls-options.js'
+import { errorColours } from '../lib/streams.js'
 
 /** How the command line is connected to the process. */
 export interface ServeContext {
@@ -86,11 +82,11 @@ export async function serve(settings: ProxySettings, context: ServeContext): Pro
   return signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.ok;
 }
 
-type FileReader = typeof import('./backends-file.js').readBackendsFile;
+type FileReader = typeof import('./settings.js').readBackendsFile;
 
 /** Loads the reader of `--backends-file`. Most proxies have no file and need no YAML parser. */
 async function loadFileReader({ 'backends-file': file }: ProxyArgs): Promise<FileReader | undefined> {
-  return file === undefined ? undefined : (await import('./backends-file.js')).readBackendsFile;
+  return file === undefined ? undefined : (await import('./settings.js')).readBackendsFile;
 }
 
 /** Returns the backends of the command line and of the file, each as for `--backend`. */
@@ -169,4 +165,99 @@ function hasTerminal(): boolean {
   } catch {
     return false;
   }
+}
+
+const othersMayRead = 0o004;
+
+/** Warns when every user of the machine can read a file that holds a secret. `what`: "the key ring". */
+export function listSecretFileWarnings(file: string | undefined, what: string): readonly string[] {
+  if (file === undefined || (statSync(file).mode & othersMayRead) === 0) return [];
+  return [`every user of this machine can read ${what} ${file}: chmod 600 ${file}`];
+}
+
+/** How often the file is looked at. */
+const lookMs = 500;
+/** The file is read when it has not changed for this long: a program may still be writing it. */
+const settledMs = 1000;
+
+/** Calls `onChange` after the file has changed, and no more after `stop`. It also notices a file that was replaced. */
+export class FileWatch {
+  readonly #onChange: () => void;
+  readonly #noticed = (): void => {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#onChange, settledMs).unref();
+  };
+  #file: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  /** Watches this file from now on, and no other. */
+  follow(file: string | undefined): void {
+    if (file === this.#file) return;
+    this.stop();
+    this.#file = file;
+    if (file !== undefined) watchFile(file, { interval: lookMs, persistent: false }, this.#noticed);
+  }
+
+  stop(): void {
+    if (this.#file !== undefined) unwatchFile(this.#file, this.#noticed);
+    this.#file = undefined;
+    clearTimeout(this.#timer);
+  }
+}
+
+/** The result of `ProcessReplacement.done`. */
+export const replaced = Symbol('replaced');
+
+/** Replaces this process with a new one that has the same sockets. */
+export class ProcessReplacement {
+  /** Resolves when a successor serves. */
+  readonly done: Promise<typeof replaced>;
+  readonly #proxy: Promise<ReplaceableProxy>;
+  readonly #site: ProxySite;
+  readonly #signal: AbortSignal;
+  #resolveDone = (_replaced: typeof replaced): void => {};
+  #isStarting = false;
+
+  constructor(proxy: Promise<ReplaceableProxy>, site: ProxySite, signal: AbortSignal) {
+    this.#proxy = proxy;
+    this.#site = site;
+    this.#signal = signal;
+    this.done = new Promise(resolve => (this.#resolveDone = resolve));
+  }
+
+  /** Starts a successor. While one is starting, a further call does nothing. */
+  start(): void {
+    if (this.#isStarting || this.#signal.aborted) return;
+    this.#isStarting = true;
+    // If the proxy itself cannot start, that is reported elsewhere.
+    void this.#proxy.then(
+      proxy => this.#replace(proxy),
+      () => {},
+    );
+  }
+
+  async #replace({ beginHandover, cancelHandover, socketOf, onBinding }: ReplaceableProxy): Promise<void> {
+    try {
+      say('restart: a new process starts');
+      const site = this.#site;
+      const { pid } = await startSuccessor(
+        { beginHandover: () => ({ proxy: beginHandover(), site: site.snapshot }), socketOf, onBinding },
+        this.#signal,
+      );
+      say(`restart: process ${pid} serves; process ${process.pid} finishes what is in flight`);
+      this.#resolveDone(replaced);
+    } catch (error) {
+      this.#isStarting = false;
+      cancelHandover();
+      if (!this.#signal.aborted) say(`not restarted, process ${process.pid} goes on: ${messageOf(error)}`);
+    }
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`${errorColours().dim(new Date().toISOString())} ${line}\n`);
 }

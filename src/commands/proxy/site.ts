@@ -1,11 +1,11 @@
-import { defaultHost, listBackends, listPools } from '../../proxy/hosts.js';
 import type { ProxyEvent, ProxyOptions } from '../../proxy/options.js';
-import type { SiteSnapshot } from '../../proxy/restart/messages.js';
+import { defaultHost, listBackends, listPools } from '../../proxy/pool/pools.js';
+import type { SiteSnapshot } from '../../proxy/restart/handover.js';
 import { generateKeyRing, type KeyRing } from '../../shared/key-ring.js';
-import { UsageError } from '../lib/errors.js';
+import { UsageError } from '../lib/flags.js';
 import { errorColours } from '../lib/streams.js';
 import type { ProxyArgs } from './flags.js';
-import type { HostSettings } from './hosts.js';
+import type { HostSettings } from './settings.js';
 import { buildHostOptions, buildProxyOptions, readKeyRing } from './options.js';
 
 const ownRing =

@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { engines } from '../../proxy/engines/registry.js';
-import { makeDevCertificate } from '../../proxy/front/dev-certificate.js';
-import { readTlsPair, type TlsFiles, TlsPairError } from '../../proxy/front/tls-pair.js';
-import { buildTrustList } from '../../proxy/headers/trusted-peers.js';
+import { makeDevCertificate, readTlsPair, type TlsFiles, TlsPairError } from '../../proxy/front/tls-pair.js';
+import { buildTrustList } from '../../proxy/headers.js';
 import type { ProxyOptions } from '../../proxy/options.js';
 import type { SettingValues } from '../../proxy/settings.js';
-import type { BackendTls } from '../../proxy/sockets/backend-tls.js';
-import { messageOf } from '../../shared/error-message.js';
-import { UsageError } from '../lib/errors.js';
+import type { BackendTls } from '../../proxy/sockets.js';
+import { messageOf } from '../../shared/text.js';
+import { UsageError } from '../lib/flags.js';
 
 export type CertificateArgs = Pick<SettingValues, 'tls' | 'tls-cert' | 'tls-key'>;
 

@@ -1,25 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../shared/error-message.js';
-import { ownVersion } from '../../shared/package-file.js';
+import { ownVersion } from '../../shared/package.js';
+import { messageOf } from '../../shared/text.js';
 import type { BackendView } from '../backends.js';
-import { defaultHost, type HostedBackend, listBackends, listPools, speaksTls } from '../hosts.js';
 import type { PoolOptions, ProxyEvent, ProxyOptions, ServingOptions } from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
 import type { Member, MemberSnapshot } from '../pool/member.js';
-import { Pools } from '../pool/pools.js';
-import { type BackendAtStart, buildServingOptions, listLeft, planBackends, takeSnapshot } from '../restart/snapshot.js';
+import { BootReports } from '../pool/observations.js';
+import { defaultHost, type HostedBackend, listBackends, listPools, Pools, speaksTls } from '../pool/pools.js';
 import {
+  type BackendAtStart,
+  buildServingOptions,
   type ListeningSocket,
+  listLeft,
   noTakeover,
+  planBackends,
   type ReplaceableProxy,
   type SocketName,
   type Takeover,
+  takeSnapshot,
 } from '../restart/takeover.js';
-import { formatOrigin } from '../sockets/listen.js';
+import { formatOrigin } from '../sockets.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
 import type { AdminControl } from './admin.js';
-import { BootReports } from './boot-reports.js';
 import { isSame, type PoolChange, planPoolChange, planReload, type ReloadPlan } from './reload.js';
 import { SideListeners } from './side-listeners.js';
 

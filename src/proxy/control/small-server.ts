@@ -1,10 +1,10 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { Server as NetServer } from 'node:net';
+import { lstat, rename, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { connect, Server as NetServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { ownDescriptorPlan } from '../front/open-files.js';
+import { ownDescriptorPlan } from '../limits.js';
 import type { TcpAddress } from '../options.js';
-import { formatOrigin, listenOn, type OpenSocket } from '../sockets/listen.js';
-import { listenOnSocket } from './unix-socket.js';
+import { formatOrigin, listenOn, type OpenSocket } from '../sockets.js';
 
 const requestMs = 10_000;
 /** The time limit for the head of a request, from the accept on. */
@@ -89,4 +89,112 @@ async function stopAccepting(server: Server, withinMs: number): Promise<void> {
       resolve();
     });
   });
+}
+
+/** Gives the socket the mode 0600: only this user, and root, may connect. */
+const ownerOnlyUmask = 0o177;
+
+/**
+ * Listens on a Unix socket at `path`. A stale socket there is replaced. Rejects when another kind of file is there, or
+ * when another process listens, unless that is the predecessor (`mayReplace`). Resolves with a function that removes the
+ * socket.
+ *
+ * The socket is renamed to `path` when it is ready. So a client finds the old one or the new one, and none with other
+ * permissions.
+ */
+async function listenOnSocket(server: NetServer, path: string, mayReplace = false): Promise<() => Promise<void>> {
+  await refuseOthers(path, mayReplace);
+  const temporary = `${path}.${process.pid}`;
+  await rm(temporary, { force: true });
+  await listen(server, temporary);
+  await rename(temporary, path);
+  const { ino } = await lstat(path);
+  return () => removeOwn(path, ino);
+}
+
+function listen(server: NetServer, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // Never removed: see `listenOn`.
+    server.on('error', reject);
+    const before = process.umask(ownerOnlyUmask);
+    try {
+      // It is bound before this call returns, so no other file is created meanwhile.
+      server.listen(path, resolve);
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+async function refuseOthers(path: string, mayReplace: boolean): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isSocket()) throw inUse(path, 'is a file of another kind');
+  if (!mayReplace && (await isAnswered(path))) throw inUse(path, 'belongs to a process that is running');
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(path);
+    const answer = (answered: boolean) => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once('connect', () => answer(true));
+    socket.once('error', () => answer(false));
+  });
+}
+
+function inUse(path: string, why: string): Error {
+  return Object.assign(new Error(`${path} ${why}`), { code: 'EADDRINUSE', syscall: 'listen', address: path });
+}
+
+/** Removes the socket, unless another process has put its own in this place. */
+async function removeOwn(path: string, ino: number): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.ino === ino) await rm(path, { force: true });
+}
+
+export interface Readiness {
+  /** Returns why the proxy should get no requests now; undefined when it is ready. */
+  readonly notReady: () => string | undefined;
+}
+
+export const healthPaths: readonly string[] = ['/live', '/ready'];
+
+/**
+ * Serves `/live` and `/ready` and nothing else, so it may be reached from other machines. Rejects with the system's
+ * error when the port cannot be bound. `close` is idempotent.
+ */
+export async function startHealthListener(
+  address: TcpAddress,
+  readiness: Readiness,
+  take?: TakenSocket,
+): Promise<SmallListener> {
+  const server = createSmallServer((request, response) => {
+    if (!answerHealth(request, response, readiness))
+      writeLine(response, 404, `unknown path. Known: ${healthPaths.join(', ')}.`);
+  });
+  return await listenAt(server, address, take);
+}
+
+/**
+ * Answers GET and HEAD of `/live` and `/ready`. Returns false, and writes nothing, for every other request. The answers
+ * name no backend, so every client may read them.
+ */
+export function answerHealth(
+  { method, url = '' }: IncomingMessage,
+  response: ServerResponse,
+  { notReady }: Readiness,
+): boolean {
+  const [path = ''] = url.split('?');
+  if (!healthPaths.includes(path) || (method !== 'GET' && method !== 'HEAD')) return false;
+  const reason = path === '/ready' ? notReady() : undefined;
+  writeLine(response, reason === undefined ? 200 : 503, reason ?? path.slice(1));
+  return true;
+}
+
+function writeLine(response: ServerResponse, status: number, line: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+  response.end(`${line}\n`);
 }

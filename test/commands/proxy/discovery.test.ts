@@ -1,10 +1,10 @@
 /** Tests the discovery of backends with a DNS server. */
 import { createServer, type Server } from 'node:http';
 import { expect } from 'chai';
-import { UsageError } from '#src/commands/lib/errors.js';
-import { Discovery } from '#src/commands/proxy/discovery.js';
+import { UsageError } from '#src/commands/lib/flags.js';
+import { Discovery } from '#src/commands/proxy/backends-option.js';
 import { parseServer } from '#src/commands/proxy/listen-options.js';
-import { KnownEndpoints } from '#src/proxy/discovery/names.js';
+import { KnownEndpoints } from '#src/proxy/discovery.js';
 import { ask, viewsOf } from '../../proxy/ask.js';
 import { until, withHoldfast } from '../holdfast.js';
 import { withDns } from './dns-server.js';
