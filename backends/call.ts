@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { cameOverTls } from '#src/sessions/cookie.js';
-import { normalizeAddress } from '#src/shared/client-address.js';
+import type { SessionData } from '#src/sessions/session.js';
+import { normalizeAddress } from '#src/shared/addresses.js';
 import { isUserName } from './accounts/accounts.js';
-import { BodyTooLarge, CrossSite, NotJson, NotUnderstood } from './refusal.js';
+import { BodyTooLarge, BrowserChanged, CrossSite, NotJson, NotUnderstood } from './refusal.js';
 
 /** One request, read completely and checked for what every route requires. */
 export interface Call {
@@ -145,4 +146,32 @@ export function millisecondsOf(call: Call, name: string, max: number): number {
 
 export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The order matters, because most browsers claim to be others too. */
+const families: readonly [string, RegExp][] = [
+  ['edge', /\bEdg(?:e|A|iOS)?\//],
+  ['opera', /\b(?:OPR|Opera)\//],
+  ['samsung', /\bSamsungBrowser\//],
+  ['firefox', /\b(?:Firefox|FxiOS)\//],
+  ['chrome', /(?:Chrome|Chromium|\bCriOS)\//],
+  ['safari', /\bVersion\/.*\bSafari\//],
+];
+
+/** Returns the browser family of a User-Agent. The version changes with updates, so only the family is kept. Undefined
+ * for an unknown browser. */
+export function browserFamily(agent: string | undefined): string | undefined {
+  if (agent === undefined) return undefined;
+  return families.find(([, shape]) => shape.test(agent))?.[0];
+}
+
+/** Throws `BrowserChanged` if the family differs. A session of an unknown browser has no family and is not checked. */
+export function refuseOtherBrowser(agent: string | undefined, data: SessionData | undefined): void {
+  if (data?.family !== undefined && data.family !== browserFamily(agent)) throw new BrowserChanged();
+}
+
+export function keepFamily(data: SessionData, agent: string | undefined): void {
+  const family = browserFamily(agent);
+  if (family === undefined) delete data.family;
+  else data.family = family;
 }

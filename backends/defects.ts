@@ -2,9 +2,107 @@ import type { Mode } from '#src/modes.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Accounts } from './accounts/accounts.js';
+import {
+  anyAddress,
+  anyPassword,
+  dropWrites,
+  duplicateOnRetry,
+  everyoneAdministers,
+  foreignCart,
+  forgetfulAccounts,
+  getLogsIn,
+  halfLogins,
+  noNonce,
+  oneCounter,
+  reviveAfterLogout,
+  tabsOverwrite,
+  unchangedAccounts,
+  wideTotp,
+} from './defects/carts-and-accounts.js';
 import type { Defect, Listener } from './defects/defect.js';
-import { defects } from './defects/registry.js';
+import {
+  anyMethod,
+  anyOrigin,
+  bareCookies,
+  cartInCookie,
+  dropSetCookie,
+  forwardedHost,
+  looseNames,
+  userHeader,
+} from './defects/http.js';
+import {
+  countingIds,
+  foreignHandles,
+  keepIdAtLogin,
+  looseTokens,
+  shortIds,
+  timedIds,
+  unlistedSessions,
+} from './defects/session-ids.js';
+import {
+  ackBeforeSave,
+  blindOverwrite,
+  cartAfterFailBack,
+  endlessIdle,
+  endlessRefresh,
+  endlessRotation,
+  endlessUse,
+  memoryBehindStore,
+  noRevocation,
+  sessionsOnDisk,
+  shortTtl,
+  staleReplica,
+} from './defects/stores.js';
+import { trustingJwt, trustingSeal } from './defects/tokens.js';
 import type { Route } from './routes/route.js';
+
+/** The defects, by the names in SHOP_DEFECT. */
+export const defects = {
+  'drop-writes': dropWrites,
+  'foreign-cart': foreignCart,
+  'revive-after-logout': reviveAfterLogout,
+  'no-revocation': noRevocation,
+  'blind-overwrite': blindOverwrite,
+  'any-origin': anyOrigin,
+  'bare-cookies': bareCookies,
+  'cart-in-cookie': cartInCookie,
+  'get-logs-in': getLogsIn,
+  'any-method': anyMethod,
+  'forwarded-host': forwardedHost,
+  'loose-names': looseNames,
+  'user-header': userHeader,
+  'forgetful-accounts': forgetfulAccounts,
+  'any-address': anyAddress,
+  'one-counter': oneCounter,
+  'wide-totp': wideTotp,
+  'half-logins': halfLogins,
+  'trusting-jwt': trustingJwt,
+  'trusting-seal': trustingSeal,
+  'keep-id-at-login': keepIdAtLogin,
+  'short-ids': shortIds,
+  'loose-tokens': looseTokens,
+  'counting-ids': countingIds,
+  'timed-ids': timedIds,
+  'endless-idle': endlessIdle,
+  'endless-rotation': endlessRotation,
+  'endless-use': endlessUse,
+  'unlisted-sessions': unlistedSessions,
+  'unchanged-accounts': unchangedAccounts,
+  'no-nonce': noNonce,
+  'any-password': anyPassword,
+  'everyone-administers': everyoneAdministers,
+  'foreign-handles': foreignHandles,
+  'endless-refresh': endlessRefresh,
+  'sessions-on-disk': sessionsOnDisk,
+  'ack-before-save': ackBeforeSave,
+  'stale-replica': staleReplica,
+  'cart-after-fail-back': cartAfterFailBack,
+  'drop-set-cookie': dropSetCookie,
+  'short-ttl': shortTtl,
+  'duplicate-on-retry': duplicateOnRetry,
+  'tabs-overwrite': tabsOverwrite,
+  'memory-behind-store': memoryBehindStore,
+} as const satisfies Record<string, Defect>;
 
 export type DefectName = keyof typeof defects;
 

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isModeName, type ModeName, modeNames, storesOf } from '#src/modes.js';
 import type { SessionLimits } from '#src/sessions/session.js';
-import { parseDuration } from '#src/shared/duration.js';
 import { generateKeyRing, type KeyRing, KeyRingError, parseKeyRing } from '#src/shared/key-ring.js';
-import { maskUrl } from '#src/shared/redis-address.js';
-import { storeDescriptors } from '#src/shared/stores.js';
+import { maskUrl, storeDescriptors } from '#src/shared/stores.js';
+import { parseDuration } from '#src/shared/units.js';
 import { unknownName } from '#src/shared/unknown-name.js';
 import { type DefectName, defectNames, isDefectName } from './defects.js';
 

@@ -1,5 +1,5 @@
 import { whyOf } from '#src/sessions/errors.js';
-import type { Reply } from '#src/sessions/session-context.js';
+import type { Reply } from '#src/sessions/request-session.js';
 
 /** A refused request: an HTTP status, a sentence for the caller, and headers if the status needs one. */
 export class Refusal extends Error {

@@ -8,18 +8,16 @@ import { SharedList } from '#backends/shared-list.js';
 import { modes } from '#src/modes.js';
 import { sessions as openSessions, type Sessions, type StoreTransition } from '#src/sessions/index.js';
 import type { Accounts } from './accounts/accounts.js';
-import { AddressTries } from './accounts/address-tries.js';
 import { Passwords } from './accounts/passwords.js';
-import { answer, send } from './answer.js';
+import { AddressTries } from './accounts/tries.js';
 import { clientOf } from './call.js';
 import { type CombinedDefects, plant } from './defects.js';
 import type { Environment } from './environment.js';
 import { shopPage } from './page.js';
 import { NotMet, replyToRefusal } from './refusal.js';
-import { RequestCounts } from './request-counts.js';
 import { addLabSwitches } from './routes/lab-switches.js';
-import { routesOf, type Self, type Shop } from './routes/routes.js';
-import { withSchema } from './routes/session-schema.js';
+import { answer, send, withSchema } from './routes/route.js';
+import { RequestCounts, routesOf, type Self, type Shop } from './routes/routes.js';
 
 export interface RunningShop {
   readonly url: string;

@@ -2,19 +2,20 @@ import { hash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Epochs } from '#src/sessions/epochs.js';
 import {
   buildSummary,
   digestOf,
+  type Epochs,
   handleOf,
   type NewSessionRecord,
   type SessionRecord,
   type SessionSummary,
 } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
-import { EpochFiles, epochsFolder } from './shared-list/epoch-files.js';
 import type { ProcessFolder } from './shared-list/process-folder.js';
 import {
+  EpochFiles,
+  epochsFolder,
   filesIn,
   formatFile,
   formatLine,

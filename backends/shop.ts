@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { createProcessFolder, FolderTaken, type ProcessFolder } from '#backends/shared-list/process-folder.js';
 import { modes } from '#src/modes.js';
-import { type Accounts, MemoryAccounts } from './accounts/accounts.js';
-import { DirectoryAccounts } from './accounts/directory.js';
+import { type Accounts, DirectoryAccounts, MemoryAccounts } from './accounts/accounts.js';
 import { BadEnvironment, type Environment, type Keys, readEnvironment } from './environment.js';
 import { type RunningShop, startShop } from './server.js';
 

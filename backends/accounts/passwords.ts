@@ -1,8 +1,10 @@
 import { createHash, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { UnfitPassword } from '../refusal.js';
-import type { Account } from './account.js';
-import { FairQueue } from './fair-queue.js';
+import { TooBusy, TooManyAtOnce, UnfitPassword } from '../refusal.js';
+import { type Account, type Accounts, changeAccount } from './accounts.js';
+import { type Guesser, refuseLocked, withTry, withTryBack } from './tries.js';
+
+export const administrator = 'admin';
 
 /** One of the equally strong scrypt parameter sets of the OWASP Password Storage Cheat Sheet (N=2^17 r=8 p=1 is
  * another). This one takes 32 MiB instead of 128, so that two at a time fit into a small machine. */
@@ -13,8 +15,6 @@ export const queueLimits = { atOnceMax: 2, waitingMax: 32, waitingPerUserMax: 4 
 
 const charsMin = 8;
 const charsMax = 128;
-
-export const administrator = 'admin';
 
 const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 
@@ -85,6 +85,61 @@ export class Passwords {
   }
 }
 
+/** Compares digests, so that timing reveals neither the length nor a common prefix. */
+function sameText(given: string, expected: string): boolean {
+  return timingSafeEqual(sha256(given), sha256(expected));
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+interface TryServices {
+  readonly accounts: Accounts;
+  readonly passwords: Passwords;
+}
+
+/**
+ * Checks a password. If it is right, resolves with the account, in which a try is counted. If it is wrong, resolves
+ * with undefined. Rejects with `TooManyTries`.
+ *
+ * The try is counted before the check: the check takes a while, and a thousand parallel guesses must not all be free. A
+ * try that could not be checked is given back. Otherwise an attacker who keeps the shop busy could lock users out with
+ * their own correct passwords.
+ */
+export async function tryPassword(
+  members: TryServices,
+  user: string,
+  password: string,
+  guesser: Guesser,
+): Promise<Account | undefined> {
+  const account = await countTry(members, user, guesser);
+  return (await checkPassword(members, user, account, password, guesser)) ? account : undefined;
+}
+
+async function checkPassword(members: TryServices, user: string, account: Account, password: string, guesser: Guesser) {
+  try {
+    return await members.passwords.isRight(user, account, password);
+  } catch (error) {
+    await giveTryBack(members, user, guesser);
+    throw error;
+  }
+}
+
+async function countTry({ accounts }: TryServices, user: string, guesser: Guesser): Promise<Account> {
+  const nowMs = Date.now();
+  const { next } = await changeAccount(accounts, user, account => {
+    refuseLocked(account, guesser, nowMs);
+    return { next: withTry(account, guesser, nowMs), answer: undefined };
+  });
+  return next;
+}
+
+async function giveTryBack({ accounts }: TryServices, user: string, guesser: Guesser): Promise<void> {
+  const nowMs = Date.now();
+  await changeAccount(accounts, user, account => ({ next: withTryBack(account, guesser, nowMs), answer: undefined }));
+}
+
 /**
  * Returns the composed form of a password. Checks the length only: composition rules make passwords worse (NIST SP
  * 800-63B-4). It counts code points of the composed form, which is also hashed. So the same password from another
@@ -105,11 +160,60 @@ function charsOf(text: string): number {
   return [...text].length;
 }
 
-/** Compares digests, so that timing reveals neither the length nor a common prefix. */
-function sameText(given: string, expected: string): boolean {
-  return timingSafeEqual(sha256(given), sha256(expected));
+interface QueueLimits {
+  readonly atOnceMax: number;
+  readonly waitingMax: number;
+  readonly waitingPerUserMax: number;
 }
 
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+/**
+ * Runs a limited number of jobs at once. The others wait, and the users take turns: a free slot goes to the user that
+ * was served longest ago. So one user with many jobs does not delay the job of another by more than one turn.
+ */
+export class FairQueue {
+  readonly #limits: QueueLimits;
+  /** The waiting jobs of each user. The first user is the next one. */
+  readonly #waiting = new Map<string, (() => void)[]>();
+  #waitingCount = 0;
+  #running = 0;
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  /** Runs `work`. Rejects with `TooManyAtOnce` if too many jobs of this user wait, with `TooBusy` if too many wait in
+   * all, and with the error of `work`. */
+  async run<T>(user: string, work: () => Promise<T>): Promise<T> {
+    if (this.#running < this.#limits.atOnceMax) this.#running++;
+    else await this.#waitForSlot(user);
+    try {
+      return await work();
+    } finally {
+      const next = this.#takeNext();
+      // The next job takes over this slot, so that no new job can take it in between.
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+
+  #waitForSlot(user: string): Promise<void> {
+    const jobs = this.#waiting.get(user) ?? [];
+    if (jobs.length >= this.#limits.waitingPerUserMax) throw new TooManyAtOnce();
+    if (this.#waitingCount >= this.#limits.waitingMax) throw new TooBusy();
+    this.#waitingCount++;
+    this.#waiting.set(user, jobs);
+    return new Promise(resolve => jobs.push(resolve));
+  }
+
+  #takeNext(): (() => void) | undefined {
+    const [first] = this.#waiting;
+    if (first === undefined) return undefined;
+    const [user, jobs] = first;
+    const job = jobs.shift();
+    this.#waitingCount--;
+    this.#waiting.delete(user);
+    // The last place: the other users come first now.
+    if (jobs.length > 0) this.#waiting.set(user, jobs);
+    return job;
+  }
 }

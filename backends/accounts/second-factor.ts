@@ -2,8 +2,7 @@ import { generateSecret, generateURI, verifySync } from 'otplib';
 import { seal, unseal } from '#src/sessions/seal.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import { NothingToConfirm, SecretUnreadable } from '../refusal.js';
-import type { Account } from './account.js';
-import type { Edited } from './accounts.js';
+import type { Account, Edited } from './accounts.js';
 import { type Guesser, refuseLocked, withoutTries, withTry } from './tries.js';
 
 const purpose = 'totp';

@@ -10,7 +10,7 @@ export type Listener = (request: IncomingMessage, response: ServerResponse) => v
 /**
  * A defect that is planted on purpose. The simulator and the attacks claim to find lost writes and stolen sessions.
  * They are tested against a shop that has these defects. Each changes one behaviour from outside. Without SHOP_DEFECT,
- * none of this code runs. Implementations: `registry.ts`.
+ * none of this code runs. Implementations: `../defects.ts`.
  */
 export interface Defect {
   /** One line that is written to stderr when the shop starts with the defect. */

@@ -2,9 +2,8 @@ import { IncomingMessage, type ServerResponse } from 'node:http';
 import { cameOverTls, cookieName, readCookie } from '#src/sessions/cookie.js';
 import { unseal } from '#src/sessions/seal.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
-import { send } from '../answer.js';
 import { json } from '../refusal.js';
-import type { SessionAction } from '../routes/route.js';
+import { type SessionAction, send } from '../routes/route.js';
 import type { Defect } from './defect.js';
 
 export const anyOrigin: Defect = {

@@ -13,8 +13,8 @@ import path from 'node:path';
 import { cookieName, readCookie } from '#src/sessions/cookie.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import { isUserName } from '../accounts/accounts.js';
-import { send } from '../answer.js';
 import { json } from '../refusal.js';
+import { send } from '../routes/route.js';
 import type { Defect, Listener } from './defect.js';
 
 type Header = Readonly<Record<string, unknown>>;

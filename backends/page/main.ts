@@ -1,6 +1,5 @@
 import { AccountPanel, codeIn } from './account.js';
-import { type ActionText, tellAction, tellMissing } from './actions.js';
-import { ask, type PageAnswer } from './ask.js';
+import { type ActionText, ask, type PageAnswer, tellAction, tellMissing } from './ask.js';
 import { initialState, type PageState, type Served, tell } from './story.js';
 import {
   type CartLine,

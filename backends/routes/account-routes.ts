@@ -1,14 +1,21 @@
-import type { Reply, SessionContext } from '#src/sessions/session-context.js';
-import type { Account } from '../accounts/account.js';
-import { changeAccount } from '../accounts/accounts.js';
-import { guesserOf } from '../accounts/browser-cookies.js';
-import { endLogins, endSessions, type Members, refuseEnded, withNextEpoch } from '../accounts/members.js';
+import type { Reply, SessionContext } from '#src/sessions/request-session.js';
+import {
+  type Account,
+  changeAccount,
+  endLogins,
+  freshAccount,
+  refuseEnded,
+  withNextEpoch,
+} from '../accounts/accounts.js';
 import { requireFitPassword } from '../accounts/passwords.js';
 import { buildEnrolment, newSecret, withConfirmed, withPending } from '../accounts/second-factor.js';
-import { type Call, stringsOf } from '../call.js';
-import { json, NoSuchSession, NotUnderstood, WrongCode } from '../refusal.js';
-import { roleOf } from './admin-routes.js';
-import { refuseStaleNonce, spendNonce } from './reauthentication.js';
+import { guesserOf } from '../accounts/tries.js';
+import { type Call, requireUserName, stringsOf } from '../call.js';
+import { json, NoSuchSession, NotAllowed, NotUnderstood, WrongCode } from '../refusal.js';
+import { refuseStaleNonce, spendNonce } from './authentication.js';
+import type { Members } from './route.js';
+
+/* The routes of an account: first those of its own user, then those of the administrator. */
 
 export async function showAccount(members: Members, context: SessionContext, user: string): Promise<Reply> {
   const { totp } = await members.accounts.read(user);
@@ -40,7 +47,7 @@ export async function endSession(members: Members, call: Call, context: SessionC
 export async function endOthers(members: Members, call: Call, context: SessionContext, user: string): Promise<Reply> {
   const [nonce = ''] = stringsOf(call, 'nonce');
   await spendNonce(members, context, user, nonce);
-  await endLogins(members, user);
+  await endLogins(members.accounts, user);
   return json(200, { ended: await context.endOthers() });
 }
 
@@ -69,7 +76,7 @@ export async function changePassword(
   refuseStaleNonce(context, nonce);
   const password = await members.passwords.hash(user, chosen);
   const was = await spendNonce(members, context, user, nonce);
-  await change(members, user, was, account => withNextEpoch({ ...account, password }));
+  await changeOwn(members, user, was, account => withNextEpoch({ ...account, password }));
   return json(200, { ended: await endOthersIf(others, context) });
 }
 
@@ -87,7 +94,7 @@ export async function beginTotp(members: Members, call: Call, context: SessionCo
   const was = await spendNonce(members, context, user, nonce);
   const secret = newSecret();
   const sealing = { user, keys: members.keys(), nowMs: Date.now() };
-  await change(members, user, was, account => withPending(account, sealing, secret));
+  await changeOwn(members, user, was, account => withPending(account, sealing, secret));
   return json(201, await buildEnrolment(user, secret));
 }
 
@@ -109,13 +116,120 @@ export async function removeTotp(members: Members, call: Call, context: SessionC
   const [nonce = '', others = ''] = stringsOf(call, 'nonce', 'others');
   requireOthers(others);
   const was = await spendNonce(members, context, user, nonce);
-  await change(members, user, was, account => withNextEpoch({ ...account, totp: null, pendingTotp: null }));
+  await changeOwn(members, user, was, account => withNextEpoch({ ...account, totp: null, pendingTotp: null }));
   return json(200, { totp: false, ended: await endOthersIf(others, context) });
 }
 
-async function change(members: Members, user: string, was: Account, edit: (account: Account) => Account) {
+/** Changes the account of the user of this session. Throws if its sessions were ended since `was`. */
+async function changeOwn(members: Members, user: string, was: Account, edit: (account: Account) => Account) {
   await changeAccount(members.accounts, user, account => {
     refuseEnded(account, was.epoch);
     return { next: edit(account), answer: undefined };
   });
+}
+
+/** Ends the sessions of the user. Also ends logins in progress. */
+async function endSessions(members: Members, user: string): Promise<number> {
+  await endLogins(members.accounts, user);
+  return members.sessions.endAll(user);
+}
+
+type Role = 'user' | 'administrator';
+
+/** Returns `administrator` only for a session that began with the administrator's password, and only while there is
+ * one. */
+function roleOf({ passwords }: Members, { session }: SessionContext): Role {
+  const given = session?.record.data.role === 'administrator';
+  return given && passwords.isAdministrator(session.record.user) ? 'administrator' : 'user';
+}
+
+export async function disable(
+  members: Members,
+  call: Call,
+  context: SessionContext,
+  administrator: string,
+): Promise<Reply> {
+  const { user, nonce } = requireUserAndNonce(members, call, context);
+  if (user === administrator) throw new NotAllowed('no user could enable the administrator again');
+  await spendNonce(members, context, administrator, nonce);
+  await changeOther(members, user, account => withNextEpoch({ ...account, disabled: true }));
+  return json(200, { user, ended: await members.sessions.endAll(user) });
+}
+
+/** Enables a user and ends all waits: the user asked because they could not log in. */
+export async function enable(
+  members: Members,
+  call: Call,
+  context: SessionContext,
+  administrator: string,
+): Promise<Reply> {
+  const { user, nonce } = requireUserAndNonce(members, call, context);
+  await spendNonce(members, context, administrator, nonce);
+  await changeOther(members, user, account => ({ ...account, disabled: false, wrongTries: {} }));
+  return json(200, { user });
+}
+
+/** Deletes the account: its password, its second factor and its sessions. The name is free again then. The version, the
+ * epoch and the spent nonces are kept, so that no older save, login or nonce becomes valid. */
+export async function deleteUser(
+  members: Members,
+  call: Call,
+  context: SessionContext,
+  administrator: string,
+): Promise<Reply> {
+  const { user, nonce } = requireUserAndNonce(members, call, context);
+  if (user === administrator) throw new NotAllowed('the account of the administrator cannot be deleted');
+  await spendNonce(members, context, administrator, nonce);
+  await changeOther(members, user, ({ version, epoch, nonceSpentUntilMs }) =>
+    withNextEpoch({ ...freshAccount, version, epoch, nonceSpentUntilMs }),
+  );
+  return json(200, { user, ended: await members.sessions.endAll(user) });
+}
+
+export async function endSessionsOf(
+  members: Members,
+  call: Call,
+  context: SessionContext,
+  administrator: string,
+): Promise<Reply> {
+  const { user, nonce } = requireUserAndNonce(members, call, context);
+  await spendNonce(members, context, administrator, nonce);
+  const ended = await endSessions(members, user);
+  if (user === administrator) await context.end();
+  return json(200, { ended });
+}
+
+/** Ends all sessions. A login at the same time may come after it, like one a moment later. */
+export async function endEveryone(
+  members: Members,
+  call: Call,
+  context: SessionContext,
+  administrator: string,
+): Promise<Reply> {
+  refuseOthers(members, context);
+  const [nonce = ''] = stringsOf(call, 'nonce');
+  await spendNonce(members, context, administrator, nonce);
+  await members.sessions.endEveryone();
+  await context.end();
+  return json(200, {});
+}
+
+/** Returns the user that the request names, after checking that an administrator sent it. */
+function requireUserAndNonce(
+  members: Members,
+  call: Call,
+  context: SessionContext,
+): { readonly user: string; readonly nonce: string } {
+  refuseOthers(members, context);
+  const [user = '', nonce = ''] = stringsOf(call, 'user', 'nonce');
+  return { user: requireUserName(user), nonce };
+}
+
+function refuseOthers(members: Members, context: SessionContext): void {
+  if (roleOf(members, context) !== 'administrator') throw new NotAllowed();
+}
+
+/** Changes the account of any user, for the administrator. */
+async function changeOther({ accounts }: Members, user: string, edit: (account: Account) => Account): Promise<void> {
+  await changeAccount(accounts, user, account => ({ next: edit(account), answer: undefined }));
 }

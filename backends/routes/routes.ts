@@ -1,15 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Reply, SessionContext } from '#src/sessions/request-session.js';
 import type { Json, SessionData } from '#src/sessions/session.js';
-import type { Reply, SessionContext } from '#src/sessions/session-context.js';
-import type { Members } from '../accounts/members.js';
 import { type Call, millisecondsOf, stringsOf } from '../call.js';
 import { CartFull, json, NotUnderstood } from '../refusal.js';
-import type { RequestCounts } from '../request-counts.js';
 import * as account from './account-routes.js';
-import * as admin from './admin-routes.js';
-import { logIn, logInWithCode, logOut } from './login.js';
-import { reauthenticate } from './reauthentication.js';
-import { anyBrowserRoute, memberRoute, plainRoute, type Route, requireMember, sessionRoute } from './route.js';
+import { logIn, logInWithCode, logOut, reauthenticate } from './authentication.js';
+import {
+  anyBrowserRoute,
+  type Members,
+  memberRoute,
+  plainRoute,
+  type Route,
+  requireMember,
+  sessionRoute,
+} from './route.js';
 
 /** The identity of this process. `incarnation` is a random name for this boot. */
 export interface Self {
@@ -70,11 +74,11 @@ export function routesOf(shop: Shop): readonly Route[] {
     memberRoute('POST', '/account/totp/confirm', (...request) => account.confirmTotp(members, ...request)),
     memberRoute('POST', '/account/totp/remove', (...request) => account.removeTotp(members, ...request)),
 
-    memberRoute('POST', '/admin/disable', (...request) => admin.disable(members, ...request)),
-    memberRoute('POST', '/admin/enable', (...request) => admin.enable(members, ...request)),
-    memberRoute('POST', '/admin/delete', (...request) => admin.deleteUser(members, ...request)),
-    memberRoute('POST', '/admin/end-sessions', (...request) => admin.endSessionsOf(members, ...request)),
-    memberRoute('POST', '/admin/end-everyone', (...request) => admin.endEveryone(members, ...request)),
+    memberRoute('POST', '/admin/disable', (...request) => account.disable(members, ...request)),
+    memberRoute('POST', '/admin/enable', (...request) => account.enable(members, ...request)),
+    memberRoute('POST', '/admin/delete', (...request) => account.deleteUser(members, ...request)),
+    memberRoute('POST', '/admin/end-sessions', (...request) => account.endSessionsOf(members, ...request)),
+    memberRoute('POST', '/admin/end-everyone', (...request) => account.endEveryone(members, ...request)),
   ];
 }
 
@@ -175,4 +179,63 @@ function removeAll(data: SessionData, sku: string): void {
 
 function listIn(value: Json | undefined): readonly Json[] {
   return Array.isArray(value) ? value : [];
+}
+
+/** Counts of what this process carried out, for tests. They show a write that was executed twice, even if the cart
+ * hides it. */
+interface RequestReport {
+  readonly requests: number;
+  /** Number of POST /cart that were carried out. */
+  readonly writes: number;
+  readonly uniqueTokens: number;
+  /** Skus that were added more than once in this process, by any user. */
+  readonly duplicateTokens: readonly string[];
+  /** The most requests of users that were here at once. */
+  readonly atOnceMax: number;
+  /** False if more skus were seen than are remembered. Then a duplicate may be missing. */
+  readonly complete: boolean;
+}
+
+const tokensMax = 200_000;
+
+export class RequestCounts {
+  readonly #tokens = new Set<string>();
+  readonly #duplicates = new Set<string>();
+  #requests = 0;
+  #atOnce = 0;
+  #atOnceMax = 0;
+  #writes = 0;
+  #complete = true;
+
+  countRequest(): void {
+    this.#requests++;
+  }
+
+  /** Counts a request of a user as here until `leave` is called. */
+  enter(): void {
+    this.#atOnce++;
+    this.#atOnceMax = Math.max(this.#atOnceMax, this.#atOnce);
+  }
+
+  leave(): void {
+    this.#atOnce--;
+  }
+
+  countWrite(sku: string): void {
+    this.#writes++;
+    if (this.#tokens.has(sku)) this.#duplicates.add(sku);
+    else if (this.#tokens.size < tokensMax) this.#tokens.add(sku);
+    else this.#complete = false;
+  }
+
+  report(): RequestReport {
+    return {
+      requests: this.#requests,
+      writes: this.#writes,
+      uniqueTokens: this.#tokens.size,
+      duplicateTokens: [...this.#duplicates],
+      atOnceMax: this.#atOnceMax,
+      complete: this.#complete,
+    };
+  }
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
 import { toString as drawn } from 'qrcode';
-import { DirectoryAccounts } from '#backends/accounts/directory.js';
+import { DirectoryAccounts } from '#backends/accounts/accounts.js';
 import { launchChromium } from '../chromium.js';
 import { Authenticator } from './accounts/authenticator.js';
 import { rewrite } from './accounts/shortcuts.js';

@@ -6,7 +6,7 @@ import { type ModeName, modeNames, modes } from '#src/modes.js';
 import { seal } from '#src/sessions/seal.js';
 import { newSecret, newSessionId } from '#src/sessions/session.js';
 import { hashOf } from '#src/sessions/strategies/jwt/refresh-families.js';
-import { payloadText } from '#src/sessions/strategies/sealed/payload.js';
+import { payloadText } from '#src/sessions/strategies/sealed.js';
 import { generateKeyRing, type KeyRing, parseKeyRing } from '#src/shared/key-ring.js';
 import { Forge } from '../sessions/strategies/jwt-forgery.js';
 import { type ModeLab, startModeLab } from './mode-lab.js';

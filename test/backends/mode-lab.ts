@@ -1,8 +1,7 @@
 import { type Mode, type ModeName, modes } from '#src/modes.js';
+import { stores, strategies } from '#src/sessions/registry.js';
 import type { StoreCapabilities } from '#src/sessions/session-store.js';
 import type { StrategyCapabilities } from '#src/sessions/session-strategy.js';
-import { stores } from '#src/sessions/stores/registry.js';
-import { strategies } from '#src/sessions/strategies/registry.js';
 import { formatKeyRing, generateKeyRing } from '#src/shared/key-ring.js';
 import { storeDescriptors } from '#src/shared/stores.js';
 import { loaded } from '../sessions/loaded.js';

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { type Account, freshAccount } from '#backends/accounts/account.js';
-import { type Accounts, changeAccount } from '#backends/accounts/accounts.js';
+import { type Account, type Accounts, changeAccount, freshAccount } from '#backends/accounts/accounts.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
 /** The contract of `Accounts`. `opened` returns an empty instance each time. */

@@ -1,10 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { expect } from 'chai';
-import { freshAccount } from '#backends/accounts/account.js';
-import { MemoryAccounts } from '#backends/accounts/accounts.js';
-import { FairQueue } from '#backends/accounts/fair-queue.js';
-import { tryPassword } from '#backends/accounts/password-try.js';
-import { Passwords, queueLimits, requireFitPassword } from '#backends/accounts/passwords.js';
+import { freshAccount, MemoryAccounts } from '#backends/accounts/accounts.js';
+import { FairQueue, Passwords, queueLimits, requireFitPassword, tryPassword } from '#backends/accounts/passwords.js';
 import { TooBusy, TooManyAtOnce, UnfitPassword } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 import { cheapHash } from './shortcuts.js';

@@ -1,8 +1,12 @@
 import { expect } from 'chai';
 import { generateSync } from 'otplib';
-import { type Account, freshAccount } from '#backends/accounts/account.js';
-import { changeAccount, type Edited } from '#backends/accounts/accounts.js';
-import { DirectoryAccounts } from '#backends/accounts/directory.js';
+import {
+  type Account,
+  changeAccount,
+  DirectoryAccounts,
+  type Edited,
+  freshAccount,
+} from '#backends/accounts/accounts.js';
 import {
   buildEnrolment,
   newSecret,

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nonceMs } from '#backends/accounts/nonce.js';
+import { nonceMs } from '#backends/routes/authentication.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { sessionsOpened, until } from '../visitor.js';
 import type { Member } from './member.js';

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { preLoginMs, preLoginToken } from '#backends/routes/login.js';
+import { preLoginMs, preLoginToken } from '#backends/routes/authentication.js';
 import { formatKeyRing, generateKeyRing } from '#src/shared/key-ring.js';
 import { until } from '../visitor.js';
 import { Authenticator, enrol } from './authenticator.js';

@@ -1,5 +1,5 @@
 import { scryptSync } from 'node:crypto';
-import type { Account } from '#backends/accounts/account.js';
+import type { Account } from '#backends/accounts/accounts.js';
 import { type Accounts, changeAccount } from '#backends/accounts/accounts.js';
 import type { Member } from './member.js';
 

@@ -1,9 +1,18 @@
 import { expect } from 'chai';
-import { freshAccount } from '#backends/accounts/account.js';
-import { findNonce, keepNonce, newNonce, nonceMs, withNonceSpent } from '#backends/accounts/nonce.js';
-import { browserFamily } from '#backends/accounts/password-try.js';
+import { freshAccount } from '#backends/accounts/accounts.js';
+import { browserFamily } from '#backends/call.js';
 import { FreshAuthenticationNeeded } from '#backends/refusal.js';
-import { openPreLogin, preLoginCookie, preLoginMs, preLoginToken } from '#backends/routes/login.js';
+import {
+  findNonce,
+  keepNonce,
+  newNonce,
+  nonceMs,
+  openPreLogin,
+  preLoginCookie,
+  preLoginMs,
+  preLoginToken,
+  withNonceSpent,
+} from '#backends/routes/authentication.js';
 import { seal } from '#src/sessions/seal.js';
 import type { SessionData } from '#src/sessions/session.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';

@@ -1,7 +1,13 @@
 import { expect } from 'chai';
-import { type Account, freshAccount, parseAccount } from '#backends/accounts/account.js';
-import { AddressTries, addressTriesFree } from '#backends/accounts/address-tries.js';
-import { refuseLocked, withoutTries, withTry, withTryBack } from '#backends/accounts/tries.js';
+import { type Account, freshAccount, parseAccount } from '#backends/accounts/accounts.js';
+import {
+  AddressTries,
+  addressTriesFree,
+  refuseLocked,
+  withoutTries,
+  withTry,
+  withTryBack,
+} from '#backends/accounts/tries.js';
 import { TooBusy, TooManyTries, WrongCode, WrongLogin } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DirectoryAccounts } from '#backends/accounts/directory.js';
+import { DirectoryAccounts } from '#backends/accounts/accounts.js';
 import { formatKeyRing, generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';
 import { type RedisServer, startRedis } from '../../sessions/with-redis.js';
 import { type ShopProcess, startShop } from '../with-shop.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { tellAction, tellMissing } from '#backends/page/actions.js';
+import { tellAction, tellMissing } from '#backends/page/ask.js';
 import {
   initialState,
   type Observation,

@@ -1,4 +1,4 @@
-import { DirectoryAccounts } from '#backends/accounts/directory.js';
+import { DirectoryAccounts } from '#backends/accounts/accounts.js';
 
 /** Saves several versions of one account, each over the newest version. Counts its saves in the epoch. */
 const [root = '', user = '', count = ''] = process.argv.slice(2);

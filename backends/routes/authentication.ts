@@ -1,16 +1,22 @@
+import { hash, randomBytes } from 'node:crypto';
+import type { Reply, SessionContext } from '#src/sessions/request-session.js';
 import { seal, unseal } from '#src/sessions/seal.js';
 import type { SessionData } from '#src/sessions/session.js';
-import type { Reply, SessionContext } from '#src/sessions/session-context.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
-import type { Account } from '../accounts/account.js';
-import { changeAccount } from '../accounts/accounts.js';
-import { guesserOf, knownBrowserCookie, SmallCookie } from '../accounts/browser-cookies.js';
-import { type Members, refuseEnded } from '../accounts/members.js';
-import { keepFamily, tryPassword } from '../accounts/password-try.js';
-import { withCode } from '../accounts/second-factor.js';
-import { type Guesser, withoutTries, withTryBack } from '../accounts/tries.js';
-import { type Call, requireUserName, stringsOf } from '../call.js';
-import { json, WrongCode, WrongLogin } from '../refusal.js';
+import { type Account, changeAccount, refuseEnded } from '../accounts/accounts.js';
+import { tryPassword } from '../accounts/passwords.js';
+import { withCode, withStepUsed } from '../accounts/second-factor.js';
+import {
+  type Guesser,
+  guesserOf,
+  knownBrowserCookie,
+  SmallCookie,
+  withoutTries,
+  withTryBack,
+} from '../accounts/tries.js';
+import { type Call, hasField, keepFamily, requireUserName, stringsOf } from '../call.js';
+import { FreshAuthenticationNeeded, json, NotAllowed, WrongCode, WrongLogin } from '../refusal.js';
+import type { Members } from './route.js';
 
 /** Logs a user in: password -> session. With a second factor: password -> pre-login token, pre-login token and code ->
  * session. */
@@ -116,6 +122,79 @@ export async function logOut(call: Call, context: SessionContext): Promise<Reply
   return json(200, { user: null });
 }
 
+/** Checks the password again, and the code if there is a second factor. Answers with a fresh token, and a nonce for one
+ * change. */
+export async function reauthenticate(
+  members: Members,
+  call: Call,
+  context: SessionContext,
+  user: string,
+): Promise<Reply> {
+  const names = hasField(call, 'code') ? ['password', 'code'] : ['password'];
+  const [password = '', code = ''] = stringsOf(call, ...names);
+  const nowMs = Date.now();
+  if (members.passwords.isReserved(user)) throw new NotAllowed(noAdministrator);
+  const guesser = guesserOf(members.keys(), user, call, nowMs);
+  const accepted = await members.addresses.run(guesser, async () => {
+    const account = await tryPassword(members, user, password, guesser);
+    if (account === undefined) throw new WrongLogin('wrong password');
+    return accept(members, user, account, code, guesser, nowMs);
+  });
+  const nonce = newNonce(nowMs, accepted);
+  await context.rotate(data => {
+    keepNonce(data, nonce);
+    keepFamily(data, call.agent);
+    data.authenticatedAtMs = nowMs;
+  });
+  return json(
+    200,
+    { nonce: nonce.nonce, untilMs: nonce.untilMs },
+    { 'set-cookie': knownBrowserCookie(members.keys(), user, call, nowMs) },
+  );
+}
+
+const noAdministrator = 'this name is reserved for an administrator; set SHOP_ADMIN_PASSWORD to have one';
+
+async function accept(
+  members: Members,
+  user: string,
+  was: Account,
+  code: string,
+  guesser: Guesser,
+  nowMs: number,
+): Promise<Account> {
+  const { accounts, keys } = members;
+  const { next } = await changeAccount(accounts, user, account => {
+    refuseEnded(account, was.epoch);
+    const next = account.totp === null ? account : withStepUsed(account, { user, code, keys: keys(), nowMs });
+    if (next === undefined) throw new WrongCode();
+    return { next: withoutTries(next, guesser, nowMs), answer: undefined };
+  });
+  return next;
+}
+
+/** Throws `FreshAuthenticationNeeded` without using the nonce up. Call it before expensive work; `spendNonce` checks
+ * again. */
+export function refuseStaleNonce({ session }: SessionContext, nonce: string): number {
+  return findNonce(session?.record.data ?? {}, nonce, Date.now());
+}
+
+/** Uses the nonce up and gives the session a fresh token. Of two requests with the same nonce, one is refused. Resolves
+ * with the account; the next edit must find the same epoch. */
+export async function spendNonce(
+  members: Members,
+  context: SessionContext,
+  user: string,
+  nonce: string,
+): Promise<Account> {
+  const order = refuseStaleNonce(context, nonce);
+  const spent = await changeAccount(members.accounts, user, account => {
+    return { next: withNonceSpent(account, order), answer: undefined };
+  });
+  await context.rotate(data => void delete data.nonce);
+  return spent.next;
+}
+
 /**
  * The cookie of a browser between the password and the code. It is no session and opens only POST /login/totp.
  *
@@ -146,4 +225,51 @@ export function openPreLogin(keys: KeyRing, token: string | undefined, nowMs: nu
   const [user, epoch, lastStep, untilMs]: [string, number, number, number] = JSON.parse(opened.text);
   if (nowMs >= untilMs) return undefined;
   return { user, holdsFor: account => account.epoch === epoch && account.lastStep === lastStep };
+}
+
+/** Proof that the password was given recently in this session. It is good for one sensitive change. */
+interface Nonce {
+  readonly nonce: string;
+  readonly untilMs: number;
+  /** A new nonce has a greater order than every nonce that was spent before it was made. */
+  readonly order: number;
+}
+
+export const nonceMs = 5 * 60_000;
+
+/** Makes a nonce. Its order is its expiry. If the newest spent nonce has a greater order, it is one more: the clock of
+ * another backend may be ahead. */
+export function newNonce(nowMs: number, { nonceSpentUntilMs }: Account): Nonce {
+  const untilMs = nowMs + nonceMs;
+  return { nonce: randomBytes(32).toString('base64url'), untilMs, order: Math.max(untilMs, nonceSpentUntilMs + 1) };
+}
+
+/** Stores the hash of a nonce in the session, because some modes have data that the browser can read. Replaces an
+ * earlier nonce. */
+export function keepNonce(data: SessionData, { nonce, untilMs, order }: Nonce): void {
+  data.nonce = [digest(nonce), untilMs, order];
+}
+
+/** Returns the order of a nonce. Throws `FreshAuthenticationNeeded` if the session does not have it, or it has
+ * expired. */
+export function findNonce(data: SessionData, nonce: string, nowMs: number): number {
+  const [kept, untilMs, order] = Array.isArray(data.nonce) ? data.nonce : [];
+  const isFresh = typeof untilMs === 'number' && nowMs < untilMs;
+  if (isFresh && typeof order === 'number' && kept === digest(nonce)) return order;
+  throw new FreshAuthenticationNeeded();
+}
+
+/**
+ * Marks a nonce as spent. Throws `FreshAuthenticationNeeded` if it was spent before. Where the session is in the
+ * browser, an old copy of it still has the nonce; the account does not. A nonce older than the last spent one counts as
+ * spent too, so that the account need not remember them all. The order decides, not the clock of a backend. Steps of
+ * the second factor work the same way.
+ */
+export function withNonceSpent(account: Account, order: number): Account {
+  if (order <= account.nonceSpentUntilMs) throw new FreshAuthenticationNeeded();
+  return { ...account, nonceSpentUntilMs: order };
+}
+
+function digest(nonce: string): string {
+  return hash('sha256', nonce, 'base64url');
 }

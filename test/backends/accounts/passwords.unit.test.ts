@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { FairQueue } from '#backends/accounts/fair-queue.js';
+import { FairQueue } from '#backends/accounts/passwords.js';
 import { TooBusy, TooManyAtOnce } from '#backends/refusal.js';
 import { expectRejection } from '../../sessions/expect-rejection.js';
 
