@@ -3,23 +3,27 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { renderProxyPage } from '../conformance/pages.js';
-import { type TablePlace, type FailureTable, isEstablished, type TableProxy, tableOf } from '../conformance/table.js'
-import { tableReporters } from '../conformance/reporters/registry.js';
-import type { FailureRow } from '../conformance/row.js';
+import { tableReporters } from '../conformance/reporters.js';
 import { rows } from '../conformance/rows/registry.js';
-import { type RowFinding, runConformance } from '../conformance/run-conformance.js';
-import { packageFile, commandLine } from '../shared/package.js'
+import { runConformance } from '../conformance/run-conformance.js';
+import {
+  type FailureRow,
+  type FailureTable,
+  isEstablished,
+  type RowFinding,
+  type TablePlace,
+  type TableProxy,
+  tableOf,
+} from '../conformance/table.js';
+import { commandLine, packageFile } from '../shared/package.js';
 import { writeWhole } from '../shared/result-files.js';
 import { presetNames } from '../shared/shipped-files.js';
 import { assertInstalled, isInstalled } from '../simulator/cluster/external/external-proxy.js';
 import { type Preset, readPreset } from '../simulator/scenario/own-system.js';
-import { UsageError } from './lib/errors.js';
-import { exitCodes, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
-import { bar, drawLine, isLive } from './lib/live-line.js';
-import { parseCount, parseKey } from './lib/mode-option.js';
+import { exitCodes, runInterruptibly, toHandler } from './lib/exit.js';
+import { parseCount, parseKey, UsageError } from './lib/flags.js';
 import { checkOutputs } from './lib/output.js';
-import { columnsOf, wantsColour } from './lib/streams.js';
+import { bar, columnsOf, drawLine, isLive, wantsColour } from './lib/streams.js';
 
 interface ConformanceArgs {
   readonly proxy: readonly string[] | undefined;

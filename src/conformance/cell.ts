@@ -1,5 +1,4 @@
-import type { CarriedOut, RawExchange, Recording } from './exchange.js';
-import { headerValues } from './framing.js';
+import { type CarriedOut, headerValues, type RawExchange, type Recording } from './exchange.js';
 
 /** Results of one experiment for its users, worst first. A cell that shows several has the first of them. */
 export const cellKinds = [
@@ -247,4 +246,19 @@ function processName({ backend }: CarriedOut): string {
 
 function countOf(count: number, what: string): string {
   return `${count} ${count === 1 ? what : `${what}s`}`;
+}
+
+/** The proxy has no means for what a row does. The message says what is missing. */
+export class NoMeans extends Error {
+  override readonly name = 'NoMeans';
+}
+
+/** A change that a row made to the system could not be confirmed. The message says what was expected. */
+export class Unestablished extends Error {
+  override readonly name: string = 'Unestablished';
+}
+
+/** A change that a row made had no effect, as a later look shows. So the row proves nothing, whatever its users saw. */
+export class WithoutEffect extends Unestablished {
+  override readonly name = 'WithoutEffect';
 }

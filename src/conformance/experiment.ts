@@ -1,12 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Cluster, ClusterMember, StrikeVerb } from '../simulator/cluster/cluster.js'
-import { canDrain, type ExternalProxy } from '../simulator/cluster/external/external-proxy.js'
-import { waitUntil } from '../simulator/cluster/probe.js'
-import { backendIn, witnessOf } from './cell.js'
-import { sendRaw } from './client.js'
-import type { CarriedOut, Method, RawExchange, Recording } from './exchange.js'
-import { RawUser } from './user.js'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster, ClusterMember, StrikeVerb } from '../simulator/cluster/cluster.js';
+import { canDrain, type ExternalProxy } from '../simulator/cluster/external/external-proxy.js';
+import { waitUntil } from '../simulator/cluster/probe.js';
+import { backendIn, NoMeans, Unestablished, WithoutEffect, witnessOf } from './cell.js';
+import { type CarriedOut, type Method, type RawExchange, RawUser, type Recording, sendRaw } from './exchange.js';
 
 /** Longer than three tries of one second each, after which HAProxy gives up by default. */
 const answerWithinMs = 8_000;
@@ -21,7 +19,7 @@ const boundWithin = 6;
 /** Longer than the time between two health checks. */
 const checkWithinMs = 1_500;
 
-export interface VisitOptions {
+interface VisitOptions {
   readonly path?: string;
   /** Which proxy, from 0. */
   readonly proxy?: number;
@@ -271,23 +269,8 @@ export class Experiment {
   }
 }
 
-/** The proxy has no means for what a row does. The message says what is missing. */
-export class NoMeans extends Error {
-  override readonly name = 'NoMeans';
-}
-
-/** A change that a row made to the system could not be confirmed. The message says what was expected. */
-export class Unestablished extends Error {
-  override readonly name: string = 'Unestablished';
-}
-
-/** A change that a row made had no effect, as a later look shows. So the row proves nothing, whatever its users saw. */
-export class WithoutEffect extends Unestablished {
-  override readonly name = 'WithoutEffect';
-}
-
 /** Reads the logs of the backends. A backend that has carried out nothing has no file. */
-export async function readLogs(base: string, backends: readonly string[]): Promise<CarriedOut[]> {
+async function readLogs(base: string, backends: readonly string[]): Promise<CarriedOut[]> {
   const texts = await Promise.all(backends.map(name => readFile(`${base}.${name}`, 'utf8').catch(() => '')));
   return texts.flatMap(text => text.split('\n').flatMap(parseLine));
 }
@@ -300,7 +283,7 @@ function parseLine(line: string): CarriedOut[] {
 }
 
 /** Returns how often a backend was asked for its health. */
-export async function countChecks(base: string, backend: string): Promise<number> {
+async function countChecks(base: string, backend: string): Promise<number> {
   const file = await stat(`${base}.${backend}.checks`).catch(() => undefined);
   return file?.size ?? 0;
 }

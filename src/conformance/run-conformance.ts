@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pLimit from 'p-limit';
-import { messageOf } from '../shared/text.js';
 import { packageFile } from '../shared/package.js';
+import { messageOf } from '../shared/text.js';
 import type { ExternalProxy } from '../simulator/cluster/external/external-proxy.js';
 import { Janitor } from '../simulator/cluster/processes/janitor.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError, rejectOnAbort } from '../simulator/errors.js';
-import { type Cell, judgePhase, notApplicable, unknown } from './cell.js';
-import { NoMeans, WithoutEffect, Experiment } from './experiment.js'
+import { type Cell, judgePhase, NoMeans, notApplicable, unknown, WithoutEffect } from './cell.js';
 import type { Method, Recording } from './exchange.js';
-import { bothMethods, type FailureRow } from './row.js';
+import { Experiment } from './experiment.js';
+import { bothMethods, type FailureRow, type RowFinding } from './table.js';
 
 /** Checks that find a dead backend after one to two seconds: later than the visits "at once", which take less. */
 const health = { everyMs: 1_000, timeoutMs: 1_000, fall: 2, rise: 1 };
@@ -23,18 +23,6 @@ export interface PlannedExperiment {
   readonly proxy: ExternalProxy;
   readonly row: string;
   readonly method: Method;
-}
-
-/** The result of one experiment. */
-export interface RowFinding {
-  readonly proxy: string;
-  readonly row: string;
-  readonly method: Method;
-  /** The version of the proxy; undefined when it has no command that prints it. */
-  readonly version: string | undefined;
-  /** One cell for each phase of the row. */
-  readonly cells: Readonly<Record<string, Cell>>;
-  readonly recording: Recording;
 }
 
 export interface ConformanceRun {

@@ -1,7 +1,53 @@
 import type { Cell } from './cell.js';
 import type { Method, Recording } from './exchange.js';
-import { bothMethods, type FailureRow } from './row.js';
-import type { RowFinding } from './run-conformance.js';
+import type { Experiment } from './experiment.js';
+
+/** Requirements of a row on its system. */
+interface RowNeeds {
+  /** Number of backends. Default: 3. */
+  readonly backends?: number;
+  /** Further backends that the proxy knows and that do not run yet. */
+  readonly spare?: number;
+  /** Number of proxies with one configuration. Default: 1. */
+  readonly proxies?: number;
+  /** The backends name their process in each answer (`holdfast-incarnation`). */
+  readonly named?: true;
+}
+
+/**
+ * One experiment with a proxy: real processes, one method, a fresh system. It does something to the system and lets users
+ * visit it. It judges nothing: a pure function computes the cells from what was recorded. Implementations:
+ * `rows/registry.ts`.
+ *
+ * `run` rejects with `NoMeans` when the proxy has no means for it, and with `Unestablished` when what it did to the
+ * system could not be confirmed. The first makes the cells "not applicable", the second "unknown".
+ */
+export interface FailureRow {
+  /** One sentence: what is done. */
+  readonly title: string;
+  /** The rows that it fills in the table, by the phase of their exchanges. */
+  readonly phases: Readonly<Record<string, string>>;
+  /** Default: GET and POST, each in a system of its own. */
+  readonly methods?: readonly Method[];
+  readonly needs?: RowNeeds;
+  run(experiment: Experiment): Promise<void>;
+  /** Computes the cell of one phase. Pure. Default: `judgePhase`. */
+  judge?(recording: Recording, phase: string): Cell;
+}
+
+export const bothMethods: readonly Method[] = ['GET', 'POST'];
+
+/** The result of one experiment. */
+export interface RowFinding {
+  readonly proxy: string;
+  readonly row: string;
+  readonly method: Method;
+  /** The version of the proxy; undefined when it has no command that prints it. */
+  readonly version: string | undefined;
+  /** One cell for each phase of the row. */
+  readonly cells: Readonly<Record<string, Cell>>;
+  readonly recording: Recording;
+}
 
 /** One proxy as the reporters show it. */
 export interface TableProxy {
@@ -75,3 +121,23 @@ export function wordsOf(cells: readonly TableCell[]): readonly string[] {
 export function isEstablished({ rows }: FailureTable): boolean {
   return rows.every(({ cells }) => cells.every(({ kind }) => kind !== 'unknown'));
 }
+
+/** The folders of the table in Markdown and of the package, as absolute paths: links are relative. */
+export interface TablePlace {
+  readonly folder: string;
+  readonly packageFolder: string;
+}
+
+export interface TableReporterOptions {
+  readonly colour: boolean;
+  /** The width of the terminal. */
+  readonly columns: number;
+  /** The command line that makes the same table again. */
+  readonly again: string;
+  /** The folder with the page of each proxy, beside the table in Markdown. */
+  readonly pages: string;
+  readonly place: TablePlace;
+}
+
+/** Turns the failure table into one text. It does no I/O. Implementations: `reporters.ts`. */
+export type TableReporter = (table: FailureTable, options: TableReporterOptions) => string;

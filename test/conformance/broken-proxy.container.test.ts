@@ -2,7 +2,8 @@ import path from 'node:path';
 import { expect } from 'chai';
 import type { Method } from '#src/conformance/exchange.js';
 import { rows } from '#src/conformance/rows/registry.js';
-import { type RowFinding, runConformance } from '#src/conformance/run-conformance.js';
+import { runConformance } from '#src/conformance/run-conformance.js';
+import type { RowFinding } from '#src/conformance/table.js';
 import { packageFile } from '#src/shared/package.js';
 import { type ExternalProxy, parseTemplate } from '#src/simulator/cluster/external/external-proxy.js';
 

@@ -1,9 +1,8 @@
 import { expect } from 'chai';
-import { type Cell, judgePhase } from '#src/conformance/cell.js';
-import { NoMeans, Unestablished, WithoutEffect } from '#src/conformance/errors.js';
+import { type Cell, judgePhase, NoMeans, Unestablished, WithoutEffect } from '#src/conformance/cell.js';
 import type { CarriedOut, RawExchange, Recording } from '#src/conformance/exchange.js';
-import type { FailureRow } from '#src/conformance/row.js';
 import { cellsOf } from '#src/conformance/run-conformance.js';
+import type { FailureRow } from '#src/conformance/table.js';
 
 /** What one request of the user was and what came of it. */
 interface Told {

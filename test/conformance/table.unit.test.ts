@@ -1,12 +1,10 @@
 import { expect } from 'chai';
 import type { CellKind } from '#src/conformance/cell.js';
 import type { Recording } from '#src/conformance/exchange.js';
-import { exchangeLine, maskRun, wireLines } from '#src/conformance/exchange-text.js';
-import { renderProxyPage, tableLines } from '#src/conformance/pages.js';
-import { tableReporters } from '#src/conformance/reporters/registry.js';
-import type { FailureRow } from '#src/conformance/row.js';
-import type { RowFinding } from '#src/conformance/run-conformance.js';
-import { isEstablished, tableOf } from '#src/conformance/table.js';
+import { exchangeLine, maskRun, renderProxyPage, tableLines, wireLines } from '#src/conformance/pages.js';
+import { tableReporters } from '#src/conformance/reporters.js';
+import type { FailureRow } from '#src/conformance/table.js';
+import { isEstablished, type RowFinding, tableOf } from '#src/conformance/table.js';
 
 const request = ['POST /visit HTTP/1.1', 'host: 127.0.0.1:1234', 'cookie: app=0123456789abcdef; lb=1', '', 'item=r1'];
 const head = ['HTTP/1.1 200 OK', 'Date: Tue, 01 Dec 2026 13:34:50 GMT', 'x-witness: backend-1#feedbeef'];

@@ -1,18 +1,34 @@
-import type { FailureRow } from '../row.js';
+import type { FailureRow } from '../table.js';
+import {
+  expired,
+  firstVisit,
+  foreign,
+  forged,
+  gepPermanent,
+  gepScoped,
+  gepSessionCookie,
+  gepSimple,
+  gepWeights,
+  returning,
+  severalCookies,
+} from './cookies.js';
 import {
   cutChunked,
   cutLength,
+  drained,
   hung,
   killed,
+  proxyRestarted,
   refused,
+  reloaded,
+  reordered,
   reset,
   resetChunked,
   restarted,
   restartedNamed,
-} from './backends.js';
-import { expired, firstVisit, foreign, forged, returning, severalCookies } from './cookies.js';
-import { gepPermanent, gepScoped, gepSessionCookie, gepSimple, gepWeights } from './gep-1619.js';
-import { drained, proxyRestarted, reloaded, reordered, scaledOut, twoProxies } from './pool.js';
+  scaledOut,
+  twoProxies,
+} from './pool.js';
 
 /** The rows of the failure table, by the names of `--row`, in the order of the table. */
 export const rows: Readonly<Record<string, FailureRow>> = {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readAnswer } from '#src/conformance/framing.js';
+import { readAnswer } from '#src/conformance/exchange.js';
 
 const head = (...lines: readonly string[]) => `${['HTTP/1.1 200 OK', ...lines].join('\r\n')}\r\n\r\n`;
 const chunked = head('Transfer-Encoding: chunked');
