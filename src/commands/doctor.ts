@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
-import { type Diagnosis, diagnose, type Facts, planRepairs, drawFindings, type Paint } from '../doctor/findings.js'
+import { type Diagnosis, diagnose, drawFindings, type Facts, type Paint, planRepairs } from '../doctor/findings.js';
 import { type InstallPlan, InstallProblem, install } from '../doctor/install.mjs';
 import { look } from '../doctor/look.js';
 import { commandLine } from '../shared/package.js';
@@ -9,9 +9,8 @@ import { findToolName } from '../shared/tools.mjs';
 import { unknownName } from '../shared/unknown-name.js';
 import { explainNoOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { Interrupted, LabError, rejectOnAbort } from '../simulator/errors.js';
-import { UsageError } from './lib/errors.js';
-import { exitCodes, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
+import { exitCodes, runInterruptibly, toHandler } from './lib/exit.js';
+import { UsageError } from './lib/flags.js';
 import { checkOutputs } from './lib/output.js';
 import { columnsOf, wantsColour } from './lib/streams.js';
 

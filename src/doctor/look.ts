@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import pLimit from 'p-limit';
-import { packageFile } from '../shared/package-file.js';
+import { packageFile } from '../shared/package.js';
 import { findProgram, tools } from '../shared/tools.mjs';
 import { type Facts, type PostgresFact, type ProgramFact, watchedPorts } from './findings.js';
 import { findInstaller } from './install.mjs';

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { type Diagnosis, diagnose, type Facts, planRepairs } from '#src/doctor/findings.js';
-import { drawFindings } from '#src/doctor/findings-text.js';
+import { type Diagnosis, diagnose, drawFindings, type Facts, planRepairs } from '#src/doctor/findings.js';
 import { type Installer, planInstall } from '#src/doctor/install.mjs';
 import { tools } from '#src/shared/tools.mjs';
 import { facts, programAt, without } from './facts.js';

@@ -9,8 +9,8 @@ import { presetNames } from '#src/shared/shipped-files.js';
 import { findProgram, findToolName, isAtLeast } from '#src/shared/tools.mjs';
 import { drivers } from '#src/simulator/cluster/external/drivers.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
-import { readPreset } from '#src/simulator/scenario/own-system.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
+import { readPreset } from '#src/simulator/scenario/own-system.js';
 import { needsOwnNetwork, type Scenario } from '#src/simulator/scenario/scenario.js';
 import { facts } from './facts.js';
 
