@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isModeName, type ModeName } from '../modes.js';
-import { count, seconds } from '../report/words.js';
+import { count, seconds } from '../report/numbers.js';
 import { check } from '../simulator/checker/check.js';
 import type { Findings } from '../simulator/checker/findings.js';
 import { isStoreServer, serverOf } from '../simulator/cluster/stores/registry.js';

@@ -1,5 +1,5 @@
 import type { ModeName } from '../modes.js';
-import { count, countNoun, duration, seconds } from '../report/words.js';
+import { count, countNoun, duration, seconds } from '../report/numbers.js';
 import type { Findings } from '../simulator/checker/findings.js';
 import { phaseNames, type RunRecord } from '../simulator/history/records.js';
 import type { FaultSpec, Scenario } from '../simulator/scenario/scenario.js';

@@ -2,12 +2,15 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
-import { listenNear } from '../shared/listen-near.js';
+import * as z from 'zod';
+import { listenNear } from '../shared/addresses.js';
+import { messageOf } from '../shared/text.js';
 import { unknownName } from '../shared/unknown-name.js';
-import { parseCommand } from './command-schema.js';
+import { map, oneOf, sayExpected, text, wholeNumber } from '../simulator/scenario/values.js';
 import type { LiveSession } from './live-session.js';
 import { streamsMax } from './live-stream.js';
 import {
+  type Command,
   type CommandReply,
   type ExportName,
   exportNames,
@@ -263,3 +266,55 @@ const safeHeaders = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
 };
+
+const sideSchema = oneOf('side', sideNames);
+
+const sidesSchema = z
+  .array(sideSchema, { error: sayExpected(`a list of sides: ${sideNames.join(', ')}`) })
+  .min(1, { error: `expected at least one side: ${sideNames.join(', ')}` })
+  .transform(list => [...new Set(list)]);
+
+const printableText = (what: string) => text(what, /^[\x20-\x7e]{1,100}$/);
+const optionsSchema = z.record(z.string(), z.unknown(), { error: sayExpected('a map of options') });
+
+const commandSchemas = {
+  strike: {
+    sides: sidesSchema,
+    fault: printableText('the name of a fault, such as kill'),
+    target: printableText('the name of a target, such as backend-2'),
+    options: optionsSchema.optional(),
+  },
+  heal: { sides: sidesSchema, member: printableText('the name of a member, such as backend-2') },
+  'set-users': { count: wholeNumber(0, 1_000_000) },
+  'set-mode': { side: sideSchema, mode: printableText('the name of a mode, such as redis') },
+  'next-seed': {},
+  clear: {},
+} satisfies { readonly [Do in Command['do']]: z.ZodRawShape };
+
+const commandNames = Object.keys(commandSchemas) as readonly Command['do'][];
+
+const anyCommand = z.looseObject(
+  { do: oneOf('command', commandNames) },
+  { error: sayExpected('a map such as {"do":"clear"}') },
+);
+
+/** Parses the body of a command. Returns the problem in words when it is malformed. */
+function parseCommand(body: string): { readonly command: Command } | { readonly problem: string } {
+  let written: unknown;
+  try {
+    written = JSON.parse(body);
+  } catch (error) {
+    return { problem: `the body is no JSON (${messageOf(error)}); expected a command such as {"do":"clear"}` };
+  }
+  const which = anyCommand.safeParse(written);
+  if (!which.success) return { problem: describeIssue(which.error) };
+  const { do: name } = which.data;
+  const command = map(`the command ${name}`, { do: z.literal(name), ...commandSchemas[name] }).safeParse(written);
+  // The schema of each command has exactly its fields.
+  return command.success ? { command: command.data as Command } : { problem: describeIssue(command.error) };
+}
+
+function describeIssue({ issues: [first] }: z.ZodError): string {
+  const place = first === undefined || first.path.length === 0 ? '' : `${first.path.join('.')}: `;
+  return `${place}${(first?.message ?? 'a malformed command').replaceAll('\n', ' ')}`;
+}

@@ -1,10 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
-import { messageOf } from '../shared/error-message.js';
+import { messageOf } from '../shared/text.js';
 import { unknownName } from '../shared/unknown-name.js';
+import type { ListedRun } from '../simulator/history/records.js';
 import { applyChange, changeBetween, changeToNew, isClockOnly } from './changes.js';
 import { LiveStreams } from './live-stream.js';
 import {
   type Command,
+  type CommandReply,
   type Frame,
   type LiveSettings,
   type OverMessage,
@@ -12,13 +14,41 @@ import {
   type SideName,
   type SideView,
   type Snapshot,
+  type StoryReply,
+  type StrikeView,
   sideNames,
 } from './protocol.js';
-import type { Problems, Side, StrikableSide } from './side.js';
 
-const frameMs = 100;
-/** When nothing changes but the clock, this long passes between two frames. */
-const quietMs = 1000;
+/**
+ * One side of the live lab: a running system (`live-run.ts`), or a recorded history that is played (`played-run.ts`).
+ * The server (`live-server.ts`) knows nothing else of either.
+ */
+export interface Side {
+  /** Returns what the page shows now. Cheap enough for ten calls a second. */
+  view(): SideView;
+  /** Says, in a sentence, that the machine is too busy for fair results at present. */
+  warning?(): string | undefined;
+  /** Judges every user that has news, so that the counters of `view` are those of `record`. */
+  judgeAll(): void;
+  /** Returns the history so far. */
+  record(): ListedRun;
+  /** Returns every operation of one user; undefined when there is no such user. */
+  story(user: string): StoryReply | undefined;
+  /** Called when a strike has changed its state. */
+  onStrike: (strike: StrikeView, nowMs: number) => void;
+  /** Stops everything and leaves nothing behind. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** A side with a running system. Each command resolves with the problem in words; undefined when it was done. */
+export interface StrikableSide extends Side {
+  strike(fault: string, target: string, options?: Readonly<Record<string, unknown>>): Promise<string | undefined>;
+  /** Heals the active strikes of a member, and those of its links. */
+  heal(member: string): Promise<string | undefined>;
+  setUsers(count: number): void;
+  /** Forgets everything but the present sessions and the active strikes. */
+  clear(): void;
+}
 
 /** A side that has not been started yet. `start` rejects when its system cannot be started. */
 export interface StartableSide extends Side {
@@ -43,6 +73,12 @@ export interface SessionOptions {
   /** Called when a system could not be started, or broke down. The other side goes on. */
   onFailed?(failed: FailedSide): void;
 }
+
+type Problems = CommandReply['problems'];
+
+const frameMs = 100;
+/** When nothing changes but the clock, this long passes between two frames. */
+const quietMs = 1000;
 
 /** A side whose system could not be started, or broke down. */
 export interface FailedSide {

@@ -3,12 +3,11 @@ import {
   firstMissedBy,
   isLost,
   isMissing,
-  type PresentState,
-  presentStateOf,
 } from '../simulator/checker/users/losses.js';
 import { isAnotherUser, isOwnCart } from '../simulator/checker/users/operations.js';
 import type { Story } from '../simulator/checker/users/sessions.js';
-import { GrowingUser, type UserRules } from '../simulator/checker/users/user-pass.js';
+import type { UserRules } from '../simulator/checker/users/user-pass.js'
+import { GrowingUser, type PresentState, presentStateOf } from '../simulator/checker/users/growing-user.js';
 import type { Operation } from '../simulator/history/records.js';
 import { generateSteps, habitsOf, userName } from '../simulator/plan/plan.js';
 import type { RunClock } from '../simulator/run/run-clock.js';
@@ -37,7 +36,7 @@ export interface LiveUsersOptions {
 }
 
 /** One user by its number, from 1. */
-interface LiveUserState {
+interface NumberedUser {
   readonly name: string;
   visits: number;
   /** When it came last, or will come. */
@@ -54,7 +53,7 @@ interface LiveUserState {
 export class LiveUsers {
   readonly #options: LiveUsersOptions;
   readonly #habits: ReturnType<typeof habitsOf>;
-  readonly #users: LiveUserState[] = [];
+  readonly #users: NumberedUser[] = [];
   #count = 0;
 
   constructor(options: LiveUsersOptions) {
@@ -100,7 +99,7 @@ export class LiveUsers {
     });
   }
 
-  #userAt(index: number): LiveUserState {
+  #userAt(index: number): NumberedUser {
     const name = userName(this.#options.scenario.users.names, index + 1);
     this.#users[index] ??= { name, visits: 0, comesMs: Number.NEGATIVE_INFINITY, moved: Promise.resolve() };
     return this.#users[index];

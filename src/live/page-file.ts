@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { embeddedJson, type Markup, markup, trustMarkup } from '../report/html/markup.js';
-import { plotScript, plotStyle } from '../report/html/page-script.js';
-import { packageFile } from '../shared/package-file.js';
+import { embeddedJson, type Markup, markup, plotScript, plotStyle, trustMarkup } from '../report/html/page.js';
+import { packageFile } from '../shared/package.js';
 import { exportNames, type LabRecording } from './protocol.js';
 
 export interface LivePage {

@@ -3,6 +3,7 @@ import { type FaultRecord, type ListedRun, lastMomentOf, type Operation } from '
 import { noLab } from '../simulator/run/lab-health.js';
 import { applyChange, changeBetween, isClockOnly } from './changes.js';
 import { LiveHistory } from './live-history.js';
+import type { Side } from './live-session.js';
 import {
   type LabRecording,
   type LiveSettings,
@@ -16,7 +17,6 @@ import {
   type StrikeView,
   shownMs,
 } from './protocol.js';
-import type { Side } from './side.js';
 
 const playEveryMs = 50;
 const judgeBudgetMs = 10;

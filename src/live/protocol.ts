@@ -1,6 +1,6 @@
 import type { CaseFile } from '../report/browser/columns.js';
-import type { PresentState } from '../simulator/checker/users/present-state.js';
-import type { DescribedOption } from '../simulator/scenario/fault-options.js';
+import type { PresentState } from '../simulator/checker/users/growing-user.js';
+import type { DescribedOption } from '../simulator/scenario/applicable-faults.js';
 
 /**
  * The messages between the live lab and its page. Times are milliseconds since the start of the run of one side, as in

@@ -4,7 +4,7 @@ import type { LiveHistory } from '#src/live/live-history.js';
 import { type ModeName, modeNames } from '#src/modes.js';
 import { check } from '#src/simulator/checker/check.js';
 import { newTally } from '#src/simulator/checker/findings.js';
-import { presentStateOf } from '#src/simulator/checker/users/losses.js';
+import { presentStateOf } from '#src/simulator/checker/users/growing-user.js';
 import { judgeUser, rulesOf } from '#src/simulator/checker/users/user-pass.js';
 import type { FaultRecord, ListedRun, Operation } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan/plan.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { livePage } from '#src/live/page-file.js';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 
 describe('the file of the page of the live lab', () => {
   const { html, contentSecurityPolicy } = livePage();

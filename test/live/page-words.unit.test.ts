@@ -1,12 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { parseEvents } from '#src/live/page/lab-client.js';
-import { type LabSides, type ShownSide, sidesAfter } from '#src/live/page/lab-state.js';
+import { parseEvents } from '#src/live/page/lab-sources.js';
+import {
+  healableSides,
+  type LabSides,
+  memberNames,
+  quickCommands,
+  readOption,
+  type ShownSide,
+  sidesAfter,
+} from '#src/live/page/lab-state.js';
 import { counterTexts, describeMember, stateWords, tellWave } from '#src/live/page/sentences.js';
-import { healableSides, memberNames, quickCommands, readOption } from '#src/live/page/strikes.js';
 import { laneOf } from '#src/live/page/timeline.js';
 import type { CountsView, StreamMessage, StrikeView } from '#src/live/protocol.js';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { noCounts, settings, sideView } from './page-feed.js';
 

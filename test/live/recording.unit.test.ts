@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { RecordedLab } from '#src/live/page/lab-sources.js';
 import { type LabSides, sidesAfter } from '#src/live/page/lab-state.js';
-import { RecordedLab } from '#src/live/page/recorded-lab.js';
 import { makeRecording } from '#src/live/played-run.js';
 import type { SideName, SideView, StreamMessage } from '#src/live/protocol.js';
 import { packageFile } from '#src/shared/package.js';

@@ -3,7 +3,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { applyChange } from '#src/live/changes.js';
 import { type LiveServer, startLiveServer } from '#src/live/live-server.js';
-import { type FailedSide, LiveSession } from '#src/live/live-session.js';
+import { type FailedSide, LiveSession, type StrikableSide } from '#src/live/live-session.js';
 import {
   type LiveSettings,
   paths,
@@ -14,8 +14,7 @@ import {
   type StrikeView,
   tokenHeader,
 } from '#src/live/protocol.js';
-import type { StrikableSide } from '#src/live/side.js';
-import { messageOf } from '#src/shared/error-message.js';
+import { messageOf } from '#src/shared/text.js';
 import { madeUpView } from './made-up-views.js';
 
 /** A side without a system. A test sets its view. It records the commands that it gets. */

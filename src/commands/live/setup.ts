@@ -1,21 +1,18 @@
 import path from 'node:path';
-import { buildLabScenario } from '../../live/lab-scenario.js';
 import type { SessionOptions } from '../../live/live-session.js';
 import type { LiveSettings, SideName } from '../../live/protocol.js';
-import { isModeName, type ModeName } from '../../modes.js';
-import { parseDuration } from '../../shared/duration.js';
-import { ownVersion } from '../../shared/package-file.js';
+import { isModeName, type ModeName, modeNames } from '../../modes.js';
+import { ownVersion } from '../../shared/package.js';
+import { parseDuration } from '../../shared/units.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { readHistory } from '../../simulator/history/file.js';
 import type { ListedRun } from '../../simulator/history/records.js';
-import { readScenario } from '../../simulator/scenario/file.js';
+import { parseScenario, readScenario } from '../../simulator/scenario/file.js';
 import type { Scenario } from '../../simulator/scenario/scenario.js';
-import { askedModesOf } from '../lib/asked-modes.js';
-import { UsageError } from '../lib/errors.js';
-import { parseCount, parseModes } from '../lib/mode-option.js';
+import { askedModesOf, findScenario } from '../lib/asked-scenario.js';
+import { parseCount, parseModes, UsageError } from '../lib/flags.js';
 import { checkOutputs } from '../lib/output.js';
 import { historiesIn } from '../lib/run-folder.js';
-import { findScenario } from '../lib/scenario-names.js';
 
 export const defaults = { modes: ['sticky', 'redis'], users: 64, backends: 3, seed: 42 } as const;
 export const userCounts = { min: 8, max: 400 } as const;
@@ -72,6 +69,29 @@ function planLab(args: LiveArgs): Scenario {
   const users = parseCount('users', args.users ?? defaults.users, userCounts.min, userCounts.max);
   const backends = parseCount('backends', args.backends ?? defaults.backends, 1, backendsMax);
   return buildLabScenario(users, backends, seedOf(args) ?? defaults.seed);
+}
+
+/** Users arrive within this time. */
+const arrivalsSeconds = 2;
+
+/** Returns the system and the users of `holdfast live` without a scenario file. No fault strikes by itself. */
+function buildLabScenario(users: number, backends: number, seed: number): Scenario {
+  return parseScenario(
+    `name: live
+why: Two systems under the same users. You break a server, and see what the users lose.
+seed: ${seed}
+modes: [${modeNames.join(', ')}]
+system:
+  backends: { count: ${backends}, spare: 1 }
+  proxy: { health: { every: 500ms, timeout: 1s, fall: 2, rise: 1 }, policy: round-robin }
+users:
+  arrivals: { rate: ${users / arrivalsSeconds}/s, for: ${arrivalsSeconds}s, max-active: ${users} }
+  think: { median: 900ms, p95: 2500ms }
+  timeout: 2s
+phases: { warmup: ${arrivalsSeconds}s, baseline: 2s, faults: 10s, recovery: 2s, quiesce: 200ms }
+`,
+    'live.yaml',
+  );
 }
 
 async function readLab(args: LiveArgs, file: string): Promise<Scenario> {

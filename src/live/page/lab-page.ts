@@ -1,57 +1,24 @@
 import { openUserStory } from '../../report/browser/stories.js';
-import { messageOf } from '../../shared/error-message.js';
+import { messageOf } from '../../shared/text.js';
 import {
   type Command,
-  type CommandReply,
   type LiveSettings,
   type OverMessage,
   type SideName,
-  type StoryReply,
   type StreamMessage,
   sideNames,
 } from '../protocol.js';
-import { formatFragment, parseFragment, shopAddress } from './address.js';
-import { Announcer, capitalize } from './announcer.js';
+import { formatFragment, parseFragment, SoughtUser, shopAddress } from './address.js';
 import { find, make, makeButton, makeNewTabLink, onPress, setText } from './dom.js';
-import { listenToKeys } from './keyboard.js';
+import type { ConnectionState, LabConnection, LabSource } from './lab-sources.js';
 import { type LabSides, settingsAfter, sidesAfter } from './lab-state.js';
+import { Announcer, capitalize, UserTable } from './screen-reader.js';
 import { stateWords } from './sentences.js';
 import { SidePanel } from './side-panel.js';
-import { SoughtUser } from './sought-user.js';
-import { StrikeBar } from './strike-bar.js';
-import { UserTable } from './user-table.js';
+import { listenToKeys, StrikeBar } from './strike-bar.js';
 
 /** The plots move less than a pixel in this time. */
 const timelineEveryMs = 250;
-
-/** The state of the connection to the live lab. `refused`: the token belongs to another run. `ended`: by the lab. */
-type ConnectionState = 'connecting' | 'open' | 'waiting' | 'refused' | 'ended';
-
-export interface StreamReceiver {
-  message(message: StreamMessage): void;
-  /** `problem` says why the last attempt failed. */
-  connection(state: ConnectionState, problem?: string): void;
-}
-
-/** The lab behind the page: one that a server runs (`lab-client.ts`), or a recording (`recorded-lab.ts`). */
-export interface LabSource {
-  /** Prepares the messages. `run` begins to send them, and resolves when no further message can come. */
-  connect(to: StreamReceiver): LabConnection;
-  /** Resolves with what could not be done. */
-  send(command: Command): Promise<CommandReply['problems']>;
-  story(side: SideName, user: string): Promise<StoryReply>;
-  /** Saves a file of the lab. Absent: there is no file. */
-  save?(name: string): Promise<void>;
-  /** Pauses what is shown, or goes on. Absent: the page can pause its view only. */
-  togglePause?(): void;
-}
-
-export interface LabConnection {
-  /** Resolves when the lab has ended, or refuses the token. */
-  run(): Promise<void>;
-  /** Ends the present pause between two attempts. */
-  retryNow(): void;
-}
 
 /** The page: it keeps what the messages say, draws one frame for them, and sends commands. */
 export class LabPage {

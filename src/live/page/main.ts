@@ -1,7 +1,7 @@
 import { findToken, parseFragment, shareToken } from './address.js';
 import { find, setText } from './dom.js';
-import { LabClient } from './lab-client.js';
 import { LabPage } from './lab-page.js';
+import { LabClient } from './lab-sources.js';
 
 /** Opens the page. An address without a token, such as the link of a shop, gets it from another page of this lab. */
 async function openPage(): Promise<void> {

@@ -2,7 +2,7 @@ import type { LabRecording, StrikeView } from '../protocol.js';
 import { parseFragment } from './address.js';
 import { find, make, onPress, setText } from './dom.js';
 import { LabPage } from './lab-page.js';
-import { RecordedLab } from './recorded-lab.js';
+import { RecordedLab } from './lab-sources.js';
 import { describeStrike } from './sentences.js';
 
 /** Opens the page of a recording, which is inside the page (`page-file.ts`). */

@@ -1,4 +1,4 @@
-import { count, countNoun, duration, seconds } from '../../report/words.js';
+import { count, countNoun, duration, seconds } from '../../report/numbers.js';
 import type { CountsView, MemberView, SideView, StrikeView, UserStateName } from '../protocol.js';
 import type { ShownSide, StrikeWave } from './lab-state.js';
 

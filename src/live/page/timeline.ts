@@ -1,5 +1,5 @@
 import type UPlot from 'uplot';
-import { decades, logRange, roundUp, tickText } from '../../report/browser/scales.js';
+import { decades, logRange, roundUp, tickText } from '../../report/numbers.js';
 import { type BinView, type MarkView, type SideView, shownMs } from '../protocol.js';
 import { make } from './dom.js';
 
