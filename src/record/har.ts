@@ -1,14 +1,24 @@
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
-import { parseJson } from '../shared/parse-json.js';
-import { findHeader, readText } from './bodies.js';
-import { RecordingError } from './errors.js';
-import { bodyCharactersMax, harBytesMax, harEntriesMax } from './limits.js';
-import { type HeaderPairs, toOwnPath } from './origins.js';
-import type { Pass, Passes, RecordedExchange } from './passes.js';
-import { mentions, passNames } from './recording.js';
+import { parseJson } from '../shared/text.js';
+import { findHeader, type HeaderPairs, readText, toOwnPath } from './http-messages.js';
+import {
+  bodyCharactersMax,
+  harBytesMax,
+  harEntriesMax,
+  mentions,
+  type Pass,
+  type Passes,
+  passNames,
+  type RecordedExchange,
+  RecordingError,
+  type Typed,
+} from './recording.js';
 
-/** Reads and writes HAR 1.2, the format in which browsers and Playwright save what they sent and got. */
+/**
+ * Reads and writes HAR 1.2, the format in which browsers and Playwright save what they sent and got. Finds the three
+ * passes in it: three files in order, or one file that is cut at the logins.
+ */
 
 const named = z.object({ name: z.string(), value: z.string() });
 const pairs = z.array(named).max(1_000).default([]);
@@ -53,13 +63,13 @@ type Entry = z.output<typeof entry>;
 export type Har = z.output<typeof harFile>;
 
 /** An exchange of a HAR file and the origin of its address. */
-export interface HarExchange extends RecordedExchange {
+interface HarExchange extends RecordedExchange {
   readonly origin: string;
   /** The page of the file. In a file of Holdfast it is the name of the pass. */
   readonly page: string | undefined;
 }
 
-export interface HarRecording {
+interface HarRecording {
   readonly file: string;
   readonly exchanges: readonly HarExchange[];
   /** The texts that were typed in the passes, if Holdfast wrote the file. */
@@ -238,7 +248,7 @@ function toEntry(exchange: RecordedExchange, origin: string, pageref: string, be
 }
 
 /** Returns the origin of the app: that of the first request that has the name of a user. */
-export function findOrigin(exchanges: readonly HarExchange[], users: readonly string[]): string | undefined {
+function findOrigin(exchanges: readonly HarExchange[], users: readonly string[]): string | undefined {
   const isLogin = ({ path, requestBody }: HarExchange) =>
     users.some(user => mentions(path, user) || mentions(requestBody, user));
   return exchanges.find(isLogin)?.origin;
@@ -252,4 +262,107 @@ export function toPass(user: string, item: string, exchanges: readonly HarExchan
     startedMs: each.startedMs - beganMs,
   }));
   return { user, item, exchanges: plain };
+}
+
+/** Finds the passes in one file or in three. Throws `RecordingError` when a pass is missing. Pure. */
+export function splitPasses(recordings: readonly HarRecording[], typed: readonly [Typed, Typed]): Passes {
+  const [one, two, three] = recordings;
+  if (one === undefined || recordings.length === 2 || recordings.length > 3)
+    throw new RecordingError(
+      `--har: found ${recordings.length} files, expected one with all three passes, or three in order.`,
+    );
+  const [first, second] = typed;
+  if (two !== undefined && three !== undefined) return joinPasses([one, two, three], typed);
+  const names = one.typed.length === 2 ? one.typed : typed;
+  const own = ofApp(one, names);
+  const parts = one.typed.length === 2 ? byPage(own) : cutAtLogins(own, typed, one.file);
+  return {
+    first: toPass(names[0]?.user ?? first.user, names[0]?.item ?? first.item, parts[0]),
+    second: toPass(names[1]?.user ?? second.user, names[1]?.item ?? second.item, parts[1]),
+    anonymous: toPass('', '', parts[2]).exchanges,
+  };
+}
+
+type Parts = readonly [readonly HarExchange[], readonly HarExchange[], readonly HarExchange[]];
+
+function joinPasses(
+  [one, two, three]: readonly [HarRecording, HarRecording, HarRecording],
+  typed: readonly [Typed, Typed],
+): Passes {
+  const [first, second] = typed;
+  const origin = findOrigin(one.exchanges, [first.user]);
+  const visited = three.exchanges.filter(each => each.origin === origin);
+  if (visited.length === 0)
+    throw new RecordingError(`"${three.file}" has no request to ${origin}, expected the pass without a login.`);
+  return {
+    first: toPass(first.user, first.item, ofApp(one, [first])),
+    second: toPass(second.user, second.item, ofApp(two, [second])),
+    anonymous: toPass('', '', visited).exchanges,
+  };
+}
+
+/** Returns the exchanges with the app. A browser also talks to other servers, such as those of fonts and analytics. */
+function ofApp({ exchanges, file }: HarRecording, typed: readonly Typed[]): readonly HarExchange[] {
+  const users = typed.map(({ user }) => user);
+  const origin = findOrigin(exchanges, users);
+  if (origin === undefined)
+    throw new RecordingError(
+      `"${file}" has no request with ${users.join(' or ')}: log in under this name, or say with --users which names were typed.`,
+    );
+  return exchanges.filter(each => each.origin === origin);
+}
+
+function byPage(exchanges: readonly HarExchange[]): Parts {
+  const of = (wanted: string) => exchanges.filter(({ page }) => page === wanted);
+  return [of(passNames[0]), of(passNames[1]), of(passNames[2])];
+}
+
+function cutAtLogins(exchanges: readonly HarExchange[], [first, second]: readonly [Typed, Typed], file: string): Parts {
+  const login = exchanges.findIndex(each => isSent(each, second.user));
+  if (login === -1)
+    throw new RecordingError(
+      `"${file}" has no request with ${second.user}, expected all three passes in one file, or three files in order.`,
+    );
+  const cut = findFresh(exchanges, findEnd(exchanges.slice(0, login), first, true) + 1, login);
+  const rest = exchanges.slice(cut);
+  // A page of GraphQL reads by POST, too: then only what shows the user, or a logout, is the end.
+  const isChangeLast = findEnd(rest, second, true) === rest.length - 1;
+  const end = findFresh(exchanges, cut + findEnd(rest, second, !isChangeLast) + 1, exchanges.length - 1);
+  if (end >= exchanges.length)
+    throw new RecordingError(
+      `"${file}" ends with the pass of ${second.user}: after its logout, open the page of the items once more without a login.`,
+    );
+  return [exchanges.slice(0, cut), exchanges.slice(cut, end), exchanges.slice(end)];
+}
+
+/** Returns the index of the last exchange of a pass: what changes something, shows its user or item, or logs out. */
+function findEnd(exchanges: readonly HarExchange[], { user, item }: Typed, isChangeCounted: boolean): number {
+  return exchanges.findLastIndex(each => {
+    const all = [each.path, each.requestBody, each.responseBody].join('\n');
+    const isChange = isChangeCounted && !['GET', 'HEAD', 'OPTIONS'].includes(each.method);
+    return isChange || mentions(all, user) || mentions(all, item) || endsSession(each);
+  });
+}
+
+/**
+ * Returns the index of the first exchange from `start` on without cookies, where a fresh browser began. The page after a
+ * logout still has some. Returns `start` when there is none up to `last`.
+ */
+function findFresh(exchanges: readonly HarExchange[], start: number, last: number): number {
+  const fresh = exchanges.findIndex(
+    ({ requestHeaders }, index) =>
+      index >= start && index <= last && !requestHeaders.some(([name]) => name === 'cookie'),
+  );
+  return fresh === -1 ? start : fresh;
+}
+
+function endsSession({ path, requestBody, responseHeaders }: HarExchange): boolean {
+  if (/(?:log|sign)-?_?(?:out|off)/i.test(`${path}\n${requestBody}`)) return true;
+  return responseHeaders.some(
+    ([name, value]) => name === 'set-cookie' && /;\s*(?:max-age=(?:0|-\d+)\b|expires=[^;]*\b1970\b)/i.test(value),
+  );
+}
+
+function isSent({ path, requestBody }: HarExchange, text: string): boolean {
+  return mentions(path, text) || mentions(requestBody, text);
 }

@@ -1,17 +1,18 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { type Duplex, pipeline, Transform } from 'node:stream';
-import { findKind, isUtf8, readText } from './bodies.js';
-import { bodyCharactersMax } from './limits.js';
 import {
+  findKind,
   type HeaderPairs,
+  isUtf8,
   makeToBrowser,
   type Origins,
+  readText,
   toAppHeaders,
   toBrowserHeaders,
   toRecordedHeaders,
-} from './origins.js';
-import type { OpenExchange } from './recording.js';
+} from './http-messages.js';
+import { bodyCharactersMax, type OpenExchange } from './recording.js';
 
 /** A text is held back so long that the addresses in it can be replaced. After this time it is passed on as it is. */
 const heldMs = 1_000;

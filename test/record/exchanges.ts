@@ -1,4 +1,4 @@
-import type { RecordedExchange } from '#src/record/passes.js';
+import type { RecordedExchange } from '#src/record/recording.js';
 
 /** Returns an exchange with these parts. The others are those of a GET that is answered with an empty page. */
 export function exchange(parts: Partial<RecordedExchange>): RecordedExchange {

@@ -2,11 +2,8 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { RecordingError } from '#src/record/errors.js';
-import { parseHar, readHar, writeHar } from '#src/record/har.js';
-import { splitPasses } from '#src/record/har-passes.js';
-import { harBytesMax } from '#src/record/limits.js';
-import type { Passes } from '#src/record/passes.js';
+import { parseHar, readHar, splitPasses, writeHar } from '#src/record/har.js';
+import { harBytesMax, type Passes, RecordingError } from '#src/record/recording.js';
 import { exchange } from './exchanges.js';
 
 const typed = [

@@ -10,10 +10,8 @@ import {
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { ControlState } from '#src/record/control-page.js';
-import { bodyCharactersMax } from '#src/record/limits.js';
-import type { RecordedExchange } from '#src/record/passes.js';
-import { type RecordingServer, startRecordingServer } from '#src/record/recording-server.js';
+import { bodyCharactersMax, type RecordedExchange } from '#src/record/recording.js';
+import { type ControlState, type RecordingServer, startRecordingServer } from '#src/record/recording-server.js';
 import { withHttpServer } from '../with-http-server.js';
 
 const typed = [

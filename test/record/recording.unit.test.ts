@@ -1,8 +1,13 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { findKind, readText } from '#src/record/bodies.js';
-import { bodyCharactersMax, exchangesMax, passCharactersMax } from '#src/record/limits.js';
-import { JourneyRecording, listSigns } from '#src/record/recording.js';
+import { findKind, readText } from '#src/record/http-messages.js';
+import {
+  bodyCharactersMax,
+  exchangesMax,
+  JourneyRecording,
+  listSigns,
+  passCharactersMax,
+} from '#src/record/recording.js';
 import { exchange } from './exchanges.js';
 
 const typed = [

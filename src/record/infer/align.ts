@@ -1,7 +1,11 @@
-import type { Pass, Passes } from '../passes.js';
+import type { Inferred, Pass, Passes, RecordedExchange } from '../recording.js';
 import { type RecordedCall, type TypedCalls, takeApart } from './call.js';
-import { cleanCalls } from './clean.js';
-import { replaceTyped } from './difference.js';
+import { replaceTyped } from './request.js';
+
+/**
+ * What every search of a step builds on: the kinds of requests that the passes have in common, and how a search ends
+ * without a step.
+ */
 
 /** Requests of one kind, as each pass sent them: the same method, path and fields, with other values. */
 export interface Group {
@@ -38,6 +42,40 @@ export function findInBoth(
     const other = one && pick(group.second, second, 1);
     return one === undefined || other === undefined ? [] : [{ group, calls: [one, other] }];
   });
+}
+
+/** A decision that cannot be made: a question to the person, or what is missing in the passes. */
+export type Stop = Exclude<Inferred, { readonly kind: 'journey' }>;
+
+export function isStop(decision: unknown): decision is Stop {
+  const kind = typeof decision === 'object' && decision !== null && 'kind' in decision ? decision.kind : undefined;
+  return kind === 'question' || kind === 'problem';
+}
+
+export function stopWith(problem: string): Stop {
+  return { kind: 'problem', problem };
+}
+
+/**
+ * Returns the one candidate, or the one that was answered. Otherwise it asks. `describe`: how a candidate is named; the
+ * name is its id, too, so that an answer stays right when the order changes.
+ */
+export function chooseOne<T>(
+  id: string,
+  text: string,
+  candidates: readonly T[],
+  describe: (candidate: T) => string,
+  answers: ReadonlyMap<string, string>,
+): T | Stop {
+  const [only] = candidates;
+  if (only !== undefined && candidates.length === 1) return only;
+  const names = candidates.map(describe).map((name, i, all) => {
+    const same = all.slice(0, i).filter(each => each === name).length;
+    return same === 0 ? name : `${name} (${same + 1})`;
+  });
+  const answered = candidates[names.indexOf(answers.get(id) ?? '')];
+  if (answered !== undefined) return answered;
+  return { kind: 'question', question: { id, text, candidates: names.map(name => ({ id: name, label: name })) } };
 }
 
 /** Finds the requests that the passes have in common. */
@@ -117,4 +155,41 @@ function isAlike(a: RecordedCall, b: RecordedCall, [typed, other]: readonly [Typ
 
 function countSame(a: RecordedCall, b: RecordedCall | undefined): number {
   return a.parts.filter(({ key, value }) => b?.values.get(key) === value).length;
+}
+
+/** Answers of these types are parts of a page. */
+const partOfPage =
+  /^(image|font|audio|video)\/|^text\/(css|javascript|event-stream)|javascript|\bwasm\b|manifest\+json|opensearch|source-?map/i;
+
+/** The media types of requests in which a browser reports something to the server by itself. */
+const browserReport = /^(text\/ping|application\/(csp-report|reports\+json))/i;
+
+/**
+ * Returns the calls of a pass that can be part of a journey. It leaves out files, prefetches, preflights, beacons, and
+ * answers that never end. It goes by types and by what the browser says, never by names.
+ */
+function cleanCalls(all: readonly RecordedCall[], exchanges: readonly RecordedExchange[]): RecordedCall[] {
+  const kept = all.filter((_, i) => isPartOfJourney(exchanges[i]));
+  return kept.map((call, i) => (call.reply.status === 304 ? withKnownBody(call, kept.slice(0, i)) : call));
+}
+
+function isPartOfJourney(exchange: RecordedExchange | undefined): boolean {
+  if (exchange === undefined) return false;
+  const asked = (name: string) => exchange.requestHeaders.find(([header]) => header === name)?.[1] ?? '';
+  const told = (name: string) => exchange.responseHeaders.find(([header]) => header === name)?.[1] ?? '';
+  if (!/^(GET|POST|PUT|PATCH|DELETE)$/i.test(exchange.method) || exchange.status < 200) return false;
+  if (partOfPage.test(told('content-type')) || browserReport.test(asked('content-type'))) return false;
+  if (/prefetch|preview|prerender/i.test(asked('sec-purpose') + asked('purpose') + asked('x-moz'))) return false;
+  if (/^(image|style|script|font|audio|video|manifest|serviceworker|track|worker)$/.test(asked('sec-fetch-dest')))
+    return false;
+  // Only a beacon writes without reading the answer.
+  return exchange.method.toUpperCase() === 'GET' || asked('sec-fetch-mode') !== 'no-cors';
+}
+
+/** Gives an answer without a body ("not modified") the body that the browser had. */
+function withKnownBody(call: RecordedCall, earlier: readonly RecordedCall[]): RecordedCall {
+  const known = earlier.findLast(
+    ({ method, path, reply }) => method === call.method && path === call.path && reply.status === 200,
+  );
+  return known === undefined ? call : { ...call, reply: { ...known.reply } };
 }

@@ -257,7 +257,7 @@ function decode(text: string, isField = false): string {
 }
 
 /** A value in JSON that is neither a list nor a map, and the path that a scenario file would write for it. */
-export interface Leaf {
+interface Leaf {
   readonly path: string;
   /** The key right above it; of a list the key of the list. */
   readonly name: string;

@@ -1,23 +1,15 @@
-import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
 import {
   type CarriedPlace,
   isPlaceholder,
+  parseJsonPath,
   protectBraces,
   type StepKind,
+  valuesAt,
 } from '../../simulator/scenario/journey/mapping.js';
-import { type AlignedPasses, type FoundStep, findInBoth, isRandom } from './align.js';
+import { type AlignedPasses, type FoundStep, findInBoth, isRandom, isStop, type Stop, stopWith } from './align.js';
 import { cookiesSet, describeCall, isDone, isSafe, type Part, type RecordedCall, tellingHeaders } from './call.js';
 import {
-  type Difference,
-  findDifference,
-  isMoment,
-  isPasswordField,
-  isTokenField,
-  nameCarried,
-  replaceTyped,
-} from './difference.js';
-import { findFirst } from './pattern.js';
-import {
+  findFirst,
   findInHeaders,
   findPath,
   findPlace,
@@ -28,8 +20,17 @@ import {
   valueInHeaders,
   withoutRepeats,
 } from './place.js';
-import { type WrittenRequest, writeRequest } from './request.js';
-import { isStop, type Stop, stopWith } from './stop.js';
+import {
+  type Difference,
+  findDifference,
+  isMoment,
+  isPasswordField,
+  isTokenField,
+  nameCarried,
+  replaceTyped,
+  type WrittenRequest,
+  writeRequest,
+} from './request.js';
 
 /** Where a value was shown before it was sent. `source`: the request that got the answers with it. */
 interface Origin {

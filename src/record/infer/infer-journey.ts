@@ -107,7 +107,7 @@ function describeMissing(steps: ReadonlyMap<StepKind, FoundStep>): string[] {
 type Calls = readonly [RecordedCall, RecordedCall];
 
 /** The calls around the steps in each pass, if there are any. */
-export interface CallsAround {
+interface CallsAround {
   readonly before: (kind: StepKind) => Calls | undefined;
   readonly afterLogin: Calls | undefined;
 }
@@ -116,7 +116,7 @@ export interface CallsAround {
  * Judges the recorded answers by the inferred journey, as a run would judge them. Returns the first thing that does not
  * fit: a journey that does not even fit its own recording must not be written.
  */
-export function findMisfit(
+function findMisfit(
   written: WrittenJourney,
   recording: AlignedPasses,
   steps: ReadonlyMap<StepKind, FoundStep>,

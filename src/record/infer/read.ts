@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { parseJsonPath, valuesAt } from '../../simulator/scenario/journey/json-path.js';
-import type { ItemsPlace, WhoPlace } from '../../simulator/scenario/journey/mapping.js';
-import type { AlignedPasses, FoundStep, Group } from './align.js';
+import { type ItemsPlace, parseJsonPath, valuesAt, type WhoPlace } from '../../simulator/scenario/journey/mapping.js';
+import { type AlignedPasses, chooseOne, type FoundStep, type Group, isStop, type Stop, stopWith } from './align.js';
 import {
   answerLeaves,
   carries,
@@ -11,12 +10,10 @@ import {
   jsonOf,
   type RecordedCall,
   redirectOf,
+  stepTo,
   type TypedCalls,
 } from './call.js';
-import { stepTo } from './json-leaves.js';
-import { buildPatterns, findAll } from './pattern.js';
-import { findWho, shows, withoutRepeats } from './place.js';
-import { chooseOne, isStop, type Stop, stopWith } from './stop.js';
+import { buildPatterns, findAll, findWho, shows, withoutRepeats } from './place.js';
 
 /** The request that shows the cart, and where its answer holds the items and the user. */
 export interface ReadStep extends FoundStep {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { inferJourney } from '#src/record/infer/infer-journey.js';
-import type { Passes } from '#src/record/passes.js';
+import type { Passes } from '#src/record/recording.js';
 import { expectJourney, inferWith } from './drive.js';
 import { exchange, type PassValues, passesOf, plain } from './exchanges.js';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { inferJourney } from '#src/record/infer/infer-journey.js';
-import type { Inferred, Passes, RecordedExchange } from '#src/record/passes.js';
+import type { Inferred, Passes, RecordedExchange } from '#src/record/recording.js';
 import { tryJourney } from '#src/simulator/app-check/trial.js';
 import { journey as schema, type WrittenJourney } from '#src/simulator/scenario/journey/journey.js';
 import { withHttpServer } from '../../with-http-server.js';

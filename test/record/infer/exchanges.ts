@@ -1,4 +1,4 @@
-import type { Passes, RecordedExchange } from '#src/record/passes.js';
+import type { Passes, RecordedExchange } from '#src/record/recording.js';
 
 type Json = Readonly<Record<string, unknown>>;
 

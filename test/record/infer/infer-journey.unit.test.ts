@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { inferJourney } from '#src/record/infer/infer-journey.js';
-import type { Pass, RecordedExchange } from '#src/record/passes.js';
+import type { Pass, RecordedExchange } from '#src/record/recording.js';
 import { expectJourney, inferWith } from './drive.js';
 import { cookie, exchange, type PassValues, type PlainStep, passesOf, plain, refused } from './exchanges.js';
 

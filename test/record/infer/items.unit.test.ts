@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { findAll } from '#src/record/infer/pattern.js';
-import type { RecordedExchange } from '#src/record/passes.js';
+import { findAll } from '#src/record/infer/place.js';
+import type { RecordedExchange } from '#src/record/recording.js';
 import { expectJourney, inferWith } from './drive.js';
 import { cookie, exchange, type PassValues, passesOf, plain, type Steps } from './exchanges.js';
 

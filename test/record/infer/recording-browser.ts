@@ -1,6 +1,6 @@
 import { CookieJar } from 'tough-cookie';
 import { request } from 'undici';
-import type { RecordedExchange } from '#src/record/passes.js';
+import type { RecordedExchange } from '#src/record/recording.js';
 
 type Fields = Readonly<Record<string, string>>;
 

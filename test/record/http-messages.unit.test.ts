@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { makeToBrowser, toAppHeaders, toBrowserHeaders, toRecordedHeaders } from '#src/record/origins.js';
+import { makeToBrowser, toAppHeaders, toBrowserHeaders, toRecordedHeaders } from '#src/record/http-messages.js';
 
 const origins = { app: 'http://127.0.0.1:23456', browserHost: 'pass-1-123456.localhost:7700' };
 const browser = 'http://pass-1-123456.localhost:7700';

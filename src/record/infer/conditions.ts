@@ -1,12 +1,11 @@
 import { escapeForPattern } from '../../shared/text.js';
-import type { AnonymousConditions } from '../../simulator/scenario/journey/answer-conditions.js';
 import type { WrittenJourney } from '../../simulator/scenario/journey/journey.js';
+import type { AnonymousConditions, StepKind } from '../../simulator/scenario/journey/mapping.js';
 import { bodyPatternProblem } from '../../simulator/scenario/journey/page-pattern.js';
-import { makeAnonymousCheck } from '../../simulator/users/answer-check.js';
-import { type AlignedPasses, type Group, isRandom } from './align.js';
+import { makeAnonymousCheck, makeOkCheck } from '../../simulator/users/answer-check.js';
+import { type AlignedPasses, type FoundStep, type Group, isRandom, type Stop, stopWith } from './align.js';
 import { answerLeaves, describeCall, jsonOf, type RecordedCall, redirectOf } from './call.js';
 import type { ReadStep } from './read.js';
-import { type Stop, stopWith } from './stop.js';
 
 /** The part `anonymous` of a scenario file, and remarks about where it comes from. */
 export interface Anonymous {
@@ -124,7 +123,7 @@ function wrongValue(name: string, value: null | false): AnonymousConditions[] {
 }
 
 /** Proposes texts of a page: those about a login first, then titles, then the others. */
-export function bodyConditions({ reply: { body } }: RecordedCall, status: number): AnonymousConditions[] {
+function bodyConditions({ reply: { body } }: RecordedCall, status: number): AnonymousConditions[] {
   const texts = [...body.matchAll(/>([^<>]{4,60})</g)].map(([, text = '']) => text.trim());
   const titles = [...body.matchAll(/<(?:title|h1|h2|label|button)\b[^>]*>[^<>]{4,60}</gi)].map(([found]) => found);
   const fields = /type="password"/.test(body) ? ['type="password"'] : [];
@@ -139,4 +138,65 @@ export function bodyConditions({ reply: { body } }: RecordedCall, status: number
       .replaceAll('/', '\\/')}/`;
     return bodyPatternProblem(pattern) === undefined ? [{ status: [status], body: pattern }] : [];
   });
+}
+
+export type WrittenOk = NonNullable<WrittenJourney['login']['ok']>;
+
+/**
+ * Writes the conditions that the answers of a step meet: the status, the target of a redirect, and what tells a good
+ * body from a bad one where the status cannot. `bad`: answers that must not pass, such as the login page.
+ */
+export function writeOk(
+  kind: StepKind,
+  { calls }: FoundStep,
+  { first, second, visitor }: AlignedPasses,
+  bad: readonly RecordedCall[],
+): WrittenOk {
+  const statuses = [...new Set(calls.map(({ reply: { status = 200 } }) => status))];
+  const isCreation =
+    kind === 'add' && jsonOf(calls[0]) !== undefined && statuses.every(each => each === 200 || each === 201);
+  const status = isCreation ? [200, 201] : statuses.length === 1 ? (statuses[0] ?? 200) : statuses;
+  const targets = new Set(calls.map(redirectOf));
+  const [target] = targets;
+  if (target !== undefined && targets.size === 1) return { status, 'redirect-to': target };
+  const [call] = calls;
+  if (jsonOf(call) === undefined) return { status, ...bodyCondition(kind, calls, bad) };
+  const all = [...first.calls, ...second.calls, ...visitor.calls];
+  return { status, ...jsonCondition(calls, all) };
+}
+
+function jsonCondition(calls: readonly RecordedCall[], all: readonly RecordedCall[]): WrittenOk {
+  const top = (call: RecordedCall, name: string) => answerLeaves(call).find(({ path }) => path === `$.${name}`)?.value;
+  const flag = ['ok', 'success'].find(name => calls.every(call => top(call, name) === true));
+  if (flag !== undefined) return { path: `$.${flag}`, equals: true };
+  const isGraphql = calls.every(
+    ({ json }) => typeof json === 'object' && json !== null && ('query' in json || 'operationName' in json),
+  );
+  const hasError = (call: RecordedCall, name: string) =>
+    answerLeaves(call).some(
+      ({ path, value }) =>
+        value !== null && (path === `$.${name}` || path.startsWith(`$.${name}[`) || path.startsWith(`$.${name}.`)),
+    );
+  const isSame = ({ reply: { status = 0 }, path }: RecordedCall) =>
+    status < 300 && calls.some(call => call.path === path);
+  const errors = ['errors', 'error'].find(
+    name =>
+      !calls.some(call => hasError(call, name)) &&
+      ((isGraphql && name === 'errors') || all.some(call => isSame(call) && hasError(call, name))),
+  );
+  return errors === undefined ? {} : { path: `$.${errors}`, absent: true };
+}
+
+/** Finds a text of a page that only a good answer has. A read needs none: its items and its name say as much. */
+function bodyCondition(kind: StepKind, calls: readonly RecordedCall[], bad: readonly RecordedCall[]): WrittenOk {
+  const [call] = calls;
+  if (call === undefined || kind === 'read' || kind === 'whoami') return {};
+  const isLike = ({ reply: { status = 0 } }: RecordedCall) => status === call.reply.status;
+  if (!bad.some(isLike)) return {};
+  const fits = (body: string | undefined) => {
+    const { hasBody } = makeOkCheck({ body });
+    return calls.every(({ reply }) => hasBody(reply)) && !bad.some(({ reply }) => hasBody(reply));
+  };
+  const found = bodyConditions(call, 200).find(({ body }) => fits(body));
+  return found?.body === undefined ? {} : { body: found.body };
 }
