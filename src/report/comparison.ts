@@ -1,8 +1,7 @@
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
-import { isExpectedLoss } from './judged-expectations.js';
-import { isUnobserved, summarizeRecovery } from './recovery-words.js';
+import { isExpectedLoss, isUnobserved, summarizeRecovery } from './judged-run.js';
+import { count, countNoun, duration } from './numbers.js';
 import { describeHashMoves, describeMoved } from './sentence.js';
-import { count, countNoun, duration } from './words.js';
 
 /** The tone of a cell. `loss` is no judgement: a scenario may expect losses in a mode. */
 export type Tone = 'plain' | 'loss' | VerdictWord;

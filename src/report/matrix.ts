@@ -5,8 +5,8 @@ import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdic
 import { describeMissingTarget, type NotApplicable } from '../simulator/scenario/scenario.js';
 import type { Tone } from './comparison.js';
 import { fitTable, toPrintable } from './fitted-table.js';
+import { count, seconds } from './numbers.js';
 import type { OtherTry, ReporterOptions } from './reporter.js';
-import { count, seconds } from './words.js';
 
 /** One cell of the survival matrix, mode × fault. Plain data, as JSON holds it. */
 export interface MatrixCell {

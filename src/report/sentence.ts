@@ -10,10 +10,17 @@ import {
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import type { RunHeader } from '../simulator/history/records.js';
 import { fitTable, toPrintable } from './fitted-table.js';
-import { isExpectedLoss, listMemberTrouble, listNotJudged, listWarnings, verdictName } from './judged-expectations.js';
-import { describeRecovery, isUnobserved } from './recovery-words.js';
+import {
+  describeRecovery,
+  isExpectedLoss,
+  isUnobserved,
+  listMemberTrouble,
+  listNotJudged,
+  listWarnings,
+  verdictName,
+} from './judged-run.js';
+import { count, countNoun, duration, percent } from './numbers.js';
 import type { ReporterOptions } from './reporter.js';
-import { count, countNoun, duration, percent } from './words.js';
 
 /** Returns the scenario of a run, and the external proxy that it was run with: `kill-one with haproxy 2.6.12`. */
 export function nameScenario(header: RunHeader): string {

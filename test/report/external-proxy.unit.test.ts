@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { matrixPage } from '#src/report/html/matrix-table.js';
+import { matrixPage } from '#src/report/html/tables.js';
 import { matrixCell, matrixJson, matrixOf } from '#src/report/matrix.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import { nameScenario } from '#src/report/sentence.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { describeIdleLogouts } from '#src/report/judged-expectations.js';
+import { describeIdleLogouts } from '#src/report/judged-run.js';
 import { check } from '#src/simulator/checker/check.js';
 import type { Findings, Incident } from '#src/simulator/checker/findings.js';
 import { runOf, user } from '#test/simulator/checker/histories.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { matrixPage } from '#src/report/html/matrix-table.js';
+import { matrixPage } from '#src/report/html/tables.js';
 import {
   addOtherTry,
   type MatrixOutcome,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { count, countNoun, duration, seconds } from '#src/report/numbers.js';
 import { describeRun } from '#src/report/sentence.js';
-import { count, countNoun, duration, seconds } from '#src/report/words.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
 import type { JudgedRun } from '#src/simulator/checker/verdict/verdict.js';
 import type { FaultRecord } from '#src/simulator/history/records.js';

@@ -1,4 +1,4 @@
-import { moment } from '../words.js';
+import { moment } from '../numbers.js';
 /**
  * The data that the report passes to its script. It has columns instead of objects, so each name is written only once.
  * `none` means no value. Texts are indexes into a list of words.

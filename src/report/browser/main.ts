@@ -1,6 +1,5 @@
-import { type ChartKind, drawChart } from './charts.js';
+import { type ChartKind, drawChart, shareCursor } from './charts.js';
 import { type CaseFile, incidentCells, type TimelineColumns, userColumn } from './columns.js';
-import { shareCursor } from './cursor.js';
 import { addRow, openStory, textElement } from './stories.js';
 
 const fewRows = 200;

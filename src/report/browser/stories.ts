@@ -1,4 +1,4 @@
-import { countNoun, duration, moment } from '../words.js';
+import { countNoun, duration, moment } from '../numbers.js';
 import { type CaseFile, incidentCells, incidentTitles, none, userColumn, wordAt } from './columns.js';
 
 /** A longer story is cut, with a note. */

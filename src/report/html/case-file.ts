@@ -3,7 +3,6 @@ import type { Incident, IncidentKind } from '../../simulator/checker/findings.js
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { ListedRun, Operation } from '../../simulator/history/records.js';
 import { type CaseFile, type IncidentColumns, none, type StoryColumns } from '../browser/columns.js';
-import { describeCause } from './loss-lanes.js';
 
 /** The worst kind first: a hundred stale reads must not hide the one user who saw the cart of another user. Lost writes
  * come last, because they have a separate table. */
@@ -186,4 +185,12 @@ class WordList {
   get all(): readonly string[] {
     return [...this.#places.keys()];
   }
+}
+
+/**
+ * Returns the faults that may have caused an incident: `cut, kill`, or `unexplained`. Undefined when no fault struck.
+ */
+export function describeCause({ candidates, fault }: Incident): string | undefined {
+  if (candidates === undefined) return fault;
+  return candidates.length === 0 ? 'unexplained' : candidates.join(', ');
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type Markup, markup, trustMarkup } from './markup.js';
-import { plotStyle } from './page-script.js';
+import { readFileSync } from 'node:fs';
+import { packageFile } from '../../shared/package.js';
 
 export interface PageParts {
   readonly title: string;
@@ -35,6 +35,61 @@ ${program}</body>
 function hash(text: string): string {
   return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 }
+
+/** Escaped text for the page. Only `markup` and `trustMarkup` make it, so no text enters the page unescaped by mistake. */
+export class Markup {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+}
+
+export type Content = Markup | string | number | readonly Content[];
+
+/** Makes HTML or SVG from a template. It escapes every value that is not markup already, and joins lists. */
+export function markup(strings: TemplateStringsArray, ...values: readonly Content[]): Markup {
+  return new Markup(strings.reduce((page, next, index) => page + renderContent(values[index - 1] ?? '') + next));
+}
+
+/** Marks text as safe: the style sheet, the script and escaped JSON. Never use it for text from a history. */
+export function trustMarkup(text: string): Markup {
+  return new Markup(text);
+}
+
+function renderContent(content: Content): string {
+  if (content instanceof Markup) return content.toString();
+  if (typeof content === 'object') return content.map(renderContent).join('');
+  return `${content}`.replace(/[&<>"']/g, found => entities[found] ?? found);
+}
+
+const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+/**
+ * Renders JSON for a script element. The text cannot close the element or open a comment, and has no line separators.
+ */
+export function embeddedJson(value: unknown): Markup {
+  const text = JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    found => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return trustMarkup(text);
+}
+
+/**
+ * The source of the script of the page: uPlot from its package, and `browser/main.ts`, which `scripts/pack.mjs` has
+ * packed. This module reads both once when it is loaded, so that making a report reads no file. The repository holds no
+ * copy of uPlot.
+ */
+const uPlot = new URL('.', import.meta.resolve('uplot'));
+
+export const plotStyle = readFileSync(new URL('uPlot.min.css', uPlot), 'utf8');
+export const plotScript = readFileSync(new URL('uPlot.iife.min.js', uPlot), 'utf8');
+export const pageScript = `${plotScript}\n${readFileSync(packageFile('dist/report/page-script.js'), 'utf8')}`;
 
 const light = `
 --page: #ffffff; --panel: #f6f8fa; --ink: #1b2530; --muted: #56636f; --rule: #d8dee4; --grid: #e4e8ec;

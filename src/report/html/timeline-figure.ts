@@ -1,10 +1,18 @@
 import type { RunColumns, TimelineColumns } from '../browser/columns.js';
-import { timeTicks } from '../browser/scales.js';
-import { count, duration } from '../words.js';
-import { type ChartLane, laneMarkup, toPercent } from './lane.js';
-import { logoutLane, lossLane, type PlaceOf } from './loss-lanes.js';
-import { embeddedJson, type Markup, markup } from './markup.js';
-import { axisLane, faultsLane, membersLane, phasesLane } from './state-lanes.js';
+import { count, duration, timeTicks } from '../numbers.js';
+import {
+  axisLane,
+  type ChartLane,
+  faultsLane,
+  laneMarkup,
+  logoutLane,
+  lossLane,
+  membersLane,
+  type PlaceOf,
+  phasesLane,
+  toPercent,
+} from './lanes.js';
+import { embeddedJson, type Markup, markup } from './page.js';
 import type { Bucket, Timeline } from './timeline-data.js';
 
 /** The lanes in the order of cause and effect: faults, requests, losses of users, states of processes. */

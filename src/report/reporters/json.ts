@@ -1,7 +1,7 @@
 import type { FaultFinding, Incident, MemberFindings } from '../../simulator/checker/findings.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import type { FaultRecord } from '../../simulator/history/records.js';
-import { listWarnings } from '../judged-expectations.js';
+import { listWarnings } from '../judged-run.js';
 import type { OtherTry, Reporter } from '../reporter.js';
 
 /**

@@ -1,7 +1,7 @@
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { describeMissingTarget, type NotApplicable } from '../../simulator/scenario/scenario.js';
 import { labelRuns } from '../comparison.js';
-import { stateOf } from '../judged-expectations.js';
+import { stateOf } from '../judged-run.js';
 import type { Reporter } from '../reporter.js';
 
 type Verdict = JudgedRun['verdict'];

@@ -1,10 +1,8 @@
 import type { Reporter } from '../reporter.js';
-import { annotations } from './annotations.js';
+import { annotations, markdown, outputs } from './github.js';
 import { html } from './html.js';
 import { json } from './json.js';
 import { junit } from './junit.js';
-import { markdown } from './markdown.js';
-import { outputs } from './outputs.js';
 import { terminal } from './terminal.js';
 
 /** Every format of a report. The names appear on the command line. */

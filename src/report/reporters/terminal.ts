@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import type { JudgedRun, VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { type Comparison, type ComparisonCell, compare, labelRuns } from '../comparison.js';
 import { type FittedTable, fitTable, tableWidth, toPrintable } from '../fitted-table.js';
-import { listNotJudged, listUnmet, listWarnings } from '../judged-expectations.js';
+import { listNotJudged, listUnmet, listWarnings } from '../judged-run.js';
 import type { Reporter } from '../reporter.js';
 import { describeRun, nameScenario } from '../sentence.js';
 

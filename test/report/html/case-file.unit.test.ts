@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { incidentCells } from '#src/report/browser/columns.js';
 import { storyRows } from '#src/report/browser/stories.js';
 import { caseOfUser, casesOf } from '#src/report/html/case-file.js';
-import { pageScript } from '#src/report/html/page-script.js';
+import { pageScript } from '#src/report/html/page.js';
 import { partsOf } from '#src/report/html/verdicts.js';
 import { check } from '#src/simulator/checker/check.js';
 import type { Operation } from '#src/simulator/history/records.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { decades, logRange, roundUp, timeTicks } from '#src/report/browser/scales.js';
 import { type Timeline, timelinesOf } from '#src/report/html/timeline-data.js';
+import { decades, logRange, roundUp, timeTicks } from '#src/report/numbers.js';
 import type { JudgedRun } from '#src/simulator/checker/verdict/verdict.js';
 import type { ListedRun, Operation } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from '../sample-runs.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
-import { pageScript } from '#src/report/html/page-script.js';
+import { pageScript } from '#src/report/html/page.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import type { FaultFinding } from '#src/simulator/checker/findings.js';
 import type { FaultRecord, MemberRecord } from '#src/simulator/history/records.js';

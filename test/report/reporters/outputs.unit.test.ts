@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { joinOutputs, outputsOf, renderOutputs } from '#src/report/reporter.js';
 import { reporters } from '#src/report/reporters/registry.js';
-import { joinOutputs, outputsOf, renderOutputs } from '#src/report/step-outputs.js';
 import type { JudgedRun, VerdictWord } from '#src/simulator/checker/verdict/verdict.js';
 import { sampleRun } from '../sample-runs.js';
 
