@@ -1,13 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { messageOf } from '../../shared/error-message.js';
+import { messageOf } from '../../shared/text.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import type { BackendView } from '../backends.js';
 import type { AdminOptions, ProxyEvent } from '../options.js';
-import { type AdminRefusal, makeAdminGuard } from './admin-guard.js';
-import { type BackendChange, bodyBytesMax, parseChange, parseNewBackend, readBody } from './admin-requests.js';
-import { EventStream } from './event-stream.js';
-import { answerHealth, healthPaths, type Readiness } from './health-listener.js';
-import { createSmallServer, listenAt, type SmallListener, type TakenSocket } from './small-server.js';
+import {
+  type AdminRefusal,
+  type BackendChange,
+  bodyBytesMax,
+  makeAdminGuard,
+  parseChange,
+  parseNewBackend,
+  readBody,
+} from './admin-requests.js';
+import {
+  answerHealth,
+  createSmallServer,
+  healthPaths,
+  listenAt,
+  type Readiness,
+  type SmallListener,
+  type TakenSocket,
+} from './small-server.js';
 
 /** Everything that the admin API can ask of the proxy. `unknown`: no backend has that name. */
 export interface AdminControl extends Readiness {
@@ -212,4 +225,61 @@ function answer(
 
 function refuse(response: ServerResponse, { status, error, headers = {} }: AdminRefusal): void {
   answer(response, status, { error }, headers);
+}
+
+export const listenersMax = 32;
+const heartbeatMs = 15_000;
+/** A listener with this much unread data is disconnected; it may reconnect. */
+const waitingBytesMax = 64 * 1024;
+
+/** Server-sent events: each `ProxyEvent` goes to every listener as `event: <kind>` with one line of JSON. */
+class EventStream {
+  readonly #subscribe: (listener: (event: ProxyEvent) => void) => () => void;
+  readonly #listeners = new Map<ServerResponse, () => void>();
+
+  constructor(subscribe: (listener: (event: ProxyEvent) => void) => () => void) {
+    this.#subscribe = subscribe;
+  }
+
+  /** Adds a listener. Returns false, and writes nothing, when there are too many. */
+  open(request: IncomingMessage, response: ServerResponse): boolean {
+    if (this.#listeners.size >= listenersMax) return false;
+    // Without this the first event would wait for the acknowledgement of the head; events are rare.
+    request.socket.setNoDelay(true);
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.write(': holdfast events\n\n');
+    const unsubscribe = this.#subscribe(event => this.#send(response, formatEvent(event)));
+    const heartbeat = setInterval(() => this.#send(response, ':\n\n'), heartbeatMs).unref();
+    this.#listeners.set(response, () => {
+      clearInterval(heartbeat);
+      unsubscribe();
+    });
+    response.on('close', () => this.#leave(response));
+    return true;
+  }
+
+  close(): void {
+    for (const response of [...this.#listeners.keys()]) {
+      this.#leave(response);
+      response.end();
+    }
+  }
+
+  #send(response: ServerResponse, text: string): void {
+    if (response.writableLength <= waitingBytesMax) {
+      response.write(text);
+      return;
+    }
+    this.#leave(response);
+    response.destroy();
+  }
+
+  #leave(response: ServerResponse): void {
+    this.#listeners.get(response)?.();
+    this.#listeners.delete(response);
+  }
+}
+
+function formatEvent(event: ProxyEvent): string {
+  return `event: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect } from 'chai';
-import { listenersMax } from '#src/proxy/control/event-stream.js';
+import { listenersMax } from '#src/proxy/control/admin.js';
 import type { ProxyEvent } from '#src/proxy/options.js';
 import { withAdmin } from '../with-admin.js';
 
