@@ -4,8 +4,6 @@ import type { AffinityOptions, LearnFrom } from '../options.js';
 import type { Member } from '../pool/member.js';
 import type { Claims } from './affinity-cookie.js';
 import { type Affinity, type Binding, chooseTemporary, isSameBoot, judgeClaims, mustWait, unbound } from './binding.js';
-import type { Learned, LearnedBindings } from './learned-bindings.js';
-import { findSetCookie } from './set-cookie.js';
 
 /** A longer value is no session token. */
 const valueCharsMax = 4096;
@@ -138,4 +136,126 @@ function toKey(value: string | undefined): string | undefined {
 /** A token opens a session, so the table must not hold it. */
 function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('base64url').slice(0, 22);
+}
+
+/** The known facts about one token. */
+export interface Learned {
+  readonly owner: Member;
+  /** `browser` is the key of the token. */
+  readonly claims: Claims;
+  /** See `Binding.mustNotify`. */
+  readonly mustNotify: boolean;
+  /** A backend has sent the token. */
+  readonly issued: boolean;
+  /** A client has sent the token. */
+  readonly returned: boolean;
+}
+
+/** A learnt binding that is sent to another process. Plain data. */
+export interface HandedBinding extends Omit<Learned, 'owner'> {
+  /** The host of its pool. */
+  readonly host: string;
+  /** The identity of the backend. Its name may be another one in the other process. */
+  readonly owner: string;
+}
+
+/**
+ * Tokens of each group. An entry takes about 200 bytes. A client can invent any number of tokens, and a bot can take any
+ * number without returning one. Neither may push out the tokens of users.
+ */
+export const entriesMax = {
+  /** Issued by a backend and returned by a client. */
+  confirmed: 100_000,
+  /** Issued and not yet returned. */
+  fresh: 50_000,
+  /** Returned, but not issued while this proxy was there. */
+  claimed: 50_000,
+} as const;
+
+type Group = keyof typeof entriesMax;
+/** The entry used longest ago comes first. */
+type Entries = Map<string, Learned>;
+
+/** Maps the hash of a token to its backend. Bounded: each group forgets the token that was unused for longest. */
+export class LearnedBindings {
+  readonly #max: Readonly<Record<Group, number>>;
+  readonly #groups: Readonly<Record<Group, Entries>> = { confirmed: new Map(), fresh: new Map(), claimed: new Map() };
+
+  constructor(max: Readonly<Record<Group, number>> = entriesMax) {
+    this.#max = max;
+  }
+
+  find(key: string): Learned | undefined {
+    const { confirmed, fresh, claimed } = this.#groups;
+    return confirmed.get(key) ?? fresh.get(key) ?? claimed.get(key);
+  }
+
+  /** Returns all entries. In each group the one used longest ago comes first. */
+  list(): readonly Learned[] {
+    return Object.values(this.#groups).flatMap(entries => [...entries.values()]);
+  }
+
+  /** Stores the entry as the one used last in its group. */
+  set(learned: Learned): void {
+    const key = learned.claims.browser;
+    this.#remove(key);
+    const group = chooseGroup(learned);
+    const entries = this.#groups[group];
+    entries.set(key, learned);
+    if (entries.size > this.#max[group]) for (const first of entries.keys()) return void this.forget(first);
+  }
+
+  /** Adds what another process has learnt. */
+  adopt(learned: Learned): void {
+    const { browser, seenMs } = learned.claims;
+    this.find(browser)?.owner.bound.forget(browser);
+    // A bot that never returns its token must not keep a drain open.
+    if (learned.returned) learned.owner.bound.see(browser, seenMs);
+    this.set(learned);
+  }
+
+  /** Forgets the token. Its browser is no longer bound. */
+  forget(key: string): void {
+    this.find(key)?.owner.bound.forget(key);
+    this.#remove(key);
+  }
+
+  #remove(key: string): void {
+    for (const entries of Object.values(this.#groups)) entries.delete(key);
+  }
+}
+
+function chooseGroup({ issued, returned }: Learned): Group {
+  if (!issued) return 'claimed';
+  return returned ? 'confirmed' : 'fresh';
+}
+
+/**
+ * Returns the value that the Set-Cookie lines, joined by ", ", give to this cookie: the last one counts. Empty: the
+ * cookie is removed. Undefined: no line sets it.
+ *
+ * A comma can stand in `Expires` only (RFC 6265 §4.1.1), and no date looks like `name=`.
+ */
+export function findSetCookie(joined: string | undefined, name: string): string | undefined {
+  if (joined === undefined || !joined.includes(`${name}=`)) return undefined;
+  let found: string | undefined;
+  for (const line of joined.split(/,\s*(?=[!#$%&'*+\-.^_`|~\w]+=)/)) {
+    const [pair = '', ...attributes] = line.split(';');
+    const at = pair.indexOf('=');
+    if (at === -1 || pair.slice(0, at).trim() !== name) continue;
+    found = isEnded(attributes) ? '' : pair.slice(at + 1).trim();
+  }
+  return found;
+}
+
+/** Whether the attributes remove the cookie. Max-Age counts more than Expires, and an invalid one is ignored (§5.3). */
+function isEnded(attributes: readonly string[]): boolean {
+  let expired = false;
+  let maxAge: number | undefined;
+  for (const attribute of attributes) {
+    const [name = '', value = ''] = attribute.split('=').map(part => part.trim());
+    if (/^max-age$/i.test(name) && /^-?\d+$/.test(value)) maxAge = Number(value);
+    else if (/^expires$/i.test(name)) expired = Date.parse(value) <= Date.now();
+  }
+  return maxAge === undefined ? expired : maxAge <= 0;
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Learned, LearnedBindings } from '#src/proxy/affinity/learned-bindings.js';
+import { findSetCookie, type Learned, LearnedBindings } from '#src/proxy/affinity/learned-affinity.js';
 import { Member } from '#src/proxy/pool/member.js';
 
 const owner = new Member('backend-1', new URL('http://127.0.0.1:1'), {
@@ -85,4 +85,31 @@ describe('LearnedBindings after a restart', () => {
     for (const learned of [fresh, user]) successor.adopt(learned);
     expect(owner.bound.count(0)).to.equal(1);
   });
+});
+
+describe('findSetCookie', () => {
+  for (const [joined, value] of [
+    [undefined, undefined],
+    ['a=1', undefined],
+    ['xsid=1; Path=/', undefined],
+    ['sid=1', '1'],
+    ['sid=1; Path=/; HttpOnly', '1'],
+    ['a=1; Expires=Wed, 21 Oct 2099 07:28:00 GMT, sid=2; Path=/', '2'],
+    ['sid=2; Expires=Wed, 21 Oct 2099 07:28:00 GMT, a=1', '2'],
+    ['sid=1, sid=2', '2'],
+    ['sid=a=b', 'a=b'],
+    ['a=1; Comment=sid=5', undefined],
+    ['sid=1; Max-Age=0', ''],
+    ['sid=1; max-age=-1', ''],
+    ['sid=; Expires=Thu, 01 Jan 1970 00:00:00 GMT', ''],
+    ['sid=1; Max-Age=60', '1'],
+    ['sid=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60', '1'],
+    ['sid=1; Max-Age=0; Expires=Wed, 21 Oct 2099 07:28:00 GMT', ''],
+    ['sid=1; Max-Age=', '1'],
+    ['sid=1; Max-Age=never', '1'],
+    ['sid="a b"; Path=/', '"a b"'],
+  ] as const) {
+    it(`finds ${value === undefined ? 'nothing' : `"${value}"`} in "${joined}"`, () =>
+      expect(findSetCookie(joined, 'sid')).to.equal(value));
+  }
 });
