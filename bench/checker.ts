@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { check } from '#src/simulator/checker/check.js';
-import { checkInThreads } from '#src/simulator/checker/check-in-threads.js';
+import { checkInThreads } from '#src/simulator/checker/judge-run.js';
 import { judge } from '#src/simulator/checker/verdict/verdict.js';
 import { writeHistory } from '#src/simulator/history/file.js';
 import { openHistory } from '#src/simulator/history/open-history.js';

@@ -8,11 +8,10 @@
 import { webcrypto } from 'node:crypto';
 import * as iron from '@hapi/iron';
 import { CompactSign, compactVerify } from 'jose';
+import { stores, strategies } from '#src/sessions/registry.js';
 import { defaultLimits, type SessionData } from '#src/sessions/session.js';
 import type { SessionStrategy } from '#src/sessions/session-strategy.js';
 import { RevocationList } from '#src/sessions/stores/memory.js';
-import { stores } from '#src/sessions/stores/registry.js';
-import { strategies } from '#src/sessions/strategies/registry.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
 
 const forMs = Number(process.argv[2] ?? 700);

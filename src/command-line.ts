@@ -1,8 +1,7 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { exitCodes, failUsage, runOrExplain } from './commands/lib/exit.js';
 import { checkCommand, checkFlags, checkKnown, checkOperands, flagsOf } from './commands/lib/flags.js';
-import { ownVersion } from './shared/package-file.js';
-import { commandLine, programName } from './shared/program-name.js';
+import { ownVersion, commandLine, programName } from './shared/package.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;
@@ -65,7 +64,7 @@ export async function runCommandLine(
 
 /** Prints what the last word can become. bash also gives the name of the program as the first word. */
 async function printCandidates(words: readonly string[]): Promise<void> {
-  const { listCandidates } = await import('./commands/completion/candidates.js');
+  const { listCandidates } = await import('./commands/completion.js');
   const names = Object.keys(commands);
   const [first = '', ...others] = words;
   const typed = others.length > 0 && !names.includes(first) ? others : words;

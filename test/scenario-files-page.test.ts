@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { parseLine } from '#src/simulator/checker/verdict/expectations.js';
+import { parseLine, windowPhases } from '#src/simulator/checker/verdict/expectations.js';
 import { metricNames, windowMetricNames } from '#src/simulator/checker/verdict/metrics.js';
-import { windowPhases } from '#src/simulator/checker/verdict/expectations.js';
 import { counterNames } from '#src/simulator/faults/trigger.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, rejectOnAbort } from '../simulator/errors.js';
-import { type Attack, type AttackResult, probesIn } from './attack.js';
-import { Inconclusive } from './errors.js';
+import { type Attack, type AttackResult, mapConcurrently, probesIn } from './attack.js';
 import type { Finding } from './finding.js';
 import type { PlannedSystem } from './plan.js';
 import type { System } from './start-system.js';
-import { mapConcurrently } from './tools/at-once.js';
+import { Inconclusive } from './tools/browser.js';
 import type { Target } from './tools/target.js';
 
 /** Systems at the same time: one starts while another is attacked. */

@@ -4,8 +4,7 @@ import type { Cluster, ClusterMember } from '../simulator/cluster/cluster.js';
 import { ask, waitReadmitted, waitUntil } from '../simulator/cluster/probe.js';
 import { readSharedRing } from '../simulator/cluster/shared-secrets.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
-import { Inconclusive } from './errors.js';
-import { AttackBrowser, BrowserConnections } from './tools/browser.js';
+import { AttackBrowser, BrowserConnections, Inconclusive } from './tools/browser.js';
 import type { Limits, Target } from './tools/target.js';
 import type { WeakVariant } from './weak-variants.js';
 

@@ -1,5 +1,5 @@
 import type { ModeName } from '../modes.js';
-import { packageFile } from '../shared/package-file.js';
+import { packageFile } from '../shared/package.js';
 
 /** A system with a planted weakness. Certain attacks must succeed in it. */
 export interface WeakVariant {

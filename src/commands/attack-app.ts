@@ -1,23 +1,24 @@
+import pc from 'picocolors';
 import { AppUnderAttack } from '../attacks/own-app/app.js';
-import { type AppAttack, renderAppAttackJson, runAppAttacks } from '../attacks/own-app/app-attack.js';
+import { type AppAttack, type AppFinding, renderAppAttackJson, runAppAttacks } from '../attacks/own-app/app-attack.js';
 import { appAttacks } from '../attacks/own-app/attacks/registry.js';
 import { maskText } from '../attacks/own-app/masked-exchange.js';
+import type { AttackExchange } from '../attacks/tools/browser.js';
+import { fitTable, toPrintable } from '../report/fitted-table.js';
 import { commandLine } from '../shared/package.js';
 import { writeWhole } from '../shared/result-files.js';
+import { worstOf } from '../shared/worst-verdict.js';
+import type { VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { userName } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
-import { appAttackReport, judgeAppFindings } from './app-attack-report.js';
-import { UsageError } from './lib/errors.js';
+import { findScenario, oneBackend } from './lib/asked-scenario.js';
 import { exitCodeOf } from './lib/exit.js';
-import { drawLine, isLive } from './lib/live-line.js';
-import { parseKey } from './lib/mode-option.js';
-import { oneBackend } from './lib/one-backend.js';
+import { parseKey, UsageError } from './lib/flags.js';
 import { checkOutputs } from './lib/output.js';
-import { findScenario } from './lib/scenario-names.js';
-import { columnsOf, wantsColour } from './lib/streams.js';
+import { columnsOf, drawLine, isLive, wantsColour } from './lib/streams.js';
 
 /** The time limit of the whole command, the start of the app included. */
 const commandWithinMs = 60_000;
@@ -105,4 +106,85 @@ function parseAppAttacks(given: readonly string[] | undefined): Readonly<Record<
 
 function showAttack(name: string): void {
   if (isLive()) drawLine(`attacking: ${name}`);
+}
+
+type Colours = ReturnType<typeof pc.createColors>;
+
+/** Judges the findings that apply. If none applies there is no verdict, which is no pass. */
+function judgeAppFindings(findings: readonly AppFinding[]): VerdictWord[] {
+  const words = { succeeded: 'fail', resisted: 'pass', 'known limit': 'pass', unknown: 'inconclusive' } as const;
+  return findings.flatMap(({ result: { outcome } }) => (outcome === 'not applicable' ? [] : [words[outcome]]));
+}
+
+/** Renders the findings for a terminal: a table, the reasons, the proofs of successes, and a summary. */
+function appAttackReport(
+  attacks: Readonly<Record<string, AppAttack>>,
+  findings: readonly AppFinding[],
+  { colour, columns }: { readonly colour: boolean; readonly columns: number },
+): string {
+  const colours = pc.createColors(colour);
+  const head = ['attack', 'result', 'ASVS 5.0.0'].map(title => colours.bold(title));
+  const rows = findings.map(finding => [
+    finding.attack,
+    describeResult(finding, colours),
+    attacks[finding.attack]?.asvs.join(', ') ?? '',
+  ]);
+  return [
+    fitTable({ head, rows, aligns: head.map(() => 'left') }, columns),
+    ...describeReasons(findings, attacks),
+    ...findings.flatMap(finding => describeProof(finding, attacks, colours)),
+    '',
+    summarize(findings, colours),
+  ].join('\n');
+}
+
+function describeResult({ result }: AppFinding, colours: Colours): string {
+  if (result.outcome === 'succeeded') return colours.red('SUCCEEDED');
+  if (result.outcome === 'unknown') return colours.yellow('unknown');
+  if (result.outcome === 'not applicable') return colours.dim('n/a');
+  return colours.green(`resisted (${result.tries} ${result.tries === 1 ? 'try' : 'tries'})`);
+}
+
+/** Says what was sent, why attacks do not apply or are unknown, and what a result does not show: each text once. */
+function describeReasons(findings: readonly AppFinding[], attacks: Readonly<Record<string, AppAttack>>): string[] {
+  const names = new Map<string, string[]>();
+  for (const { attack, result } of findings) {
+    if (result.outcome === 'succeeded') continue;
+    const why =
+      result.outcome === 'resisted' ? `sent: ${attacks[attack]?.title ?? ''}` : `${result.outcome}: ${result.reason}`;
+    const note = 'note' in result && result.note !== undefined ? `; note: ${result.note}` : '';
+    const text = toPrintable(why + note);
+    names.set(text, [...(names.get(text) ?? []), attack]);
+  }
+  return [...names].map(([text, of]) => `${of.join(', ')}: ${text}`);
+}
+
+function describeProof(
+  { attack, result }: AppFinding,
+  attacks: Readonly<Record<string, AppAttack>>,
+  colours: Colours,
+): string[] {
+  if (result.outcome !== 'succeeded') return [];
+  const { title = '', asvs = [] } = attacks[attack] ?? {};
+  return [
+    colours.red(`\nSUCCEEDED: ${attack} (ASVS ${asvs.join(', ')}): ${toPrintable(result.reason)}`),
+    `  sent: ${title}`,
+    ...result.exchanges.flatMap(describeExchange),
+  ];
+}
+
+function describeExchange({ request, response, body }: AttackExchange): string[] {
+  const lines = [...request.map(line => `  > ${line}`), ...response.map(line => `  < ${line}`), `  < ${body}`];
+  return [...lines.map(toPrintable), ''];
+}
+
+function summarize(findings: readonly AppFinding[], colours: Colours): string {
+  const count = (wanted: AppFinding['result']['outcome']) =>
+    findings.filter(({ result }) => result.outcome === wanted).length;
+  const verdict = worstOf(judgeAppFindings(findings));
+  const colour = { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[verdict];
+  const counts = (['succeeded', 'resisted', 'not applicable', 'unknown'] as const).map(
+    word => `${count(word)} ${word}`,
+  );
+  return colour(`${verdict}: ${counts.join(', ')}`);
 }

@@ -1,21 +1,31 @@
+import pc from 'picocolors';
 import type { CommandModule } from 'yargs';
+import type { Attack } from '../attacks/attack.js';
 import { attacks } from '../attacks/attacks/registry.js';
 import { renderEvidence } from '../attacks/evidence.js';
-import { type Finding, judge, judgeAll, renderAttackJson } from '../attacks/finding.js';
+import {
+  type Finding,
+  type FindingWord,
+  judge,
+  judgeAll,
+  probesThatFailed,
+  renderAttackJson,
+} from '../attacks/finding.js';
 import { appAttacks } from '../attacks/own-app/attacks/registry.js';
-import { type PlannedSystem, planSystems } from '../attacks/plan.js';
+import { type PlannedSystem, planSystems, weakModesOf } from '../attacks/plan.js';
 import { runAttacks } from '../attacks/run-attacks.js';
 import { startSystem } from '../attacks/start-system.js';
+import type { AttackExchange } from '../attacks/tools/browser.js';
+import { weakVariants } from '../attacks/weak-variants.js';
 import { modeNames } from '../modes.js';
+import { fitTable } from '../report/fitted-table.js';
 import { writeWhole } from '../shared/result-files.js';
+import { worstOf } from '../shared/worst-verdict.js';
 import { attackApp } from './attack-app.js';
-import { attackReport } from './attack-report.js';
-import { exitCodeOf, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
-import { bar, drawLine, isLive } from './lib/live-line.js';
-import { parseKey, parseModes } from './lib/mode-option.js';
+import { exitCodeOf, runInterruptibly, toHandler } from './lib/exit.js';
+import { parseKey, parseModes } from './lib/flags.js';
 import { checkOutputs } from './lib/output.js';
-import { columnsOf, wantsColour } from './lib/streams.js';
+import { bar, columnsOf, drawLine, isLive, wantsColour } from './lib/streams.js';
 
 interface AttackArgs {
   readonly app: string | undefined;
@@ -130,4 +140,158 @@ function saidOf(findings: readonly Finding[]): string {
 
 function wrongIn(findings: readonly Finding[]): number {
   return findings.filter(finding => judge(finding) !== 'pass').length;
+}
+
+type Colours = ReturnType<typeof pc.createColors>;
+type Attacks = Readonly<Record<string, Attack>>;
+
+/** Renders the findings for a terminal: the table attack × mode, the weak variants, reasons, proofs and a summary. */
+export function attackReport(
+  attacks: Attacks,
+  findings: readonly Finding[],
+  { colour, columns }: { readonly colour: boolean; readonly columns: number },
+): string {
+  const colours = pc.createColors(colour);
+  const strong = findings.filter(({ variant }) => variant === undefined);
+  const weak = findings.filter(({ variant }) => variant !== undefined);
+  return [
+    table(attacks, strong, colours, columns),
+    ...weakLines(weak, colours),
+    ...statisticalLines(attacks, strong),
+    ...unseenLines(attacks, findings),
+    ...lagLines(strong),
+    ...reasons(findings),
+    ...proofs(strong, colours),
+    '',
+    closing(strong, weak, colours),
+  ].join('\n');
+}
+
+function table(attacks: Attacks, findings: readonly Finding[], colours: Colours, columns: number): string {
+  const modes = [...new Set(findings.map(({ mode }) => mode))];
+  const head = ['attack', ...modes].map(title => colours.bold(title));
+  const rows = [...new Set(findings.map(finding => finding.attack))].map(attack => {
+    const cells = modes.map(mode => findings.find(each => each.attack === attack && each.mode === mode));
+    return [attack, ...cells.map(cell => (cell === undefined ? '' : word(cell, attacks[attack], colours)))];
+  });
+  return fitTable({ head, rows, aligns: head.map(() => 'left') }, columns);
+}
+
+function word(finding: Finding, attack: Attack | undefined, colours: Colours): string {
+  const { outcome } = finding.result;
+  if (outcome === 'not applicable') return colours.dim('n/a');
+  if (outcome === 'known limit') return colours.yellow(outcome);
+  const resisted = attack?.statistical === true ? 'no flaw found' : 'resisted';
+  const said = { resisted, succeeded: 'SUCCEEDED', inconclusive: 'inconclusive' };
+  return paint(judge(finding), colours)(said[outcome]);
+}
+
+function paint(word: FindingWord, colours: Colours): (text: string) => string {
+  return { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[word];
+}
+
+function weakLines(findings: readonly Finding[], colours: Colours): string[] {
+  return [...new Set(findings.map(({ variant }) => variant))].flatMap(variant => {
+    if (variant === undefined) return [];
+    const mine = findings.filter(finding => finding.variant === variant);
+    const fell = mine.filter(finding => judge(finding) === 'pass').map(({ attack }) => attack);
+    const stood = mine.filter(finding => judge(finding) !== 'pass').map(finding => colours.red(describeStand(finding)));
+    const { mode, summary } = weakVariants[variant];
+    const falls = fell.length === 0 ? [] : [`falls to ${fell.join(', ')}`];
+    return [`weak: ${mode}, ${variant} (${summary}): ${[...falls, ...stood].join('; ')}`];
+  });
+}
+
+function describeStand(finding: Finding): string {
+  const probes = probesThatFailed(finding).map(name => `"${name}"`);
+  return `does not fall to ${finding.attack}, ${probes.join(', ')} (${finding.result.outcome})`;
+}
+
+/** Says what a statistical test cannot show. */
+function statisticalLines(attacks: Attacks, findings: readonly Finding[]): string[] {
+  const names = Object.keys(attacks).filter(name => attacks[name]?.statistical === true);
+  const isRun = findings.some(({ attack }) => names.includes(attack));
+  return isRun
+    ? [`statistical: ${names.join(', ')}: it can find a flaw, and cannot show that ids come from a CSPRNG`]
+    : [];
+}
+
+/** Lists the attacks that ran on no weak variant, because of `--mode`. A mode that resists such an attack proves less. */
+function unseenLines(attacks: Attacks, findings: readonly Finding[]): string[] {
+  const run = new Set(findings.map(({ attack }) => attack));
+  const seen = new Set(findings.filter(({ variant }) => variant !== undefined).map(({ attack }) => attack));
+  const unseen = Object.entries(attacks).filter(([name]) => run.has(name) && !seen.has(name));
+  return grouped(
+    unseen.map(([name, attack]) => [weakModesOf(attack).join(','), name]),
+    (modes, names) => `not run on a weak variant (add --mode ${modes}): ${names}`,
+  );
+}
+
+function lagLines(findings: readonly Finding[]): string[] {
+  const modes = [...new Set(findings.map(({ mode }) => mode))];
+  return modes.flatMap(mode => {
+    const lags = findings.flatMap(finding =>
+      finding.mode === mode && finding.result.outcome === 'resisted' ? (finding.result.lagMs ?? []) : [],
+    );
+    return lags.length === 0 ? [] : [`${mode}: ended sessions were still accepted for at most ${Math.max(...lags)} ms`];
+  });
+}
+
+function reasons(findings: readonly Finding[]): string[] {
+  const why = findings.flatMap(({ attack, mode, variant, result }) => {
+    const { outcome } = result;
+    if (outcome !== 'not applicable' && outcome !== 'inconclusive' && outcome !== 'known limit') return [];
+    return { attack, place: [mode, variant].filter(Boolean).join('/'), said: `${result.outcome}: ${result.reason}` };
+  });
+  const lines = why.map(({ attack, said }): [string, string] => {
+    const same = why.filter(other => other.attack === attack && other.said === said);
+    return [`${same.map(({ place }) => place).join(', ')}: ${said}`, attack];
+  });
+  return grouped(lines, (line, names) => `${line} (${names})`);
+}
+
+/** Returns one line per key, in the order in which the keys first appear. */
+function grouped(
+  pairs: readonly (readonly [string, string])[],
+  say: (key: string, values: string) => string,
+): string[] {
+  const byKey = new Map<string, Set<string>>();
+  for (const [key, value] of pairs) byKey.set(key, (byKey.get(key) ?? new Set()).add(value));
+  return [...byKey].map(([key, values]) => say(key, [...values].join(', ')));
+}
+
+/** Lists the proofs of successes at full strength. The proofs on weak variants are in the JSON. */
+function proofs(findings: readonly Finding[], colours: Colours): string[] {
+  return findings.flatMap(({ attack, mode, result }) =>
+    result.outcome === 'succeeded'
+      ? [colours.red(`\nSUCCEEDED: ${attack} in ${mode}: ${result.reason}`), ...result.exchanges.flatMap(proof)]
+      : [],
+  );
+}
+
+function proof({ request, response, body }: AttackExchange): string[] {
+  return [...request.map(line => `  > ${line}`), ...response.map(line => `  < ${line}`), `  < ${body}`, ''];
+}
+
+/** Returns the summary line: the verdict behind the exit code, with its figures. */
+function closing(strong: readonly Finding[], weak: readonly Finding[], colours: Colours): string {
+  const count = (findings: readonly Finding[], outcome: Finding['result']['outcome']) =>
+    findings.filter(({ result }) => result.outcome === outcome).length;
+  const unclear = count([...strong, ...weak], 'inconclusive');
+  const limits = count(strong, 'known limit');
+  const wanted = sumOf(weak.map(({ mustSucceed }) => mustSucceed.length));
+  const missed = sumOf(weak.map(finding => probesThatFailed(finding).length));
+  const said = [
+    `at full strength ${count(strong, 'succeeded')} succeeded, ${count(strong, 'resisted')} resisted`,
+    `${count(strong, 'not applicable')} not applicable`,
+    ...(limits === 0 ? [] : [`${limits} known ${limits === 1 ? 'limit' : 'limits'}`]),
+    `on weak variants ${wanted - missed} of ${wanted} probes succeeded (all must)`,
+    ...(unclear === 0 ? [] : [`${unclear} inconclusive`]),
+  ];
+  const verdict = worstOf(judgeAll([...strong, ...weak]));
+  return paint(verdict, colours)(`${verdict}: ${said.join('; ')}`);
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }

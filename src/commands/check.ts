@@ -10,12 +10,9 @@ import { rejectOnAbort } from '../simulator/errors.js';
 import { userName } from '../simulator/plan/plan.js';
 import { readPlacedScenario } from '../simulator/scenario/file.js';
 import type { JourneyMapping } from '../simulator/scenario/journey/mapping.js';
-import { UsageError } from './lib/errors.js';
-import { exitCodes, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
-import { parseMode } from './lib/mode-option.js';
-import { oneBackend } from './lib/one-backend.js';
-import { findScenario } from './lib/scenario-names.js';
+import { findScenario, oneBackend } from './lib/asked-scenario.js';
+import { exitCodes, runInterruptibly, toHandler } from './lib/exit.js';
+import { parseMode, UsageError } from './lib/flags.js';
 import { wantsColour } from './lib/streams.js';
 
 interface CheckArgs {

@@ -26,15 +26,11 @@ import {
   needsOwnNetwork,
   type Scenario,
 } from '../simulator/scenario/scenario.js';
-import { UsageError } from './lib/errors.js';
-import { exitCodes, toHandler } from './lib/exit.js';
-import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
-import { drawLine, isLive } from './lib/live-line.js';
-import { parseCount, parseMode } from './lib/mode-option.js';
+import { type ChosenSystem, chooseSystem, findScenario, type SystemArgs, systemOptions } from './lib/asked-scenario.js';
+import { exitCodes, runInterruptibly, type TakeOver, toHandler } from './lib/exit.js';
+import { parseCount, parseMode, UsageError, writeStoreFlags } from './lib/flags.js';
 import { checkOutputs } from './lib/output.js';
-import { findScenario } from './lib/scenario-names.js';
-import { writeStoreFlags } from './lib/store-options.js';
-import { type ChosenSystem, chooseSystem, type SystemArgs, systemOptions } from './lib/system-options.js';
+import { drawLine, isLive } from './lib/streams.js';
 
 const minutesMax = 24 * 60;
 

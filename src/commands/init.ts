@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
-import { commandLine } from '../shared/program-name.js';
+import { commandLine } from '../shared/package.js';
 import { starterScenario } from '../simulator/scenario/starter.js';
-import { UsageError } from './lib/errors.js';
 import { exitCodes, toHandler } from './lib/exit.js';
+import { UsageError } from './lib/flags.js';
 
 interface InitArgs {
   /** Empty when the user typed "-": yargs reads that as an option without a value. */

@@ -7,9 +7,8 @@ import { messageOf } from '../shared/text.js';
 import { openInBrowser } from '../simulator/cluster/processes/run-program.js';
 import { Interrupted, LabError } from '../simulator/errors.js';
 import type { ListedRun } from '../simulator/history/records.js';
-import { exitCodes, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
-import { parseCount } from './lib/mode-option.js';
+import { exitCodes, runInterruptibly, toHandler } from './lib/exit.js';
+import { parseCount } from './lib/flags.js';
 import {
   backendsMax,
   defaults,

@@ -7,11 +7,9 @@ import type { StoreUrls } from '../shared/stores.js';
 import type { Cluster } from '../simulator/cluster/cluster.js';
 import { startCluster } from '../simulator/cluster/start-cluster.js';
 import { Interrupted, LabError } from '../simulator/errors.js';
-import { exitCodes, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
-import { parseCount, parseModes } from './lib/mode-option.js';
+import { exitCodes, runInterruptibly, toHandler } from './lib/exit.js';
+import { parseCount, parseModes, parseStoreUrls, type StoreArgs, storeOptions } from './lib/flags.js';
 import { checkOutputs } from './lib/output.js';
-import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
 
 interface LoadArgs extends StoreArgs {
   readonly mode: readonly string[] | undefined;

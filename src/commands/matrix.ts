@@ -21,11 +21,9 @@ import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
 import { readScenario } from '../simulator/scenario/file.js';
 import { describeMissingTarget, needsOwnNetwork, type Scenario } from '../simulator/scenario/scenario.js';
-import { UsageError } from './lib/errors.js';
-import { exitCodeOf, toHandler } from './lib/exit.js';
-import { runInterruptibly, type TakeOver } from './lib/interrupt.js';
-import { bar, drawLine, isLive } from './lib/live-line.js';
-import { parseCount, parseModes } from './lib/mode-option.js';
+import { type OtherProxyArgs, proxyOption, withProxy } from './lib/asked-scenario.js';
+import { exitCodeOf, runInterruptibly, type TakeOver, toHandler } from './lib/exit.js';
+import { parseCount, parseModes, UsageError } from './lib/flags.js';
 import { checkOutputs } from './lib/output.js';
 import {
   cellsOf,
@@ -36,9 +34,8 @@ import {
   runMatrix,
   type ScenarioInMode,
 } from './lib/run-matrix.js';
-import type { TriedRun } from './lib/second-try.js';
-import { columnsOf, wantsColour } from './lib/streams.js';
-import { type OtherProxyArgs, proxyOption, withProxy } from './lib/system-options.js';
+import type { TriedRun } from './lib/run-scenario.js';
+import { bar, columnsOf, drawLine, isLive, wantsColour } from './lib/streams.js';
 
 const labsMax = 32;
 

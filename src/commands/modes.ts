@@ -1,11 +1,10 @@
 import type { CommandModule } from 'yargs';
 import { type Mode, type ModeName, modes as modeEntries, modeNames } from '../modes.js';
 import { fitTable } from '../report/fitted-table.js';
+import { stores, strategies } from '../sessions/registry.js';
 import { defaultLimits, type SessionData } from '../sessions/session.js';
 import type { SessionStore, StoreCapabilities } from '../sessions/session-store.js';
 import type { StrategyCapabilities, StrategyEntry } from '../sessions/session-strategy.js';
-import { stores } from '../sessions/stores/registry.js';
-import { strategies } from '../sessions/strategies/registry.js';
 import { generateKeyRing } from '../shared/key-ring.js';
 import { writeWhole } from '../shared/result-files.js';
 import { exitCodes, toHandler } from './lib/exit.js';

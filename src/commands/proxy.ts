@@ -2,8 +2,8 @@ import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { Predecessor } from '../proxy/restart/handover.js';
 import { messageOf } from '../shared/text.js';
-import { UsageError, refuseStoreUrls } from './lib/flags.js'
-import { toHandler, runInterruptibly } from './lib/exit.js'
+import { runInterruptibly, toHandler } from './lib/exit.js';
+import { refuseStoreUrls, UsageError } from './lib/flags.js';
 import { addProxyFlags, type ProxyArgs } from './proxy/flags.js';
 import type { ServeContext } from './proxy/serve.js';
 import type { ProxySettings } from './proxy/settings.js';

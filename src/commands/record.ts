@@ -3,19 +3,16 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import type { ModeName } from '../modes.js';
-import type { Inferred, Passes } from '../record/passes.js';
-import type { Typed } from '../record/recording.js';
-import { messageOf } from '../shared/error-message.js';
-import { commandLine } from '../shared/program-name.js';
+import type { Inferred, Passes, Typed } from '../record/recording.js';
+import { commandLine } from '../shared/package.js';
+import { messageOf } from '../shared/text.js';
 import { rejectOnAbort } from '../simulator/errors.js';
 import type { StarterApp } from '../simulator/scenario/starter.js';
-import { UsageError } from './lib/errors.js';
-import { exitCodes, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
-import { parseCount, parseMode } from './lib/mode-option.js';
-import { oneBackend } from './lib/one-backend.js';
+import { oneBackend } from './lib/asked-scenario.js';
+import { exitCodes, runInterruptibly, toHandler } from './lib/exit.js';
+import { parseCount, parseMode, UsageError } from './lib/flags.js';
 import type { AppFlags } from './record/app.js';
-import { askQuestion, chooseCandidate, describeQuestion, Terminal } from './record/terminal.js';
+import { askQuestion, chooseCandidate, describeQuestion, Terminal } from './record/click.js';
 
 interface RecordArgs extends AppFlags {
   /** Words without `--` before them. */
@@ -142,7 +139,7 @@ async function recordJourney(args: RecordArgs, signal: AbortSignal): Promise<num
 /** Writes the passes to the file of `--save`, if it was given, and returns its name. */
 async function savePasses({ passes, origin }: FoundPasses, { save }: RecordArgs): Promise<string | undefined> {
   if (save === undefined || origin === undefined) return undefined;
-  const { writePasses } = await import('./record/keep-passes.js');
+  const { writePasses } = await import('./record/app.js');
   try {
     writePasses(save, { passes, origin });
   } catch (error) {
@@ -158,7 +155,7 @@ async function savePasses({ passes, origin }: FoundPasses, { save }: RecordArgs)
  */
 async function tellKept({ passes, origin }: FoundPasses, args: RecordArgs, saved: string | undefined): Promise<void> {
   if (origin === undefined) return;
-  const { keepPasses } = await import('./record/keep-passes.js');
+  const { keepPasses } = await import('./record/app.js');
   process.stderr.write(keepPasses({ passes, origin }, args, wordsOfApp(), saved));
 }
 
@@ -253,10 +250,7 @@ async function findPasses(
   signal: AbortSignal,
 ): Promise<FoundPasses> {
   if (args.har !== undefined) {
-    const [{ readHar }, { splitPasses }] = await Promise.all([
-      import('../record/har.js'),
-      import('../record/har-passes.js'),
-    ]);
+    const [{ readHar }, { splitPasses }] = await Promise.all([import('../record/har.js'), import('../record/har.js')]);
     return { passes: splitPasses(await Promise.all(args.har.map(readHar)), typed) };
   }
   const port = args.port === 0 ? 0 : parseCount('port', args.port, 1024, 65_535);

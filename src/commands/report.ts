@@ -1,12 +1,11 @@
 import type { CommandModule } from 'yargs';
-import { outputsOf } from '../report/step-outputs.js';
+import { outputsOf } from '../report/reporter.js';
 import { judgeLongRun } from '../simulator/checker/judge-run.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { openHistory } from '../simulator/history/open-history.js';
 import { exitCodeOf, toHandler } from './lib/exit.js';
 import { checkOutputs, printRuns, tellGitHub, writeOutputs, writeStepOutputs } from './lib/output.js';
-import { historiesIn } from './lib/run-folder.js';
-import { notesOf } from './lib/run-into-folder.js';
+import { historiesIn, notesOf } from './lib/run-folder.js';
 
 interface ReportArgs {
   readonly history: string;

@@ -6,13 +6,11 @@ import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdic
 import { Interrupted } from '../simulator/errors.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { readScenario } from '../simulator/scenario/file.js';
-import { askedModesOf } from './lib/asked-modes.js';
-import { exitCodeOf, toHandler } from './lib/exit.js';
-import { runInterruptibly } from './lib/interrupt.js';
+import { askedModesOf, checkPrograms, checkTargets } from './lib/asked-scenario.js';
+import { exitCodeOf, runInterruptibly, toHandler } from './lib/exit.js';
+import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/flags.js';
 import { checkOutputs, printReport, printRuns } from './lib/output.js';
-import { runIntoFolder } from './lib/run-into-folder.js';
-import { parseStoreUrls, type StoreArgs, storeOptions } from './lib/store-options.js';
-import { checkPrograms, checkTargets } from './lib/store-targets.js';
+import { runIntoFolder } from './lib/run-folder.js';
 
 const firstScenario = shippedScenarioFile('kill-one');
 /** The first two modes, sticky and redis, differ most. They are compared as soon as both have run. */

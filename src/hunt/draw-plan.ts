@@ -13,6 +13,8 @@ import {
 } from './hunted-plan.js';
 import { listEventTriggers } from './shrink.js';
 
+/** Chooses the plans that a hunt tries. It draws them, and aims a plan that failed at the requests of its run. */
+
 /** Phases of a try. They are as short as the scenario allows: a loss needs no long load, only a read after it. */
 const warmupMs = 100;
 const baselineMs = 700;
@@ -176,7 +178,7 @@ function isWithin(event: OkEvent | undefined, fromMs: number, untilMs: number): 
 }
 
 /** Returns the trigger that strikes a time after this event: it counts renewals, or else requests. Pure. */
-export function triggerAfter(events: readonly OkEvent[], index: number, delayMs: number): FaultSpec['trigger'] {
+function triggerAfter(events: readonly OkEvent[], index: number, delayMs: number): FaultSpec['trigger'] {
   const until = events.slice(0, index + 1);
   const delay = delayMs > 0 ? { delayMs } : {};
   if (!events[index]?.isRenewal) return { counter: 'requests.ok', atLeast: until.length, ...delay };

@@ -1,10 +1,7 @@
 import { LabError } from '../simulator/errors.js';
-import { aimAgain, correctTargets, listStarts } from './aim.js';
-import type { SeenTry } from './draw-plan.js';
-import type { HuntedPlan, TriedPlan, TryPlan } from './hunted-plan.js';
-import { isSimpler } from './plan-size.js';
-import { type Failing, shrink } from './shrink.js';
-import { passes } from './simpler.js';
+import { aimAgain, correctTargets, listStarts, type SeenTry } from './draw-plan.js';
+import { type HuntedPlan, isSimpler, type TriedPlan, type TryPlan } from './hunted-plan.js';
+import { type Failing, passes, shrink } from './shrink.js';
 
 /** A plan counts as failing only if it fails this often in succession. */
 export const repeatsMin = 3;

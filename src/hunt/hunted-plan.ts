@@ -1,7 +1,9 @@
 import type { ModeName } from '../modes.js';
+import type { IncidentKind } from '../simulator/checker/findings.js';
+import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import type { PlannedUser } from '../simulator/plan/planned-user.js';
-import { arrivalsOf } from '../simulator/scenario/fixed-users.js';
 import type { FaultSpec, Scenario } from '../simulator/scenario/scenario.js';
+import { arrivalsOf } from '../simulator/scenario/users.js';
 
 /** Everything that a hunt chooses for one run. The system stays as the scenario says. */
 export interface HuntedPlan {
@@ -100,4 +102,91 @@ export function isPossible(plan: HuntedPlan): boolean {
     endsMs.set(id, beginsMs + forMs);
   }
   return true;
+}
+
+/** Returns whether a plan is simpler than another: fewer faults, else fewer users, and so on. Pure. */
+export function isSimpler(plan: HuntedPlan, than: HuntedPlan): boolean {
+  const [size, other] = [sizeOf(plan), sizeOf(than)];
+  const index = size.findIndex((count, i) => count !== other[i]);
+  return index >= 0 && (size[index] ?? 0) < (other[index] ?? 0);
+}
+
+/** Counts what a plan is made of, the most important first. */
+function sizeOf(plan: HuntedPlan): readonly number[] {
+  const { faults, users, phases } = plan;
+  const steps = users.flatMap(user => user.steps);
+  const { warmupMs, baselineMs, faultsMs, recoveryMs, quiesceMs } = phases;
+  const oddities = steps.filter(({ beside, slowMs }) => beside || slowMs !== undefined).length;
+  const options = faults.reduce((sum, fault) => sum + Object.keys(fault.options ?? {}).length, 0);
+  const beforeMs = warmupMs + baselineMs;
+  const ofFaults = faults.map(fault => numbersIn(fault, beforeMs));
+  const lengthsMs = [...steps.map(({ atMs }) => atMs), ...ofFaults, beforeMs, faultsMs, recoveryMs, quiesceMs];
+  return [
+    faults.length,
+    users.length,
+    steps.length,
+    faults.reduce((sum, { trigger }) => sum + rankOf(trigger), 0),
+    oddities + options,
+    lengthsMs.reduce((sum, ms) => sum + ms, 0),
+    beforeMs,
+  ];
+}
+
+/** A count of renewals is plainer than one of requests, and that is plainer than a time: it does not depend on how fast
+ * the machine is. */
+function rankOf(trigger: FaultSpec['trigger']): number {
+  if (!('counter' in trigger)) return 2;
+  return trigger.counter === 'sessions.renewed' ? 0 : 1;
+}
+
+function numbersIn({ trigger, forMs = 0 }: FaultSpec, phaseMs: number): number {
+  if ('atMs' in trigger) return phaseMs + trigger.atMs + forMs;
+  return (trigger.delayMs ?? 0) + ('counter' in trigger ? trigger.atLeast : 0) + forMs;
+}
+
+/** The incidents of which a metric counts one kind. */
+const kindsOf: readonly (readonly [metrics: RegExp, kind: IncidentKind])[] = [
+  [/^users\.(?:loggedOut|silentlyReset|flickered)/, 'logged-out'],
+  [/^writes\.(?:lost|missing|unexplained)/, 'lost'],
+  [/^writes\.stale/, 'stale'],
+  [/^writes\.phantom/, 'phantom'],
+  [/^writes\.duplicated/, 'duplicated'],
+  [/^writes\.resurrected/, 'resurrected'],
+  [/^writes\.failedVisible/, 'failed-visible'],
+  [/^users\.identitySwapped/, 'identity-swapped'],
+  [/^users\.logoutNotHonoured/, 'logout-not-honoured'],
+  [/^users\.sessionKept/, 'session-kept'],
+];
+
+/** Returns what a hunt needs to know of a run. Pure. */
+export function readRun(judged: JudgedRun): TriedPlan {
+  const { run, verdict } = judged;
+  const failed = verdict.word === 'fail';
+  const unmet = verdict.expectations.filter(({ met, notJudged, level }) => !met && notJudged === undefined && !level);
+  const texts = failed ? unmet.map(({ text }) => text) : [];
+  return {
+    word: verdict.word,
+    unmet: texts,
+    reasons: verdict.reasons,
+    events: eventsIn(judged),
+    strikesMs: new Map(run.faults.map(({ id, requestedMs }) => [id, requestedMs])),
+    trace: traceFailure(judged, texts[0]),
+  };
+}
+
+function eventsIn({ run }: JudgedRun): OkEvent[] {
+  const events: OkEvent[] = [];
+  for (const { user, kind, plannedMs, doneMs: atMs, backend, renewed, outcome } of run.operations)
+    if (outcome === 'ok') events.push({ atMs, user, kind, plannedMs, backend, isRenewal: renewed === true });
+  return events;
+}
+
+function traceFailure({ findings }: JudgedRun, expectation: string | undefined): FailureTrace {
+  if (expectation === undefined) return { users: [], faults: [] };
+  const kind = kindsOf.find(([metrics]) => metrics.test(expectation))?.[1];
+  const incidents = findings.incidents.filter(incident => incident.kind === kind);
+  return {
+    users: [...new Set(incidents.map(({ user }) => user))],
+    faults: [...new Set(incidents.flatMap(({ candidates = [] }) => candidates))],
+  };
 }

@@ -1,12 +1,16 @@
 import { type Binding, recheckBinding, unbound } from './affinity/binding.js';
-import { AttemptEdits } from './dispatch/attempt-edits.js';
-import { buildLastHopAnswer } from './dispatch/max-forwards.js';
-import { buildOverloaded, buildOwnAnswer, type OwnAnswer } from './dispatch/own-answers.js';
-import type { ProxyParts } from './dispatch/proxy-parts.js';
-import { RequestState } from './dispatch/request-state.js';
+import {
+  buildLastHopAnswer,
+  buildOverloaded,
+  buildOwnAnswer,
+  misdirected,
+  type OwnAnswer,
+} from './dispatch/own-answers.js';
+import { AttemptEdits, type ProxyParts, RequestState } from './dispatch/request.js';
 import type { Exchange, Outcome } from './exchange.js';
 import type { Member } from './pool/member.js';
 import { fitsBudget, mayRetry, needsRetryBudget } from './retry.js';
+import { RequestTrace } from './telemetry/served-request.js';
 
 /*
  * arrival -> cookie? -> usable? -> that backend  -> full? -> send -> outcome -> retry? -> own answer, if no backend
@@ -170,5 +174,30 @@ export class RequestDispatcher {
     this.#parts.metrics.refusedAnswer(answer.status, answer.outcome);
     const headers = requestId === undefined ? answer.headers : { ...answer.headers, 'x-request-id': requestId };
     exchange.refuse(answer.status, answer.reason, headers);
+  }
+}
+
+type RefuserParts = Pick<ProxyParts, 'metrics' | 'refuseOverLimit' | 'nameRequest' | 'onServed'>;
+
+/** Answers 421 to each request. It stands where a host has no pool. */
+export class RequestRefuser {
+  readonly #parts: RefuserParts;
+
+  constructor(parts: RefuserParts) {
+    this.#parts = parts;
+  }
+
+  serve(exchange: Exchange): void {
+    const { metrics, refuseOverLimit, nameRequest, onServed } = this.#parts;
+    const requestId = nameRequest?.(exchange);
+    const answer = refuseOverLimit?.(exchange) ?? misdirected;
+    const { status, outcome, reason, headers } = answer;
+    metrics.refusedAnswer(status, outcome);
+    exchange.refuse(status, reason, requestId === undefined ? headers : { ...headers, 'x-request-id': requestId });
+    if (onServed === undefined) return;
+    const nowMs = performance.now();
+    const trace = new RequestTrace(exchange, nowMs, requestId);
+    trace.own = answer;
+    onServed(trace.toServedRequest(nowMs));
   }
 }

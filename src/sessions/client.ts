@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { normalizeAddress } from '../shared/client-address.js';
+import { normalizeAddress } from '../shared/addresses.js';
 
 /**
  * The client that began a session. Only the list of the sessions of a user shows it. A client can send any text, so an

@@ -1,8 +1,10 @@
-import { clockToleranceMs, type Epochs } from './epochs.js';
 import { StoreUnavailable } from './errors.js';
+import { Successors } from './outdated-tokens.js';
 import { everyone, type RevocationFeed } from './revocation-feed.js';
 import {
+  clockToleranceMs,
   digestOf,
+  type Epochs,
   handleOf,
   type NewSessionRecord,
   type SessionLimits,
@@ -13,8 +15,6 @@ import {
 } from './session.js';
 import type { SessionStore } from './session-store.js';
 import type { StrategySettings } from './session-strategy.js';
-import { Successors } from './successors.js';
-import { UserQuota } from './user-quota.js';
 
 /** A revocation reaches every backend that reads the shared list within this time. */
 export const revocationLagMs = 1_000;
@@ -240,4 +240,34 @@ export class RegisteredSessions {
 
 function handleOfId(sid: string): string {
   return handleOf(digestOf(sid));
+}
+
+const windowMs = 3_600_000;
+/** Beyond this many users, all counts begin again. So memory is bounded. */
+const usersMax = 100_000;
+
+/** Counts events per user in an hour. */
+class UserQuota {
+  readonly #max: number;
+  readonly #now: () => number;
+  readonly #counts = new Map<string, number>();
+  #sinceMs = Number.NEGATIVE_INFINITY;
+
+  constructor(max: number, now: () => number) {
+    this.#max = max;
+    this.#now = now;
+  }
+
+  /** Counts events of a user. Returns false, and counts nothing, if there would be more than the maximum. */
+  take(user: string, events: number): boolean {
+    const nowMs = this.#now();
+    if (nowMs - this.#sinceMs >= windowMs || this.#counts.size >= usersMax) {
+      this.#counts.clear();
+      this.#sinceMs = nowMs;
+    }
+    const count = (this.#counts.get(user) ?? 0) + events;
+    if (count > this.#max) return false;
+    this.#counts.set(user, count);
+    return true;
+  }
 }

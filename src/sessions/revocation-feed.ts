@@ -1,4 +1,4 @@
-import type { Epochs } from './epochs.js';
+import type { Epochs } from './session.js';
 
 /** The parts of a token that decide whether it is revoked. */
 export interface RevocableToken {

@@ -1,9 +1,9 @@
-import type { Epochs } from './epochs.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RevocationFeed } from './revocation-feed.js';
-import type { NewSessionRecord, SessionRecord, SessionSummary } from './session.js';
+import type { Epochs, NewSessionRecord, SessionRecord, SessionSummary } from './session.js';
 
 /**
- * Storage for session records. Implementations: `stores/registry.ts`.
+ * Storage for session records. Implementations: `stores` in `registry.ts`.
  *
  * `id` is the secret in the cookie. A store keys on its SHA-256 only, so a leaked dump opens no session.
  *
@@ -112,4 +112,92 @@ export interface StoreEntry {
   open(settings: StoreSettings): SessionStore;
   /** Opens the revocation feed, if the store's server has one. */
   openFeed?(settings: StoreSettings): RevocationFeed;
+}
+
+/** The kinds of call that a server can refuse separately. A server that is out of memory refuses writes and accepts
+ * removals. */
+export type CallKind = 'reads' | 'writes' | 'removals';
+
+/** Time after a refusal before a success counts as recovery. A server that is nearly full may accept a small item right
+ * after it refused a large one. */
+const quietMs = 1_000;
+
+/** Reports each change between serving and not serving once. Every store that has a server uses it. */
+export class StoreTransitions {
+  readonly #report: (transition: StoreTransition) => void;
+  #connection: 'starting' | 'up' | 'down' = 'starting';
+  #why: string | undefined;
+  /** The refused kinds, each with the time of the last refusal. */
+  readonly #refusedAtMs = new Map<string, number>();
+
+  constructor(report: ((transition: StoreTransition) => void) | undefined) {
+    this.#report = report ?? (() => undefined);
+  }
+
+  /** Why the connection is lost. Undefined while it is not. */
+  get lostBecause(): string | undefined {
+    return this.#connection === 'down' ? this.#why : undefined;
+  }
+
+  markUp(): void {
+    if (this.#connection === 'down') this.#report({ up: true, why: 'connected again' });
+    this.#connection = 'up';
+    this.#refusedAtMs.clear();
+  }
+
+  markDown(why: string): void {
+    if (this.#connection === 'down') return;
+    this.#connection = 'down';
+    this.#why = why;
+    this.#report({ up: false, why });
+  }
+
+  markRefused(kind: string, why: string): void {
+    const isNews = !this.#refusedAtMs.has(kind);
+    this.#refusedAtMs.set(kind, performance.now());
+    if (isNews) this.#report({ up: false, why: `it refuses ${kind}: ${why}` });
+  }
+
+  markServed(kind: string): void {
+    if (this.#refusedAtMs.size === 0 || !this.#hasBeenQuiet(kind)) return;
+    this.#refusedAtMs.delete(kind);
+    if (this.#refusedAtMs.size === 0) this.#report({ up: true, why: `it takes ${kind} again` });
+  }
+
+  #hasBeenQuiet(kind: string): boolean {
+    const refusedAtMs = this.#refusedAtMs.get(kind);
+    return refusedAtMs !== undefined && performance.now() - refusedAtMs > quietMs;
+  }
+}
+
+/** Rejects with `late()` when the promise does not settle in time. */
+export async function withTimeout<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const probeIntervalMs = 20;
+
+/** Calls `serves` repeatedly. Resolves with true as soon as `serves` does. Resolves with false after `waitMs`, or when
+ * `isOver` returns true. A rejection of `serves` counts as false. Never rejects. */
+export async function pollUntilReady(
+  waitMs: number,
+  { serves, isOver }: { serves(): Promise<boolean>; isOver(): boolean },
+): Promise<boolean> {
+  const giveUpAtMs = performance.now() + waitMs;
+  const asking = async () => {
+    while (!isOver() && performance.now() < giveUpAtMs) {
+      if (await serves().catch(() => false)) return true;
+      await delay(probeIntervalMs);
+    }
+    return false;
+  };
+  return Promise.race([asking(), delay(waitMs, false, { ref: false })]);
 }

@@ -26,7 +26,7 @@ export interface EndedOthers {
 }
 
 /**
- * Turns a cookie token into a session and back. Implementations: `strategies/registry.ts`.
+ * Turns a cookie token into a session and back. Implementations: `strategies` in `registry.ts`.
  *
  * A method rejects with `StoreUnavailable` if a store that it needs is unreachable. It never answers "no session"
  * instead.

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { packageFile } from './package-file.js';
+import { packageFile } from './package.js';
 
 const folder = packageFile('scenarios');
 

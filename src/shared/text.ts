@@ -28,3 +28,17 @@ export function isBlank(char: string | undefined): boolean {
 export function copyText(part: string): string {
   return Buffer.from(part, 'latin1').toString('latin1');
 }
+
+/** Returns the message of an error; anything else that was thrown as text. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Returns the value that a text holds as JSON. Undefined when it is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { ProbeTries } from '#src/attacks/attack.js';
 import { attacks } from '#src/attacks/attacks/registry.js';
-import { Inconclusive } from '#src/attacks/errors.js';
 import { type Finding, judge } from '#src/attacks/finding.js';
 import { planSystems } from '#src/attacks/plan.js';
 import { runAttacks } from '#src/attacks/run-attacks.js';
 import { type System, startSystem } from '#src/attacks/start-system.js';
+import { Inconclusive } from '#src/attacks/tools/browser.js';
 import { withBreakingRelays } from './with-breaking-relays.js';
 
 const all = Object.keys(attacks);

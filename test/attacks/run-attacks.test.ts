@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { type Attack, type AttackResult, notApplicable, Tries } from '#src/attacks/attack.js';
-import { Inconclusive } from '#src/attacks/errors.js';
 import { renderEvidence } from '#src/attacks/evidence.js';
 import { type Finding, judge, judgeAll, renderAttackJson } from '#src/attacks/finding.js';
 import { type PlannedSystem, planSystems } from '#src/attacks/plan.js';
 import { runAttacks } from '#src/attacks/run-attacks.js';
 import type { System } from '#src/attacks/start-system.js';
+import { Inconclusive } from '#src/attacks/tools/browser.js';
 import { weakVariants } from '#src/attacks/weak-variants.js';
-import { attackReport } from '#src/commands/attack-report.js';
+import { attackReport } from '#src/commands/attack.js';
 import { exitCodeOf } from '#src/commands/lib/exit.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { expectRejection } from '../sessions/expect-rejection.js';

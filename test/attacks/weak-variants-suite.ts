@@ -8,7 +8,7 @@ import { runAttacks } from '#src/attacks/run-attacks.js';
 import { startSystem } from '#src/attacks/start-system.js';
 import type { WeakVariantName } from '#src/attacks/weak-variants.js';
 import { modeNames } from '#src/modes.js';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 
 /** The reason with which a probe must succeed: its own weakness, not another one that was planted beside it. */
 const ownReasons: Readonly<Record<string, RegExp>> = {

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { attacks } from '#src/attacks/attacks/registry.js';
 import { rows } from '#src/conformance/rows/registry.js';
 import { modeNames } from '#src/modes.js';
-import { routingPolicies } from '#src/proxy/routing-policies/registry.js';
+import { routingPolicies } from '#src/proxy/routing-policies.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import { presetNames } from '#src/shared/shipped-files.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';

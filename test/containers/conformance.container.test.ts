@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { presetNames } from '#src/shared/shipped-files.js';
 import { withHoldfast } from '../commands/holdfast.js';
 

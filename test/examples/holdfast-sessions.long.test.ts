@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { comparedScenarios, sessionChoices } from './four-scenarios.js';
 import { examples, findIn, itSurvives } from './surviving.js';
 

@@ -5,7 +5,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { settings } from '#src/proxy/settings.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
-import { parseDuration } from '#src/shared/duration.js';
+import { parseDuration } from '#src/shared/units.js';
 import { withPool } from '../proxy/with-proxy.js';
 
 const folder = path.resolve(import.meta.dirname, '../../../examples/operate');

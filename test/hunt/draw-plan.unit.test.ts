@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import { PlanDrawer } from '#src/hunt/draw-plan.js';
 import { tidyPlan, writeFind } from '#src/hunt/found-scenario.js';
+import { listSought, listStrikeable, negateExpectation } from '#src/hunt/goal.js';
 import { isPossible, makeRunScenario } from '#src/hunt/hunted-plan.js';
-import { listSought, negateExpectation } from '#src/hunt/sought.js';
-import { listStrikeable } from '#src/hunt/strikeable.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import { writeScenario } from '#src/simulator/scenario/write.js';

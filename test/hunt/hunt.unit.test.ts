@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { PlanDrawer } from '#src/hunt/draw-plan.js';
 import { describeNothing, tidyPlan } from '#src/hunt/found-scenario.js';
+import { listStrikeable } from '#src/hunt/goal.js';
 import { type HuntOptions, type HuntProgress, hunt } from '#src/hunt/hunt.js';
 import type { HuntedPlan, TriedPlan, TryPlan } from '#src/hunt/hunted-plan.js';
-import { listStrikeable } from '#src/hunt/strikeable.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { loggedOut, runMadeUp } from './made-up-system.js';
 import { toyScenario } from './toy-scenario.js';

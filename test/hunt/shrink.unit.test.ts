@@ -1,10 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { HuntedPlan, TriedPlan } from '#src/hunt/hunted-plan.js';
-import { isPossible } from '#src/hunt/hunted-plan.js';
-import { isSimpler } from '#src/hunt/plan-size.js';
-import { shrink } from '#src/hunt/shrink.js';
-import { listRounderNumbers, listSublists, passes } from '#src/hunt/simpler.js';
+import { isPossible, isSimpler } from '#src/hunt/hunted-plan.js';
+import { listRounderNumbers, listSublists, passes, shrink } from '#src/hunt/shrink.js';
 
 const nothingSeen: TriedPlan = {
   ...{ word: 'fail', unmet: [], reasons: [], events: [], strikesMs: new Map() },

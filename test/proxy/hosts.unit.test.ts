@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { buildPoolName } from '#src/commands/proxy/hosts.js';
-import { decideRedirect } from '#src/proxy/control/redirect.js';
-import { HostMap, isHostPattern, parseHost } from '#src/proxy/hosts.js';
+import { buildPoolName } from '#src/commands/proxy/settings.js';
+import { decideRedirect } from '#src/proxy/control/side-listeners.js';
+import { HostMap, isHostPattern, parseHost } from '#src/proxy/pool/pools.js';
 
 describe('host of a request', () => {
   for (const [text, host] of [

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { AttemptFailure, Exchange, Outcome } from '#src/proxy/exchange.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
 import { RequestDispatcher } from '#src/proxy/proxy.js';
-import { roundRobin } from '#src/proxy/routing-policies/round-robin.js';
+import { roundRobin } from '#src/proxy/routing-policies.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { ProxyMetrics } from '#src/proxy/telemetry/metrics.js';
 

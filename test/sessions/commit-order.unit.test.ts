@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { SessionExists, StoreUnavailable } from '#src/sessions/errors.js';
+import type { Handler } from '#src/sessions/request-session.js';
 import { defaultLimits } from '#src/sessions/session.js';
-import type { Handler } from '#src/sessions/session-context.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import { serveSessions } from '#src/sessions/sessions.js';
 import { memory } from '#src/sessions/stores/memory.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import type { Handler } from '#src/sessions/request-session.js';
 import { defaultLimits } from '#src/sessions/session.js';
-import type { Handler } from '#src/sessions/session-context.js';
 import { serveSessions } from '#src/sessions/sessions.js';
 import { memory, RevocationList } from '#src/sessions/stores/memory.js';
 import { jwt } from '#src/sessions/strategies/jwt.js';

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
+import { strategies } from '#src/sessions/registry.js';
 import { everyone, type RevocationFeed, RevokedTokens } from '#src/sessions/revocation-feed.js';
 import { defaultLimits } from '#src/sessions/session.js';
 import { memory, RevocationList } from '#src/sessions/stores/memory.js';
-import { strategies } from '#src/sessions/strategies/registry.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
 import { loaded } from './loaded.js';
 import { issued, living } from './session-endings.contract.js';

@@ -1,5 +1,5 @@
-import type { Epochs } from '#src/sessions/epochs.js';
 import type { RevocableToken } from '#src/sessions/revocation-feed.js';
+import type { Epochs } from '#src/sessions/session.js';
 
 /** Returns a token as a feed sees it. By default, no epoch revokes it. */
 export function revocable(handle: string, epochs: Partial<Epochs> = {}, userTag = 'x'.repeat(16)): RevocableToken {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { stores } from '#src/sessions/registry.js';
 import { everyone, RevokedTokens } from '#src/sessions/revocation-feed.js';
-import { stores } from '#src/sessions/stores/registry.js';
 import { loaded } from './loaded.js';
 import { revocable } from './revocable.js';
 import { revocationFeedContract } from './revocation-feed.contract.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { stores } from '#src/sessions/stores/registry.js';
+import { stores } from '#src/sessions/registry.js';
 import { loaded } from './loaded.js';
 import { sessionStoreContract } from './session-store.contract.js';
 import { storeLabs } from './store-labs.js';

@@ -1,5 +1,4 @@
-import { stores } from '#src/sessions/stores/registry.js';
-import { strategies } from '#src/sessions/strategies/registry.js';
+import { stores, strategies } from '#src/sessions/registry.js';
 import { loaded } from './loaded.js';
 import { sessionStrategyContract } from './session-strategy.contract.js';
 import { storeLabs } from './store-labs.js';

@@ -1,10 +1,9 @@
 import { expect } from 'chai';
 import type { CookieOptions } from '#src/sessions/cookie.js';
+import { stores } from '#src/sessions/registry.js';
+import type { Handler } from '#src/sessions/request-session.js';
 import { defaultLimits, newSessionId } from '#src/sessions/session.js';
-import type { Handler } from '#src/sessions/session-context.js';
-import type { Sessions } from '#src/sessions/sessions.js';
-import { openSessions } from '#src/sessions/start-sessions.js';
-import { stores } from '#src/sessions/stores/registry.js';
+import { openSessions, type Sessions } from '#src/sessions/sessions.js';
 import { loaded } from './loaded.js';
 import { type StoreLab, storeLabs } from './store-labs.js';
 import { type Ask, withServer } from './with-server.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { Handler } from '#src/sessions/session-context.js';
-import { openSessions } from '#src/sessions/start-sessions.js';
-import { strategies } from '#src/sessions/strategies/registry.js';
+import { strategies } from '#src/sessions/registry.js';
+import type { Handler } from '#src/sessions/request-session.js';
+import { openSessions } from '#src/sessions/sessions.js';
 import { type Ask, withServer } from './with-server.js';
 
 const login: Handler = async context => {

@@ -1,4 +1,4 @@
-import type { Handler } from '#src/sessions/session-context.js';
+import type { Handler } from '#src/sessions/request-session.js';
 import type { Sessions } from '#src/sessions/sessions.js';
 import { withHttpServer } from '../with-http-server.js';
 

@@ -161,7 +161,7 @@ describe('simulate, with several tabs', () => {
     });
 });
 
-/** interrupt.test.ts does this by Ctrl-C, at two moments. */
+/** exit.test.ts does this by Ctrl-C, at two moments. */
 describe('simulate, interrupted', () => {
   const one = short.replace('count: 2', 'count: 1').replace('backend-2', 'backend-1');
   /** The same with an app that starts sooner than a shop. It refuses every login, so the read-back has no user. */

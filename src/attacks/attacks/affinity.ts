@@ -1,7 +1,6 @@
 import { hash, randomInt } from 'node:crypto';
 import { type Attack, notApplicable, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
-import { type BrowserAnswer, readSetCookie, sessionCookies } from '../tools/browser.js';
+import { type BrowserAnswer, Inconclusive, readSetCookie, sessionCookies } from '../tools/browser.js';
 import { expectStatus } from '../tools/shop.js';
 import type { BackendAddress, Target } from '../tools/target.js';
 

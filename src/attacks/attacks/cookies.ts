@@ -1,9 +1,9 @@
 import { type Attack, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
 import {
   type AttackBrowser,
   type BrowserAnswer,
   cookieBytesMax,
+  Inconclusive,
   readSetCookie,
   type SetCookie,
   sessionCookies,

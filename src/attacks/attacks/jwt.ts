@@ -2,7 +2,7 @@ import type { JsonWebKey } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type Attack, type AttackResult, notApplicable, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
+import { Inconclusive } from '../tools/browser.js';
 import {
   buildCookie,
   type Forgery,

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Attack, type ProbeTries, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
-import type { AttackBrowser } from '../tools/browser.js';
+import { type AttackBrowser, Inconclusive } from '../tools/browser.js';
 import { isHonoured, logIn, logInFreshUser, reauthenticate, userOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 

@@ -1,6 +1,5 @@
 import { type Attack, type ProbeTries, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
-import { type AttackBrowser, type BrowserAnswer, sessionIn } from '../tools/browser.js';
+import { type AttackBrowser, type BrowserAnswer, Inconclusive, sessionIn } from '../tools/browser.js';
 import {
   buildUnexpected,
   type EnrolledUser,

@@ -1,6 +1,5 @@
 import { type Attack, notApplicable, type ProbeTries, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
-import type { AttackBrowser, BrowserAnswer } from '../tools/browser.js';
+import { type AttackBrowser, type BrowserAnswer, Inconclusive } from '../tools/browser.js';
 import {
   buildUnexpected,
   type EndedSession,

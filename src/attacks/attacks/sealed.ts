@@ -1,5 +1,5 @@
 import { type Attack, type AttackResult, notApplicable } from '../attack.js';
-import { Inconclusive } from '../errors.js';
+import { Inconclusive } from '../tools/browser.js';
 import {
   deriveKey,
   type Forgery,
@@ -90,7 +90,7 @@ type Ring = Awaited<ReturnType<Target['keyRing']>>;
  */
 
 /** The material of an attacker: an own genuine token, and its content with the name of a victim. */
-export interface SealForge {
+interface SealForge {
   readonly own: Seal;
   /** `[sid, user, createdAtMs, absoluteMs, idleMs, issuedMs, version, data, ...]`; durations count from the creation. */
   readonly fields: readonly unknown[];

@@ -1,6 +1,5 @@
 import { type Attack, type ProbeTries, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
-import type { AttackBrowser } from '../tools/browser.js';
+import { type AttackBrowser, Inconclusive } from '../tools/browser.js';
 import {
   enrolUser,
   expectStatus,

@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Attack, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
-import { mapConcurrently } from '../tools/at-once.js';
-import { type AttackBrowser, type BrowserAnswer, preLoginCookie, sessionCookie } from '../tools/browser.js';
+import { type Attack, mapConcurrently, Tries } from '../attack.js';
+import {
+  type AttackBrowser,
+  type BrowserAnswer,
+  Inconclusive,
+  preLoginCookie,
+  sessionCookie,
+} from '../tools/browser.js';
 import { openSeal, readToken } from '../tools/forge.js';
 import {
   enrolUser,

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Attack, notApplicable, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
-import { mapConcurrently } from '../tools/at-once.js';
-import { type AttackBrowser, type BrowserAnswer, sessionCookie } from '../tools/browser.js';
+import { type Attack, mapConcurrently, notApplicable, Tries } from '../attack.js';
+import { type AttackBrowser, type BrowserAnswer, Inconclusive, sessionCookie } from '../tools/browser.js';
 import { buildCookie, makeShopSigner, readToken } from '../tools/forge.js';
 import { isHonoured, logInFreshUser, userOf } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';

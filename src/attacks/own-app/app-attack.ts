@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rejectOnAbort } from '../../simulator/errors.js';
 import type { AttackResult } from '../attack.js';
-import { Inconclusive } from '../errors.js';
+import { Inconclusive } from '../tools/browser.js';
 import type { AppUnderAttack } from './app.js';
 
 /**
@@ -20,7 +20,7 @@ export interface AppAttack {
 }
 
 /** `note`: what the result does not show. */
-export type AppAttackResult = AttackResult & { readonly note?: string };
+type AppAttackResult = AttackResult & { readonly note?: string };
 
 /** The result of one attack on the app. */
 export interface AppFinding {
@@ -30,7 +30,7 @@ export interface AppFinding {
 }
 
 /** The attack could not be carried out, so nothing is known. */
-export interface UnknownResult {
+interface UnknownResult {
   readonly outcome: 'unknown';
   readonly reason: string;
 }
@@ -51,7 +51,7 @@ export function renderAppAttackJson(
   return `${JSON.stringify({ schema: 1, app, attacks: lines }, null, 2)}\n`;
 }
 
-export interface AppAttackRun {
+interface AppAttackRun {
   readonly app: AppUnderAttack;
   readonly attacks: Readonly<Record<string, AppAttack>>;
   /** `performance.now()` after which nothing more is sent. */

@@ -2,8 +2,7 @@ import { isIP } from 'node:net';
 import { CookieJar } from '../../simulator/users/browser.js';
 import type { AppReply, Journey, JourneyRequest } from '../../simulator/users/journey.js';
 import { type Judgement, judge } from '../../simulator/users/outcome.js';
-import { Inconclusive } from '../errors.js';
-import { type AttackExchange, readSetCookie } from '../tools/browser.js';
+import { type AttackExchange, Inconclusive, readSetCookie } from '../tools/browser.js';
 import { buildMaskedExchange, type Outgoing } from './masked-exchange.js';
 
 /** A step of the journey, and the two steps that only attacks use. */

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { JourneyMapping, MappedStep } from '../../simulator/scenario/journey/mapping.js';
-import { placeholdersIn, textsOf } from '../../simulator/scenario/journey/mapping.js';
+import {
+  type JourneyMapping,
+  type MappedStep,
+  placeholdersIn,
+  textsOf,
+} from '../../simulator/scenario/journey/mapping.js';
 import { HttpClient } from '../../simulator/users/http-client.js';
 import { mappedJourney } from '../../simulator/users/mapped-journey.js';
 import type { UnnamedTries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
+import { Inconclusive } from '../tools/browser.js';
 import {
   type AppAnswer,
   AppBrowser,

@@ -1,8 +1,12 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { Inconclusive } from '../errors.js';
 
 /** Limit for name and value together (RFC 6265bis section 5.6). A browser may drop a longer cookie silently. */
 export const cookieBytesMax = 4096;
+
+/** An attack could not run to its end, so it neither succeeded nor was resisted. The message says what was expected. */
+export class Inconclusive extends Error {
+  override readonly name = 'Inconclusive';
+}
 
 /** One answer and the exchange that it belongs to. Its rarely used parts are computed on demand. */
 export class BrowserAnswer {

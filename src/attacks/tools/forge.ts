@@ -14,7 +14,7 @@ import {
 } from 'node:crypto';
 import type { KeyRing } from '../../shared/key-ring.js';
 import { type AttackResult, Tries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
+import { Inconclusive } from './browser.js';
 import { expectStatus, userOf } from './shop.js';
 import type { Target } from './target.js';
 

@@ -1,8 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProbeTries } from '../attack.js';
-import { Inconclusive } from '../errors.js';
-import type { AttackBrowser, BrowserAnswer } from './browser.js';
+import { type AttackBrowser, type BrowserAnswer, Inconclusive } from './browser.js';
 import type { Target } from './target.js';
 
 /*

@@ -7,7 +7,7 @@ import {
 } from '../../simulator/checker/verdict/repeats.js';
 import type { VerdictWord } from '../../simulator/checker/verdict/verdict.js';
 import { readTextFile } from '../../simulator/scenario/yaml.js';
-import { UsageError } from './errors.js';
+import { UsageError } from './flags.js';
 
 /** Close to the longest string that Node can hold. */
 const reportBytesMax = 256 * 1024 * 1024;

@@ -1,6 +1,13 @@
-import { commandLine } from '../../shared/program-name.js';
+import type { Argv } from 'yargs';
+import { isModeName, type ModeName, modeNames } from '../../modes.js';
+import { commandLine } from '../../shared/package.js';
+import { maskUrl, type StoreServerName, type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 import { nearest, unknownName } from '../../shared/unknown-name.js';
-import { UsageError } from './errors.js';
+
+/** A command line that Holdfast cannot carry out: exit code 3. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
 
 /** The flags that a builder has. */
 export interface Flags {
@@ -113,4 +120,77 @@ function refuseNoNumber(flag: string, value: string | undefined): void {
 function refuseOneDash(word: string, { known }: Flags): void {
   const [, name = ''] = /^-([A-Za-z][\w-]+)(?:=.*)?$/s.exec(word) ?? [];
   if (known.includes(name)) throw new UsageError(`-${name}: a flag begins with two dashes, as in --${name}.`);
+}
+
+/** Reads `--mode a,b` (or `--mode a --mode b`): known names, in the order given, each once. */
+export function parseModes(given: string | readonly string[]): readonly ModeName[] {
+  const names = [given].flat().flatMap(text => text.split(',').map(name => name.trim()));
+  return [...new Set(names.map(parseMode))];
+}
+
+export function parseMode(name: string): ModeName {
+  if (isModeName(name)) return name;
+  // --mode takes all words up to the next flag.
+  const hint = /\.ya?ml$/.test(name) ? ' Put scenario files before --mode.' : '';
+  throw new UsageError(`${unknownName('mode', name, modeNames)}${hint}`);
+}
+
+/** Parses a flag whose value is a key of a registry. Throws `UsageError` for another value. */
+export function parseKey(flag: string, given: string, registry: Readonly<Record<string, unknown>>): string {
+  if (!Object.hasOwn(registry, given))
+    throw new UsageError(`--${flag}: ${unknownName(flag, given, Object.keys(registry))}`);
+  return given;
+}
+
+/** Parses a whole number from `least` to `most`. Throws `UsageError` for another value. */
+export function parseCount(flag: string, given: number, least: number, most: number): number {
+  if (Number.isInteger(given) && given >= least && given <= most) return given;
+  const found = Number.isNaN(given) ? '' : `, not "${given}"`;
+  throw new UsageError(`--${flag}: expected a whole number from ${least} to ${most}${found}.`);
+}
+
+/** The flags of the commands that start a lab: the addresses of store servers of the user's own. */
+export type StoreArgs = {
+  readonly [store in StoreServerName as (typeof storeDescriptors)[store]['flag']]: string | undefined;
+};
+
+export function storeOptions<T>(yargs: Argv<T>): Argv<T & StoreArgs> {
+  for (const store of storeNames) {
+    const { flag, product, example } = storeDescriptors[store];
+    const describe = `a ${product} of yours, such as ${example}; default: one is started`;
+    yargs.option(flag, { type: 'string', requiresArg: true, describe });
+  }
+  // The loop adds exactly the flags of StoreArgs, which yargs cannot infer from it.
+  return yargs as Argv<T & StoreArgs>;
+}
+
+/** Returns the addresses that were given. Throws `UsageError` for one that cannot be used. */
+export function parseStoreUrls(args: StoreArgs): StoreUrls {
+  const given: { [store in StoreServerName]?: string } = {};
+  for (const store of storeNames) {
+    const { flag, problem } = storeDescriptors[store];
+    const url = args[flag];
+    if (url === undefined) continue;
+    const wrong = problem(url);
+    if (wrong !== undefined) throw new UsageError(`--${flag} "${maskUrl(url)}": ${wrong}.`);
+    given[store] = url;
+  }
+  return given;
+}
+
+/** Returns the flags that give these addresses again, without their passwords. */
+export function writeStoreFlags(storeUrls: StoreUrls): string[] {
+  return storeNames.flatMap(store => {
+    const url = storeUrls[store];
+    return url === undefined ? [] : [`--${storeDescriptors[store].flag}`, maskUrl(url)];
+  });
+}
+
+/** Throws `UsageError` when a store is given for the user's own backends: Holdfast cannot tell them its address. */
+export function refuseStoreUrls(args: StoreArgs): void {
+  const [store] = storeNames.filter(name => args[storeDescriptors[name].flag] !== undefined);
+  if (store === undefined) return;
+  throw new UsageError(
+    `--${storeDescriptors[store].flag} is for toy backends, but --backend names your own: give one of the two.`,
+  );
 }

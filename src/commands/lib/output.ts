@@ -2,17 +2,16 @@ import type { Stats } from 'node:fs';
 import { access, appendFile, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { toPrintable } from '../../report/fitted-table.js';
-import type { RunNotes } from '../../report/reporter.js';
+import { type RunNotes, renderOutputs, type StepOutputs } from '../../report/reporter.js';
 import { type ReporterName, reporters } from '../../report/reporters/registry.js';
 import { repeatsText } from '../../report/sentence.js';
-import { renderOutputs, type StepOutputs } from '../../report/step-outputs.js';
-import { messageOf } from '../../shared/error-message.js';
 import { partOf, writeAtomically, writeWhole } from '../../shared/result-files.js';
+import { messageOf } from '../../shared/text.js';
 import { describeLost, judgeRepeats, summarizeRepeats } from '../../simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { writeHistory } from '../../simulator/history/file.js';
-import { describeNotApplicable } from './asked-modes.js';
-import { UsageError } from './errors.js';
+import { describeNotApplicable } from './asked-scenario.js';
+import { UsageError } from './flags.js';
 import { columnsOf, wantsColour } from './streams.js';
 
 /** Output files that the user named; `{scenario}` stands for the name of the scenario. */

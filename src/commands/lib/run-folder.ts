@@ -2,15 +2,18 @@ import { rm, rmdir, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunNotes } from '../../report/reporter.js';
 import { latestName, makeTimedFolder, pointLatest, writeWhole } from '../../shared/result-files.js';
+import { summarizeRepeats } from '../../simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { writeHistory } from '../../simulator/history/file.js';
 import type { Plan } from '../../simulator/plan/plan.js';
 import { writePlan } from '../../simulator/plan/plan-file.js';
-import { UsageError } from './errors.js';
+import type { NotApplicable, Scenario } from '../../simulator/scenario/scenario.js';
+import { UsageError } from './flags.js';
 import { writeReport } from './output.js';
-import type { TriedRun } from './second-try.js';
+import type { RunChoices, TriedRun } from './run-scenario.js';
+import { showProgress } from './streams.js';
 
-export const historyName = 'history.ndjson';
+const historyName = 'history.ndjson';
 /** The histories in the folder of a live session (`live/protocol.ts`). */
 const liveHistoryNames = ['history-left.ndjson', 'history-right.ndjson'];
 
@@ -92,4 +95,63 @@ export class RunFolder {
       throw error;
     }
   }
+}
+
+interface FolderChoices extends Pick<RunChoices, 'modes' | 'repeat' | 'storeUrls' | 'signal'> {
+  readonly out: string;
+  readonly notApplicable: readonly NotApplicable[];
+  /** Called after each run with all finished runs. */
+  onRun?(runs: readonly JudgedRun[]): void;
+}
+
+interface RunsInFolder {
+  readonly folder: RunFolder;
+  readonly runs: readonly JudgedRun[];
+  readonly notes: RunNotes;
+  readonly failure?: unknown;
+}
+
+/** Runs a scenario and saves the history of each run as soon as it has finished. Shows the progress on stderr. */
+export async function runIntoFolder(scenario: Scenario, plan: Plan, choices: FolderChoices): Promise<RunsInFolder> {
+  const folder = await RunFolder.create(choices.out, plan, new Date());
+  // The lab is the largest part of the code, so it is loaded only for a valid command line.
+  const { runScenario } = await import('./run-scenario.js');
+  const progress = showProgress(scenario.name);
+  const over: JudgedRun[] = [];
+  const { runs: tried, failure } = await runScenario(scenario, plan, {
+    ...choices,
+    onProgress: progress.show,
+    onSecondTry: mode => progress.say(`${mode}: the machine was busy; trying once more`),
+    async onRun(run) {
+      await folder.add(run);
+      over.push(run.judged);
+      progress.end();
+      choices.onRun?.(over);
+    },
+  }).finally(progress.end);
+  await folder.removeIfEmpty();
+  const runs = tried.map(({ judged }) => judged);
+  return {
+    folder,
+    runs,
+    notes: notesOf(runs, choices.notApplicable, tried),
+    ...(failure !== undefined && { failure }),
+  };
+}
+
+/** Returns the notes that reports show next to the runs. */
+export function notesOf(
+  runs: readonly JudgedRun[],
+  notApplicable: readonly NotApplicable[] = [],
+  tried: readonly TriedRun[] = [],
+): RunNotes {
+  const intervals = summarizeRepeats(runs);
+  const others = tried.flatMap(({ judged, other }) =>
+    other === undefined ? [] : [[judged, { which: other.which, verdict: other.judged.verdict }] as const],
+  );
+  return {
+    notApplicable,
+    ...(intervals.length > 0 && { intervals }),
+    ...(others.length > 0 && { otherTries: new Map(others) }),
+  };
 }

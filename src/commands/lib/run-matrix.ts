@@ -7,9 +7,14 @@ import type { InTurn } from '../../simulator/cluster/lab.js';
 import { Interrupted } from '../../simulator/errors.js';
 import { makePlan, planDurationMs } from '../../simulator/plan/plan.js';
 import { measureProcessorShare } from '../../simulator/run/processor-pressure.js';
-import { findMissingTarget, type NotApplicable, type Scenario, buildShortForm } from '../../simulator/scenario/scenario.js'
+import {
+  buildShortForm,
+  findMissingTarget,
+  type NotApplicable,
+  type Scenario,
+} from '../../simulator/scenario/scenario.js';
 import { simulate } from '../../simulator/simulate.js';
-import { chooseTry, needsSecondTry, type TriedRun } from './second-try.js';
+import { chooseTry, needsSecondTry, type TriedRun } from './run-scenario.js';
 
 /** One scenario in one mode. */
 export interface ScenarioInMode {

@@ -1,10 +1,10 @@
-import { weightExpected, weightMax } from '../../proxy/backends.js'
-import type { ProxyOptions } from '../../proxy/options.js'
-import { settings } from '../../proxy/settings.js'
-import { UsageError } from '../lib/flags.js'
-import { readDurationWithin } from './flags.js'
-import { isIP } from 'node:net'
-import { type Endpoint, KnownEndpoints, makeDnsService, type NameService } from '../../proxy/discovery.js'
+import { isIP } from 'node:net';
+import { weightExpected, weightMax } from '../../proxy/backends.js';
+import { type Endpoint, KnownEndpoints, makeDnsService, type NameService } from '../../proxy/discovery.js';
+import type { ProxyOptions } from '../../proxy/options.js';
+import { settings } from '../../proxy/settings.js';
+import { UsageError } from '../lib/flags.js';
+import { readDurationWithin } from './flags.js';
 
 /**
  * Parses `url` or `name=url`, each with or without a weight and limits. `parseUrl` checks the URL. Throws for a name or an
@@ -142,7 +142,7 @@ export function isService(text: string): boolean {
 }
 
 /** Reads a backend with a name to resolve; undefined for any other text, such as an address or an `https:` URL. */
-export function parseResolvableBackend(text: string): ResolvableBackend | undefined {
+function parseResolvableBackend(text: string): ResolvableBackend | undefined {
   const [, name, scheme, rest = '', weight = ''] = shape.exec(text) ?? [];
   if (scheme === undefined) return undefined;
   const own = (address: string, port: string) =>

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import path from 'node:path';
-import { needsToken } from '../../proxy/control/admin-guard.js';
+import { needsToken } from '../../proxy/control/admin-requests.js';
 import type { AdminOptions, HostOptions, ProxyOptions, TcpAddress } from '../../proxy/options.js';
 import type { SettingValues } from '../../proxy/settings.js';
-import { messageOf } from '../../shared/error-message.js';
+import { messageOf } from '../../shared/text.js';
 import { LabError } from '../../simulator/errors.js';
-import { UsageError } from '../lib/errors.js';
-import { readNumber } from './setting-numbers.js';
+import { UsageError } from '../lib/flags.js';
+import { readNumber } from './flags.js';
 import { type CertificateArgs, speaksTls } from './tls-options.js';
 
 type ListenArgs = CertificateArgs &

@@ -3,19 +3,14 @@ import { availableParallelism } from 'node:os';
 import { modes } from '../../modes.js';
 import { engines } from '../../proxy/engines/registry.js';
 import type { AffinityOptions, HostOptions, PoolOptions, ProxyEvent, ProxyOptions } from '../../proxy/options.js';
-import { routingPolicies } from '../../proxy/routing-policies/registry.js';
-import { hashKeyExpected, parseHashKey } from '../../proxy/routing-policy.js';
+import { hashKeyExpected, parseHashKey, routingPolicies } from '../../proxy/routing-policies.js';
 import type { SettingValues } from '../../proxy/settings.js';
-import { messageOf } from '../../shared/error-message.js';
 import { parseKeyRing } from '../../shared/key-ring.js';
-import { UsageError } from '../lib/errors.js';
-import { parseKey, parseMode } from '../lib/mode-option.js';
-import { nameGivenBackends } from './backends-option.js';
-import { readClientOptions } from './client-options.js';
-import { isService } from './discovery.js';
-import type { ProxyArgs } from './flags.js';
+import { messageOf } from '../../shared/text.js';
+import { parseKey, parseMode, UsageError } from '../lib/flags.js';
+import { isService, nameGivenBackends } from './backends-option.js';
+import { type ProxyArgs, readLimits, readNumber } from './flags.js';
 import { readListenOptions } from './listen-options.js';
-import { readLimits, readNumber } from './setting-numbers.js';
 import { readTlsOptions } from './tls-options.js';
 
 const workersMax = 256;
@@ -228,4 +223,28 @@ export function readBalanceOptions(args: BalanceArgs): Pick<ProxyOptions, 'polic
 export function listBalanceWarnings({ policy, 'hash-key': hashKey }: BalanceArgs): readonly string[] {
   if (hashKey === 'address' || policy === 'rendezvous') return [];
   return [`--hash-key ${hashKey}: only --policy rendezvous looks at it, and --policy is ${policy}`];
+}
+
+const perSecondMax = 1_000_000;
+
+type ClientArgs = Pick<SettingValues, 'max-connections-per-address' | 'max-requests-per-address' | 'request-id'>;
+
+/** Reads how requests are named, and the limits of each client address. Throws `UsageError`. */
+function readClientOptions(
+  args: ClientArgs,
+): Pick<ProxyOptions, 'connectionsPerAddressMax' | 'requestsPerAddressMax' | 'requestId'> {
+  return {
+    connectionsPerAddressMax: readNumber('max-connections-per-address', args),
+    requestsPerAddressMax: parseRate(args['max-requests-per-address']),
+    requestId: args['request-id'],
+  };
+}
+
+function parseRate(text: string): number {
+  const [, digits] = /^(\d{1,7})\/s$/.exec(text) ?? [];
+  const perSecond = text === '0' ? 0 : Number(digits ?? Number.NaN);
+  if (perSecond === 0 ? text === '0' : perSecond <= perSecondMax) return perSecond;
+  throw new UsageError(
+    `--max-requests-per-address "${text}": expected a rate such as 100/s, at most ${perSecondMax}/s, or 0 for no limit.`,
+  );
 }

@@ -1,22 +1,27 @@
-import { closeSync, openSync, statSync, unwatchFile, watchFile } from 'node:fs'
-import { ownDescriptorPlan } from '../../proxy/limits.js'
-import type { ProxyOptions, RunningProxy } from '../../proxy/options.js'
-import { type Predecessor, startSuccessor } from '../../proxy/restart/handover.js'
-import { buildReadyWords, buildReloadingWords, notifyServiceManager, readActivation } from '../../proxy/restart/systemd.js'
-import type { OpenSockets, Takeover, ReplaceableProxy } from '../../proxy/restart/takeover.js'
-import { startProxy } from '../../proxy/start-proxy.js'
-import { messageOf } from '../../shared/text.js'
-import { LabError } from '../../simulator/errors.js'
-import { UsageError } from '../lib/flags.js'
-import { exitCodes } from '../lib/exit.js'
-import { Discovery } from './backends-option.js'
-import { type ProxyArgs, readNumber } from './flags.js'
-import { explainStart, parseServer } from './listen-options.js'
-import { checkBackend, listBalanceWarnings } from './options.js'
-import type { ProxySettings } from './settings.js'
-import { ProxySite } from './site.js'
-import { checkCertificates, listTlsWarnings, makeDevTls } from './tls-options.js'
-import { errorColours } from '../lib/streams.js'
+import { closeSync, openSync, statSync, unwatchFile, watchFile } from 'node:fs';
+import { ownDescriptorPlan } from '../../proxy/limits.js';
+import type { ProxyOptions, RunningProxy } from '../../proxy/options.js';
+import { type Predecessor, startSuccessor } from '../../proxy/restart/handover.js';
+import {
+  buildReadyWords,
+  buildReloadingWords,
+  notifyServiceManager,
+  readActivation,
+} from '../../proxy/restart/systemd.js';
+import type { OpenSockets, ReplaceableProxy, Takeover } from '../../proxy/restart/takeover.js';
+import { startProxy } from '../../proxy/start-proxy.js';
+import { messageOf } from '../../shared/text.js';
+import { LabError } from '../../simulator/errors.js';
+import { exitCodes } from '../lib/exit.js';
+import { UsageError } from '../lib/flags.js';
+import { errorColours } from '../lib/streams.js';
+import { Discovery } from './backends-option.js';
+import { type ProxyArgs, readNumber } from './flags.js';
+import { explainStart, parseServer } from './listen-options.js';
+import { checkBackend, listBalanceWarnings } from './options.js';
+import type { ProxySettings } from './settings.js';
+import { ProxySite } from './site.js';
+import { checkCertificates, listTlsWarnings, makeDevTls } from './tls-options.js';
 
 /** How the command line is connected to the process. */
 export interface ServeContext {
@@ -181,7 +186,7 @@ const lookMs = 500;
 const settledMs = 1000;
 
 /** Calls `onChange` after the file has changed, and no more after `stop`. It also notices a file that was replaced. */
-export class FileWatch {
+class FileWatch {
   readonly #onChange: () => void;
   readonly #noticed = (): void => {
     clearTimeout(this.#timer);
@@ -210,10 +215,10 @@ export class FileWatch {
 }
 
 /** The result of `ProcessReplacement.done`. */
-export const replaced = Symbol('replaced');
+const replaced = Symbol('replaced');
 
 /** Replaces this process with a new one that has the same sockets. */
-export class ProcessReplacement {
+class ProcessReplacement {
   /** Resolves when a successor serves. */
   readonly done: Promise<typeof replaced>;
   readonly #proxy: Promise<ReplaceableProxy>;

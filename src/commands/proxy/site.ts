@@ -5,8 +5,8 @@ import { generateKeyRing, type KeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/flags.js';
 import { errorColours } from '../lib/streams.js';
 import type { ProxyArgs } from './flags.js';
-import type { HostSettings } from './settings.js';
 import { buildHostOptions, buildProxyOptions, readKeyRing } from './options.js';
+import type { HostSettings } from './settings.js';
 
 const ownRing =
   'no key ring given (--secrets-file or HOLDFAST_SECRETS): made one for this process only; ' +

@@ -14,6 +14,8 @@ import {
   sideNames,
 } from '../protocol.js';
 
+/** What the page knows of both sides, and what a user can strike and heal there. All of it is pure. */
+
 /** The state of one side, as the page knows it. */
 export interface ShownSide {
   readonly view: SideView;

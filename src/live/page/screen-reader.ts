@@ -3,6 +3,9 @@ import { find, make, makeButton, setText } from './dom.js';
 import type { LabSides, ShownSide } from './lab-state.js';
 import { describeStrike, stateWords, tellWave } from './sentences.js';
 
+/** What the page offers to readers who cannot see it: spoken sentences, and a table that says the same as the dots. */
+
+/** Time between two sentences. */
 const sentenceEveryMs = 1_000;
 /** Older sentences are dropped: a listener wants to hear what is true now. */
 const sentencesMax = 4;

@@ -1,9 +1,6 @@
 import type { Backend, BackendState } from '../backends.js';
 import type { ProxyEvent } from '../options.js';
-import { type BootFacts, Boots } from './boots.js';
-import { BoundBrowsers } from './bound-browsers.js';
-import { Ejection } from './failure-streak.js';
-import { InFlight } from './in-flight.js';
+import { type BootFacts, Boots, BoundBrowsers, Ejection, InFlight } from './observations.js';
 
 /** The operator's order for a backend. */
 export type Order = 'ready' | 'drain' | 'maint';

@@ -2,8 +2,6 @@ import type { Backend, BackendView } from '../backends.js';
 import type { Exchange, Outcome } from '../exchange.js';
 import type { EjectionOptions, QueueOptions, WorkerShare } from '../options.js';
 import { mayRetry } from '../retry.js';
-import { Drains } from './drains.js';
-import { EjectionQuota } from './ejection-quota.js';
 import {
   type Joining,
   Member,
@@ -13,7 +11,7 @@ import {
   type Order,
 } from './member.js';
 import { RequestQueue } from './request-queue.js';
-import { SlowStart } from './slow-start.js';
+import { Drains, EjectionQuota, SlowStart } from './timed-states.js';
 
 export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'onReturn' | 'onLearnt'> {
   readonly drainMs: number;

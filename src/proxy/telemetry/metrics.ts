@@ -1,8 +1,13 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { BackendState, BackendView } from '../backends.js';
-import type { EngineAnswer, EngineAnswerCause, Http2Refusal, Outcome } from '../exchange.js';
+import {
+  type EngineAnswer,
+  type EngineAnswerCause,
+  flawStatuses,
+  type Http2Refusal,
+  type Outcome,
+} from '../exchange.js';
 import type { TurnedAway } from '../front/frontend.js';
-import { flawStatuses } from '../request-flaws.js';
 import {
   addCounts,
   answersOf,

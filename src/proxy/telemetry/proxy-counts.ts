@@ -1,6 +1,5 @@
-import type { EngineAnswerCause, Http2Refusal, Outcome } from '../exchange.js';
+import { type EngineAnswerCause, flawStatuses, type Http2Refusal, type Outcome } from '../exchange.js';
 import type { TurnedAway } from '../front/frontend.js';
-import { flawStatuses } from '../request-flaws.js';
 
 /** Statuses are three digits (RFC 9110 §15); anything else is counted as 0. */
 const statusEnd = 1000;

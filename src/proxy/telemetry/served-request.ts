@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { OwnAnswer } from '../dispatch/own-answers.js';
 import type { AttemptFailure, EngineAnswer, Exchange, Outcome } from '../exchange.js';
-import { parseTraceId } from './request-id.js';
 
 /** One request from arrival to reply, as the access log gets it. Durations are milliseconds. */
 export interface ServedRequest {
@@ -168,4 +168,33 @@ function countOwnBytes({ reason }: OwnAnswer): number {
 /** Engines read targets as Latin-1, so one character is one byte. */
 function encodeByte(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+/** The values of `--request-id`. */
+export const requestIdModes = ['off', 'set', 'trust'] as const;
+export type RequestIdMode = (typeof requestIdModes)[number];
+
+/** Visible characters without a meaning in logs, shells or HTML. */
+const wellFormedId = /^[\w.:=+/-]{1,128}$/;
+
+/** Returns the function that names each request; undefined: requests have no id. `make` makes a new id. */
+export function buildRequestNamer(
+  mode: RequestIdMode,
+  make: () => string = randomUUID,
+): ((exchange: Exchange) => string) | undefined {
+  if (mode === 'off') return undefined;
+  if (mode === 'set') return () => make();
+  return exchange => {
+    const given = exchange.header('x-request-id');
+    return given !== undefined && wellFormedId.test(given) ? given : make();
+  };
+}
+
+/** W3C Trace Context, section 3.2.2. Version ff is invalid, and only a later version may be longer. */
+const traceParent = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(-.*)?$/;
+
+/** Returns the trace id of a valid `traceparent`. */
+export function parseTraceId(traceparent: string | undefined): string | undefined {
+  const [, version, traceId, more] = traceParent.exec(traceparent ?? '') ?? [];
+  return version === '00' && more !== undefined ? undefined : traceId;
 }

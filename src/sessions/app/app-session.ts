@@ -1,8 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { SessionGone } from '../errors.js';
+import { successorPrefix } from '../outdated-tokens.js';
 import type { RequestSession } from '../request-session.js';
 import { applyEdit, type Edit, editExample, type SessionData } from '../session.js';
-import { assertUserName, newAnonymousName, userNameOf } from './anonymous.js';
-import { Step } from './step.js';
 
 /**
  * The data of a session: plain JSON. Declare the fields of your app once:
@@ -207,4 +207,70 @@ function freeze(value: unknown): void {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
   Object.freeze(value);
   for (const part of Object.values(value)) freeze(part);
+}
+
+/** Stands in front of the name under which a store keeps an anonymous session. No user has such a name. */
+const prefix = 'anonymous:';
+const nameCharsMax = 256;
+
+/** Returns a name for one anonymous session. It is random, so it links the session to no user and to no other session. */
+function newAnonymousName(): string {
+  return `${prefix}${randomBytes(16).toString('base64url')}`;
+}
+
+/** Returns the name of the user of a session. Undefined for an anonymous session. */
+function userNameOf(name: string | undefined): string | undefined {
+  return name?.startsWith(prefix) ? undefined : name;
+}
+
+/** Throws a `TypeError` for a name that cannot be a user's. */
+function assertUserName(user: unknown): asserts user is string {
+  if (typeof user !== 'string' || user === '' || user.length > nameCharsMax)
+    throw new TypeError(`login: expected the name of a user, a text of 1 to ${nameCharsMax} characters`);
+  const reserved = [prefix, successorPrefix].find(each => user.startsWith(each));
+  if (reserved !== undefined) throw new TypeError(`login: no user may have a name that begins with "${reserved}"`);
+}
+
+/**
+ * A promise that records its state, and in `isSeen` whether any code waits for it. If it rejects and no code waits, the
+ * process does not end: `BrowserSession.finish` reports the failure.
+ */
+class Step<T> extends Promise<T> {
+  state: 'running' | 'done' | 'failed' = 'running';
+  isSeen = false;
+
+  /** `then` returns a plain promise. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  static of<T>(work: Promise<T>): Step<T> {
+    const step = new Step<T>((resolve, reject) => {
+      work.then(resolve, reject);
+    });
+    void step.whenOver();
+    return step;
+  }
+
+  /** `await` calls it too, because this class is not `Promise` itself. */
+  // biome-ignore lint/suspicious/noThenProperty: a subclass of Promise
+  override then<Value = T, Failure = never>(
+    onFulfilled?: ((value: T) => Value | PromiseLike<Value>) | null,
+    onRejected?: ((reason: unknown) => Failure | PromiseLike<Failure>) | null,
+  ): Promise<Value | Failure> {
+    this.isSeen = true;
+    return super.then(onFulfilled, onRejected);
+  }
+
+  /** Resolves when the step is done or has failed, and records which. */
+  whenOver(): Promise<void> {
+    return super.then(
+      () => {
+        this.state = 'done';
+      },
+      () => {
+        this.state = 'failed';
+      },
+    );
+  }
 }

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
-import type { Sessions } from '../sessions.js';
+import { assertSessions, type Sessions } from '../sessions.js';
 import type { AppSession } from './app-session.js';
-import { assertSessions } from './open-app-session.js';
 
 export * from '../index.js';
 

@@ -1,12 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { DescribeClient } from '../client.js';
+import { type CookieOptions, type CookieReading, readCookie, SessionCookie } from '../cookie.js';
 import { SessionError, whyOf } from '../errors.js';
-import { RequestSession } from '../request-session.js';
-import type { Reply } from '../session-context.js';
+import { type Reply, RequestSession, type ResponseEffects } from '../request-session.js';
+import { isRemembered, type Session, type SessionLimits } from '../session.js';
 import type { SessionStrategy } from '../session-strategy.js';
-import type { AppCookies, CookiesRead } from './app-cookies.js';
 import { type AppSession, BrowserSession } from './app-session.js';
-import { holdHead } from './response-head.js';
 
 export interface AppSettings {
   readonly strategy: SessionStrategy;
@@ -51,7 +50,8 @@ export async function openAppSession(
   }
   const addHeaders = () => {
     const { effects } = context;
-    addSessionHeaders(response, cookies.setCookies(effects, context.session, read), effects.isPersonal);
+    const setCookies = cookies.setCookies(effects, { session: context.session, user: session.user }, read);
+    addSessionHeaders(response, setCookies, effects.isPersonal);
   };
   holdHead(response, {
     settle: () => session.finish(),
@@ -62,12 +62,6 @@ export async function openAppSession(
     },
   });
   return session;
-}
-
-/** Throws a `TypeError` for what is not the result of `sessions`, such as its promise. */
-export function assertSessions(kept: unknown, adapter: string): void {
-  if (typeof kept === 'object' && kept !== null && 'open' in kept) return;
-  throw new TypeError(`${adapter}: expected the sessions that are open: ${adapter}(await sessions({ … }))`);
 }
 
 /** Returns a listener for `createServer` that opens the session first. An error of the handler becomes a failure reply. */
@@ -135,4 +129,178 @@ export function buildFailureReply(error: unknown): Reply {
     },
     body: JSON.stringify(content),
   };
+}
+
+/** The cookies of a request. */
+interface CookiesRead {
+  readonly isSecure: boolean;
+  readonly member: CookieReading;
+  readonly names: { readonly member: string; readonly visitor: string };
+  /** Reads the cookie of an anonymous session. Most requests do not need it. */
+  readVisitor(): CookieReading;
+}
+
+/**
+ * The two cookies of an app: one names the session of a user, the other an anonymous session.
+ *
+ * A request that was sent before a login carries an old token, and its response may arrive after that of the login. If
+ * it begins an anonymous session, its cookie must not replace that of the login: the user would be logged out.
+ */
+export class AppCookies {
+  readonly #member: SessionCookie;
+  readonly #visitor: SessionCookie;
+  readonly #limits: SessionLimits;
+  readonly #now: () => number;
+
+  constructor(options: CookieOptions = {}, limits: SessionLimits, now: () => number) {
+    this.#member = new SessionCookie(options);
+    this.#visitor = new SessionCookie({ ...options, name: `${options.name ?? 'session'}-visitor` });
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  read(request: IncomingMessage): CookiesRead {
+    const isSecure = this.#member.isSecure(request);
+    const { cookie } = request.headers;
+    const names = { member: this.#member.nameOf(isSecure), visitor: this.#visitor.nameOf(isSecure) };
+    const readVisitor = () => readCookie(cookie, names.visitor);
+    return { isSecure, names, member: readCookie(cookie, names.member), readVisitor };
+  }
+
+  /** Returns the Set-Cookie values. `[]`: the browser keeps its cookies. An anonymous session has no `user`. */
+  setCookies(
+    effects: ResponseEffects,
+    { session, user }: { readonly session: Session | undefined; readonly user: string | undefined },
+    { isSecure, readVisitor }: CookiesRead,
+  ): readonly string[] {
+    if (effects.cookie === 'keep') return [];
+    const clearMember = effects.ended && user === undefined ? [this.#member.clear(isSecure)] : [];
+    const isVisitor = effects.cookie !== 'clear' && user === undefined;
+    if (isVisitor) return [...clearMember, this.#visitor.set(effects.cookie.token, isSecure)];
+    const clearVisitor = readVisitor().token === undefined ? [] : [this.#visitor.clear(isSecure)];
+    if (effects.cookie === 'clear') return [...clearVisitor, ...clearMember];
+    return [...clearVisitor, this.#member.set(effects.cookie.token, isSecure, this.#maxAgeS(session))];
+  }
+
+  /** The cookie of a remembered session outlives the browser. */
+  #maxAgeS(session: Session | undefined): number | undefined {
+    if (session === undefined || !isRemembered(session.record, this.#limits)) return undefined;
+    return Math.ceil((session.record.absoluteUntilMs - this.#now()) / 1000);
+  }
+}
+
+interface HeadHooks {
+  /** Called once, before the head is sent. Returns undefined if there is nothing to wait for. */
+  settle(): Promise<void> | undefined;
+  /** Called right before the head is sent. */
+  addHeaders(): void;
+  /** Called if `settle` rejects. Sends another response. */
+  replace(error: unknown): void;
+}
+
+type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders';
+
+/**
+ * Holds back the head of a response until the session is committed:
+ *
+ * first call that would send the head -> nothing to wait for: add the headers, send
+ *                                     -> else: keep the calls -> committed: add the headers, carry out the calls
+ *                                                             -> failed: drop the calls, send the failure
+ *
+ * `write` returns false meanwhile, and `drain` follows, so a stream that is piped into the response waits.
+ */
+function holdHead(response: ServerResponse, hooks: HeadHooks): void {
+  let state: 'open' | 'waiting' | 'sent' | 'replaced' = 'open';
+  const drainListeners: (() => void)[] = [];
+  const kept: { readonly method: Method; readonly call: () => unknown }[] = [];
+
+  function begin(): void {
+    const pending = hooks.settle();
+    if (pending === undefined) release();
+    else {
+      state = 'waiting';
+      pending.then(release).catch(replace);
+    }
+  }
+
+  function release(): void {
+    // Set first. Otherwise an error of `addHeaders` would hold back the error page too.
+    state = 'sent';
+    hooks.addHeaders();
+    for (const { call } of kept) call();
+    if (kept.some(({ method }) => method === 'write') && !response.writableNeedDrain) resumeWriters();
+  }
+
+  /** A compressing middleware that came before gives the listeners of `drain` to its own stream, which has nothing to
+   * drain. So they are called here. */
+  function resumeWriters(): void {
+    const own = response.rawListeners('drain');
+    response.emit('drain');
+    for (const listener of new Set(drainListeners)) if (!own.includes(listener)) listener();
+  }
+
+  function replace(error: unknown): void {
+    state = 'sent';
+    if (!response.headersSent) removeContentHeaders(response);
+    hooks.replace(error);
+    state = 'replaced';
+  }
+
+  function gate(method: Method, call: () => unknown): unknown {
+    if (state === 'open') begin();
+    if (state === 'sent') return call();
+    const isEnded = kept.at(-1)?.method === 'end';
+    // A middleware that sees no head yet begins it once more.
+    const isRepeated = method === 'writeHead' && kept.some(each => each.method === method);
+    if (state === 'waiting' && !isEnded && !isRepeated) kept.push({ method, call });
+    return method === 'write' ? false : response;
+  }
+
+  function hold(method: Method): (...given: unknown[]) => unknown {
+    const original: (...args: never[]) => unknown = response[method];
+    return (...given) => {
+      const args = method === 'writeHead' && !response.headersSent ? applyHead(response, given) : given;
+      return gate(method, () => Reflect.apply(original, response, args));
+    };
+  }
+
+  const addListener: (...args: never[]) => unknown = response.on;
+  const on = (name: string, listener: () => void) => {
+    if (name === 'drain' && state !== 'sent') drainListeners.push(listener);
+    return Reflect.apply(addListener, response, [name, listener]);
+  };
+
+  Object.assign(response, {
+    on,
+    writeHead: hold('writeHead'),
+    write: hold('write'),
+    end: hold('end'),
+    flushHeaders: hold('flushHeaders'),
+  });
+}
+
+/** Sets the headers that were given to `writeHead`, so that they cannot replace our own. Returns the other arguments. */
+function applyHead(response: ServerResponse, [status, second, third]: readonly unknown[]): unknown[] {
+  const reason = typeof second === 'string' ? [second] : [];
+  const headers = third ?? (reason.length === 0 ? second : undefined);
+  if (typeof status === 'number') response.statusCode = status;
+  if (Array.isArray(headers)) setPairs(response, headers);
+  else if (typeof headers === 'object' && headers !== null) {
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+  }
+  return [status, ...reason];
+}
+
+/** Sets headers from `[name, value, name, value]`. A name that occurs twice has two values. */
+function setPairs(response: ServerResponse, pairs: readonly string[]): void {
+  const flat = pairs.flat();
+  for (let at = 0; at < flat.length; at += 2) response.removeHeader(flat[at] ?? '');
+  for (let at = 0; at < flat.length; at += 2) response.appendHeader(flat[at] ?? '', flat[at + 1] ?? '');
+}
+
+/** Removes the headers that belong to the content which is not sent. */
+function removeContentHeaders(response: ServerResponse): void {
+  const belonging =
+    /^(?:content-(?!security)|transfer-encoding$|trailer$|etag$|last-modified$|location$|accept-ranges$|set-cookie$)/;
+  for (const name of response.getHeaderNames()) if (belonging.test(name)) response.removeHeader(name);
 }

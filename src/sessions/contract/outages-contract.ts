@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { StoreUnavailable } from '../errors.js';
 import { type NewSessionRecord, newSessionId } from '../session.js';
 import type { SessionStore, StoreEntry } from '../session-store.js';
-import { assertWithin, idleMs } from './contract-help.js';
-import type { StoreLab, TestRunner } from './contract-subject.js';
+import { assertWithin, idleMs, type StoreLab, type TestRunner } from './contract-subject.js';
 import type { StoreBench } from './user-sessions-contract.js';
 
 /** The deadline of each call of the contract. */

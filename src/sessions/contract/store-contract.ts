@@ -2,12 +2,18 @@ import assert from 'node:assert/strict';
 import { SessionExists } from '../errors.js';
 import { type NewSessionRecord, newSecret, newSessionId, type SessionRecord } from '../session.js';
 import type { SessionStore } from '../session-store.js';
-import { append, assertMembers, idleMs } from './contract-help.js';
-import type { ContractSubject, StoreLab, TestRunner } from './contract-subject.js';
+import {
+  append,
+  assertMembers,
+  type ContractSubject,
+  idleMs,
+  type StoreLab,
+  type TestRunner,
+} from './contract-subject.js';
 import { deadlineMs, registerOutagesContract } from './outages-contract.js';
 import { registerUserSessionsContract, type StoreBench } from './user-sessions-contract.js';
 
-export type * from './contract-subject.js';
+export type { ContractSubject, StoreLab, StoreLabServer, TestRunner } from './contract-subject.js';
 
 const absoluteMs = 43_200_000;
 

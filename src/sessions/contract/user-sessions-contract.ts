@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { digestOf, handleOf, type NewSessionRecord, newSecret, newSessionId, type SessionRecord } from '../session.js';
 import type { SessionStore, StoreEntry } from '../session-store.js';
-import { assertMembers, assertWithin, idleMs } from './contract-help.js';
-import type { TestRunner } from './contract-subject.js';
+import { assertMembers, assertWithin, idleMs, type TestRunner } from './contract-subject.js';
 
 interface Created {
   readonly id: string;

@@ -1,10 +1,10 @@
 import { parseClient } from '../client.js';
-import type { Epochs } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import {
   assertIdOfUser,
   buildSummary,
   digestOf,
+  type Epochs,
   handleOf,
   type NewSessionRecord,
   type SessionRecord,
@@ -13,12 +13,10 @@ import {
   userTagOf,
 } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import { MemcachedEpochs, type SeenEpochs } from './memcached/epochs.js';
-import { type Address, Nodes } from './memcached/nodes.js';
-import * as questions from './memcached/questions.js';
-import { addEpoch, isOver, type Kept, keptOf, parsePresent, recordOf, textOf } from './memcached/record-text.js';
-import type { Server } from './memcached/server.js';
-import { MemcachedUserLists } from './memcached/user-lists.js';
+import * as questions from './memcached/protocol.js';
+import { addEpoch, isOver, type Kept, keptOf, parsePresent, recordOf, textOf } from './memcached/protocol.js';
+import { type Address, Nodes, type Server } from './memcached/servers.js';
+import { MemcachedEpochs, MemcachedUserLists } from './memcached/user-items.js';
 
 const triesMax = 10;
 const listedMax = 1_000;
@@ -34,7 +32,7 @@ interface Place {
 }
 
 interface ReadResult {
-  readonly present: SeenEpochs;
+  readonly present: questions.SeenEpochs;
   readonly kept: Kept | undefined;
   /** The `cas` value of the item that was read. Empty when there was no item. */
   readonly cas: string;

@@ -1,13 +1,16 @@
 import type { SessionClient } from '../client.js';
-import { clockToleranceMs, type Epochs, isPresent, nextEpoch } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import { type RevocableToken, type RevocationFeed, RevokedTokens } from '../revocation-feed.js';
 import {
   assertIdOfUser,
   buildSummary,
+  clockToleranceMs,
   digestOf,
+  type Epochs,
   handleOf,
+  isPresent,
   type NewSessionRecord,
+  nextEpoch,
   type SessionRecord,
   type SessionSummary,
 } from '../session.js';

@@ -1,10 +1,21 @@
-import { type Epochs, nextEpoch } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import { pollUntilReady } from '../in-time.js';
-import { assertIdOfUser, type NewSessionRecord, type SessionRecord, type SessionSummary } from '../session.js';
-import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import { StoreTransitions } from '../store-transitions.js';
-import { Connections, isDuplicateKey, refusalOf } from './postgres/connections.js';
+import {
+  assertIdOfUser,
+  type Epochs,
+  type NewSessionRecord,
+  nextEpoch,
+  type SessionRecord,
+  type SessionSummary,
+} from '../session.js';
+import {
+  pollUntilReady,
+  type SessionStore,
+  type StoreEntry,
+  type StoreSettings,
+  StoreTransitions,
+} from '../session-store.js';
+import { Connections, isDuplicateKey, refusalOf, Watch } from './postgres/connections.js';
+import * as statements from './postgres/statements.js';
 import {
   epochsOf,
   keyOf,
@@ -14,9 +25,7 @@ import {
   type Value,
   valuesOf,
   valuesOfRaise,
-} from './postgres/record-row.js';
-import * as statements from './postgres/statements.js';
-import { Watch } from './postgres/watch.js';
+} from './postgres/statements.js';
 
 const listedMax = 1_000;
 const pruneIntervalMs = 60_000;

@@ -1,14 +1,14 @@
 import type { Redis } from 'ioredis';
-import { parseAddress, type RedisAddress } from '../../shared/redis-address.js';
+import { parseAddress, type RedisAddress } from '../../shared/stores.js';
 import { clientText, parseClient } from '../client.js';
-import { type Epochs, isPresent } from '../epochs.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
-import { withTimeout } from '../in-time.js';
 import {
   assertIdOfUser,
   buildSummary,
   digestOf,
+  type Epochs,
   handleOf,
+  isPresent,
   type NewSessionRecord,
   type SessionData,
   type SessionRecord,
@@ -16,9 +16,8 @@ import {
   userTagIn,
   userTagOf,
 } from '../session.js';
-import { prefixOf, type SessionStore, type StoreEntry, type StoreSettings } from '../session-store.js';
-import { EveryoneEpoch } from './redis/everyone.js';
-import { isEpoch, KnownEpochs } from './redis/known-epochs.js';
+import { prefixOf, type SessionStore, type StoreEntry, type StoreSettings, withTimeout } from '../session-store.js';
+import { EveryoneEpoch, isEpoch, KnownEpochs } from './redis/epochs.js';
 import { RevocationStream } from './redis/revocation-stream.js';
 import { type RedisCommand, Servers } from './redis/servers.js';
 

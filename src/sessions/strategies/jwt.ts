@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { SessionClient } from '../client.js';
 import { cookieName } from '../cookie.js';
-import { clockToleranceMs, type Epochs } from '../epochs.js';
 import { StoreUnavailable } from '../errors.js';
-import { RecentTokens } from '../recent-tokens.js';
+import { RecentTokens } from '../outdated-tokens.js';
 import { RegisteredSessions, revocationLagMs } from '../registered-sessions.js';
 import {
   applyEdit,
+  clockToleranceMs,
   computeDeadlines,
   digestOf,
   type Edit,
+  type Epochs,
   handleOf,
   isSecret,
   type NoSession,
@@ -33,8 +34,7 @@ import type {
   StrategyEntry,
   StrategySettings,
 } from '../session-strategy.js';
-import { AccessTokens } from './jwt/access-tokens.js';
-import type { AccessClaims } from './jwt/claims.js';
+import { type AccessClaims, AccessTokens } from './jwt/access-tokens.js';
 import { buildFamilyRecord, hashOf, RefreshFamilies } from './jwt/refresh-families.js';
 
 /** Maximum size of the data of a session. Each request carries the data, and each change carries it twice: in the

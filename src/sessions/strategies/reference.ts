@@ -1,5 +1,6 @@
 import type { SessionClient } from '../client.js';
 import { SessionConflict, StoreUnavailable } from '../errors.js';
+import { Successors } from '../outdated-tokens.js';
 import {
   applyEdit,
   bindToCookie,
@@ -30,7 +31,6 @@ import type {
   StrategyEntry,
   StrategySettings,
 } from '../session-strategy.js';
-import { Successors } from '../successors.js';
 
 const triesMax = 5;
 

@@ -1,17 +1,6 @@
-import { parseJson } from '../../shared/parse-json.js';
+import { parseJson } from '../../shared/text.js';
 import type { OperationKind } from '../history/records.js';
-import type { AnswerConditions } from '../scenario/journey/answer-conditions.js';
-import { explainMissingAt, parseJsonPath } from '../scenario/journey/json-path.js';
-import {
-  type CarriedPlace,
-  isPlaceholder,
-  type JourneyMapping,
-  type MappedRequest,
-  placeholdersIn,
-  stepOf,
-  type TextPlace,
-  textsInJson,
-} from '../scenario/journey/mapping.js';
+import { explainMissingAt, parseJsonPath, type AnswerConditions, type CarriedPlace, isPlaceholder, type JourneyMapping, type MappedRequest, placeholdersIn, stepOf, type TextPlace, textsInJson } from '../scenario/journey/mapping.js'
 import { pageCharactersMax } from '../scenario/journey/page-pattern.js';
 import { afterFailed } from '../users/browser.js';
 import { type AppReply, cartTooLarge, type JourneyRequest, noCart } from '../users/journey.js';

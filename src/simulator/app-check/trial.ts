@@ -1,4 +1,4 @@
-import { parseJson } from '../../shared/parse-json.js';
+import { parseJson } from '../../shared/text.js';
 import type { OperationKind } from '../history/records.js';
 import { makeNonce, tokenOf } from '../history/token-names.js';
 import { type JourneyMapping, stepOf } from '../scenario/journey/mapping.js';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
-import { JoinedTables, type UserShare } from '../history/joined-tables.js';
+import { JoinedTables, type UserShare } from '../history/open-history.js';
 import type { TableParts } from '../history/operation-table.js';
-import type { CheckShare } from './check-in-threads.js';
+import type { CheckShare } from './judge-run.js';
 import { loadOf, type PlannedLoad } from './load.js';
 import { byUser } from './users/operations.js';
 import { UserPass } from './users/user-pass.js';

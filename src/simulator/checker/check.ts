@@ -1,11 +1,8 @@
 import type { RunRecord } from '../history/records.js';
-import type { Findings, Incident } from './findings.js';
-import { type Band, bandOf, dropsOf, loadOf, type PlannedLoad } from './load.js';
-import { addedByHash } from './moves.js';
-import { percentilesOf } from './percentiles.js';
+import type { Findings, HashMoves, Incident, Tally } from './findings.js';
+import { type Band, bandOf, dropsOf, loadOf, type PlannedLoad, percentilesOf } from './load.js';
 import { groupsOf, recoveriesOf, recoveryOfRun } from './recovery.js';
-import type { Tally } from './tally.js';
-import { byUser } from './users/operations.js';
+import { byUser, namesOf } from './users/operations.js';
 import { UserPass } from './users/user-pass.js';
 
 /**
@@ -22,7 +19,7 @@ import { UserPass } from './users/user-pass.js';
  *   verified         when a good read had to show it, and began after the last healing (`Verification`)
  *   missing          when it is known, certainly not removed, and missing from the last good read that had to show it
  *   lost             when it is missing and verified
- *   unexplained      when it is lost, and no fault struck anything that it depended on in that time (`blame.ts`)
+ *   unexplained      when it is lost, and no fault struck anything that it depended on in that time (`addCandidates`)
  *   stale            when a read that had to show it missed it, and a later read showed it
  *   unverified       when it was acknowledged before the user's own logout began, and is not verified
  *   recovered        when its add ended unknown, and a read showed it: legal
@@ -117,6 +114,21 @@ function countsFrom(
 
 function requestsOf({ header, lab }: RunRecord, { bad, ofPlan: _, ...sent }: Tally['requests']): Findings['requests'] {
   return { planned: header.planned, ...sent, dropped: lab.dropped, bad: bad + lab.dropped };
+}
+
+/** Returns how many backends were added, and how many there were then. Null when none was added, or the proxy chooses by
+ * no hash. A hash moves the keys of the new backends only, so it moves the share `added / all` of the users. */
+export function addedByHash(run: RunRecord): HashMoves | null {
+  const added = run.faults.filter(({ fault, confirmedMs }) => fault === 'scale-out' && confirmedMs !== null);
+  const [first] = added;
+  if (first === undefined || run.header.system?.policy === undefined) return null;
+  const ran = namesOf(run, 'backend').filter(name => ranAt(name, first.requestedMs, run)).length;
+  return { added: added.length, all: ran + added.length };
+}
+
+function ranAt(name: string, atMs: number, { members }: RunRecord): boolean {
+  const last = members.findLast(one => one.member === name && one.atMs < atMs);
+  return last !== undefined && last.state !== 'dead';
 }
 
 function timesLoggedOut(incidents: readonly Incident[]): number[] {

@@ -1,9 +1,7 @@
 import type { ExpectedEffect, FaultRecord, Operation, RunRecord } from '../history/records.js';
-import type { EffectSeen } from './findings.js';
+import type { EffectSeen, NestedCounts } from './findings.js';
 import type { Band } from './load.js';
-import { type Between, betweenOf, namesOf, wasAnswered } from './struck.js';
-import type { NestedCounts } from './tally.js';
-import type { UserOperations } from './user-operations.js';
+import { type Between, betweenOf, namesOf, type UserOperations, wasAnswered } from './users/operations.js';
 
 /**
  * Measures what users noticed of a fault. A confirmation shows that the fault worked; only its effect shows that it

@@ -1,7 +1,6 @@
 import type { FaultRecord, RunRecord } from '../history/records.js';
 import type { Findings, RecoveryState } from './findings.js';
-import type { Band, PlannedLoad } from './load.js';
-import type { Span } from './verdict/windows.js';
+import type { Band, PlannedLoad, Span } from './load.js';
 
 const windowMs = 2000;
 const stepMs = 100;

@@ -93,14 +93,14 @@ async function bootExternal(
   external: ExternalProxy,
   place: ProxyPlace,
 ): Promise<BootedProxy> {
-  const own = await externalPlace(lab, external, place);
+  const own = await makeExternalPlace(lab, external, place);
   const member = lab.add(externalProxySpec(external, own));
   const backends = place.backendPorts.map((port, index) => {
     const name = `backend-${index + 1}`;
     return { name, port, spare: isSpare(lab, name) };
   });
   const signal = new AbortController().signal;
-  const admin = new ExternalAdmin(external, own, settingsOf(spec, place.mode), backends, () => ({
+  const admin = new ExternalAdmin(external, own, templateSettings(spec, place.mode), backends, () => ({
     member,
     signal,
     shell: (...run) => lab.shell(...run),
@@ -108,11 +108,11 @@ async function bootExternal(
   await admin.writeConfig();
   const [version] = await Promise.all([admin.version(), lab.boot(member)]);
   const names = backends.filter(({ spare }) => !spare).map(({ name }) => name);
-  await waitUsed(lab, admin, external, names);
+  await waitExternalUsed(lab, admin, external, names);
   return { admin, versions: version === undefined ? {} : { [external.name]: version } };
 }
 
-async function externalPlace(
+async function makeExternalPlace(
   lab: Lab,
   { config }: ExternalProxy,
   { name, port, adminPort, secrets }: ProxyPlace,
@@ -134,7 +134,7 @@ export function nameConfig(template: string): string {
     .replaceAll(/[^\w.+-]/g, '-');
 }
 
-function settingsOf(spec: ProxySpec, mode: ProxyPlace['mode']): TemplateSettings {
+function templateSettings(spec: ProxySpec, mode: ProxyPlace['mode']): TemplateSettings {
   const { everyMs, timeoutMs, fall, rise, path: healthPath = '/health' } = spec.health ?? healthByDefault;
   const byMode: Mode = modes[mode];
   return {
@@ -156,7 +156,7 @@ function settingsOf(spec: ProxySpec, mode: ProxyPlace['mode']): TemplateSettings
 
 const healthByDefault: NonNullable<ProxySpec['health']> = { everyMs: 500, timeoutMs: 300, fall: 2, rise: 2 };
 
-async function waitUsed(
+async function waitExternalUsed(
   lab: Lab,
   admin: ExternalAdmin,
   { name }: ExternalProxy,

@@ -20,6 +20,8 @@ import {
   type StrikeVerb,
 } from './cluster.js';
 
+/** Checks and requests with a time limit, by which the lab sees the state of its processes from outside. */
+
 /** Time between two checks of a condition. */
 const pollMs = 25;
 const backWithinMs = 15_000;

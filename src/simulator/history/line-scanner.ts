@@ -1,39 +1,37 @@
-import {
-  field,
-  fieldsByStart,
-  flagFields,
-  hashStart,
-  kindTexts,
-  labelFields,
-  nameTexts,
-  nullText,
-  outcomeTexts,
-  required,
-  trueText,
-  typeText,
-} from './line-fields.js';
 import { kinds, outcomes } from './lines.js';
 import type { OperationTable } from './operation-table.js';
+import { type ByteText, hashByte, hashSeed, matchesAt, mixHash, type Source, sourceOf } from './pools.js';
 import {
   blockMask,
   byteField,
   clearRow,
+  field,
+  fieldsByStart,
+  flagFields,
   floatField,
   floatsPerRow,
+  hashStart,
   identities,
   intField,
   intsPerRow,
   kindMask,
+  kindTexts,
+  labelFields,
   labelsMax,
+  nameTexts,
+  nullText,
   outcomeShift,
+  outcomeTexts,
   type RowBlock,
+  required,
   rowBytes,
   sessionMax,
   shortField,
   shortsPerRow,
   statusMax,
+  trueText,
+  typeText,
 } from './rows.js';
-import { type ByteText, hashByte, hashSeed, matchesAt, mixHash, type Source, sourceOf } from './string-pool.js';
 
 /** Result of `scan` for a line that is not an operation in the form that Holdfast writes. */
 const unknown = -1;

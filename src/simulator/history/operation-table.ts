@@ -1,7 +1,6 @@
-import { Carts, UserTexts } from './carts.js';
 import { kinds, outcomes } from './lines.js';
+import { Carts, StringPool, type StringPoolParts, UserTexts } from './pools.js';
 import type { Operation, OperationKind, OperationOutcome, OperationOutline } from './records.js';
-import { RowOutline } from './row-outline.js';
 import {
   blockBits,
   blockMask,
@@ -16,11 +15,11 @@ import {
   newBlock,
   outcomeShift,
   type RowBlock,
+  RowOutline,
   rowBytes,
   shortField,
   shortsPerRow,
 } from './rows.js';
-import { StringPool, type StringPoolParts } from './string-pool.js';
 
 type Draft = { -readonly [Field in keyof Operation]: Operation[Field] };
 

@@ -90,7 +90,7 @@ export type OperationOutline = Omit<Operation, 'token' | 'items' | Optional> & {
 
 /**
  * The operations of a run, in the order in which they ended. A list is the simplest form. A history that is too long
- * for the heap makes each operation when it is needed (`joined-tables.ts`).
+ * for the heap makes each operation when it is needed (`open-history.ts`).
  */
 export interface Operations extends Iterable<Operation> {
   readonly length: number;

@@ -1,19 +1,30 @@
-import { type ModeName, isModeName } from '../../modes.js'
-import { labVariables } from '../cluster/backend.js'
-import { specsFrom } from '../cluster/stores/registry.js'
-import { describeUnknownTarget, memberNumber, resolveTargetName, type TargetSystem, targetsOf } from '../cluster/targets.js'
-import { externalProxyProblems, ownAppProblems } from './own-system.js'
-import { toMembers, scenarioParts, type FaultInFile } from './schema.js'
-import { userProblems } from './users.js'
-import { field, listIn, type Problem, read, isMap } from './yaml.js'
-import { explainNotOurs, explainUnfit } from './applicable-faults.js'
-import { unknownName } from '../../shared/unknown-name.js'
-import { faults as registry } from '../faults/kinds/registry.js'
-import { phaseNames } from '../history/records.js'
-import { describeUnknownWindow, type Expectation, parseExpectation, type Window } from '../checker/verdict/expectations.js'
-import { memberOf } from '../checker/verdict/metrics.js'
-import { ScenarioError } from '../errors.js'
-import { type StepKind, stepKinds } from './journey/mapping.js'
+import { isModeName, type ModeName } from '../../modes.js';
+import { unknownName } from '../../shared/unknown-name.js';
+import {
+  describeUnknownWindow,
+  type Expectation,
+  parseExpectation,
+  type Window,
+} from '../checker/verdict/expectations.js';
+import { memberOf } from '../checker/verdict/metrics.js';
+import { labVariables } from '../cluster/backend.js';
+import { specsFrom } from '../cluster/stores/registry.js';
+import {
+  describeUnknownTarget,
+  memberNumber,
+  resolveTargetName,
+  type TargetSystem,
+  targetsOf,
+} from '../cluster/targets.js';
+import { ScenarioError } from '../errors.js';
+import { faults as registry } from '../faults/kinds/registry.js';
+import { phaseNames } from '../history/records.js';
+import { explainNotOurs, explainUnfit } from './applicable-faults.js';
+import { type StepKind, stepKinds } from './journey/mapping.js';
+import { externalProxyProblems, ownAppProblems } from './own-system.js';
+import { type FaultInFile, scenarioParts, toMembers } from './schema.js';
+import { userProblems } from './users.js';
+import { field, isMap, listIn, type Problem, read } from './yaml.js';
 
 /**
  * Finds problems between parts of the file, which no single value shows. Takes the file as written and checks all parts
@@ -93,7 +104,7 @@ function arrivalProblems(file: unknown): Problem[] {
 }
 
 /** Finds faults with an ambiguous id, no single trigger, a wait for a later fault, or too little time in the phase. */
-export function triggerProblems(file: unknown): Problem[] {
+function triggerProblems(file: unknown): Problem[] {
   const faults = listIn(file, 'faults');
   return [
     ...faults.flatMap((fault, index) => [
@@ -204,13 +215,13 @@ function problemOfTooLate(fault: FaultInFile, index: number, startMs: number, ph
 }
 
 /** Finds expectations about a mode that is not run, a window that does not exist, or an unknown member. */
-export function expectationProblems(file: unknown): Problem[] {
+function expectationProblems(file: unknown): Problem[] {
   return [...modeProblems(file), ...lineProblems(file)];
 }
 
 function modeProblems(file: unknown): Problem[] {
   const expect = field(file, 'expect');
-  const modes = read(scenarioParts.modeList, field(file, 'modes')) ?? [];
+  const modes = modesIn(file);
   if (!isMap(expect) || modes.length === 0) return [];
   const others = modes.filter(mode => !Object.hasOwn(expect, mode));
   if (Object.hasOwn(expect, 'others') && others.length === 0) {

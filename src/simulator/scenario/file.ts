@@ -4,9 +4,9 @@ import { faults } from '../faults/kinds/registry.js';
 import type { FaultTrigger } from '../faults/trigger.js';
 import { crossProblems } from './checks.js';
 import { toExternal } from './own-system.js';
-import { arrivalsOf } from './users.js';
-import { toMembers, type FaultInFile, type ScenarioFile, scenarioFile } from './schema.js'
 import type { FaultSpec, Scenario } from './scenario.js';
+import { type FaultInFile, type ScenarioFile, scenarioFile, toMembers } from './schema.js';
+import { arrivalsOf } from './users.js';
 import {
   type Problem,
   parseYaml,

@@ -1,16 +1,26 @@
-import type * as z from 'zod'
-import path from 'node:path'
-import * as z from 'zod'
-import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../cluster/backend.js'
-import { duration, map, sayExpected, show, text } from './values.js'
-import { field, isMap, type Problem, parseYaml, readTextFile, scenarioBytesMax, shapeProblems } from './yaml.js'
-import { presetFolder, presetNames } from '../../shared/shipped-files.js'
-import { unknownName } from '../../shared/unknown-name.js'
-import { describeUnknownPlaceholder, drainPlaceholders, type ExternalProxy, proxyPlaceholders, readTemplate, startPlaceholders } from '../cluster/external/external-proxy.js'
-import { ScenarioError } from '../errors.js'
+import path from 'node:path';
+import * as z from 'zod';
+import { presetFolder, presetNames } from '../../shared/shipped-files.js';
+import { unknownName } from '../../shared/unknown-name.js';
+import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../cluster/backend.js';
+import {
+  describeUnknownPlaceholder,
+  drainPlaceholders,
+  type ExternalProxy,
+  proxyPlaceholders,
+  readTemplate,
+  startPlaceholders,
+} from '../cluster/external/external-proxy.js';
+import { ScenarioError } from '../errors.js';
+import { duration, map, sayExpected, show, text } from './values.js';
+import { field, isMap, type Problem, parseYaml, readTextFile, scenarioBytesMax, shapeProblems } from './yaml.js';
 
-/** Schema of `system` for the user's own app: how to start it, or the address at which it already runs. */
+/**
+ * Schema of the parts of `system` that are the user's own: the app (how to start it, or the address at which it already
+ * runs), and a proxy in place of Holdfast's.
+ */
 
+/** The keys of `system.backends` that start the user's own app. */
 export const ownBackendKeys = {
   command: text('a command such as "node server.js"', /\S/)
     .superRefine((written, context) => reportUnknownPlaceholder(written, commandPlaceholders, context))
@@ -43,6 +53,11 @@ export const target = text(
   .describe(
     'The address of a system that already runs. Nothing is started. Faults strike its members if "members" says how; otherwise only exec can break something.',
   );
+
+/** What faults need that strike such a system with commands. */
+export const commandText = text('a command such as "docker kill app-1"', /\S/);
+export const commandLimit = duration().prefault('10s');
+export const systemTarget = text('the target "system", or none', /\S/).default('system');
 
 function reportUnknownPlaceholder(written: string, known: readonly string[], context: z.RefinementCtx): void {
   const strange = findUnknownPlaceholder(written, known);
@@ -91,12 +106,6 @@ function targetProblems(system: unknown): Problem[] {
   }));
 }
 
-export const commandText = text('a command such as "docker kill app-1"', /\S/);
-export const commandLimit = duration().prefault('10s');
-export const systemTarget = text('the target "system", or none', /\S/).default('system');
-
-/** The keys of an external proxy: in `system.proxy` of a scenario, and in the `preset.yaml` of a proxy. */
-
 const commandIn = (what: string, known: readonly string[]) =>
   text(what, /\S/).superRefine((written, context) => {
     const message = describeUnknownPlaceholder(written, known);
@@ -109,6 +118,7 @@ const startText = (what: string) => commandIn(what, startPlaceholders);
 
 const nameOfProxy = text('a name in lower case such as my-haproxy', /^[a-z0-9][a-z0-9-]{0,39}$/);
 
+/** The keys of an external proxy: in `system.proxy` of a scenario, and in the `preset.yaml` of a proxy. */
 export const externalProxyKeys = {
   name: nameOfProxy.optional().describe('The name of the proxy in reports. Default: the program of its command.'),
   command: startText('a command such as "exec haproxy -db -f {config}"')

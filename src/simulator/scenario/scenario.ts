@@ -1,15 +1,15 @@
-import { type Mode, type ModeName, modes, storesOf } from '../../modes.js'
-import type { OwnBackend } from '../cluster/backend.js'
-import type { MembersSpec } from '../cluster/external/drivers.js'
-import { canDrain, type ExternalProxy } from '../cluster/external/external-proxy.js'
-import { isStoreServer, type StoresSpec, serverOf } from '../cluster/stores/registry.js'
-import { kindOf, membersIn } from '../cluster/targets.js'
-import { faults as registry } from '../faults/kinds/registry.js'
-import type { FaultTrigger } from '../faults/trigger.js'
-import type { ExpectationLine } from '../history/records.js'
-import type { PlannedUser } from '../plan/planned-user.js'
-import type { JourneyMapping } from './journey/mapping.js'
-import { parseLine } from '../checker/verdict/expectations.js'
+import { type Mode, type ModeName, modes, storesOf } from '../../modes.js';
+import { parseLine } from '../checker/verdict/expectations.js';
+import type { OwnBackend } from '../cluster/backend.js';
+import type { MembersSpec } from '../cluster/external/drivers.js';
+import { canDrain, type ExternalProxy } from '../cluster/external/external-proxy.js';
+import { isStoreServer, type StoresSpec, serverOf } from '../cluster/stores/registry.js';
+import { kindOf, membersIn } from '../cluster/targets.js';
+import { faults as registry } from '../faults/kinds/registry.js';
+import type { FaultTrigger } from '../faults/trigger.js';
+import type { ExpectationLine } from '../history/records.js';
+import type { PlannedUser } from '../plan/planned-user.js';
+import type { JourneyMapping } from './journey/mapping.js';
 
 /** Scenario file after all checks, with every default filled in. Durations are milliseconds. */
 export interface Scenario {
@@ -204,14 +204,17 @@ export function explainMissingTarget(mode: ModeName, target: FaultSpec['target']
   return missing === undefined ? undefined : `mode ${mode} uses no ${missing}`;
 }
 
-/** Phases of the short form. They are long enough to show which users are logged out and which writes are lost. */
-const warmupMs = 200;
-const baselineMs = 700;
-/** The report measures recovery only if load goes on for two seconds after the last healing, which can end late. */
-const recoveryMs = 2_400;
-const quiesceMs = 200;
-const usersMax = 30;
-const ratePerSecondMax = 40;
+/** The longest phases of the short form, and its most users. They are enough to show which users are logged out and
+ * which writes are lost. */
+const shortForm = {
+  warmupMs: 200,
+  baselineMs: 700,
+  /** The report measures recovery only if load goes on for two seconds after the last healing, which can end late. */
+  recoveryMs: 2_400,
+  quiesceMs: 200,
+  usersMax: 30,
+  ratePerSecondMax: 40,
+};
 
 /**
  * Returns the scenario with fewer users and shorter phases before and after the faults. System, faults and expectations
@@ -224,10 +227,10 @@ export function buildShortForm(scenario: Scenario): Scenario {
   const { arrivals } = users;
   const shorter = {
     ...phases,
-    warmupMs: Math.min(warmupMs, phases.warmupMs),
-    baselineMs: Math.min(baselineMs, phases.baselineMs),
-    recoveryMs: Math.min(recoveryMs, phases.recoveryMs),
-    quiesceMs: Math.min(quiesceMs, phases.quiesceMs),
+    warmupMs: Math.min(shortForm.warmupMs, phases.warmupMs),
+    baselineMs: Math.min(shortForm.baselineMs, phases.baselineMs),
+    recoveryMs: Math.min(shortForm.recoveryMs, phases.recoveryMs),
+    quiesceMs: Math.min(shortForm.quiesceMs, phases.quiesceMs),
   };
   const moveLine = (line: ExpectationLine) => moveWindow(line, ms => moveMoment(ms, phases, shorter));
   return {
@@ -237,9 +240,9 @@ export function buildShortForm(scenario: Scenario): Scenario {
       ...users,
       arrivals: {
         ...arrivals,
-        ratePerSecond: Math.min(ratePerSecondMax, arrivals.ratePerSecond),
+        ratePerSecond: Math.min(shortForm.ratePerSecondMax, arrivals.ratePerSecond),
         forMs: arrivalsMs(arrivals.forMs, phases, shorter),
-        maxActive: Math.min(usersMax, arrivals.maxActive),
+        maxActive: Math.min(shortForm.usersMax, arrivals.maxActive),
       },
     },
     expect: { ...mapLines(scenario.expect, moveLine), any: scenario.expect.any.map(moveLine) },

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { durationPattern, parseDuration } from '../../shared/duration.js';
+import { durationPattern, parseDuration } from '../../shared/units.js';
 import { unknownName } from '../../shared/unknown-name.js';
 
 /**

@@ -4,9 +4,9 @@ import type { MembersSpec } from '../cluster/external/drivers.js';
 import type { ExternalProxy } from '../cluster/external/external-proxy.js';
 import { plainStores } from '../cluster/stores/registry.js';
 import { formatWhen } from '../faults/trigger.js';
-import { formatUsers } from './users.js';
 import { stepKinds } from './journey/mapping.js';
 import type { FaultSpec, Scenario } from './scenario.js';
+import { formatUsers } from './users.js';
 import { clean } from './yaml.js';
 
 /** A comment on one part of a scenario file. */

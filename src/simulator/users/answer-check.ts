@@ -1,5 +1,10 @@
 import { parseJson } from '../../shared/text.js';
-import { parseJsonPath, valuesAt, type AnonymousConditions, type AnswerConditions } from '../scenario/journey/mapping.js'
+import {
+  type AnonymousConditions,
+  type AnswerConditions,
+  parseJsonPath,
+  valuesAt,
+} from '../scenario/journey/mapping.js';
 import { compilePattern, matchesSomewhere } from '../scenario/journey/page-pattern.js';
 import type { AppReply } from './journey.js';
 

@@ -1,5 +1,22 @@
 import type { OperationKind } from '../history/records.js';
-import { type JsonPath, parseJsonPath, valuesAt, type CarriedPlace, filled, filledInJson, type ItemsPlace, type JourneyMapping, type MappedRequest, placeholdersIn, type StepKind, stepKinds, stepOf, type TextPlace, textsOf, type WhoPlace } from '../scenario/journey/mapping.js'
+import {
+  type CarriedPlace,
+  filled,
+  filledInJson,
+  type ItemsPlace,
+  type JourneyMapping,
+  type JsonPath,
+  type MappedRequest,
+  parseJsonPath,
+  placeholdersIn,
+  type StepKind,
+  stepKinds,
+  stepOf,
+  type TextPlace,
+  textsOf,
+  valuesAt,
+  type WhoPlace,
+} from '../scenario/journey/mapping.js';
 import { compilePattern, matchesIn } from '../scenario/journey/page-pattern.js';
 import { bodyOf, makeAnonymousCheck, makeOkCheck, type ParsedBody } from './answer-check.js';
 import {

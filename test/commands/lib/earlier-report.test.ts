@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
 import { readEarlierReport } from '#src/commands/lib/earlier-report.js';
-import { UsageError } from '#src/commands/lib/errors.js';
+import { UsageError } from '#src/commands/lib/flags.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { sampleRun } from '../../report/sample-runs.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { UsageError } from '#src/commands/lib/errors.js';
+import { UsageError } from '#src/commands/lib/flags.js';
 import { parseWrittenBackend } from '#src/commands/proxy/backends-option.js';
 import { listBalanceWarnings, readBalanceOptions } from '#src/commands/proxy/options.js';
 import type { SettingValues } from '#src/proxy/settings.js';

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import yargs from 'yargs';
 import { addProxyFlags } from '#src/commands/proxy/flags.js';
 import { buildProxyOptions } from '#src/commands/proxy/options.js';
-import { listSecretFileWarnings } from '#src/commands/proxy/secret-file.js';
+import { listSecretFileWarnings } from '#src/commands/proxy/serve.js';
 import { type ProxySettings, readSettings } from '#src/commands/proxy/settings.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
-import { UsageError } from '#src/commands/lib/errors.js';
+import { UsageError } from '#src/commands/lib/flags.js';
 import { listFlagsForLab } from '#src/commands/proxy/flags.js';
 import { listTlsWarnings, readTlsOptions } from '#src/commands/proxy/tls-options.js';
 import type { TlsPair } from '#src/proxy/front/tls-pair.js';

@@ -1,4 +1,4 @@
-import { listConnectionFields } from '#src/proxy/headers/hop-by-hop.js';
+import { listConnectionFields } from '#src/proxy/headers.js';
 import type { SeenRequest } from '../engines/strict-requests.js';
 import { type Reading, type ReadMessage, readAnswers, readRequests } from './llhttp.js';
 

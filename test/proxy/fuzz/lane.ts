@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Backend } from '#src/proxy/backends.js';
 import type { Engine, EngineFactory, Exchange } from '#src/proxy/exchange.js';
 import { Frontend } from '#src/proxy/front/frontend.js';
-import { buildTrustList } from '#src/proxy/headers/trusted-peers.js';
+import { buildTrustList } from '#src/proxy/headers.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 import { backendAt, noEdits } from '../engines/with-engine.js';
 import { MemorySocket } from './memory-socket.js';

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { computeHealthState, type HealthState } from '#src/proxy/pool/health.js';
-import { probe } from '#src/proxy/pool/probe.js';
+import { computeHealthState, type HealthState, probe } from '#src/proxy/pool/health.js';
 import { deadUrl, startToy, withTcp, withToys } from '../toy-backend.js';
 import { quickHealth, withPool, withProxy } from '../with-proxy.js';
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { Exchange, Outcome } from '#src/proxy/exchange.js';
 import type { ProxyEvent } from '#src/proxy/options.js';
-import { Ejection } from '#src/proxy/pool/failure-streak.js';
 import type { Member } from '#src/proxy/pool/member.js';
+import { Ejection } from '#src/proxy/pool/observations.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Member } from '#src/proxy/pool/member.js';
 import { BackendPool } from '#src/proxy/pool/pool.js';
-import { computePart } from '#src/proxy/pool/slow-start.js';
+import { computePart } from '#src/proxy/pool/timed-states.js';
 import { defaultProxyOptions } from '#src/proxy/start-proxy.js';
 
 describe('slow start', () => {

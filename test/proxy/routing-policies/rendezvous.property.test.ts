@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Backend } from '#src/proxy/backends.js';
-import { rendezvous } from '#src/proxy/routing-policies/rendezvous.js';
-import type { RoutingPolicy } from '#src/proxy/routing-policy.js';
+import type { RoutingPolicy } from '#src/proxy/routing-policies.js';
+import { rendezvous } from '#src/proxy/routing-policies.js';
 import { anExchange, chanceFrom, expectProportional, poolOf, tally } from './routing-policy.contract.js';
 
 const never: RoutingPolicy = () => expect.fail('it has a key');

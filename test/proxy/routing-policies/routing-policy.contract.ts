@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Backend } from '#src/proxy/backends.js';
 import type { Exchange } from '#src/proxy/exchange.js';
-import type { RoutingPolicy, RoutingPolicyFactory } from '#src/proxy/routing-policy.js';
+import type { RoutingPolicy, RoutingPolicyFactory } from '#src/proxy/routing-policies.js';
 
 /** Tests what every routing policy promises. */
 export function itIsARoutingPolicy(make: RoutingPolicyFactory): void {

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import type { BackendView } from '#src/proxy/backends.js';
 import { engines } from '#src/proxy/engines/registry.js';
 import { ProxyMetrics } from '#src/proxy/telemetry/metrics.js';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { withPool } from '../with-proxy.js';
 
 describe('proxy metrics', () => {

@@ -5,8 +5,7 @@ import { expect } from 'chai';
 import { SessionTooLarge } from '#src/sessions/errors.js';
 import { seal } from '#src/sessions/seal.js';
 import { newSecret, newSessionId } from '#src/sessions/session.js';
-import { AccessTokens, tokenBytesMax } from '#src/sessions/strategies/jwt/access-tokens.js';
-import type { AccessClaims } from '#src/sessions/strategies/jwt/claims.js';
+import { type AccessClaims, AccessTokens, tokenBytesMax } from '#src/sessions/strategies/jwt/access-tokens.js';
 import { generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';
 import { decoded, encoded, Forge } from './jwt-forgery.js';
 

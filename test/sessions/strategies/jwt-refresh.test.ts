@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { SessionTooLarge, StoreUnavailable } from '#src/sessions/errors.js';
+import { stores } from '#src/sessions/registry.js';
 import { defaultLimits, type NoSession, type Session } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { Issued, SessionStrategy } from '#src/sessions/session-strategy.js';
-import { stores } from '#src/sessions/stores/registry.js';
 import { jwt } from '#src/sessions/strategies/jwt.js';
 import { generateKeyRing, type KeyRing } from '#src/shared/key-ring.js';
 import { expectRejection } from '../expect-rejection.js';

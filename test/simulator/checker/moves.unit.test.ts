@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { addedByHash, noteMove, noteVersions } from '#src/simulator/checker/moves.js';
-import { newTally } from '#src/simulator/checker/tally.js';
+import { addedByHash } from '#src/simulator/checker/check.js';
+import { newTally } from '#src/simulator/checker/findings.js';
+import { noteMove, noteVersions } from '#src/simulator/checker/users/user-pass.js';
 import type { FaultRecord, MemberRecord, Operation } from '#src/simulator/history/records.js';
 import { run } from '../judged.js';
 

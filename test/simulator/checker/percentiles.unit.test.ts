@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { percentilesOf } from '#src/simulator/checker/percentiles.js';
+import { percentilesOf } from '#src/simulator/checker/load.js';
 
 /** Many equal values, many nearly equal ones, and negative ones. */
 const number = fc.oneof(

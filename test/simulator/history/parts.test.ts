@@ -11,6 +11,7 @@ import { LineScanner, paddingBytes } from '#src/simulator/history/line-scanner.j
 import { parseHistoryLine } from '#src/simulator/history/lines.js';
 import { joinRuns, openHistory, splitFile } from '#src/simulator/history/open-history.js';
 import { OperationTable } from '#src/simulator/history/operation-table.js';
+import { sourceOf } from '#src/simulator/history/pools.js';
 import { readPart } from '#src/simulator/history/read-part.js';
 import {
   eachOutline,
@@ -20,7 +21,6 @@ import {
   outlinesOf,
   type RunRecord,
 } from '#src/simulator/history/records.js';
-import { sourceOf } from '#src/simulator/history/string-pool.js';
 import { correctHistory } from '#test/simulator/checker/correct-system.js';
 import { runOf, user } from '#test/simulator/checker/histories.js';
 import { operationLines } from '#test/simulator/history/history-lines.js';

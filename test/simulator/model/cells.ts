@@ -6,8 +6,7 @@ import { judge, type Verdict } from '#src/simulator/checker/verdict/verdict.js';
 import type { ListedRun } from '#src/simulator/history/records.js';
 import { makePlan } from '#src/simulator/plan/plan.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
-import { listApplicableModes, type Scenario } from '#src/simulator/scenario/scenario.js';
-import { buildShortForm } from '#src/simulator/scenario/scenario.js';
+import { buildShortForm, listApplicableModes, type Scenario } from '#src/simulator/scenario/scenario.js';
 import { type Cell, liars } from './liars.js';
 import { runInMemory } from './run-in-memory.js';
 

@@ -1,5 +1,5 @@
 import { type Mode, type ModeName, modes, storesOf } from '#src/modes.js';
-import { parseDuration } from '#src/shared/duration.js';
+import { parseDuration } from '#src/shared/units.js';
 import { proxyNames } from '#src/simulator/cluster/proxy.js';
 import type { MemberRecord } from '#src/simulator/history/records.js';
 import { randomStream } from '#src/simulator/plan/random.js';

@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import { presetNames } from '#src/shared/shipped-files.js';
 import { canDrain } from '#src/simulator/cluster/external/external-proxy.js';
 import { ScenarioError } from '#src/simulator/errors.js';
-import { readPreset } from '#src/simulator/scenario/own-system.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
+import { readPreset } from '#src/simulator/scenario/own-system.js';
 import { describeMissingTarget, findMissingTarget, type Scenario } from '#src/simulator/scenario/scenario.js';
 import { writeScenario } from '#src/simulator/scenario/write.js';
 

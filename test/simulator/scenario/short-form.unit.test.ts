@@ -5,7 +5,7 @@ import { packageFile } from '#src/shared/package.js';
 import { parseLine } from '#src/simulator/checker/verdict/expectations.js';
 import { makePlan, planDurationMs } from '#src/simulator/plan/plan.js';
 import { readScenario } from '#src/simulator/scenario/file.js';
-import { type Scenario, buildShortForm } from '#src/simulator/scenario/scenario.js';
+import { buildShortForm, type Scenario } from '#src/simulator/scenario/scenario.js';
 
 const folder = packageFile('scenarios');
 const files = readdirSync(folder).filter(name => name.endsWith('.yaml'));

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { packageFile } from '#src/shared/package-file.js';
+import { packageFile } from '#src/shared/package.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';
 import type { Scenario } from '#src/simulator/scenario/scenario.js';
 import { writeScenario } from '#src/simulator/scenario/write.js';

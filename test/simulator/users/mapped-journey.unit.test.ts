@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect } from 'chai';
-import { parseJsonPath, valuesAt } from '#src/simulator/scenario/journey/mapping.js';
 import type { CarriedPlace, JourneyMapping } from '#src/simulator/scenario/journey/mapping.js';
+import { parseJsonPath, valuesAt } from '#src/simulator/scenario/journey/mapping.js';
 import { matchesIn, pageCharactersMax, patternProblem } from '#src/simulator/scenario/journey/page-pattern.js';
 import type { AppReply } from '#src/simulator/users/journey.js';
 import { mappedJourney } from '#src/simulator/users/mapped-journey.js';

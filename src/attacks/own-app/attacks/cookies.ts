@@ -1,6 +1,5 @@
 import { notApplicable, UnnamedTries } from '../../attack.js';
-import { Inconclusive } from '../../errors.js';
-import { cookieBytesMax, readSetCookie, type SetCookie } from '../../tools/browser.js';
+import { cookieBytesMax, Inconclusive, readSetCookie, type SetCookie } from '../../tools/browser.js';
 import { type AppUnderAttack, type LoggedIn, showsAnyUser, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer, AppBrowser } from '../app-browser.js';

@@ -130,7 +130,7 @@ type JourneyRequest = Outgoing['request'];
 
 /** Lists origins of such a page: of another site, of a page without an origin, such as a sandboxed frame, and of sites
  * with names that begin or end like the app's. An app that compares only a part of the text accepts those. */
-export function listPageOrigins(appOrigin: string): readonly string[] {
+function listPageOrigins(appOrigin: string): readonly string[] {
   const { protocol, host } = new URL(appOrigin);
   return ['https://evil.example', 'null', `${protocol}//${host}.evil.example`, `${protocol}//evil${host}`];
 }

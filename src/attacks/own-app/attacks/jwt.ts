@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AttackResult, notApplicable, UnnamedTries } from '../../attack.js';
-import { Inconclusive } from '../../errors.js';
+import { Inconclusive } from '../../tools/browser.js';
 import { knownKeyFiles, makeHmacSigner } from '../../tools/forge.js';
 import { type AppUnderAttack, addUse, type LoggedIn, showsAnyUser, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';

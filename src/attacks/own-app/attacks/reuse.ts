@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { notApplicable, UnnamedTries } from '../../attack.js';
-import { Inconclusive } from '../../errors.js';
+import { Inconclusive } from '../../tools/browser.js';
 import { type AppUnderAttack, addUse, type LoggedIn, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer } from '../app-browser.js';

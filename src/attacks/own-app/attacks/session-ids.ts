@@ -1,7 +1,6 @@
 import { hash, randomInt } from 'node:crypto';
-import { notApplicable, UnnamedTries } from '../../attack.js';
-import { Inconclusive } from '../../errors.js';
-import { mapConcurrently } from '../../tools/at-once.js';
+import { mapConcurrently, notApplicable, UnnamedTries } from '../../attack.js';
+import { Inconclusive } from '../../tools/browser.js';
 import { type AppUnderAttack, addUse, type LoggedIn, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer } from '../app-browser.js';

@@ -1,5 +1,5 @@
 import type { ClientContext, Result } from 'ioredis';
-import { clockToleranceMs } from '../../epochs.js';
+import { clockToleranceMs } from '../../session.js';
 
 declare module 'ioredis' {
   interface RedisCommander<Context extends ClientContext> {

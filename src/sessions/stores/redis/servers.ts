@@ -1,13 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { RedisAddress } from '../../../shared/redis-address.js';
+import type { RedisAddress } from '../../../shared/stores.js';
 import { StoreUnavailable } from '../../errors.js';
-import { pollUntilReady } from '../../in-time.js';
-import type { StoreSettings } from '../../session-store.js';
-import { StoreTransitions } from '../../store-transitions.js';
+import { pollUntilReady, type StoreSettings, StoreTransitions, withTimeout } from '../../session-store.js';
 import { RedisCluster } from './cluster.js';
-import { type ConnectionOptions, hasCode, isReadOnly, type RedisConnection } from './connection.js';
-import { OneServer } from './one-server.js';
-import { ReplicatedWrites, slackMs, TooFewReplicas } from './replicated.js';
+import { type ConnectionOptions, hasCode, isReadOnly, OneServer, type RedisConnection } from './connection.js';
 
 /** The kinds of command that a server can refuse separately. A server that is out of memory refuses writes and accepts
  * removals. A server without replicas accepts commands that need no replication. */
@@ -128,4 +125,92 @@ export function replicatedConnectionTo(address: RedisAddress, options: Connectio
   if (address.replicas === 0) return connectionTo(address, options);
   const inner = connectionTo(address, { ...options, deadlineMs: deadlineMs + slackMs });
   return new ReplicatedWrites(inner, address.replicas, deadlineMs);
+}
+
+/** The server must report the number of replicas this much earlier than its caller times out. */
+const marginMs = 100;
+/** The connection must wait this much longer than the deadline: a server checks its clock every 100 ms. */
+const slackMs = 200;
+
+/** The write was carried out, but too few replicas acknowledged it. */
+class TooFewReplicas extends Error {
+  override readonly name = 'TooFewReplicas';
+
+  constructor(count: number, wanted: number, waitedMs: number) {
+    super(`${count} of the ${wanted} replicas that were asked for acknowledged it within ${waitedMs} ms`);
+  }
+}
+
+/**
+ * Writes that succeed only when enough replicas have them. Each write is followed by WAIT, and the reply of WAIT is
+ * checked.
+ *
+ * WAIT needs a connection of its own, because it blocks all other commands on it. It covers only the writes of its own
+ * connection. On another connection (to another primary, after a failover) it would count replicas that do not have the
+ * writes.
+ *
+ * A write that fails here may have been carried out, as after a lost reply.
+ */
+class ReplicatedWrites implements RedisConnection {
+  readonly #inner: RedisConnection;
+  readonly #replicas: number;
+  readonly #deadlineMs: number;
+  readonly #waits = new WeakMap<object, Promise<number>>();
+
+  /** `inner` must wait for replies `slackMs` longer than `deadlineMs`. */
+  constructor(inner: RedisConnection, replicas: number, deadlineMs: number) {
+    this.#inner = inner;
+    this.#replicas = replicas;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  at<Answer>(key: string, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
+    const late = () => new Error(`neither the server nor its replicas answered within ${this.#deadlineMs} ms`);
+    return withTimeout(
+      this.#deadlineMs,
+      this.#inner.at(key, server => this.#writeReplicated(server, question)),
+      late,
+    );
+  }
+
+  findNear(key: string, keys: readonly string[]): string {
+    return this.#inner.findNear(key, keys);
+  }
+
+  check(): Promise<void> {
+    return this.#inner.check();
+  }
+
+  close(): void {
+    this.#inner.close();
+  }
+
+  /** Sends the command and then WAIT. It waits for the reply in between: an unknown script is sent again, and that must
+   * not come after its WAIT. */
+  async #writeReplicated<Answer>(server: Redis, question: (server: Redis) => Promise<Answer>): Promise<Answer> {
+    const { stream } = server;
+    const answer = await question(server);
+    const count = await this.#count(server, stream);
+    if (count < this.#replicas) throw new TooFewReplicas(count, this.#replicas, this.#waitMs);
+    return answer;
+  }
+
+  /** Sends one WAIT for all writes that were answered in one turn of the event loop. Otherwise each would wait for the
+   * WAITs of the others. */
+  #count(server: Redis, stream: Redis['stream']): Promise<number> {
+    const count = this.#waits.get(stream) ?? this.#wait(server, stream);
+    this.#waits.set(stream, count);
+    return count;
+  }
+
+  async #wait(server: Redis, stream: Redis['stream']): Promise<number> {
+    await nextTurn();
+    this.#waits.delete(stream);
+    if (server.stream !== stream) throw new Error('the connection was lost before replicas could be counted');
+    return server.wait(this.#replicas, this.#waitMs);
+  }
+
+  get #waitMs(): number {
+    return Math.max(1, this.#deadlineMs - marginMs);
+  }
 }

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import type { Epochs } from '../../epochs.js';
 import { SessionConflict } from '../../errors.js';
 import { seal, unseal } from '../../seal.js';
 import {
+  type Epochs,
   limitsOf,
   type NewSessionRecord,
   newSecret,

@@ -1,8 +1,11 @@
 import type { FaultRecord, Operation } from '../../history/records.js';
-import { newTally, type Tally } from '../tally.js';
-import { bySending } from './operations.js';
+import { newTally, type Tally } from '../findings.js';
+import { isMissing } from './losses.js';
+import { bySending, isAnotherUser, isOwnCart } from './operations.js';
 import type { Story, Verification } from './sessions.js';
 import { judgeSessions, type UserRules } from './user-pass.js';
+
+/** A user of the live lab: it is judged again and again while the run goes on, and it has a present state. */
 
 /** A part of the operations that is judged alone. It ends where the next part begins. */
 interface Part<Result> {
@@ -151,4 +154,48 @@ function lateOf({ firstMs, lastMs, hasFinal }: Reads, { fromMs, finalOnly }: Ver
   if (finalOnly) return hasFinal ? 'some' : 'none';
   if (lastMs < fromMs) return 'none';
   return firstMs >= fromMs ? 'all' : 'some';
+}
+
+/** How a user stands after its latest operation. */
+export type PresentState =
+  /** No acknowledged login yet. */
+  | 'arriving'
+  /** It is logged in, and nothing is wrong. */
+  | 'in'
+  /** A write has an unknown outcome, and no later read has shown what became of it. */
+  | 'in-doubt'
+  /** It is logged in, but a known write is missing. */
+  | 'has-lost'
+  /** The latest answer that depended on its session treated it as anonymous, and it did not log out. */
+  | 'logged-out'
+  /** Since the login, the latest answer that names a user names another one. */
+  | 'someone-else'
+  /** It asked for a logout, and the logout did not certainly fail. */
+  | 'gone';
+
+/** Returns the state of a user after its latest operation. Pure. The story must have been judged (`judgeUser`). If
+ * several states apply, the worst one counts. */
+export function presentStateOf({ operations, sessions }: Story): PresentState {
+  const session = sessions.at(-1);
+  const since = operations.slice(session === undefined ? 0 : operations.lastIndexOf(session.login));
+  if (isNamedWrongly(since)) return 'someone-else';
+  if (session === undefined) return 'arriving';
+  if (since.some(({ kind, outcome }) => kind === 'logout' && outcome !== 'fail')) return 'gone';
+  if (session.awayMs !== undefined) return 'logged-out';
+  if (session.expected.tokens.some(isMissing)) return 'has-lost';
+  return isInDoubt(since) ? 'in-doubt' : 'in';
+}
+
+/** Replays do not count: they send an old session, not the present one. */
+function isNamedWrongly(operations: readonly Operation[]): boolean {
+  const latest = operations.findLast(({ kind, identity }) => kind !== 'replay' && identity !== undefined);
+  return latest !== undefined && isAnotherUser(latest);
+}
+
+/** Whether a write ended unknown after the last good read was sent. */
+function isInDoubt(operations: readonly Operation[]): boolean {
+  const read = operations.findLast(isOwnCart);
+  const readMs = read?.sentMs ?? Number.NEGATIVE_INFINITY;
+  const isWrite = ({ kind }: Operation) => kind === 'add' || kind === 'remove';
+  return operations.some(one => isWrite(one) && one.outcome === 'unknown' && one.doneMs > readMs);
 }

@@ -1,5 +1,5 @@
 import type { Operation } from '../../history/records.js';
-import { incident, type Tally } from '../tally.js';
+import { incident, type Tally } from '../findings.js';
 import { isAccepted, isAnonymous, isAnotherUser, needsSession } from './operations.js';
 import type { LoginSession, Story } from './sessions.js';
 

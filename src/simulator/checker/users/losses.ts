@@ -1,6 +1,5 @@
 import type { FaultRecord, Operation } from '../../history/records.js';
-import type { LossShape } from '../findings.js';
-import { incident, type Tally } from '../tally.js';
+import { incident, type LossShape, type Tally } from '../findings.js';
 import { isAnonymous } from './operations.js';
 import {
   type ExpectedSession,

@@ -1,6 +1,6 @@
 import type { Operation } from '../../history/records.js';
 import { isOfOtherRun } from '../../history/token-names.js';
-import { incident, type Tally } from '../tally.js';
+import { incident, type Tally } from '../findings.js';
 import { isAnonymous, isAnotherUser } from './operations.js';
 import {
   canVerify,

@@ -1,11 +1,10 @@
 import type { FaultRecord, Operation, RunRecord } from '../../history/records.js';
-import { ExposureWatch, FaultWatch, MemberWatch } from '../fault-findings.js';
+import { addCandidates, ExposureWatch, FaultWatch, MemberWatch } from '../fault-findings.js';
+import { addCounts, type NestedCounts, newTally, type Tally } from '../findings.js';
 import { type Band, isOfPlan } from '../load.js';
-import { noteMove, noteVersions } from '../moves.js';
-import { addCounts, type NestedCounts, newTally, type Tally } from '../tally.js';
-import { addCandidates } from './blame.js';
 import { judgeLogins } from './logins.js';
 import { judgeLosses } from './losses.js';
+import { wasAnswered } from './operations.js';
 import { judgeReads } from './reads.js';
 import { type Story, storyOf, verificationOf } from './sessions.js';
 
@@ -122,5 +121,44 @@ function countOperations(operations: readonly Operation[], { users, writes, requ
     evidence.adds += 1;
     if (outcome === 'ok') writes.acknowledged += 1;
     else if (outcome === 'unknown') writes.unknown += 1;
+  }
+}
+
+/** Counts the user if two versions answered it, and if an old version answered it again after a new one. The operations
+ * are in sending order. */
+export function noteVersions(operations: readonly Operation[], counts: Tally['exposure']): void {
+  const seen = new Set<string>();
+  let [last, lastDoneMs, hasGoneBack] = ['', 0, false];
+  for (const { kind, version, sentMs, doneMs } of operations) {
+    // A replay runs beside other requests, and so may the requests of tabs: their order is not known.
+    if (version === undefined || kind === 'replay' || sentMs < lastDoneMs) continue;
+    if (version !== last && seen.has(version)) hasGoneBack = true;
+    seen.add(version);
+    [last, lastDoneMs] = [version, doneMs];
+  }
+  if (seen.size > 1) counts.sawBothVersions += 1;
+  if (hasGoneBack) counts.wentBack += 1;
+}
+
+/** Counts the user if it was answered before the first fault and after the last one was confirmed, and if another
+ * backend answered it then. The operations are in sending order. */
+export function noteMove(
+  operations: readonly Operation[],
+  faults: readonly FaultRecord[],
+  counts: Tally['exposure'],
+): void {
+  const beforeMs = Math.min(...faults.map(({ requestedMs }) => requestedMs));
+  const afterMs = Math.max(...faults.map(({ confirmedMs }) => confirmedMs ?? Number.NEGATIVE_INFINITY));
+  let before: string | undefined;
+  for (const operation of operations) {
+    const { backend, sentMs, doneMs } = operation;
+    if (backend === undefined || !wasAnswered(operation)) continue;
+    if (doneMs < beforeMs) before = backend;
+    else if (sentMs >= afterMs && afterMs >= beforeMs) {
+      if (before === undefined) return;
+      counts.present += 1;
+      if (backend !== before) counts.moved += 1;
+      return;
+    }
   }
 }

@@ -2,18 +2,19 @@ import { unknownName } from '../../../shared/unknown-name.js';
 import { ScenarioError } from '../../errors.js';
 import type { RunRecord } from '../../history/records.js';
 import type { Findings } from '../findings.js';
+import type { Span } from '../load.js';
 import { type Doubts, describeMachineDoubt, describeUndecided, doubtsOf, liveHasNoVerdict } from './doubts.js';
 import {
+  describeUnknownWindow,
   type EvaluatedExpectation,
   type Expectation,
   evaluate,
   isDisproved,
   isUpperLimit,
   parseLine,
+  spanOf,
 } from './expectations.js';
-import { dependsOnMachine, measuredValue, memberOf } from './metrics.js';
-import { describeUnknownWindow, type Span, spanOf } from './windows.js';
-import { type FindingsWithin, findingsWithin } from './within.js';
+import { dependsOnMachine, type FindingsWithin, findingsWithin, measuredValue, memberOf } from './metrics.js';
 
 export type VerdictWord = 'pass' | 'fail' | 'inconclusive';
 

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import mustache from 'mustache';
-import { messageOf, quoteForShell } from '../../../shared/text.js'
 import { commandLine } from '../../../shared/package.js';
+import { messageOf, quoteForShell } from '../../../shared/text.js';
 import { findProgram, findToolName, systemPath } from '../../../shared/tools.mjs';
 import { LabError, ScenarioError } from '../../errors.js';
 import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../backend.js';

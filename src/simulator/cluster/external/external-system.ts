@@ -1,5 +1,5 @@
-import { messageOf } from '../../../shared/text.js';
 import { commandLine } from '../../../shared/package.js';
+import { messageOf } from '../../../shared/text.js';
 import { findProgram } from '../../../shared/tools.mjs';
 import { LabError } from '../../errors.js';
 import { type BackendNaming, backendNaming, type Deployer, type Release, type RolloutPace } from '../cluster.js';

@@ -1,12 +1,14 @@
 import * as z from 'zod';
-import { cookieName, map, oneOf, sayExpected, show, text } from '../values.js';
+import { cookieName, map, oneOf, sayExpected, show, text, wholeNumber } from '../values.js';
 import { isMap } from '../yaml.js';
-import { anonymousConditions, jsonPath, okConditions, urlPath as path } from './answer-conditions.js';
 import {
+  type AnonymousConditions,
+  type AnswerConditions,
   attackStepKinds,
   type JourneyMapping,
   type MappedRequest,
   type MappedStep,
+  parseJsonPath,
   placeholdersIn,
   plainTextsOf,
   stepKinds,
@@ -14,9 +16,81 @@ import {
   textsOf,
   typedPlaceholderIn,
 } from './mapping.js';
-import { patternProblem } from './page-pattern.js';
+import { bodyPatternProblem, patternProblem } from './page-pattern.js';
 
 /** Schema of `users.journey` in a scenario file: `shop`, or the requests of the user's own app. */
+
+const urlPath = text('a path such as /cart', /^\/[^\s#]*$/);
+
+const jsonPath = z
+  .string({ error: sayExpected('a path such as $.items[*].sku') })
+  .refine(written => parseJsonPath(written) !== undefined, {
+    error: sayExpected('a path such as $.items[*].sku: of $, .name, ["name"], [0] and [*]'),
+  });
+
+const status = z
+  .union([wholeNumber(200, 599), z.array(wholeNumber(200, 599)).min(1)], {
+    error: sayExpected('a status from 200 to 599, or a list of them'),
+  })
+  .transform(one => [one].flat());
+
+const body = z
+  .string({ error: sayExpected('a regular expression such as /log in/i') })
+  .superRefine((written, context) => {
+    const problem = bodyPatternProblem(written);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: `found ${show(written)}: ${problem}` });
+  });
+
+/** Conditions that an answer must meet: `ok` of a step, and `anonymous`. They are plain data; `users/answer-check.ts`
+ * checks answers with them. */
+const conditionKeys = {
+  status: status.optional(),
+  'redirect-to': urlPath.optional().describe('The path of the Location header. Redirects are not followed.'),
+  body: body.optional().describe('A regular expression such as /log in/i that matches somewhere in the body.'),
+  path: jsonPath
+    .optional()
+    .describe('A place in the JSON of the body. Without absent and equals, its value must exist and not be null.'),
+  absent: z
+    .literal(true, { error: sayExpected('true') })
+    .optional()
+    .describe('The value at path must be missing or null.'),
+  equals: z
+    .union([z.string(), z.number(), z.boolean(), z.null()], {
+      error: sayExpected('text, a number, true, false or null'),
+    })
+    .optional()
+    .describe('The value at path must be this one.'),
+};
+
+/** Finds conditions that do not fit each other. */
+function conditionsProblem({ path, absent, equals }: AnswerConditions): string | undefined {
+  if (absent !== undefined && equals !== undefined) return 'found absent and equals, expected one of the two';
+  const stray = absent !== undefined ? 'absent' : equals !== undefined ? 'equals' : undefined;
+  return stray !== undefined && path === undefined ? `found ${stray} without path, expected both` : undefined;
+}
+
+function addProblem(problem: string | undefined, context: z.RefinementCtx): void {
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+}
+
+const okConditions = map('ok', conditionKeys)
+  .superRefine((written: AnswerConditions, context) => addProblem(conditionsProblem(written), context))
+  .optional()
+  .describe('The answer when the step has succeeded: all given conditions must hold. Default status: 200 to 399.');
+
+const noCondition = 'expected at least one of status, redirect-to, body, path and or-redirect-to';
+
+const anonymousConditions = map('anonymous', {
+  ...conditionKeys,
+  'or-redirect-to': urlPath.optional().describe('An alternative to all other conditions: a redirect to this path.'),
+})
+  .superRefine((written: AnonymousConditions, context) => {
+    const isEmpty = Object.values(written).every(value => value === undefined);
+    addProblem(isEmpty ? noCondition : conditionsProblem(written), context);
+  })
+  .describe(
+    'The answer of the app without a login: all given conditions must hold, or the redirect under or-redirect-to.',
+  );
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const bodyless: readonly string[] = ['GET', 'DELETE'];
@@ -47,7 +121,7 @@ const headers = z
   .optional();
 
 const requestKeys = {
-  ...Object.fromEntries(methods.map(method => [method, path.optional()])),
+  ...Object.fromEntries(methods.map(method => [method, urlPath.optional()])),
   query: fields('query fields').describe('Appended to the path, encoded.'),
   form: fields('form fields').describe('The body, as a browser sends a form.'),
   json: z

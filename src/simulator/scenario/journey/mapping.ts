@@ -1,9 +1,8 @@
 import type { OperationKind } from '../../history/records.js';
-import type { AnonymousConditions, AnswerConditions } from './answer-conditions.js';
 
 /**
  * Mapping of an app in a scenario file: the request of each step, and where its answers hold the values. Plain data:
- * `scenario/journey.ts` reads it from the file, and `users/mapped-journey.ts` turns it into a journey.
+ * `journey.ts` reads it from the file, and `users/mapped-journey.ts` turns it into a journey.
  */
 export interface JourneyMapping {
   readonly login: MappedStep & {
@@ -78,6 +77,31 @@ export interface CarriedPlace extends TextPlace {
   readonly header?: string | undefined;
 }
 
+/** A value of JSON that is neither a list nor a map. */
+type JsonScalar = string | number | boolean | null;
+
+/** Conditions on an answer. All given parts must hold. */
+export interface AnswerConditions {
+  /** The allowed statuses. */
+  readonly status?: readonly number[] | undefined;
+  /** The path of the Location header of a redirect. */
+  readonly 'redirect-to'?: string | undefined;
+  /** A regular expression between slashes that matches somewhere in the body. */
+  readonly body?: string | undefined;
+  /** A path into the JSON of the body. Without `absent` and `equals`, its value must exist and not be null. */
+  readonly path?: string | undefined;
+  /** The value at `path` must be missing or null. */
+  readonly absent?: true | undefined;
+  /** Every value at `path` must equal this one. */
+  readonly equals?: JsonScalar | undefined;
+}
+
+/** Answer of the app to a request without a login. */
+export interface AnonymousConditions extends AnswerConditions {
+  /** The alternative to all other conditions: a redirect to this path alone is enough. */
+  readonly 'or-redirect-to'?: string | undefined;
+}
+
 /** Returns the step of the mapping for an operation. A replay uses the step `read`. */
 export function stepOf(mapping: JourneyMapping, kind: OperationKind): MappedStep | undefined {
   return mapping[kind === 'replay' ? 'read' : kind];
@@ -143,4 +167,76 @@ export function plainTextsOf({ path, query, form }: MappedRequest): string[] {
 export function textsInJson(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsInJson) : [];
+}
+
+/** One step of a path: a key, an index, or every element. */
+type PathStep = { readonly key: string } | { readonly index: number } | 'all';
+
+/** A small part of JSONPath (RFC 9535): `$`, `.name`, `['any name']`, `[0]`, `[*]`. */
+export type JsonPath = readonly PathStep[];
+
+const piece = /\.([A-Za-z_$][\w$-]*)|\['([^'\\]+)'\]|\["([^"\\]+)"\]|\[(\d{1,6})\]|\[(\*)\]|\.(\*)/y;
+
+/** Parses a path; undefined when the text is no such path. */
+export function parseJsonPath(text: string): JsonPath | undefined {
+  if (!text.startsWith('$')) return undefined;
+  const steps: PathStep[] = [];
+  piece.lastIndex = 1;
+  for (let at = 1; at < text.length; at = piece.lastIndex) {
+    piece.lastIndex = at;
+    const found = piece.exec(text);
+    if (found === null) return undefined;
+    const [, dotted, quoted, doubleQuoted, index] = found;
+    const key = dotted ?? quoted ?? doubleQuoted;
+    if (key !== undefined) steps.push({ key });
+    else steps.push(index === undefined ? 'all' : { index: Number(index) });
+  }
+  return steps;
+}
+
+/**
+ * Returns the values at a path, in order. `[*]` on an empty list gives an empty list. Returns undefined when a step of
+ * the path has no value: missing data must not pass for an empty cart.
+ */
+export function valuesAt(value: unknown, path: JsonPath): readonly unknown[] | undefined {
+  let found: unknown[] = [value];
+  for (const step of path) {
+    const next = found.map(each => valuesBelow(each, step));
+    if (next.some(each => each === undefined)) return undefined;
+    found = next.flatMap(each => each ?? []);
+  }
+  return found;
+}
+
+/** Returns the values one step below; undefined when there is no such step. */
+function valuesBelow(value: unknown, step: PathStep): readonly unknown[] | undefined {
+  if (step === 'all') return Array.isArray(value) ? value : undefined;
+  if ('index' in step) return Array.isArray(value) && step.index < value.length ? [value[step.index]] : undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return Object.hasOwn(value, step.key) ? [Reflect.get(value, step.key)] : undefined;
+}
+
+/** Says at which step the path has no value; undefined when it leads to the end. */
+export function explainMissingAt(value: unknown, path: JsonPath): string | undefined {
+  let found: unknown[] = [value];
+  let walked = '$';
+  for (const step of path) {
+    for (const each of found) {
+      if (valuesBelow(each, step) === undefined) return `${walked} is ${kindOf(each)}, which has no ${nameOf(step)}`;
+    }
+    found = found.flatMap(each => valuesBelow(each, step) ?? []);
+    walked += nameOf(step);
+  }
+  return undefined;
+}
+
+function nameOf(step: PathStep): string {
+  if (step === 'all') return '[*]';
+  return 'index' in step ? `[${step.index}]` : `.${step.key}`;
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value !== 'object' || value === null) return `${value === null ? 'null' : typeof value}`;
+  return `a map with the keys ${Object.keys(value).slice(0, 10).join(', ') || '(none)'}`;
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
 import { type NewSessionRecord, newSessionId, userTagOf } from '#src/sessions/session.js';
 import type { SessionStore, StoreTransition } from '#src/sessions/session-store.js';
-import { Nodes } from '#src/sessions/stores/memcached/nodes.js';
+import { Nodes } from '#src/sessions/stores/memcached/servers.js';
 import { memcached } from '#src/sessions/stores/memcached.js';
 import { sessionStoreContract } from '../../session-store.contract.js';
 import { type MemcachedServer, startMemcached } from '../../with-memcached.js';

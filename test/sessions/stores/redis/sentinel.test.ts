@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { StoreUnavailable } from '#src/sessions/errors.js';
+import type { Handler } from '#src/sessions/request-session.js';
 import { digestOf, handleOf, newSessionId } from '#src/sessions/session.js';
-import type { Handler } from '#src/sessions/session-context.js';
-import { openSessions } from '#src/sessions/start-sessions.js';
+import { openSessions } from '#src/sessions/sessions.js';
 import { redis } from '#src/sessions/stores/redis.js';
 import { expectRejection } from '../../expect-rejection.js';
 import { revocable } from '../../revocable.js';

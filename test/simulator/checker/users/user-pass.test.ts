@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { check, findingsOf, percentilesIn, prepareCheck } from '#src/simulator/checker/check.js';
-import { checkInThreads } from '#src/simulator/checker/check-in-threads.js';
+import { checkInThreads } from '#src/simulator/checker/judge-run.js';
 import { byUser } from '#src/simulator/checker/users/operations.js';
 import { UserPass } from '#src/simulator/checker/users/user-pass.js';
 import { writeHistory } from '#src/simulator/history/file.js';

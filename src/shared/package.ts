@@ -1,0 +1,43 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { quoteForShell } from './text.js';
+
+/**
+ * Returns the path of a file of this package. `inPackage` is relative to the folder of package.json. Programs are
+ * packed into few files (`scripts/pack.mjs`), so a module does not run at the path of its source.
+ */
+export function packageFile(inPackage: string): string {
+  return path.join(root, inPackage);
+}
+
+const root = holder('package.json', import.meta.dirname);
+
+function holder(name: string, folder: string): string {
+  return existsSync(path.join(folder, name)) ? folder : holder(name, path.dirname(folder));
+}
+
+const { version }: { version: string } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
+
+/** The version of Holdfast. */
+export const ownVersion = version;
+
+/**
+ * Returns what a user types to start this program, for texts that say what to type next: `npx holdfast` in a project
+ * that installed it, `holdfast` for a global installation, `node dist/cli.js` in a clone.
+ */
+export function programName(): string {
+  return nameProgram(packageFile('.'), process.argv[1] ?? '');
+}
+
+/** Returns a command line of this program. Words with blanks or other special characters are quoted for a shell. */
+export function commandLine(...words: readonly string[]): string {
+  return [programName(), ...words.map(quoteForShell)].join(' ');
+}
+
+/** Decides for `programName`. `root` is the folder of package.json. `startedAs` is the path that Node was given. */
+export function nameProgram(root: string, startedAs: string): string {
+  if (!root.split(path.sep).includes('node_modules')) return 'node dist/cli.js';
+  const { name, dir } = path.parse(startedAs);
+  // Both start Node with a link: a project has it in node_modules/.bin, a global installation on PATH.
+  return name === 'holdfast' && path.basename(dir) !== '.bin' ? 'holdfast' : 'npx holdfast';
+}
