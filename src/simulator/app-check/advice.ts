@@ -1,6 +1,18 @@
 import { parseJson } from '../../shared/text.js';
 import type { OperationKind } from '../history/records.js';
-import { explainMissingAt, parseJsonPath, type AnswerConditions, type CarriedPlace, isPlaceholder, type JourneyMapping, type MappedRequest, placeholdersIn, stepOf, type TextPlace, textsInJson } from '../scenario/journey/mapping.js'
+import {
+  type AnswerConditions,
+  type CarriedPlace,
+  explainMissingAt,
+  isPlaceholder,
+  type JourneyMapping,
+  type MappedRequest,
+  parseJsonPath,
+  placeholdersIn,
+  stepOf,
+  type TextPlace,
+  textsInJson,
+} from '../scenario/journey/mapping.js';
 import { pageCharactersMax } from '../scenario/journey/page-pattern.js';
 import { afterFailed } from '../users/browser.js';
 import { type AppReply, cartTooLarge, type JourneyRequest, noCart } from '../users/journey.js';
