@@ -1,13 +1,9 @@
 import type { Incident, Tally } from '../simulator/checker/findings.js';
-import {
-  firstMissedBy,
-  isLost,
-  isMissing,
-} from '../simulator/checker/users/losses.js';
+import { GrowingUser, type PresentState, presentStateOf } from '../simulator/checker/users/growing-user.js';
+import { firstMissedBy, isLost, isMissing } from '../simulator/checker/users/losses.js';
 import { isAnotherUser, isOwnCart } from '../simulator/checker/users/operations.js';
 import type { Story } from '../simulator/checker/users/sessions.js';
-import type { UserRules } from '../simulator/checker/users/user-pass.js'
-import { GrowingUser, type PresentState, presentStateOf } from '../simulator/checker/users/growing-user.js';
+import type { UserRules } from '../simulator/checker/users/user-pass.js';
 import type { Operation } from '../simulator/history/records.js';
 import { generateSteps, habitsOf, userName } from '../simulator/plan/plan.js';
 import type { RunClock } from '../simulator/run/run-clock.js';

@@ -14,6 +14,9 @@ import {
   wentThrough,
 } from './users/operations.js';
 
+/** The findings of each fault: the users that it exposed, its effect, what became of the members, and the incidents
+ * that it can explain. */
+
 interface WatchedFault {
   readonly fault: FaultRecord;
   readonly effect: EffectWatch | undefined;

@@ -54,7 +54,7 @@ export const target = text(
     'The address of a system that already runs. Nothing is started. Faults strike its members if "members" says how; otherwise only exec can break something.',
   );
 
-/** What faults need that strike such a system with commands. */
+/** Values of faults that strike such a system with commands. */
 export const commandText = text('a command such as "docker kill app-1"', /\S/);
 export const commandLimit = duration().prefault('10s');
 export const systemTarget = text('the target "system", or none', /\S/).default('system');
