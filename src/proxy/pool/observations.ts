@@ -2,8 +2,8 @@ import type { Exchange } from '../exchange.js';
 import type { EjectionOptions } from '../options.js';
 
 /*
- * What the proxy observes of one backend. Its member (`member.ts`) has one of each, and its state
- * follows from them. The control has the `BootReports`.
+ * What the proxy observes of one backend. Its member (`member.ts`) has one of each, and its state follows from them. The
+ * control has the `BootReports`.
  */
 
 /** The known facts about the boots of one backend, as plain data. */
