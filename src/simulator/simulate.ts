@@ -36,7 +36,7 @@ export interface SimulateOptions {
   readonly storeUrls?: StoreUrls;
   /** Set when other labs run beside this one (see `InTurn`). */
   readonly inTurn?: InTurn | undefined;
-  /** Part of the name of every added item: four characters of base 36 (`token-names.ts`). Random when absent. */
+  /** Part of the name of every added item: four characters of base 36 (`tokenOf`). Random when absent. */
   readonly nonce?: string;
 }
 

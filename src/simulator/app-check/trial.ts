@@ -1,6 +1,6 @@
 import { parseJson } from '../../shared/text.js';
 import type { OperationKind } from '../history/records.js';
-import { makeNonce, tokenOf } from '../history/token-names.js';
+import { makeNonce, tokenOf } from '../plan/planned-user.js';
 import { type JourneyMapping, stepOf } from '../scenario/journey/mapping.js';
 import { UserBrowser } from '../users/browser.js';
 import { HttpClient } from '../users/http-client.js';

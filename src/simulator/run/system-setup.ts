@@ -5,7 +5,7 @@ import type { ExternalProxy } from '../cluster/external/external-proxy.js';
 import type { ProxySpec } from '../cluster/proxy.js';
 import { type ClusterSpec, membersOf } from '../cluster/start-cluster.js';
 import type { RunHeader, SystemRecord } from '../history/records.js';
-import { makeNonce } from '../history/token-names.js';
+import { makeNonce } from '../plan/planned-user.js';
 import type { Scenario } from '../scenario/scenario.js';
 import type { DriverOptions } from '../users/driver.js';
 import { type Journey, shopJourney } from '../users/journey.js';

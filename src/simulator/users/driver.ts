@@ -1,8 +1,7 @@
 import { type BackendNaming, backendNaming, type ProxyAddress } from '../cluster/cluster.js';
 import type { LabRecord, Operation } from '../history/records.js';
-import { tokenOf } from '../history/token-names.js';
 import { stepsMax } from '../plan/plan.js';
-import type { UserScript } from '../plan/planned-user.js';
+import { tokenOf, type UserScript } from '../plan/planned-user.js';
 import type { RunClock } from '../run/run-clock.js';
 import { HttpClient } from './http-client.js';
 import type { AppReply, Journey, JourneyRequest } from './journey.js';
@@ -17,7 +16,7 @@ export interface DriverOptions {
   /** Addresses of the system. Several are addresses of one host, and the users are spread over them. Loopback only:
    * `LabError` otherwise. */
   readonly proxies: readonly ProxyAddress[];
-  /** Part of the name of every added item (`token-names.ts`). Absent: the items have the names of the plan. */
+  /** Part of the name of every added item (`tokenOf`). Absent: the items have the names of the plan. */
   readonly nonce?: string;
   readonly timeoutMs: number;
   /** How long an ended session may still be accepted. Old cookies are tried only after this time. */

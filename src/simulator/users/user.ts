@@ -21,7 +21,7 @@ export interface UserWorld {
   readonly naming: BackendNaming;
   /** A cookie that each browser has from the start, with the name of its user. */
   readonly browserCookie?: string | undefined;
-  /** Returns the name under which this run adds an item of the plan (`token-names.ts`). */
+  /** Returns the name under which this run adds an item of the plan (`tokenOf`). */
   tokenOf(planned: string): string;
   /** Whether the run is over, so that nothing new may begin. */
   isOver(): boolean;

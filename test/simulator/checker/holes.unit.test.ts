@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { check } from '#src/simulator/checker/check.js';
 import { judge, type Verdict } from '#src/simulator/checker/verdict/verdict.js';
 import type { FaultRecord, LabRecord, ListedRun, Operation, SystemRecord } from '#src/simulator/history/records.js';
-import { tokenOf } from '#src/simulator/history/token-names.js';
+import { tokenOf } from '#src/simulator/plan/planned-user.js';
 import { fault, runOf, user } from './histories.js';
 
 /** Runs that version 0.1 passed, or judged wrongly, without enough evidence. */

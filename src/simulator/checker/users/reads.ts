@@ -1,5 +1,5 @@
 import type { Operation } from '../../history/records.js';
-import { isOfOtherRun } from '../../history/token-names.js';
+import { isOfOtherRun } from '../../plan/planned-user.js';
 import { incident, type Tally } from '../findings.js';
 import { isAnonymous, isAnotherUser } from './operations.js';
 import {

@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib';
 import { expect } from 'chai';
 import { requireSku } from '#backends/routes/routes.js';
-import { isOfOtherRun, makeNonce, nonceShape, tokenOf } from '#src/simulator/history/token-names.js';
+import { isOfOtherRun, makeNonce, nonceShape, tokenOf } from '#src/simulator/plan/planned-user.js';
 import { drive, json, steps, withServer } from '../users/scripted.js';
 
 describe('the items of a run', () => {
