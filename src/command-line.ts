@@ -1,7 +1,7 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { exitCodes, failUsage, runOrExplain } from './commands/lib/exit.js';
 import { checkCommand, checkFlags, checkKnown, checkOperands, flagsOf } from './commands/lib/flags.js';
-import { ownVersion, commandLine, programName } from './shared/package.js'
+import { commandLine, ownVersion, programName } from './shared/package.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: yargs' own type of a list of commands, each with other options.
 type Command = CommandModule<object, any>;
