@@ -1,7 +1,7 @@
 import type { ModeName } from '../modes.js';
 import { caseOfUser } from '../report/html/case-file.js';
-import { messageOf } from '../shared/text.js';
 import { type StoreUrls, storeNames } from '../shared/stores.js';
+import { messageOf } from '../shared/text.js';
 import type { Cluster, ProxyBackend } from '../simulator/cluster/cluster.js';
 import type { InTurn } from '../simulator/cluster/lab.js';
 import { proxyNames } from '../simulator/cluster/proxy.js';
@@ -22,7 +22,7 @@ import {
   startHeader,
 } from '../simulator/run/system-setup.js';
 import { watchMembers } from '../simulator/run/watch-members.js';
-import { listLinks, type GivenOptions } from '../simulator/scenario/applicable-faults.js'
+import { type GivenOptions, listLinks } from '../simulator/scenario/applicable-faults.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { Driver } from '../simulator/users/driver.js';
 import { LiveHistory } from './live-history.js';

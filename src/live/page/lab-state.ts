@@ -14,7 +14,7 @@ import {
   sideNames,
 } from '../protocol.js';
 
-/** What the page knows of both sides, and what a user can strike and heal there. All of it is pure. */
+/** The knowledge of the page about both sides, and the strikes and healings that a user can choose there. Pure. */
 
 /** The state of one side, as the page knows it. */
 export interface ShownSide {

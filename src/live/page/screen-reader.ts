@@ -3,7 +3,7 @@ import { find, make, makeButton, setText } from './dom.js';
 import type { LabSides, ShownSide } from './lab-state.js';
 import { describeStrike, stateWords, tellWave } from './sentences.js';
 
-/** What the page offers to readers who cannot see it: spoken sentences, and a table that says the same as the dots. */
+/** The parts of the page for readers who cannot see it: spoken sentences, and a table that says the same as the dots. */
 
 /** Time between two sentences. */
 const sentenceEveryMs = 1_000;
