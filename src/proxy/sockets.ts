@@ -154,7 +154,9 @@ export function joinTunnel(client: Socket, backend: Socket, stallMs: number, end
   for (const side of [backend, client]) {
     side.removeAllListeners('timeout');
     // While this side stalls, the other side is not read, so its close would go unnoticed.
-    side.setTimeout(stallMs, () => side.writableLength > 0 && side.destroy());
+    // A callback of `setTimeout` would be called for the first silence only, and that one is harmless.
+    side.on('timeout', () => side.writableLength > 0 && side.destroy());
+    side.setTimeout(stallMs);
     side.setNoDelay(true);
     side.setKeepAlive(true, keepAliveMs);
   }

@@ -1,4 +1,4 @@
-/** In modes that carry the session in the cookie, the attack makes 900 requests. full-strength.test.ts makes it in one mode. */
+/** In modes that carry the session in the cookie, the attack makes 900 requests. full-strength.full.test.ts makes it in one mode. */
 import { expect } from 'chai';
 import { attacks } from '#src/attacks/attacks/registry.js';
 import { judge } from '#src/attacks/finding.js';

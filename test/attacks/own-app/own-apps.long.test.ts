@@ -5,7 +5,7 @@ const apps: Apps = [
   [
     'express',
     {
-      // The attacker and the victim see the first mistake. app-attacks.long.test.ts plants each one alone.
+      // The attacker and the victim see the first mistake. app-attacks.full.test.ts plants each one alone.
       'keep-id,cookie-only-logout': ['fixation', 'id-kept-at-login', 'replay-after-logout'],
       // The store of express-session itself writes late.
       'no-httponly,late-write': ['cookie-attributes', 'logout-race'],

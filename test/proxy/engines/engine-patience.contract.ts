@@ -42,16 +42,19 @@ export function itEnforcesWaits(make: EngineFactory): void {
       ));
 
     const bulk = Buffer.alloc(16 * 1024 * 1024);
-    for (const [reader, sender] of [
-      ['backend', 'client'],
-      ['client', 'backend'],
-    ]) {
-      it(`ends a tunnel whose ${reader} reads nothing after the ${sender} has left`, () =>
+    for (const [reader, sender, idleMs, when] of [
+      ['backend', 'client', 0, ''],
+      ['client', 'backend', 0, ''],
+      ['backend', 'client', 500, ', and that was silent before'],
+      ['client', 'backend', 500, ', and that was silent before'],
+    ] as const) {
+      it(`ends a tunnel whose ${reader} reads nothing after the ${sender} has left${when}`, () =>
         withTcp(
           socket => {
-            socket.once('data', () => {
+            socket.once('data', async () => {
               socket.write(switching);
               socket.pause();
+              await sleep(idleMs);
               if (sender === 'backend') leaveBehind(socket, bulk);
             });
           },
@@ -64,6 +67,7 @@ export function itEnforcesWaits(make: EngineFactory): void {
                 client.write(upgrade);
                 await once(client, 'data');
                 client.pause();
+                await sleep(idleMs);
                 if (sender === 'client') leaveBehind(client, bulk);
                 const over: Outcome[] | string = await Promise.race([engine.settled(1), sleep(15_000, 'stuck')]);
                 client.destroy();
