@@ -1,5 +1,5 @@
+import { defaultHost, listBackends, listPools } from '../../proxy/hosts.js';
 import type { ProxyEvent, ProxyOptions } from '../../proxy/options.js';
-import { defaultHost, listBackends, listPools } from '../../proxy/pool/pools.js';
 import type { SiteSnapshot } from '../../proxy/restart/handover.js';
 import { generateKeyRing, type KeyRing } from '../../shared/key-ring.js';
 import { UsageError } from '../lib/flags.js';

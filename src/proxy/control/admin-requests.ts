@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { isWeight, weightExpected } from '../backends.js';
 import type { AdminOptions, TcpAddress } from '../options.js';
 
-/* Decides which requests may use the admin API, and parses their bodies. */
+/* Access to the admin API, and the bodies of its requests. */
 
 export interface AdminRefusal {
   readonly status: number;

@@ -12,15 +12,8 @@ import {
   parseNewBackend,
   readBody,
 } from './admin-requests.js';
-import {
-  answerHealth,
-  createSmallServer,
-  healthPaths,
-  listenAt,
-  type Readiness,
-  type SmallListener,
-  type TakenSocket,
-} from './small-server.js';
+import { answerHealth, healthPaths, type Readiness } from './health-listener.js';
+import { createSmallServer, listenAt, type SmallListener, type TakenSocket } from './small-server.js';
 
 /** Everything that the admin API can ask of the proxy. `unknown`: no backend has that name. */
 export interface AdminControl extends Readiness {

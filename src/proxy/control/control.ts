@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ownVersion } from '../../shared/package.js';
 import { messageOf } from '../../shared/text.js';
 import type { BackendView } from '../backends.js';
+import { defaultHost, type HostedBackend, listBackends, listPools, speaksTls } from '../hosts.js';
 import type { PoolOptions, ProxyEvent, ProxyOptions, ServingOptions } from '../options.js';
 import { HealthWatch, type OnProbe } from '../pool/health.js';
 import type { Member, MemberSnapshot } from '../pool/member.js';
-import { BootReports } from '../pool/observations.js';
-import { defaultHost, type HostedBackend, listBackends, listPools, Pools, speaksTls } from '../pool/pools.js';
+import { Pools } from '../pool/pools.js';
 import {
   type BackendAtStart,
   buildServingOptions,
@@ -23,6 +23,7 @@ import { formatOrigin } from '../sockets.js';
 import { ProxyMetrics } from '../telemetry/metrics.js';
 import type { TrafficServer } from '../traffic-server.js';
 import type { AdminControl } from './admin.js';
+import { BootReports } from './boot-reports.js';
 import { isSame, type PoolChange, planPoolChange, planReload, type ReloadPlan } from './reload.js';
 import { SideListeners } from './side-listeners.js';
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type HostedBackend, listBackends, speaksTls } from '../hosts.js';
 import type { HostOptions, ProxyOptions } from '../options.js';
 import type { Member } from '../pool/member.js';
-import { type HostedBackend, listBackends, speaksTls } from '../pool/pools.js';
 import type { Setting } from '../settings/setting.js';
 import { settingEntries } from '../settings.js';
 

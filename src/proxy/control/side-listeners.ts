@@ -1,10 +1,11 @@
 import { createServer, type Server } from 'node:http';
+import { type HostMap, mapServedHosts, parseHost } from '../hosts.js';
 import type { ProxyOptions } from '../options.js';
-import { type HostMap, mapServedHosts, parseHost } from '../pool/pools.js';
 import type { ListeningSocket, OpenSockets, SocketName } from '../restart/takeover.js';
 import { formatOrigin, listenOn, type OpenSocket } from '../sockets.js';
 import { type AdminControl, startAdmin } from './admin.js';
-import { type SmallListener, startHealthListener } from './small-server.js';
+import { startHealthListener } from './health-listener.js';
+import type { SmallListener } from './small-server.js';
 
 /** After a handover, requests that are on their way to this process are still answered for this time. */
 const handoverLingerMs = 2_000;
@@ -82,7 +83,7 @@ export class SideListeners {
   }
 }
 
-const connectionsMax = 4096;
+const redirectConnectionsMax = 4096;
 const redirectRequestMs = 10_000;
 /** A connection that was accepted before the end has this time to send its request. */
 const redirectLingerMs = 2_000;
@@ -147,12 +148,12 @@ async function startRedirect(
       response.writeHead(decided.status, headers).end(request.method === 'HEAD' ? '' : body);
     },
   );
-  server.maxConnections = connectionsMax;
+  server.maxConnections = redirectConnectionsMax;
   const { port } = await listenOn(server, options, socket);
-  return { server, port, close: withinMs => closeServer(server, withinMs) };
+  return { server, port, close: withinMs => closeRedirect(server, withinMs) };
 }
 
-function closeServer(server: Server, withinMs: number): Promise<void> {
+function closeRedirect(server: Server, withinMs: number): Promise<void> {
   return new Promise(resolve => {
     const timer = setTimeout(() => server.closeAllConnections(), Math.min(withinMs, redirectLingerMs));
     server.close(() => {

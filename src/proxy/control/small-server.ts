@@ -1,5 +1,5 @@
 import { lstat, rename, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect, Server as NetServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { ownDescriptorPlan } from '../limits.js';
@@ -57,14 +57,6 @@ export async function listenAt(
   return { url: formatOrigin('http', bound), server, close };
 }
 
-/**
- * Resolves when the connections that the kernel holds for this process have been accepted. The successor of a Unix socket
- * does not share them: closing the old socket would reset them.
- */
-async function acceptPending(): Promise<void> {
-  for (let turn = 0; turn < 2; turn += 1) await setImmediate();
-}
-
 async function closeServer(server: Server, lingerMs: number): Promise<void> {
   if (lingerMs > 0) await stopAccepting(server, lingerMs);
   await new Promise<void>(resolve => {
@@ -91,6 +83,14 @@ async function stopAccepting(server: Server, withinMs: number): Promise<void> {
   });
 }
 
+/**
+ * Resolves when the connections that the kernel holds for this process have been accepted. The successor of a Unix socket
+ * does not share them: closing the old socket would reset them.
+ */
+async function acceptPending(): Promise<void> {
+  for (let turn = 0; turn < 2; turn += 1) await setImmediate();
+}
+
 /** Gives the socket the mode 0600: only this user, and root, may connect. */
 const ownerOnlyUmask = 0o177;
 
@@ -106,13 +106,13 @@ async function listenOnSocket(server: NetServer, path: string, mayReplace = fals
   await refuseOthers(path, mayReplace);
   const temporary = `${path}.${process.pid}`;
   await rm(temporary, { force: true });
-  await listen(server, temporary);
+  await listenOwnerOnly(server, temporary);
   await rename(temporary, path);
   const { ino } = await lstat(path);
-  return () => removeOwn(path, ino);
+  return () => removeOwnSocket(path, ino);
 }
 
-function listen(server: NetServer, path: string): Promise<void> {
+function listenOwnerOnly(server: NetServer, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     // Never removed: see `listenOn`.
     server.on('error', reject);
@@ -129,8 +129,8 @@ function listen(server: NetServer, path: string): Promise<void> {
 async function refuseOthers(path: string, mayReplace: boolean): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
-  if (!found.isSocket()) throw inUse(path, 'is a file of another kind');
-  if (!mayReplace && (await isAnswered(path))) throw inUse(path, 'belongs to a process that is running');
+  if (!found.isSocket()) throw buildInUseError(path, 'is a file of another kind');
+  if (!mayReplace && (await isAnswered(path))) throw buildInUseError(path, 'belongs to a process that is running');
 }
 
 function isAnswered(path: string): Promise<boolean> {
@@ -145,56 +145,12 @@ function isAnswered(path: string): Promise<boolean> {
   });
 }
 
-function inUse(path: string, why: string): Error {
+function buildInUseError(path: string, why: string): Error {
   return Object.assign(new Error(`${path} ${why}`), { code: 'EADDRINUSE', syscall: 'listen', address: path });
 }
 
 /** Removes the socket, unless another process has put its own in this place. */
-async function removeOwn(path: string, ino: number): Promise<void> {
+async function removeOwnSocket(path: string, ino: number): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found?.ino === ino) await rm(path, { force: true });
-}
-
-export interface Readiness {
-  /** Returns why the proxy should get no requests now; undefined when it is ready. */
-  readonly notReady: () => string | undefined;
-}
-
-export const healthPaths: readonly string[] = ['/live', '/ready'];
-
-/**
- * Serves `/live` and `/ready` and nothing else, so it may be reached from other machines. Rejects with the system's
- * error when the port cannot be bound. `close` is idempotent.
- */
-export async function startHealthListener(
-  address: TcpAddress,
-  readiness: Readiness,
-  take?: TakenSocket,
-): Promise<SmallListener> {
-  const server = createSmallServer((request, response) => {
-    if (!answerHealth(request, response, readiness))
-      writeLine(response, 404, `unknown path. Known: ${healthPaths.join(', ')}.`);
-  });
-  return await listenAt(server, address, take);
-}
-
-/**
- * Answers GET and HEAD of `/live` and `/ready`. Returns false, and writes nothing, for every other request. The answers
- * name no backend, so every client may read them.
- */
-export function answerHealth(
-  { method, url = '' }: IncomingMessage,
-  response: ServerResponse,
-  { notReady }: Readiness,
-): boolean {
-  const [path = ''] = url.split('?');
-  if (!healthPaths.includes(path) || (method !== 'GET' && method !== 'HEAD')) return false;
-  const reason = path === '/ready' ? notReady() : undefined;
-  writeLine(response, reason === undefined ? 200 : 503, reason ?? path.slice(1));
-  return true;
-}
-
-function writeLine(response: ServerResponse, status: number, line: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
-  response.end(`${line}\n`);
 }

@@ -4,8 +4,8 @@ import { createSecureContext, type SecureContext, TLSSocket, type TLSSocketOptio
 import { normalizeAddress } from '../../shared/addresses.js';
 import type { ClientConnection } from '../exchange.js';
 import { type IsTrusted, trustNone } from '../headers.js';
+import { HostMap } from '../hosts.js';
 import { ConnectionCounts, ownDescriptorPlan } from '../limits.js';
-import { HostMap } from '../pool/pools.js';
 import { type BoundAddress, listenOn, type OpenSocket } from '../sockets.js';
 import { readProxyHeader } from './proxy-header.js';
 import type { TlsPair } from './tls-pair.js';
@@ -232,7 +232,7 @@ class TlsListener {
     this.#contexts = makeContexts(pairs);
   }
 
-  /** Calls `done` once. A connection that did not become secure is already closed then, unless it is `late`. */
+  /** Calls `done` once. After a failed handshake the connection is already closed. A `late` one is still open. */
   take(raw: Socket, withinMs: number, done: (handshake: Handshake) => void): void {
     const before = raw.bytesRead - raw.readableLength;
     const socket = new SecureSocket(raw, { isServer: true, ...this.#contexts, ALPNProtocols: this.#protocols });

@@ -2,8 +2,7 @@ import type { Exchange } from '../exchange.js';
 import type { EjectionOptions } from '../options.js';
 
 /*
- * What the proxy observes of one backend. Its member (`member.ts`) has one of each, and its state follows from them. The
- * control has the `BootReports`.
+ * What the proxy observes of one backend. Its member (`member.ts`) has one of each, and its state follows from them.
  */
 
 /** The known facts about the boots of one backend, as plain data. */
@@ -164,8 +163,8 @@ export class BoundBrowsers {
 
 /**
  * The exchanges in flight on one backend. Slots are reused, because a Set is too slow here. With thousands of changes
- * per second a Set is rebuilt again and again. Each old table keeps its exchanges, with sockets and heads, away from
- * the young-generation collector. Measured cost: a quarter of the CPU time of a request.
+ * per second, V8 often rebuilds the table of a Set. The old tables still refer to ended exchanges, so the
+ * young-generation collector cannot free those. Measured cost: a quarter of the CPU time of a request.
  */
 export class InFlight implements Iterable<Exchange> {
   readonly #slots: (Exchange | undefined)[] = [];
@@ -226,59 +225,5 @@ export class Ejection {
     const lastsMs = shortestMs * (1 + jitter * chance);
     this.#endedMs = nowMs + lastsMs;
     return lastsMs;
-  }
-}
-
-/** Reports a new boot of a backend. `changes`: how often it changed since the last report. */
-type OnBoot = (backend: string, incarnation: string, changes: number) => void;
-
-interface Recent {
-  incarnation: string;
-  /** Changes that were not reported yet. */
-  changes: number;
-  timer: NodeJS.Timeout;
-}
-
-/**
- * Limits the reports of new boots: the first is passed on at once, further ones of the same backend once per interval
- * with their number. A backend may give another name in every answer, and each report costs a line.
- */
-export class BootReports {
-  readonly #everyMs: number;
-  readonly #onBoot: OnBoot;
-  readonly #recent = new Map<string, Recent>();
-
-  constructor(everyMs: number, onBoot: OnBoot) {
-    this.#everyMs = everyMs;
-    this.#onBoot = onBoot;
-  }
-
-  add(backend: string, incarnation: string): void {
-    const recent = this.#recent.get(backend);
-    if (recent === undefined) {
-      this.#recent.set(backend, { incarnation, changes: 0, timer: this.#schedule(backend) });
-      this.#onBoot(backend, incarnation, 1);
-    } else {
-      recent.incarnation = incarnation;
-      recent.changes += 1;
-    }
-  }
-
-  close(): void {
-    for (const { timer } of this.#recent.values()) clearTimeout(timer);
-    this.#recent.clear();
-  }
-
-  #schedule(backend: string): NodeJS.Timeout {
-    return setTimeout(() => this.#report(backend), this.#everyMs).unref();
-  }
-
-  #report(backend: string): void {
-    const recent = this.#recent.get(backend);
-    if (recent === undefined || recent.changes === 0) return void this.#recent.delete(backend);
-    const { incarnation, changes } = recent;
-    recent.changes = 0;
-    recent.timer = this.#schedule(backend);
-    this.#onBoot(backend, incarnation, changes);
   }
 }

@@ -3,10 +3,11 @@ import type { Server } from 'node:net';
 import type { HandedBinding } from '../affinity/learned-affinity.js';
 import { hasSameAddress, isSame } from '../control/reload.js';
 import type { TlsPair } from '../front/tls-pair.js';
+import { type HostedBackend, listBackends } from '../hosts.js';
 import { type ProxyOptions, pickServingOptions, type RunningProxy, type ServingOptions } from '../options.js';
 import type { MemberFacts, MemberSnapshot } from '../pool/member.js';
 import type { LeftBackend } from '../pool/pool.js';
-import { type HostedBackend, type LeftByHost, listBackends, type Pools } from '../pool/pools.js';
+import type { LeftByHost, Pools } from '../pool/pools.js';
 import type { BoundAddress, OpenSocket } from '../sockets.js';
 
 /** The sockets of a proxy, by their purpose. */

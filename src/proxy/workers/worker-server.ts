@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
+import { poolsToServe } from '../hosts.js';
 import type { ServingOptions } from '../options.js';
 import type { Member, MemberFacts } from '../pool/member.js';
 import type { Primary } from '../pool/pool.js';
-import { Pools, poolsToServe } from '../pool/pools.js';
+import { Pools } from '../pool/pools.js';
 import { Serving } from '../serving.js';
 import { type ToPrimary, type ToWorker, toErrorFacts, type WorkerReport } from './messages.js';
 

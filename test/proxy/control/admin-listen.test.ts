@@ -8,7 +8,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { startAdmin } from '#src/proxy/control/admin.js';
-import { startHealthListener } from '#src/proxy/control/small-server.js';
+import { startHealthListener } from '#src/proxy/control/health-listener.js';
 import { ask, raw } from '../ask.js';
 import { withToys } from '../toy-backend.js';
 import { poolOfTwo, rejection, withAdmin } from '../with-admin.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import type { HostedBackend } from '#src/proxy/hosts.js';
 import type { MemberFacts } from '#src/proxy/pool/member.js';
-import type { HostedBackend } from '#src/proxy/pool/pools.js';
 import { keepTickets, listLeft, type ProxySnapshot, planBackends } from '#src/proxy/restart/takeover.js';
 
 type Backend = HostedBackend;
@@ -54,7 +54,7 @@ function snapshot(listed: readonly Backend[], members: readonly Backend[]): Prox
 
 const [a, b, c] = [backend('a'), backend('b'), backend('c')];
 
-/** The settings of the predecessor, its members, the settings of the successor, and the backends that it begins with. */
+/** Settings and members of the predecessor, then settings and first backends of the successor. */
 const rows: readonly [what: string, before: Backend[], members: Backend[], next: Backend[], start: string[]][] = [
   ['the same settings: the same backends', [a, b], [a, b], [a, b], ['a*1', 'b*1']],
   ['a backend is new', [a], [a], [a, b], ['a*1', 'b1']],

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { BootReports } from '#src/proxy/pool/observations.js';
+import { BootReports } from '#src/proxy/control/boot-reports.js';
 import { withPool } from '../with-proxy.js';
 
 describe('reports of new boots', () => {
