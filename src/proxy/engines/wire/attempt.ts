@@ -4,9 +4,9 @@ import { type HeaderEdits, lateBody, type Outcome } from '../../exchange.js';
 import { isIdempotent } from '../../retry.js';
 import { classifyTlsFailure, isOwnFailure } from '../../sockets.js';
 import { AwaitedHead, buildAnswerHead, buildInterimHead, parseAnswerHead, type WireAnswerHead } from './answer-head.js';
-import { makeAnswerBody, noBody, type WireBody, type WireUpload } from './body.js';
+import { makeAnswerBody, noBody, toShortText, type WireBody, type WireUpload } from './body.js';
 import { firstOf, quickBytesMax } from './connection-io.js';
-import { headEnd, toShortText } from './head-text.js';
+import { headEnd } from './head-text.js';
 import type { RequestHead } from './request-head.js';
 import type { Upstream, UpstreamUser } from './upstream.js';
 import type { ExchangeClient, Wire } from './wire.js';
@@ -20,7 +20,7 @@ const cutOff: Outcome = { kind: 'cut', reason: 'connection_terminated' };
 const switched: Outcome = { kind: 'answered', status: 101 };
 
 /** Everything that an attempt is built from. */
-export interface AttemptParts {
+interface AttemptParts {
   readonly wire: Wire;
   readonly client: ExchangeClient;
   readonly head: RequestHead;

@@ -12,8 +12,8 @@ export interface WireBody {
   /** It was longer than allowed, so `read` returned -1. */
   readonly tooLong?: boolean;
   /**
-   * Reads from `at` on and adds the bytes to forward to `out`. Returns where the body or the bytes end, or -1 for
-   * malformed bytes.
+   * Reads from `at` on and adds the bytes to forward to `out`. Returns where the body or the bytes end. Returns -1 for
+   * malformed bytes; then nothing of this call may be forwarded.
    */
   read(bytes: Buffer, at: number, out: Buffer[]): number;
 }
@@ -94,7 +94,7 @@ type State = 'size' | 'extension' | 'size end' | 'data' | 'data cr' | 'data lf' 
  * exceptions. Extensions are removed: they are hop-by-hop, and their only real use is to make two readers disagree.
  * With `plain` only the data is forwarded, without chunks.
  */
-class Chunks {
+class Chunks implements WireBody {
   readonly #plain: boolean;
   #state: State = 'size';
   #digits = 0;
@@ -118,10 +118,6 @@ class Chunks {
     return this.#state === 'done';
   }
 
-  /**
-   * Reads from `at` on and adds the bytes to forward to `out`. Returns where the body or the bytes end. Returns -1 for
-   * malformed bytes; then nothing of this call may be forwarded.
-   */
   read(bytes: Buffer, at: number, out: Buffer[]): number {
     // Start of the bytes to forward; -1 while reading bytes that are not forwarded.
     let from = this.#state === 'extension' || this.#trailer !== '' ? -1 : at;
@@ -235,6 +231,16 @@ function parseHexDigit(byte: number): number {
   if (byte >= 48 && byte <= 57) return byte - 48;
   const letter = byte | 32;
   return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}
+
+/** A body up to this length that came with its head is written with its head, as one text. */
+const togetherBytesMax = 8 * 1024;
+
+/** Returns the parts as text. Undefined: too long, or several parts. */
+export function toShortText(parts: readonly Buffer[]): string | undefined {
+  const [first] = parts;
+  if (first === undefined) return '';
+  return parts.length === 1 && first.length <= togetherBytesMax ? first.toString('latin1') : undefined;
 }
 
 /** The present destination of a request body. */

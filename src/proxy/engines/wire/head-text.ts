@@ -1,9 +1,11 @@
 import { copyText } from '../../../shared/text.js';
 
 /*
- * The grammar of a head, as in RFC 9112, one expression each. They are strict. A bare line feed, a folded line, a space
- * before a colon or a control character in a value makes a head invalid. An invalid head is never forwarded. Each
- * expression is unambiguous, so it reads a head in one pass without backtracking.
+ * The text of a head: its grammar as in RFC 9112, one expression each, and its fields.
+ *
+ * The expressions are strict. A bare line feed, a folded line, a space before a colon or a control character in a value
+ * makes a head invalid. An invalid head is never forwarded. Each expression is unambiguous, so it reads a head in one
+ * pass without backtracking.
  */
 
 /** RFC 9110 §5.6.2. */
@@ -59,7 +61,7 @@ export function lowerCase(name: string): string {
   return lower;
 }
 
-/** RFC 9112 §9.3: whether a connection may carry another message after this one. */
+/** Returns whether a connection may carry another message after this one (RFC 9112 §9.3). */
 export function isPersistent(minor: number, connection: string | undefined): boolean {
   if (connection === undefined) return minor === 1;
   const named = lowerCase(connection);
@@ -135,14 +137,4 @@ export function codeOf(name: string): number {
 
 export function computeFieldCodes<Name extends string>(names: readonly Name[]): Record<Name, number> {
   return Object.fromEntries(names.map(name => [name, codeOf(name)])) as Record<Name, number>;
-}
-
-/** A body up to this length that came with its head is written with its head, as one text. */
-const togetherBytesMax = 8 * 1024;
-
-/** Returns the parts as text. Undefined: too long, or several parts. */
-export function toShortText(parts: readonly Buffer[]): string | undefined {
-  const [first] = parts;
-  if (first === undefined) return '';
-  return parts.length === 1 && first.length <= togetherBytesMax ? first.toString('latin1') : undefined;
 }

@@ -13,6 +13,8 @@ import type { Deadlines, Reads, Timed, Writes } from './connection-io.js';
 import type { RequestHead } from './request-head.js';
 import type { Upstreams } from './upstream.js';
 
+/* What an exchange works with: its engine (`Wire`), the connection of its client, and the way of that connection. */
+
 /** Shared parts of one engine's connections. */
 export interface Wire {
   readonly onExchange: (exchange: Exchange) => void;
