@@ -43,7 +43,7 @@ export interface AttemptClient {
 }
 
 /** Sends the request on a pooled or a fresh connection, and reports a failure of the connection. */
-export type Dial = (connection: 'pooled' | 'fresh', onError: (error: Error) => void) => void;
+type Dial = (connection: 'pooled' | 'fresh', onError: (error: Error) => void) => void;
 
 const abandoned: Outcome = { kind: 'abandoned' };
 const protocolError: Outcome = { kind: 'broken-off', reason: 'http_protocol_error' };
@@ -67,9 +67,9 @@ export class HttpAttempt implements UploadListener {
   #answer: IncomingMessage | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
-  /** The first connection was stale; this is the only retry on a fresh one. */
   /** The time from the end of the request to the head of the answer. */
   readonly #responseMs: number;
+  /** The first connection was stale; this is the only retry on a fresh one. */
   #redialled = false;
   #interims = 0;
   /** Bytes of the answer's body, or of a tunnel. */

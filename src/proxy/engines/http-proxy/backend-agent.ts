@@ -15,7 +15,7 @@ const idleMs = 55_000;
 const idleMax = 256;
 
 /** The agents for one protocol, http: or https:. */
-export interface Agents {
+interface Agents {
   /** Keeps connections for the next request. */
   readonly pooled: HttpAgent;
   /** Opens a connection per request: for a retry after a stale pooled connection. */

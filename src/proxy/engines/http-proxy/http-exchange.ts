@@ -77,14 +77,16 @@ export class HttpExchange implements Exchange, AttemptClient {
     this.chunked = headers['transfer-encoding'] !== undefined;
     this.upload = new HttpUpload(request, hasBody(request), wiring.limits);
     response.on('close', () => this.#closed());
-    socket.on('end', this.#leftQueue);
   }
 
   get onGone(): (() => void) | undefined {
     return this.#onGone;
   }
 
-  /** While it waits for a full backend, a client that closes its side counts as gone. Most such clients have given up. */
+  /**
+   * While it waits for a full backend, a client that closes its side counts as gone. Most such clients have given up, and
+   * a backend that is full must not work for them.
+   */
   set onGone(onGone: (() => void) | undefined) {
     const { socket } = this.#request;
     socket.removeListener('end', this.#stopWaiting);
@@ -201,13 +203,7 @@ export class HttpExchange implements Exchange, AttemptClient {
     };
   }
 
-  /** Most clients that close while they queue have left, and a backend that is full must not work for them. */
-  readonly #leftQueue = (): void => {
-    if (this.onGone !== undefined) this.#request.socket.destroy();
-  };
-
   #closed(): void {
-    this.#request.socket.removeListener('end', this.#leftQueue);
     this.#attempt?.clientDone();
     this.#onGone?.();
     this.upload.drop(this.limits.idleBodyMs);
