@@ -3,8 +3,9 @@ import { normalizeAddress } from '../shared/addresses.js';
 import { isBlank, trimBlanks } from '../shared/text.js';
 
 /*
- * The header fields that tell how a request reached the proxy, and those that belong to one connection. A peer's own
- * statements count only if the peer is trusted. For other peers, callers pass `undefined`.
+ * The header fields that a proxy reads, drops or sets. In this order: those that tell how a request reached the proxy,
+ * those that it does not pass on, `Forwarded` for the backend, and `Cookie`. A peer's own statements count only if the
+ * peer is trusted. For other peers, callers pass `undefined`.
  */
 
 /** Whether this peer's statements about its client (X-Forwarded-For, X-Forwarded-Proto) are believed. */
@@ -69,6 +70,17 @@ export function deriveClientAddress(peer: string, { forwardedFor, forwarded }: R
     known = address;
   }
   return known;
+}
+
+/**
+ * Whether the client uses TLS. A trusted peer knows this better than our connection to it does. It may use TLS to us
+ * for a browser that does not, and vice versa.
+ *
+ * Several proxies in front each add a word. The trusted one added the last word.
+ */
+export function isClientSecure(overTls: boolean, forwardedProto: string | undefined): boolean {
+  const word = forwardedProto?.slice(forwardedProto.lastIndexOf(',') + 1).trim();
+  return word === undefined || word === '' ? overTls : word.toLowerCase() === 'https';
 }
 
 function splitFromRight(list: string): string[] {
@@ -210,17 +222,6 @@ function formatNode(address: string): string {
 
 function quoteUnlessToken(text: string): string {
   return token.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
-}
-
-/**
- * Whether the client uses TLS. A trusted peer knows this better than our connection to it does. It may use TLS to us
- * for a browser that does not, and vice versa.
- *
- * Several proxies in front each add a word. The trusted one added the last word.
- */
-export function isClientSecure(overTls: boolean, forwardedProto: string | undefined): boolean {
-  const word = forwardedProto?.slice(forwardedProto.lastIndexOf(',') + 1).trim();
-  return word === undefined || word === '' ? overTls : word.toLowerCase() === 'https';
 }
 
 /** Returns the raw value of the named cookie (RFC 6265 §4.2.1); `nth` selects a copy, from 0. */

@@ -9,14 +9,14 @@ import type { ConnectionOptions } from 'node:tls';
 /** A socket that another process opened and listens on: handed over by a predecessor, or a descriptor of systemd. */
 export type OpenSocket = Server | { readonly fd: number };
 
-/** How many connections may wait to be accepted. */
-const backlogMax = 4096;
-
 /** The address on which a server listens. */
 export interface BoundAddress {
   readonly host: string;
   readonly port: number;
 }
+
+/** How many connections may wait to be accepted. */
+const backlogMax = 4096;
 
 /**
  * Listens on the open socket, or else binds the address. Resolves when the port is bound. Rejects with the system's

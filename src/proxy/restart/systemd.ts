@@ -3,9 +3,7 @@ import { promisify } from 'node:util';
 import type { OpenSocket } from '../sockets.js';
 import type { OpenSockets, SocketName } from './takeover.js';
 
-/*
- * What a proxy that systemd has started tells it, and which sockets it gets from it.
- */
+/* Tells systemd about the state of this process, and reads which sockets systemd has opened for it. */
 
 /** A service manager that does not answer must not keep the proxy from serving. */
 const notifyMs = 5000;

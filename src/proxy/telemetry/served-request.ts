@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { OwnAnswer } from '../dispatch/own-answers.js';
 import type { AttemptFailure, EngineAnswer, Exchange, Outcome } from '../exchange.js';
 
+/* The record of a served request, and the ids by which it is found. */
+
 /** One request from arrival to reply, as the access log gets it. Durations are milliseconds. */
 export interface ServedRequest {
   /** Undefined: it was not received whole. */
