@@ -16,7 +16,7 @@ export type ToWorker =
   | { readonly kind: 'left'; readonly backend: string }
   /** Asks for a report with this number. Earlier messages are in force when the report arrives. */
   | { readonly kind: 'report'; readonly number: number }
-  /** Applies new options; asks for an answer with this number. */
+  /** Applies new options, and asks for an answer with this number. */
   | { readonly kind: 'reload'; readonly number: number; readonly options: ServingOptions }
   /** Carries the socket of a connection that the primary accepted. */
   | { readonly kind: 'connection' }
@@ -64,7 +64,7 @@ export interface WorkerReport {
 }
 
 /** The fields of an error that are needed. A structured clone would drop them. */
-export interface ErrorFacts {
+interface ErrorFacts {
   readonly message: string;
   readonly code?: unknown;
   readonly syscall?: unknown;

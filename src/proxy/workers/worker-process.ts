@@ -190,6 +190,36 @@ export function prepareWorkers(): void {
   cluster.setupPrimary({ exec: packageFile('dist/proxy/workers/worker.js'), args: [], serialization: 'advanced' });
 }
 
+/** A new process needs this many: a channel, and a pipe by which the system reports that it cannot start. */
+const reservedCount = 8;
+
+/** Holds file descriptors back, so that a worker can be replaced while a flood of connections takes all others. */
+export class DescriptorReserve {
+  #held: number[] = [];
+
+  /** Calls `use` while the descriptors are free. */
+  lend<T>(use: () => T): T {
+    this.release();
+    try {
+      return use();
+    } finally {
+      this.#hold();
+    }
+  }
+
+  release(): void {
+    for (const fd of this.#held) closeSync(fd);
+    this.#held = [];
+  }
+
+  /** Holds as many as it can open. The next call tries to open the others. */
+  #hold(): void {
+    try {
+      while (this.#held.length < reservedCount) this.#held.push(openSync('/dev/null', 'r'));
+    } catch {}
+  }
+}
+
 /** Keys travel over the channel: an environment can be read by others, and lasts as long as the process. */
 function maskSecretVariables(): Record<string, undefined> {
   const secret = Object.keys(process.env).filter(name => /^HOLDFAST_.*(?:SECRET|TOKEN)/.test(name));
@@ -203,11 +233,11 @@ interface Channel {
 }
 
 /** Node's answers to a connection: the other process has it, or has not got it. */
-const answers: ReadonlySet<unknown> = new Set(['NODE_HANDLE_ACK', 'NODE_HANDLE_NACK']);
+const connectionAnswers: ReadonlySet<unknown> = new Set(['NODE_HANDLE_ACK', 'NODE_HANDLE_NACK']);
 
 /**
- * Sends connections to a worker, and keeps a copy of each until the worker has taken it. A worker that is stopped takes
- * none; when it dies, others can have them.
+ * Sends connections to a worker, and keeps a copy of each until the worker has taken it. A stopped worker takes none.
+ * When it dies, its connections are sent to other workers.
  *
  * Node sends one connection at a time, and waits for the answer of the other process. That answer is internal to Node. If
  * a version of Node changes it, a copy is closed when the next connection is sent, and nothing else changes.
@@ -221,7 +251,7 @@ class HandedConnections {
   constructor(process: Channel) {
     this.#process = process;
     process.on('internalMessage', (message: unknown) => {
-      if (answers.has(readCommand(message))) this.#closeSent();
+      if (connectionAnswers.has(readCommand(message))) this.#closeSent();
     });
   }
 
@@ -266,34 +296,4 @@ class HandedConnections {
 
 function readCommand(message: unknown): unknown {
   return typeof message === 'object' && message !== null && 'cmd' in message ? message.cmd : undefined;
-}
-
-/** A new process needs this many: a channel, and a pipe by which the system reports that it cannot start. */
-const reservedCount = 8;
-
-/** Holds file descriptors back, so that a worker can be replaced while a flood of connections takes all others. */
-export class DescriptorReserve {
-  #held: number[] = [];
-
-  /** Calls `use` while the descriptors are free. */
-  lend<T>(use: () => T): T {
-    this.release();
-    try {
-      return use();
-    } finally {
-      this.#hold();
-    }
-  }
-
-  release(): void {
-    for (const fd of this.#held) closeSync(fd);
-    this.#held = [];
-  }
-
-  /** Holds as many as it can open. The next call tries to open the others. */
-  #hold(): void {
-    try {
-      while (this.#held.length < reservedCount) this.#held.push(openSync('/dev/null', 'r'));
-    } catch {}
-  }
 }

@@ -220,6 +220,7 @@ export class Workers implements TrafficServer {
 
 const lossesMax = 5;
 const withinMs = 60_000;
+const tooManyLost = `${lossesMax} workers were lost within ${withinMs / 1000} s; no more are started`;
 
 /** Counts lost workers. If workers die too often, they are not replaced any more. */
 export class Restarts {
@@ -233,8 +234,6 @@ export class Restarts {
     return this.#lostMs.length < lossesMax || nowMs - first > withinMs;
   }
 }
-
-const tooManyLost = `${lossesMax} workers were lost within ${withinMs / 1000} s; no more are started`;
 
 /**
  * Accepts connections and distributes them to the workers in turn. It never reads from them. The measurements in
@@ -285,7 +284,8 @@ class ConnectionDistributor {
   #accept(socket: Socket): void {
     // The socket closes by itself after an error.
     socket.on('error', () => {});
-    // Otherwise Node makes the worker report the end of each connection to this server: a tenth more for each.
+    // Otherwise Node makes the worker report the end of each connection to this server. A connection then costs a tenth
+    // more.
     Reflect.set(socket, 'server', null);
     this.#distribute(socket);
   }
