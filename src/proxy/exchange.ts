@@ -218,7 +218,7 @@ export interface EngineParts {
   /** Called once per request, when its head has arrived. */
   readonly onExchange: (exchange: Exchange) => void;
   readonly limits: EngineLimits;
-  /** TLS settings for backends with `https:` URLs (see `backendTlsOptions`). Undefined: Node's defaults. */
+  /** TLS settings for backends with `https:` URLs (see `buildBackendTlsOptions`). Undefined: Node's defaults. */
   readonly backendTls: BackendTls | undefined;
   /** Backends also get a `Forwarded` field (RFC 7239). */
   readonly forwarded: boolean;
@@ -260,7 +260,7 @@ export function buildFlaw(cause: keyof typeof flawStatuses, reason: string): Req
   return { cause, status: flawStatuses[cause], reason };
 }
 
-/* The flaws that both engines find. */
+/* The flaws that engines find. */
 export const malformed = buildFlaw('malformed', 'This is not well-formed HTTP/1.1.');
 export const tooManyEmptyLines = buildFlaw('malformed', 'Too many empty lines before a request.');
 export const badTarget = buildFlaw('target', 'This request target is not served here.');

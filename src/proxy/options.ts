@@ -55,7 +55,7 @@ export interface ProxyOptions {
    * answer. Load balancers in front can then take it out. 0 when absent.
    */
   readonly shutdownDelayMs?: number;
-  /** With it the port takes only TLS, without it only plain HTTP. Read by `readTlsPair` or made by `devCertificate`. */
+  /** With it the port takes only TLS, without it only plain HTTP. Read by `readTlsPair` or made by `makeDevCertificate`. */
   readonly tls?: TlsPair | undefined;
   /** TLS clients may choose HTTP/2, if the engine speaks it. True when absent. */
   readonly http2?: boolean | undefined;

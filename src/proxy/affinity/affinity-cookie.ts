@@ -98,7 +98,7 @@ export class AffinityCookies {
     this.#options = options;
     const keys = checkKeys(options.keys).map(({ id, secret }) => splitKey(id, secret));
     const [newest] = keys;
-    if (newest === undefined) throw new TypeError('checkedKeys let an empty key ring pass');
+    if (newest === undefined) throw new TypeError('checkKeys let an empty key ring pass');
     this.#signing = newest;
     this.#keys = new Map(keys.map(key => [key.id, key]));
     this.#plain = makeJar(options, false);

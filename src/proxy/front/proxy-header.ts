@@ -7,7 +7,7 @@ import { normalizeIpv6 } from '../headers.js';
  */
 
 /** The result of parsing the first bytes of a connection. */
-export type ProxyHeader =
+type ProxyHeader =
   /** Valid so far, and incomplete. */
   | { readonly kind: 'more' }
   /** `bytes`: its length. `clientAddress` is undefined for the balancer's own connection or an unknown client. */

@@ -144,19 +144,19 @@ function nameOf(certificate: X509Certificate): string {
   return (certificate.subjectAltName ?? certificate.subject).replaceAll('\n', ', ');
 }
 
-let made: Promise<TlsPair> | undefined;
+let devCertificate: Promise<TlsPair> | undefined;
 
 /**
  * Returns a self-signed certificate for this machine's own names, for trying out TLS. It exists in memory only, one per
  * process. Clients must be told to accept it (`curl --insecure`).
  */
 export function makeDevCertificate(): Promise<TlsPair> {
-  made ??= make();
-  return made;
+  devCertificate ??= generateDevCertificate();
+  return devCertificate;
 }
 
 /** Loads the generator only when it is needed. */
-async function make(): Promise<TlsPair> {
+async function generateDevCertificate(): Promise<TlsPair> {
   const { default: selfsigned } = await import('selfsigned');
   const pems = await selfsigned.generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',

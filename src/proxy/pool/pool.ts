@@ -52,7 +52,7 @@ export interface Primary {
 }
 
 /** The limits that a backend has for itself. */
-export interface OwnLimits {
+interface OwnLimits {
   readonly maxconn?: number | undefined;
   readonly responseMs?: number | undefined;
 }

@@ -3,18 +3,18 @@ import type { QueueOptions } from '../options.js';
 import type { Member } from './member.js';
 
 /** How a wait in the queue ended. */
-export type QueueResult =
+type QueueResult =
   /** It has a slot of that backend (see `BackendPool.end`). */
   | { readonly kind: 'slot'; readonly member: Member; readonly slot: number }
   /** Its target is lost, or no backend can be used any more. The caller must choose again. */
   | { readonly kind: 'again' }
-  /** It did not wait: the queue is full. */
+  /** The queue is full, so the request did not wait. */
   | { readonly kind: 'full' }
   | { readonly kind: 'timeout' }
   /** The client has left. */
   | { readonly kind: 'abandoned' };
 
-export interface QueuedRequest {
+interface QueuedRequest {
   readonly exchange: Exchange;
   /** The only backend that may serve it (see `Binding.target`). Undefined: any candidate may. */
   readonly target: Member | undefined;
@@ -39,7 +39,7 @@ interface Waiter extends QueuedRequest {
 }
 
 /** The part of the pool that the queue uses. */
-export interface QueuePool {
+interface QueuePool {
   readonly members: readonly Member[];
   candidates(tried: readonly Member[]): readonly Member[];
   begin(member: Member, exchange: Exchange): number;

@@ -25,7 +25,7 @@ const states: readonly BackendState[] = ['ready', 'draining', 'down', 'ejected']
 type Sample = readonly [labels: Record<string, string | number>, value: number];
 
 /** Facts about the proxy as a whole, whatever the number of processes. */
-export interface ProxyFacts {
+interface ProxyFacts {
   readonly version: string;
   readonly engine: string;
   /** The most requests that may wait for full backends. */
@@ -141,7 +141,7 @@ export class ProxyMetrics {
     this.counts.overLimit[reason] += 1;
   }
 
-  /** Counts it as an own answer too. */
+  /** Counts an answer of the engine. One with a status counts as an own answer of the proxy too. */
   engineAnswer({ status, cause, inExchange }: EngineAnswer): void {
     this.counts.engineAnswers[cause] += 1;
     if (status !== undefined) this.refusedAnswer(status, inExchange ? 'unknown' : 'not-sent');
