@@ -10,10 +10,10 @@ export function packageFile(inPackage: string): string {
   return path.join(root, inPackage);
 }
 
-const root = holder('package.json', import.meta.dirname);
+const root = findFolderWith('package.json', import.meta.dirname);
 
-function holder(name: string, folder: string): string {
-  return existsSync(path.join(folder, name)) ? folder : holder(name, path.dirname(folder));
+function findFolderWith(name: string, folder: string): string {
+  return existsSync(path.join(folder, name)) ? folder : findFolderWith(name, path.dirname(folder));
 }
 
 const { version }: { version: string } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));

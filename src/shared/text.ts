@@ -29,6 +29,13 @@ export function copyText(part: string): string {
   return Buffer.from(part, 'latin1').toString('latin1');
 }
 
+/**
+ * Returns an address for logs and messages. It hides everything before the last `@`: that may be a mistyped password.
+ */
+export function maskUrl(url: string): string {
+  return url.replace(/^([a-z+]+:\/\/)?.*@/s, '$1***@');
+}
+
 /** Returns the message of an error; anything else that was thrown as text. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

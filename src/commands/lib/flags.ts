@@ -1,7 +1,8 @@
 import type { Argv } from 'yargs';
 import { isModeName, type ModeName, modeNames } from '../../modes.js';
 import { commandLine } from '../../shared/package.js';
-import { maskUrl, type StoreServerName, type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
+import { type StoreServerName, type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
+import { maskUrl } from '../../shared/text.js';
 import { nearest, unknownName } from '../../shared/unknown-name.js';
 
 /** A command line that Holdfast cannot carry out: exit code 3. */

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { parseAddress, type RedisAddress } from '../../shared/stores.js';
+import { parseAddress, type RedisAddress } from '../../shared/redis-address.js';
 import { clientText, parseClient } from '../client.js';
 import { SessionExists, StoreUnavailable } from '../errors.js';
 import {

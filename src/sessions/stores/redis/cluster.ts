@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { RedisAddress, ServerAddress } from '../../../shared/stores.js';
+import type { RedisAddress, ServerAddress } from '../../../shared/redis-address.js';
 import { withTimeout } from '../../session-store.js';
 import {
   batchWrites,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Redis, type RedisOptions } from 'ioredis';
-import type { RedisAddress } from '../../../shared/stores.js';
+import type { RedisAddress } from '../../../shared/redis-address.js';
 import { scripts } from './scripts.js';
 
 /** The servers behind one address, in any topology. `connectionTo` makes it. */
@@ -22,7 +22,7 @@ export interface RedisConnection {
 export interface ConnectionOptions {
   /** Deadline of each command. Commands with a late answer by design (BLOCK, WAIT) need a connection of their own. */
   readonly deadlineMs: number;
-  /** The only key that will be used. Then no other server is needed. */
+  /** The only key that will be used. Absent: any key, so every server is needed. */
   readonly key?: string | undefined;
   /** Called when every needed server answers. */
   readonly onUp?: (() => void) | undefined;
@@ -161,7 +161,7 @@ export class OneServer implements RedisConnection {
     this.#server.disconnect();
   }
 
-  /** True for the reply of a primary that was demoted. Then the client connects anew. */
+  /** True for the reply of a primary that was demoted. The client then reconnects. */
   #isDemoted(error: Error): boolean {
     if (!isReadOnly(error)) return false;
     this.#lastError = error;

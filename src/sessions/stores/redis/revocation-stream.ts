@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseAddress } from '../../../shared/stores.js';
+import { parseAddress } from '../../../shared/redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
 import { everyone, type RevocableToken, type RevocationFeed, RevokedTokens } from '../../revocation-feed.js';
 import type { Epochs } from '../../session.js';

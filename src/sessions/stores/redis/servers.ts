@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { RedisAddress } from '../../../shared/stores.js';
+import type { RedisAddress } from '../../../shared/redis-address.js';
 import { StoreUnavailable } from '../../errors.js';
 import { pollUntilReady, type StoreSettings, StoreTransitions, withTimeout } from '../../session-store.js';
 import { RedisCluster } from './cluster.js';

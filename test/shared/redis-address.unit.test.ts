@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { maskUrl, parseAddress } from '#src/shared/stores.js';
+import { parseAddress } from '#src/shared/redis-address.js';
+import { maskUrl } from '#src/shared/text.js';
 
 const plain = {
   kind: 'single',
