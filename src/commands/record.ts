@@ -8,11 +8,10 @@ import { commandLine } from '../shared/package.js';
 import { messageOf } from '../shared/text.js';
 import { rejectOnAbort } from '../simulator/errors.js';
 import type { StarterApp } from '../simulator/scenario/starter.js';
-import { oneBackend } from './lib/asked-scenario.js';
 import { exitCodes, runInterruptibly, toHandler } from './lib/exit.js';
 import { parseCount, parseMode, UsageError } from './lib/flags.js';
 import type { AppFlags } from './record/app.js';
-import { askQuestion, chooseCandidate, describeQuestion, Terminal } from './record/click.js';
+import { askQuestion, chooseCandidate, describeQuestion, Terminal } from './record/terminal.js';
 
 interface RecordArgs extends AppFlags {
   /** Words without `--` before them. */
@@ -111,7 +110,7 @@ interface Wanted {
   readonly names: StarterApp['names'];
   readonly system: StarterApp['system'];
   readonly mode: ModeName;
-  /** Each is `question=candidate`. */
+  /** Answers to the questions of the command, each as `question=candidate`. */
   readonly answers: readonly string[];
 }
 
@@ -250,11 +249,15 @@ async function findPasses(
   signal: AbortSignal,
 ): Promise<FoundPasses> {
   if (args.har !== undefined) {
-    const [{ readHar }, { splitPasses }] = await Promise.all([import('../record/har.js'), import('../record/har.js')]);
+    const { readHar, splitPasses } = await import('../record/har.js');
     return { passes: splitPasses(await Promise.all(args.har.map(readHar)), typed) };
   }
   const port = args.port === 0 ? 0 : parseCount('port', args.port, 1024, 65_535);
-  const [{ parseApp }, { clickPasses }] = await Promise.all([import('./record/app.js'), import('./record/click.js')]);
+  const [{ parseApp }, { clickPasses }, { oneBackend }] = await Promise.all([
+    import('./record/app.js'),
+    import('./record/click.js'),
+    import('./lib/asked-scenario.js'),
+  ]);
   const spec = oneBackend(parseApp(system, mode, args.out), mode);
   return clickPasses({ spec, typed, port, open: args.open, terminal }, signal);
 }

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { chooseNames, parseApp, parsePair, readSystem } from '#src/commands/record/app.js';
-import { askQuestion, chooseCandidate, Terminal } from '#src/commands/record/click.js';
+import { askQuestion, chooseCandidate, Terminal } from '#src/commands/record/terminal.js';
 
 const system = (flags: Parameters<typeof readSystem>[0], ...words: string[]) => readSystem(flags, words, process.cwd());
 

@@ -104,12 +104,6 @@ export function describeNothingToRun(scenario: Scenario, noNetwork?: string): st
   return `scenario "${scenario.name}" was not run: in every selected mode a fault has no target. ${next}.`;
 }
 
-/** Describes a lab of one backend without a proxy, so that every answer comes from the app alone. */
-export function oneBackend({ system }: Pick<Scenario, 'system'>, mode: ModeName): ClusterSpec {
-  const { target, backends } = system;
-  return { mode, target, stores: storesOf(mode), storesSpec: system, backends: { ...backends, count: 1, spare: 0 } };
-}
-
 /** The flags of the commands that run scenarios of the user: another proxy, and servers of the user's own. */
 export type SystemArgs = StoreArgs & OtherProxyArgs;
 
@@ -204,4 +198,10 @@ function wishes(wanted: object, plain: object): readonly string[] {
   const usual = new Map(Object.entries(plain));
   const other = Object.entries(wanted).filter(([key, value]) => usual.get(key) !== value);
   return other.map(([key, value]) => (key === 'memoryMb' ? `${value} MB` : `${key} ${value}`));
+}
+
+/** Describes a lab of one backend without a proxy, so that every answer comes from the app alone. */
+export function oneBackend({ system }: Pick<Scenario, 'system'>, mode: ModeName): ClusterSpec {
+  const { target, backends } = system;
+  return { mode, target, stores: storesOf(mode), storesSpec: system, backends: { ...backends, count: 1, spare: 0 } };
 }
