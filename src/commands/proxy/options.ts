@@ -8,7 +8,8 @@ import type { SettingValues } from '../../proxy/settings.js';
 import { parseKeyRing } from '../../shared/key-ring.js';
 import { messageOf } from '../../shared/text.js';
 import { parseKey, parseMode, UsageError } from '../lib/flags.js';
-import { isService, nameGivenBackends } from './backends-option.js';
+import { nameGivenBackends } from './backends-option.js';
+import { isService } from './discovery.js';
 import { type ProxyArgs, readLimits, readNumber } from './flags.js';
 import { readListenOptions } from './listen-options.js';
 import { readTlsOptions } from './tls-options.js';
@@ -109,7 +110,7 @@ function readEjectionOptions(args: ProxyArgs): ProxyOptions['ejection'] {
 }
 
 /** Bound browsers may need minutes to finish; without affinity a drain only waits for what is in flight. */
-export function readDrainMs(args: ProxyArgs): number {
+function readDrainMs(args: ProxyArgs): number {
   if (args.drain !== undefined) return readNumber('drain', args);
   return usesAffinity(args) ? 300_000 : 30_000;
 }

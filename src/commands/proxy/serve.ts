@@ -15,7 +15,7 @@ import { LabError } from '../../simulator/errors.js';
 import { exitCodes } from '../lib/exit.js';
 import { UsageError } from '../lib/flags.js';
 import { errorColours } from '../lib/streams.js';
-import { Discovery } from './backends-option.js';
+import { Discovery } from './discovery.js';
 import { type ProxyArgs, readNumber } from './flags.js';
 import { explainStart, parseServer } from './listen-options.js';
 import { checkBackend, listBalanceWarnings } from './options.js';

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/flags.js';
-import { Discovery } from '#src/commands/proxy/backends-option.js';
+import { Discovery } from '#src/commands/proxy/discovery.js';
 import { parseServer } from '#src/commands/proxy/listen-options.js';
 import { KnownEndpoints } from '#src/proxy/discovery.js';
 import { ask, viewsOf } from '../../proxy/ask.js';
