@@ -11,7 +11,7 @@ import type {
   RunHeader,
 } from '../simulator/history/records.js';
 import { noLab } from '../simulator/run/lab-health.js';
-import { addDifference, LiveUser, noCounts } from './live-users.js';
+import { addDifference, LiveUser, noCounts } from './live-user.js';
 import {
   type BinView,
   type CountsView,
@@ -24,7 +24,7 @@ import {
   type UserView,
 } from './protocol.js';
 
-export interface LiveHistoryOptions {
+interface LiveHistoryOptions {
   /** `planned` and `faults` are ignored: `record` fills them in. */
   readonly header: RunHeader;
   /** At this number of operations, `trim` runs by itself. */

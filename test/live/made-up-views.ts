@@ -1,4 +1,4 @@
-import { noCounts as noUserCounts } from '#src/live/live-users.js';
+import { noCounts as noUserCounts } from '#src/live/live-user.js';
 import type { SideView, UserStateName, UserView } from '#src/live/protocol.js';
 
 export const noCounts: SideView['counts'] = { ...noUserCounts, exposed: null, p99Ms: null };

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { noCounts as noUserCounts } from '#src/live/live-users.js';
+import { noCounts as noUserCounts } from '#src/live/live-user.js';
 import { livePage } from '#src/live/page-file.js';
 import {
   type Command,
