@@ -1,7 +1,6 @@
 import pc from 'picocolors';
 import { fitTable, toPrintable } from '../report/fitted-table.js';
-import { type Markup, markup, page } from '../report/html/page.js';
-import { scrollable } from '../report/html/verdicts.js';
+import { type Markup, markup, page, scrollable } from '../report/html/page.js';
 import type { CellKind } from './cell.js';
 import { exchangeLine, renderIndex, wireLines } from './pages.js';
 import { cellsAt, type FailureTable, type TableCell, type TableReporter, type TableRow, wordsOf } from './table.js';

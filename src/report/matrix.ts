@@ -37,7 +37,7 @@ export interface MatrixCell {
   readonly secondTry?: MatrixTry;
 }
 
-export interface MatrixTry {
+interface MatrixTry {
   readonly verdict: VerdictWord;
   readonly reasons: readonly string[];
 }

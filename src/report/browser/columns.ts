@@ -68,7 +68,7 @@ export interface StoryColumns {
   readonly operations: OperationColumns;
 }
 
-export interface OperationColumns {
+interface OperationColumns {
   readonly id: readonly number[];
   readonly kind: readonly number[];
   readonly session: readonly number[];

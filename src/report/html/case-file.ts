@@ -36,7 +36,7 @@ export function casesOf({ run, findings }: JudgedRun, operationsMax: number): Ca
 }
 
 /** The story of one user, with or without incidents. `user` is an index into `file.words`. */
-export interface UserCase {
+interface UserCase {
   readonly file: CaseFile;
   readonly user: number;
 }
@@ -50,6 +50,14 @@ export function caseOfUser(run: ListedRun, name: string): UserCase | undefined {
   const words = new WordList();
   const user = words.place(name);
   return { file: buildFile(incidents, byUser, [...byUser], words), user };
+}
+
+/**
+ * Returns the faults that may have caused an incident: `cut, kill`, or `unexplained`. Undefined when no fault struck.
+ */
+export function describeCause({ candidates, fault }: Incident): string | undefined {
+  if (candidates === undefined) return fault;
+  return candidates.length === 0 ? 'unexplained' : candidates.join(', ');
 }
 
 function sortWorstFirst(incidents: readonly Incident[]): Incident[] {
@@ -185,12 +193,4 @@ class WordList {
   get all(): readonly string[] {
     return [...this.#places.keys()];
   }
-}
-
-/**
- * Returns the faults that may have caused an incident: `cut, kill`, or `unexplained`. Undefined when no fault struck.
- */
-export function describeCause({ candidates, fault }: Incident): string | undefined {
-  if (candidates === undefined) return fault;
-  return candidates.length === 0 ? 'unexplained' : candidates.join(', ');
 }

@@ -80,6 +80,11 @@ export function embeddedJson(value: unknown): Markup {
   return trustMarkup(text);
 }
 
+/** Puts a table into a box that scrolls, also by keyboard, so that a wide table does not scroll the page. */
+export function scrollable(name: string, table: Markup): Markup {
+  return markup`<div class="scroll" role="region" aria-label="${name}" tabindex="0">${table}</div>`;
+}
+
 /**
  * The source of the script of the page: uPlot from its package, and `browser/main.ts`, which `scripts/pack.mjs` has
  * packed. This module reads both once when it is loaded, so that making a report reads no file. The repository holds no
@@ -91,7 +96,7 @@ export const plotStyle = readFileSync(new URL('uPlot.min.css', uPlot), 'utf8');
 export const plotScript = readFileSync(new URL('uPlot.iife.min.js', uPlot), 'utf8');
 export const pageScript = `${plotScript}\n${readFileSync(packageFile('dist/report/page-script.js'), 'utf8')}`;
 
-const light = `
+const lightColours = `
 --page: #ffffff; --panel: #f6f8fa; --ink: #1b2530; --muted: #56636f; --rule: #d8dee4; --grid: #e4e8ec;
 --pass: #1a6b42; --fail: #b3261e; --inconclusive: #855100;
 --ok: #8fb3d9; --planned: #33485e; --failed: #c8402f; --unknown: #d99a20; --p50: #1f6fb2; --p99: #7d3fa6; --max: #7a6a86; --unknown-fill: #f6dfae;
@@ -99,7 +104,7 @@ const light = `
 --up: #7fb59a; --draining: #96700f; --ejected: #566878; --stopped: #7d5aa0; --dead: #b3261e; --on-state: #ffffff; --on-up: #1b2530; --phase: #eef1f4; --focus: #1f6fb2; --control: #7b8793; --chosen: #fff3d6;
 `;
 
-const dark = `
+const darkColours = `
 --page: #12171d; --panel: #1a2129; --ink: #e3e8ed; --muted: #9dabb8; --rule: #333e49; --grid: #27313a;
 --pass: #6cc796; --fail: #f28b80; --inconclusive: #e3b25a;
 --ok: #3f6a96; --planned: #b8c7d6; --failed: #e8685a; --unknown: #e0aa3e; --p50: #68aee8; --p99: #c398e6; --max: #9d90a8; --unknown-fill: #4d3d18;
@@ -107,9 +112,9 @@ const dark = `
 --up: #3f7a5c; --draining: #876a1c; --ejected: #5a6c7c; --stopped: #7c60a0; --dead: #b5443a; --on-state: #ffffff; --on-up: #ffffff; --phase: #1f2831; --focus: #68aee8; --control: #76838f; --chosen: #3a3016;
 `;
 
-const text = `
-:root { color-scheme: light dark; ${light} }
-@media screen and (prefers-color-scheme: dark) { :root { ${dark} } }
+const textStyle = `
+:root { color-scheme: light dark; ${lightColours} }
+@media screen and (prefers-color-scheme: dark) { :root { ${darkColours} } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1080px; padding: 32px 24px 64px; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; overflow-wrap: anywhere; }
@@ -129,7 +134,7 @@ pre { margin: 0 0 8px; padding: 10px 14px; background: var(--panel); border: 1px
 :focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
 `;
 
-const verdicts = `
+const verdictStyle = `
 .badge { flex: none; display: inline-block; min-width: 76px; padding: 1px 10px; border: 1.5px solid; border-radius: 99px;
   font-size: 13px; font-weight: 600; line-height: 20px; text-align: center; }
 .pass { color: var(--pass); } .fail { color: var(--fail); } .inconclusive { color: var(--inconclusive); } .observed { color: var(--muted); }
@@ -143,7 +148,7 @@ const verdicts = `
 .verdicts details { margin-top: 4px; } .verdicts summary { font-size: 13px; color: var(--muted); }
 `;
 
-const tables = `
+const tableStyle = `
 .scroll { overflow-x: auto; } .scroll + .meta, .scroll + details, .scroll + p { margin-top: 8px; }
 table { border-collapse: collapse; font-size: 14px; overflow-wrap: break-word; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 14px; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top; }
@@ -168,7 +173,7 @@ button.opener { font-size: inherit; padding: 0; background: none; border: 0; tex
 .more { display: flex; gap: 8px; margin: 8px 0 0; } .more + .meta { display: none; }
 `;
 
-const timeline = `
+const timelineStyle = `
 .timeline { --gutter: 84px; }
 .run { position: relative; padding-bottom: 20px; } .run > h3 { position: relative; margin: 0; padding: 20px 0 2px; display: flex; align-items: center; gap: 12px; font-size: 17px; }
 .chart { grid-column: 1 / -1; pointer-events: none; overflow: hidden; } .requests { height: 102px; } .trouble { height: 70px; } .latency { height: 134px; }
@@ -208,7 +213,7 @@ g.loss { stroke: var(--loss); } g.loss .join { opacity: 0.2; } .key .loss { fill
 .up { fill: var(--up); } .draining { fill: var(--draining); } .ejected { fill: var(--ejected); } .stopped { fill: var(--stopped); }  .dead { fill: var(--dead); }
 `;
 
-const story = `
+const storyStyle = `
 dialog { width: min(1040px, calc(100vw - 32px)); max-height: calc(100vh - 32px); padding: 0 20px 20px; color: var(--ink); background: var(--page);
   border: 1px solid var(--control); border-radius: 10px; overflow: auto; }
 dialog::backdrop { background: rgb(0 0 0 / 0.45); }
@@ -220,7 +225,7 @@ dialog .short { max-height: 190px; overflow: auto; border-bottom: 1px solid var(
 tr.chosen td, tr.proof td { background: var(--chosen); } tr.proof td:last-child { font-weight: 600; } tr.bad td { color: var(--fail); }
 `;
 
-const media = `
+const mediaStyle = `
 @media (max-width: 800px) { .reading td, .reading th { padding: 2px 5px; font-size: 12px; } }
 @media (max-width: 600px) {
   .legend li { white-space: normal; }
@@ -239,4 +244,4 @@ const media = `
 `;
 
 /** The style sheet of the report: calm, light and dark, for screen and paper. */
-const style = [plotStyle, text, verdicts, tables, timeline, story, media].join('');
+const style = [plotStyle, textStyle, verdictStyle, tableStyle, timelineStyle, storyStyle, mediaStyle].join('');

@@ -18,8 +18,7 @@ import {
 import { count, countNoun, moment } from '../numbers.js';
 import { reasonNames, reasons } from '../sentence.js';
 import type { Cases } from './case-file.js';
-import { embeddedJson, type Markup, markup, page } from './page.js';
-import { scrollable } from './verdicts.js';
+import { embeddedJson, type Markup, markup, page, scrollable } from './page.js';
 
 const faultTitles = ['mode', 'fault', 'when', 'confirmed by', 'effect on users', 'exposed users', 'recovery'];
 

@@ -29,7 +29,7 @@ const lanes = [
 ] as const;
 
 /** One run in the timeline. */
-export interface FigurePart {
+interface FigurePart {
   readonly name: string;
   readonly badge: Markup;
   readonly timeline: Timeline;

@@ -10,7 +10,7 @@ import { labelRuns } from '../comparison.js';
 import { type ExpectationState, listNotJudged, listWarnings, stateOf, verdictName } from '../judged-run.js';
 import { count, countNoun, duration, moment } from '../numbers.js';
 import { describeOutcome } from '../sentence.js';
-import { type Markup, markup } from './page.js';
+import { type Markup, markup, scrollable } from './page.js';
 
 /**
  * The verdicts and what they rest on: the figures of each part of a run, the health of the lab, and what was not tested.
@@ -91,11 +91,6 @@ function expectationRow(expectation: EvaluatedExpectation): Markup {
   const { text, actual, notJudged } = expectation;
   const measured = notJudged === undefined ? actual : `${actual}, not judged: ${notJudged}`;
   return markup`<tr>${results[stateOf(expectation)]}<td><code>${text}</code></td><td>${measured}</td></tr>`;
-}
-
-/** Puts a table into a box that scrolls, also by keyboard, so that a wide table does not scroll the page. */
-export function scrollable(name: string, table: Markup): Markup {
-  return markup`<div class="scroll" role="region" aria-label="${name}" tabindex="0">${table}</div>`;
 }
 
 /** A part of a run with separate figures. */
@@ -224,7 +219,7 @@ function repeatCommand(runs: readonly JudgedRun[]): string {
   const header = runs[0]?.run.header;
   const proxy = header?.system?.proxyAsked;
   const name = header?.scenario ?? '';
-  // A history does not tell the file of a scenario of one's own.
+  // A history does not hold the path of the user's own scenario file.
   const scenario = shippedScenarios.includes(name) ? name : `path/to/${name}.yaml`;
   const proxyFlag = proxy === undefined ? [] : ['--proxy', proxy];
   return commandLine('run', scenario, '--mode', modes, '--seed', String(header?.seed), ...proxyFlag);

@@ -1,11 +1,11 @@
 import type { JudgedRun } from '../../simulator/checker/verdict/verdict.js';
 import { compare, labelRuns } from '../comparison.js';
 import { type Cases, casesOf } from '../html/case-file.js';
-import { type Markup, markup, page, pageScript } from '../html/page.js';
+import { type Markup, markup, page, pageScript, scrollable } from '../html/page.js';
 import { faultsTable, incidentsPart, matrixTable, membersSection, noSessionSection } from '../html/tables.js';
 import { timelinesOf } from '../html/timeline-data.js';
 import { timelineFigure } from '../html/timeline-figure.js';
-import { badge, conditionsSections, scrollable, verdictSection, windowsSection } from '../html/verdicts.js';
+import { badge, conditionsSections, verdictSection, windowsSection } from '../html/verdicts.js';
 import { matrixCell, matrixOf } from '../matrix.js';
 import type { Reporter } from '../reporter.js';
 import { nameScenario } from '../sentence.js';
