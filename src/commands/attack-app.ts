@@ -25,7 +25,7 @@ const commandWithinMs = 60_000;
 const endWithinMs = 100;
 const linesShown = 6;
 
-export interface AppAttackArgs {
+interface AppAttackArgs {
   readonly app: string;
   readonly attack: readonly string[] | undefined;
   readonly json: string | undefined;
@@ -56,7 +56,7 @@ export async function attackApp(args: AppAttackArgs, signal: AbortSignal): Promi
     const onAttack = showAttack;
     const findings = await runAppAttacks({ app, attacks: chosen, untilMs, signal, restartIfEnded: restart, onAttack });
     const { stdout } = process;
-    const report = appAttackReport(chosen, findings, { colour: wantsColour(stdout), columns: columnsOf(stdout) });
+    const report = renderAppAttackReport(chosen, findings, { colour: wantsColour(stdout), columns: columnsOf(stdout) });
     if (isLive()) drawLine('');
     stdout.write(`${report}\n`);
     if (findings.every(({ result }) => result.outcome === 'unknown'))
@@ -117,7 +117,7 @@ function judgeAppFindings(findings: readonly AppFinding[]): VerdictWord[] {
 }
 
 /** Renders the findings for a terminal: a table, the reasons, the proofs of successes, and a summary. */
-function appAttackReport(
+function renderAppAttackReport(
   attacks: Readonly<Record<string, AppAttack>>,
   findings: readonly AppFinding[],
   { colour, columns }: { readonly colour: boolean; readonly columns: number },

@@ -82,7 +82,7 @@ async function attackAll(args: AttackArgs, signal: AbortSignal): Promise<number>
   const run = runAttacks({ attacks: chosen, systems, start, signal, onProgress: progress.show });
   const findings = await run.finally(progress.end);
   const { stdout } = process;
-  const report = attackReport(chosen, findings, { colour: wantsColour(stdout), columns: columnsOf(stdout) });
+  const report = renderAttackReport(chosen, findings, { colour: wantsColour(stdout), columns: columnsOf(stdout) });
   stdout.write(`${report}\n`);
   if (args.json !== undefined) await writeWhole(args.json, renderAttackJson(chosen, findings));
   if (args.markdown !== undefined) await writeWhole(args.markdown, renderEvidence(chosen, findings));
@@ -107,7 +107,7 @@ function showAttacks(systems: number): AttackProgress {
 
 function plainLine(system: PlannedSystem, findings: readonly Finding[] | undefined): void {
   const { length } = system.attacks;
-  const said = findings === undefined ? `${length} ${length === 1 ? 'attack' : 'attacks'}` : saidOf(findings);
+  const said = findings === undefined ? `${length} ${length === 1 ? 'attack' : 'attacks'}` : describeFindings(findings);
   process.stderr.write(`${nameOf(system)}: ${said}\n`);
 }
 
@@ -122,7 +122,7 @@ function liveLine(systems: number): AttackProgress {
       running.delete(name);
       done += 1;
       drawLine('');
-      if (wrongIn(findings) > 0) process.stderr.write(`${name}: ${saidOf(findings)}\n`);
+      if (countWrong(findings) > 0) process.stderr.write(`${name}: ${describeFindings(findings)}\n`);
     }
     drawLine(`attacks ${bar(done / systems)} ${done} of ${systems} systems · ${[...running].join(' · ')}`);
   };
@@ -133,12 +133,12 @@ function nameOf({ mode, variantName, shortLimits }: PlannedSystem): string {
   return [mode, variantName, shortLimits ? 'short limits' : undefined].filter(Boolean).join(', ');
 }
 
-function saidOf(findings: readonly Finding[]): string {
-  const wrong = wrongIn(findings);
+function describeFindings(findings: readonly Finding[]): string {
+  const wrong = countWrong(findings);
   return wrong === 0 ? 'ok' : `${wrong} not ok`;
 }
 
-function wrongIn(findings: readonly Finding[]): number {
+function countWrong(findings: readonly Finding[]): number {
   return findings.filter(finding => judge(finding) !== 'pass').length;
 }
 
@@ -146,7 +146,7 @@ type Colours = ReturnType<typeof pc.createColors>;
 type Attacks = Readonly<Record<string, Attack>>;
 
 /** Renders the findings for a terminal: the table attack × mode, the weak variants, reasons, proofs and a summary. */
-export function attackReport(
+export function renderAttackReport(
   attacks: Attacks,
   findings: readonly Finding[],
   { colour, columns }: { readonly colour: boolean; readonly columns: number },
@@ -155,29 +155,29 @@ export function attackReport(
   const strong = findings.filter(({ variant }) => variant === undefined);
   const weak = findings.filter(({ variant }) => variant !== undefined);
   return [
-    table(attacks, strong, colours, columns),
-    ...weakLines(weak, colours),
-    ...statisticalLines(attacks, strong),
-    ...unseenLines(attacks, findings),
-    ...lagLines(strong),
-    ...reasons(findings),
-    ...proofs(strong, colours),
+    renderTable(attacks, strong, colours, columns),
+    ...listWeakVariants(weak, colours),
+    ...listStatistical(attacks, strong),
+    ...listUnseen(attacks, findings),
+    ...listLags(strong),
+    ...listReasons(findings),
+    ...listProofs(strong, colours),
     '',
-    closing(strong, weak, colours),
+    summarize(strong, weak, colours),
   ].join('\n');
 }
 
-function table(attacks: Attacks, findings: readonly Finding[], colours: Colours, columns: number): string {
+function renderTable(attacks: Attacks, findings: readonly Finding[], colours: Colours, columns: number): string {
   const modes = [...new Set(findings.map(({ mode }) => mode))];
   const head = ['attack', ...modes].map(title => colours.bold(title));
   const rows = [...new Set(findings.map(finding => finding.attack))].map(attack => {
     const cells = modes.map(mode => findings.find(each => each.attack === attack && each.mode === mode));
-    return [attack, ...cells.map(cell => (cell === undefined ? '' : word(cell, attacks[attack], colours)))];
+    return [attack, ...cells.map(cell => (cell === undefined ? '' : renderCell(cell, attacks[attack], colours)))];
   });
   return fitTable({ head, rows, aligns: head.map(() => 'left') }, columns);
 }
 
-function word(finding: Finding, attack: Attack | undefined, colours: Colours): string {
+function renderCell(finding: Finding, attack: Attack | undefined, colours: Colours): string {
   const { outcome } = finding.result;
   if (outcome === 'not applicable') return colours.dim('n/a');
   if (outcome === 'known limit') return colours.yellow(outcome);
@@ -190,7 +190,7 @@ function paint(word: FindingWord, colours: Colours): (text: string) => string {
   return { pass: colours.green, fail: colours.red, inconclusive: colours.yellow }[word];
 }
 
-function weakLines(findings: readonly Finding[], colours: Colours): string[] {
+function listWeakVariants(findings: readonly Finding[], colours: Colours): string[] {
   return [...new Set(findings.map(({ variant }) => variant))].flatMap(variant => {
     if (variant === undefined) return [];
     const mine = findings.filter(finding => finding.variant === variant);
@@ -208,7 +208,7 @@ function describeStand(finding: Finding): string {
 }
 
 /** Says what a statistical test cannot show. */
-function statisticalLines(attacks: Attacks, findings: readonly Finding[]): string[] {
+function listStatistical(attacks: Attacks, findings: readonly Finding[]): string[] {
   const names = Object.keys(attacks).filter(name => attacks[name]?.statistical === true);
   const isRun = findings.some(({ attack }) => names.includes(attack));
   return isRun
@@ -217,17 +217,17 @@ function statisticalLines(attacks: Attacks, findings: readonly Finding[]): strin
 }
 
 /** Lists the attacks that ran on no weak variant, because of `--mode`. A mode that resists such an attack proves less. */
-function unseenLines(attacks: Attacks, findings: readonly Finding[]): string[] {
+function listUnseen(attacks: Attacks, findings: readonly Finding[]): string[] {
   const run = new Set(findings.map(({ attack }) => attack));
   const seen = new Set(findings.filter(({ variant }) => variant !== undefined).map(({ attack }) => attack));
   const unseen = Object.entries(attacks).filter(([name]) => run.has(name) && !seen.has(name));
-  return grouped(
+  return groupLines(
     unseen.map(([name, attack]) => [weakModesOf(attack).join(','), name]),
     (modes, names) => `not run on a weak variant (add --mode ${modes}): ${names}`,
   );
 }
 
-function lagLines(findings: readonly Finding[]): string[] {
+function listLags(findings: readonly Finding[]): string[] {
   const modes = [...new Set(findings.map(({ mode }) => mode))];
   return modes.flatMap(mode => {
     const lags = findings.flatMap(finding =>
@@ -237,7 +237,7 @@ function lagLines(findings: readonly Finding[]): string[] {
   });
 }
 
-function reasons(findings: readonly Finding[]): string[] {
+function listReasons(findings: readonly Finding[]): string[] {
   const why = findings.flatMap(({ attack, mode, variant, result }) => {
     const { outcome } = result;
     if (outcome !== 'not applicable' && outcome !== 'inconclusive' && outcome !== 'known limit') return [];
@@ -247,11 +247,11 @@ function reasons(findings: readonly Finding[]): string[] {
     const same = why.filter(other => other.attack === attack && other.said === said);
     return [`${same.map(({ place }) => place).join(', ')}: ${said}`, attack];
   });
-  return grouped(lines, (line, names) => `${line} (${names})`);
+  return groupLines(lines, (line, names) => `${line} (${names})`);
 }
 
 /** Returns one line per key, in the order in which the keys first appear. */
-function grouped(
+function groupLines(
   pairs: readonly (readonly [string, string])[],
   say: (key: string, values: string) => string,
 ): string[] {
@@ -261,20 +261,20 @@ function grouped(
 }
 
 /** Lists the proofs of successes at full strength. The proofs on weak variants are in the JSON. */
-function proofs(findings: readonly Finding[], colours: Colours): string[] {
+function listProofs(findings: readonly Finding[], colours: Colours): string[] {
   return findings.flatMap(({ attack, mode, result }) =>
     result.outcome === 'succeeded'
-      ? [colours.red(`\nSUCCEEDED: ${attack} in ${mode}: ${result.reason}`), ...result.exchanges.flatMap(proof)]
+      ? [colours.red(`\nSUCCEEDED: ${attack} in ${mode}: ${result.reason}`), ...result.exchanges.flatMap(renderProof)]
       : [],
   );
 }
 
-function proof({ request, response, body }: AttackExchange): string[] {
+function renderProof({ request, response, body }: AttackExchange): string[] {
   return [...request.map(line => `  > ${line}`), ...response.map(line => `  < ${line}`), `  < ${body}`, ''];
 }
 
 /** Returns the summary line: the verdict behind the exit code, with its figures. */
-function closing(strong: readonly Finding[], weak: readonly Finding[], colours: Colours): string {
+function summarize(strong: readonly Finding[], weak: readonly Finding[], colours: Colours): string {
   const count = (findings: readonly Finding[], outcome: Finding['result']['outcome']) =>
     findings.filter(({ result }) => result.outcome === outcome).length;
   const unclear = count([...strong, ...weak], 'inconclusive');

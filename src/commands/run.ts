@@ -34,6 +34,20 @@ import {
 } from './lib/output.js';
 import { runIntoFolder } from './lib/run-folder.js';
 
+interface RunArgs extends SystemArgs {
+  readonly scenarios: readonly string[];
+  readonly mode: readonly string[] | undefined;
+  readonly seed: number | undefined;
+  readonly plan: string | undefined;
+  readonly repeat: number;
+  readonly against: string | undefined;
+  readonly out: string;
+  readonly json: string | undefined;
+  readonly html: string | undefined;
+  readonly junit: string | undefined;
+  readonly history: string | undefined;
+}
+
 export const run: CommandModule<object, RunArgs> = {
   command: 'run <scenarios..>',
   describe: 'run failover scenarios and judge them',
@@ -103,20 +117,6 @@ async function runAll(args: RunArgs, signal: AbortSignal, takeOver: TakeOver): P
   const outputs = joinOutputs(ended);
   await writeStepOutputs(outputs);
   return exitCodeOf(outputs.verdicts);
-}
-
-interface RunArgs extends SystemArgs {
-  readonly scenarios: readonly string[];
-  readonly mode: readonly string[] | undefined;
-  readonly seed: number | undefined;
-  readonly plan: string | undefined;
-  readonly repeat: number;
-  readonly against: string | undefined;
-  readonly out: string;
-  readonly json: string | undefined;
-  readonly html: string | undefined;
-  readonly junit: string | undefined;
-  readonly history: string | undefined;
 }
 
 /** One scenario of a command line. Its arguments have been checked before anything runs. */

@@ -7,7 +7,7 @@ import { runAttacks } from '#src/attacks/run-attacks.js';
 import type { System } from '#src/attacks/start-system.js';
 import { Inconclusive } from '#src/attacks/tools/browser.js';
 import { weakVariants } from '#src/attacks/weak-variants.js';
-import { attackReport } from '#src/commands/attack.js';
+import { renderAttackReport } from '#src/commands/attack.js';
 import { exitCodeOf } from '#src/commands/lib/exit.js';
 import { Interrupted, LabError } from '#src/simulator/errors.js';
 import { expectRejection } from '../sessions/expect-rejection.js';
@@ -221,7 +221,7 @@ describe('attacks: reports', () => {
   ];
 
   it('prints the table, the weak variants, the reasons, and the proof of each success at full strength', () => {
-    const text = attackReport(attacks, findings, { colour: false, columns: 200 });
+    const text = renderAttackReport(attacks, findings, { colour: false, columns: 200 });
     for (const line of [
       /│ resists +│ resisted +│/,
       /│ succeeds +│ SUCCEEDED +│/,
@@ -238,7 +238,7 @@ describe('attacks: reports', () => {
     ])
       expect(text).to.match(line);
     expect(text).not.to.include('\u001b');
-    expect(attackReport(attacks, findings, { colour: true, columns: 200 })).to.include('\u001b');
+    expect(renderAttackReport(attacks, findings, { colour: true, columns: 200 })).to.include('\u001b');
   });
 
   it('writes JSON of schema 1: one entry per finding, with variant null at full strength', () => {
