@@ -178,7 +178,7 @@ function describeUnrepeatable(reasons: ReadonlyMap<FaultRecord, string | undefin
   );
 }
 
-/** Long sessions have many such strikes: one sentence for all of them. */
+/** Describes the strikes beyond the limits of a scenario file, in one sentence: a long session has many of them. */
 function describeLate(late: readonly FaultRecord[]): string[] {
   const [first] = late;
   if (first === undefined) return [];

@@ -31,7 +31,7 @@ const lingerMs = 200;
 /** A client on the same machine sends its request at once. Node compares the limits only at each check. */
 const limits = { headersTimeout: 2_000, requestTimeout: 5_000, connectionsCheckingInterval: 500 } as const;
 
-export interface LiveServerOptions {
+interface LiveServerOptions {
   readonly session: LiveSession;
   readonly page: { readonly html: string; readonly contentSecurityPolicy: string };
   /** The first port to try. If it is taken, the server listens on the next free one. 0: any free one. */

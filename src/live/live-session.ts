@@ -57,10 +57,16 @@ export interface StartableSide extends Side {
 }
 
 /** The choices of the user for one side. */
-export interface SideWish {
+interface SideWish {
   readonly mode: string;
   readonly seed: number;
   readonly users: number;
+}
+
+/** A side whose system could not be started, or broke down. */
+export interface FailedSide {
+  readonly side: SideName;
+  readonly problem: string;
 }
 
 export interface SessionOptions {
@@ -79,12 +85,6 @@ type Problems = CommandReply['problems'];
 const frameMs = 100;
 /** When nothing changes but the clock, this long passes between two frames. */
 const quietMs = 1000;
-
-/** A side whose system could not be started, or broke down. */
-export interface FailedSide {
-  readonly side: SideName;
-  readonly problem: string;
-}
 
 interface Slot {
   readonly name: SideName;

@@ -41,7 +41,7 @@ export interface StruckSystem {
 }
 
 /** A fault with a target that is a member, a link or `secrets`, and with options as a scenario file writes them. */
-export interface AimedFault {
+interface AimedFault {
   readonly fault: string;
   readonly target: string;
   readonly options: GivenOptions;
@@ -79,7 +79,7 @@ function explainNoPackets(fault: string): string | undefined {
   return `"${fault}" needs a network of the lab's own, which a browser cannot reach: run the scenario with holdfast run`;
 }
 
-/** Says that a member or a link is not there now, or that the fault starts a member that runs. */
+/** Says why a fault cannot strike its target now: a member or link is missing, or the fault starts a running member. */
 function explainAbsent(
   fault: string,
   target: string,
@@ -119,7 +119,7 @@ function offeredFaults(target: string, struck: StruckSystem, known: KnownTargets
   const possible = Object.entries(faults).filter(([, { targets }]) => targets.includes(kind));
   return possible.flatMap(([name, { summary, options }]) => {
     const aimed = aimFault(name, target, exampleOptions(name), struck, known);
-    // Names that stand for a member are not offered: the member is.
+    // A name such as `backend-any` stands for a member. Only the member itself is offered.
     if (typeof aimed === 'string' || aimed.target !== target) return [];
     return { name, summary, options: describeOptions(options) };
   });

@@ -4,7 +4,7 @@ import { embeddedJson, type Markup, markup, plotScript, plotStyle, trustMarkup }
 import { packageFile } from '../shared/package.js';
 import { exportNames, type LabRecording } from './protocol.js';
 
-export interface LivePage {
+interface LivePage {
   readonly html: string;
   /** The value of the header `Content-Security-Policy`. */
   readonly contentSecurityPolicy: string;
@@ -26,7 +26,7 @@ export function livePage(): LivePage {
 }
 
 /** A page that plays a recording without a server. */
-export interface ReplayPage {
+interface ReplayPage {
   readonly title: string;
   readonly description: string;
   /** Links to further pages about the same run. */

@@ -62,7 +62,7 @@ export class PlayedRun implements Side {
     this.play();
   }
 
-  /** Tells everything up to now. */
+  /** Replays all events up to now. */
   play(): void {
     const nowMs = this.#now();
     for (let event = this.#events[this.#next]; event && event.atMs <= nowMs; event = this.#events[this.#next]) {

@@ -13,8 +13,8 @@ export const shownMs = 60_000;
 export const sideNames = ['left', 'right'] as const;
 export type SideName = (typeof sideNames)[number];
 
-/** State of a simulated user. `waiting`: a request has been in flight for more than 300 ms. A user that has left is
- * `gone` too. */
+/** State of a simulated user. `waiting`: a request has been in flight for more than 300 ms. `gone` includes the users
+ * who left. */
 export type UserStateName = PresentState | 'waiting';
 
 /** One user. `member`: the backend that answered it last; null before the first answer. */
@@ -181,14 +181,14 @@ export interface Frame {
 }
 
 /** A strike changed its state. It is sent at once, and is part of no frame. */
-export interface StrikeMessage {
+interface StrikeMessage {
   readonly kind: 'strike';
   readonly side: SideName;
   readonly nowMs: number;
   readonly strike: StrikeView;
 }
 
-/** The command has ended. `files`: what it wrote, with the paths. */
+/** The command has ended. `files`: the paths of the files that it wrote. */
 export interface OverMessage {
   readonly kind: 'over';
   readonly reason: string;

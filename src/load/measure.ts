@@ -13,7 +13,7 @@ export interface LoadResult {
   readonly errors: number;
 }
 
-export interface LoadTarget {
+interface LoadTarget {
   /** Must be on loopback: loads go nowhere else. */
   readonly url: string;
   /** Cookie headers of logged-in users, assigned to the connections in turn. */

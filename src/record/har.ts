@@ -60,7 +60,7 @@ const harFile = z.object({
 });
 
 type Entry = z.output<typeof entry>;
-export type Har = z.output<typeof harFile>;
+type Har = z.output<typeof harFile>;
 
 /** An exchange of a HAR file and the origin of its address. */
 interface HarExchange extends RecordedExchange {

@@ -87,7 +87,7 @@ export function makeToBrowser({ app, browserHost }: Origins): (text: string) => 
 }
 
 /** The kind of a body: a stream never ends by itself, and only a text is recorded. */
-export type RecordedKind = 'text' | 'stream' | 'other';
+type RecordedKind = 'text' | 'stream' | 'other';
 
 const textTypes =
   /^(?:text\/(?!css)|application\/(?:[\w.+-]*\+)?(?:json|xml|javascript|x-www-form-urlencoded|graphql))/;

@@ -25,7 +25,7 @@ const pollMs = 20;
 /** Time for the answer to the last press of the button, before `close` cuts what is still open. */
 const lingerMs = 200;
 
-export interface RecordingServerOptions {
+interface RecordingServerOptions {
   /** The address of the app. */
   readonly app: string;
   readonly typed: readonly [Typed, Typed];
@@ -256,7 +256,7 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 const controlPaths = { page: '/', state: '/state', done: '/done', again: '/again' } as const;
 
 /** Returns the steps of a pass, in the words of the page and of the terminal. */
-export function describeSteps(name: PassName, user: string, item: string): string[] {
+function describeSteps(name: PassName, user: string, item: string): string[] {
   if (name === 'anonymous') return ['do not log in', `open the page that showed ${item}, and wait until it is shown`];
   return [
     `log in as ${user}, with the same password in both passes`,

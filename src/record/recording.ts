@@ -78,7 +78,7 @@ export interface Seen {
   readonly requests: number;
   readonly userSent: boolean;
   readonly itemSent: boolean;
-  /** An answer after the item was sent shows it. */
+  /** An answer showed the item after it was sent. */
   readonly itemShown: boolean;
 }
 
@@ -142,7 +142,7 @@ class PassRecording {
 }
 
 /** Adds what one exchange shows. Pure. */
-export function seeMore(seen: Seen, { user, item }: Typed, exchange: RecordedExchange): Seen {
+function seeMore(seen: Seen, { user, item }: Typed, exchange: RecordedExchange): Seen {
   const sent = [exchange.path, exchange.requestBody].join('\n');
   const itemSent = seen.itemSent || mentions(sent, item);
   return {

@@ -93,7 +93,7 @@ export async function checkOutputs(
 }
 
 /** Throws unless `file` can be written. `taken` has the files of other flags. */
-export async function checkTarget(flag: string, file: string, taken = new Map<string, string>()): Promise<void> {
+async function checkTarget(flag: string, file: string, taken = new Map<string, string>()): Promise<void> {
   const place = path.resolve(file);
   const other = taken.get(place);
   if (other !== undefined) throw new UsageError(`${other} and ${flag} both name "${file}": give each its own file.`);

@@ -13,7 +13,7 @@ export interface RunChoices extends Pick<SimulateOptions, 'storeUrls' | 'signal'
   onSecondTry(mode: ModeName): void;
 }
 
-export interface ScenarioRuns {
+interface ScenarioRuns {
   readonly runs: readonly TriedRun[];
   /** Why some runs did not take place: the lab failed, the user stopped it, or a file could not be written. */
   readonly failure?: unknown;
@@ -63,7 +63,7 @@ export function needsSecondTry({ word, machineWasBusy }: Verdict): boolean {
   return machineWasBusy === true && word !== 'fail';
 }
 
-/** Chooses the try that counts. Pure. It is the second one, unless only the second one is inconclusive. */
+/** Chooses the try that counts: the second one, unless only the second one is inconclusive. */
 export function chooseTry(first: JudgedRun, second: JudgedRun): TriedRun {
   const isWorse = second.verdict.word === 'inconclusive' && first.verdict.word !== 'inconclusive';
   return isWorse

@@ -17,7 +17,7 @@ import { sidesAfter } from './lab-state.js';
 export interface LabSource {
   /** Prepares the messages. `run` begins to send them, and resolves when no further message can come. */
   connect(to: StreamReceiver): LabConnection;
-  /** Resolves with what could not be done. */
+  /** Sends a command. Resolves with the reasons why it was not carried out; empty when it was. */
   send(command: Command): Promise<CommandReply['problems']>;
   story(side: SideName, user: string): Promise<StoryReply>;
   /** Saves a file of the lab. Absent: there is no file. */
@@ -184,7 +184,7 @@ class LiveStream implements LabConnection {
   }
 }
 
-export interface ServerEvent {
+interface ServerEvent {
   readonly id?: string;
   readonly data: string;
 }

@@ -3,7 +3,7 @@ import type { CountsView, MemberView, SideView, StrikeView, UserStateName } from
 import type { ShownSide, StrikeWave } from './lab-state.js';
 
 /** A sentence, and how bad it is. */
-export interface Saying {
+interface Saying {
   readonly mood: 'calm' | 'good' | 'waiting' | 'bad';
   readonly text: string;
 }
@@ -162,7 +162,7 @@ function describeSpan(ms: number): string {
 }
 
 /** One counter of the strip. */
-export interface CounterText {
+interface CounterText {
   readonly label: string;
   readonly value: string;
   readonly detail: string;

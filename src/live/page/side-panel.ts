@@ -12,7 +12,7 @@ const manyUsers = 150;
 /** A longer value of a counter is written smaller. */
 const longValue = 9;
 
-export interface SideActions {
+interface SideActions {
   selectMember(member: string): void;
   setMode(side: SideName, mode: string): void;
   openStory(side: SideName, user: string): void;

@@ -5,7 +5,7 @@ import type { Pass, RecordedExchange } from '../recording.js';
 
 /** One exchange, taken apart: the values that the request sends, and the answer in the form that a journey reads. */
 export interface RecordedCall {
-  /** Place in its pass. */
+  /** Position of the exchange in its pass. */
   readonly order: number;
   readonly method: string;
   readonly path: string;
@@ -22,7 +22,7 @@ export interface RecordedCall {
   readonly reply: AppReply;
 }
 
-export type BodyKind = 'none' | 'form' | 'multipart' | 'json' | 'other';
+type BodyKind = 'none' | 'form' | 'multipart' | 'json' | 'other';
 
 /** One value of a request. `key` is its place, and is the same in every request of this kind. */
 export interface Part {

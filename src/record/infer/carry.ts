@@ -38,7 +38,7 @@ interface Origin {
   readonly source: FoundStep | undefined;
 }
 
-export interface WrittenStep {
+interface WrittenStep {
   readonly before?: WrittenRequest;
   readonly request: WrittenRequest;
   readonly after?: WrittenRequest;
@@ -132,7 +132,7 @@ export class RequestWriter {
     return true;
   }
 
-  /** The calls of the request before a step. */
+  /** Returns the calls of the request before a step; undefined when the step needs none. */
   before(kind: StepKind): Calls | undefined {
     return this.#before.get(kind)?.calls;
   }

@@ -140,7 +140,7 @@ function bodyConditions({ reply: { body } }: RecordedCall, status: number): Anon
   });
 }
 
-export type WrittenOk = NonNullable<WrittenJourney['login']['ok']>;
+type WrittenOk = NonNullable<WrittenJourney['login']['ok']>;
 
 /**
  * Writes the conditions that the answers of a step meet: the status, the target of a redirect, and what tells a good

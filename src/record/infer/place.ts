@@ -17,7 +17,7 @@ export interface Shown {
   readonly value: string;
 }
 
-/** Whether an answer shows this text as a whole word. */
+/** Returns whether an answer shows this text as a whole word. */
 export function shows({ reply: { body } }: RecordedCall, text: string): boolean {
   return occurrencesOf(body, text).length > 0;
 }
@@ -106,7 +106,7 @@ function findPattern(
   return found && { regexp: found.regexp };
 }
 
-/** Whether a pattern finds at most one value on each page. */
+/** Returns whether a pattern finds at most one value on each page. */
 export function isUnambiguous(regexp: string, pages: readonly RecordedCall[]): boolean {
   return pages.every(({ reply: { body } }) => new Set(findAll(body, regexp)).size <= 1);
 }
@@ -151,7 +151,7 @@ export interface Sample {
 }
 
 /** The best pattern for one region of a page. `around`: the page there, for a person. */
-export interface FoundPattern {
+interface FoundPattern {
   readonly regexp: string;
   readonly around: string;
 }

@@ -5,7 +5,7 @@ import { isSafe, mapLeaves, type Part, type RecordedCall, splitPath, type TypedC
 export type WrittenRequest = WrittenJourney['login']['request'];
 
 /** The value that a scenario file writes for a part of a request. Undefined leaves the part out. */
-export type Templates = ReadonlyMap<string, string | undefined>;
+type Templates = ReadonlyMap<string, string | undefined>;
 
 /** Writes a request as a scenario file does. A part whose template equals its value stays as it was sent. */
 export function writeRequest(call: RecordedCall, templates: Templates): WrittenRequest {

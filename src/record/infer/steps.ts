@@ -179,7 +179,7 @@ function explainNoItem({ first, second, groups }: AlignedPasses): string {
   return `${named} is not sent in the same way in both passes after the login, with a good answer: record both passes again, with the same clicks`;
 }
 
-export interface WhoamiStep extends FoundStep {
+interface WhoamiStep extends FoundStep {
   readonly who: WhoPlace;
 }
 
