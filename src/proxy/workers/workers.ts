@@ -219,8 +219,8 @@ export class Workers implements TrafficServer {
 }
 
 const lossesMax = 5;
-const withinMs = 60_000;
-const tooManyLost = `${lossesMax} workers were lost within ${withinMs / 1000} s; no more are started`;
+const lossesWithinMs = 60_000;
+const tooManyLost = `${lossesMax} workers were lost within ${lossesWithinMs / 1000} s; no more are started`;
 
 /** Counts lost workers. If workers die too often, they are not replaced any more. */
 export class Restarts {
@@ -231,7 +231,7 @@ export class Restarts {
     this.#lostMs.push(nowMs);
     if (this.#lostMs.length > lossesMax) this.#lostMs.shift();
     const [first = nowMs] = this.#lostMs;
-    return this.#lostMs.length < lossesMax || nowMs - first > withinMs;
+    return this.#lostMs.length < lossesMax || nowMs - first > lossesWithinMs;
   }
 }
 
