@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import { SessionExists, StoreUnavailable } from './errors.js';
-import { digestOf, handleOf, type SessionRecord, userTagIn, userTagOf } from './session.js';
+import { handleOfId, type SessionRecord, userTagIn, userTagOf } from './session.js';
 import type { SessionStore } from './session-store.js';
 
-/** Longer than a request takes that was sent before the rotation. */
+/** Longer than the longest request that was sent before the rotation. */
 const successorKeptMs = 60_000;
 const followedMax = 8;
 
@@ -62,10 +62,6 @@ function placeOf(handle: string, userTag: string) {
   const user = `${successorPrefix}${userTag}`;
   // No session id has "-" at this place.
   return { user, id: `${hash('sha256', `${successorPrefix}${handle}`, 'base64url').slice(0, 42)}-${userTagOf(user)}` };
-}
-
-function handleOfId(id: string): string {
-  return handleOf(digestOf(id));
 }
 
 const newestKeptMs = 30_000;

@@ -3,9 +3,8 @@ import { Successors } from './outdated-tokens.js';
 import { everyone, type RevocationFeed } from './revocation-feed.js';
 import {
   clockToleranceMs,
-  digestOf,
   type Epochs,
-  handleOf,
+  handleOfId,
   type NewSessionRecord,
   type SessionLimits,
   type SessionRecord,
@@ -24,7 +23,7 @@ export const revocationLagMs = 1_000;
 const revocationsPerUserMax = 1_000;
 
 /** A session whose token carries everything. */
-export interface CarriedSession {
+interface CarriedSession {
   /** The id of the session in all its tokens, in the list of sessions and in revocations. It is not the token. */
   readonly sid: string;
   readonly record: Omit<SessionRecord, 'data'>;
@@ -238,12 +237,8 @@ export class RegisteredSessions {
   }
 }
 
-function handleOfId(sid: string): string {
-  return handleOf(digestOf(sid));
-}
-
 const windowMs = 3_600_000;
-/** Beyond this many users, all counts begin again. So memory is bounded. */
+/** Number of users with a count. When it is exceeded, all counts are cleared, so that memory is bounded. */
 const usersMax = 100_000;
 
 /** Counts events per user in an hour. */

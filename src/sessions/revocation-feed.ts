@@ -49,7 +49,7 @@ export interface RevocationFeed {
  * together. */
 const slotMs = 60_000;
 
-export interface KnownEpoch {
+interface KnownEpoch {
   readonly epoch: number;
   readonly untilMs: number;
 }

@@ -25,7 +25,7 @@ export const sealedCharsMax = 4096;
 /** Matches any version, to distinguish a token of another version from text that is no token. */
 const shape = /^(v\d{1,3})\.([A-Za-z0-9_-]{1,32})\.([A-Za-z0-9_-]+)$/;
 
-export interface Unsealed {
+interface Unsealed {
   readonly text: string;
   /** The key that sealed it. If it is not the newest key, seal the text again. */
   readonly keyId: string;
@@ -93,8 +93,8 @@ function decrypt(key: KeyObject, header: string, sealed: Buffer): string | undef
 
 type Key = KeyRing[number];
 
-/** Derived keys by entry and purpose: deriving costs as much as opening. An entry that leaves the ring takes its keys
- * with it. */
+/** Derived keys by entry and purpose: deriving costs as much as opening. The keys of an entry are
+ * dropped with the entry. */
 const derivedKeys = new WeakMap<Key, Map<string, KeyObject>>();
 
 function deriveKey(key: Key, purpose: string): KeyObject {

@@ -108,7 +108,7 @@ export interface StrategySettings {
   /** Maximum age of the list of revoked tokens. While it is older, `open` rejects with `StoreUnavailable`. Default: no
    * limit, the strategy uses the list that it knows. */
   readonly feedAgeMaxMs?: number | undefined;
-  /** Returns the keys. Called for each use, because the ring can be exchanged while the process runs. */
+  /** Returns the keys. Called for each use, because the ring can be replaced while the process runs. */
   readonly keys: () => KeyRing;
   readonly limits: SessionLimits;
   readonly now: () => number;

@@ -89,7 +89,7 @@ export interface PresentEpochs {
   readonly everyone: number | undefined;
 }
 
-/** True if a session with the epochs `own` lives while `present` are the present ones. A missing epoch fails closed. */
+/** Returns whether a session with the epochs `own` has not ended. False if one of the present epochs is missing. */
 export function isPresent(own: Epochs, present: PresentEpochs): boolean {
   return own.user === present.user && own.everyone === present.everyone;
 }
@@ -293,4 +293,9 @@ export function digestOf(secret: string): string {
 
 export function handleOf(digest: string): string {
   return digest.slice(0, 16);
+}
+
+/** Returns the handle of the session with this id. */
+export function handleOfId(id: string): string {
+  return handleOf(digestOf(id));
 }

@@ -142,7 +142,7 @@ async function pick<Entry>(
   return load();
 }
 
-export interface SessionsSettings {
+interface SessionsSettings {
   readonly strategy: SessionStrategy;
   readonly ready: (withinMs: number) => Promise<boolean>;
   readonly cookie?: CookieOptions | undefined;

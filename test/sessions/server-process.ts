@@ -7,7 +7,7 @@ const bootTimeoutMs = 5_000;
 const probeIntervalMs = 10;
 
 /** A server program that listens on a loopback port, with a check that shows that it serves. */
-export interface ServerProgram {
+interface ServerProgram {
   /** Name of the program, and of its package. */
   readonly name: string;
   readonly port: number;

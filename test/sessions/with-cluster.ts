@@ -10,7 +10,7 @@ const busOffset = 10_000;
 /** Above this port, Linux assigns the ports of outgoing connections. */
 const busPortMax = 32_767;
 
-export interface ClusterOptions {
+interface ClusterOptions {
   readonly replicasEach?: number;
   /** A node that is away for this long is declared failed by the others. */
   readonly nodeTimeoutMs?: number;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
 /** A TCP relay in front of a server. It can lose replies, as a network does, and it counts round trips. */
-export interface Relay {
+interface Relay {
   readonly port: number;
   /** Drops every reply of the server from now on. */
   loseAnswers(): void;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { StoreUnavailable } from '../errors.js';
 import { type NewSessionRecord, newSessionId } from '../session.js';
 import type { SessionStore, StoreEntry } from '../session-store.js';
-import { assertWithin, idleMs, type StoreLab, type TestRunner } from './contract-subject.js';
+import { assertWithin, idleMs, type StoreLab, type TestRunner } from './common.js';
 import type { StoreBench } from './user-sessions-contract.js';
 
 /** The deadline of each call of the contract. */
@@ -11,7 +11,7 @@ export const deadlineMs = 1_000;
 const graceMs = 300;
 const epochs = { user: 1, everyone: 1 };
 
-export interface OutageBench {
+interface OutageBench {
   readonly entry: StoreEntry;
   lab(): StoreLab;
   openStore(): Promise<SessionStore>;

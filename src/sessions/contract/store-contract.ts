@@ -2,18 +2,11 @@ import assert from 'node:assert/strict';
 import { SessionExists } from '../errors.js';
 import { type NewSessionRecord, newSecret, newSessionId, type SessionRecord } from '../session.js';
 import type { SessionStore } from '../session-store.js';
-import {
-  append,
-  assertMembers,
-  type ContractSubject,
-  idleMs,
-  type StoreLab,
-  type TestRunner,
-} from './contract-subject.js';
+import { append, assertMembers, type ContractSubject, idleMs, type StoreLab, type TestRunner } from './common.js';
 import { deadlineMs, registerOutagesContract } from './outages-contract.js';
 import { registerUserSessionsContract, type StoreBench } from './user-sessions-contract.js';
 
-export type { ContractSubject, StoreLab, StoreLabServer, TestRunner } from './contract-subject.js';
+export type { ContractSubject, StoreLab, StoreLabServer, TestRunner } from './common.js';
 
 const absoluteMs = 43_200_000;
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { digestOf, handleOf, type NewSessionRecord, newSecret, newSessionId, type SessionRecord } from '../session.js';
+import { handleOfId, type NewSessionRecord, newSecret, newSessionId, type SessionRecord } from '../session.js';
 import type { SessionStore, StoreEntry } from '../session-store.js';
-import { assertMembers, assertWithin, idleMs, type TestRunner } from './contract-subject.js';
+import { assertMembers, assertWithin, idleMs, type TestRunner } from './common.js';
 
 interface Created {
   readonly id: string;
@@ -58,7 +58,7 @@ export function registerUserSessionsContract(
       const client = { address: '2001:db8::1', userAgent: 'ü "quoted" \\ \u2028 \n' };
       const [known, unknown] = [await createSession({ user, client }), await createSession({ user })];
       const clients = async () =>
-        (await store.listByUser(user)).map(({ handle, client }) => [handle === handleOf(digestOf(known.id)), client]);
+        (await store.listByUser(user)).map(({ handle, client }) => [handle === handleOfId(known.id), client]);
       assertMembers(
         (await clients()).map(each => JSON.stringify(each)),
         [JSON.stringify([true, client]), '[false,null]'],
@@ -81,7 +81,7 @@ export function registerUserSessionsContract(
     it('removes one session of that user', async () => {
       const user = `user-${newSecret()}`;
       const [one, two] = [await createSession({ user }), await createSession({ user })];
-      const handle = handleOf(digestOf(one.id));
+      const handle = handleOfId(one.id);
       assert.equal(await store.removeByHandle('another user', handle), false);
       assert.equal(await store.removeByHandle(user, 'f'.repeat(16)), false);
       assert.equal(await store.removeByHandle(user, handle), true);
@@ -97,7 +97,7 @@ export function registerUserSessionsContract(
       const count = Math.min(1_050, capabilities.sessionsPerUserMax ?? 1_050);
       for (let rounds = 0; rounds < count / 50; rounds++) {
         const made = await Promise.all(Array.from({ length: 50 }, () => createSession({ user })));
-        handles.push(...made.map(({ id }) => handleOf(digestOf(id))));
+        handles.push(...made.map(({ id }) => handleOfId(id)));
       }
       const listed = (await store.listByUser(user)).map(({ handle }) => handle);
       assert.equal(new Set(listed).size, 1_000);
@@ -165,7 +165,7 @@ export function registerUserSessionsContract(
       await assertOver(ended);
       assert.deepEqual(
         (await store.listByUser(user)).map(({ handle }) => handle),
-        [handleOf(digestOf(kept.id))],
+        [handleOfId(kept.id)],
       );
       assert.equal(await store.replace(kept.id, { ...moved, version: 2 }), 'conflict');
       assert.equal(await store.remove(kept.id, 1), 'conflict');
@@ -248,7 +248,7 @@ export function registerUserSessionsContract(
     moveClock(60_000);
     assert.deepEqual(
       (await store.listByUser(user)).map(({ handle }) => handle),
-      [handleOf(digestOf(long.id))],
+      [handleOfId(long.id)],
     );
     await store.listByUser(user);
     moveClock(-60_000);
@@ -266,7 +266,7 @@ export function registerUserSessionsContract(
     assert.equal(await store.read(id), undefined);
     assert.equal(await store.touch(id, now() + 1_800_000), false);
     assert.equal(await store.replace(id, { ...made, version: made.version + 1 }), 'gone');
-    assert.equal(await store.removeByHandle(made.user, handleOf(digestOf(id))), false);
+    assert.equal(await store.removeByHandle(made.user, handleOfId(id)), false);
     assert.equal(await store.remove(id), 'gone');
   }
 }

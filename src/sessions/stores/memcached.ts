@@ -13,9 +13,18 @@ import {
   userTagOf,
 } from '../session.js';
 import type { SessionStore, StoreEntry, StoreSettings } from '../session-store.js';
-import * as questions from './memcached/protocol.js';
-import { addEpoch, isOver, type Kept, keptOf, parsePresent, recordOf, textOf } from './memcached/protocol.js';
+import * as commands from './memcached/protocol.js';
 import { type Address, Nodes, type Server } from './memcached/servers.js';
+import {
+  addEpoch,
+  isOver,
+  type Kept,
+  keptOf,
+  parsePresent,
+  recordOf,
+  type SeenEpochs,
+  textOf,
+} from './memcached/session-text.js';
 import { MemcachedEpochs, MemcachedUserLists } from './memcached/user-items.js';
 
 const triesMax = 10;
@@ -32,7 +41,7 @@ interface Place {
 }
 
 interface ReadResult {
-  readonly present: questions.SeenEpochs;
+  readonly present: SeenEpochs;
   readonly kept: Kept | undefined;
   /** The `cas` value of the item that was read. Empty when there was no item. */
   readonly cas: string;
@@ -58,7 +67,7 @@ class MemcachedStore implements SessionStore {
   }
 
   async read(id: string): Promise<SessionRecord | undefined> {
-    const { kept, present } = await this.#readItem(questions.get, placeOf(id), this.#nodes.untilMs());
+    const { kept, present } = await this.#readItem(commands.get, placeOf(id), this.#nodes.untilMs());
     return kept && recordOf(kept, present);
   }
 
@@ -103,7 +112,7 @@ class MemcachedStore implements SessionStore {
   async remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'> {
     const place = placeOf(id);
     if (onlyVersion === undefined) return (await this.#removeAny(place)) ? 'removed' : 'gone';
-    const nothing = { text: '', expiry: questions.expiredAlready };
+    const nothing = { text: '', expiry: commands.expiredAlready };
     const next = (kept: Kept) => (kept.version === onlyVersion ? nothing : undefined);
     const outcome = await this.#nodes.inTime(untilMs => this.#swap(place, next, untilMs));
     return outcome === 'saved' ? 'removed' : outcome;
@@ -122,7 +131,7 @@ class MemcachedStore implements SessionStore {
       if (found === undefined || isOver(found[1], this.#now())) return false;
       const { end } = await this.#serverOf(userTagOf(user)).ask(
         'removals',
-        questions.forget(sessionKey(digest)),
+        commands.forget(sessionKey(digest)),
         untilMs,
       );
       return end === 'DELETED';
@@ -166,29 +175,29 @@ class MemcachedStore implements SessionStore {
   /** Lets a session live under the next epoch too. Resolves with false if another process changed it meanwhile. */
   async #keep(place: Place | undefined, epoch: number, untilMs: number): Promise<boolean> {
     if (place === undefined) return true;
-    const { kept, cas } = await this.#readItem(questions.gets, place, untilMs);
+    const { kept, cas } = await this.#readItem(commands.gets, place, untilMs);
     if (kept === undefined) return true;
     const { text, expiry } = this.#toItem(addEpoch(kept, epoch));
-    const question = questions.swap(sessionKey(place.digest), text, expiry, cas);
+    const question = commands.swap(sessionKey(place.digest), text, expiry, cas);
     return (await this.#serverOf(place.tag).ask('writes', question, untilMs)).end !== 'EXISTS';
   }
 
   async #createOnly(place: Place, kept: Kept, untilMs: number): Promise<void> {
     const [key, server] = [sessionKey(place.digest), this.#serverOf(place.tag)];
     const { text, expiry } = this.#toItem(kept);
-    if ((await server.ask('writes', questions.add(key, text, expiry), untilMs)).end === 'STORED') return;
+    if ((await server.ask('writes', commands.add(key, text, expiry), untilMs)).end === 'STORED') return;
     // The item may be expired, foreign, or of an earlier epoch. Then it is no session.
-    const found = await this.#readItem(questions.gets, place, untilMs);
+    const found = await this.#readItem(commands.gets, place, untilMs);
     if (found.kept !== undefined || found.cas === '') throw new SessionExists();
-    const { end } = await server.ask('writes', questions.swap(key, text, expiry, found.cas), untilMs);
+    const { end } = await server.ask('writes', commands.swap(key, text, expiry, found.cas), untilMs);
     if (end !== 'STORED') throw new SessionExists();
   }
 
   async #removeAny(place: Place): Promise<boolean> {
     const untilMs = this.#nodes.untilMs();
     const [{ kept }, { end }] = await Promise.all([
-      this.#readItem(questions.get, place, untilMs),
-      this.#serverOf(place.tag).ask('removals', questions.forget(sessionKey(place.digest)), untilMs),
+      this.#readItem(commands.get, place, untilMs),
+      this.#serverOf(place.tag).ask('removals', commands.forget(sessionKey(place.digest)), untilMs),
     ]);
     return kept !== undefined && end === 'DELETED';
   }
@@ -201,11 +210,11 @@ class MemcachedStore implements SessionStore {
   ): Promise<'saved' | 'conflict' | 'gone'> {
     const [key, server] = [sessionKey(place.digest), this.#serverOf(place.tag)];
     for (let tries = 0; tries < triesMax; tries++) {
-      const { kept, cas } = await this.#readItem(questions.gets, place, untilMs);
+      const { kept, cas } = await this.#readItem(commands.gets, place, untilMs);
       if (kept === undefined) return 'gone';
       const next = decide(kept);
       if (next === undefined) return 'conflict';
-      const { end } = await server.ask('writes', questions.swap(key, next.text, next.expiry, cas), untilMs);
+      const { end } = await server.ask('writes', commands.swap(key, next.text, next.expiry, cas), untilMs);
       if (end === 'STORED') return 'saved';
       if (end === 'NOT_FOUND') return 'gone';
     }
@@ -214,12 +223,12 @@ class MemcachedStore implements SessionStore {
 
   #toItem(kept: Kept): NextItem {
     const endsAtMs = Math.min(kept.idleUntilMs, kept.absoluteUntilMs);
-    return { text: textOf(kept), expiry: questions.expiryAt(endsAtMs, this.#now()) };
+    return { text: textOf(kept), expiry: commands.expiryAt(endsAtMs, this.#now()) };
   }
 
   /** Reads the session and the present epochs in one round trip. */
   async #readItem(
-    how: (...keys: string[]) => questions.MemcachedCommand,
+    how: (...keys: string[]) => commands.MemcachedCommand,
     { tag, digest }: Place,
     untilMs: number,
   ): Promise<ReadResult> {
@@ -252,7 +261,7 @@ class MemcachedStore implements SessionStore {
    * which may be ahead: only memcached forgets those. */
   async #find(user: string, digests: readonly string[], untilMs: number): Promise<[string, Kept][]> {
     const [tag, userJson] = [userTagOf(user), JSON.stringify(user)];
-    const pages = pagesOf(digests).map(page => this.#epochs.read(tag, questions.get, page.map(sessionKey), untilMs));
+    const pages = pagesOf(digests).map(page => this.#epochs.read(tag, commands.get, page.map(sessionKey), untilMs));
     const found = (await Promise.all(pages)).flatMap(({ items, present }) =>
       digests.flatMap((digest): [string, Kept][] => {
         const kept = parsePresent(items.get(sessionKey(digest))?.text, present);

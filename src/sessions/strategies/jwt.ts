@@ -8,10 +8,9 @@ import {
   applyEdit,
   clockToleranceMs,
   computeDeadlines,
-  digestOf,
   type Edit,
   type Epochs,
-  handleOf,
+  handleOfId,
   isSecret,
   type NoSession,
   newSecret,
@@ -247,7 +246,7 @@ class JwtStrategy implements SessionStrategy {
     issuedAtMs: number,
   ): Unbound {
     const expiresAtMs = Math.min(issuedAtMs + this.#lifeMs, record.absoluteUntilMs);
-    const handle = handleOf(digestOf(sid));
+    const handle = handleOfId(sid);
     return { cookie, sid, handle, jti: newJti(), issuedAtMs, notBeforeMs: issuedAtMs, expiresAtMs, record, dataJson };
   }
 
@@ -304,7 +303,7 @@ export const jwt: StrategyEntry = {
   capabilities: (_store, feedAgeMaxMs = Number.POSITIVE_INFINITY) => ({
     compareAndSet: false,
     durability: 'browser',
-    // After that time the refresh token is exchanged, and the empty store does not know it.
+    // After this time the browser must send its refresh token, which an empty store does not know.
     withoutStoreMs: accessLifeMaxMs,
     revocationLagMs,
     revocationLagCutOffMs: feedAgeMaxMs,

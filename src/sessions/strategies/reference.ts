@@ -6,9 +6,8 @@ import {
   bindToCookie,
   computeDeadlines,
   computeTouchedIdleUntilMs,
-  digestOf,
   type Edit,
-  handleOf,
+  handleOfId,
   isSessionId,
   type NewSessionRecord,
   type NoSession,
@@ -124,7 +123,7 @@ class ReferenceStrategy implements SessionStrategy {
   }
 
   handleOf(session: Session): string {
-    return handleOf(digestOf(requireStored(session).id));
+    return handleOfId(requireStored(session).id);
   }
 
   list(user: string): Promise<readonly SessionSummary[]> {

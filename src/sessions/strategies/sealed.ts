@@ -1,3 +1,4 @@
+import { parseJson } from '../../shared/text.js';
 import type { SessionClient } from '../client.js';
 import { cookieBytesMax, cookieName } from '../cookie.js';
 import { SessionTooLarge } from '../errors.js';
@@ -9,9 +10,8 @@ import {
   clockToleranceMs,
   computeDeadlines,
   computeLateTouch,
-  digestOf,
   type Edit,
-  handleOf,
+  handleOfId,
   limitsOf,
   type NewSessionRecord,
   type NoSession,
@@ -147,7 +147,7 @@ class SealedStrategy implements SessionStrategy {
   }
 
   handleOf(session: Session): string {
-    return handleOf(digestOf(requireSealed(session).payload.sid));
+    return handleOfId(requireSealed(session).payload.sid);
   }
 
   list(user: string): Promise<readonly SessionSummary[]> {
@@ -179,7 +179,7 @@ class SealedStrategy implements SessionStrategy {
     return this.#registered.endEveryone();
   }
 
-  /** A change on this backend meanwhile made a newer token: the browser may have it already. */
+  /** Prefers a newer token that this backend made for a concurrent change: the browser may have it already. */
   confirmToken(session: Session): string | undefined {
     const { payload, token } = requireSealed(session);
     if (this.#registered.isRevoked(payload)) return undefined;
@@ -344,12 +344,4 @@ function isPayload(value: unknown): value is Fields {
   if (!Array.isArray(value) || value.length !== types.length) return false;
   const data: unknown = value.at(-1);
   return value.every((field, at) => typeof field === types[at]) && data !== null && !Array.isArray(data);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { StoreUnavailable } from '../../errors.js';
 import { nextEpoch, type PresentEpochs, userTagOf } from '../../session.js';
-import * as questions from './protocol.js';
+import * as commands from './protocol.js';
 import type { Home, Nodes, Server } from './servers.js';
+import type { SeenEpochs } from './session-text.js';
 
 const epochTriesMax = 10;
 /** An epoch is kept at least this long. It must outlive every session that refers to it. */
@@ -14,7 +15,7 @@ const everyoneKey = 'holdfast:everyone';
 const epochKey = (tag: string) => `holdfast:epoch:${tag}`;
 
 /** The items of an answer. */
-type Items = questions.MemcachedAnswer['items'];
+type Items = commands.MemcachedAnswer['items'];
 
 /**
  * The epochs: one item for each user, and one for everyone on each server.
@@ -38,15 +39,15 @@ export class MemcachedEpochs {
   /** Reads items from the first server of a user, together with the present epochs. */
   async read(
     tag: string,
-    how: (...keys: string[]) => questions.MemcachedCommand,
+    how: (...keys: string[]) => commands.MemcachedCommand,
     keys: readonly string[],
     untilMs: number,
-  ): Promise<{ items: Items; present: questions.SeenEpochs }> {
+  ): Promise<{ items: Items; present: SeenEpochs }> {
     const { first, second } = this.#nodes.homeOf(tag);
     const own = [epochKey(tag), everyoneKey];
     const [{ items }, other] = await Promise.all([
       first.ask('reads', how(...keys, ...own), untilMs),
-      second?.ask('reads', questions.get(...own), untilMs).catch(() => undefined),
+      second?.ask('reads', commands.get(...own), untilMs).catch(() => undefined),
     ]);
     const [user, everyone] = own.map(key => {
       const [here, there] = [epochIn(items, key), epochIn(other?.items, key)];
@@ -71,7 +72,7 @@ export class MemcachedEpochs {
     ]);
     const expiry = this.#expiry(absoluteUntilMs);
     for (const server of serversOf(home))
-      server.ask('writes', questions.extend(epochKey(tag), expiry), untilMs).catch(() => undefined);
+      server.ask('writes', commands.extend(epochKey(tag), expiry), untilMs).catch(() => undefined);
     return { user, everyone };
   }
 
@@ -84,8 +85,8 @@ export class MemcachedEpochs {
     const key = epochKey(tag);
     for (let tries = 0; tries < epochTriesMax; tries++) {
       const [{ items }, other] = await Promise.all([
-        first.ask('reads', questions.gets(key), untilMs),
-        second?.ask('reads', questions.get(key), untilMs),
+        first.ask('reads', commands.gets(key), untilMs),
+        second?.ask('reads', commands.get(key), untilMs),
       ]);
       const known = [epochIn(items, key), epochIn(other?.items, key)].filter(epoch => epoch !== undefined);
       const old = known.length === 0 ? undefined : Math.max(...known);
@@ -102,7 +103,7 @@ export class MemcachedEpochs {
   /** Raises the epoch of everyone on every server. */
   async raiseEveryone(untilMs: number): Promise<number> {
     const { all } = this.#nodes;
-    const answers = await Promise.all(all.map(server => server.ask('reads', questions.get(everyoneKey), untilMs)));
+    const answers = await Promise.all(all.map(server => server.ask('reads', commands.get(everyoneKey), untilMs)));
     const old = Math.max(0, ...answers.map(({ items }) => epochIn(items, everyoneKey) ?? 0));
     const epoch = nextEpoch(old === 0 ? undefined : old, this.#now());
     const raised = await Promise.all(all.map(server => this.#raiseAt(server, everyoneKey, epoch, untilMs)));
@@ -120,7 +121,7 @@ export class MemcachedEpochs {
     leaders: readonly [Server, ...Server[]],
     untilMs: number,
   ): Promise<number> {
-    const ask = (server: Server) => server.ask('reads', questions.get(key), untilMs);
+    const ask = (server: Server) => server.ask('reads', commands.get(key), untilMs);
     const [here, there] = await Promise.all([ask(first), second && ask(second).catch(() => undefined)]);
     const found = [epochIn(here.items, key), epochIn(there?.items, key)];
     const known = [...found, given].filter(epoch => epoch !== undefined);
@@ -140,7 +141,7 @@ export class MemcachedEpochs {
   /** Gives a server an epoch that is at least `epoch`. Resolves with it. `make` changes no epoch that is there. */
   async #raiseAt(server: Server, key: string, epoch: number, untilMs: number, how = 'raise'): Promise<number> {
     for (let tries = 0; tries < epochTriesMax; tries++) {
-      const { items } = await server.ask('reads', questions.gets(key), untilMs);
+      const { items } = await server.ask('reads', commands.gets(key), untilMs);
       const found = epochIn(items, key);
       if (found !== undefined && (found >= epoch || how === 'make')) return found;
       if (await this.#write(server, key, epoch, items, untilMs)) return epoch;
@@ -150,16 +151,16 @@ export class MemcachedEpochs {
 
   /** Writes an epoch over what `items` has. Resolves with false if another process was faster. */
   async #write(server: Server, key: string, epoch: number, items: Items, untilMs: number): Promise<boolean> {
-    const expiry = key === everyoneKey ? questions.never : this.#expiry(0);
+    const expiry = key === everyoneKey ? commands.never : this.#expiry(0);
     const cas = items.get(key)?.cas;
     const question =
-      cas === undefined ? questions.add(key, String(epoch), expiry) : questions.swap(key, String(epoch), expiry, cas);
+      cas === undefined ? commands.add(key, String(epoch), expiry) : commands.swap(key, String(epoch), expiry, cas);
     return (await server.ask('removals', question, untilMs)).end === 'STORED';
   }
 
   #expiry(absoluteUntilMs: number): number {
     const nowMs = this.#now();
-    return questions.expiryAt(Math.max(absoluteUntilMs, nowMs) + epochLifeMinMs, nowMs);
+    return commands.expiryAt(Math.max(absoluteUntilMs, nowMs) + epochLifeMinMs, nowMs);
   }
 }
 
@@ -177,7 +178,7 @@ function changedTooOften(): StoreUnavailable {
   return new StoreUnavailable('the epoch is changed too often to be raised');
 }
 
-export interface UserList {
+interface UserList {
   readonly digests: readonly string[];
   /** The `cas` value of the item that was read. */
   readonly cas: string;
@@ -215,11 +216,11 @@ export class MemcachedUserLists {
     const server = this.#serverOf(user);
     for (let tries = 0; tries < listTriesMax; tries++) {
       const [appended] = await Promise.all([
-        server.ask('writes', questions.append(key, line), untilMs),
-        server.ask('writes', questions.extend(key, expiry), untilMs),
+        server.ask('writes', commands.append(key, line), untilMs),
+        server.ask('writes', commands.extend(key, expiry), untilMs),
       ]);
       if (appended.end === 'STORED') return;
-      if ((await server.ask('writes', questions.add(key, line, expiry), untilMs)).end === 'STORED') return;
+      if ((await server.ask('writes', commands.add(key, line, expiry), untilMs)).end === 'STORED') return;
     }
     throw new StoreUnavailable('the list of the sessions of this user was evicted again and again');
   }
@@ -238,20 +239,20 @@ export class MemcachedUserLists {
   /** Replaces the list, unless it changed since it was read. If it did, a later reader shrinks it. */
   async shrink(user: string, { cas }: UserList, digests: readonly string[], untilMs: number): Promise<void> {
     const text = digests.map(digest => `${digest}\n`).join('');
-    const expiry = digests.length === 0 ? questions.expiredAlready : this.#expiry(0);
-    await this.#serverOf(user).ask('writes', questions.swap(userKey(user), text, expiry, cas), untilMs);
+    const expiry = digests.length === 0 ? commands.expiredAlready : this.#expiry(0);
+    await this.#serverOf(user).ask('writes', commands.swap(userKey(user), text, expiry, cas), untilMs);
   }
 
   async #read(user: string, untilMs: number): Promise<UserList> {
     const key = userKey(user);
-    const { items } = await this.#serverOf(user).ask('reads', questions.gets(key), untilMs);
+    const { items } = await this.#serverOf(user).ask('reads', commands.gets(key), untilMs);
     const { text = '', cas = '' } = items.get(key) ?? {};
     return { digests: [...new Set(text.split('\n').filter(isDigest))], cas };
   }
 
   #expiry(absoluteUntilMs: number): number {
     const nowMs = this.#now();
-    return questions.expiryAt(Math.max(absoluteUntilMs, nowMs + listLifeMinMs), nowMs);
+    return commands.expiryAt(Math.max(absoluteUntilMs, nowMs + listLifeMinMs), nowMs);
   }
 }
 

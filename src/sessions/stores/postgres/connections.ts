@@ -10,7 +10,7 @@ const waitingMax = 2_000;
 const idleMs = 60_000;
 const closeWithinMs = 100;
 
-export interface ConnectionsOptions {
+interface ConnectionsOptions {
   readonly url: string;
   /** Deadline for one query with all its waits: for a free connection, for connecting, and for the answer. */
   readonly deadlineMs: number;
@@ -39,8 +39,8 @@ export class Connections {
     // Ignores errors during a query: the query itself rejects then.
     this.#pool.on('connect', client => {
       client.on('error', () => undefined);
-      // A query that timed out here must not go on waiting for a lock in the server. A pooler refuses this as a startup
-      // parameter, and would give the setting to other clients.
+      // Otherwise a query that timed out here would still wait for a lock in the server. A pooler is not sent the
+      // setting: it would apply it to other clients too, and it refuses it as a startup parameter.
       if (!this.#isPooled) client.query(`SET statement_timeout = ${options.deadlineMs}`).catch(() => undefined);
     });
   }

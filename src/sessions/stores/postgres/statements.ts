@@ -1,3 +1,4 @@
+import { parseJson } from '../../../shared/text.js';
 import { clientText, parseClient } from '../../client.js';
 import {
   buildSummary,
@@ -246,7 +247,7 @@ export function epochsOf({ user_epoch: user, everyone_epoch: everyone }: Row): E
 
 /** Parses a row. Undefined for a foreign row: its texts are not JSON, or other JSON. */
 export function recordOf(row: Row): SessionRecord | undefined {
-  const [user, data] = [parseJson(row.user_json), parseJson(row.data_json)];
+  const [user, data] = [row.user_json, row.data_json].map(json => parseJson(String(json)));
   if (typeof user !== 'string' || !isData(data)) return undefined;
   return {
     user,
@@ -264,14 +265,6 @@ export function summaryOf(row: Row): SessionSummary[] {
   const handle = handleOf(row.key.toString('hex'));
   const times = { createdAtMs: Number(row.created_at_ms), idleUntilMs: Number(row.idle_until_ms) };
   return [buildSummary({ handle, ...times, client: parseClient(row.client_json) })];
-}
-
-function parseJson(json: unknown): unknown {
-  try {
-    return JSON.parse(String(json));
-  } catch {
-    return undefined;
-  }
 }
 
 function isData(value: unknown): value is SessionData {

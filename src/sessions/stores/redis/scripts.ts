@@ -43,7 +43,7 @@ declare module 'ioredis' {
   }
 }
 
-export type CreateArguments = readonly [
+type CreateArguments = readonly [
   key: string,
   nowMs: number,
   floor: number,

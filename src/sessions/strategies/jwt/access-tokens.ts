@@ -1,14 +1,12 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { KeyRing } from '../../../shared/key-ring.js';
-import { copyText } from '../../../shared/text.js';
+import { copyText, parseJson } from '../../../shared/text.js';
 import { SessionTooLarge } from '../../errors.js';
 import {
-  digestOf,
   type Epochs,
   findLargest,
-  handleOf,
+  handleOfId,
   isSessionId,
-  type Json,
   type Room,
   reserveBytes,
   type SessionData,
@@ -26,6 +24,26 @@ const rememberedMax = 2000;
 /** Pattern of a token. The last character of a signature carries four bits. If the other two were free, a token would
  * have four spellings. */
 const shape = /^(([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])$/;
+
+/** The claims of an access token. */
+export interface AccessClaims {
+  /** The name of the cookie that carries the token. */
+  readonly cookie: string;
+  readonly sid: string;
+  /** The name of `sid` in lists of sessions and in revocations. */
+  readonly handle: string;
+  readonly jti: string;
+  readonly issuedAtMs: number;
+  readonly notBeforeMs: number;
+  readonly expiresAtMs: number;
+  /**
+   * Hash of the refresh token that was issued with this token. The two parts of a cookie cannot be combined otherwise.
+   */
+  readonly refreshHash: string;
+  readonly record: Omit<SessionRecord, 'data'>;
+  /** The data as text, so that callers cannot change a remembered token. */
+  readonly dataJson: string;
+}
 
 interface Verified {
   readonly header: string;
@@ -154,26 +172,6 @@ function deriveSigningKey({ id, secret }: KeyRing[number]): SigningKey {
   return { header: Buffer.from(header).toString('base64url'), secret: createSecretKey(Buffer.from(bytes)) };
 }
 
-/** The claims of an access token. */
-export interface AccessClaims {
-  /** The name of the cookie that carries the token. */
-  readonly cookie: string;
-  readonly sid: string;
-  /** The name of `sid` in lists of sessions and in revocations. */
-  readonly handle: string;
-  readonly jti: string;
-  readonly issuedAtMs: number;
-  readonly notBeforeMs: number;
-  readonly expiresAtMs: number;
-  /**
-   * Hash of the refresh token that was issued with this token. The two parts of a cookie cannot be combined otherwise.
-   */
-  readonly refreshHash: string;
-  readonly record: Omit<SessionRecord, 'data'>;
-  /** The data as text, so that callers cannot change a remembered token. */
-  readonly dataJson: string;
-}
-
 /** The claims as JSON. `iat`, `exp` and `nbf` count seconds, with thousandths (RFC 7519 section 2 allows them). Without
  * thousandths, a token could be refused just after it was issued. Our own claims count milliseconds. */
 interface ClaimsJson {
@@ -247,7 +245,7 @@ function readClaims(text: string, lifeMs: number, names: TokenNames): AccessClai
   return {
     cookie,
     sid: claims.sid,
-    handle: handleOf(digestOf(claims.sid)),
+    handle: handleOfId(claims.sid),
     jti: claims.jti,
     issuedAtMs,
     notBeforeMs: Math.max(notBeforeMs, issuedAtMs),
@@ -270,14 +268,6 @@ function isClaimsJson(value: unknown): value is ClaimsJson & { readonly nbf?: nu
   const claims = new Map(Object.entries(value));
   const fits = Object.entries(checks).every(([name, isRight]) => isRight(claims.get(name)));
   return fits && (!claims.has('nbf') || Number.isFinite(claims.get('nbf')));
-}
-
-function parseJson(text: string): Json | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Returns the name of the cookie for which a token was issued. A token is accepted under its own name only: a token that

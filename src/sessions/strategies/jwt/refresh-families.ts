@@ -27,7 +27,7 @@ interface Family {
   readonly successor: string;
 }
 
-export interface Exchanged {
+interface Exchanged {
   readonly refresh: string;
   readonly idleUntilMs: number;
 }

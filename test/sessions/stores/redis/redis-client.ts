@@ -18,7 +18,7 @@ const graceMs = 300;
 export const deadlineMs = 400;
 
 /** The Redis connections of one backend: a store and a feed, with their transitions. */
-export interface RedisClient {
+interface RedisClient {
   readonly store: SessionStore;
   readonly feed: RevocationFeed;
   readonly transitions: readonly string[];
