@@ -33,7 +33,7 @@ export interface Attack {
   run(target: Target): Promise<AttackResult>;
 }
 
-export interface KnownLimit {
+interface KnownLimit {
   readonly strategies: readonly Target['strategy'][];
   /** Why it succeeds there, and what to choose instead. */
   readonly reason: string;
@@ -56,13 +56,13 @@ export interface Success {
   readonly exchanges: readonly AttackExchange[];
 }
 
-export interface ProbeTally {
+interface ProbeTally {
   readonly tries: number;
   /** The first try that succeeded. */
   readonly success?: Success;
 }
 
-export type ProbeTallies = Readonly<Record<string, ProbeTally>>;
+type ProbeTallies = Readonly<Record<string, ProbeTally>>;
 
 export type AttackResult =
   | {
@@ -181,35 +181,4 @@ export class UnnamedTries extends ProbeTries {
   conclude(): AttackResult {
     return conclude([this], {});
   }
-}
-
-/**
- * Maps the items with at most `max` calls of `work` at the same time. Returns the results in the order of the items.
- * When a call rejects it starts no further call, waits for those in progress, and rejects.
- */
-export async function mapConcurrently<Item, T>(
-  items: readonly Item[],
-  max: number,
-  work: (item: Item) => Promise<T>,
-): Promise<T[]> {
-  const results: T[] = [];
-  let next = 0;
-  let failed = false;
-  const worker = async () => {
-    while (next < items.length && !failed) {
-      const at = next++;
-      const item = items[at];
-      if (item === undefined) continue;
-      try {
-        results[at] = await work(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const ends = await Promise.allSettled(Array.from({ length: max }, worker));
-  const broken = ends.find(end => end.status === 'rejected');
-  if (broken !== undefined) throw broken.reason;
-  return results;
 }

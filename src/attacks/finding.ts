@@ -14,7 +14,7 @@ export interface Finding {
   readonly result: AttackResult | InconclusiveResult;
 }
 
-export interface InconclusiveResult {
+interface InconclusiveResult {
   readonly outcome: 'inconclusive';
   readonly reason: string;
 }
@@ -36,7 +36,7 @@ export function probesThatFailed({ mustSucceed, result }: Finding): readonly str
   return mustSucceed.filter(name => probes[name]?.success === undefined);
 }
 
-/** Judges all findings but those that are not applicable: a run in which nothing applied did not pass. */
+/** Judges the findings that are applicable. The list is empty if none is, and such a run did not pass. */
 export function judgeAll(findings: readonly Finding[]): FindingWord[] {
   return findings
     .filter(({ variant, result }) => variant !== undefined || result.outcome !== 'not applicable')

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, rejectOnAbort } from '../simulator/errors.js';
-import { type Attack, type AttackResult, mapConcurrently, probesIn } from './attack.js';
+import { type Attack, type AttackResult, probesIn } from './attack.js';
 import type { Finding } from './finding.js';
 import type { PlannedSystem } from './plan.js';
 import type { System } from './start-system.js';
 import { Inconclusive } from './tools/browser.js';
+import { mapConcurrently } from './tools/map-concurrently.js';
 import type { Target } from './tools/target.js';
 
 /** Systems at the same time: one starts while another is attacked. */
@@ -13,7 +14,7 @@ const systemsAtOnce = 2;
 const attacksAtOnce = 4;
 const attackWithinMs = 60_000;
 
-export interface AttackRun {
+interface AttackRun {
   readonly attacks: Readonly<Record<string, Attack>>;
   readonly systems: readonly PlannedSystem[];
   readonly start: (system: PlannedSystem) => Promise<System>;

@@ -4,7 +4,7 @@ import { AttackBrowser, BrowserConnections } from '#src/attacks/tools/browser.js
 import type { Target } from '#src/attacks/tools/target.js';
 
 /** A system behind relays, one for the proxy and one for each backend. After `breakOff` they answer only 503. */
-export interface Breaking {
+interface Breaking {
   readonly target: Target;
   breakOff(): void;
 }

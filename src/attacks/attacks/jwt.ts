@@ -30,6 +30,17 @@ import {
 import { enrolUser, logInFreshUser, preLoginOf } from '../tools/shop.js';
 import { originsOf, type Target } from '../tools/target.js';
 
+export const jwtType: Attack = {
+  title: 'send a refresh or pre-authentication token, or a token signed as another type, in place of an access token',
+  asvs: ['9.2.2'],
+  probes: {
+    'another type': ['jwt-trusting'],
+    'a part of the own cookie': ['jwt-trusting'],
+    'a pre-authentication token': ['jwt-trusting'],
+  },
+  run: tryTypes,
+};
+
 const types: readonly unknown[] = [
   'JWT',
   'refresh+jwt',
@@ -82,17 +93,6 @@ function misplaceTokens({ ownCookie, content }: Forge, preLogin: string): readon
     { probe: other, what: 'the access token with the pre-authentication token', token: `${access}~${preLogin}` },
   ];
 }
-
-export const jwtType: Attack = {
-  title: 'send a refresh or pre-authentication token, or a token signed as another type, in place of an access token',
-  asvs: ['9.2.2'],
-  probes: {
-    'another type': ['jwt-trusting'],
-    'a part of the own cookie': ['jwt-trusting'],
-    'a pre-authentication token': ['jwt-trusting'],
-  },
-  run: tryTypes,
-};
 
 export const jwtAlgorithm: Attack = {
   title: 'send a token that asks for another algorithm: "none" in every spelling, or a published key used as a secret',
@@ -168,6 +168,13 @@ export const jwtTimes: Attack = {
     ),
 };
 
+export const jwtKeyAddress: Attack = {
+  title: "send a token that names the attacker's server as the address of its key (jku, x5u, kid, iss); count requests",
+  asvs: ['9.1.3'],
+  probes: { jku: ['jwt-trusting'], x5u: ['jwt-trusting'], kid: ['jwt-trusting'], iss: ['jwt-trusting'] },
+  run: tryKeyAddresses,
+};
+
 /** Counts a request to a named address as success too: an attacker could send requests through the server (SSRF). */
 async function tryKeyAddresses(target: Target): Promise<AttackResult> {
   if (target.strategy !== 'jwt') return notApplicable(noSignedToken);
@@ -185,13 +192,6 @@ async function tryKeyAddresses(target: Target): Promise<AttackResult> {
     return tries.result();
   });
 }
-
-export const jwtKeyAddress: Attack = {
-  title: "send a token that names the attacker's server as the address of its key (jku, x5u, kid, iss); count requests",
-  asvs: ['9.1.3'],
-  probes: { jku: ['jwt-trusting'], x5u: ['jwt-trusting'], kid: ['jwt-trusting'], iss: ['jwt-trusting'] },
-  run: tryKeyAddresses,
-};
 
 /** A server of the attacker on a real socket. Only a system that followed a token asks it. */
 interface Listener {

@@ -200,17 +200,17 @@ async function waitUntilInProgress(browser: AttackBrowser): Promise<AttackBrowse
   return browser;
 }
 
-/** Returns whether the request had opened its session: it wrote, or its write found that the session had ended. */
+/** Returns whether the request had opened its session. Its write then succeeds, or fails because the session ended. */
 function hadSession(answer: BrowserAnswer): boolean {
   if (answer.status === 201) return true;
   if (answer.status === 401) return answer.json.why === 'session-gone';
   throw buildUnexpected(answer, 'the slow request', '201 or 401');
 }
 
-/** Number of sessions of the user. */
-const sessions = 3;
+/** Number of sessions of a user that an administrator ends. */
+const sessionsOfUser = 3;
 /** Number of users whose sessions the administrator ends at once. */
-const users = 4;
+const usersAtOnce = 4;
 
 export const endedByAdministrator: Attack = {
   title: 'use the sessions of a user after the administrator ended them',
@@ -224,7 +224,7 @@ async function tryAfterEnd(target: Target) {
   const probe = tries.of('a session of the user');
   const bystander = await logInFreshUser(target);
   const user = target.freshUser();
-  const browsers = await logInBrowsers(target, user, sessions);
+  const browsers = await logInBrowsers(target, user, sessionsOfUser);
   await sendAsAdministrator(target, '/admin/end-sessions', { user });
   const ended = markEnded(target, user);
   for (const browser of browsers)
@@ -258,7 +258,7 @@ async function tryAfterDisabling(target: Target) {
 
 async function tryEndedBy(target: Target, path: string, tries: ProbeTries): Promise<string> {
   const user = target.freshUser();
-  const browsers = await logInBrowsers(target, user, sessions);
+  const browsers = await logInBrowsers(target, user, sessionsOfUser);
   await sendAsAdministrator(target, path, { user });
   const ended = markEnded(target, user);
   for (const browser of browsers) await tryEndedEverywhere(target, tries, `after POST ${path}`, browser, ended);
@@ -275,7 +275,7 @@ export const everyoneEnded: Attack = {
 
 async function tryAfterEndOfAll(target: Target) {
   const tries = new Tries();
-  const members = await Promise.all(Array.from({ length: users }, () => logInFreshUser(target)));
+  const members = await Promise.all(Array.from({ length: usersAtOnce }, () => logInFreshUser(target)));
   await sendAsAdministrator(target, '/admin/end-everyone', {});
   const ended = members.map(({ user, browser }) => ({ browser, ...markEnded(target, user) }));
   for (const { browser, ...each } of ended)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Attack, mapConcurrently, Tries } from '../attack.js';
+import { type Attack, Tries } from '../attack.js';
 import {
   type AttackBrowser,
   type BrowserAnswer,
@@ -9,6 +9,7 @@ import {
   sessionCookie,
 } from '../tools/browser.js';
 import { openSeal, readToken } from '../tools/forge.js';
+import { mapConcurrently } from '../tools/map-concurrently.js';
 import {
   enrolUser,
   expectStatus,

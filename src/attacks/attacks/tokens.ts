@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Attack, mapConcurrently, notApplicable, Tries } from '../attack.js';
+import { type Attack, notApplicable, Tries } from '../attack.js';
 import { type AttackBrowser, type BrowserAnswer, Inconclusive, sessionCookie } from '../tools/browser.js';
 import { buildCookie, makeShopSigner, readToken } from '../tools/forge.js';
+import { mapConcurrently } from '../tools/map-concurrently.js';
 import { isHonoured, logInFreshUser, userOf } from '../tools/shop.js';
 import type { Target } from '../tools/target.js';
 
@@ -50,7 +51,8 @@ async function tryTampered(target: Target) {
 /** A description of the change, and the resulting token. */
 type Forgery = readonly [what: string, forged: string];
 
-/** Flips the lowest and the highest of the six bits of each character. The lowest bit of the last may carry no data. */
+/** Flips the lowest and the highest of the six bits of each character. The lowest bit of the last character may carry no
+ * data. */
 function flipBits(token: string): Forgery[] {
   return [...token].flatMap((letter, at) =>
     listOtherLetters(letter).map(

@@ -35,22 +35,6 @@ interface UnknownResult {
   readonly reason: string;
 }
 
-/** Renders the findings as JSON. Schema 1: fields are added and never changed. */
-export function renderAppAttackJson(
-  app: string,
-  attacks: Readonly<Record<string, AppAttack>>,
-  findings: readonly AppFinding[],
-): string {
-  const lines = findings.map(({ attack, result }) => ({
-    attack,
-    title: attacks[attack]?.title,
-    asvs: attacks[attack]?.asvs,
-    ...result,
-    tries: 'tries' in result ? result.tries : 0,
-  }));
-  return `${JSON.stringify({ schema: 1, app, attacks: lines }, null, 2)}\n`;
-}
-
 interface AppAttackRun {
   readonly app: AppUnderAttack;
   readonly attacks: Readonly<Record<string, AppAttack>>;
@@ -115,7 +99,23 @@ async function beforeEnd<T>(work: () => Promise<T>, untilMs: number): Promise<T>
 const tooLate = 'the time of the command was over: choose fewer attacks with --attack';
 
 /** Turns the failure of an attack into a result. Any error but `Inconclusive` stops the command. */
-function unknownFrom(error: unknown): { readonly outcome: 'unknown'; readonly reason: string } {
+function unknownFrom(error: unknown): UnknownResult {
   if (error instanceof Inconclusive) return { outcome: 'unknown', reason: error.message };
   throw error;
+}
+
+/** Renders the findings as JSON. Schema 1: fields are added and never changed. */
+export function renderAppAttackJson(
+  app: string,
+  attacks: Readonly<Record<string, AppAttack>>,
+  findings: readonly AppFinding[],
+): string {
+  const lines = findings.map(({ attack, result }) => ({
+    attack,
+    title: attacks[attack]?.title,
+    asvs: attacks[attack]?.asvs,
+    ...result,
+    tries: 'tries' in result ? result.tries : 0,
+  }));
+  return `${JSON.stringify({ schema: 1, app, attacks: lines }, null, 2)}\n`;
 }

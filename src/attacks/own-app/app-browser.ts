@@ -15,7 +15,7 @@ export interface SteppedJourney {
 }
 
 /** The way to the app: its address, its HTTP client, and its journey. */
-export interface AppAccess {
+interface AppAccess {
   readonly origin: string;
   send(request: JourneyRequest, cookie: string | undefined): Promise<AppReply>;
   stepped(step: AppStep): SteppedJourney;
@@ -70,7 +70,7 @@ interface Held {
 }
 
 /** A cookie that another host of the domain has set under a name that the app uses. */
-export interface TossedCookie {
+interface TossedCookie {
   readonly name: string;
   readonly value: string;
   /** Whether the browser sends it before the cookie of the app. A longer Path has this effect. */

@@ -19,7 +19,7 @@ import {
   withoutCookie,
 } from './app-browser.js';
 
-export interface AppSpec {
+interface AppSpec {
   /** Where the app answers: a loopback address. */
   readonly origin: string;
   readonly mapping: JourneyMapping;
@@ -31,7 +31,7 @@ export interface AppSpec {
 }
 
 /** The cookie or carried value by which the app recognises a user. */
-export interface Credential {
+interface Credential {
   readonly kind: 'cookie' | 'carried';
   readonly name: string;
 }

@@ -23,7 +23,7 @@ import type { Target } from './target.js';
  * The attacker also has keys of their own. A forgery made with the key ring stands for another service with that key.
  */
 
-export type ForgedClaims = Readonly<Record<string, unknown>>;
+type ForgedClaims = Readonly<Record<string, unknown>>;
 export type Header = Readonly<Record<string, unknown>>;
 
 /** A cookie to try, and what is wrong with it. */
@@ -150,7 +150,7 @@ function decode(part: string): Readonly<Record<string, unknown>> {
 }
 
 /** Makes an RSA key of the attacker with a certificate that only the attacker signed. */
-export async function makeOwnCertificate(): Promise<{ readonly key: KeyObject; readonly certificate: string }> {
+async function makeOwnCertificate(): Promise<{ readonly key: KeyObject; readonly certificate: string }> {
   // Loaded only when needed: few attacks use a certificate, and it takes a while to load.
   const { default: selfsigned } = await import('selfsigned');
   const { private: key, cert } = await selfsigned.generate([{ name: 'commonName', value: 'attacker.example' }], {

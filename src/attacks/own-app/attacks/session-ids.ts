@@ -1,6 +1,7 @@
 import { hash, randomInt } from 'node:crypto';
-import { mapConcurrently, notApplicable, UnnamedTries } from '../../attack.js';
+import { notApplicable, UnnamedTries } from '../../attack.js';
 import { Inconclusive } from '../../tools/browser.js';
+import { mapConcurrently } from '../../tools/map-concurrently.js';
 import { type AppUnderAttack, addUse, type LoggedIn, showsMember } from '../app.js';
 import type { AppAttack } from '../app-attack.js';
 import type { AppAnswer } from '../app-browser.js';
@@ -192,7 +193,7 @@ function listKnown(users: readonly string[], nowMs: number): string[] {
 interface IdJudgement {
   /** Number of ids that occur more than once. */
   readonly repeated: number;
-  /** An estimate of the unpredictable bits of an id. */
+  /** Estimated number of unpredictable bits of an id. */
   readonly bits: number;
   /** How an id can be computed from values that an attacker knows. */
   readonly computedFrom?: string | undefined;
