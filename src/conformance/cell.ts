@@ -130,7 +130,7 @@ function findDisagreement(exchange: RawExchange, failed: boolean, by: CarriedOut
   return `${exchange.id} was answered by ${answering}, and its log does not have the request`;
 }
 
-/** One thing that a cell tells, with the fact that shows it first. */
+/** One statement of a cell, with the first fact that shows it. */
 interface Part {
   readonly kind: CellKind;
   readonly says: string;
@@ -169,7 +169,7 @@ function cellOf(parts: readonly Part[], judged: readonly Fact[], { exchanges }: 
   const [worst] = sorted;
   const place = (fact: Fact | undefined) => (fact === undefined ? undefined : exchanges.indexOf(fact.exchange));
   if (worst === undefined) {
-    const why = `${countOf(judged.length, 'request')} answered, each by the process that has the session.`;
+    const why = `${formatCount(judged.length, 'request')} answered, each by the process that has the session.`;
     return { kind: 'kept', says: 'kept', why, decisive: place(judged[0]) };
   }
   const says = sorted.map(part => part.says).join(', ');
@@ -230,21 +230,17 @@ function describeSilent(silent: readonly Fact[]): string {
 }
 
 function describeTwice([first]: readonly Fact[]): string {
-  return `${first?.exchange.id} was carried out by ${first?.carriedOut.map(processName).join(' and ')}.`;
+  return `${first?.exchange.id} was carried out by ${first?.carriedOut.map(({ backend }) => backend).join(' and ')}.`;
 }
 
 function describeErrors(failed: readonly Fact[]): string {
   const done = failed.filter(({ exchange, carriedOut }) => exchange.method !== 'GET' && carriedOut.length > 0).length;
   const ends = [...new Set(failed.map(({ exchange }) => exchange.failure ?? `status ${exchange.answer?.status}`))];
   const lost = done === 0 ? '' : ` Of them ${done} had been carried out.`;
-  return `${countOf(failed.length, 'request')} ended with ${ends.join(' and ')}.${lost}`;
+  return `${formatCount(failed.length, 'request')} ended with ${ends.join(' and ')}.${lost}`;
 }
 
-function processName({ backend }: CarriedOut): string {
-  return backend;
-}
-
-function countOf(count: number, what: string): string {
+function formatCount(count: number, what: string): string {
   return `${count} ${count === 1 ? what : `${what}s`}`;
 }
 

@@ -72,7 +72,7 @@ export class Experiment {
     const place = this.#exchanges.length;
     const request = this.#requestLines(user, path, id, member.port);
     const begun: RawExchange = { id, user: user.name, phase, method: this.method, to: member.name, request };
-    // Its place is that of its beginning: requests of one phase can overlap.
+    // Exchanges are listed in the order in which they began, because requests of one phase can overlap.
     this.#exchanges.push(begun);
     const exchange = { ...begun, ...(await sendRaw(member.port, request.join('\r\n'), withinMs)) };
     this.#exchanges[place] = exchange;

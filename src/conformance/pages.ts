@@ -83,8 +83,8 @@ function kindLines({ proxies, rows }: FailureTable): string[] {
 const readingLines = [
   '## How to read a cell',
   '',
-  'Each user keeps cookies as a browser does, and each backend keeps the sessions of its users in its memory. GET and POST',
-  'have a system of their own. Where both have the same result, the cell shows it once.',
+  'Each user keeps cookies as a browser does, and each backend keeps the sessions of its users in its memory. GET and',
+  'POST run on separate systems. If both have the same result, the cell shows it once.',
   '',
   '| word | what was seen |',
   '|---|---|',

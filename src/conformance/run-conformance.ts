@@ -19,13 +19,13 @@ const backendsByDefault = 3;
 const experimentWithinMs = 120_000;
 
 /** One experiment to do: a row with a proxy and a method. */
-export interface PlannedExperiment {
+interface PlannedExperiment {
   readonly proxy: ExternalProxy;
   readonly row: string;
   readonly method: Method;
 }
 
-export interface ConformanceRun {
+interface ConformanceRun {
   readonly rows: Readonly<Record<string, FailureRow>>;
   readonly proxies: readonly ExternalProxy[];
   /** Number of experiments at the same time. */
@@ -35,7 +35,7 @@ export interface ConformanceRun {
 }
 
 /** Returns all experiments, proxy by proxy, in the order of the rows. */
-export function planExperiments({ rows, proxies }: Pick<ConformanceRun, 'rows' | 'proxies'>): PlannedExperiment[] {
+function planExperiments({ rows, proxies }: Pick<ConformanceRun, 'rows' | 'proxies'>): PlannedExperiment[] {
   return proxies.flatMap(proxy =>
     Object.entries(rows).flatMap(([row, { methods = bothMethods }]) => methods.map(method => ({ proxy, row, method }))),
   );

@@ -60,7 +60,7 @@ export interface TableProxy {
   readonly documentation: readonly string[];
 }
 
-/** One cell with all that proves it. */
+/** One cell with its evidence. */
 export interface TableCell extends Cell {
   readonly proxy: string;
   readonly method: Method;

@@ -46,7 +46,7 @@ export const forged: FailureRow = {
 };
 
 /** Changes the last letter or digit. */
-export function tamper(value: string): string {
+function tamper(value: string): string {
   return value.replace(/[A-Za-z0-9](?=[^A-Za-z0-9]*$)/, last => (last === 'x' ? 'y' : 'x'));
 }
 
@@ -185,7 +185,8 @@ function judgeCookie(recording: Recording, phase: string, judge: (lifetimes: num
 }
 
 const newcomers = 60;
-/** Each of three backends gets a third. Chance alone leaves one of them below a tenth once in a million runs. */
+/** Smallest share of the users for each of three backends. A third is expected. By chance, one backend gets less than
+ * a tenth once in a million runs. */
 const leastShare = 0.1;
 
 export const gepWeights: FailureRow = {

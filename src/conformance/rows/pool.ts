@@ -133,7 +133,7 @@ export const restartedNamed: FailureRow = {
 };
 
 const usersByDefault = 6;
-/** By hash a third of them move. Chance alone lets none of so many move once in 10,000 runs. */
+/** A hash policy moves a third of these users on average. By chance, it moves none of them once in 10,000 runs. */
 const usersBesideNew = 24;
 const newUsers = 6;
 const waitPath = '/wait?ms=1000';
