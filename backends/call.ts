@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { cameOverTls } from '#src/sessions/cookie.js';
+import { cameOverTls, readCookie } from '#src/sessions/cookie.js';
 import type { SessionData } from '#src/sessions/session.js';
 import { normalizeAddress } from '#src/shared/addresses.js';
 import { isUserName } from './accounts/accounts.js';
@@ -26,7 +26,7 @@ export interface Call {
   readonly proxied: boolean;
 }
 
-export interface BrokenAffinity {
+interface BrokenAffinity {
   readonly state: 'broken';
   readonly reason: string;
 }
@@ -146,6 +146,38 @@ export function millisecondsOf(call: Call, name: string, max: number): number {
 
 export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A cookie beside the session's, with similar attributes. It is never needed on a link from another site, so it is
+ * SameSite=Strict. */
+export class SmallCookie {
+  readonly #name: string;
+  readonly #lifeMs: number;
+
+  constructor(name: string, lifeMs: number) {
+    this.#name = name;
+    this.#lifeMs = lifeMs;
+  }
+
+  read(cookies: string | undefined, secure: boolean): string | undefined {
+    return readCookie(cookies, this.#fullName(secure)).token;
+  }
+
+  set(token: string, secure: boolean): string {
+    return `${this.#fullName(secure)}=${token}; Max-Age=${this.#lifeMs / 1000}; ${cookieAttributes(secure)}`;
+  }
+
+  clear(secure: boolean): string {
+    return `${this.#fullName(secure)}=; Max-Age=0; ${cookieAttributes(secure)}`;
+  }
+
+  #fullName(secure: boolean): string {
+    return secure ? `__Host-${this.#name}` : this.#name;
+  }
+}
+
+function cookieAttributes(secure: boolean): string {
+  return `Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}SameSite=Strict`;
 }
 
 /** The order matters, because most browsers claim to be others too. */

@@ -3,8 +3,6 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ProcessFolder } from '#backends/shared-list/process-folder.js';
-import { SharedList } from '#backends/shared-list.js';
 import { modes } from '#src/modes.js';
 import { sessions as openSessions, type Sessions, type StoreTransition } from '#src/sessions/index.js';
 import type { Accounts } from './accounts/accounts.js';
@@ -18,6 +16,8 @@ import { NotMet, replyToRefusal } from './refusal.js';
 import { addLabSwitches } from './routes/lab-switches.js';
 import { answer, send, withSchema } from './routes/route.js';
 import { RequestCounts, routesOf, type Self, type Shop } from './routes/routes.js';
+import type { ProcessFolder } from './shared-list/process-folder.js';
+import { SharedList } from './shared-list.js';
 
 export interface RunningShop {
   readonly url: string;

@@ -4,15 +4,13 @@ import { rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
   buildSummary,
-  digestOf,
   type Epochs,
-  handleOf,
+  handleOfId,
   type NewSessionRecord,
   type SessionRecord,
   type SessionSummary,
 } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
-import type { ProcessFolder } from './shared-list/process-folder.js';
 import {
   EpochFiles,
   epochsFolder,
@@ -30,7 +28,8 @@ import {
   toUnavailable,
   withFiles,
   writeNew,
-} from './shared-list/session-files.js';
+} from './shared-list/files.js';
+import type { ProcessFolder } from './shared-list/process-folder.js';
 
 const listedMax = 1_000;
 const tidyIntervalMs = 10 * 60_000;
@@ -190,7 +189,7 @@ export class SharedList implements SessionStore {
   }
 
   #file(user: string, id: string): string {
-    return [this.#folder.own, folderOf(user), handleOf(digestOf(id))].join(path.sep);
+    return [this.#folder.own, folderOf(user), handleOfId(id)].join(path.sep);
   }
 
   /**

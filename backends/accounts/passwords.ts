@@ -58,7 +58,7 @@ export class Passwords {
     return sameText(text, (expected ?? this.#common).normalize('NFC'));
   }
 
-  /** Returns a PHC string. It has the parameters beside salt and hash, so that they can be raised later. Rejects as
+  /** Returns a PHC string. It holds the cost parameters, so that later passwords can have higher ones. Rejects as
    * `isRight` does. */
   async hash(user: string, password: string): Promise<string> {
     const salt = randomBytes(saltBytes);

@@ -17,7 +17,7 @@ interface Kept {
 }
 
 /** The input of an edit of the second factor. */
-export interface CodeAttempt {
+interface CodeAttempt {
   readonly user: string;
   readonly code: string;
   readonly from: Guesser;

@@ -1,9 +1,8 @@
 import { hash, randomBytes } from 'node:crypto';
-import { readCookie } from '#src/sessions/cookie.js';
 import { seal, unseal } from '#src/sessions/seal.js';
 import { buildAddressKey } from '#src/shared/addresses.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
-import type { Call } from '../call.js';
+import { type Call, SmallCookie } from '../call.js';
 import { TooManyTries, WrongCode, WrongLogin } from '../refusal.js';
 import type { Account, WrongTries } from './accounts.js';
 
@@ -18,7 +17,8 @@ export interface Guesser {
   readonly address: string;
 }
 
-/** Wrong tries of one counter before the first wait, and the waits after that: 1 min, then twice as long each time. */
+/** Number of wrong tries of one counter before the first wait. That wait takes 1 min; each further one is twice as
+ * long. */
 export const triesFree = 5;
 const firstWaitMs = 60_000;
 const waitMsMax = 3_600_000;
@@ -135,42 +135,10 @@ export class AddressTries {
   }
 }
 
-/** A cookie beside the session's, with similar attributes. It is never needed on a link from another site, so it is
- * SameSite=Strict. */
-export class SmallCookie {
-  readonly #name: string;
-  readonly #lifeMs: number;
-
-  constructor(name: string, lifeMs: number) {
-    this.#name = name;
-    this.#lifeMs = lifeMs;
-  }
-
-  read(cookies: string | undefined, secure: boolean): string | undefined {
-    return readCookie(cookies, this.#fullName(secure)).token;
-  }
-
-  set(token: string, secure: boolean): string {
-    return `${this.#fullName(secure)}=${token}; Max-Age=${this.#lifeMs / 1000}; ${attributes(secure)}`;
-  }
-
-  clear(secure: boolean): string {
-    return `${this.#fullName(secure)}=; Max-Age=0; ${attributes(secure)}`;
-  }
-
-  #fullName(secure: boolean): string {
-    return secure ? `__Host-${this.#name}` : this.#name;
-  }
-}
-
-function attributes(secure: boolean): string {
-  return `Path=/; HttpOnly; ${secure ? 'Secure; ' : ''}SameSite=Strict`;
-}
-
-/** A cookie that a browser keeps for 90 days after the user logged in with it (OWASP: device cookie). It opens nothing
- * and replaces no password. It only decides which counter of the account a wrong password counts for. */
 const knownPurpose = 'known-browser';
 const knownMs = 90 * 24 * 3_600_000;
+/** A cookie that a browser keeps for 90 days after the user logged in with it (OWASP: device cookie). It opens nothing
+ * and replaces no password. It only decides which counter of the account a wrong password counts for. */
 const knownCookie = new SmallCookie('known-browser', knownMs);
 const idBytes = 12;
 

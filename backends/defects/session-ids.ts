@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import { seal, unseal } from '#src/sessions/seal.js';
-import { digestOf, handleOf } from '#src/sessions/session.js';
+import { handleOfId } from '#src/sessions/session.js';
 import type { SessionStore } from '#src/sessions/session-store.js';
 import type { KeyRing } from '#src/shared/key-ring.js';
 import type { Defect, Listener } from './defect.js';
@@ -147,7 +147,7 @@ function isAlike(token: string, given: string): boolean {
     decodePercent(given).includes(token) ||
     (rest.length > charsMin && rest.startsWith('.') && given.endsWith(rest)) ||
     sharesPart ||
-    given === handleOf(digestOf(token))
+    given === handleOfId(token)
   );
 }
 
@@ -209,7 +209,7 @@ function mixUpHandles(store: SessionStore): SessionStore {
   const owners = new Map<string, string>();
   return storeWith(store, {
     create: (id, record) => {
-      owners.set(handleOf(digestOf(id)), record.user);
+      owners.set(handleOfId(id), record.user);
       return store.create(id, record);
     },
     listByUser: async asking => {

@@ -23,7 +23,7 @@ const keysFolder = '/var/lib/shop/keys';
 const fetchWithinMs = 1_000;
 
 /** Knowledge of a careless verifier beside the token. */
-export interface Verifier {
+interface Verifier {
   /** Signs as the shop does. */
   sign(text: string, digest: string): string;
   /** Derives a key from a secret as the shop does. */

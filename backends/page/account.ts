@@ -92,8 +92,8 @@ export class AccountPanel {
     });
   }
 
-  /** Sends the password again, and then a sensitive request with the nonce. Tells a failure of either; `then` gets the
-   * answer of a success. */
+  /** Sends the password again, and then a sensitive request with the nonce. Shows the failure of either request. Calls
+   * `then` with the answer when both succeed. */
   #runProved(action: ActionText, path: string, content: object, then: (answer: PageAnswer) => Promise<void>): void {
     const given = readProof();
     if (given === undefined) return;
@@ -241,7 +241,7 @@ function readProof(): object | undefined {
   const form = element('proof', HTMLFormElement);
   if (!form.reportValidity()) return undefined;
   const fields = new FormData(form);
-  const code = String(fields.get('code') ?? '').replaceAll(' ', '');
+  const code = codeIn(fields);
   return { password: String(fields.get('password')), ...(code === '' ? {} : { code }) };
 }
 

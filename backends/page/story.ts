@@ -62,7 +62,7 @@ export const initialState: PageState = {
 
 export type Severity = 'good' | 'trouble' | 'lost';
 
-export interface StoryUpdate {
+interface StoryUpdate {
   readonly state: PageState;
   /** Undefined if nothing changed that is worth a sentence. */
   readonly sentence: string | undefined;
@@ -93,7 +93,7 @@ function afterServed(before: PageState, { kind, user, backend, incarnation }: Se
   return { ...before, kind, user, items, backend, backends, storeFailed: before.storeFailed && user === null };
 }
 
-/** Counts one more answer of another backend, for each known backend. A new session starts with none. */
+/** Adds one to the answers that each known backend did not give. A new session has no known backends. */
 function countQuiet({ backends }: PageState): PageState['backends'] {
   const entries = Object.entries(backends).map(([name, { incarnation, quietFor }]): [string, Known] => {
     return [name, { incarnation, quietFor: quietFor + 1 }];

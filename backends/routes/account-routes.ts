@@ -199,7 +199,7 @@ export async function endSessionsOf(
   return json(200, { ended });
 }
 
-/** Ends all sessions. A login at the same time may come after it, like one a moment later. */
+/** Ends all sessions. The session of a concurrent login may survive, as if the login had come a moment later. */
 export async function endEveryone(
   members: Members,
   call: Call,

@@ -6,15 +6,8 @@ import type { KeyRing } from '#src/shared/key-ring.js';
 import { type Account, changeAccount, refuseEnded } from '../accounts/accounts.js';
 import { tryPassword } from '../accounts/passwords.js';
 import { withCode, withStepUsed } from '../accounts/second-factor.js';
-import {
-  type Guesser,
-  guesserOf,
-  knownBrowserCookie,
-  SmallCookie,
-  withoutTries,
-  withTryBack,
-} from '../accounts/tries.js';
-import { type Call, hasField, keepFamily, requireUserName, stringsOf } from '../call.js';
+import { type Guesser, guesserOf, knownBrowserCookie, withoutTries, withTryBack } from '../accounts/tries.js';
+import { type Call, hasField, keepFamily, requireUserName, SmallCookie, stringsOf } from '../call.js';
 import { FreshAuthenticationNeeded, json, NotAllowed, WrongCode, WrongLogin } from '../refusal.js';
 import type { Members } from './route.js';
 
@@ -195,6 +188,8 @@ export async function spendNonce(
   return spent.next;
 }
 
+const preLoginPurpose = 'pre-login';
+export const preLoginMs = 5 * 60_000;
 /**
  * The cookie of a browser between the password and the code. It is no session and opens only POST /login/totp.
  *
@@ -202,14 +197,12 @@ export async function spendNonce(
  * other token issued meanwhile. The first half of a login needs no write for that. A changed password or a disabled
  * account invalidates them too.
  */
-const purpose = 'pre-login';
-export const preLoginMs = 5 * 60_000;
 export const preLoginCookie = new SmallCookie('pre-login', preLoginMs);
 
 type Bound = Pick<Account, 'epoch' | 'lastStep'>;
 
 export function preLoginToken(keys: KeyRing, user: string, { epoch, lastStep }: Bound, nowMs: number): string {
-  return seal(keys, purpose, JSON.stringify([user, epoch, lastStep, nowMs + preLoginMs]));
+  return seal(keys, preLoginPurpose, JSON.stringify([user, epoch, lastStep, nowMs + preLoginMs]));
 }
 
 interface PreLogin {
@@ -220,7 +213,7 @@ interface PreLogin {
 
 /** Opens a pre-login token. Undefined if it is forged, expired, or for another purpose. */
 export function openPreLogin(keys: KeyRing, token: string | undefined, nowMs: number): PreLogin | undefined {
-  const opened = token === undefined ? 'malformed' : unseal(keys, purpose, token);
+  const opened = token === undefined ? 'malformed' : unseal(keys, preLoginPurpose, token);
   if (typeof opened === 'string') return undefined;
   const [user, epoch, lastStep, untilMs]: [string, number, number, number] = JSON.parse(opened.text);
   if (nowMs >= untilMs) return undefined;

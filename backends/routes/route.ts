@@ -22,7 +22,7 @@ interface PlainRoute extends RoutePattern {
   readonly act: (call: Call) => Reply | Promise<Reply>;
 }
 
-export type SessionAction = (call: Call, sessionRoute: SessionContext) => Promise<Reply>;
+export type SessionAction = (call: Call, context: SessionContext) => Promise<Reply>;
 
 /** A route that reads the session of the visitor, who may be anonymous. */
 interface SessionRoute extends RoutePattern {

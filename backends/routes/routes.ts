@@ -190,7 +190,7 @@ interface RequestReport {
   readonly uniqueTokens: number;
   /** Skus that were added more than once in this process, by any user. */
   readonly duplicateTokens: readonly string[];
-  /** The most requests of users that were here at once. */
+  /** The largest number of user requests that this process handled at once. */
   readonly atOnceMax: number;
   /** False if more skus were seen than are remembered. Then a duplicate may be missing. */
   readonly complete: boolean;

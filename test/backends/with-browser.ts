@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
 /** A page, and everything that must not happen on it: errors in its console, requests to other hosts. */
-export interface WatchedPage {
+interface WatchedPage {
   readonly page: Page;
   readonly complaints: readonly string[];
 }
