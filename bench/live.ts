@@ -10,8 +10,8 @@ import { runInMemory } from '../test/simulator/model/run-in-memory.js';
  * Measures what judging a side of the live lab costs while it goes on.
  *
  *   node dist/bench/live.js [minutes, default 30] [users, default 64]
- *       makes a run in memory in which every ten seconds another backend is killed for three seconds. It then tells the
- *       run to a `LiveHistory` as a side does: ten times a second it judges for at most 10 ms, and makes a view.
+ *       makes a run in memory in which every ten seconds another backend is killed for three seconds. It then replays
+ *       the run into a `LiveHistory` as a side does: ten times a second it judges for at most 10 ms, and makes a view.
  */
 
 const [minutes = 30, users = 64] = process.argv.slice(2).map(Number);

@@ -74,7 +74,7 @@ interface Arrow {
   readonly to: string;
 }
 
-/** Whatever can load a module, in any quotes: rather a word too many from a comment than an arrow that is not seen. */
+/** Matches every way to load a module, in any quotes. It may match a comment, but it must not miss an import. */
 const loading = /\b(?:from|import|require|getBuiltinModule)\s*\(?\s*(['"`])([^'"`\n]+)\1/g;
 
 const root = path.resolve(import.meta.dirname, '../..');

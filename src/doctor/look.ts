@@ -126,7 +126,8 @@ async function lookAtPostgres(mayAsk: boolean, signal: AbortSignal): Promise<Pos
   if (folder === undefined) return { ...common, version: undefined, problem: undefined };
   const { version } = readJson(path.join(folder, 'package.json'));
   const { problem } = await ask(path.join(folder, 'native/bin/postgres'), ['--version'], signal, versionWithinMs);
-  // The lab completes missing links of its libraries. A program for another system cannot be run at all.
+  // Other problems are ignored: a library link may be missing, and the lab adds it. "cannot" means that the program is
+  // for another system.
   return { ...common, version, problem: problem?.startsWith('cannot') ? problem : undefined };
 }
 

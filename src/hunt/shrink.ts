@@ -249,8 +249,8 @@ function pullForward(plan: HuntedPlan, fromMs: number, byMs: number): HuntedPlan
   return { ...plan, users, faults };
 }
 
-/** Shortens the phases: first all of them. What is before the faults phase goes into it, and it ends with its last
- * fault. */
+/** Yields plans with shorter phases; the first one shortens all of them. It moves the time before the faults phase into
+ * that phase, which then ends with the last fault. */
 function* shortenPhases(plan: HuntedPlan, { strikesMs }: TriedPlan): Generator<HuntedPlan> {
   const { phases, faults } = plan;
   const beforeMs = faultsFromMs(plan);

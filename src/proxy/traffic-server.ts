@@ -16,7 +16,7 @@ export interface TrafficServer {
   readonly server: Server;
   /** The bindings that were learnt (see `LearnedAffinity`). */
   readonly bindings: readonly HandedBinding[];
-  /** Called for each later one. */
+  /** Called for each binding that is learnt later. */
   onBinding: ((binding: HandedBinding) => void) | undefined;
   /** Takes over a binding that another process has learnt. No effect if its backend is unknown. */
   adoptBinding(binding: HandedBinding): void;

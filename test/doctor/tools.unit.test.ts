@@ -1,4 +1,4 @@
-/** The table of tools promises what does not work without each. It is compared with the registries. */
+/** Compares the table of tools with the registries. The table says what does not work without each tool. */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';

@@ -1,4 +1,4 @@
-/** The action and the workflows, as GitHub reads them, and the steps of the action, as its runner runs them. */
+/** Tests the action and the workflows with GitHub's own parser, and runs the steps of the action as its runner does. */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -18,7 +18,7 @@ import { simulate } from '#src/simulator/simulate.js';
 import { leavingNothing } from '../simulator/processes.js';
 import { type FoundSession, found, lab } from './sessions.js';
 
-/** One mode for each side. The kill loses something in the first one. */
+/** One mode for each side. A killed backend loses sessions in the first mode only. */
 const modes = ['sticky', 'redis'] as const;
 const usersCount = 10;
 /** Each process costs time to start. */

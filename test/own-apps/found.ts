@@ -28,7 +28,7 @@ export function keepCalm(scenario: Scenario): Scenario {
   return { ...scenario, system: { ...system, backends: { ...backends, count: 1 } }, faults: [], phases: short };
 }
 
-/** Every figure that only a wrong app has. */
+/** Returns the counters that are above 0, each with its value. A correct app has none. */
 export function harmIn({ users, writes, guarantees }: Findings): string[] {
   const { loggedOut, identitySwapped, logoutNotHonoured, sessionKept } = users;
   const { lost, stale, phantom, failedVisible, duplicated, resurrected } = writes;

@@ -2,7 +2,7 @@ import { FileSessions } from './file-sessions.js';
 import { type Said, serve } from './serve.js';
 
 /**
- * An app whose pages answer 200 to everybody: only their text says whether somebody is logged in. Visitors have a session
+ * An app whose pages always answer 200: only their text says whether a user is logged in. Visitors have a session
  * from the login page on; a login gives another id. Accounts are shopper1@example.com and so on.
  * `DEFECT=keep-id`: the login keeps the id of the visitor.
  */

@@ -209,7 +209,7 @@ describe('proxy: a backend process dies under load', () => {
         expect(brokenOff).to.be.greaterThan(0);
         victim.process.kill('SIGCONT');
         await proxy.goes(victim.name, 'ready');
-        // The same boot with the same memory, so its bound browsers stay bound.
+        // A resumed process has the same boot and the same memory, so its bound browsers stay bound.
         expect((await proxy.view(victim.name)).incarnation).to.equal(`${victim.name}-${victim.process.pid}`);
       }),
     ));

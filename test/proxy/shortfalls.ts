@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 export const copies = 'every copy of a field that should come once';
 
-/** Lists what an engine cannot do of its contract, and why, by engine and case. There is no other list. */
+/** Lists the parts of the contract that an engine does not fulfil, by engine and case. The value is the reason. */
 export const engineShortfalls: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'http-proxy': {
     [copies]: "Node's server keeps the first copy and drops the others",

@@ -16,8 +16,8 @@ export function withSix(use: (toys: readonly Toy[]) => Promise<void>): Promise<v
 }
 
 /**
- * Exchanges the first two backends for the next, those for the last, and those for the first again. A download, a
- * tunnel, one connection with many requests, and short connections all go on meanwhile.
+ * Replaces the two backends of the proxy three times: with the next two, the last two, and the first two again.
+ * Meanwhile a download, a tunnel, one connection with many requests, and short connections all go on.
  */
 export async function exchangeUnder(
   url: string,

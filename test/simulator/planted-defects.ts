@@ -63,17 +63,17 @@ export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
     faultsMs: 1_700,
   },
   'drop-set-cookie': { mode: 'sticky', finding: hard },
-  // The cart is over with the session.
+  // The cart ends with the session.
   'short-ttl': { mode: 'redis', finding: hard, also: ['writes.lost'] },
   // The next login gives life to the id that the logout before it had ended: the old cookie is good again.
   'keep-id-at-login': { mode: 'sticky', finding: 'users.sessionKept', also: ['users.logoutNotHonoured'], calm: true },
   'duplicate-on-retry': { mode: 'sticky', finding: 'writes.duplicated' },
   'tabs-overwrite': { mode: 'redis', finding: 'writes.lost', shape: 'hole', tabs: 3 },
-  // Each cart is in one of two memories; a logout at the one is nothing to the other.
+  // Each cart is in one of two memories. A logout at one backend does not reach the memory of the other.
   'memory-behind-store': {
     mode: 'redis',
     finding: hard,
-    // The answer of the other backend leaves the cookie alone, so the next one may open the session again.
+    // The answer of the other backend does not change the cookie, so the next answer may find the session again.
     also: ['writes.lost', 'users.logoutNotHonoured', 'users.flickered'],
     backends: 2,
   },

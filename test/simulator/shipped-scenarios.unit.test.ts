@@ -186,8 +186,8 @@ function logsMostOut(scenario: Scenario, mode: (typeof modeNames)[number]): bool
   );
 }
 
-/** Returns the expectations without warnings, which decide nothing. Those about a window are compared with the whole
- * run. */
+/** Returns the expectations that can fail a run, so it leaves out warnings. Those about a window are compared with the
+ * whole run. */
 function expected(scenario: Scenario, mode: (typeof modeNames)[number]): Expectation[] {
   return expectationsOf(scenario, mode)
     .map(parseLine)

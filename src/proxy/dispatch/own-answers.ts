@@ -108,7 +108,7 @@ export function countHop(asked: Asked, edits: HeaderEdits['request']): HeaderEdi
   return left === undefined ? edits : { ...edits, 'max-forwards': String(Math.max(0, left - 1)) };
 }
 
-/** Reads the field. For other methods than OPTIONS and TRACE it has no meaning, and stays unchanged. */
+/** Returns the value of Max-Forwards; undefined if it has none. It has a meaning only for OPTIONS and TRACE. */
 function readMaxForwards(asked: Asked): number | undefined {
   if (asked.method !== 'OPTIONS' && asked.method !== 'TRACE') return undefined;
   const value = asked.header('max-forwards');

@@ -82,7 +82,7 @@ export class Member implements Backend {
   windowOver = false;
   /** It left the pool, so its later outcomes have no effect. */
   removed = false;
-  /** Its own limit of requests at once, of all processes together; undefined: the limit of all backends. */
+  /** Its own limit of concurrent requests, over all processes. Undefined: the limit of all backends. */
   ownMaxconn: number | undefined;
   /** The limit that holds; 0: none. */
   maxconn = 0;

@@ -8,7 +8,7 @@ type DrainEnd = 'empty' | 'window';
 
 interface DrainSettings {
   readonly now: () => number;
-  /** When other processes serve: updates `inFlightElsewhere` and the bound browsers of every member. */
+  /** Updates `inFlightElsewhere` and the bound browsers of every member. Undefined: no other process serves. */
   readonly refresh: (() => Promise<void>) | undefined;
   /** A member's facts have changed. */
   readonly onChanged: (member: Member) => void;
@@ -129,7 +129,8 @@ export class EjectionQuota {
     );
   }
 
-  /** Keeps at least half in when members leave for other reasons. The member ejected longest ago returns first. */
+  /** Ends ejections until at least half of the members are in. Call it after members left for other reasons. The member
+   * that was ejected first returns first. */
   keepHalf(): void {
     for (const member of this.#timers.keys()) {
       if (this.#hasHalf(0)) return;

@@ -197,7 +197,7 @@ const reservedCount = 8;
 export class DescriptorReserve {
   #held: number[] = [];
 
-  /** Calls `use` while the descriptors are free. */
+  /** Frees the descriptors, calls `use`, and reserves them again. */
   lend<T>(use: () => T): T {
     this.release();
     try {

@@ -147,7 +147,7 @@ export class Strike {
     return counts.now();
   }
 
-  /** Records which member a target such as `member-2` stands for. It was alive, or the strike would have failed. */
+  /** Records which member a target such as `member-2` stands for. It was alive, as a strike on a dead one fails. */
   #noteStruck(): void {
     const record = this.#record;
     const struck = this.#stage.cluster.members.find(({ name }) => name === record.target)?.shownAs;

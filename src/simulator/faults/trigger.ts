@@ -22,7 +22,7 @@ export interface WhenTrigger {
   readonly counter: CounterName;
   readonly sinceFault?: string;
   readonly atLeast: number;
-  /** Time from the count to the strike. Absent: none. */
+  /** Time from the moment when the counter reaches `atLeast` to the strike. Absent: no delay. */
   readonly delayMs?: number;
 }
 

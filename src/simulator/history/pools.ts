@@ -98,7 +98,7 @@ export class StringPool {
     return texts;
   }
 
-  /** Returns the address of the string, and adds it if it is new. `hash` is the `hashOf` the same bytes and scope. */
+  /** Returns the address of the string, and adds it if it is new. `hash`: `hashOf` for its bytes and scope. */
   intern(source: Source, from: number, to: number, scope: number, hash: number): number {
     if (this.#slotsUsed * 8 >= this.#slots.length * 3) this.#fillSlots();
     const slots = this.#slots;

@@ -182,7 +182,7 @@ export interface FaultRecord {
   readonly expects?: ExpectedEffect;
   /** How much the counter that `expects` names grew between confirmation and the start of healing. */
   readonly measured?: number;
-  /** Whether the confirmation had succeeded before `inject` ran. Recorded of `exec` and of external members only. */
+  /** Whether the confirmation had succeeded before `inject` ran. Recorded only for `exec` and for external members. */
   readonly wasConfirmedBefore?: boolean;
   /** Members that did not come back after the fault was healed. */
   readonly notBack?: readonly NotBack[];

@@ -24,7 +24,7 @@ export interface DriverOptions {
   readonly replayEveryMs?: number | undefined;
   readonly browserCookie?: string | undefined;
   readonly journey: Journey;
-  /** Default: as the toy shop names it. */
+  /** How an answer names its backend. Default: the header of the toy shop. */
   readonly naming?: BackendNaming;
   readonly clock: RunClock;
   /** Called right before an operation is sent. */

@@ -106,7 +106,8 @@ interface Place {
 }
 
 /**
- * Runs trials on one lane. On every other lane the client is in memory, so that splits stay as made; the rest is real.
+ * Runs trials on one lane. Every second lane has its client in memory, so that the pieces arrive exactly as they were
+ * split. All other connections are real.
  */
 async function withTrial(options: FuzzOptions, place: Place, use: (trial: Trial) => Promise<void>): Promise<void> {
   const { direction, allowances } = options;

@@ -98,7 +98,7 @@ async function openSocket(port: number): Promise<Line> {
   await new Promise<void>(resolve => socket.once('connect', resolve).once('close', () => resolve()));
   return Object.assign(line, {
     write: (bytes: string) => void socket.write(bytes, 'latin1'),
-    // A reset, so that no port per case stays in TIME_WAIT for a minute.
+    // Closes with a reset. Otherwise each case leaves a port in TIME_WAIT for a minute.
     close: () => void socket.resetAndDestroy(),
   });
 }

@@ -12,7 +12,7 @@ interface Wish {
   readonly outcome: OperationOutcome;
   readonly pauseMs: number;
   readonly lastsMs: number;
-  /** When it is executed, as a share of its time. Above 1 means after its end, for a request that ends unknown. */
+  /** When the request takes effect, as a share of its duration. Above 1: after its end, if its result is unknown. */
   readonly share: number;
   /** The next request does not wait for its end. */
   readonly inParallel: boolean;

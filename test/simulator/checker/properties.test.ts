@@ -16,7 +16,7 @@ function without(names: readonly string[], findings: Findings): Record<string, n
   return Object.fromEntries(Object.entries(wrongs(findings)).filter(([name]) => !names.includes(name)));
 }
 
-/** Returns the operations user by user, each backwards, so that the checker must sort them. */
+/** Returns the operations by user, and those of each user in reverse order, so that the checker must sort them. */
 function reordered(operations: readonly Operation[]): Operation[] {
   return operations.toSorted((a, b) => (a.user < b.user ? 1 : -1)).toSorted((a, b) => b.id - a.id);
 }

@@ -123,7 +123,7 @@ describe('cluster: a PostgreSQL', () => {
           try {
             await hang.inject(cluster);
             expect(await hang.confirm(cluster)).to.match(/^stopped by SIGSTOP/);
-            // A process that served a probe a moment ago can have ended instead of being stopped.
+            // The process of a recent probe may have ended before SIGSTOP reached it.
             const atRest = async (pid: number) => (await isStopped(pid)) || (await isGone(pid));
             const stopped = family(cluster);
             expect(stopped.length).to.be.greaterThan(4);

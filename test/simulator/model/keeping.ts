@@ -28,7 +28,7 @@ export interface Failed {
   readonly afterMs: number;
 }
 
-/** The cart does not fit into a cookie. */
+/** A change was refused, because the cart does not fit into a cookie. */
 export interface TooLarge {
   readonly kind: 'too-large';
 }

@@ -117,7 +117,7 @@ export function introduction(): string {
     ...rows,
     '',
     '*untouched* needs a fault, and *frozen* needs a cart that changes after the baseline. Elsewhere they cannot lie.',
-    'Without a fault, the end of the baseline stands for the first fault, and the baseline for the phase of the faults.',
+    'Without a fault, the baseline replaces the phase of the faults, and its end replaces the first fault.',
     '',
     'This page is generated. `npm run test:containers` compares it with new runs, `npm test` with a sample of them. They say',
     'how to write it again. With `LIARS=1` they print each verdict with its first reason.',

@@ -1,4 +1,5 @@
-/** Starts a cluster in the mode that it is told, prints its processes as one JSON line, and lives until somebody kills it. SIGUSR2: `killNow`, exit. */
+/** Starts a cluster in the given mode, and prints its processes as one JSON line. It then runs until it is killed.
+ * SIGUSR2: `killNow`, exit. */
 import { killNow } from '#src/simulator/cluster/processes/janitor.js';
 import { startCluster } from '#src/simulator/cluster/start-cluster.js';
 

@@ -136,7 +136,7 @@ const twoHosts = buildFlaw('host', 'More than one Host field.');
 const badHost = buildFlaw('host', 'The Host field names no host.');
 const longLength = buildFlaw('framing', 'The Content-Length is too large.');
 
-/** Finds what Node's parser accepts and a proxy must not. Undefined: the head is valid. */
+/** Finds a flaw that Node's parser accepts and a proxy must refuse. Undefined: the head is valid. */
 export function findFlaw(
   request: IncomingMessage,
   { headerFieldsMax: fieldsMax, bodyBytesMax }: Pick<EngineLimits, 'headerFieldsMax' | 'bodyBytesMax'>,

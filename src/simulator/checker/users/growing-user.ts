@@ -29,8 +29,8 @@ interface Judged<Result> {
  *          judged once            judged once          judged again with each new operation
  *
  * A part ends where the user logged out itself and then logged in again. Nothing is expected of the earlier session any
- * more, and the counts of the parts add up. They do not when an operation of one part shows, adds or removes an item of
- * another part. All operations are then judged together, as `judgeUser` does it.
+ * more, and the counts of the parts add up. There is one exception: an operation of one part shows, adds or removes an
+ * item of another part. All operations are then judged together, as `judgeUser` does it.
  */
 export class GrowingUser<Result> {
   readonly #project: (story: Story, tally: Tally) => Result;

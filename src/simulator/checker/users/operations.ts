@@ -97,7 +97,7 @@ export function isOwnCart(operation: Operation): boolean {
   return operation.kind === 'read' && operation.items !== undefined && !isAnotherUser(operation);
 }
 
-/** Whether an operation got any answer, including an error. */
+/** Returns whether an operation got any answer, including an error. */
 export function wasAnswered({ status, outcome }: Operation): boolean {
   return status !== undefined || outcome === 'ok';
 }

@@ -25,7 +25,7 @@ export interface LoginSession {
   refused: Operation | undefined;
   /** How long the session had been unused before `refused`. */
   pauseMs: number;
-  /** When the latest such answer ended. Undefined while the session is accepted. */
+  /** When the latest unexplained anonymous answer ended. Undefined while the session is accepted. */
   awayMs: number | undefined;
   /** Whether a login was tried while the session was refused. The session then counts as lost, even if a later answer
    * accepts it again. */

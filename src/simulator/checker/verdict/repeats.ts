@@ -2,6 +2,8 @@ import type { Findings } from '../findings.js';
 import type { EvaluatedExpectation } from './expectations.js';
 import type { JudgedRun, Verdict, VerdictWord } from './verdict.js';
 
+/** Summarizes the runs of one scenario and mode, judges them together, and compares them with an earlier report. */
+
 /** How often something happened, and an interval for its true share of runs. 95 % of such intervals hold the true
  * share. */
 export interface Interval {
@@ -35,8 +37,8 @@ export interface RepeatSummary extends ModeSummary {
   readonly figures: readonly Spread[];
 }
 
-/** An expectation that `held` of `judged` runs met. Both leave out inconclusive runs, and runs that could not judge
- * it. */
+/** The result of an expectation over several runs: `judged` runs could judge it, and `held` of them met it. No
+ * inconclusive run is counted. */
 export interface RepeatedExpectation {
   readonly text: string;
   readonly level?: 'warn';

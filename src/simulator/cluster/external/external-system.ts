@@ -14,6 +14,8 @@ import {
   parseList,
 } from './drivers.js';
 
+/** A running system that the lab did not start: its members, and the releases that its driver rolls out. */
+
 /** 126 and 127 are the codes of a shell that cannot run a command. Drivers use 126 when nothing answers them. */
 const saysSomething = /^ended with code (?!12[67]$)/;
 
@@ -65,8 +67,8 @@ export class ExternalSystem {
     return { header: namedBy.toLowerCase(), nameOf: name => this.#names.get(name) ?? name };
   }
 
-  /** Runs `alive` for a member. Rejects when that says nothing: the command did not end by itself, or with a code that
-   * stands for "cannot be asked". */
+  /** Runs `alive` for a member. Rejects when the result says nothing about the member: the command timed out, or its
+   * code means "cannot be asked". */
   async alive(member: string): Promise<ShellEnd> {
     const end = await this.#run(this.spec.commands.alive, member);
     if (end.late || !saysSomething.test(end.how)) throw createFailure('alive', member, end);

@@ -11,7 +11,7 @@ import { percentage } from '../../scenario/values.js';
 import { defineFault, type Fault, linkGoneEffect, linkGoneInWords, linkSlowEffect } from '../fault.js';
 import { askThroughLink, type LinkEnd, linkFault, measureReplication } from '../link-fault.js';
 
-/** Faults of the packets of a link. The kernel makes them, in a network of the lab's own. */
+/** Faults of the packets of a link. The kernel applies them, in a network namespace of the lab. */
 
 /** The shortest time after which Linux sends a single lost packet again (TCP_RTO_MIN). A lost handshake takes 1 s. */
 const resentAfterMs = 200;
@@ -87,7 +87,7 @@ interface GoneLink {
   readonly rule: PacketRule;
   /** The word for what the kernel does, for the evidence: `dropped`. */
   readonly struck: string;
-  /** Returns in words how it shows at the link, or false. */
+  /** Returns evidence of the fault at the link; false when there is none yet. */
   readonly look: (end: LinkEnd) => Promise<string | false>;
 }
 
@@ -112,8 +112,8 @@ function linkGoneKind({ summary, rule, struck, look }: GoneLink) {
 }
 
 /**
- * Creates a fault of the packets between one end of a link and its relay. The kernel strikes them, so it also sends
- * them again, as between two machines. `confirm` gets a function that reads the counts of the kernel.
+ * Creates a fault of the packets between one end of a link and its relay. The kernel drops or changes the packets, and
+ * sends lost ones again, as between two machines. `confirm` gets a function that reads the counts of the kernel.
  */
 function packetFault(
   target: string,

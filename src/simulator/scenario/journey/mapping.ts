@@ -69,7 +69,7 @@ export interface WhoPlace extends TextPlace {
 }
 
 export interface CarriedPlace extends TextPlace {
-  /** Read only from the answers of this step and of its `before` request. */
+  /** The step whose answers hold the value, with its `before` and `after`. Absent: any answer. */
   readonly from?: StepKind | undefined;
   /** The name of a cookie whose value is used. */
   readonly cookie?: string | undefined;

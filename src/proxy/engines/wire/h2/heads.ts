@@ -43,8 +43,8 @@ function isPseudo(name: string): name is keyof PseudoFields {
 }
 
 /**
- * Translates the field section of one HTTP/2 request into the head of an HTTP/1.1 request, and parses that as if it had
- * arrived so. Every rule for HTTP/1.1 then holds for HTTP/2 too. The checks here come first: they keep one field from
+ * Translates the field section of one HTTP/2 request into the head of an HTTP/1.1 request, and parses this head like a
+ * received one. Every rule for HTTP/1.1 then holds for HTTP/2 too. The checks here come first: they keep one field from
  * becoming two lines. Node's nghttp2 makes most of them as well; a proxy that translates must not rely on that.
  *
  * `fields`: name and value alternately, as received. `ended`: no body follows.

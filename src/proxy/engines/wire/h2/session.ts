@@ -119,8 +119,8 @@ export class Http2Connection implements Timed, StreamOwner {
   }
 
   /**
-   * Counts the streams up to the `nth` that Node rejected. It does so before a request reaches JavaScript and reports it
-   * nowhere, but clients number their streams without gaps.
+   * Counts the streams up to the `nth` that Node rejected. Node does not report them, because it rejects them before
+   * JavaScript sees a request. Clients number their streams without gaps, so each gap is a rejected stream.
    */
   #countRejected(nth: number): void {
     const rejected = Math.min(nth - this.#accounted, rejectedMax);
