@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { parseEvents } from '#src/live/page/lab-sources.js';
 import {
   healableSides,
   type LabSides,
@@ -295,20 +294,6 @@ describe('the commands of the page of the live lab', () => {
     expect(readOption({ type: 'boolean' }, 'true')).to.equal(true);
     expect(readOption({ type: 'text' }, '5')).to.equal('5');
   });
-});
-
-describe('the parser of server-sent events', () => {
-  const text = ': hello\n\nid: 7\ndata: {"a":1}\n\nid: 8\ndata: {"b":\ndata: 2}\n\n';
-  for (const size of [1, 5, text.length]) {
-    it(`reads events that arrive in pieces of ${size} characters`, () => {
-      const parse = parseEvents();
-      const pieces = text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [];
-      expect(pieces.flatMap(parse)).to.deep.equal([
-        { id: '7', data: '{"a":1}' },
-        { id: '8', data: '{"b":\n2}' },
-      ]);
-    });
-  }
 });
 
 function shownWith(strike: StrikeView, counts: Partial<CountsView>): ShownSide {

@@ -1,5 +1,14 @@
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { makeToBrowser, toAppHeaders, toBrowserHeaders, toRecordedHeaders } from '#src/record/http-messages.js';
+import {
+  findKind,
+  makeToBrowser,
+  readText,
+  toAppHeaders,
+  toBrowserHeaders,
+  toRecordedHeaders,
+} from '#src/record/http-messages.js';
+import { bodyCharactersMax } from '#src/record/recording.js';
 
 const origins = { app: 'http://127.0.0.1:23456', browserHost: 'pass-1-123456.localhost:7700' };
 const browser = 'http://pass-1-123456.localhost:7700';
@@ -104,5 +113,49 @@ describe('what is recorded', () => {
   ] as const)
     it(`is a redirect to ${expected} for ${given}`, () => {
       expect(toRecordedHeaders([['Location', given]], [origins.app])).to.deep.equal([['location', expected]]);
+    });
+});
+
+describe('a recorded body', () => {
+  const html = [['Content-Type', 'text/html']] as const;
+  for (const [encoding, bytes] of [
+    ['gzip', gzipSync('grüezi')],
+    ['br', brotliCompressSync('grüezi')],
+    ['deflate', deflateSync('grüezi')],
+    ['deflate', deflateRawSync('grüezi')],
+    ['identity', Buffer.from('grüezi')],
+  ] as const)
+    it(`is decoded from ${encoding} (${bytes[0]})`, () => {
+      expect(readText(bytes, [...html, ['Content-Encoding', encoding]])).to.equal('grüezi');
+    });
+
+  it('is decoded from the character set of its type', () => {
+    expect(readText(Buffer.from([0xe4]), [['content-type', 'text/html; charset=iso-8859-1']])).to.equal('ä');
+  });
+
+  for (const [title, bytes, headers] of [
+    ['damaged', Buffer.from('no gzip'), [...html, ['content-encoding', 'gzip']]],
+    ['of an unknown encoding', Buffer.from('x'), [...html, ['content-encoding', 'zstd']]],
+    ['an image', Buffer.from('x'), [['content-type', 'image/png']]],
+    ['no text', Buffer.from([0xff, 0xfe, 0x00]), html],
+    ['too long', Buffer.alloc(bodyCharactersMax + 1, 'x'), html],
+    ['small and becomes too long', gzipSync(Buffer.alloc(40_000_000)), [...html, ['content-encoding', 'gzip']]],
+  ] as const)
+    it(`is left out when it is ${title}`, () => {
+      expect(readText(bytes, headers)).to.equal(undefined);
+    });
+
+  for (const [type, kind] of [
+    ['application/json; charset=utf-8', 'text'],
+    ['application/problem+json', 'text'],
+    ['application/x-www-form-urlencoded', 'text'],
+    ['multipart/form-data; boundary=x', 'text'],
+    ['text/css', 'other'],
+    ['font/woff2', 'other'],
+    ['text/event-stream', 'stream'],
+    ['application/x-ndjson', 'stream'],
+  ] as const)
+    it(`of the type ${type} is ${kind}`, () => {
+      expect(findKind([['content-type', type]])).to.equal(kind);
     });
 });

@@ -1,6 +1,4 @@
-import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { findKind, readText } from '#src/record/http-messages.js';
 import {
   bodyCharactersMax,
   exchangesMax,
@@ -14,50 +12,6 @@ const typed = [
   { user: 'hf-user-1', item: 'hf-item-1' },
   { user: 'hf-user-2', item: 'hf-item-2' },
 ] as const;
-
-describe('a recorded body', () => {
-  const html = [['Content-Type', 'text/html']] as const;
-  for (const [encoding, bytes] of [
-    ['gzip', gzipSync('grüezi')],
-    ['br', brotliCompressSync('grüezi')],
-    ['deflate', deflateSync('grüezi')],
-    ['deflate', deflateRawSync('grüezi')],
-    ['identity', Buffer.from('grüezi')],
-  ] as const)
-    it(`is decoded from ${encoding} (${bytes[0]})`, () => {
-      expect(readText(bytes, [...html, ['Content-Encoding', encoding]])).to.equal('grüezi');
-    });
-
-  it('is decoded from the character set of its type', () => {
-    expect(readText(Buffer.from([0xe4]), [['content-type', 'text/html; charset=iso-8859-1']])).to.equal('ä');
-  });
-
-  for (const [title, bytes, headers] of [
-    ['damaged', Buffer.from('no gzip'), [...html, ['content-encoding', 'gzip']]],
-    ['of an unknown encoding', Buffer.from('x'), [...html, ['content-encoding', 'zstd']]],
-    ['an image', Buffer.from('x'), [['content-type', 'image/png']]],
-    ['no text', Buffer.from([0xff, 0xfe, 0x00]), html],
-    ['too long', Buffer.alloc(bodyCharactersMax + 1, 'x'), html],
-    ['small and becomes too long', gzipSync(Buffer.alloc(40_000_000)), [...html, ['content-encoding', 'gzip']]],
-  ] as const)
-    it(`is left out when it is ${title}`, () => {
-      expect(readText(bytes, headers)).to.equal(undefined);
-    });
-
-  for (const [type, kind] of [
-    ['application/json; charset=utf-8', 'text'],
-    ['application/problem+json', 'text'],
-    ['application/x-www-form-urlencoded', 'text'],
-    ['multipart/form-data; boundary=x', 'text'],
-    ['text/css', 'other'],
-    ['font/woff2', 'other'],
-    ['text/event-stream', 'stream'],
-    ['application/x-ndjson', 'stream'],
-  ] as const)
-    it(`of the type ${type} is ${kind}`, () => {
-      expect(findKind([['content-type', type]])).to.equal(kind);
-    });
-});
 
 describe('a recording', () => {
   const login = exchange({ method: 'POST', path: '/login', requestBody: 'user=hf-user-1&password=x' });

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { count, countNoun, duration, seconds } from '#src/report/numbers.js';
-import { describeRun } from '#src/report/sentence.js';
+import { count } from '#src/report/numbers.js';
+import { describeRun, repeatsText } from '#src/report/sentence.js';
 import type { Findings } from '#src/simulator/checker/findings.js';
+import { summarizeRepeats } from '#src/simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '#src/simulator/checker/verdict/verdict.js';
 import type { FaultRecord } from '#src/simulator/history/records.js';
 import { changed, counting, sampleRun } from './sample-runs.js';
@@ -177,27 +178,6 @@ describe('the sentence on a recovery', () => {
   });
 });
 
-describe('formatted numbers', () => {
-  it('have separators, the right form of the noun and units', () => {
-    expect([count(1211), countNoun(1, 'user'), countNoun(0, 'user'), countNoun(1000, 'write')]).to.deep.equal([
-      '1,211',
-      '1 user',
-      '0 users',
-      '1,000 writes',
-    ]);
-    expect([3.14, 0, 9.96, 80.5, 999.9, 1000, Number.NaN].map(duration)).to.deep.equal([
-      '3.1 ms',
-      '0 ms',
-      '10 ms',
-      '81 ms',
-      '1.0 s',
-      '1.0 s',
-      '–',
-    ]);
-    expect(seconds(312)).to.equal('0.3 s');
-  });
-});
-
 type Changes = Pick<Partial<Findings>, 'versions' | 'hashMoves'> & {
   readonly users?: Partial<Findings['users']>;
   readonly writes?: Partial<Findings['writes']>;
@@ -239,5 +219,30 @@ describe('the sentence, when backends count reasons', () => {
   it('reports evictions if there were any', () => {
     expect(told(redis, { memcached: { evictions: 1203 } })).to.include(' logged out (60 in all; 1,203 evictions), ');
     expect(told(redis, { memcached: { evictions: 0 } })).to.include(' logged out (60 in all), ');
+  });
+});
+
+describe('the summary of repeats, for a terminal', () => {
+  const runs = Array.from({ length: 20 }, () => sampleRun({ mode: 'redis', users: 3 }));
+  const text = repeatsText(summarizeRepeats(runs), { colour: false });
+
+  it('says how many runs passed and in how many something was lost, with an interval', () => {
+    expect(text).to.match(/^redis, 20 runs: 20 pass\n0 of 20 runs lost anything: below 16 % \(95 %\)\n/);
+  });
+
+  it('says in how many runs every expectation held, with an interval', () => {
+    expect(text).to.match(/│ writes\.lost == 0 +│ 20 of 20 │ +above 84 % \(95 %\) │/);
+  });
+
+  it('gives the spread of each main figure, with units for times', () => {
+    expect(text).to.match(/│ writes\.lost +│ +20 │ +0 │ +0 │ +0 │/);
+    expect(text).to.match(/│ recoveryMs +│ +20 │ +312 ms │ +312 ms │ +312 ms │/);
+  });
+
+  it('shows a dash when no run has a value, and fits the terminal', () => {
+    const none = runs.slice(0, 2).map(run => changed(run, { findings: { recoveryMs: null } }));
+    const narrow = repeatsText(summarizeRepeats(none), { colour: false, columns: 60 });
+    expect(narrow).to.match(/│ recoveryMs +│ +0 │ +– │/);
+    for (const line of narrow.split('\n').filter(line => line.startsWith('│'))) expect(line.length).to.be.at.most(60);
   });
 });

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { type Timeline, timelinesOf } from '#src/report/html/timeline-data.js';
-import { decades, logRange, roundUp, timeTicks } from '#src/report/numbers.js';
 import type { JudgedRun } from '#src/simulator/checker/verdict/verdict.js';
 import type { ListedRun, Operation } from '#src/simulator/history/records.js';
 import { changed, sampleRun } from '../sample-runs.js';
@@ -78,21 +77,6 @@ describe('the data of a timeline', () => {
     const { buckets, endMs } = timelineOf(changed(only([]), { run: { phases: [], members: [], faults: [] } }));
     expect(buckets).to.have.length(1);
     expect(endMs).to.be.greaterThan(0);
-  });
-});
-
-describe('the scales', () => {
-  it('end at round numbers that include the data', () => {
-    expect([0, 1, 7, 113, 1001].map(roundUp)).to.deep.equal([1, 1, 8, 120, 1200]);
-    expect(timeTicks(7500)).to.deep.equal([0, 1000, 2000, 3000, 4000, 5000, 6000, 7000]);
-    expect(timeTicks(90).every(Number.isFinite)).to.equal(true);
-  });
-
-  it('span whole decades, at least two', () => {
-    expect(logRange(3, 900)).to.deep.equal([1, 1000]);
-    expect(logRange(0.2, 4)).to.deep.equal([0.1, 10]);
-    expect(logRange(null, null)).to.deep.equal([1, 100]);
-    expect(decades(0.1, 100).map(tick => tick.toPrecision(1))).to.deep.equal(['0.1', '1', '1e+1', '1e+2']);
   });
 });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { nameBackends } from '#src/commands/proxy/backends-option.js';
+import { UsageError } from '#src/commands/lib/flags.js';
+import { nameBackends, parseWrittenBackend } from '#src/commands/proxy/backends-option.js';
 
 const a = 'http://a:1';
 const b = 'http://b:1';
@@ -49,4 +50,48 @@ describe('names of backends', () => {
     const given = [a, b, c].map(url => ({ name: undefined, url: new URL(url) }));
     expect(nameBackends(given, known)).to.deep.equal(nameBackends(given));
   });
+});
+
+describe('--backend', () => {
+  const url = 'http://127.0.0.1:3001';
+  for (const [text, weight] of Object.entries({
+    [url]: 1,
+    [`${url},weight=3`]: 3,
+    [`${url},weight=0`]: 0,
+    [`${url},weight=1000`]: 1000,
+  })) {
+    it(`${text} weighs ${weight}`, () => expect(parseWrittenBackend(text)).to.deep.equal({ address: url, weight }));
+  }
+
+  for (const rest of [',maxconn=10', ',weight=1,maxconn=10', ',maxconn=10,weight=1']) {
+    it(`${url}${rest} takes 10 requests at once`, () =>
+      expect(parseWrittenBackend(url + rest)).to.deep.equal({ address: url, weight: 1, maxconn: 10 }));
+  }
+
+  it('has its own time to answer', () =>
+    expect(parseWrittenBackend(`${url},response-timeout=5min`)).to.deep.include({ weight: 1, responseMs: 300_000 }));
+
+  for (const rest of [
+    ',response-timeout=5',
+    ',response-timeout=25h',
+    ',',
+    ',weight',
+    ',weight=',
+    ',weight=1001',
+    ',weight=-1',
+    ',weight=1.5',
+    ',weight=1e2',
+    ',3',
+    ',weight=3,weight=4',
+    ', weight=3',
+    ',max=3',
+    ',maxconn=',
+    ',maxconn=3,maxconn=4',
+  ]) {
+    it(`${url}${rest} is refused with an example`, () =>
+      expect(() => parseWrittenBackend(url + rest)).to.throw(
+        UsageError,
+        `"${url}${rest}": expected behind the address ",weight=N"`,
+      ));
+  }
 });

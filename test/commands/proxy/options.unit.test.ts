@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/flags.js';
-import { parseWrittenBackend } from '#src/commands/proxy/backends-option.js';
 import { listBalanceWarnings, readBalanceOptions } from '#src/commands/proxy/options.js';
 import type { SettingValues } from '#src/proxy/settings.js';
 
@@ -8,7 +7,7 @@ type BalanceArgs = Pick<SettingValues, 'policy' | 'hash-key' | 'slow-start'>;
 
 const defaults: BalanceArgs = { policy: 'round-robin', 'hash-key': 'address', 'slow-start': '30s' };
 
-describe('flags about who is chosen', () => {
+describe('the flags of the routing policy', () => {
   it('are read', () => {
     expect(readBalanceOptions(defaults)).to.deep.equal({
       policy: 'round-robin',
@@ -39,49 +38,5 @@ describe('flags about who is chosen', () => {
   for (const [args, says] of wrong) {
     it(`refuse ${JSON.stringify(args)}`, () =>
       expect(() => readBalanceOptions({ ...defaults, ...args })).to.throw(UsageError, says));
-  }
-});
-
-describe('--backend', () => {
-  const url = 'http://127.0.0.1:3001';
-  for (const [text, weight] of Object.entries({
-    [url]: 1,
-    [`${url},weight=3`]: 3,
-    [`${url},weight=0`]: 0,
-    [`${url},weight=1000`]: 1000,
-  })) {
-    it(`${text} weighs ${weight}`, () => expect(parseWrittenBackend(text)).to.deep.equal({ address: url, weight }));
-  }
-
-  for (const rest of [',maxconn=10', ',weight=1,maxconn=10', ',maxconn=10,weight=1']) {
-    it(`${url}${rest} takes 10 requests at once`, () =>
-      expect(parseWrittenBackend(url + rest)).to.deep.equal({ address: url, weight: 1, maxconn: 10 }));
-  }
-
-  it('has its own time to answer', () =>
-    expect(parseWrittenBackend(`${url},response-timeout=5min`)).to.deep.include({ weight: 1, responseMs: 300_000 }));
-
-  for (const rest of [
-    ',response-timeout=5',
-    ',response-timeout=25h',
-    ',',
-    ',weight',
-    ',weight=',
-    ',weight=1001',
-    ',weight=-1',
-    ',weight=1.5',
-    ',weight=1e2',
-    ',3',
-    ',weight=3,weight=4',
-    ', weight=3',
-    ',max=3',
-    ',maxconn=',
-    ',maxconn=3,maxconn=4',
-  ]) {
-    it(`${url}${rest} is refused with an example`, () =>
-      expect(() => parseWrittenBackend(url + rest)).to.throw(
-        UsageError,
-        `"${url}${rest}": expected behind the address ",weight=N"`,
-      ));
   }
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { RecordedLab } from '#src/live/page/lab-sources.js';
+import { parseEvents, RecordedLab } from '#src/live/page/lab-sources.js';
 import { type LabSides, sidesAfter } from '#src/live/page/lab-state.js';
 import { makeRecording } from '#src/live/played-run.js';
 import type { SideName, SideView, StreamMessage } from '#src/live/protocol.js';
@@ -120,4 +120,18 @@ describe('a page that plays a recording', () => {
     expect('save' in lab).to.equal(false);
     expect(await lab.story('left', 'user-999').catch(String)).to.include('no user user-999');
   });
+});
+
+describe('the parser of server-sent events', () => {
+  const text = ': hello\n\nid: 7\ndata: {"a":1}\n\nid: 8\ndata: {"b":\ndata: 2}\n\n';
+  for (const size of [1, 5, text.length]) {
+    it(`reads events that arrive in pieces of ${size} characters`, () => {
+      const parse = parseEvents();
+      const pieces = text.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [];
+      expect(pieces.flatMap(parse)).to.deep.equal([
+        { id: '7', data: '{"a":1}' },
+        { id: '8', data: '{"b":\n2}' },
+      ]);
+    });
+  }
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { closing } from '#src/commands/start.js';
+import { renderClosing } from '#src/commands/start.js';
 import type { VerdictWord } from '#src/simulator/checker/verdict/verdict.js';
 import { changed, sampleRun } from '../report/sample-runs.js';
 
@@ -8,7 +8,7 @@ const runs = (...words: readonly VerdictWord[]) =>
     const mode = index === 0 ? 'sticky' : 'redis';
     return changed(sampleRun({ mode }), { verdict: { word } });
   });
-const linesOf = (...words: readonly VerdictWord[]) => closing(runs(...words), 'reports/a.html').split('\n');
+const linesOf = (...words: readonly VerdictWord[]) => renderClosing(runs(...words), 'reports/a.html').split('\n');
 
 describe('the last lines of the first look', () => {
   it('say pass only when every mode passed, and name the next commands', () => {
