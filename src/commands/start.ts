@@ -64,7 +64,7 @@ async function firstLook(args: StartArgs, signal: AbortSignal): Promise<number> 
     throw failure;
   }
   if (signal.aborted) throw new Interrupted();
-  process.stdout.write(closing(runs, report ?? folder.path));
+  process.stdout.write(renderClosing(runs, report ?? folder.path));
   return exitCodeOf(runs.map(({ verdict }) => verdict.word));
 }
 
@@ -82,7 +82,7 @@ const nextSteps = [
 const liveStep = `${commandLine('live')}                    (break two systems side by side in a browser, and watch each user)`;
 
 /** Returns the last lines of the first look: the verdict in one sentence, the path of the report, what to type next. */
-export function closing(runs: readonly JudgedRun[], report: string): string {
+export function renderClosing(runs: readonly JudgedRun[], report: string): string {
   const word = worstOf(runs.map(({ verdict }) => verdict.word));
   const modes = runs.filter(({ verdict }) => verdict.word === word).map(({ run }) => run.header.mode);
   const isEvery = modes.length === runs.length;
