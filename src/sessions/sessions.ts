@@ -172,11 +172,11 @@ export function serveSessions(settings: SessionsSettings): Sessions {
       await context.open(readCookie(request.headers.cookie, cookie.nameOf(isSecure)));
       const reply = await handler(context);
       await context.close();
-      send(response, reply, context, isSecure);
+      send(response, reply, context, { cookie, isSecure });
     } catch (error) {
       await context.close().catch(() => undefined);
       report(error);
-      sendFailure(response, error, context, isSecure);
+      sendFailure(response, error, context, { cookie, isSecure });
     }
   }
 
@@ -185,36 +185,6 @@ export function serveSessions(settings: SessionsSettings): Sessions {
     count(isOurs ? error.name : 'failed');
     // The store reports an outage when it begins and when it ends. One more line per request would bury that report.
     if (!isOurs || error.status === 500) onError(error);
-  }
-
-  /** Writes the headers and the body. Every change is committed by now. Errors (a header that HTTP forbids, a cookie too
-   * large) are thrown before the first byte is written. */
-  function send(response: ServerResponse, reply: Reply, context: RequestSession, secure: boolean): void {
-    if (response.headersSent || response.destroyed) return;
-    if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
-    const { isPersonal, ended } = context.effects;
-    const line = buildCookieHeader(context, secure);
-    for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
-    if (line !== undefined) response.appendHeader('set-cookie', line);
-    if (isPersonal) response.setHeader('cache-control', 'no-store');
-    if (ended && secure) response.setHeader('clear-site-data', '"cache", "storage"');
-    response.statusCode = reply.status;
-    response.end(reply.body);
-  }
-
-  /** Sends the failure reply. If even that fails, it closes the connection without a response. */
-  function sendFailure(response: ServerResponse, error: unknown, context: RequestSession, secure: boolean): void {
-    try {
-      send(response, buildFailureReply(error), context, secure);
-    } catch {
-      response.destroy();
-    }
-  }
-
-  /** Returns the Set-Cookie value, or undefined if the browser keeps its cookie. */
-  function buildCookieHeader({ effects }: RequestSession, secure: boolean): string | undefined {
-    if (effects.cookie === 'keep') return undefined;
-    return effects.cookie === 'clear' ? cookie.clear(secure) : cookie.set(effects.cookie.token, secure);
   }
 
   const app: AppSettings = {
@@ -238,6 +208,47 @@ export function serveSessions(settings: SessionsSettings): Sessions {
     endEveryone: () => strategy.endEveryone(),
     close: () => strategy.close(),
   };
+}
+
+/** The cookie of the session on the connection of one request. */
+interface ReplyCookie {
+  readonly cookie: SessionCookie;
+  readonly isSecure: boolean;
+}
+
+/** Writes the headers and the body. Every change is committed by now. Errors (a header that HTTP forbids, a cookie too
+ * large) are thrown before the first byte is written. */
+function send(response: ServerResponse, reply: Reply, context: RequestSession, replyCookie: ReplyCookie): void {
+  if (response.headersSent || response.destroyed) return;
+  if (!isFinalStatus(reply.status)) throw new RangeError(`a reply cannot have the status ${reply.status}`);
+  const { isPersonal, ended } = context.effects;
+  const line = buildCookieHeader(context, replyCookie);
+  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
+  if (line !== undefined) response.appendHeader('set-cookie', line);
+  if (isPersonal) response.setHeader('cache-control', 'no-store');
+  if (ended && replyCookie.isSecure) response.setHeader('clear-site-data', '"cache", "storage"');
+  response.statusCode = reply.status;
+  response.end(reply.body);
+}
+
+/** Sends the failure reply. If even that fails, it closes the connection without a response. */
+function sendFailure(
+  response: ServerResponse,
+  error: unknown,
+  context: RequestSession,
+  replyCookie: ReplyCookie,
+): void {
+  try {
+    send(response, buildFailureReply(error), context, replyCookie);
+  } catch {
+    response.destroy();
+  }
+}
+
+/** Returns the Set-Cookie value, or undefined if the browser keeps its cookie. */
+function buildCookieHeader({ effects }: RequestSession, { cookie, isSecure }: ReplyCookie): string | undefined {
+  if (effects.cookie === 'keep') return undefined;
+  return effects.cookie === 'clear' ? cookie.clear(isSecure) : cookie.set(effects.cookie.token, isSecure);
 }
 
 function isFinalStatus(status: number): boolean {
