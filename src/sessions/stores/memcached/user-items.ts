@@ -207,10 +207,6 @@ export class MemcachedUserLists {
     this.#now = now;
   }
 
-  #serverOf(user: string): Server {
-    return this.#nodes.homeOf(userTagOf(user)).first;
-  }
-
   async add(user: string, digest: string, absoluteUntilMs: number, untilMs: number): Promise<void> {
     const [key, line, expiry] = [userKey(user), `${digest}\n`, this.#expiry(absoluteUntilMs)];
     const server = this.#serverOf(user);
@@ -248,6 +244,10 @@ export class MemcachedUserLists {
     const { items } = await this.#serverOf(user).ask('reads', commands.gets(key), untilMs);
     const { text = '', cas = '' } = items.get(key) ?? {};
     return { digests: [...new Set(text.split('\n').filter(isDigest))], cas };
+  }
+
+  #serverOf(user: string): Server {
+    return this.#nodes.homeOf(userTagOf(user)).first;
   }
 
   #expiry(absoluteUntilMs: number): number {
