@@ -39,9 +39,9 @@ export const passwordGuess: Attack = {
 const guessesMax = 5;
 const guessesOfAddressMax = 100;
 const guessesTried = 12;
+const guessesOfAddress = guessesOfAddressMax + 10;
 /** The cookie that a thief of the session alone does not have. */
 const knownBrowserCookie = 'known-browser';
-const guessesOfAddress = guessesOfAddressMax + 10;
 
 async function tryPasswords(target: Target) {
   const tries = new Tries<PasswordProbe>();

@@ -212,7 +212,7 @@ export function deriveKey(secret: string | Buffer, purpose: string): Buffer {
 }
 
 /*
- * Sending them.
+ * How forged tokens of either kind are sent.
  */
 
 /** Sends a token to GET /me. Resolves with the answer and the user that it names. */
