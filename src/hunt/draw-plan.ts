@@ -1,19 +1,10 @@
-import { endsOf, kindOf, membersIn } from '../simulator/cluster/targets.js';
+import { kindOf, membersIn } from '../simulator/cluster/targets.js';
 import { makePlan } from '../simulator/plan/plan.js';
 import { drawExponential, pick, pickWeighted, type Random, randomStream } from '../simulator/plan/random.js';
 import type { FaultSpec, Scenario } from '../simulator/scenario/scenario.js';
+import { triggerAfter } from './aim.js';
 import type { HuntedFault } from './goal.js';
-import {
-  dropLateSteps,
-  faultsFromMs,
-  type HuntedPlan,
-  isPossible,
-  type OkEvent,
-  type TriedPlan,
-} from './hunted-plan.js';
-import { listEventTriggers } from './shrink.js';
-
-/** Chooses the plans that a hunt tries. It draws them, and aims a plan that failed at the requests of its run. */
+import { dropLateSteps, faultsFromMs, type HuntedPlan, isPossible, type OkEvent } from './hunted-plan.js';
 
 /** Phases of a try. They are as short as the scenario allows: a loss needs no long load, only a read after it. */
 const warmupMs = 100;
@@ -177,14 +168,6 @@ function isWithin(event: OkEvent | undefined, fromMs: number, untilMs: number): 
   return event !== undefined && event.atMs >= fromMs && event.atMs < untilMs;
 }
 
-/** Returns the trigger that strikes a time after this event: it counts renewals, or else requests. Pure. */
-function triggerAfter(events: readonly OkEvent[], index: number, delayMs: number): FaultSpec['trigger'] {
-  const until = events.slice(0, index + 1);
-  const delay = delayMs > 0 ? { delayMs } : {};
-  if (!events[index]?.isRenewal) return { counter: 'requests.ok', atLeast: until.length, ...delay };
-  return { counter: 'sessions.renewed', atLeast: until.filter(({ isRenewal }) => isRenewal).length, ...delay };
-}
-
 /** Draws zero, or a short time with this mean. */
 function drawDelay(random: Random, meanMs: number): number {
   return random() < 0.3 ? 0 : Math.floor(Math.min(10 * meanMs, drawExponential(random, meanMs)));
@@ -222,96 +205,4 @@ function trim(plan: HuntedPlan): HuntedPlan {
     'atMs' in trigger && forMs !== undefined ? trigger.atMs + forMs + calmMs : phases.faultsMs,
   );
   return dropLateSteps({ ...plan, phases: { ...phases, faultsMs: Math.min(phases.faultsMs, Math.max(...endsMs)) } });
-}
-
-/** How many users that lost something are each tried alone. */
-const aloneMax = 2;
-/** How many faults, and how many renewals for each, are aimed at again. */
-const againMax = 2;
-
-/**
- * Lists plans that may fail each time as the drawn plan failed once. A time does not hit the same moment twice, so each
- * fault strikes after the event that preceded it. The plans that leave out most come first: one user alone with the fault that the checker
- * blames. The drawn plan itself is the last. Pure.
- */
-export function listStarts(plan: HuntedPlan, found: TriedPlan): HuntedPlan[] {
-  const { trace, events } = found;
-  const blamed = plan.faults.filter(({ id }) => trace.faults.includes(id));
-  const faults = blamed.length > 0 ? blamed : plan.faults;
-  const alone = trace.users.slice(0, aloneMax).flatMap(name => {
-    const users = plan.users.filter(user => user.name === name);
-    const own = events.filter(({ user }) => user === name);
-    return aimAll({ ...plan, users, faults }, { ...found, events: own });
-  });
-  const all = [...alone, ...aimAll({ ...plan, faults }, found), ...aimAll(plan, found), plan];
-  return [...new Map(all.map(each => [JSON.stringify(each), each])).values()];
-}
-
-/**
- * Lists plans with a single fault right after a request of the run in which the plan passed. A fault can have hit a
- * request before its answer, and that request is no event of the failed run. Renewals of sessions come first, and those
- * near to the strike. Pure.
- */
-export function aimAgain(plan: HuntedPlan, { events, strikesMs }: TriedPlan): HuntedPlan[] {
-  return plan.faults.slice(0, againMax).flatMap(fault => {
-    const struckMs = strikesMs.get(fault.id) ?? 0;
-    const distance = (index: number) => Math.abs((events[index]?.atMs ?? 0) - struckMs);
-    const near = [...events.keys()].sort((a, b) => distance(a) - distance(b));
-    const renewals = near.filter(index => events[index]?.isRenewal).slice(0, againMax);
-    const [other] = near.filter(index => !events[index]?.isRenewal);
-    return [...renewals, ...(other === undefined ? [] : [other])].map(index => {
-      const backend = events[index]?.backend;
-      const target = backend === undefined ? fault.target : moveTarget(fault.target, backend);
-      return { ...plan, faults: [{ ...fault, target, trigger: triggerAfter(events, index, 0) }] };
-    });
-  });
-}
-
-/** Returns the plan with each fault at the latest renewal before it, and with each fault at the latest request. */
-function aimAll(plan: HuntedPlan, { events, strikesMs }: TriedPlan): HuntedPlan[] {
-  const aim = (choose: (triggers: FaultSpec['trigger'][]) => FaultSpec['trigger'] | undefined): HuntedPlan => {
-    const faults = plan.faults.map(fault => {
-      const struckMs = strikesMs.get(fault.id);
-      const trigger = struckMs === undefined ? undefined : choose(listEventTriggers(events, struckMs));
-      return trigger === undefined ? fault : { ...fault, trigger };
-    });
-    return { ...plan, faults };
-  };
-  return [aim(([first]) => first), aim(triggers => triggers.at(-1))];
-}
-
-/**
- * Returns the plan with each fault on the backend that answered last before it struck, if the fault hit that backend in
- * `model`, the run that failed. With other users the requests reach other backends. Undefined when nothing changes. Pure.
- */
-export function correctTargets(
-  plan: HuntedPlan,
-  tried: TriedPlan,
-  model: TriedPlan,
-  failed: HuntedPlan,
-): HuntedPlan | undefined {
-  const faults = plan.faults.map(fault => {
-    const before = failed.faults.find(({ id }) => id === fault.id);
-    const own = model.events.filter(({ user }) => model.trace.users.length === 0 || model.trace.users.includes(user));
-    const aimed = before && backendBefore(own, model.strikesMs.get(fault.id));
-    const answering = backendBefore(tried.events, tried.strikesMs.get(fault.id));
-    if (aimed === undefined || answering === undefined || backendIn(before?.target) !== aimed) return fault;
-    return { ...fault, target: moveTarget(fault.target, answering) };
-  });
-  const isChanged = faults.some(({ target }, index) => target !== plan.faults[index]?.target);
-  return isChanged ? { ...plan, faults } : undefined;
-}
-
-function backendBefore(events: readonly OkEvent[], struckMs: number | undefined): string | undefined {
-  if (struckMs === undefined) return undefined;
-  return events.findLast(({ atMs }) => atMs <= struckMs)?.backend;
-}
-
-function backendIn(target = ''): string | undefined {
-  return membersIn(target).find(member => kindOf(member) === 'backend');
-}
-
-function moveTarget(target: string, backend: string): string {
-  const ends = endsOf(target) ?? [target];
-  return ends.map(end => (kindOf(end) === 'backend' ? backend : end)).join('->');
 }

@@ -1,10 +1,11 @@
 import { LabError } from '../simulator/errors.js';
-import { aimAgain, correctTargets, listStarts, type SeenTry } from './draw-plan.js';
+import { aimAgain, correctTargets, listStarts } from './aim.js';
+import type { SeenTry } from './draw-plan.js';
 import { type HuntedPlan, isSimpler, type TriedPlan, type TryPlan } from './hunted-plan.js';
 import { type Failing, passes, shrink } from './shrink.js';
 
 /** A plan counts as failing only if it fails this often in succession. */
-export const repeatsMin = 3;
+const repeatsMin = 3;
 /** The lab may fail once for a reason of its own. */
 const labFailuresMax = 2;
 /** How many earlier tries are kept. Later tries aim at their requests. */

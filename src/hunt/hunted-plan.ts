@@ -28,7 +28,7 @@ export interface OkEvent {
 }
 
 /** The users and faults to which the checker traces a failure. */
-export interface FailureTrace {
+interface FailureTrace {
   readonly users: readonly string[];
   readonly faults: readonly string[];
 }

@@ -1,6 +1,7 @@
 import type { PlannedStep, PlannedUser } from '../simulator/plan/planned-user.js';
 import { exampleOptions } from '../simulator/scenario/applicable-faults.js';
 import type { FaultSpec } from '../simulator/scenario/scenario.js';
+import { listEventTriggers } from './aim.js';
 import {
   dropLateSteps,
   faultsFromMs,
@@ -201,26 +202,6 @@ function* simplifyTriggers(plan: HuntedPlan, { events, strikesMs }: TriedPlan): 
     for (const trigger of listEventTriggers(events, struckMs))
       yield { ...plan, faults: plan.faults.with(index, { ...fault, trigger }) };
   }
-}
-
-/** The time within which a renewal is taken for the cause of what follows. */
-const renewalWithinMs = 1_000;
-
-/** Returns triggers that strike at the same moment of the same run: by the latest renewal, and by the latest request. */
-export function listEventTriggers(events: readonly OkEvent[], struckMs: number): FaultSpec['trigger'][] {
-  const before = events.filter(({ atMs }) => atMs <= struckMs);
-  const renewals = before.filter(({ isRenewal }) => isRenewal);
-  const [request, renewal] = [before.at(-1), renewals.at(-1)];
-  const delay = (event: OkEvent) => {
-    const delayMs = Math.floor(struckMs - event.atMs);
-    return delayMs > 0 ? { delayMs } : {};
-  };
-  return [
-    ...(renewal !== undefined && struckMs - renewal.atMs < renewalWithinMs
-      ? [{ counter: 'sessions.renewed' as const, atLeast: renewals.length, ...delay(renewal) }]
-      : []),
-    ...(request === undefined ? [] : [{ counter: 'requests.ok' as const, atLeast: before.length, ...delay(request) }]),
-  ];
 }
 
 /** Moves everything to an earlier time: first the whole plan, then each step with all that follows. */
