@@ -25,6 +25,8 @@ import {
 /** Time between two checks of a condition. */
 const pollMs = 25;
 const backWithinMs = 15_000;
+/** Time without an answer after which a process counts as silent. A live one on loopback answers within milliseconds. */
+export const silentForMs = 250;
 
 /** Polls until `holds` returns true. Returns false when it did not within `withinMs`. Rejects when `holds` rejects. */
 export async function waitUntil(holds: () => Promise<boolean>, withinMs: number): Promise<boolean> {
@@ -207,8 +209,6 @@ const killedWithinMs = 2_000;
 const endedWithinMs = 5_000;
 const goneWithinMs = 1_000;
 const stoppedWithinMs = 1_000;
-/** A live process on loopback answers within a few milliseconds. */
-const silentForMs = 250;
 
 /** Checks in the kernel and at the port that a process was killed, has ended or hangs. See `ClusterMember.confirm`. */
 export function confirmStrike(member: LabProcess, verb: StrikeVerb): Promise<string | false> {

@@ -3,13 +3,13 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { packageFile } from '#src/shared/package.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
+import { ownNetworkCommand } from '#src/simulator/cluster/processes/own-network.js';
 import {
-  ownNetworkCommand,
   type PacketRule,
   parseCounts,
   restoreCommand,
   rulesFor,
-} from '#src/simulator/cluster/processes/own-network.js';
+} from '#src/simulator/cluster/processes/packet-filter.js';
 import { LabError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { makePlan } from '#src/simulator/plan/plan.js';

@@ -1,4 +1,5 @@
 import { bandwidth, breakAnswers, cut, type LinkDirection, latency } from '../../cluster/link-pipe.js';
+import { silentForMs } from '../../cluster/probe.js';
 import { describeUnreplicated, primaryOf } from '../../cluster/redis-client.js';
 import { endsOf } from '../../cluster/targets.js';
 import { byteRate, duration, oneOf } from '../../scenario/values.js';
@@ -24,8 +25,6 @@ import {
 /** Faults of a link, which its relay makes. They do not touch the ends of the link. */
 
 const directions = ['both', 'forward', 'back'] as const;
-/** A live process on loopback answers within a few milliseconds. */
-const silentForMs = 250;
 
 /** A network partition: both ends are healthy, but bytes are lost in one direction or in both. */
 export const cutLink = defineFault({

@@ -1,11 +1,11 @@
-import { portRefuses, waitUntil } from '../../cluster/probe.js';
+import { portRefuses, silentForMs, waitUntil } from '../../cluster/probe.js';
+import { isInOwnNetwork } from '../../cluster/processes/own-network.js';
 import {
   filterPackets,
-  isInOwnNetwork,
   type PacketCounts,
   type PacketFilter,
   type PacketRule,
-} from '../../cluster/processes/own-network.js';
+} from '../../cluster/processes/packet-filter.js';
 import { LabError } from '../../errors.js';
 import { percentage } from '../../scenario/values.js';
 import { defineFault, type Fault, linkGoneEffect, linkGoneInWords, linkSlowEffect } from '../fault.js';
@@ -54,9 +54,6 @@ export const loss = defineFault({
       );
     }),
 });
-
-/** A live process on loopback answers within a few milliseconds. */
-const silentForMs = 250;
 
 /** Drops every packet, as a firewall rule or a pulled cable does. Open connections survive it: after the healing the
  * kernel sends again what was lost. `cut-link` loses it for good. */

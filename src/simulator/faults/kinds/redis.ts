@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Cluster, ClusterMember } from '../../cluster/cluster.js';
-import { portRefuses, waitReadmitted, waitUntil } from '../../cluster/probe.js';
+import { portRefuses, silentForMs, waitReadmitted, waitUntil } from '../../cluster/probe.js';
 import {
   answerWithinMs,
   buildReplicaOf,
@@ -19,8 +19,6 @@ import { askedEffect, askedInWords, defineFault } from '../fault.js';
 
 /** Faults by commands of Redis. */
 
-/** A live server on loopback answers within a few milliseconds. */
-const silentForMs = 250;
 const slackMs = 5_000;
 
 /** Pauses Redis by its own command: connections and data stay, and nothing is answered. */
