@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mayNeverEnd } from '#src/simulator/scenario/journey/page-pattern.js';
+import { mayNeverEnd } from '#src/simulator/scenario/journey/pattern-ambiguity.js';
 
 const endless = [
   '(a+)+b',
