@@ -7,6 +7,8 @@ import type { ShopCounts } from './cluster.js';
 import { answersOk, ask, statusWithin } from './probe.js';
 import type { ProcessSpec } from './processes/process-member.js';
 
+/** How a backend is started: the toy shop, or a program of the user, in whose command placeholders are replaced. */
+
 const shop = packageFile('dist/backends/shop.js');
 
 /** The header in which a backend names its version. */
@@ -167,8 +169,6 @@ function maskSecrets(name: string, value: string): string {
   return value.replace(/^([a-z+]+:\/\/[^:@/]*):.*@/is, '$1:***@');
 }
 
-/** Placeholders of the user's own app: those that a scenario file may use, and their values in a run. */
-
 /** Placeholders of `system.backends.command`. Addresses are left out: a shell could interpret their characters. */
 export const commandPlaceholders = ['port', 'name', 'run-dir'] as const;
 
@@ -184,6 +184,12 @@ const placeholder = /(?<!\$)\{([a-z][a-z0-9.-]*)\}/g;
 /** Returns the first placeholder that is not in `known`. `${x}` belongs to the shell and is no placeholder. */
 export function findUnknownPlaceholder(text: string, known: readonly string[]): string | undefined {
   return [...text.matchAll(placeholder)].map(([, name = '']) => name).find(name => !known.includes(name));
+}
+
+/** Says which placeholder of a text is unknown, and which are known. Undefined when all are known. */
+export function describeUnknownPlaceholder(text: string, known: readonly string[]): string | undefined {
+  const strange = findUnknownPlaceholder(text, known);
+  return strange && `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
 }
 
 /** Replaces each placeholder by its value; one without a value becomes empty. */

@@ -2,9 +2,8 @@ import path from 'node:path';
 import * as z from 'zod';
 import { presetFolder, presetNames } from '../../shared/shipped-files.js';
 import { unknownName } from '../../shared/unknown-name.js';
-import { commandPlaceholders, findUnknownPlaceholder, ownPlaceholders } from '../cluster/backend.js';
+import { commandPlaceholders, describeUnknownPlaceholder, ownPlaceholders } from '../cluster/backend.js';
 import {
-  describeUnknownPlaceholder,
   drainPlaceholders,
   type ExternalProxy,
   proxyPlaceholders,
@@ -20,10 +19,16 @@ import { field, isMap, type Problem, parseYaml, readTextFile, scenarioBytesMax, 
  * runs), and a proxy in place of Holdfast's.
  */
 
+/** Builds the schema of a text with placeholders. */
+const textWith = (what: string, known: readonly string[]) =>
+  text(what, /\S/).superRefine((written, context) => {
+    const message = describeUnknownPlaceholder(written, known);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
 /** The keys of `system.backends` that start the user's own app. */
 export const ownBackendKeys = {
-  command: text('a command such as "node server.js"', /\S/)
-    .superRefine((written, context) => reportUnknownPlaceholder(written, commandPlaceholders, context))
+  command: textWith('a command such as "node server.js"', commandPlaceholders)
     .optional()
     .describe(
       'Starts your own backend instead of the toy shop, with sh -c. {port} and {name} are those of the backend. {run-dir} is a new folder that all backends share.',
@@ -54,17 +59,10 @@ export const target = text(
     'The address of a system that already runs. Nothing is started. Faults strike its members if "members" says how; otherwise only exec can break something.',
   );
 
-/** Values of faults that strike such a system with commands. */
+/** Schemas of the options of faults that strike such a system with commands. */
 export const commandText = text('a command such as "docker kill app-1"', /\S/);
 export const commandLimit = duration().prefault('10s');
 export const systemTarget = text('the target "system", or none', /\S/).default('system');
-
-function reportUnknownPlaceholder(written: string, known: readonly string[], context: z.RefinementCtx): void {
-  const strange = findUnknownPlaceholder(written, known);
-  if (strange === undefined) return;
-  const message = `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
-  context.addIssue({ code: 'custom', message });
-}
 
 /** Finds problems between parts of `system`. `labVariables`: the variables that the lab sets for a toy shop. */
 export function ownAppProblems(file: unknown, labVariables: readonly string[]): Problem[] {
@@ -88,10 +86,8 @@ export function ownAppProblems(file: unknown, labVariables: readonly string[]): 
     ];
   }
   return variables.flatMap(([name, value]) => {
-    const strange = typeof value === 'string' ? findUnknownPlaceholder(value, ownPlaceholders) : undefined;
-    if (strange === undefined) return [];
-    const known = ownPlaceholders.map(each => `{${each}}`).join(', ');
-    return [{ path: path(name), message: `found {${strange}}, expected one of ${known}` }];
+    const message = typeof value === 'string' ? describeUnknownPlaceholder(value, ownPlaceholders) : undefined;
+    return message === undefined ? [] : [{ path: path(name), message }];
   });
 }
 
@@ -106,15 +102,9 @@ function targetProblems(system: unknown): Problem[] {
   }));
 }
 
-const commandIn = (what: string, known: readonly string[]) =>
-  text(what, /\S/).superRefine((written, context) => {
-    const message = describeUnknownPlaceholder(written, known);
-    if (message !== undefined) context.addIssue({ code: 'custom', message });
-  });
-
-const command = (what: string) => commandIn(what, proxyPlaceholders);
+const command = (what: string) => textWith(what, proxyPlaceholders);
 /** A text that is needed before there is a process. */
-const startText = (what: string) => commandIn(what, startPlaceholders);
+const startText = (what: string) => textWith(what, startPlaceholders);
 
 const nameOfProxy = text('a name in lower case such as my-haproxy', /^[a-z0-9][a-z0-9-]{0,39}$/);
 
@@ -149,12 +139,12 @@ export const externalProxyKeys = {
   reload: command('a command such as "kill -HUP {pid}"')
     .optional()
     .describe('Makes it read {config} again without an interruption. {pid} is the process of its command.'),
-  'set-drain': commandIn('a command that drains {backend}', drainPlaceholders)
+  'set-drain': textWith('a command that drains {backend}', drainPlaceholders)
     .optional()
     .describe(
       'Keeps new users away from {backend}. Default: the template is filled in with {{draining}}, and reloaded.',
     ),
-  'set-ready': commandIn('a command that undoes set-drain', drainPlaceholders)
+  'set-ready': textWith('a command that undoes set-drain', drainPlaceholders)
     .optional()
     .describe('Undoes "set-drain".'),
   states: command('a command that prints the state of each backend')

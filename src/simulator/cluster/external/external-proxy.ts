@@ -4,7 +4,7 @@ import { commandLine } from '../../../shared/package.js';
 import { messageOf, quoteForShell } from '../../../shared/text.js';
 import { findProgram, findToolName, systemPath } from '../../../shared/tools.mjs';
 import { LabError, ScenarioError } from '../../errors.js';
-import { assertPlain, fillPlaceholders, findUnknownPlaceholder } from '../backend.js';
+import { assertPlain, fillPlaceholders } from '../backend.js';
 import { portRefuses, statusWithin } from '../probe.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 
@@ -137,12 +137,6 @@ const installWith: Readonly<Record<string, string>> = {
   dnf: 'dnf install',
   apk: 'apk add',
 };
-
-/** Says which placeholder of a command is unknown, and which are known. Undefined when all are known. */
-export function describeUnknownPlaceholder(command: string, known: readonly string[]): string | undefined {
-  const strange = findUnknownPlaceholder(command, known);
-  return strange && `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
-}
 
 function mapValues(map: Readonly<Record<string, string>>, change: (text: string) => string): Record<string, string> {
   return Object.fromEntries(Object.entries(map).map(([key, text]) => [key, change(text)]));

@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { durationPattern, parseDuration } from '../../../shared/units.js';
-import { commandPlaceholders, findUnknownPlaceholder, labVariables, ownPlaceholders } from '../../cluster/backend.js';
+import {
+  commandPlaceholders,
+  describeUnknownPlaceholder,
+  labVariables,
+  ownPlaceholders,
+} from '../../cluster/backend.js';
 import type { Cluster, Deployer, Release } from '../../cluster/cluster.js';
 import { drivers, type MembersSpec } from '../../cluster/external/drivers.js';
 import { countShare } from '../../cluster/rollout.js';
@@ -11,7 +16,8 @@ import { defineFault } from '../fault.js';
 
 const surgeDefault = 0;
 const unavailableDefault = 1;
-/** Deployers with a rollout in progress, or one that will be rolled back. Two rollouts at once would replace the backends of each other without an end. */
+/** Deployers with a rollout in progress, or one that will be rolled back. Two rollouts at once would replace the backends
+ * of each other without an end. */
 const rolling = new WeakSet<Deployer>();
 
 /** Replaces the version of all backends under load, as `kubectl rollout` does. Healing rolls back only with `rollback`. */
@@ -150,12 +156,8 @@ function explainForShop({ env, command }: Difference): string | undefined {
 }
 
 function explainForOwnApp({ env, command = '' }: Difference): string | undefined {
-  const inCommand = findUnknownPlaceholder(command, commandPlaceholders);
-  const strange =
-    inCommand ?? Object.values(env).flatMap(value => findUnknownPlaceholder(value, ownPlaceholders) ?? [])[0];
-  if (strange === undefined) return undefined;
-  const known = inCommand === undefined ? ownPlaceholders : commandPlaceholders;
-  return `found {${strange}}, expected one of ${known.map(name => `{${name}}`).join(', ')}`;
+  const ofValues = Object.values(env).map(value => describeUnknownPlaceholder(value, ownPlaceholders));
+  return describeUnknownPlaceholder(command, commandPlaceholders) ?? ofValues.find(each => each !== undefined);
 }
 
 /** Says why members that the lab did not start cannot be deployed so; undefined when they can. */

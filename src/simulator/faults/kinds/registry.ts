@@ -11,7 +11,8 @@ import { replaceSecrets, rotateSecrets } from './secrets.js';
 import { block, clockSkew, errors } from './shop-switches.js';
 import { hang, kill, stop } from './signals.js';
 
-/** Every fault that a scenario can name under `do`. A new one is one line here, and a file or a constant in the file of its family. */
+/** Every fault that a scenario can name under `do`. A new one is one line here, and a constant in a file of its own or of
+ * its family. */
 export const faults: Readonly<Record<string, FaultEntry>> = {
   kill,
   hang,
