@@ -10,14 +10,6 @@ import { field, isMap, type Problem, read } from './yaml.js';
 
 /** Schema of `users` in a scenario file: when users arrive, their names, and what they do. */
 
-/**
- * `users.plan` of a scenario file: what each user does, at fixed times of the run.
- *
- *     plan:
- *       user-1: [0ms login, 120ms add item-1, 1.5s read, 1.6s read beside, 2s remove item-1, 2.5s logout]
- *
- * `beside`: in another tab, so that the next step does not wait for it. `slow 50ms`: the toy shop takes that long.
- */
 const item = String.raw`[A-Za-z0-9][\w.-]{0,63}`;
 const [withItem, withoutItem] = [stepKinds.filter(hasItem), stepKinds.filter(kind => !hasItem(kind))];
 const stepPattern = new RegExp(
@@ -35,6 +27,14 @@ const step = text(
   .transform(parseStep)
   .describe('A time of the run, a step, its item, "beside" for another tab, and "slow 50ms" for a slow toy shop.');
 
+/**
+ * `users.plan` of a scenario file: what each user does, at fixed times of the run.
+ *
+ *     plan:
+ *       user-1: [0ms login, 120ms add item-1, 1.5s read, 1.6s read beside, 2s remove item-1, 2.5s logout]
+ *
+ * `beside`: in another tab, so that the next step does not wait for it. `slow 50ms`: the toy shop takes that long.
+ */
 const fixedUsers = z
   .record(z.string(), z.array(step, { error: sayExpected('a list of steps such as [0ms login, 120ms add item-1]') }), {
     error: sayExpected('a map of users, each with its steps'),

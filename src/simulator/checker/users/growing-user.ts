@@ -7,20 +7,6 @@ import { judgeSessions, type UserRules } from './user-pass.js';
 
 /** A user of the live lab: it is judged again and again while the run goes on, and it has a present state. */
 
-/** A part of the operations that is judged alone. It ends where the next part begins. */
-interface Part<Result> {
-  /** Place of its first operation. */
-  readonly from: number;
-  /** Undefined: it was never judged, or it has another operation since. */
-  judged: Judged<Result> | undefined;
-}
-
-interface Judged<Result> {
-  readonly result: Result;
-  readonly reads: Reads;
-  readonly verification: Verification;
-}
-
 /**
  * The operations of one user while their number grows. Judging again costs as much as judging the present session, and
  * not the whole life of the user:
@@ -103,6 +89,20 @@ export class GrowingUser<Result> {
     this.#isWhole = true;
     this.#parts = [{ from: 0, judged: undefined }];
   }
+}
+
+/** A part of the operations that is judged alone. It ends where the next part begins. */
+interface Part<Result> {
+  /** Place of its first operation. */
+  readonly from: number;
+  /** Undefined: it was never judged, or it has another operation since. */
+  judged: Judged<Result> | undefined;
+}
+
+interface Judged<Result> {
+  readonly result: Result;
+  readonly reads: Reads;
+  readonly verification: Verification;
 }
 
 /** Returns the last login at which the earlier session had already ended. Undefined when there is none. */

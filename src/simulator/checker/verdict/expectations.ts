@@ -168,6 +168,25 @@ export function allowsLoss(expectation: Expectation): boolean {
   return isLossMetric(metric) && (demandsLoss(expectation) || (['<', '<='].includes(operator) && number > 0));
 }
 
+/** Says what is wrong with a window that names a fault which is not among `faultIds`. Undefined when nothing is
+ * wrong. */
+export function describeUnknownWindow(window: Window, faultIds: readonly string[]): string | undefined {
+  if (!('fault' in window) || faultIds.includes(window.fault)) return undefined;
+  return unknownName('window', window.fault, [...windowPhases, ...faultIds, '<from>..<until>']);
+}
+
+/** Returns the span of a window. Pure. Undefined when the run never reached it, as for a fault that never struck. A
+ * fault that was never healed lasts to the end. */
+export function spanOf(window: Window, { phases, faults }: RunRecord): Span | undefined {
+  if ('fromMs' in window) return window;
+  if ('phase' in window) {
+    const record = phases.find(({ phase }) => phase === window.phase);
+    return record && { fromMs: record.startMs, untilMs: record.endMs };
+  }
+  const record = faults.find(({ id }) => id === window.fault);
+  return record && { fromMs: record.requestedMs, untilMs: record.healedMs ?? Number.POSITIVE_INFINITY };
+}
+
 function isOperator(text: string): text is Operator {
   return Object.hasOwn(operators, text);
 }
@@ -205,23 +224,4 @@ function parseWindow(text: string): Window {
   throw new ScenarioError(
     `found the window ${text}, for which nothing is planned, expected ${windowPhases.join(', ')}, the id of a fault, or moments such as 2s..5s`,
   );
-}
-
-/** Says what is wrong with a window that names a fault which is not among `faultIds`. Undefined when nothing is
- * wrong. */
-export function describeUnknownWindow(window: Window, faultIds: readonly string[]): string | undefined {
-  if (!('fault' in window) || faultIds.includes(window.fault)) return undefined;
-  return unknownName('window', window.fault, [...windowPhases, ...faultIds, '<from>..<until>']);
-}
-
-/** Returns the span of a window. Pure. Undefined when the run never reached it, as for a fault that never struck. A
- * fault that was never healed lasts to the end. */
-export function spanOf(window: Window, { phases, faults }: RunRecord): Span | undefined {
-  if ('fromMs' in window) return window;
-  if ('phase' in window) {
-    const record = phases.find(({ phase }) => phase === window.phase);
-    return record && { fromMs: record.startMs, untilMs: record.endMs };
-  }
-  const record = faults.find(({ id }) => id === window.fault);
-  return record && { fromMs: record.requestedMs, untilMs: record.healedMs ?? Number.POSITIVE_INFINITY };
 }

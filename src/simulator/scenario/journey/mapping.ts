@@ -125,7 +125,7 @@ export function protectBraces(text: string): string {
 }
 
 /** The type of a value in JSON that is not text. */
-export type JsonType = 'number' | 'boolean';
+type JsonType = 'number' | 'boolean';
 
 /** Returns the first placeholder with a type. `isWhole`: it is the whole text. */
 export function typedPlaceholderIn(
