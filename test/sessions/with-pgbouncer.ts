@@ -4,7 +4,7 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { findTemporaryBase } from '#src/simulator/cluster/processes/run-program.js';
-import { userForPostgres } from '#src/simulator/cluster/stores/postgres-setup.js';
+import { userForPostgres } from '#src/simulator/cluster/stores/postgres/setup.js';
 import { until } from './until.js';
 import { freePort } from './with-redis.js';
 

@@ -8,7 +8,7 @@ import type { LabCluster } from '#src/simulator/cluster/cluster.js';
 import { isGone, isStopped, portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';
 import { findTemporaryBase, isOpenToAll } from '#src/simulator/cluster/processes/run-program.js';
 import { type ClusterSpec, startCluster } from '#src/simulator/cluster/start-cluster.js';
-import { findPrograms, userForPostgres } from '#src/simulator/cluster/stores/postgres/empty-database.js';
+import { findPrograms, userForPostgres } from '#src/simulator/cluster/stores/postgres/setup.js';
 import { plainStores } from '#src/simulator/cluster/stores/registry.js';
 import { LabError } from '#src/simulator/errors.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';

@@ -10,14 +10,7 @@ import { answersWith } from '../probe.js';
 import type { ProcessSpec } from '../processes/process-member.js';
 import { isOpenToAll, type RunProgram, type SystemUser } from '../processes/run-program.js';
 import { buildSingleShape, defineStoreServer } from '../store-server.js';
-import {
-  env,
-  findPrograms,
-  makeEmptyDatabase,
-  type Programs,
-  role,
-  userForPostgres,
-} from './postgres/empty-database.js';
+import { env, findPrograms, makeEmptyDatabase, type Programs, role, userForPostgres } from './postgres/setup.js';
 
 /**
  * Settings that differ from the defaults. All durability settings are on: an acknowledged transaction survives SIGKILL.

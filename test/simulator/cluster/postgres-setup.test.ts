@@ -19,11 +19,7 @@ import { chown } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import { findTemporaryBase, runProgram } from '#src/simulator/cluster/processes/run-program.js';
-import {
-  findPrograms,
-  makeEmptyDatabase,
-  userForPostgres,
-} from '#src/simulator/cluster/stores/postgres/empty-database.js';
+import { findPrograms, makeEmptyDatabase, userForPostgres } from '#src/simulator/cluster/stores/postgres/setup.js';
 
 type Run = typeof runGuarded;
 

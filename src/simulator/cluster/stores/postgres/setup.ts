@@ -20,12 +20,17 @@ import { commandLine } from '../../../../shared/package.js';
 import { LabError } from '../../../errors.js';
 import { isOpenToAll, type RunProgram, type SystemUser } from '../../processes/run-program.js';
 
+/** Prepares the start of PostgreSQL: its programs, a user that may run it, and an empty database. */
+
 export const role = 'holdfast';
 /** Environment of its programs: messages in English and times in UTC, whatever the user's settings are. */
 export const env = { LC_ALL: 'C', TZ: 'UTC' };
 
 /** Age of an unfinished archive after which its writer counts as dead. */
 const writingWithinMs = 60_000;
+
+/** Path of the folder that holds the programs in `bin`. */
+export type Programs = string;
 
 export interface EmptyDatabase {
   readonly programs: Programs;
@@ -40,8 +45,7 @@ export interface EmptyDatabase {
 
 /**
  * Creates an empty database whose password is unknown, so that no client can log in yet. All databases of one version
- * and with the same settings are equal. Creating one takes a second of processor time, unpacking one a
- * twentieth of it:
+ * and with the same settings are equal. Creating one takes a second of processor time, unpacking one a twentieth of it:
  *
  *     archive of ours there? ── yes ── tar -x ── went well? ── yes ──────────────────────────── data
  *              └── no ──────────────────────────────── └── no ── initdb, shrink, tar -c, rename ─ data
@@ -54,6 +58,36 @@ export async function makeEmptyDatabase(wanted: EmptyDatabase, folder = archiveF
   if ((await isOurs(archive)) && (await unpack(archive, wanted))) return;
   await initialise(wanted);
   await keepArchive(archive, wanted);
+}
+
+/**
+ * Returns the user to run PostgreSQL as; undefined for the current user. PostgreSQL refuses to run as root, and its
+ * user must exist in the system.
+ */
+export function userForPostgres(): SystemUser | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const [, uid, gid] = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
+  if (uid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  throw new LabError(
+    'PostgreSQL refuses to run as root, and there is no user "nobody" to run it as. Run this command as another user',
+  );
+}
+
+/**
+ * Returns the programs of the npm package for this system, ready to be run as `user`. Rejects with `LabError` when the
+ * package is missing: it is an optional dependency, and some systems have none.
+ */
+export async function findPrograms(
+  user: SystemUser | undefined,
+  directory: string,
+  programs: Programs = findInstalled(),
+): Promise<Programs> {
+  await completeLinks(programs);
+  if (user === undefined || isOpenToAll(path.join(programs, 'bin/postgres'))) return programs;
+  const copy = path.join(directory, 'programs');
+  await cp(programs, copy, { recursive: true, verbatimSymlinks: true });
+  await giveFolder(copy, user);
+  return copy;
 }
 
 /** Returns the arguments of initdb. The password is not among them: each database gets its own. */
@@ -157,42 +191,9 @@ async function removeUnfinished(archive: string): Promise<void> {
   }
 }
 
-/** Path of the folder that holds the programs in `bin`. */
-export type Programs = string;
-
-/**
- * Returns the programs of the npm package for this system, ready to be run as `user`. Rejects with `LabError` when the
- * package is missing: it is an optional dependency, and some systems have none.
- */
-export async function findPrograms(
-  user: SystemUser | undefined,
-  directory: string,
-  programs: Programs = findInstalled(),
-): Promise<Programs> {
-  await completeLinks(programs);
-  if (user === undefined || isOpenToAll(path.join(programs, 'bin/postgres'))) return programs;
-  const copy = path.join(directory, 'programs');
-  await cp(programs, copy, { recursive: true, verbatimSymlinks: true });
-  await giveFolder(copy, user);
-  return copy;
-}
-
 /** Returns the cache folder for data made with these programs: `node_modules/.cache`, as is usual. */
 function archiveFolder(programs: Programs = findInstalled()): string {
   return path.resolve(programs, '../../../.cache/holdfast');
-}
-
-/**
- * Returns the user to run PostgreSQL as; undefined for the current user. PostgreSQL refuses to run as root, and its
- * user must exist in the system.
- */
-export function userForPostgres(): SystemUser | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const [, uid, gid] = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
-  if (uid !== undefined) return { uid: Number(uid), gid: Number(gid) };
-  throw new LabError(
-    'PostgreSQL refuses to run as root, and there is no user "nobody" to run it as. Run this command as another user',
-  );
 }
 
 /** Makes the user the owner of a folder and of everything in it. */
