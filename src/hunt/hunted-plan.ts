@@ -5,6 +5,8 @@ import type { PlannedUser } from '../simulator/plan/planned-user.js';
 import type { FaultSpec, Scenario } from '../simulator/scenario/scenario.js';
 import { arrivalsOf } from '../simulator/scenario/users.js';
 
+/** The plan of one run of a hunt, and what the run showed. */
+
 /** Everything that a hunt chooses for one run. The system stays as the scenario says. */
 export interface HuntedPlan {
   /** The seed of the random choices of faults. */
@@ -132,8 +134,8 @@ function sizeOf(plan: HuntedPlan): readonly number[] {
   ];
 }
 
-/** A count of renewals is plainer than one of requests, and that is plainer than a time: it does not depend on how fast
- * the machine is. */
+/** Ranks a trigger; a lower rank is simpler: 0 a count of renewals, 1 another count, 2 a time. A count does not depend
+ * on the speed of the machine. */
 function rankOf(trigger: FaultSpec['trigger']): number {
   if (!('counter' in trigger)) return 2;
   return trigger.counter === 'sessions.renewed' ? 0 : 1;

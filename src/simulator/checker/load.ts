@@ -8,6 +8,8 @@ import {
 } from '../history/records.js';
 import type { Percentiles } from './findings.js';
 
+/** The load of a run as columns, and the numbers over them: the band of the baseline, and percentiles. */
+
 /** The planned operations of a run, as columns: recovery and percentiles read them several times. */
 export interface PlannedLoad {
   readonly plannedMs: Float64Array;

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Random } from '../plan/random.js';
 
+/** The inside of a link: the toxics that disturb it, and the pipe of one direction of one connection. */
+
 /** A direction. `forward`: bytes that the first end of a link sends; `back`: bytes that the other end sends. */
 export type LinkDirection = 'forward' | 'back';
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { OperationKind } from '../history/records.js';
 
+/** The users of a plan, and the names that a run gives to the items of its plan. */
+
 /** The steps of one user: a list from a plan, or steps without end. */
 export interface UserScript {
   /** The name that it logs in with. */
@@ -36,8 +38,8 @@ export function makeNonce(random: () => number): string {
 
 /**
  * Returns the item that a run with this nonce sends for an item of its plan. Pure. A plan holds `user-3.7`; a run sends
- * `user-3.7.<nonce><rest>`. The nonce separates the items of one run from items that an app still keeps from another run.
- * The rest does not compress, so that a cookie that holds the cart grows as it would with real items.
+ * `user-3.7.<nonce><rest>`. The nonce separates the items of one run from items that an app still keeps from another
+ * run. The rest does not compress, so that a cookie that holds the cart grows as it would with real items.
  */
 export function tokenOf(planned: string, nonce: string): string {
   return `${planned}.${nonce}${restOf(planned, nonce)}`;

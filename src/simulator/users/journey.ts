@@ -1,20 +1,6 @@
 import type { OperationKind } from '../history/records.js';
 
-/** One request of a journey, without the cookies. */
-export interface JourneyRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  readonly path: string;
-  readonly body?: string;
-  /** Name, value, name, value. Absent: a body is JSON text. `originPlaceholder` in a value is the address of the app. */
-  readonly headers?: readonly string[];
-}
-
-/** Stands in a header for the address to which the client sends: with several addresses only the client knows it. */
-export const originPlaceholder = '{origin}';
-
-/** Values that a user carries from earlier answers, by their names in the journey. An example is the hidden field of a
- * form. */
-export type Carried = ReadonlyMap<string, string>;
+/** Defines how simulated users speak to an app, and how they speak to the toy shop. */
 
 /** The adapter between the simulated users and one app: how to build requests, and how to read answers. All of it is
  * pure. */
@@ -62,6 +48,22 @@ export interface Journey {
    * that says why. */
   items(answer: unknown): readonly string[] | string;
 }
+
+/** One request of a journey, without the cookies. */
+export interface JourneyRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly body?: string;
+  /** Name, value, name, value. Absent: a body is JSON text. `originPlaceholder` in a value is the address of the app. */
+  readonly headers?: readonly string[];
+}
+
+/** Stands in a header for the address to which the client sends: with several addresses only the client knows it. */
+export const originPlaceholder = '{origin}';
+
+/** Values that a user carries from earlier answers, by their names in the journey. An example is the hidden field of a
+ * form. */
+export type Carried = ReadonlyMap<string, string>;
 
 /** The result of one request. A failure is a result too, never an exception. */
 export interface AppReply {

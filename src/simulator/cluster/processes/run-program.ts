@@ -11,6 +11,8 @@ import { LabError } from '../../errors.js';
 import type { Janitor } from './janitor.js';
 import { groupRuns, signalFamily, signalGroup } from './process-family.js';
 
+/** Finds programs, runs them to their end, and keeps the last lines that they print. */
+
 /** Program that runs to its end, unlike a server. */
 export interface ProgramRun {
   readonly command: string;

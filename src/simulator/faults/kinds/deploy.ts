@@ -20,7 +20,8 @@ const unavailableDefault = 1;
  * of each other without an end. */
 const rolling = new WeakSet<Deployer>();
 
-/** Replaces the version of all backends under load, as `kubectl rollout` does. Healing rolls back only with `rollback`. */
+/** Replaces the version of all backends under load, as `kubectl rollout` does. Healing rolls back only with
+ * `rollback`. */
 export const deploy = defineFault({
   summary: 'replaces the version of all backends, some at a time; healing rolls back only if "rollback" is set',
   targets: ['backends'],

@@ -167,7 +167,7 @@ async function askUntil(
   return seen ?? false;
 }
 
-/** Says for `explainMissing` that a program of the user has no switches; undefined when the backends are the toy shop. */
+/** Says for `explainMissing` that a program of the user has no switches. Undefined for the toy shop. */
 function explainNoSwitches({ backends }: TargetSystem, what: string): string | undefined {
   if (backends.command === undefined) return undefined;
   return `found a backend of your own (system.backends.command), expected the toy shop: only it can simulate ${what}. Break yours with "do: exec"`;
