@@ -60,3 +60,41 @@ describe('scenario file: a deploy', () => {
     expect(complaint(kill, 'deploy.yaml')).to.include('found the backends, expected a backend');
   });
 });
+
+describe('scenario file: a deploy and other faults of external members', () => {
+  const refusalOf = (fault: string, driver = 'kubectl') => {
+    const text = `name: own
+why: a test
+modes: [redis]
+system: { target: "http://127.0.0.1:8080", members: { driver: ${driver}, selector: app=shop } }
+users:
+  arrivals: { rate: 20/s, for: 1s }
+  journey:
+    login: { request: { POST: /login, json: { user: "{user}" } } }
+    add: { request: { POST: /cart, json: { sku: "{token}" } } }
+    read: { request: { GET: /cart }, items: { path: "$.items[*]" } }
+    anonymous: { status: 401 }
+faults: [{ id: x, at: 0ms, ${fault} }]
+`;
+    try {
+      parseScenario(text, 'own.yaml');
+      return 'accepted';
+    } catch (error) {
+      return String(error);
+    }
+  };
+
+  for (const [fault, driver, expected] of [
+    ['do: deploy, target: backends, to: { image: "shop:2" }, rollback: after 1s', 'kubectl', 'accepted'],
+    ['do: deploy, target: backends, surge: 1', 'kubectl', 'found surge, but the workload itself decides'],
+    ['do: deploy, target: backends, canary: 10 %', 'kubectl', 'found canary, but the workload itself decides'],
+    ['do: deploy, target: backends, to: { command: x }', 'kubectl', 'found to.command, but'],
+    ['do: deploy, target: backends', 'podman', 'no driver that can replace versions'],
+    ['do: hang, target: member-1', 'kubectl', 'kubectl cannot freeze a pod'],
+    ['do: kill, target: member-1', 'kubectl', 'accepted'],
+    ['do: stop, target: member-1', '{ alive: a, stop: b, start: c }', 'no command to kill a member'],
+  ] as const)
+    it(`${expected === 'accepted' ? 'accepts' : 'refuses'} { ${fault} } of ${driver}`, () => {
+      expect(refusalOf(fault, driver)).to.include(expected);
+    });
+});

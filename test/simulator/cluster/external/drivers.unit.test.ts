@@ -29,3 +29,43 @@ describe('a command of a driver', () => {
         execFileSync('/bin/sh', ['-n', '-c', fillCommand(command, { member: 'a', selector: 'b' })]);
     });
 });
+
+describe('the placeholders of a driver', () => {
+  for (const [command, values, filled] of [
+    ['kill {member}', { member: 'shop-1' }, 'kill shop-1'],
+    ['kill {member}', { member: "a'; rm -rf /" }, `kill 'a'\\''; rm -rf /'`],
+    ['set {variables}', { variables: ['A=1', 'B={member}'], member: 'x' }, "set A=1 'B={member}'"],
+    ["get -o jsonpath='{range .items[*]}{end}'", { member: 'x' }, "get -o jsonpath='{range .items[*]}{end}'"],
+  ] as const)
+    it(`turn ${command} into ${filled}`, () => {
+      expect(fillCommand(command, values)).to.equal(filled);
+    });
+});
+
+describe('the driver systemd', () => {
+  const alive = fillCommand(drivers.systemd?.alive ?? '', { member: 'shop@1.service' });
+
+  /** Runs "alive" with functions of the shell in place of the programs, and returns its code. */
+  function codeWith(systemctl: string, state = 'Ss'): number {
+    const script = `systemctl() { ${systemctl}; }; ps() { echo '${state}'; }; ${alive}`;
+    try {
+      execFileSync('/bin/sh', ['-c', script], { stdio: 'ignore' });
+      return 0;
+    } catch (error) {
+      return (error as { readonly status: number }).status;
+    }
+  }
+
+  const answer = (state: string) =>
+    `case "$1" in is-active) echo ${state}; test ${state} = active ;; *) echo 7 ;; esac`;
+
+  it('says that an active unit is alive, and that one that has ended or hangs is not', () => {
+    expect(codeWith(answer('active'))).to.equal(0);
+    expect(codeWith(answer('failed'))).to.equal(1);
+    expect(codeWith(answer('active'), 'Tsl')).to.equal(1);
+  });
+
+  it('says nothing about a unit when systemd does not answer', () => {
+    expect(codeWith('echo "Failed to connect to bus" >&2; return 1')).to.equal(126);
+  });
+});

@@ -1,14 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { expect } from 'chai';
-import {
-  type DeployCommands,
-  type DriverCommands,
-  drivers,
-  fillCommand,
-} from '#src/simulator/cluster/external/drivers.js';
+import type { DeployCommands, DriverCommands } from '#src/simulator/cluster/external/drivers.js';
 import { ExternalDeployer, ExternalSystem } from '#src/simulator/cluster/external/external-system.js';
 import type { RunShell, ShellEnd } from '#src/simulator/cluster/processes/run-program.js';
-import { parseScenario } from '#src/simulator/scenario/file.js';
 
 const commands: DriverCommands = { alive: 'alive {member}' };
 
@@ -54,34 +47,6 @@ describe('the names of members in answers', () => {
       'shop-2',
       'web',
     ]);
-  });
-});
-
-describe('the driver systemd', () => {
-  const alive = fillCommand(drivers.systemd?.alive ?? '', { member: 'shop@1.service' });
-
-  /** Runs "alive" with functions of the shell in place of the programs, and returns its code. */
-  function codeWith(systemctl: string, state = 'Ss'): number {
-    const script = `systemctl() { ${systemctl}; }; ps() { echo '${state}'; }; ${alive}`;
-    try {
-      execFileSync('/bin/sh', ['-c', script], { stdio: 'ignore' });
-      return 0;
-    } catch (error) {
-      return (error as { readonly status: number }).status;
-    }
-  }
-
-  const answer = (state: string) =>
-    `case "$1" in is-active) echo ${state}; test ${state} = active ;; *) echo 7 ;; esac`;
-
-  it('says that an active unit is alive, and that one that has ended or hangs is not', () => {
-    expect(codeWith(answer('active'))).to.equal(0);
-    expect(codeWith(answer('failed'))).to.equal(1);
-    expect(codeWith(answer('active'), 'Tsl')).to.equal(1);
-  });
-
-  it('says nothing about a unit when systemd does not answer', () => {
-    expect(codeWith('echo "Failed to connect to bus" >&2; return 1')).to.equal(126);
   });
 });
 
@@ -207,54 +172,4 @@ describe('a deployer of members that the lab did not start', () => {
       ['shop-2', 'A'],
     ]);
   });
-});
-
-describe('the placeholders of a driver', () => {
-  for (const [command, values, filled] of [
-    ['kill {member}', { member: 'shop-1' }, 'kill shop-1'],
-    ['kill {member}', { member: "a'; rm -rf /" }, `kill 'a'\\''; rm -rf /'`],
-    ['set {variables}', { variables: ['A=1', 'B={member}'], member: 'x' }, "set A=1 'B={member}'"],
-    ["get -o jsonpath='{range .items[*]}{end}'", { member: 'x' }, "get -o jsonpath='{range .items[*]}{end}'"],
-  ] as const)
-    it(`turn ${command} into ${filled}`, () => {
-      expect(fillCommand(command, values)).to.equal(filled);
-    });
-});
-
-describe('a deploy of pods in a scenario', () => {
-  const refusalOf = (fault: string, driver = 'kubectl') => {
-    const text = `name: own
-why: a test
-modes: [redis]
-system: { target: "http://127.0.0.1:8080", members: { driver: ${driver}, selector: app=shop } }
-users:
-  arrivals: { rate: 20/s, for: 1s }
-  journey:
-    login: { request: { POST: /login, json: { user: "{user}" } } }
-    add: { request: { POST: /cart, json: { sku: "{token}" } } }
-    read: { request: { GET: /cart }, items: { path: "$.items[*]" } }
-    anonymous: { status: 401 }
-faults: [{ id: x, at: 0ms, ${fault} }]
-`;
-    try {
-      parseScenario(text, 'own.yaml');
-      return 'accepted';
-    } catch (error) {
-      return String(error);
-    }
-  };
-
-  for (const [fault, driver, expected] of [
-    ['do: deploy, target: backends, to: { image: "shop:2" }, rollback: after 1s', 'kubectl', 'accepted'],
-    ['do: deploy, target: backends, surge: 1', 'kubectl', 'found surge, but the workload itself decides'],
-    ['do: deploy, target: backends, canary: 10 %', 'kubectl', 'found canary, but the workload itself decides'],
-    ['do: deploy, target: backends, to: { command: x }', 'kubectl', 'found to.command, but'],
-    ['do: deploy, target: backends', 'podman', 'no driver that can replace versions'],
-    ['do: hang, target: member-1', 'kubectl', 'kubectl cannot freeze a pod'],
-    ['do: kill, target: member-1', 'kubectl', 'accepted'],
-    ['do: stop, target: member-1', '{ alive: a, stop: b, start: c }', 'no command to kill a member'],
-  ] as const)
-    it(`${expected === 'accepted' ? 'accepts' : 'refuses'} { ${fault} } of ${driver}`, () => {
-      expect(refusalOf(fault, driver)).to.include(expected);
-    });
 });
