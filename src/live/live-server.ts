@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import * as z from 'zod';
-import { listenNear } from '../shared/addresses.js';
 import { messageOf } from '../shared/text.js';
 import { unknownName } from '../shared/unknown-name.js';
+import { listenNear } from '../simulator/cluster/processes/free-port.js';
 import { map, oneOf, sayExpected, text, wholeNumber } from '../simulator/scenario/values.js';
 import type { LiveSession } from './live-session.js';
 import { streamsMax } from './live-stream.js';
@@ -28,7 +28,8 @@ const discardedBytesMax = 1024 * 1024;
 const connectionsMax = 4 * streamsMax;
 /** Time after which `close` cuts the connections that are still open, so that a last message can be sent first. */
 const lingerMs = 200;
-/** A client on the same machine sends its request at once. Node compares the limits only at each check. */
+/** Time limits of a request. They are short, because the client runs on the same machine. Node applies them only when
+ * it checks the connections. */
 const limits = { headersTimeout: 2_000, requestTimeout: 5_000, connectionsCheckingInterval: 500 } as const;
 
 interface LiveServerOptions {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { listenNear } from '../shared/addresses.js';
+import { listenNear } from '../simulator/cluster/processes/free-port.js';
 import type { Origins } from './http-messages.js';
 import {
   JourneyRecording,

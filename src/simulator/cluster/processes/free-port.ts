@@ -1,16 +1,19 @@
 import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
 import { LabError } from '../../errors.js';
 
 /**
- * Lowest port. All ports are below the ranges that Linux (from 32768) and macOS (from 49152) use for outgoing
- * connections. Otherwise a client connection could get the port of a dead server: the restart of that server would
- * fail, and a probe of the dead port could even connect to itself.
+ * Lowest port that `freePort` returns. All its ports are below the ranges that Linux (from 32768) and macOS (from 49152)
+ * use for outgoing connections. Otherwise a client connection could get the port of a dead server: the restart of that
+ * server would fail, and a probe of the dead port could even connect to itself.
  */
 const lowest = 20_000;
 const beyond = 32_000;
 const triesMax = 200;
 const listenTriesMax = 5;
+/** Number of ports that `listenNear` tries. */
+const nearPortsMax = 20;
 
 const handedOut = new Set<number>();
 
@@ -32,6 +35,20 @@ export async function onFreePort<T>(listen: (port: number) => Promise<T>): Promi
       return await listen(await freePort());
     } catch (error) {
       if (triesLeft <= 1 || !isPortTaken(error)) throw error;
+    }
+  }
+}
+
+/** Listens on the first free port of a host from this one on. Rejects with the error of the system when none is free. */
+export async function listenNear(server: Server, host: string, wished: number): Promise<number> {
+  for (let port = wished; ; port += 1) {
+    try {
+      server.listen({ host, port, exclusive: true });
+      await once(server, 'listening');
+      const address = server.address();
+      return typeof address === 'object' && address !== null ? address.port : port;
+    } catch (error) {
+      if (!isPortTaken(error) || port + 1 >= wished + nearPortsMax || port >= 65_535) throw error;
     }
   }
 }
