@@ -247,23 +247,6 @@ function toEntry(exchange: RecordedExchange, origin: string, pageref: string, be
   };
 }
 
-/** Returns the origin of the app: that of the first request that has the name of a user. */
-function findOrigin(exchanges: readonly HarExchange[], users: readonly string[]): string | undefined {
-  const isLogin = ({ path, requestBody }: HarExchange) =>
-    users.some(user => mentions(path, user) || mentions(requestBody, user));
-  return exchanges.find(isLogin)?.origin;
-}
-
-/** Returns a pass. Its times begin at zero. */
-export function toPass(user: string, item: string, exchanges: readonly HarExchange[]): Pass {
-  const beganMs = exchanges[0]?.startedMs ?? 0;
-  const plain = exchanges.map(({ origin: _origin, page: _page, ...each }) => ({
-    ...each,
-    startedMs: each.startedMs - beganMs,
-  }));
-  return { user, item, exchanges: plain };
-}
-
 /** Finds the passes in one file or in three. Throws `RecordingError` when a pass is missing. Pure. */
 export function splitPasses(recordings: readonly HarRecording[], typed: readonly [Typed, Typed]): Passes {
   const [one, two, three] = recordings;
@@ -301,6 +284,16 @@ function joinPasses(
   };
 }
 
+/** Returns a pass. Its times begin at zero. */
+function toPass(user: string, item: string, exchanges: readonly HarExchange[]): Pass {
+  const beganMs = exchanges[0]?.startedMs ?? 0;
+  const plain = exchanges.map(({ origin: _origin, page: _page, ...each }) => ({
+    ...each,
+    startedMs: each.startedMs - beganMs,
+  }));
+  return { user, item, exchanges: plain };
+}
+
 /** Returns the exchanges with the app. A browser also talks to other servers, such as those of fonts and analytics. */
 function ofApp({ exchanges, file }: HarRecording, typed: readonly Typed[]): readonly HarExchange[] {
   const users = typed.map(({ user }) => user);
@@ -310,6 +303,13 @@ function ofApp({ exchanges, file }: HarRecording, typed: readonly Typed[]): read
       `"${file}" has no request with ${users.join(' or ')}: log in under this name, or say with --users which names were typed.`,
     );
   return exchanges.filter(each => each.origin === origin);
+}
+
+/** Returns the origin of the app: that of the first request that has the name of a user. */
+function findOrigin(exchanges: readonly HarExchange[], users: readonly string[]): string | undefined {
+  const isLogin = ({ path, requestBody }: HarExchange) =>
+    users.some(user => mentions(path, user) || mentions(requestBody, user));
+  return exchanges.find(isLogin)?.origin;
 }
 
 function byPage(exchanges: readonly HarExchange[]): Parts {

@@ -13,7 +13,7 @@ export interface RecordedExchange {
   readonly path: string;
   /** Names are in lower case. A name can stand several times. */
   readonly requestHeaders: readonly (readonly [string, string])[];
-  /** Empty without one. Text only. */
+  /** The body as text; empty if there is none. */
   readonly requestBody: string;
   readonly status: number;
   /** Names are in lower case. Each cookie is one entry of its own. */
@@ -74,90 +74,12 @@ export interface Typed {
 }
 
 /** The steps that were seen in a pass so far. It tells the person whether the recording saw each step. */
-export interface Seen {
+interface Seen {
   readonly requests: number;
   readonly userSent: boolean;
   readonly itemSent: boolean;
   /** An answer showed the item after it was sent. */
   readonly itemShown: boolean;
-}
-
-const nothingSeen: Seen = { requests: 0, userSent: false, itemSent: false, itemShown: false };
-
-/** An exchange in progress. `complete` records it at the place at which it began. Otherwise it leaves nothing. */
-export interface OpenExchange {
-  readonly startedMs: number;
-  complete(exchange: RecordedExchange): void;
-  drop(): void;
-}
-
-/** The exchanges of one pass, in the order in which they began. */
-class PassRecording {
-  readonly typed: Typed;
-  readonly #began: number;
-  readonly #slots: (RecordedExchange | undefined)[] = [];
-  readonly #open = new Set<OpenExchange>();
-  #characters = 0;
-  unrecorded = 0;
-  seen = nothingSeen;
-
-  constructor(typed: Typed, nowMs: number) {
-    this.typed = typed;
-    this.#began = nowMs;
-  }
-
-  get exchanges(): readonly RecordedExchange[] {
-    return this.#slots.filter(each => each !== undefined);
-  }
-
-  get openCount(): number {
-    return this.#open.size;
-  }
-
-  begin(nowMs: number): OpenExchange | undefined {
-    if (this.#slots.length >= exchangesMax) {
-      this.unrecorded += 1;
-      return undefined;
-    }
-    const index = this.#slots.push(undefined) - 1;
-    const slot: OpenExchange = {
-      startedMs: nowMs - this.#began,
-      complete: exchange => {
-        this.#slots[index] = this.#limit(exchange);
-        this.seen = seeMore(this.seen, this.typed, exchange);
-        this.#open.delete(slot);
-      },
-      drop: () => this.#open.delete(slot),
-    };
-    this.#open.add(slot);
-    return slot;
-  }
-
-  #limit(exchange: RecordedExchange): RecordedExchange {
-    this.#characters += exchange.requestBody.length + exchange.responseBody.length;
-    if (this.#characters <= passCharactersMax) return exchange;
-    this.unrecorded += 1;
-    return { ...exchange, requestBody: '', responseBody: '' };
-  }
-}
-
-/** Adds what one exchange shows. Pure. */
-function seeMore(seen: Seen, { user, item }: Typed, exchange: RecordedExchange): Seen {
-  const sent = [exchange.path, exchange.requestBody].join('\n');
-  const itemSent = seen.itemSent || mentions(sent, item);
-  return {
-    requests: seen.requests + 1,
-    userSent: seen.userSent || mentions(sent, user),
-    itemSent,
-    itemShown: seen.itemShown || (itemSent && mentions(exchange.responseBody, item)),
-  };
-}
-
-/** Returns whether a text has this value, as it is or encoded as in an address, a form or a page. */
-export function mentions(text: string, value: string): boolean {
-  const encoded = encodeURIComponent(value);
-  const escaped = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  return [value, encoded, encoded.replaceAll('%20', '+'), escaped].some(each => text.includes(each));
 }
 
 /** A sign of a step, and whether it was seen. */
@@ -166,14 +88,11 @@ export interface StepSign {
   readonly isSeen: boolean;
 }
 
-/** Lists the signs of the steps of a pass. Pure. */
-export function listSigns(name: PassName, seen: Seen, { user, item }: Typed): StepSign[] {
-  if (name === 'anonymous') return [{ text: 'any request of the browser', isSeen: seen.requests > 0 }];
-  return [
-    { text: `a request with ${user}: the login`, isSeen: seen.userSent },
-    { text: `a request with ${item}`, isSeen: seen.itemSent },
-    { text: `an answer that shows ${item}`, isSeen: seen.itemShown },
-  ];
+/** An exchange in progress. `complete` records it at the place at which it began. Otherwise it leaves nothing. */
+export interface OpenExchange {
+  readonly startedMs: number;
+  complete(exchange: RecordedExchange): void;
+  drop(): void;
 }
 
 /** The three passes while they are recorded. It knows no server and no clock. */
@@ -244,4 +163,85 @@ export class JourneyRecording {
     const toPass = ({ typed, exchanges }: PassRecording): Pass => ({ ...typed, exchanges });
     return { first: toPass(first), second: toPass(second), anonymous: anonymous.exchanges };
   }
+}
+
+/** Lists the signs of the steps of a pass. Pure. */
+export function listSigns(name: PassName, seen: Seen, { user, item }: Typed): StepSign[] {
+  if (name === 'anonymous') return [{ text: 'any request of the browser', isSeen: seen.requests > 0 }];
+  return [
+    { text: `a request with ${user}: the login`, isSeen: seen.userSent },
+    { text: `a request with ${item}`, isSeen: seen.itemSent },
+    { text: `an answer that shows ${item}`, isSeen: seen.itemShown },
+  ];
+}
+
+/** Returns whether a text has this value, as it is or encoded as in an address, a form or a page. */
+export function mentions(text: string, value: string): boolean {
+  const encoded = encodeURIComponent(value);
+  const escaped = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return [value, encoded, encoded.replaceAll('%20', '+'), escaped].some(each => text.includes(each));
+}
+
+const nothingSeen: Seen = { requests: 0, userSent: false, itemSent: false, itemShown: false };
+
+/** The exchanges of one pass, in the order in which they began. */
+class PassRecording {
+  readonly typed: Typed;
+  readonly #began: number;
+  readonly #slots: (RecordedExchange | undefined)[] = [];
+  readonly #open = new Set<OpenExchange>();
+  #characters = 0;
+  unrecorded = 0;
+  seen = nothingSeen;
+
+  constructor(typed: Typed, nowMs: number) {
+    this.typed = typed;
+    this.#began = nowMs;
+  }
+
+  get exchanges(): readonly RecordedExchange[] {
+    return this.#slots.filter(each => each !== undefined);
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  begin(nowMs: number): OpenExchange | undefined {
+    if (this.#slots.length >= exchangesMax) {
+      this.unrecorded += 1;
+      return undefined;
+    }
+    const index = this.#slots.push(undefined) - 1;
+    const slot: OpenExchange = {
+      startedMs: nowMs - this.#began,
+      complete: exchange => {
+        this.#slots[index] = this.#limit(exchange);
+        this.seen = seeMore(this.seen, this.typed, exchange);
+        this.#open.delete(slot);
+      },
+      drop: () => this.#open.delete(slot),
+    };
+    this.#open.add(slot);
+    return slot;
+  }
+
+  #limit(exchange: RecordedExchange): RecordedExchange {
+    this.#characters += exchange.requestBody.length + exchange.responseBody.length;
+    if (this.#characters <= passCharactersMax) return exchange;
+    this.unrecorded += 1;
+    return { ...exchange, requestBody: '', responseBody: '' };
+  }
+}
+
+/** Adds what one exchange shows. Pure. */
+function seeMore(seen: Seen, { user, item }: Typed, exchange: RecordedExchange): Seen {
+  const sent = [exchange.path, exchange.requestBody].join('\n');
+  const itemSent = seen.itemSent || mentions(sent, item);
+  return {
+    requests: seen.requests + 1,
+    userSent: seen.userSent || mentions(sent, user),
+    itemSent,
+    itemShown: seen.itemShown || (itemSent && mentions(exchange.responseBody, item)),
+  };
 }

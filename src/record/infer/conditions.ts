@@ -8,7 +8,7 @@ import { answerLeaves, describeCall, jsonOf, type RecordedCall, redirectOf } fro
 import type { ReadStep } from './read.js';
 
 /** The part `anonymous` of a scenario file, and remarks about where it comes from. */
-export interface Anonymous {
+interface Anonymous {
   readonly conditions: WrittenJourney['anonymous'];
   readonly notes: readonly string[];
 }
@@ -117,7 +117,7 @@ function wholeBody({ reply: { body } }: RecordedCall): AnonymousConditions[] {
   return isStable ? [{ body: `/^${escapeForPattern(body.trim()).replaceAll('/', '\\/')}\\s*$/` }] : [];
 }
 
-/** Proposes a text of JSON: as a path, "absent" would also fit the short answers of other steps. */
+/** Proposes a pattern for the JSON text. A condition on the path would also fit short answers of other steps. */
 function wrongValue(name: string, value: null | false): AnonymousConditions[] {
   return [{ body: `/"${escapeForPattern(name).replaceAll('/', '\\/')}":\\s*${value}/` }];
 }

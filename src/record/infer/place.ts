@@ -145,7 +145,7 @@ function longNameIn(answer: RecordedCall, user: string): string | undefined {
 }
 
 /** A page, and a text in it that a pattern must find. */
-export interface Sample {
+interface Sample {
   readonly text: string;
   readonly wanted: string;
 }
