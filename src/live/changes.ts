@@ -9,7 +9,7 @@ type Lists = { [List in ListName]: SideView[List][number] };
 type Keys = { readonly [List in ListName]: (entry: Lists[List]) => string };
 
 /** Returns the key of an entry of each list. Two marks may have the same key; then they are equal. */
-export const listKeys: Keys = {
+const listKeys: Keys = {
   users: ({ name }) => name,
   members: ({ name }) => name,
   strikes: ({ id }) => id,

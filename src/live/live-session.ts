@@ -51,7 +51,7 @@ export interface StrikableSide extends Side {
 }
 
 /** A side that has not been started yet. `start` rejects when its system cannot be started. */
-export interface StartableSide extends Side {
+interface StartableSide extends Side {
   /** `liveLab`: the origin of the page, for links to it. */
   start(liveLab?: string): Promise<void>;
 }

@@ -132,8 +132,8 @@ export function memberOf(target: string, proxies: readonly string[]): string {
   return [from, to].find(end => kindOf(end) === 'backend') ?? to;
 }
 
-/** Returns the faults of a scenario that can strike in this mode, with their targets. Says of each other why it cannot,
- * in a sentence. Pure. */
+/** Returns the faults of a scenario that can strike in this mode, with their targets. `leftOut` has one sentence for
+ * each other fault, with the reason. Pure. */
 export function faultsFor(
   mode: ModeName,
   { faults, system }: Pick<Scenario, 'faults' | 'system'>,

@@ -5,7 +5,7 @@ import { messageOf } from './text.js';
  * Addresses and names of the store servers, for all code outside the stores. The clients are in `src/sessions/stores/`.
  * The code that runs the servers in the lab is in `src/simulator/cluster/stores/`.
  */
-export interface StoreDescriptor {
+interface StoreDescriptor {
   /** Its name in sentences. */
   readonly product: string;
   /** The environment variable that tells a toy backend its address. */

@@ -161,7 +161,7 @@ export class LabPage {
       setText(find('#lead', HTMLElement), 'What real systems did: recorded histories, played again.');
   }
 
-  /** Takes away what would change the systems, if they are played or have ended. Otherwise gives it back. */
+  /** Hides or disables all controls that change the systems. `isFixed`: the systems are played or have ended. */
   #setFixed(isFixed: boolean): void {
     find('#strike-bar', HTMLElement).hidden = isFixed;
     for (const id of ['#next-seed', '#clear']) find(id, HTMLButtonElement).disabled = isFixed;

@@ -33,7 +33,7 @@ export interface LabConnection {
   retryNow(): void;
 }
 
-export interface StreamReceiver {
+interface StreamReceiver {
   message(message: StreamMessage): void;
   /** `problem` says why the last attempt failed. */
   connection(state: ConnectionState, problem?: string): void;
@@ -61,7 +61,7 @@ export class LabClient implements LabSource {
     return new LiveStream(this.#token, to);
   }
 
-  /** Returns what could not be done, also when the lab does not answer. */
+  /** Resolves with the reasons why the command was not carried out, for example that the lab does not answer. */
   async send(command: Command): Promise<Problems> {
     try {
       const response = await this.#fetch(paths.command, {

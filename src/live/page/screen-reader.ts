@@ -31,7 +31,7 @@ export class Announcer {
     this.#timer ??= setTimeout(() => this.#next(), 0);
   }
 
-  /** Compares with what was said before. `isFirst`: all of this is old news. */
+  /** Compares with what was said before. `isFirst`: nothing of this is new. */
   follow(sides: LabSides, isFirst: boolean): void {
     for (const name of sideNames) {
       const shown = sides[name];

@@ -2,7 +2,7 @@ import type UPlot from 'uplot';
 import { count, decades, duration, logRange, roundUp, seconds, tickText } from '../numbers.js';
 import type { RunColumns, TimelineColumns } from './columns.js';
 
-/** The page loads it before this script. */
+/** The chart library, which the page loads before this script. */
 declare const uPlot: typeof UPlot;
 
 export type ChartKind = 'requests' | 'trouble' | 'latency';

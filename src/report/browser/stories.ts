@@ -68,7 +68,7 @@ function requests(file: CaseFile, user: number, incident: number): HTMLElement {
   return box;
 }
 
-export function tableOf(titles: readonly string[]): HTMLTableElement {
+function tableOf(titles: readonly string[]): HTMLTableElement {
   const table = document.createElement('table');
   table.className = 'incidents';
   const head = table.createTHead().insertRow();

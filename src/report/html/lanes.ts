@@ -11,7 +11,7 @@ import type { MemberLife, Timeline, TimelineOfRun } from './timeline-data.js';
  * Horizontal positions are percentages of the run, and vertical ones are pixels, so the plot can have any width and its
  * text keeps its size. Style attributes are not used, because the content security policy of the page forbids them.
  */
-export interface Lane extends LaneHead {
+interface Lane extends LaneHead {
   readonly height: number;
   readonly labels?: readonly Label[];
   readonly plot: Markup | readonly Markup[];

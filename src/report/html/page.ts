@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { packageFile } from '../../shared/package.js';
 
-export interface PageParts {
+interface PageParts {
   readonly title: string;
   readonly body: Markup;
   /** Absent for a page without a script. */
@@ -49,7 +49,7 @@ export class Markup {
   }
 }
 
-export type Content = Markup | string | number | readonly Content[];
+type Content = Markup | string | number | readonly Content[];
 
 /** Makes HTML or SVG from a template. It escapes every value that is not markup already, and joins lists. */
 export function markup(strings: TemplateStringsArray, ...values: readonly Content[]): Markup {
