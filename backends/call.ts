@@ -148,7 +148,7 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A cookie beside the session's, with similar attributes. It is never needed on a link from another site, so it is
+/** A second cookie, with attributes like those of the session cookie. No link from another site needs it, so it is
  * SameSite=Strict. */
 export class SmallCookie {
   readonly #name: string;

@@ -3,8 +3,8 @@ import { appendFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
 /**
- * A backend that bears witness: it writes each request that it carries out into a log, before it answers. It keeps its
- * sessions in memory, so a new process has forgotten them. `holdfast conformance` puts it behind the proxy under test.
+ * A backend that logs each request that it carries out, before it answers. It keeps its sessions in memory, so a new
+ * process has forgotten them. `holdfast conformance` puts it behind the proxy under test.
  *
  * Routes: `/visit` answers; `/hold?on=backend-1` never answers on that backend; `/wait?ms=500` answers later;
  * `/cut?framing=length|chunked&end=fin|rst` ends the connection after half of the answer; `/health`.

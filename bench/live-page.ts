@@ -129,7 +129,7 @@ async function findTrouble(page: Page): Promise<string[]> {
   return trouble;
 }
 
-/** Users that use their session: one with a lost write does so, too. */
+/** Returns the dots of the users who have a session, including users who lost a write. */
 function inDots(page: Page, side: string) {
   const states = ['in', 'waiting', 'has-lost', 'in-doubt'].map(state => `i[data-state="${state}"]`).join(', ');
   return page.locator(`.side[data-side="${side}"] .dots`).locator(states);

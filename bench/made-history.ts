@@ -3,11 +3,11 @@ import type { FaultRecord, ListedRun, Operation, RunRecord } from '#src/simulato
 export interface Made {
   readonly users: number;
   readonly operationsPerUser: number;
-  /** A planted loss: one user in so many loses the session and the cart. */
+  /** Planted losses: one user in this number loses the session and the cart. */
   readonly oneInLosesSession?: number;
 }
 
-/** A planted loss: one user in so many loses a single acknowledged write. */
+/** Planted losses: one user in this number loses a single acknowledged write. */
 const oneInLosesWrite = 25;
 /** With more items users also remove some, so that carts hold ten to thirty items. */
 const smallCart = 20;

@@ -28,7 +28,7 @@ interface Contestant {
   readonly program?: string;
 }
 
-/** All are compared with it. */
+/** All others are compared with this one. */
 const base: Contestant = { name: '@fastify/session 11, connect-redis', mode: 'redis', program: program('fastify') };
 const others: readonly Contestant[] = [
   { name: 'express-session 1.19, connect-redis', mode: 'redis', program: program('express') },

@@ -41,7 +41,7 @@ const mayImport: Record<string, readonly string[]> = {
   shared: [],
 };
 
-/** Where a dependency is at home: no other file imports it. */
+/** The only files that may import a dependency. */
 const homes: Record<string, RegExp> = {
   yargs: /^src\/(cli\.ts|command-line\.ts|commands\/)/,
   'http-proxy': /^src\/(proxy\/engines\/http-proxy|attacks\/weak\/unsigned-affinity)\.ts$/,

@@ -94,7 +94,8 @@ describe('the language of the project', () => {
     expect([...places].filter(([, of]) => of.length > 1)).to.deep.equal([]);
   });
 
-  /** With --parallel a worker runs many files. Each has functions of its own, and a module is loaded once. */
+  /** With --parallel, a worker runs many test files. Each file has its own functions of the test runner, but a shared
+   * module is loaded once. */
   it('keeps no function of the test runner in a module, where the tests of the next file would be lost', () => {
     const functions = '(?:describe|it|before|after|beforeEach|afterEach)';
     const keeps = new RegExp(`^(?:export )?(?:const|let|var) .*[={,] *${functions} *(?:[,};]|$)`);

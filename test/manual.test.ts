@@ -5,7 +5,7 @@ import { packageFile } from '#src/shared/package.js';
 
 const file = packageFile('man/holdfast.1');
 
-/** That it is up to date is checked with the tables of docs/: test/readme.test.ts. */
+/** Tests how the manual is written. test/readme.test.ts checks that it is up to date. */
 describe('the manual page', () => {
   const { status, stdout, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-P-cbou', file], {
     encoding: 'utf8',

@@ -23,7 +23,7 @@ export const handleShape = /^[0-9a-f]{16}$/;
 /** The content of a file in the list. */
 interface Line {
   readonly createdAtMs: number;
-  /** The earlier deadline. */
+  /** The earlier of the idle and the absolute deadline. */
   readonly untilMs: number;
   readonly epochs: Epochs;
 }

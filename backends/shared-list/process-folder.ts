@@ -9,7 +9,7 @@ import path from 'node:path';
 export interface ProcessFolder {
   /** The directory that all processes share. */
   readonly directory: string;
-  /** The folder of this process in it. */
+  /** The folder of this process in that directory. */
   readonly own: string;
   /** Removes the folder of this process. A second call is a no-op. */
   leave(): void;

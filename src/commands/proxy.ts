@@ -10,7 +10,7 @@ import type { ProxySettings } from './proxy/settings.js';
 
 export const proxy: CommandModule<object, ProxyArgs> = {
   command: 'proxy',
-  describe: 'run the load balancer: before toy backends of its own, or before yours',
+  describe: 'run the load balancer, in front of toy backends or of your own',
   builder: addProxyFlags,
   handler: toHandler(args =>
     runInterruptibly(

@@ -4,7 +4,7 @@ export type Method = 'GET' | 'POST';
 
 /** One request of a user through the proxy, with what came back. Plain data: a cell is computed from these. */
 export interface RawExchange {
-  /** Stands in the header `x-exchange`, by which the logs of the backends name the request. */
+  /** Value of the header `x-exchange`. The logs of the backends name the request by it. */
   readonly id: string;
   readonly user: string;
   /** `before`: it made the state from which the others are judged. `waiting`: it only asked whether a state had come. */

@@ -110,7 +110,7 @@ const readingLines = [
   '  backends have equal weights.',
   '- A row that needs a lifetime of the cookie is n/a where the configuration gives it none.',
   '- "At once" is before any health check can have noticed: the checks find a dead backend after one to two seconds.',
-  '- A refused connection is seen by the proxy at once. Whether it then tries another backend is what the cell shows.',
+  '- The proxy sees a refused connection at once. The cell shows whether it then tries another backend.',
 ];
 
 /** Renders the page of one proxy: for each cell what was done, what was seen, and the raw exchange. */

@@ -8,7 +8,7 @@ import { findProgram } from '../shared/tools.mjs';
 
 /** @import { ManagerName, Tool } from '../shared/tools.mjs' */
 
-/** A package manager that hangs, for example at a lock, must not be waited for without an end. */
+/** Time limit of a package manager, which may hang, for example at a lock. */
 const installWithinMs = 20 * 60_000;
 const outputBytesMax = 64 * 1024 * 1024;
 

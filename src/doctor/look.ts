@@ -85,7 +85,7 @@ function ask(file: string, args: readonly string[], signal: AbortSignal, withinM
     };
     const kill = () => {
       for (const stream of [child.stdout, child.stderr]) stream.destroy();
-      // Its group: a script may have started a program that hangs.
+      // Kills the process group, because a script may have started a program that hangs.
       try {
         if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
       } catch {
@@ -131,7 +131,7 @@ async function lookAtPostgres(mayAsk: boolean, signal: AbortSignal): Promise<Pos
   return { ...common, version, problem: problem?.startsWith('cannot') ? problem : undefined };
 }
 
-/** Looks as Node.js resolves a package. `import.meta.resolve` would remember that it was missing before `--install`. */
+/** Finds a package as Node.js does. `import.meta.resolve` would remember that it was missing before `--install`. */
 function findPackage(name: string, from = packageFile('.')): string | undefined {
   const folder = path.join(from, 'node_modules', name);
   if (existsSync(path.join(folder, 'package.json'))) return folder;

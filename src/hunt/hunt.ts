@@ -54,7 +54,7 @@ export interface Find {
   readonly foundAt: number;
   /** Whether the plan failed three times of three. If not, the failure came once and did not come again. */
   readonly isRepeatable: boolean;
-  /** Runs after the find. */
+  /** Number of runs after the find. */
   readonly runs: number;
   readonly shrinkMs: number;
   /** Whether nothing simpler failed. False: the time was over, or the hunt was interrupted. */

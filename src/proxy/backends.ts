@@ -1,6 +1,6 @@
 /**
  * `ready` takes every request. `draining` keeps its bound browsers and takes no new ones. `ejected` does the same
- * for a while after a row of failures. `down` failed its health checks or was put into maintenance.
+ * for a while after several failures in a row. `down` failed its health checks or was put into maintenance.
  */
 export type BackendState = 'ready' | 'draining' | 'down' | 'ejected';
 
@@ -27,7 +27,7 @@ export interface Backend {
   readonly share: number;
   /**
    * The name of this boot. The backend gives it in the header `holdfast-incarnation` of an answer or a health check.
-   * Otherwise the proxy counts the backend's down-to-up edges. A new incarnation has lost its in-memory sessions.
+   * Otherwise the proxy counts how often the backend came up again. A new incarnation has lost its in-memory sessions.
    */
   readonly incarnation: string;
   /** Its own time from the end of a request to the head of the answer. Undefined: that of the engine's limits. */

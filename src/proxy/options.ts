@@ -157,7 +157,7 @@ export interface EjectionOptions {
   readonly forMsMax: number;
 }
 
-/** Events are edges: one event when a backend goes down, not one per probe. */
+/** Something that has changed: one event when a backend goes down, not one per probe. */
 export type ProxyEvent =
   | {
       readonly kind: 'backend';

@@ -23,7 +23,7 @@ import path from 'node:path';
  * @property {Readonly<Partial<Record<ManagerName, string>>>} packages Its packages, separated by blanks.
  */
 
-/** The oldest Node.js that will do. */
+/** The oldest supported version of Node.js. */
 export const nodeLeast = '20.19';
 
 const packets = 'the faults loss, drop and refuse, and the scenarios packet-loss, drop-one and refuse-one';

@@ -104,7 +104,7 @@ describe('holdfast record', () => {
     }));
 
   describe('without --save', () => {
-    /** The app of the check is another one: it begins with the second start. */
+    /** The flags of a command that starts `app` for the passes, and `command` for the check. */
     const withCheck = (command: string) => [
       ...flags,
       ...['--mode', 'redis', '--', `[ -e again ] && exec ${command}; touch again; exec ${process.execPath} ${app}`],

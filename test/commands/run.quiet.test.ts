@@ -77,7 +77,7 @@ describe('whole runs', function () {
     expect(runs[0].writes.lost).to.be.greaterThan(0);
   });
 
-  /** What a matrix said and left behind. */
+  /** Runs a matrix once. Resolves with its output and its files. */
   const matrix = startedInTurn(() =>
     withHoldfast(
       ['matrix', '--modes', 'sticky,jwt', '--faults', 'refuse-one', '--json', 'm.json', '--html', 'm.html'],

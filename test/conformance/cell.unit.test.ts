@@ -4,7 +4,7 @@ import type { CarriedOut, RawExchange, Recording } from '#src/conformance/exchan
 import { cellsOf } from '#src/conformance/run-conformance.js';
 import type { FailureRow } from '#src/conformance/table.js';
 
-/** What one request of the user was and what came of it. */
+/** One request of the user, and its result. */
 interface Told {
   readonly phase?: string;
   readonly method?: 'GET' | 'POST';

@@ -8,7 +8,8 @@ describe('every example with holdfast/sessions', function () {
 
   for (const file of ['fastify/shop.yaml', 'node/shop.yaml']) itSurvives(file);
 
-  // The other scenarios of the comparison are parts of express/holdfast.yaml. Only here do no faults hide the late adds.
+  // The other scenarios of the comparison are parts of express/holdfast.yaml. In this one, no fault hides the late
+  // adds.
   it('the Express shop loses nothing in logout-race', () =>
     leavingNothing(async () => {
       const compared = await runOnShop('logout-race', 'holdfast/sessions with Redis');

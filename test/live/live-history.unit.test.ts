@@ -13,7 +13,7 @@ function made(more: Partial<ConstructorParameters<typeof LiveHistory>[0]> = {}):
   return new LiveHistory({ header, ...more });
 }
 
-/** Tells the operations of a user, in the order of their ends, and judges them. */
+/** Passes the operations of a user on, in the order of their ends, and judges them. */
 function tell(history: LiveHistory, name: string, text: string): void {
   for (const operation of ended(name, text)) history.operation(operation);
   history.judgeAll();

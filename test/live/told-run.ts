@@ -10,7 +10,7 @@ interface Fact {
   readonly tell: (history: LiveHistory) => void;
 }
 
-/** Tells a whole run to a live history, in the order of time. Calls `between` after each fact. */
+/** Replays a whole run into a live history, in the order of time. Calls `between` after each fact. */
 export function tellRun(
   run: ListedRun,
   between: (history: LiveHistory, nowMs: number) => void,

@@ -21,7 +21,7 @@ export async function found(scenario: Scenario, env: Readonly<Record<string, str
 
 export const short = { warmupMs: 200, baselineMs: 800, faultsMs: 0, recoveryMs: 700, quiesceMs: 100 };
 
-/** Returns the scenario without its fault, with one backend: a wrong app does harm in calm too. */
+/** Returns the scenario without its fault, with one backend: a wrong app also does harm when nothing breaks. */
 export function keepCalm(scenario: Scenario): Scenario {
   const { system } = scenario;
   const { backends } = system;

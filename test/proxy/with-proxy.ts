@@ -14,7 +14,7 @@ export const affinity: AffinityOptions = {
 };
 
 /**
- * Fast, so that an edge takes about a tenth of a second. A backend that dies refuses connections at once. The time-out
+ * Fast checks: a backend goes up or down in a tenth of a second. A dead one refuses connections at once. The time-out
  * is long, because on a busy machine a healthy backend may answer late.
  */
 export const quickHealth: HealthOptions = {

@@ -1,7 +1,7 @@
 import type { Findings } from '#src/simulator/checker/findings.js';
 import type { FaultRecord, ListedRun, Operation } from '#src/simulator/history/records.js';
 
-/** A run in which all went well, with numbers that differ from each other; tests change what they are about. */
+/** A run in which all went well, with numbers that differ from each other. Each test changes the part that it tests. */
 export const findings: Findings = {
   users: {
     total: 60,

@@ -25,7 +25,7 @@ export interface PlantedDefect {
 const hard = 'users.loggedOutHard';
 
 export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
-  // The add of another tab, under way at the logout, writes its session back: there it is again.
+  // An add of another tab is in flight at the logout. It writes its session back, so the session exists again.
   'blind-overwrite': {
     mode: 'redis',
     finding: 'writes.lost',
@@ -33,7 +33,7 @@ export const plantedDefects: Readonly<Record<string, PlantedDefect>> = {
     also: ['users.logoutNotHonoured'],
     tabs: 3,
   },
-  // Removals die unsaved as adds do; with a young session that is all it held, and the user is still logged in.
+  // Unsaved removals are lost like unsaved adds. A young session may lose all its items, and its user stays logged in.
   'ack-before-save': {
     mode: 'redis',
     finding: 'writes.lost',

@@ -24,14 +24,14 @@ export function processes(): ProcessLine[] {
   return lines.filter(({ state }) => !state.startsWith('Z'));
 }
 
-/** Tests ask in loops: a program that is started for each answer would cost more than what they look at. */
+/** Reads the processes from /proc. Tests ask in loops, and starting `ps` each time would cost more than the tests. */
 function linesOfProc(): ProcessLine[] {
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
     .flatMap(pid => {
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        // The name of the program stands in brackets, and may hold some itself.
+        // The name of the program stands in brackets, and the name itself may contain brackets.
         const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
         return [{ pid: Number(pid), parent: Number(parent), state }];
       } catch {
@@ -91,7 +91,7 @@ function setTemporaryFolder(open: readonly string[]): void {
   else process.env.TMPDIR = folder;
 }
 
-/** As /tmp is, to be entered by everybody: some servers refuse to be root. */
+/** Every user can enter it, as with /tmp: some servers refuse to run as root. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'lab-test-'));
   chmodSync(folder, 0o711);
@@ -125,7 +125,7 @@ export async function withCluster<T>(spec: ClusterSpec, use: (cluster: LabCluste
 /** A test with the cluster of the suite. */
 export type InLab = (use: (cluster: LabCluster) => Promise<void>) => () => Promise<void>;
 
-/** One cluster for all tests of a suite, each of which leaves it whole; nothing of it is left after the last. */
+/** Shares one cluster among all tests of a suite. Each test leaves it whole. It is removed after the last test. */
 export function oneLab(spec: ClusterSpec): InLab {
   let cluster: LabCluster | undefined;
   let release = (): void => undefined;

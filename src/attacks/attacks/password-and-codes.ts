@@ -96,7 +96,8 @@ async function tryPasswordsOfThief(target: Target, tries: Tries<PasswordProbe>):
   notePasswords(tries, answers, 'at the fresh authentication');
 }
 
-/** Comes past the proxy, with an address of its own, so that other attacks do not have to wait. */
+/** Guesses for many users from one address. It asks a backend directly, under an address of its own, so that other
+ * attacks do not have to wait. */
 async function tryManyUsers(target: Target, tries: Tries<PasswordProbe>): Promise<void> {
   const browser = target.browser(target.backends[0]?.url);
   const headers = { 'x-real-ip': '203.0.113.7' };

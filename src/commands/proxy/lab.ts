@@ -15,8 +15,8 @@ import { speaksTls } from './tls-options.js';
 const awayMs = 3_000;
 
 /**
- * Runs the proxy before toy backends, each a real process that the user can kill. A process that ended is started again
- * on its port after a while, so that the user sees the failure and the return.
+ * Runs the proxy in front of toy backends, each a real process that the user can kill. A process that ended is started
+ * again on its port after a while, so that the user sees the failure and the return.
  */
 export async function runLab(settings: ProxySettings, signal: AbortSignal): Promise<number> {
   const cluster = await startCluster(

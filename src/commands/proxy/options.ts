@@ -144,7 +144,7 @@ function refuseLearning({ 'affinity-cookie': cookie, 'affinity-header': header }
 const noTokens =
   /^(?:host|cookie|set-cookie|connection|content-length|transfer-encoding|upgrade|te|expect|via|forwarded|x-forwarded-.*|x-real-ip|x-request-id|holdfast-.*)$/i;
 
-/** A table that was learnt is in the memory of one process. */
+/** Reads which token of the app binds a browser. Refuses workers: the learnt table is in the memory of one process. */
 function readLearnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
   const { 'affinity-cookie': cookie, 'affinity-header': header } = args;
   if (cookie === undefined && header === undefined) return undefined;
@@ -164,7 +164,7 @@ function readLearnFrom(args: ProxyArgs): AffinityOptions['learnFrom'] {
   return cookie === undefined ? { header: String(header).toLowerCase() } : { cookie };
 }
 
-/** From a file or the environment, never from the command line, where every user of the machine could read it. */
+/** Reads the key ring from a file or the environment. Every user of the machine can read a command line. */
 export function readKeyRing(args: ProxyArgs): AffinityOptions['keys'] | undefined {
   const file = args['secrets-file'];
   if (file !== undefined)

@@ -23,7 +23,7 @@ import type { ProxySettings } from './settings.js';
 import { ProxySite } from './site.js';
 import { checkCertificates, listTlsWarnings, makeDevTls } from './tls-options.js';
 
-/** How the command line is connected to the process. */
+/** Signals, settings and predecessor, which the command line passes to a running proxy. */
 export interface ServeContext {
   readonly signal: AbortSignal;
   /** Reads the settings again. */
@@ -34,8 +34,8 @@ export interface ServeContext {
 }
 
 /**
- * Runs the proxy in this process before the given backends until it is told to stop, or a successor serves. SIGHUP, and a
- * change of `--backends-file`, reload it. SIGUSR2 starts a successor.
+ * Runs the proxy in this process in front of the given backends until it is told to stop, or a successor serves.
+ * SIGHUP, and a change of `--backends-file`, reload it. SIGUSR2 starts a successor.
  */
 export async function serve(settings: ProxySettings, context: ServeContext): Promise<number> {
   const { signal, read, onSignal, predecessor } = context;

@@ -154,7 +154,7 @@ function describeRepeat(file: string, flags: RepeatedFlags, words: readonly stri
   return commandLine('record', '--har', file, ...again, ...target, ...start);
 }
 
-/** Returns a free name for the next scenario. One that does not fit may exist already. */
+/** Returns a name that no file has, for the next scenario. An earlier scenario that does not fit may exist already. */
 function findFree(out: string): string {
   for (let number = 1; number < namesMax; number += 1) {
     const file = numberName(out, number);

@@ -63,7 +63,7 @@ async function bind(experiment: Experiment) {
   return { backend, users: others, watcher };
 }
 
-/** A proxy that never notices shows its errors here, too. */
+/** Visits after the proxy has noticed the failure. If it never notices, the visits show its errors. */
 async function visitWhenNoticed(experiment: Experiment, users: readonly RawUser[], watcher: RawUser): Promise<void> {
   await experiment.waitNoticed(watcher);
   await visitTwice(experiment, users, 'noticed');

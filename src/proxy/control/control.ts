@@ -294,7 +294,7 @@ export class Control implements AdminControl {
     return watch.start();
   }
 
-  /** Reports a backend that was never up. It makes no edge, so a wrong address would go unnoticed. */
+  /** Reports a backend that was never up. Its state never changes, so a wrong address would go unnoticed. */
   #reportAbsent(member: Member, reason: string): void {
     const asked = new URL(this.#poolOptions(member).health.path, member.url).href;
     this.#emit({ kind: 'absent', backend: member.name, asked, reason });

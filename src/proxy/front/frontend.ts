@@ -202,7 +202,7 @@ const protocolsWithHttp2 = ['h2', ...protocols];
 
 /** The certificates of one port. */
 export interface TlsPairs {
-  /** The one for clients that name no host (SNI), or one without a certificate of its own. */
+  /** The certificate for clients that name no host (SNI), or a host without its own certificate. */
   readonly fallback: TlsPair;
   /** By host or pattern of hosts; see `HostMap`. */
   readonly byHost: ReadonlyMap<string, TlsPair>;

@@ -37,7 +37,7 @@ export interface MemberSnapshot {
 
 /** Options for a backend that enters the pool. */
 export interface Joining {
-  /** See `Backend.identity`. Its origin when absent. */
+  /** See `Backend.identity`. Default: the origin of the member. */
   readonly identity?: string;
   /** 1 when absent. */
   readonly weight?: number;

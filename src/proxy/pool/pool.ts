@@ -30,7 +30,7 @@ export interface PoolSettings extends Omit<MemberSettings, 'onStateChange' | 'on
   readonly onSuspect: (member: Member) => void;
   /** Called when a fact of a member may have changed. */
   readonly onFacts?: (member: Member) => void;
-  /** When other processes serve: updates `inFlightElsewhere` and the bound browsers of every member. */
+  /** Updates `inFlightElsewhere` and the bound browsers of every member. Absent: no other process serves. */
   readonly refresh?: () => Promise<void>;
   /** The names that this pool gives begin with this. */
   readonly prefix?: string;
@@ -126,7 +126,7 @@ export class BackendPool {
     const onLearnt = primary && ((given: string, asked: number) => primary.learnt(member, given, asked));
     const settings = { ...this.#settings, onStateChange, onReturn, onLearnt };
     const member: Member = new Member(name, url, settings, joining);
-    // It was not watched meanwhile. Browsers bound to the last counted boot must not count as bound.
+    // A member that left was not watched meanwhile. Browsers bound to its last counted boot must not count as bound.
     const boots = this.#left.get(member.identity)?.boot;
     if (boots !== undefined) member.countFrom(boots + 1);
     this.#members.push(member);
@@ -269,8 +269,8 @@ export class BackendPool {
   }
 
   /**
-   * Goes on where another process stops. A running drain ends when it would have ended there. Weight and limits are those
-   * that the member was added with.
+   * Takes over a member from another process. A running drain ends at the time that was set there. The member keeps the
+   * weight and limits with which it was added.
    */
   restore(member: Member, { facts, bound }: MemberSnapshot): void {
     const { weight, ownMaxconn: maxconn, responseMs } = member;

@@ -94,8 +94,8 @@ async function openNamed(file: string): Promise<Source> {
 }
 
 /**
- * Opens the pipe on stdout once more. The mode belongs to the opening: other processes that write to this pipe expect
- * writes that block. Other kinds of stdout are used as they are.
+ * Opens the pipe on stdout once more, to write without blocking. On the existing descriptor, other processes that share
+ * it would get that mode too. Other kinds of stdout are used as they are.
  */
 async function openStdout(): Promise<Source> {
   const fd = 1;

@@ -20,7 +20,8 @@ export class WorkerServer implements Primary {
   readonly #tell: (message: ToPrimary) => void;
   readonly #pools: Pools;
   readonly #serving: Serving;
-  /** Suspects reported to the primary without an update since. While all backends are down, each request finds some. */
+  /** Suspect members that were reported to the primary, which has not updated them since. They are not reported again:
+   * while all backends are down, each request suspects some. */
   readonly #told = new Set<Member>();
 
   constructor({ options, members }: Serve, tell: (message: ToPrimary) => void) {

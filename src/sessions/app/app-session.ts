@@ -239,7 +239,7 @@ class Step<T> extends Promise<T> {
   state: 'running' | 'done' | 'failed' = 'running';
   isSeen = false;
 
-  /** `then` returns a plain promise. */
+  /** Makes `then` return a plain promise instead of a `Step`. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }

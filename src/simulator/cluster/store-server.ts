@@ -6,7 +6,7 @@ import type { RunProgram } from './processes/run-program.js';
 export interface StoreServer<Schema extends z.ZodType, Spec> {
   /** The schema of its settings in a scenario file: `system.<name>`. All of them have defaults. */
   readonly schema: Schema;
-  /** Returns the settings that `schema` has read as the lab uses them. */
+  /** Converts the settings that `schema` has read to the form that the lab uses. */
   specOf(settings: z.output<Schema>): Spec;
   /** The setting that decides how many members of a name there are, for error messages. */
   readonly memberSettings: readonly (readonly [members: RegExp, setting: string])[];

@@ -70,9 +70,9 @@ export class LineScanner {
   #userAddress = 0;
   #hash = 0;
   #items: Int32Array = new Int32Array(256);
-  /** The last cart of each user, + 1. The next cart of that user is nearly the same. */
+  /** The number of the last cart of each user, plus 1; 0: none. The next cart of that user is nearly the same. */
   #lastCarts: Int32Array = new Int32Array(1024);
-  /** The last new token of each user, + 1. */
+  /** The number of the last new token of each user, plus 1; 0: none. */
   #lastTokens: Int32Array = new Int32Array(1024);
 
   constructor(table: OperationTable) {

@@ -120,7 +120,7 @@ type Choice = keyof ActivityMix;
 
 const choices: readonly Choice[] = ['add', 'read', 'whoami', 'remove', 'logout'];
 
-/** How often a shopper does what while logged in, if the scenario has no mix. */
+/** Weights of the steps of a logged-in shopper. Used if the scenario has no mix. */
 const shopperMix: ActivityMix = { add: 50, read: 25, whoami: 10, remove: 8, logout: 4 };
 
 /** In a browser with several tabs, the share of adds that happen in all tabs at once. */

@@ -17,7 +17,7 @@ import { withToys } from '../../proxy/toy-backend.js';
 import { root, until, withHoldfast } from '../holdfast.js';
 import { commandLine } from '../in-process.js';
 
-/** A list of hosts that does not fit, and what is said of it behind the name of the file. */
+/** Lists of hosts that are not valid, each with the error message after the name of the file. */
 const bad: readonly [name: string, text: string, says: string][] = [
   ['no list', 'hosts: x', ':1:8: expected a list of hosts, each with "host" and "backend"'],
   ['no mapping', 'hosts: [x]', ':1:9: expected a list of hosts, each with "host" and "backend"'],

@@ -10,7 +10,7 @@ import { affinity, blindHealth, type TestProxy, withProxy } from '../with-proxy.
 const policies = ['rebind', 'temporary', 'strict'] as const;
 const limits = { ...defaultProxyOptions.limits, responseHeadMs: 150 };
 
-/** Answers with its port, but not on `/slow`, and malformed on `/malformed`. */
+/** Answers with its port. `/slow` gets no answer, and `/malformed` gets a malformed one. */
 const moody: RequestListener = (request, response) => {
   if (request.url === '/slow') return;
   if (request.url === '/malformed') request.socket.end('HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\n\r\n');

@@ -125,7 +125,7 @@ export function itAsksTlsBackends(make: EngineFactory): void {
           const hosts = ['a.example', 'b.example', 'c.example', 'd.example', 'e.example'];
           for (const host of hosts) expect((await ask(url, '/', { headers: { host } })).text).to.equal('served');
           expect(requests).to.deep.equal(hosts);
-          // One connection, or another when a client's next request came before the first was back in the pool.
+          // A new connection is opened only if the next request comes before the last connection is back in the pool.
           expect(names.length).to.be.below(hosts.length);
         },
         { backendTls: trusting(ca.cert) },

@@ -29,7 +29,7 @@ interface Parser {
   initialize(type: number, resource: object, headBytesMax: number, lenient: number): void;
   execute(bytes: Buffer): number | Error;
   finish(): undefined | Error;
-  /** Must be called: Node keeps the parser until then. */
+  /** Releases the parser. Without this call, Node keeps it. */
   close(): void;
   [callback: number]: unknown;
 }

@@ -23,7 +23,7 @@ interface FloodRow {
   readonly frames: (stream: number) => Buffer;
   readonly count: number;
   readonly reason: Http2Refusal;
-  /** Depends on how the network splits the flood. */
+  /** Another possible reason. How the network splits the flood decides which one is counted. */
   readonly orReason?: Http2Refusal;
 }
 

@@ -132,7 +132,7 @@ function check({ pool, follower, open }: Scene): void {
   }
 }
 
-/** Each edge must begin in the state in which the previous one ended. */
+/** Checks that each change of state begins in the state in which the previous one ended. */
 function checkEvents(events: readonly ProxyEvent[]): void {
   const states = new Map<string, string>();
   for (const event of events) {

@@ -45,7 +45,7 @@ export class ModelProxy {
   readonly #inFlight = new Set<(reply: AppReply) => void>();
   /** Requests that a backend has and has not answered. */
   readonly #atBackend = new Map<ModelBackend, Set<Exchange>>();
-  /** Requests that wait because their backend has its limit, in order of arrival. */
+  /** Requests that wait because their backend is at its limit, in order of arrival. */
   readonly #queues = new Map<ModelBackend, Exchange[]>();
   readonly #cookieBytes: (cookie: string) => number;
   readonly #deadlines: Deadlines;

@@ -43,7 +43,7 @@ export class Client implements ExchangeClient {
   #dropping = false;
   #leaving = false;
   #taking = false;
-  /** The time of the next head runs. */
+  /** Whether the time limit of the next head has started. */
   #headTimed = false;
   #tunnel = false;
   #gone = false;

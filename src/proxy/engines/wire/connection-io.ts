@@ -17,7 +17,7 @@ export type Received = (lent: Buffer, count: number) => boolean;
 /** A read up to this size is tried as text first: most messages arrive whole in one read. */
 export const quickBytesMax = 8 * 1024;
 
-/** Returns the bytes as a buffer of their own length; still lent. */
+/** Returns the bytes as a buffer of their own length. It is still lent. */
 export function firstOf(lent: Buffer, count: number): Buffer {
   return count === lent.length ? lent : lent.subarray(0, count);
 }

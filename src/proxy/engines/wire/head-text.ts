@@ -27,7 +27,7 @@ export const answerShape = new RegExp(`^HTTP/1\\.([01]) ([1-9]\\d\\d)(?: (${text
 export const extensionShape = new RegExp(
   `^(?:;${token}(?:=(?:${token}|"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]|\\\\[\\t\\x20-\\x7e])*"))?)*$`,
 );
-/** RFC 9112 §7.1.2: the fields after the last chunk, and the empty line that ends them. */
+/** Matches the fields after the last chunk, and the empty line that ends them (RFC 9112 §7.1.2). */
 export const trailerShape = new RegExp(`^(?:${fieldLine})*\\r\\n$`);
 /**
  * The value of a Transfer-Encoding field with the white space after it. Spaces are allowed (RFC 9110 §5.6.3). So is a

@@ -68,8 +68,9 @@ export function serverOptions(deadlineMs: number) {
 /**
  * Returns a client of one server.
  *
- * A stream reports two errors when it is closed in the TLS handshake and does not trust the server: the certificate, and
- * then the alert with which the server answers. The client listens to the first only. The second would end the process.
+ * When a TLS handshake fails because the server is not trusted, the stream reports two errors: first the certificate,
+ * then the alert from the server. The client listens only to the first. Without a listener, the second would end the
+ * process.
  */
 export function newClient(options: RedisOptions & { replyMapping?: 'legacy' }): Redis {
   const client = new Redis(options);

@@ -300,7 +300,7 @@ function addEntry(tokens: RevokedTokens, { untilMs, what, value }: RevocationEnt
   return [nameEpoch(owner, Number(epoch))];
 }
 
-/** Returns entries for all that the copy has and `seen`, the names that the stream has, does not. */
+/** Returns the entries of the local copy that the stream lacks. `seen`: the names in the stream. */
 function buildMissingEntries(tokens: RevokedTokens, seen: ReadonlySet<string>, nowMs: number) {
   const missing: RevocationEntry[] = [];
   for (const [owner, { epoch, untilMs }] of tokens.epochs()) {

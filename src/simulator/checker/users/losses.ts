@@ -105,7 +105,7 @@ function lossesOf(expected: ExpectedSession): Loss[] {
   return losses;
 }
 
-/** Returns the first read that missed the token, since a read last showed it. */
+/** Returns the first read that missed the token after the last read that showed it. */
 export function firstMissedBy({ missing, hidden }: Token): Operation | undefined {
   if (missing === undefined || hidden === undefined) return missing ?? hidden;
   return hidden.sentMs <= missing.sentMs ? hidden : missing;

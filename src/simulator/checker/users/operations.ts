@@ -250,7 +250,7 @@ function chooseByPath(
   return chosen;
 }
 
-/** Returns the place of the operation that took the same path. Without one it returns the length of the list. */
+/** Returns the index of the operation that took the same path; the length of the list when there is none. */
 function findPath({ backend, proxy }: Operation, chosen: readonly Operation[]): number {
   for (let place = 0; place < chosen.length; place += 1) {
     const known = chosen[place];

@@ -111,7 +111,7 @@ export class ExternalSystem {
   }
 }
 
-/** Returns whether several members have this name, as the containers of one service: then it tells none of them. */
+/** Returns whether several members have this name, like the containers of one service. It then identifies none. */
 function isShared(name: string, ready: readonly ListedMember[]): boolean {
   return ready.filter(({ names }) => names.includes(name)).length > 1;
 }

@@ -1,7 +1,7 @@
 import { describeEnd, type RunShell } from './run-program.js';
 
-/** A rule for the packets of a link. The kernel loses so many of a hundred by chance, in both directions. Or it refuses
- * each packet to the port with a reset, as the firewall of a server does: answers on the way still arrive. */
+/** A rule for the packets of a link. Either the kernel drops a percentage of them at random, in both directions. Or it
+ * refuses each packet to the port with a reset, as the firewall of a server does: answers on the way still arrive. */
 export type PacketRule = { readonly lostPercent: number } | 'refuse';
 
 /** Counts of the kernel since the rule was set. */

@@ -110,7 +110,7 @@ export const deploy = defineFault({
           rollout = rollOut(deployer, signal);
           await rollout;
         } finally {
-          // Until it is rolled back, the version before it must stay known.
+          // The deployer must remember the old version until the rollback.
           if (rollback === undefined) rolling.delete(deployer);
           else held = deployer;
         }
@@ -138,7 +138,7 @@ export const deploy = defineFault({
         rollout = undefined;
         if (held !== undefined) rolling.delete(held);
         held = undefined;
-        // Only the first healing finds it: a rollback starts it again.
+        // Only the first healing reports the crashed member, because a rollback starts that member again.
         isConfirmed = false;
         if (crashed !== undefined)
           throw new MemberNotBack(crashed.name, `ran version ${version} and ended by itself: ${crashed.how}`);

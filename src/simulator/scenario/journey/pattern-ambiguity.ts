@@ -16,7 +16,7 @@ export function mayNeverEnd(source: string, flags: string): boolean {
 
 const parser = new RegExpParser({ ecmaVersion: 2024 });
 const endlessMin = 10;
-/** Most states. A pattern of 500 characters has fewer, unless it nests small repetition counts. */
+/** Maximum number of states. A pattern of 500 characters has fewer, unless it nests small repetition counts. */
 const statesMax = 500;
 /** Most comparisons of two states: about a tenth of a second. A pattern that needs more is refused. */
 const comparisonsMax = 1_000_000;

@@ -63,7 +63,7 @@ export function readHttp2Request(
   if (text.length > limits.headerBytesMax) return section.hasLongTarget ? longTarget : longHead;
   const head = parseRequestHead(text, limits.headerFieldsMax);
   if ('status' in head) return head;
-  // A length that no data can fill. The backend would wait for it.
+  // No data follows, so the backend would wait for the announced length in vain.
   if (ended && head.length > 0) return malformedRequest;
   return limits.bodyBytesMax > 0 && head.length > limits.bodyBytesMax ? longBody : head;
 }
