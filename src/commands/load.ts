@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { CommandModule } from 'yargs';
-import { type LoadResult, logIn } from '../load/measure.js';
+import type { LoadResult } from '../load/measure.js';
 import { type ModeName, modeNames, storesOf } from '../modes.js';
 import { writeWhole } from '../shared/result-files.js';
 import type { StoreUrls } from '../shared/stores.js';
@@ -57,7 +57,7 @@ async function loadAll(args: LoadArgs, signal: AbortSignal): Promise<number> {
   await checkOutputs({ json: args.json }, undefined, ['load']);
   const rows: Row[] = [];
   for (const mode of names) rows.push(...(await loadMode(mode, choices)));
-  process.stdout.write(`${table(rows)}\n`);
+  process.stdout.write(`${renderTable(rows)}\n`);
   if (args.json !== undefined)
     await writeWhole(args.json, `${JSON.stringify({ schema: 1, connections, durationS, rows }, null, 2)}\n`);
   const broken = rows.some(({ errors, non2xx, requests }) => errors > 0 || non2xx > 0 || requests === 0);
@@ -76,7 +76,7 @@ async function loadMode(mode: ModeName, choices: Choices): Promise<Row[]> {
   const { connections, durationS, storeUrls, signal } = choices;
   const spec = { mode, backends: { count: 3, env: {} }, stores: storesOf(mode), storeUrls, proxy: {} };
   // Loaded here, after the command line has been checked.
-  const { measure } = await import('../load/measure.js');
+  const { logIn, measure } = await import('../load/measure.js');
   const cluster = await startCluster(spec, signal, () => {});
   try {
     const rows: Row[] = [];
@@ -103,7 +103,7 @@ function originOf(cluster: Cluster, target: Row['target']): string {
   return target === 'proxy' ? cluster.proxyUrl : `http://127.0.0.1:${cluster.member('backend-1').port}`;
 }
 
-function table(rows: readonly Row[]): string {
+function renderTable(rows: readonly Row[]): string {
   const head = ['mode', 'target', 'requests/s', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'not 2xx', 'errors'];
   const drawn = new Table({
     head,
