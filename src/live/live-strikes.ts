@@ -26,6 +26,118 @@ import {
 import { explainMissingTarget, type FaultSpec, type Scenario } from '../simulator/scenario/scenario.js';
 import { isHealedWith, type OfferedFault, type OfferView } from './protocol.js';
 
+const idLengthMax = 36;
+
+/** The strikes of one side: those of its scenario, and those that a person chose. They go through the same `Strike`. */
+export class LiveStrikes {
+  readonly #stage: StrikeStage;
+  readonly #scheduled: readonly FaultSpec[];
+  readonly #startMs: number;
+  readonly #proxies: readonly string[];
+  /** In the order of their requests. A strike that is healed is forgotten. */
+  #active: Strike[] = [];
+  /** Injections that are not over, by strike. */
+  readonly #injecting = new Map<Strike, Promise<unknown>>();
+  readonly #ids: Set<string>;
+
+  /** `proxies`: their names. `startMs`: when the faults phase of the scenario begins. */
+  constructor(
+    scenario: Scenario,
+    mode: ModeName,
+    { proxies, startMs, ...stage }: StrikeStage & { readonly proxies: readonly string[]; readonly startMs: number },
+  ) {
+    this.#proxies = proxies;
+    this.#startMs = startMs;
+    this.#scheduled = faultsFor(mode, { ...scenario, faults: planFaults(scenario, stage.seed) }).faults;
+    this.#ids = new Set([...phaseNames, ...this.#scheduled.map(({ id }) => id)]);
+    this.#stage = { ...stage, onState: strike => this.#note(strike, stage) };
+  }
+
+  /** Returns the targets of the active strikes. */
+  get targets(): ReadonlySet<string> {
+    return new Set(this.#active.map(({ record }) => record.target));
+  }
+
+  /** Runs the faults of the scenario at their times. A fault that has no target in this mode is left out. Resolves when
+   * the signal is aborted, or when every fault is healed. */
+  async runScheduled(): Promise<void> {
+    await runFaults(this.#scheduled, { ...this.#stage, startMs: this.#startMs, endMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** Strikes. A strike that is not confirmed is healed at once. Resolves with the problem in words. */
+  async strike({ fault, target, options }: AimedFault): Promise<string | undefined> {
+    const same = this.#active.find(({ record }) => record.fault === fault && record.target === target);
+    if (same !== undefined) return `${describeFault(same.record)} is active already: heal it first`;
+    const trigger = { atMs: Math.max(0, this.#stage.clock.now() - this.#startMs) };
+    const given = Object.keys(options).length > 0 && { options };
+    const strike = new Strike({ id: this.#newId(fault, target), trigger, do: fault, target, ...given }, this.#stage);
+    const injecting = strike.inject();
+    this.#injecting.set(strike, injecting);
+    await injecting;
+    this.#injecting.delete(strike);
+    if (strike.state === 'not-confirmed') await this.#heal(strike);
+    return strike.record.problem;
+  }
+
+  /**
+   * Heals the active strikes of a member and of its links, the latest first. Resolves with the problem in words.
+   * Healings that had failed before are then tried again: a strike that is healed now may have been the reason.
+   */
+  async heal(member: string): Promise<string | undefined> {
+    const own = this.#active.filter(({ record }) => isHealedWith(member, record.target, this.#proxies));
+    if (own.length === 0) return `no strike on ${member} is active`;
+    for (const strike of own.toReversed()) await this.#heal(strike);
+    if (own.some(({ state }) => state === 'healed')) void this.#retryOthers(own);
+    const problems = own.filter(({ state }) => state !== 'healed').map(({ record }) => describeNotHealed(record));
+    const others = this.#active.filter(strike => !own.includes(strike)).map(({ record }) => describeFault(record));
+    // Another fault may be the reason: while the proxy is down, for example, no backend becomes ready again.
+    const hint = others.length === 0 ? '' : `. Still active: ${others.join(', ')}`;
+    return problems.length === 0 ? undefined : problems.join('; ') + hint;
+  }
+
+  /** Ends what faults still do by themselves. Call it when the cluster is stopped. */
+  close(): void {
+    for (const strike of this.#active) void this.#heal(strike);
+  }
+
+  async #retryOthers(healed: readonly Strike[]): Promise<void> {
+    const failed = this.#active.filter(strike => strike.state === 'not-healed' && !healed.includes(strike));
+    for (const strike of failed.toReversed()) await this.#heal(strike);
+  }
+
+  async #heal(strike: Strike): Promise<void> {
+    await this.#injecting.get(strike);
+    const others = this.#active.filter(other => other !== strike);
+    await strike.heal(() => others.map(({ record }) => record));
+  }
+
+  #note(strike: Strike, { onState }: StrikeStage): void {
+    if (strike.state === 'requested') this.#active.push(strike);
+    if (strike.state === 'healed') this.#active = this.#active.filter(other => other !== strike);
+    onState?.(strike);
+  }
+
+  #newId(fault: string, target: string): string {
+    const named = fault.endsWith(`-${target}`) ? fault : `${fault}-${target}`;
+    const plain = named.replaceAll(/[^a-z0-9]+/g, '-').slice(0, idLengthMax);
+    for (let number = 1; ; number += 1) {
+      const id = number === 1 ? plain : `${plain}-${number}`;
+      if (this.#ids.has(id)) continue;
+      this.#ids.add(id);
+      return id;
+    }
+  }
+}
+
+function describeFault({ fault, target }: Strike['record']): string {
+  return `${fault} of ${target}`;
+}
+
+function describeNotHealed(record: Strike['record']): string {
+  const { problem, notBack = [] } = record;
+  return problem ?? `${describeFault(record)} is not healed: ${notBack.map(({ member, why }) => `${member} ${why}`)}`;
+}
+
 /** The system of one side, as far as it decides what can strike it. */
 export interface StruckSystem {
   readonly mode: ModeName;
@@ -152,116 +264,4 @@ export function faultsFor(
     faults: aimed.filter(one => typeof one !== 'string'),
     leftOut: aimed.filter(one => typeof one === 'string'),
   };
-}
-
-const idLengthMax = 36;
-
-/** The strikes of one side: those of its scenario, and those that a person chose. They go through the same `Strike`. */
-export class LiveStrikes {
-  readonly #stage: StrikeStage;
-  readonly #scheduled: readonly FaultSpec[];
-  readonly #startMs: number;
-  readonly #proxies: readonly string[];
-  /** In the order of their requests. A strike that is healed is forgotten. */
-  #active: Strike[] = [];
-  /** Injections that are not over, by strike. */
-  readonly #injecting = new Map<Strike, Promise<unknown>>();
-  readonly #ids: Set<string>;
-
-  /** `proxies`: their names. `startMs`: when the faults phase of the scenario begins. */
-  constructor(
-    scenario: Scenario,
-    mode: ModeName,
-    { proxies, startMs, ...stage }: StrikeStage & { readonly proxies: readonly string[]; readonly startMs: number },
-  ) {
-    this.#proxies = proxies;
-    this.#startMs = startMs;
-    this.#scheduled = faultsFor(mode, { ...scenario, faults: planFaults(scenario, stage.seed) }).faults;
-    this.#ids = new Set([...phaseNames, ...this.#scheduled.map(({ id }) => id)]);
-    this.#stage = { ...stage, onState: strike => this.#note(strike, stage) };
-  }
-
-  /** Returns the targets of the active strikes. */
-  get targets(): ReadonlySet<string> {
-    return new Set(this.#active.map(({ record }) => record.target));
-  }
-
-  /** Runs the faults of the scenario at their times. A fault that has no target in this mode is left out. Resolves when
-   * the signal is aborted, or when every fault is healed. */
-  async runScheduled(): Promise<void> {
-    await runFaults(this.#scheduled, { ...this.#stage, startMs: this.#startMs, endMs: Number.POSITIVE_INFINITY });
-  }
-
-  /** Strikes. A strike that is not confirmed is healed at once. Resolves with the problem in words. */
-  async strike({ fault, target, options }: AimedFault): Promise<string | undefined> {
-    const same = this.#active.find(({ record }) => record.fault === fault && record.target === target);
-    if (same !== undefined) return `${describeFault(same.record)} is active already: heal it first`;
-    const trigger = { atMs: Math.max(0, this.#stage.clock.now() - this.#startMs) };
-    const given = Object.keys(options).length > 0 && { options };
-    const strike = new Strike({ id: this.#newId(fault, target), trigger, do: fault, target, ...given }, this.#stage);
-    const injecting = strike.inject();
-    this.#injecting.set(strike, injecting);
-    await injecting;
-    this.#injecting.delete(strike);
-    if (strike.state === 'not-confirmed') await this.#heal(strike);
-    return strike.record.problem;
-  }
-
-  /**
-   * Heals the active strikes of a member and of its links, the latest first. Resolves with the problem in words.
-   * Healings that had failed before are then tried again: a strike that is healed now may have been the reason.
-   */
-  async heal(member: string): Promise<string | undefined> {
-    const own = this.#active.filter(({ record }) => isHealedWith(member, record.target, this.#proxies));
-    if (own.length === 0) return `no strike on ${member} is active`;
-    for (const strike of own.toReversed()) await this.#heal(strike);
-    if (own.some(({ state }) => state === 'healed')) void this.#retryOthers(own);
-    const problems = own.filter(({ state }) => state !== 'healed').map(({ record }) => describeNotHealed(record));
-    const others = this.#active.filter(strike => !own.includes(strike)).map(({ record }) => describeFault(record));
-    // Another fault may be the reason: while the proxy is down, for example, no backend becomes ready again.
-    const hint = others.length === 0 ? '' : `. Still active: ${others.join(', ')}`;
-    return problems.length === 0 ? undefined : problems.join('; ') + hint;
-  }
-
-  /** Ends what faults still do by themselves. Call it when the cluster is stopped. */
-  close(): void {
-    for (const strike of this.#active) void this.#heal(strike);
-  }
-
-  async #retryOthers(healed: readonly Strike[]): Promise<void> {
-    const failed = this.#active.filter(strike => strike.state === 'not-healed' && !healed.includes(strike));
-    for (const strike of failed.toReversed()) await this.#heal(strike);
-  }
-
-  async #heal(strike: Strike): Promise<void> {
-    await this.#injecting.get(strike);
-    const others = this.#active.filter(other => other !== strike);
-    await strike.heal(() => others.map(({ record }) => record));
-  }
-
-  #note(strike: Strike, { onState }: StrikeStage): void {
-    if (strike.state === 'requested') this.#active.push(strike);
-    if (strike.state === 'healed') this.#active = this.#active.filter(other => other !== strike);
-    onState?.(strike);
-  }
-
-  #newId(fault: string, target: string): string {
-    const named = fault.endsWith(`-${target}`) ? fault : `${fault}-${target}`;
-    const plain = named.replaceAll(/[^a-z0-9]+/g, '-').slice(0, idLengthMax);
-    for (let number = 1; ; number += 1) {
-      const id = number === 1 ? plain : `${plain}-${number}`;
-      if (this.#ids.has(id)) continue;
-      this.#ids.add(id);
-      return id;
-    }
-  }
-}
-
-function describeFault({ fault, target }: Strike['record']): string {
-  return `${fault} of ${target}`;
-}
-
-function describeNotHealed(record: Strike['record']): string {
-  const { problem, notBack = [] } = record;
-  return problem ?? `${describeFault(record)} is not healed: ${notBack.map(({ member, why }) => `${member} ${why}`)}`;
 }
