@@ -78,7 +78,7 @@ function stackOf(error: unknown): string {
 }
 
 /** Rewrites a message of yargs so that it says what was expected. `words` are the words of the command line. */
-export function usageSentence(message: string, known: readonly string[], words: readonly string[]): string {
+export function describeUsageProblem(message: string, known: readonly string[], words: readonly string[]): string {
   const bare = /^Not enough arguments following: ([\w-]+)$/.exec(message)?.[1];
   if (bare !== undefined) return `--${bare} needs a value.`;
   const [, flag, given, choices] =
@@ -116,7 +116,7 @@ export function failUsage(
   const isCommand = command !== undefined && !command.startsWith('-');
   const help = commandLine(...(isCommand ? [command] : []), '--help');
   if (command === undefined) parser.showHelp('error');
-  const sentence = usageSentence(message ?? 'bad usage.', flagsOf(parser).known, words);
+  const sentence = describeUsageProblem(message ?? 'bad usage.', flagsOf(parser).known, words);
   process.stderr.write(`${errorColours().red('holdfast:')} ${sentence} See: ${help}\n`);
   throw new ReportedError(message ?? '');
 }

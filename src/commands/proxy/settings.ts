@@ -8,7 +8,7 @@ import { type SettingName, settingEntries } from '../../proxy/settings.js';
 import { messageOf } from '../../shared/text.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { parseYaml, type YamlFile } from '../../simulator/scenario/yaml.js';
-import { usageSentence } from '../lib/exit.js';
+import { describeUsageProblem } from '../lib/exit.js';
 import { checkFlags, type Flags, flagsOf, UsageError } from '../lib/flags.js';
 import type { ProxyArgs } from './flags.js';
 
@@ -118,7 +118,7 @@ async function parseWords(parser: Argv<ProxyArgs>): Promise<ProxyArgs> {
   const fail = (message: string | null, error: Error | undefined): never => {
     throw message === null && error !== undefined
       ? error
-      : new UsageError(usageSentence(message ?? 'bad usage', [], []));
+      : new UsageError(describeUsageProblem(message ?? 'bad usage', [], []));
   };
   return await parser.strict().help(false).version(false).exitProcess(false).fail(fail).parseAsync();
 }

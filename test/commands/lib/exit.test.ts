@@ -7,7 +7,7 @@ import path from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { usageSentence } from '#src/commands/lib/exit.js';
+import { describeUsageProblem } from '#src/commands/lib/exit.js';
 import { packageFile } from '#src/shared/package.js';
 import { sendSignal } from '#src/simulator/cluster/processes/process-family.js';
 import { type Holdfast, withHoldfast } from '../holdfast.js';
@@ -69,7 +69,7 @@ describe('messages about a wrong command line', () => {
     ['which command?', 'which command?'],
   ] as const) {
     it(String(sentence), () => {
-      const said = usageSentence(message, known, ['proxy', '--backend', 'http://a:1', 'http://b:1']);
+      const said = describeUsageProblem(message, known, ['proxy', '--backend', 'http://a:1', 'http://b:1']);
       if (typeof sentence === 'string') expect(said).to.equal(sentence);
       else expect(said).to.match(sentence);
     });
