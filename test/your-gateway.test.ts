@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { packageFile } from '#src/shared/package.js';
-import { presetNames } from '#src/shared/shipped-files.js';
+import { packageFile, presetNames } from '#src/shared/package.js';
 import {
   backendPlaceholders,
   drainPlaceholders,

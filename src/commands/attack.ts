@@ -12,8 +12,7 @@ import {
   renderAttackJson,
 } from '../attacks/finding.js';
 import { appAttacks } from '../attacks/own-app/attacks/registry.js';
-import { type PlannedSystem, planSystems, weakModesOf } from '../attacks/plan.js';
-import { runAttacks } from '../attacks/run-attacks.js';
+import { type PlannedSystem, planSystems, runAttacks, weakModesOf } from '../attacks/run-attacks.js';
 import { startSystem } from '../attacks/start-system.js';
 import type { AttackExchange } from '../attacks/tools/browser.js';
 import { weakVariants } from '../attacks/weak-variants.js';

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import yargs, { type CommandModule } from 'yargs';
 import { modeNames } from '../modes.js';
-import { presetNames, shippedScenarios } from '../shared/shipped-files.js';
+import { presetNames, shippedScenarioNames } from '../shared/package.js';
 import { tools } from '../shared/tools.mjs';
 import { exitCodes, toHandler } from './lib/exit.js';
 
@@ -57,7 +57,7 @@ const valuesOfFlag: Readonly<Record<string, NamesNow>> = {
   proxy: presetNames,
   scenario: listScenarios,
   faults: async () => [
-    ...shippedScenarios,
+    ...shippedScenarioNames(),
     ...Object.keys((await import('../simulator/faults/kinds/registry.js')).faults),
     'all',
   ],
@@ -128,5 +128,5 @@ function startingWith(text: string, names: Names): Names {
 
 /** Lists the shipped scenarios, and the files of the current folder that may be scenarios. */
 function listScenarios(): Names {
-  return [...shippedScenarios, ...readdirSync('.').filter(file => /\.ya?ml$/.test(file))];
+  return [...shippedScenarioNames(), ...readdirSync('.').filter(file => /\.ya?ml$/.test(file))];
 }

@@ -15,9 +15,8 @@ import {
   type TableProxy,
   tableOf,
 } from '../conformance/table.js';
-import { commandLine, packageFile } from '../shared/package.js';
+import { commandLine, packageFile, presetNames } from '../shared/package.js';
 import { writeWhole } from '../shared/result-files.js';
-import { presetNames } from '../shared/shipped-files.js';
 import { assertInstalled, isInstalled } from '../simulator/cluster/external/external-proxy.js';
 import { type Preset, readPreset } from '../simulator/scenario/own-system.js';
 import { exitCodes, runInterruptibly, toHandler } from './lib/exit.js';

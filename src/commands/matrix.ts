@@ -13,9 +13,8 @@ import {
   problemsOf,
 } from '../report/matrix.js';
 import { nameProxy } from '../report/sentence.js';
-import { commandLine } from '../shared/package.js';
+import { commandLine, shippedScenarioFile, shippedScenarioNames } from '../shared/package.js';
 import { writeWhole } from '../shared/result-files.js';
-import { shippedScenarioFile, shippedScenarios } from '../shared/shipped-files.js';
 import { unknownName } from '../shared/unknown-name.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
 import { explainNoOwnNetwork, isInOwnNetwork, runInOwnNetwork } from '../simulator/cluster/processes/own-network.js';
@@ -190,7 +189,7 @@ function commandOf({ modes, faults, seed, proxy }: MatrixArgs): string {
 }
 
 function readShippedScenarios(): Promise<Scenario[]> {
-  return Promise.all(shippedScenarios.map(name => readScenario(shippedScenarioFile(name))));
+  return Promise.all(shippedScenarioNames().map(name => readScenario(shippedScenarioFile(name))));
 }
 
 /** Selects scenarios by name, or by fault: then every scenario that uses the fault. */

@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { joinOutputs, outputsOf, type StepOutputs } from '../report/reporter.js';
-import { shippedScenarios } from '../shared/shipped-files.js';
+import { shippedScenarioNames } from '../shared/package.js';
 import type { StoreUrls } from '../shared/stores.js';
 import { compareWithEarlier, summarizeMode } from '../simulator/checker/verdict/repeats.js';
 import type { JudgedRun } from '../simulator/checker/verdict/verdict.js';
@@ -95,7 +95,7 @@ export const run: CommandModule<object, RunArgs> = {
       .option('junit', { type: 'string', requiresArg: true, describe: 'write the expectations as JUnit XML, for CI' })
       .option('history', { type: 'string', requiresArg: true, describe: 'write every operation as NDJSON' })
       .epilogue(
-        `Shipped scenarios: ${shippedScenarios.join(', ')}.\n\nA mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.`,
+        `Shipped scenarios: ${shippedScenarioNames().join(', ')}.\n\nA mode in which a fault has no target is not run; if that is every mode, the exit code is 2. A run is repeated once when the machine was too busy.`,
       )
       .example('$0 run kill-one', 'a shipped scenario by its name, in every mode of the file')
       .example('$0 run kill-one hang-one --mode redis --json "{scenario}.json"', 'one mode of each, results as JSON')

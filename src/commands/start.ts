@@ -1,6 +1,5 @@
 import type { CommandModule } from 'yargs';
-import { commandLine } from '../shared/package.js';
-import { shippedScenarioFile } from '../shared/shipped-files.js';
+import { commandLine, shippedScenarioFile } from '../shared/package.js';
 import { worstOf } from '../shared/worst-verdict.js';
 import type { JudgedRun, VerdictWord } from '../simulator/checker/verdict/verdict.js';
 import { Interrupted } from '../simulator/errors.js';

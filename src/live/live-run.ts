@@ -12,7 +12,7 @@ import type { Strike } from '../simulator/faults/strike.js';
 import { LiveCounts } from '../simulator/faults/trigger.js';
 import type { ListedRun, MemberRecord, Operation, PhaseName, RunHeader } from '../simulator/history/records.js';
 import { randomStream } from '../simulator/plan/random.js';
-import { LabHealth, noLab } from '../simulator/run/lab-health.js';
+import { LabHealth, noLab, watchMembers } from '../simulator/run/lab-health.js';
 import { RunClock } from '../simulator/run/run-clock.js';
 import {
   buildClusterSpec,
@@ -21,7 +21,6 @@ import {
   driverSetup,
   startHeader,
 } from '../simulator/run/system-setup.js';
-import { watchMembers } from '../simulator/run/watch-members.js';
 import { type GivenOptions, listLinks } from '../simulator/scenario/applicable-faults.js';
 import type { Scenario } from '../simulator/scenario/scenario.js';
 import { Driver } from '../simulator/users/driver.js';

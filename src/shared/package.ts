@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { quoteForShell } from './text.js';
 
@@ -40,4 +40,24 @@ export function nameProgram(root: string, startedAs: string): string {
   const { name, dir } = path.parse(startedAs);
   // Both start Node with a link: a project has it in node_modules/.bin, a global installation on PATH.
   return name === 'holdfast' && path.basename(dir) !== '.bin' ? 'holdfast' : 'npx holdfast';
+}
+
+/** Returns the names of the scenarios that come with Holdfast, in alphabetical order. */
+export function shippedScenarioNames(): readonly string[] {
+  const files = readdirSync(packageFile('scenarios')).filter(file => file.endsWith('.yaml'));
+  return files.map(file => path.basename(file, '.yaml')).sort();
+}
+
+/** Returns the file of a shipped scenario. */
+export function shippedScenarioFile(name: string): string {
+  return packageFile(`scenarios/${name}.yaml`);
+}
+
+/** The folder with a folder for each shipped preset of a proxy. */
+export const presetFolder = packageFile('examples/proxies');
+
+/** Returns the names of the presets that are shipped. */
+export function presetNames(): readonly string[] {
+  const entries = readdirSync(presetFolder, { withFileTypes: true });
+  return entries.filter(entry => entry.isDirectory()).map(({ name }) => name);
 }

@@ -12,10 +12,10 @@ import type { ListedRun, RunHeader } from './history/records.js';
 import type { Plan } from './plan/plan.js';
 import { randomStream } from './plan/random.js';
 import { Journal, type OnProgress } from './run/journal.js';
+import { collectCounts, watchMembers } from './run/lab-health.js';
 import { watchProcessors } from './run/processor-pressure.js';
 import { RunClock } from './run/run-clock.js';
 import { buildClusterSpec, describeSystem, drawNonce, driverSetup, startHeader } from './run/system-setup.js';
-import { collectCounts, watchMembers } from './run/watch-members.js';
 import {
   type Applied,
   describeMissingTarget,

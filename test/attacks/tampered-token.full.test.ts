@@ -2,8 +2,7 @@
 import { expect } from 'chai';
 import { attacks } from '#src/attacks/attacks/registry.js';
 import { judge } from '#src/attacks/finding.js';
-import { planSystems } from '#src/attacks/plan.js';
-import { runAttacks } from '#src/attacks/run-attacks.js';
+import { planSystems, runAttacks } from '#src/attacks/run-attacks.js';
 import { type SystemSpec, startSystem } from '#src/attacks/start-system.js';
 
 const tampering = Object.fromEntries(Object.entries(attacks).filter(([name]) => name === 'tampered-token'));

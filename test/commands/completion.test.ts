@@ -9,7 +9,7 @@ import { rows } from '#src/conformance/rows/registry.js';
 import { modeNames } from '#src/modes.js';
 import { routingPolicies } from '#src/proxy/routing-policies.js';
 import { reporters } from '#src/report/reporters/registry.js';
-import { presetNames } from '#src/shared/shipped-files.js';
+import { presetNames } from '#src/shared/package.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { root } from './holdfast.js';
 import { commandLine } from './in-process.js';

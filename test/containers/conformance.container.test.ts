@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import { packageFile } from '#src/shared/package.js';
-import { presetNames } from '#src/shared/shipped-files.js';
+import { packageFile, presetNames } from '#src/shared/package.js';
 import { withHoldfast } from '../commands/holdfast.js';
 
 /** Returns the rows of the failure table in a page, without its links. */

@@ -2,7 +2,7 @@ import { type Stats, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Argv } from 'yargs';
 import { type ModeName, storesOf } from '../../modes.js';
-import { shippedScenarioFile, shippedScenarios } from '../../shared/shipped-files.js';
+import { shippedScenarioFile, shippedScenarioNames } from '../../shared/package.js';
 import { type StoreUrls, storeDescriptors, storeNames } from '../../shared/stores.js';
 import { tools } from '../../shared/tools.mjs';
 import { unknownName } from '../../shared/unknown-name.js';
@@ -29,7 +29,7 @@ import { parseStoreUrls, type StoreArgs, storeOptions, UsageError } from './flag
 export function findScenario(given: string): string {
   if (isFile(given)) return given;
   const name = path.basename(given).replace(/\.ya?ml$/, '');
-  const isShipped = shippedScenarios.includes(name);
+  const isShipped = shippedScenarioNames().includes(name);
   if (given === name) {
     if (isShipped) return shippedScenarioFile(name);
     throw new UsageError(describeUnknown(given));
@@ -42,7 +42,7 @@ export function findScenario(given: string): string {
 function describeUnknown(given: string): string {
   const own = [`${given}.yaml`, `${given}.yml`].find(isFile);
   if (own !== undefined) return `unknown scenario "${given}". Did you mean the file "${own}"?`;
-  return `${unknownName('scenario', given, shippedScenarios)} For a scenario of yours give its file, such as my-app.yaml.`;
+  return `${unknownName('scenario', given, shippedScenarioNames())} For a scenario of yours give its file, such as my-app.yaml.`;
 }
 
 function isFile(given: string): boolean {

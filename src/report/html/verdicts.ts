@@ -1,5 +1,4 @@
-import { commandLine } from '../../shared/package.js';
-import { shippedScenarios } from '../../shared/shipped-files.js';
+import { commandLine, shippedScenarioNames } from '../../shared/package.js';
 import type { Span } from '../../simulator/checker/load.js';
 import { driverLagP99MsMax } from '../../simulator/checker/verdict/doubts.js';
 import type { EvaluatedExpectation } from '../../simulator/checker/verdict/expectations.js';
@@ -220,7 +219,7 @@ function repeatCommand(runs: readonly JudgedRun[]): string {
   const proxy = header?.system?.proxyAsked;
   const name = header?.scenario ?? '';
   // A history does not hold the path of the user's own scenario file.
-  const scenario = shippedScenarios.includes(name) ? name : `path/to/${name}.yaml`;
+  const scenario = shippedScenarioNames().includes(name) ? name : `path/to/${name}.yaml`;
   const proxyFlag = proxy === undefined ? [] : ['--proxy', proxy];
   return commandLine('run', scenario, '--mode', modes, '--seed', String(header?.seed), ...proxyFlag);
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as z from 'zod';
-import { presetFolder, presetNames } from '../../shared/shipped-files.js';
+import { presetFolder, presetNames } from '../../shared/package.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import { commandPlaceholders, describeUnknownPlaceholder, ownPlaceholders } from '../cluster/backend.js';
 import {

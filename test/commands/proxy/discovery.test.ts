@@ -2,9 +2,8 @@
 import { createServer, type Server } from 'node:http';
 import { expect } from 'chai';
 import { UsageError } from '#src/commands/lib/flags.js';
-import { Discovery } from '#src/commands/proxy/discovery.js';
+import { Discovery, KnownEndpoints } from '#src/commands/proxy/discovery.js';
 import { parseServer } from '#src/commands/proxy/listen-options.js';
-import { KnownEndpoints } from '#src/proxy/discovery.js';
 import { ask, viewsOf } from '../../proxy/ask.js';
 import { until, withHoldfast } from '../holdfast.js';
 import { withDns } from './dns-server.js';

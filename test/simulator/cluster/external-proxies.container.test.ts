@@ -1,7 +1,7 @@
 /** Every preset with its real program. What a proxy cannot do is stated by its preset, and is refused. */
 import { Agent, get } from 'node:http';
 import { expect } from 'chai';
-import { presetNames } from '#src/shared/shipped-files.js';
+import { presetNames } from '#src/shared/package.js';
 import type { Cluster } from '#src/simulator/cluster/cluster.js';
 import { canDrain } from '#src/simulator/cluster/external/external-proxy.js';
 import { portRefuses, waitUntil } from '#src/simulator/cluster/probe.js';

@@ -10,7 +10,7 @@ import {
 import type { Toxic } from '#src/simulator/cluster/link-pipe.js';
 import type { ShellEnd } from '#src/simulator/cluster/processes/run-program.js';
 import { BootFailed, MemberNotBack } from '#src/simulator/errors.js';
-import { flap } from '#src/simulator/faults/kinds/flap.js';
+import { flap } from '#src/simulator/faults/kinds/signals.js';
 import { runFaults } from '#src/simulator/faults/schedule.js';
 import { Strike } from '#src/simulator/faults/strike.js';
 import type { FaultRecord } from '#src/simulator/history/records.js';

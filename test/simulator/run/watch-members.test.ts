@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { ClusterMember, ProxyBackend } from '#src/simulator/cluster/cluster.js';
 import { waitUntil } from '#src/simulator/cluster/probe.js';
-import { watchMembers } from '#src/simulator/run/watch-members.js';
+import { watchMembers } from '#src/simulator/run/lab-health.js';
 
 type State = ProxyBackend['state'];
 

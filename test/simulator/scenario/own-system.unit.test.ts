@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
-import { presetNames } from '#src/shared/shipped-files.js';
+import { presetNames } from '#src/shared/package.js';
 import { canDrain } from '#src/simulator/cluster/external/external-proxy.js';
 import { ScenarioError } from '#src/simulator/errors.js';
 import { parseScenario } from '#src/simulator/scenario/file.js';

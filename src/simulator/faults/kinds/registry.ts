@@ -1,15 +1,13 @@
 import type { FaultEntry } from '../fault.js';
 import { deploy } from './deploy.js';
 import { exec } from './exec.js';
-import { flap } from './flap.js';
 import { cutLink, reset, slow, throttle, truncate } from './links.js';
 import { drop, loss, refuse } from './packets.js';
-import { powerCut } from './power-cut.js';
-import { pause, promote } from './redis.js';
+import { pause, powerCut, promote } from './redis.js';
 import { drain, scaleIn, scaleOut } from './scaling.js';
 import { replaceSecrets, rotateSecrets } from './secrets.js';
 import { block, clockSkew, errors } from './shop-switches.js';
-import { hang, kill, stop } from './signals.js';
+import { flap, hang, kill, stop } from './signals.js';
 
 /** Every fault that a scenario can name under `do`. A new one is one line here, and a constant in a file of its own or of
  * its family. */
