@@ -109,6 +109,9 @@ export function prefixOf({ keyPrefix = 'holdfast' }: Pick<StoreSettings, 'keyPre
 
 export interface StoreEntry {
   readonly capabilities: StoreCapabilities;
+  /** Names what each app that shares the store needs instead of a key prefix, such as `its own process`. Absent: the
+   * store puts `keyPrefix` in front of every key. */
+  readonly insteadOfKeyPrefix?: string;
   open(settings: StoreSettings): SessionStore;
   /** Opens the revocation feed, if the store's server has one. */
   openFeed?(settings: StoreSettings): RevocationFeed;

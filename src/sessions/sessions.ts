@@ -96,6 +96,8 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
     pick('strategy', options.strategy, strategies),
     typeof options.store === 'string' ? pick('session store', options.store, stores) : options.store,
   ]);
+  if (options.keyPrefix !== undefined && entry.insteadOfKeyPrefix !== undefined)
+    throw new Error(`${nameStore(options)} has no key prefix: give each app ${entry.insteadOfKeyPrefix}`);
   const { now = Date.now, onError = console.error, onTransition, storeUrl: url } = options;
   const { onWarning = console.error, feedAgeMaxMs, tokenNames } = options;
   const wanted = { ...defaultLimits, ...options.limits };
@@ -122,9 +124,12 @@ export async function openSessions(options: OpenOptions): Promise<Sessions> {
   });
 }
 
-function withoutFeed({ strategy, store }: OpenOptions): string {
-  const name = typeof store === 'string' ? `"${store}"` : 'this store';
-  return `the strategy "${strategy}" needs a store with a list of revoked tokens; ${name} has none`;
+function withoutFeed(options: OpenOptions): string {
+  return `the strategy "${options.strategy}" needs a store with a list of revoked tokens; ${nameStore(options)} has none`;
+}
+
+function nameStore({ store }: OpenOptions): string {
+  return typeof store === 'string' ? `the store "${store}"` : 'this store';
 }
 
 function generateOnce(): () => KeyRing {

@@ -1,4 +1,5 @@
 import { checkKeys, type KeyRing, parseKeyRing } from '../../shared/key-ring.js';
+import { storeDescriptors } from '../../shared/stores.js';
 import { unknownName } from '../../shared/unknown-name.js';
 import type { DescribeClient } from '../client.js';
 import type { CookieOptions } from '../cookie.js';
@@ -9,15 +10,16 @@ import type { OpenOptions } from '../sessions.js';
 
 /** The options of `sessions`. Each has a default, except `store`. */
 export interface SessionsOptions {
-  /** Where sessions are kept: `memory`, `redis`, `memcached`, `postgres`, or a store of your own. */
-  readonly store: 'memory' | 'redis' | 'memcached' | 'postgres' | StoreEntry;
-  /** The address of the store's server, such as `redis://127.0.0.1:6379`. `memory` has none. */
+  /** Where sessions are kept: the name of a store, or a store of your own. */
+  readonly store: keyof typeof stores | StoreEntry;
+  /** The address of the store's server, such as `redis://127.0.0.1:6379`. A store without a server, such as `memory`,
+   * has none. */
   readonly url?: string | undefined;
   /**
    * How a cookie becomes a session. `reference`: the cookie is a random id, and the store has the session. `sealed`: the
    * cookie is the session, encrypted. `jwt`: it is the session, signed. Default: `reference`.
    */
-  readonly strategy?: 'reference' | 'sealed' | 'jwt';
+  readonly strategy?: keyof typeof strategies;
   readonly cookie?: CookieOptions;
   /** The keys of `sealed` and `jwt`, the newest first: `id:hex,id:hex`, or a function that returns the present ones. Each
    * process of the app needs the same keys. */
@@ -29,7 +31,7 @@ export interface SessionsOptions {
    * kept, for as long as the session is listed. Undefined: nothing is kept. Default: the address of the connection and
    * the `User-Agent` header. Behind a proxy, take the address from a header that the proxy sets. */
   readonly describeClient?: DescribeClient | undefined;
-  /** Stands in front of every key in Redis, so that two apps share one server. Default: `holdfast`. */
+  /** Stands in front of every key in the store, so that two apps share one server. Default: `holdfast`. */
   readonly keyPrefix?: string;
   /** The `iss` of the tokens of `jwt`. Default: `holdfast`. */
   readonly issuer?: string;
@@ -183,32 +185,26 @@ function problemIn(given: unknown, kind: string, known: Checks): string | undefi
   return undefined;
 }
 
-/** How two apps share a store that has no key prefix. */
-const apart: Readonly<Record<string, string>> = {
-  memory: 'its own process',
-  memcached: 'its own memcached server',
-  postgres: 'a schema of its own, url: "postgresql://…?options=-csearch_path%3Dshop"',
-};
+/** The stores that need the address of a server, each with an example of one. */
+const servers: Readonly<Record<string, { readonly example: string }>> = storeDescriptors;
 
 /** Returns the first problem between options that are right by themselves. */
 function problemBetween({
   store,
   url,
-  keyPrefix,
   strategy = 'reference',
   keys,
   cookie = {},
   limits = {},
 }: SessionsOptions): string | undefined {
   if (store === undefined) return `the option "store" is missing. Known: ${Object.keys(stores).join(', ')}`;
-  if (typeof store === 'string' && store !== 'memory' && url === undefined)
-    return `the store "${store}" needs its address: sessions({ store: '${store}', url: … })`;
-  if (store === 'memory' && url !== undefined)
-    return 'the store "memory" has no address: leave "url" out, or name the store of this address';
+  const server = typeof store === 'string' ? servers[store] : undefined;
+  if (server !== undefined && url === undefined)
+    return `the store "${store}" needs its address, such as sessions({ store: '${store}', url: '${server.example}' })`;
+  if (typeof store === 'string' && server === undefined && url !== undefined)
+    return `the store "${store}" has no address: leave "url" out, or name the store of this address`;
   if (strategy !== 'reference' && store !== 'memory' && keys === undefined)
     return `the strategy "${strategy}" needs the keys that all processes share: keys: process.env.SESSION_KEYS`;
-  if (keyPrefix !== undefined && typeof store === 'string' && Object.hasOwn(apart, store))
-    return `the store "${store}" has no key prefix: give each app ${apart[store]}`;
   if (cookie.secure === false && (cookie.sameSite === 'none' || cookie.partitioned === true))
     return 'a cookie with sameSite "none" or partitioned needs TLS: leave "secure" out, or set it to true';
   return problemInLimits(limits);

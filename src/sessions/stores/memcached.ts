@@ -312,6 +312,7 @@ function throwBadAddress(url: string | undefined): never {
 }
 
 export const memcached: StoreEntry = {
+  insteadOfKeyPrefix: 'its own memcached server',
   capabilities: {
     compareAndSet: true,
     durability: 'store-process',

@@ -237,6 +237,7 @@ function isOver({ idleUntilMs, absoluteUntilMs }: Kept, nowMs: number): boolean 
 }
 
 export const memory: StoreEntry = {
+  insteadOfKeyPrefix: 'its own process',
   capabilities: {
     compareAndSet: true,
     durability: 'process',

@@ -153,6 +153,7 @@ function requireAddress(url: string | undefined): string {
 const notAnAddress = { protocol: '', hostname: '' };
 
 export const postgres: StoreEntry = {
+  insteadOfKeyPrefix: 'a schema of its own, url: "postgresql://…?options=-csearch_path%3Dshop"',
   capabilities: { compareAndSet: true, durability: 'disk', revocationLagMs: 0, dataBytesMax: 512 * 1024 },
   open: settings => new PostgresStore(requireAddress(settings.url), settings),
 };

@@ -1,16 +1,19 @@
 import { expect } from 'chai';
 import { type SessionsOptions, sessions } from '#src/sessions/index.js';
+import { stores } from '#src/sessions/registry.js';
 import type { StoreSettings } from '#src/sessions/session-store.js';
 import { memory } from '#src/sessions/stores/memory.js';
+import { storeNames } from '#src/shared/stores.js';
 import { withApp } from './with-app.js';
 
 const keys = `k1:${'ab'.repeat(32)}`;
+const known = Object.keys(stores);
+const servers: readonly string[] = storeNames;
 
 describe('options of sessions', () => {
   for (const [options, message] of [
-    [{}, 'the option "store" is missing. Known: memory, redis'],
+    [{}, `the option "store" is missing. Known: ${known.join(', ')}`],
     [{ store: 'reddis' }, 'unknown store "reddis". Did you mean "redis"?'],
-    [{ store: 'redis' }, 'the store "redis" needs its address'],
     [{ store: 'redis', url: 'redis:/x' }, 'expected an address of Redis'],
     [{ store: 'memory', strateggy: 'sealed' }, 'unknown option "strateggy". Did you mean "strategy"?'],
     [{ store: 'memory', strategy: 'seal' }, 'unknown strategy "seal". Did you mean "sealed"?'],
@@ -21,6 +24,7 @@ describe('options of sessions', () => {
     [{ store: 'memory', limits: { idleMs: '5' } }, 'the field "idleMs" cannot be used: expected a whole number'],
     [{ store: 'memory', limits: { absoluteMs: 1e10 } }, '(100 days)'],
     [{ store: 'postgres', url: 'postgresql://h/db', keyPrefix: 'shop' }, 'give each app a schema of its own'],
+    [{ store: 'memory', keyPrefix: 'shop' }, 'the store "memory" has no key prefix: give each app its own process'],
     [{ store: 'memory', maxPerUser: 0 }, 'the option "maxPerUser" cannot be used: expected a whole number from 1'],
     [{ store: 'memory', cookie: 'sid' }, 'the option "cookie" cannot be used: expected an object'],
     [{ store: 'memory', cookie: { name: '__Host-sid' } }, 'its prefix is added by itself'],
@@ -29,7 +33,6 @@ describe('options of sessions', () => {
     [{ store: 'memory', cookie: { sameSite: 'Lax' } }, 'unknown value "Lax"'],
     [{ store: 'memory', cookie: { sameSite: 'none', secure: false } }, 'needs TLS'],
     [{ store: 'memory', cookie: { partitioned: true, secure: false } }, 'needs TLS'],
-    [{ store: 'memory', url: 'redis://127.0.0.1' }, 'the store "memory" has no address'],
     [{ store: 'memory', strategy: 'sealed', keys: () => [] }, 'it holds no key'],
     [{ store: 'memory', strategy: 'sealed', keys: () => keys }, 'a function that returns the ring'],
     [{ store: 'memory', limits: { idleMs: 86_400_000 } }, 'limits.absoluteMs is 43200000: set it too'],
@@ -52,6 +55,21 @@ describe('options of sessions', () => {
       expect(String(error)).not.to.contain('k1:secret');
     });
   }
+
+  for (const store of known) {
+    it(`open the store "${store}" ${servers.includes(store) ? 'only with its address' : 'without an address'}`, async () => {
+      const given = { store, ...(servers.includes(store) ? {} : { url: 'redis://127.0.0.1' }) };
+      const error = await sessions(given as SessionsOptions).catch(String);
+      expect(error).to.contain(
+        `the store "${store}" ${servers.includes(store) ? 'needs its address' : 'has no address'}`,
+      );
+      if (!servers.includes(store)) await (await sessions({ store } as SessionsOptions)).close();
+    });
+  }
+
+  it('name every server of a store', () => {
+    expect(known).to.include.members(servers);
+  });
 
   it('that are refused open no store', async () => {
     let opened = 0;
