@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Reply } from '#src/sessions/request-session.js';
-import { packageFile } from '#src/shared/package.js';
+import { readPackedFile } from '#src/shared/package.js';
 
 /**
  * Builds one HTML page with everything in it. It must work while its server is dead, so it can load nothing later. Its
@@ -10,7 +9,7 @@ import { packageFile } from '#src/shared/package.js';
  */
 export function shopPage(liveLab?: string): Reply {
   // scripts/pack.mjs has packed it from page/main.ts.
-  const script = readFileSync(packageFile('dist/backends/page-script.js'), 'utf8');
+  const script = readPackedFile('dist/backends/page-script.js');
   const link = liveLab === undefined ? '' : liveLabLink(liveLab);
   const body = markup
     .replace('/*live-lab*/', () => link)

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { embeddedJson, type Markup, markup, plotScript, plotStyle, trustMarkup } from '../report/html/page.js';
-import { packageFile } from '../shared/package.js';
+import { readPackedFile } from '../shared/package.js';
 import { exportNames, type LabRecording } from './protocol.js';
 
 interface LivePage {
@@ -15,8 +14,8 @@ interface LivePage {
  * allows these two by their digests, and requests to this origin only.
  */
 export function livePage(): LivePage {
-  const script = `${plotScript}\n${readFileSync(packageFile('dist/live/page-script.js'), 'utf8')}`;
-  const style = plotStyle + readFileSync(packageFile('dist/live/page-style.css'), 'utf8');
+  const script = `${plotScript}\n${readPackedFile('dist/live/page-script.js')}`;
+  const style = plotStyle + readPackedFile('dist/live/page-style.css');
   const head = markup`<title>Holdfast live</title>`;
   const html = renderPage({ attributes: '', head, style, body: renderBody('Holdfast live'), script });
   return {

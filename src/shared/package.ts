@@ -10,6 +10,16 @@ export function packageFile(inPackage: string): string {
   return path.join(root, inPackage);
 }
 
+/** Reads a file that `scripts/pack.mjs` writes. `tsc -b` alone does not write it, so the error says what to type. */
+export function readPackedFile(inPackage: string): string {
+  try {
+    return readFileSync(packageFile(inPackage), 'utf8');
+  } catch (error) {
+    if (error instanceof Error) error.message += '. Type: npm run build';
+    throw error;
+  }
+}
+
 const root = findFolderWith('package.json', import.meta.dirname);
 
 function findFolderWith(name: string, folder: string): string {

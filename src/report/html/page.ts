@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { packageFile } from '../../shared/package.js';
+import { readPackedFile } from '../../shared/package.js';
 
 interface PageParts {
   readonly title: string;
@@ -94,7 +94,7 @@ const uPlot = new URL('.', import.meta.resolve('uplot'));
 
 export const plotStyle = readFileSync(new URL('uPlot.min.css', uPlot), 'utf8');
 export const plotScript = readFileSync(new URL('uPlot.iife.min.js', uPlot), 'utf8');
-export const pageScript = `${plotScript}\n${readFileSync(packageFile('dist/report/page-script.js'), 'utf8')}`;
+export const pageScript = `${plotScript}\n${readPackedFile('dist/report/page-script.js')}`;
 
 const lightColours = `
 --page: #ffffff; --panel: #f6f8fa; --ink: #1b2530; --muted: #56636f; --rule: #d8dee4; --grid: #e4e8ec;
