@@ -7,11 +7,13 @@ import { weakVariantNames } from '#src/attacks/weak-variants.js';
 import { modeNames } from '#src/modes.js';
 import { engines } from '#src/proxy/engines/registry.js';
 import { routingPolicies } from '#src/proxy/routing-policies.js';
+import { compare } from '#src/report/comparison.js';
 import { reporters } from '#src/report/reporters/registry.js';
 import { stores, strategies } from '#src/sessions/registry.js';
 import { storeDescriptors } from '#src/shared/stores.js';
 import { faults } from '#src/simulator/faults/kinds/registry.js';
 import { withShop } from './backends/with-shop.js';
+import { sampleRuns } from './report/sample-runs.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const pages = readdirSync(path.join(root, 'docs')).filter(file => file.endsWith('.md'));
@@ -58,6 +60,21 @@ describe('README', () => {
     expect(readme.split('\n')).to.have.length.below(200);
   });
 
+  it('shows a comparison with the rows that a run of today has, for every mode', () => {
+    const [head = '', body = ''] = readme.split('\n├').map(part => part.slice(part.indexOf('\n│')));
+    const cellsOf = (part: string) => part.split('\n').map(line => line.split('│').map(cell => cell.trim()));
+    const lines = cellsOf(head).filter(cells => cells.length > 2);
+    const labels = (lines[0] ?? []).map((_, at) =>
+      lines
+        .map(cells => cells[at])
+        .join(' ')
+        .trim(),
+    );
+    const measures = compare(sampleRuns()).rows.map(({ label }) => label);
+    expect(labels).to.deep.equal(['', 'mode', ...measures, '']);
+    expect(cellsOf(body).flatMap(([, mode = '']) => (mode === '' ? [] : [mode]))).to.deep.equal(modeNames);
+  });
+
   it('names the command of the live lab, and shows pictures of at most 200 KB that scripts make', () => {
     expect(readme).to.include('\nnode dist/cli.js live\n');
     const pictures = linksOf('README.md').filter(({ file }) => file.endsWith('.png'));
@@ -84,6 +101,16 @@ describe('the pages', () => {
       expect(rows.toSorted()).to.deep.equal([...names].toSorted());
     });
   }
+
+  it('name the stores and the strategies that `sessions` takes, and where each store has its epochs', () => {
+    const cell = (option: string) => new RegExp(`^\\| ${option} \\| (.*)$`, 'm').exec(sectionOf('Options'))?.[1] ?? '';
+    const namesIn = (text: string) => [...new Set([...text.matchAll(/`([\w-]+)`/g)].map(match => match[1]))].toSorted();
+    expect(namesIn(cell('`store`, `url`'))).to.deep.equal(Object.keys(stores).toSorted());
+    expect(namesIn(cell('`strategy`'))).to.deep.equal(Object.keys(strategies).toSorted());
+    const [, epochs = ''] = textOf('docs/sessions.md').split('\n| store | the epoch of the user |');
+    const [table = ''] = epochs.split('\n\n');
+    expect(namesIn([...table.matchAll(/^\| (`[^`]+`) /gm)].join(' '))).to.deep.equal(Object.keys(stores).toSorted());
+  });
 
   it('hold the tables that scripts/reference.mjs writes', function () {
     this.timeout(60_000);
