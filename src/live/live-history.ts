@@ -1,5 +1,6 @@
 import { hasWaitTime, isOfPlan, percentilesOf } from '../simulator/checker/load.js';
 import { rulesOf, type UserRules } from '../simulator/checker/users/user-pass.js';
+import { faults } from '../simulator/faults/kinds/registry.js';
 import type {
   FaultRecord,
   LabRecord,
@@ -301,8 +302,10 @@ function isCalm({ judgement: { state } }: LiveUser): boolean {
 function describeRecord(record: FaultRecord, state: StrikeState): Omit<StrikeView, 'before' | 'exposed'> {
   const { id, fault, target, requestedMs, confirmedMs, healedMs, evidence, notBack } = record;
   const problem = record.problem ?? notBack?.map(({ member, why }) => `${member} did not come back: ${why}`).join('; ');
+  const doneInWords = faults[fault]?.doneInWords;
   return {
     ...{ id, fault, target, state, requestedMs, confirmedMs, healedMs },
+    ...(doneInWords !== undefined && { doneInWords }),
     ...(evidence !== undefined && { evidence }),
     ...(problem !== undefined && { problem }),
   };

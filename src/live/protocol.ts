@@ -46,6 +46,8 @@ export interface StrikeView {
   readonly fault: string;
   /** A member, a link (`proxy->backend-2`) or `secrets`. */
   readonly target: string;
+  /** `doneInWords` of the fault. Absent when it has none, and in a history with a fault that this version does not know. */
+  readonly doneInWords?: string;
   readonly state: StrikeState;
   readonly requestedMs: number;
   readonly confirmedMs: number | null;

@@ -161,7 +161,7 @@ describe('the strikes of a live history', () => {
     history.strike(kill, 'requested');
     expect(history.view(0).strikes).to.deep.equal([
       {
-        ...{ id: 'kill', fault: 'kill', target: 'backend-1', state: 'requested' },
+        ...{ id: 'kill', fault: 'kill', target: 'backend-1', doneInWords: 'was killed', state: 'requested' },
         ...{ requestedMs: 1000, confirmedMs: null, healedMs: null },
         ...{ exposed: 0, before },
       },
@@ -171,6 +171,14 @@ describe('the strikes of a live history', () => {
     history.strike({ ...confirmed, healedMs: 2000, problem: 'it was slow' }, 'healed');
     expect(history.view(0).strikes).to.have.length(1);
     expect(history.view(0).strikes[0]).to.include({ state: 'healed', healedMs: 2000, problem: 'it was slow' });
+  });
+
+  it('have no words where the fault has none, or where a history of another version names it', () => {
+    const history = made();
+    for (const name of ['exec', 'melt', 'constructor']) {
+      const strike = history.strike({ ...kill, id: name, fault: name }, 'requested');
+      expect(strike, name).to.not.have.property('doneInWords');
+    }
   });
 
   it('are copied, so that a later change of a record counts only when it is told', () => {

@@ -10,6 +10,7 @@ const strike: SideView['strikes'][number] = {
   id: 'kill-backend-2',
   fault: 'kill',
   target: 'backend-2',
+  doneInWords: 'was killed',
   state: 'confirmed',
   requestedMs: 1000,
   confirmedMs: 1004,

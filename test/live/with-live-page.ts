@@ -19,6 +19,7 @@ export const killOfTwo: StrikeView = {
   id: 'kill-backend-2',
   fault: 'kill',
   target: 'backend-2',
+  doneInWords: 'was killed',
   state: 'confirmed',
   requestedMs: 29_000,
   confirmedMs: 29_050,

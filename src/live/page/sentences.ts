@@ -20,37 +20,10 @@ export const stateWords: Readonly<Record<UserStateName, string>> = {
   gone: 'left',
 };
 
-const doneWords: Readonly<Record<string, string>> = {
-  kill: 'was killed',
-  hang: 'was frozen',
-  drain: 'was drained',
-  flap: 'is killed and started again and again',
-  errors: 'answers some requests with errors',
-  block: 'is blocked again and again',
-  'clock-skew': 'has a wrong clock',
-  'cut-link': 'was cut off',
-  slow: 'became slow',
-  throttle: 'got little bandwidth',
-  reset: 'has its answers cut off',
-  truncate: 'has its answers cut short',
-  loss: 'loses packets',
-  drop: 'gets no packets',
-  refuse: 'refuses connections',
-  'scale-out': 'was added',
-  'scale-in': 'was removed',
-  deploy: 'got a new version',
-  stop: 'was stopped',
-  'power-cut': 'lost its power',
-  pause: 'was paused',
-  promote: 'was promoted',
-  'rotate-secrets': 'got a new key beside the old one',
-  'replace-secrets': 'got a new key',
-};
-
 /** Says what a strike did: `backend-2 was killed`. */
-export function describeStrike({ fault, target }: StrikeView): string {
-  const [verb, words] = [doneWords[fault], target === 'secrets' ? 'the key ring' : target.replace('->', ' → ')];
-  return verb === undefined ? `${fault} struck ${words}` : `${words} ${verb}`;
+export function describeStrike({ fault, target, doneInWords }: StrikeView): string {
+  const words = target === 'secrets' ? 'the key ring' : target.replace('->', ' → ');
+  return doneInWords === undefined ? `${fault} struck ${words}` : `${words} ${doneInWords}`;
 }
 
 const noticedWithinMs = 5_000;

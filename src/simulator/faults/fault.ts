@@ -26,6 +26,9 @@ export interface Fault {
 export interface FaultEntry {
   /** One line for the table in docs/scenarios.md. */
   readonly summary: string;
+  /** Says on the live page what happened to the target, after its name: `was killed`. Undefined where no words fit every
+   * target: the page then says `exec struck system`. */
+  readonly doneInWords: string | undefined;
   /** The kinds of targets that it can break. */
   readonly targets: readonly TargetKind[];
   /** Commands that the driver of a member must have, when the fault strikes a member that the lab did not start. */
@@ -58,6 +61,7 @@ export interface FaultEntry {
  * parsed values. */
 export function defineFault<Own extends Options>(fault: {
   readonly summary: string;
+  readonly doneInWords: string | undefined;
   readonly targets: readonly TargetKind[];
   readonly verbs?: readonly DriverVerb[];
   readonly options: Own;

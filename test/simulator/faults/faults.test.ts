@@ -95,6 +95,12 @@ function testRegistry(lab: InLab): void {
       expect(roles).to.not.be.empty;
     }
   });
+
+  it('say what they did to their target in words that follow its name', () => {
+    for (const [name, { doneInWords }] of Object.entries(faults))
+      if (name === 'exec') expect(doneInWords).to.equal(undefined);
+      else expect(doneInWords, name).to.match(/^[a-z]+ [^\n]{1,50}[^.]$/);
+  });
 }
 
 function testUnconfirmed(lab: InLab): void {

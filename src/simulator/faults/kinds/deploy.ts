@@ -24,6 +24,7 @@ const rolling = new WeakSet<Deployer>();
  * `rollback`. */
 export const deploy = defineFault({
   summary: 'replaces the version of all backends, some at a time; healing rolls back only if "rollback" is set',
+  doneInWords: 'got a new version',
   targets: ['backends'],
   needsDrain: true,
   options: {

@@ -14,6 +14,7 @@ const lookBeforeWithinMs = 2_000;
  */
 export const exec = defineFault({
   summary: 'runs your commands: one breaks something, one confirms that, one repairs it',
+  doneInWords: undefined,
   targets: ['system'],
   options: {
     inject: commandText.describe('Command that breaks something. It ends with code 0 when that is done.'),

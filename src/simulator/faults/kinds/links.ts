@@ -29,6 +29,7 @@ const directions = ['both', 'forward', 'back'] as const;
 /** A network partition: both ends are healthy, but bytes are lost in one direction or in both. */
 export const cutLink = defineFault({
   summary: 'a link drops all bytes, in both directions or in one; healing resets connections that lost bytes',
+  doneInWords: 'was cut off',
   targets: ['link'],
   options: {
     direction: oneOf('direction', directions)
@@ -72,6 +73,7 @@ const answerWithinMs = 2_000;
 /** Delays a link, as if one end were far away. Everything arrives, but later. */
 export const slow = defineFault({
   summary: 'a link delays all bytes, with a jitter that follows the seed',
+  doneInWords: 'became slow',
   targets: ['link'],
   options: {
     latency: duration(1, '30s')
@@ -105,6 +107,7 @@ const askForMs = 500;
 /** Limits the bandwidth of a link: later bytes wait until the earlier ones have left. */
 export const throttle = defineFault({
   summary: 'a link carries at most so many bytes per second in each direction',
+  doneInWords: 'got little bandwidth',
   targets: ['link'],
   options: {
     rate: byteRate.describe('Rate of each direction. All connections share it.').meta({ examples: ['5KB/s'] }),
@@ -129,6 +132,7 @@ export const throttle = defineFault({
 /** Resets connections in the middle of an answer. The client can have half of it. The backend has got the request. */
 export const reset = defineFault({
   summary: 'a link cuts answers off by a reset after so many bytes; shorter answers pass',
+  doneInWords: 'has its answers cut off',
   targets: ['link'],
   options: { bytes: answerBytes },
   effect: linkBrokenEffect,
@@ -144,6 +148,7 @@ export const reset = defineFault({
 /** Ends answers early but in order, as after a whole answer. Only a client that counts bytes notices the loss. */
 export const truncate = defineFault({
   summary: 'a link ends answers in order after so many bytes; shorter answers pass',
+  doneInWords: 'has its answers cut short',
   targets: ['link'],
   options: { bytes: answerBytes },
   effect: linkBrokenEffect,

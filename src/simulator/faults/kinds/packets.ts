@@ -23,6 +23,7 @@ const seenWithinMs = 10_000;
 /** Loses packets by chance, as a bad cable or a full queue does. TCP sends them again: everything arrives, but later. */
 export const loss = defineFault({
   summary: 'the kernel loses a percentage of the packets of a link, by chance; TCP sends them again',
+  doneInWords: 'loses packets',
   targets: ['link'],
   needsOwnNetwork: true,
   options: {
@@ -60,6 +61,7 @@ export const loss = defineFault({
 export const drop = defineFault(
   linkGoneKind({
     summary: 'the kernel drops every packet of a link, handshakes too; after healing TCP sends them again',
+    doneInWords: 'gets no packets',
     rule: { lostPercent: 100 },
     struck: 'dropped',
     look: async end =>
@@ -72,6 +74,7 @@ export const drop = defineFault(
 export const refuse = defineFault(
   linkGoneKind({
     summary: 'the kernel refuses packets to the other end: new connections fail at once, open ones are reset',
+    doneInWords: 'refuses connections',
     rule: 'refuse',
     struck: 'refused',
     look: async ({ link: { port } }) => (await portRefuses(port)) && `port ${port} refuses connections`,
@@ -81,6 +84,7 @@ export const refuse = defineFault(
 /** How a link shows that no packet passes, and what the kernel does with the packets. */
 interface GoneLink {
   readonly summary: string;
+  readonly doneInWords: string;
   readonly rule: PacketRule;
   /** The word for what the kernel does, for the evidence: `dropped`. */
   readonly struck: string;
@@ -89,9 +93,10 @@ interface GoneLink {
 }
 
 /** Describes a kind of fault after which no packet passes through a link. */
-function linkGoneKind({ summary, rule, struck, look }: GoneLink) {
+function linkGoneKind({ summary, doneInWords, rule, struck, look }: GoneLink) {
   return {
     summary,
+    doneInWords,
     targets: ['link'] as const,
     needsOwnNetwork: true as const,
     options: {},

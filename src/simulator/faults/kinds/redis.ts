@@ -25,6 +25,7 @@ const slackMs = 5_000;
 /** Pauses Redis by its own command: connections and data stay, and nothing is answered. */
 export const pause = defineFault({
   summary: 'CLIENT PAUSE: Redis answers nothing for a while, then all requests that have waited',
+  doneInWords: 'was paused',
   targets: ['store'],
   options: {
     length: duration(1, '30s')
@@ -67,6 +68,7 @@ const markerKey = 'holdfast-lab:promoted';
  */
 export const promote = defineFault({
   summary: 'a replica becomes the primary; healing makes the old primary follow it',
+  doneInWords: 'was promoted',
   targets: ['store'],
   options: {
     'for-backends': names('backend', /^backend-[1-9]\d?$/)
@@ -171,6 +173,7 @@ const strikesAfterMs = 900;
  */
 export const powerCut = defineFault({
   summary: 'SIGKILL of Redis, and its AOF truncated to the last fsync; healing starts it again',
+  doneInWords: 'lost its power',
   targets: ['store'],
   options: {},
   effect: askedEffect,

@@ -9,6 +9,7 @@ const exitWithinMs = 5_000;
 /** Proper deploy: the proxy drains the backend, then the process gets SIGTERM and ends by itself. */
 export const drain: FaultEntry = {
   summary: 'the proxy drains a backend, then SIGTERM; healing starts it again and sets it ready',
+  doneInWords: 'was drained',
   targets: ['backend'],
   needsDrain: true,
   options: {},
@@ -41,6 +42,7 @@ export const drain: FaultEntry = {
 /** Removes one backend for good. Sessions in its memory are lost after its drain window. `scale-out` restarts it. */
 export const scaleIn = defineFault({
   summary: 'the proxy drains a backend, then SIGTERM; nothing replaces it and healing does not start it',
+  doneInWords: 'was removed',
   targets: ['backend'],
   needsDrain: true,
   options: {},
@@ -63,6 +65,7 @@ const readyWithinMs = 10_000;
 /** Starts one more backend. Nothing is damaged, so healing undoes nothing: the backend stays in the pool. */
 export const scaleOut = defineFault({
   summary: 'starts a backend that was not running, and the proxy sends it users; healing does not stop it',
+  doneInWords: 'was added',
   targets: ['backend'],
   startsTarget: true,
   needsDrain: true,

@@ -10,6 +10,7 @@ import { type FaultEntry, keysInWords } from '../fault.js';
  */
 export const rotateSecrets: FaultEntry = {
   summary: 'adds a new key at the end of the ring, then puts it first, each with SIGHUP; keeps the old key',
+  doneInWords: 'got a new key beside the old one',
   targets: ['secrets'],
   options: {},
   effect: () => ({ kind: 'keys' }),
@@ -34,6 +35,7 @@ export const rotateSecrets: FaultEntry = {
 /** Replaces the whole key ring, as after an incident, or as a deploy does that creates a new secret at every start. */
 export const replaceSecrets: FaultEntry = {
   summary: 'replaces the key ring by a new key, then SIGHUP: sessions signed with old keys are refused',
+  doneInWords: 'got a new key',
   targets: ['secrets'],
   options: {},
   effect: () => ({ kind: 'keys' }),

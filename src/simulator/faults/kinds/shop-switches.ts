@@ -13,6 +13,7 @@ const errorWithinMs = 10_000;
  * after the work was done. */
 export const errors = defineFault({
   summary: 'a backend answers a percentage of requests with 500, half of these after it has done the work',
+  doneInWords: 'answers some requests with errors',
   targets: ['backend'],
   bySwitch: true,
   effect: target => ({ kind: 'broken', member: target }),
@@ -41,6 +42,7 @@ export const errors = defineFault({
  * meanwhile. */
 export const block = defineFault({
   summary: 'blocks the event loop of a backend again and again: all its users wait',
+  doneInWords: 'is blocked again and again',
   targets: ['backend'],
   bySwitch: true,
   effect: (target, { stall }) => ({ kind: 'slow', member: target, atLeastMs: stall / 2 }),
@@ -77,6 +79,7 @@ const toleranceMs = 500;
  * differ from those of the others. */
 export const clockSkew = defineFault({
   summary: 'moves the clock of one backend ahead of the others, or behind them',
+  doneInWords: 'has a wrong clock',
   targets: ['backend'],
   bySwitch: true,
   effect: target => ({ kind: 'answered', member: target }),

@@ -15,6 +15,7 @@ const killedWithinMs = 2_000;
 /** SIGKILL: the process cannot send or save anything. Healing starts a new process on the same port. */
 export const kill: FaultEntry = {
   summary: 'SIGKILL; healing starts the process again on the same port',
+  doneInWords: 'was killed',
   targets: ['backend', 'store', 'proxy', 'member'],
   verbs: ['kill'],
   options: {},
@@ -44,6 +45,7 @@ const resumedWithinMs = 15_000;
 /** SIGSTOP: the kernel still accepts connections for the process, so a check that only connects notices nothing. */
 export const hang: FaultEntry = {
   summary: 'SIGSTOP, later SIGCONT: a process accepts connections and answers nothing',
+  doneInWords: 'was frozen',
   targets: ['backend', 'store', 'proxy', 'member'],
   verbs: ['hang', 'resume'],
   options: {},
@@ -84,6 +86,7 @@ const stoppedWithinMs = 5_000;
 /** Sends SIGTERM, as an orderly restart does: a store that saves its data at the end does so. */
 export const stop = defineFault({
   summary: 'SIGTERM of a store or an external member; healing starts it again, in the same role',
+  doneInWords: 'was stopped',
   targets: ['store', 'member'],
   // Healing kills what does not end.
   verbs: ['stop', 'kill'],
@@ -121,6 +124,7 @@ const exitWithinMs = 2_000;
 /** Crash loop of a supervised process: SIGKILL, a time down, a new start, a time up, SIGKILL. */
 export const flap = defineFault({
   summary: 'kills (SIGKILL) and starts a backend again and again; the seed decides the pauses',
+  doneInWords: 'is killed and started again and again',
   targets: ['backend', 'member'],
   verbs: ['kill'],
   options: {
