@@ -18,12 +18,22 @@ const targets = { backend: 'backend-2', store: 'redis' } as const;
 type Role = keyof typeof targets;
 const isRole = (kind: TargetKind): kind is Role => Object.hasOwn(targets, kind);
 
-/** Expected evidence of each fault. */
-const evidence: Readonly<Record<string, RegExp>> = {
+/** Expected evidence of each fault that ends or stops a process. */
+const evidenceRows: Readonly<Record<string, RegExp>> = {
   kill: /^ended by SIGKILL; port \d+ refuses connections$/,
   hang: /^stopped by SIGSTOP; no answer within 250 ms$/,
   drain: /^drained, then ended with code 0; port \d+ refuses connections$/,
 };
+
+/** Returns the expected evidence of a fault. Fails when the fault has no row. */
+function evidenceOf(name: string): RegExp {
+  return (
+    evidenceRows[name] ??
+    expect.fail(
+      `test/simulator/faults/faults.test.ts has no evidence of "${name}". If it ends or stops a process, add a row to "evidenceRows"; otherwise add its name to "testedApart", and write a test of its own`,
+    )
+  );
+}
 
 /** Faults with tests of their own: they leave a process that answers, or strike more than once. */
 const testedApart = ['scale-out', 'scale-in', 'flap', 'errors', 'block', 'clock-skew'];
@@ -75,13 +85,18 @@ function testRegistry(lab: InLab): void {
       it(
         `${name} of a ${role} is confirmed and healed, and a second heal does no harm`,
         lab(async cluster => {
+          const seen = evidenceOf(name);
           const fault = entry.make(targets[role]);
           const { port } = cluster.member(targets[role]);
           await fault.heal(cluster); // never injected: nothing to undo
-          await fault.inject(cluster);
-          expect(await fault.confirm(cluster)).to.match(evidence[name] ?? expect.fail(`evidence of ${name}`));
-          expect(await cluster.member(targets[role]).answers(200)).to.equal(false);
-          await fault.heal(cluster);
+          try {
+            await fault.inject(cluster);
+            expect(await fault.confirm(cluster)).to.match(seen);
+            expect(await cluster.member(targets[role]).answers(200)).to.equal(false);
+          } finally {
+            // The other tests use the same lab.
+            await fault.heal(cluster);
+          }
           await expectAllUp(cluster);
           await fault.heal(cluster);
           await expectAllUp(cluster);
@@ -230,7 +245,7 @@ function testRunningBackend(lab: InLab): void {
       const fault = faultOf('flap', 'backend-2', { up: '100ms', down: '100ms' });
       expect(await fault.confirm(cluster)).to.equal(false);
       await fault.inject(cluster);
-      expect(await fault.confirm(cluster)).to.match(evidence.kill ?? expect.fail());
+      expect(await fault.confirm(cluster)).to.match(evidenceOf('kill'));
       expect(await waitUntil(async () => pids.add(member.pid).size > 4, 8_000), 'boots').to.equal(true);
       await fault.heal(cluster);
       const { pid } = member;
@@ -253,7 +268,7 @@ function testScaling(): void {
 
         await strike(cluster, 'scale-out', 'backend-3', /^the proxy has backend-3 ready$/);
         expect(await ready()).to.deep.equal(['backend-1', 'backend-2', 'backend-3']);
-        await strike(cluster, 'scale-in', 'backend-1', evidence.drain ?? expect.fail());
+        await strike(cluster, 'scale-in', 'backend-1', evidenceOf('drain'));
         expect(running?.pid).to.equal(undefined);
         expect(await ready()).to.deep.equal(['backend-2', 'backend-3']);
         await strike(cluster, 'scale-out', 'backend-1', /^the proxy has backend-1 ready$/);
