@@ -29,6 +29,7 @@ describe('docs/scenarios.md', () => {
     });
     const [, matrix = ''] = /## Which mode survives which fault(.*?)\n## /s.exec(page) ?? [];
     const listed = [...matrix.matchAll(/^\| `([a-z-]+)` (?:\| [^|]+ ){6}\|$/gm)].map(([, name]) => name);
-    expect(listed).to.deep.equal(run);
+    const expected = 'rows of the table under "Which mode survives which fault" of docs/scenarios.md, sorted by name';
+    expect(listed, expected).to.deep.equal(run);
   });
 });
