@@ -56,11 +56,11 @@ describe('the language of the project', () => {
     ['test titles', titles],
   ] as const) {
     it(`turns no program into a person in ${name}`, () => {
-      expect(found(lines, persons)).to.deep.equal([]);
+      expect(found(lines, persons), listedIn('persons')).to.deep.equal([]);
     });
 
     it(`says "who" of people only in ${name}`, () => {
-      expect(found(lines, whoForProgram)).to.deep.equal([]);
+      expect(found(lines, whoForProgram), listedIn('whoForProgram')).to.deep.equal([]);
     });
   }
 
@@ -80,9 +80,12 @@ describe('the language of the project', () => {
   it('names nothing by a metaphor', () => {
     const named = [...code, ...tests].flatMap(linesOf).flatMap(({ place, text }) => {
       const names = [...text.matchAll(identifier)].map(([, declared, field]) => declared ?? field ?? '');
-      return names.filter(name => wordsOf(name).some(isMetaphor)).map(name => `${place} ${name}`);
+      return names.flatMap(name => {
+        const metaphor = wordsOf(name).find(isMetaphor);
+        return metaphor === undefined ? [] : `${place} ${name}: "${metaphor}" is a metaphor`;
+      });
     });
-    expect(named).to.deep.equal([]);
+    expect(named, listedIn('metaphors')).to.deep.equal([]);
   });
 
   it('has one exported type for each name', () => {
@@ -105,7 +108,11 @@ describe('the language of the project', () => {
 
   it('begins no doc comment with a word that hides its subject', () => {
     const starts = code.flatMap(linesOf).filter(({ text }) => /^\s*\/\*\* (?:Of|As|What|For|So) /.test(text));
-    expect(starts.map(({ place, text }) => `${place} ${text.trim()}`)).to.deep.equal([]);
+    const expected = 'a comment begins with a verb or a noun, never with Of, As, What, For or So';
+    expect(
+      starts.map(({ place, text }) => `${place} ${text.trim()}`),
+      expected,
+    ).to.deep.equal([]);
   });
 });
 
@@ -120,10 +127,18 @@ function linesOf(file: string): Line[] {
   return lines.map((text, i) => ({ place: `${file}:${i + 1}`, text }));
 }
 
+/** Returns what breaks the rule: the place, the refused words, and the line. */
 function found(lines: readonly Line[], words: RegExp): string[] {
-  return lines
-    .filter(({ place, text }) => words.test(text) && !exceptions.some(([what]) => what.test(`${place} ${text}`)))
-    .map(({ place, text }) => `${place} ${text.trim()}`);
+  return lines.flatMap(({ place, text }) => {
+    const refused = words.exec(text)?.[0];
+    if (refused === undefined || exceptions.some(([what]) => what.test(`${place} ${text}`))) return [];
+    return `${place} says "${refused}": ${text.trim()}`;
+  });
+}
+
+/** Says in a failure where the refused words and the exceptions are. */
+function listedIn(list: string): string {
+  return `the refused words are in "${list}" of test/language.test.ts, and right uses of them in "exceptions"`;
 }
 
 /** `tlsDoorOf` is `tls`, `door`, `of`. */
