@@ -1,11 +1,11 @@
-/** Whole runs that are judged. run.quiet.container.test.ts has more of them. */
+/** Whole runs that are judged. run.quiet.container.test.ts runs scenarios that are shipped. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
 import type { ModeName } from '#src/modes.js';
 import { withHoldfast } from './holdfast.js';
 import { runScenario, short, written } from './ran.js';
-import { isDisturbed, itPasses, runsOf, startedInTurn } from './whole-runs.js';
+import { isDisturbed, runsOf, startedInTurn } from './whole-runs.js';
 
 const nothingWrong = [
   'users.loggedOut == 0',
@@ -26,8 +26,6 @@ const runShort = async (env: string, modes: readonly ModeName[]) =>
 
 describe('whole runs', function () {
   this.timeout(120_000);
-
-  itPasses({ 'replace-secrets': ['sealed'], 'two-proxies': ['sticky'] });
 
   const defective = startedInTurn(async () => {
     const first = await runShort('drop-writes', ['redis']);

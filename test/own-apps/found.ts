@@ -10,6 +10,17 @@ import { leavingNothing } from '../simulator/processes.js';
 
 export const folder = path.resolve(import.meta.dirname, '../../../test/own-apps');
 
+const defects = [
+  ['graphql', 'drop-adds', 'lost'],
+  ['bearer', 'keep-token', 'logoutNotHonoured'],
+  ['pages', 'keep-id', 'sessionKept'],
+] as const;
+
+/** The apps, each with its scenario, a defect to plant, and the counter that finds it. */
+export const apps = defects.map(([app, defect, harm]) => {
+  return { app, file: path.join(folder, `${app}.yaml`), defect, harm };
+});
+
 /** One run: what is found in it, without the verdict, which a busy machine could make inconclusive. */
 export async function found(scenario: Scenario, env: Readonly<Record<string, string>> = {}): Promise<Findings> {
   const { backends } = scenario.system;
@@ -22,7 +33,7 @@ export async function found(scenario: Scenario, env: Readonly<Record<string, str
 export const short = { warmupMs: 200, baselineMs: 800, faultsMs: 0, recoveryMs: 700, quiesceMs: 100 };
 
 /** Returns the scenario without its fault, with one backend: a wrong app also does harm when nothing breaks. */
-export function keepCalm(scenario: Scenario): Scenario {
+function keepCalm(scenario: Scenario): Scenario {
   const { system } = scenario;
   const { backends } = system;
   return { ...scenario, system: { ...system, backends: { ...backends, count: 1 } }, faults: [], phases: short };
@@ -43,5 +54,13 @@ export function itIsSilent(file: string): void {
       const findings = await found(await readScenario(file));
       expect(harmIn(findings)).to.deep.equal([]);
       expect(findings.writes.acknowledged).to.be.greaterThan(30);
+    }));
+}
+
+export function itIsFound(file: string, defect: string, harm: string): void {
+  it(`finds the planted defect "${defect}"`, () =>
+    leavingNothing(async () => {
+      const findings = await found(keepCalm(await readScenario(file)), { DEFECT: defect });
+      expect(harmIn(findings).join(), 'found').to.match(new RegExp(`\\b${harm} [1-9]`));
     }));
 }

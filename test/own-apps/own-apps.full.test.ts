@@ -1,5 +1,7 @@
-import path from 'node:path';
-import { folder, itIsSilent } from './found.js';
+import { apps, itIsFound, itIsSilent } from './found.js';
 
-for (const app of ['graphql', 'bearer', 'pages'])
-  describe(`a correct app of one’s own: ${app}`, () => itIsSilent(path.join(folder, `${app}.yaml`)));
+for (const { app, file, defect, harm } of apps)
+  describe(`an app of one’s own, struck and with a planted defect: ${app}`, () => {
+    itIsSilent(file);
+    itIsFound(file, defect, harm);
+  });
