@@ -12,20 +12,46 @@ const lowest = 20_000;
 const beyond = 32_000;
 const triesMax = 200;
 const listenTriesMax = 5;
+/** Reservations that a process keeps; the oldest ends first. Each takes one descriptor. */
+const reservationsMax = 256;
 /** Number of ports that `listenNear` tries. */
 const nearPortsMax = 20;
 
 const handedOut = new Set<number>();
+const reservations: Server[] = [];
 
-/** Returns a loopback port that is free and that this process has not returned before. */
-export async function freePort(): Promise<number> {
+/**
+ * Returns a loopback port that is free, that this process has not returned before, and that no other process of
+ * Holdfast has reserved. `pick` is called for each try.
+ */
+export async function freePort(pick = () => randomInt(lowest, beyond)): Promise<number> {
   for (let tries = 0; tries < triesMax; tries += 1) {
-    const port = randomInt(lowest, beyond);
-    if (handedOut.has(port) || !(await isFree(port, '127.0.0.1'))) continue;
+    const port = pick();
+    if (handedOut.has(port) || !(await reserve(port)) || !(await isFree(port, '127.0.0.1'))) continue;
     handedOut.add(port);
     return port;
   }
   throw new LabError(`no free port found between ${lowest} and ${beyond} in ${triesMax} tries; close some servers`);
+}
+
+/**
+ * Reserves a port among processes of Holdfast. Otherwise two of them could choose the same port before a server of
+ * either listens, or one could take the port of the other's dead server. The reservation is an abstract Unix socket,
+ * which Linux removes with the process. Other systems have none, so there the race remains. Returns false if another
+ * process has reserved the port.
+ */
+async function reserve(port: number): Promise<boolean> {
+  if (process.platform !== 'linux') return true;
+  const reservation = createServer().unref();
+  try {
+    reservation.listen(`\0holdfast-port-${port}`);
+    await once(reservation, 'listening');
+  } catch (error) {
+    return !isPortTaken(error);
+  }
+  reservations.push(reservation);
+  if (reservations.length > reservationsMax) reservations.shift()?.close();
+  return true;
 }
 
 /** Calls `listen` with a free port. If another program takes the port at that moment, it calls it with another port. */
