@@ -74,39 +74,4 @@ describe('whole runs', function () {
     expect(seed).to.equal(7);
     expect(runs[0].writes.lost).to.be.greaterThan(0);
   });
-
-  /** Runs a matrix once. Resolves with its output and its files. */
-  const matrix = startedInTurn(() =>
-    withHoldfast(
-      ['matrix', '--modes', 'sticky,jwt', '--faults', 'refuse-one', '--json', 'm.json', '--html', 'm.html'],
-      async holdfast => {
-        const code = await holdfast.ended();
-        const [json = '', html = ''] = await Promise.all(
-          ['m.json', 'm.html'].map(name => readFile(path.join(holdfast.folder, name), 'utf8')),
-        );
-        const left = [...(await holdfast.children()), ...(await holdfast.temporaryFiles())];
-        return { code, ...holdfast.output, json, html, left };
-      },
-    ),
-  );
-
-  it('of a matrix in its own network become a table with estimates, JSON and HTML, and leave nothing behind', async () => {
-    const { code, stdout, stderr, json, html, left } = await matrix();
-    const { modes, rows, problems } = JSON.parse(json);
-    expect(modes).to.deep.equal(['sticky', 'jwt']);
-    expect(rows).to.have.length(1);
-    const [sticky, jwt] = rows[0].cells;
-    // Another program may delay the driver. Then the cell and the exit code say so.
-    expect(sticky.outcome, stderr).to.be.oneOf(['expected-loss', 'inconclusive']);
-    expect(jwt.outcome, stderr).to.be.oneOf(['kept', 'inconclusive']);
-    expect(code, stderr).to.equal(problems.length === 0 ? 0 : 2);
-    expect(sticky.loggedOut).to.be.greaterThan(0);
-    expect(jwt.loggedOut).to.equal(0);
-    expect(stderr)
-      .to.match(/matrix 0 of 2, (one lab|\d+ labs) .*: begun/)
-      .and.match(/matrix 1 of 2, .*, about \d+ s left: refuse-one in/);
-    expect(stdout).to.match(/refuse-one.*(▼|\?) \d+ \/ \d+/);
-    expect(html).to.include('refuse-one');
-    expect(left).to.deep.equal([]);
-  });
 });

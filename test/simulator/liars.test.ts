@@ -1,4 +1,4 @@
-/** A sample of liars.full.test.ts: each shipped scenario once, every eighth as shipped and the others in short form. */
+/** A sample of liars.full.test.ts: every other shipped scenario, every fourth of them as shipped, the others in short form. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { type Form, pairsOf } from './model/cells.js';
@@ -8,14 +8,14 @@ import { again, describeLiars, page } from './model/liars-suite.js';
 const forms: readonly Form[] = ['full', 'short'];
 const formOf = (at: number): Form => (at % 8 === 0 ? 'full' : 'short');
 
-/** Every scenario in one form and one mode. The modes change from one scenario to the next. */
+/** Every other scenario in one form and one mode. The modes change from one to the next. */
 const sample = forms.flatMap(form => {
   const pairs = pairsOf(form);
   const names = [...new Set(pairs.map(({ scenario }) => scenario.name))];
   return names.flatMap((name, at) => {
     const own = pairs.filter(({ scenario }) => scenario.name === name);
     const pair = own[Math.floor(at / 2) % own.length];
-    return form === formOf(at) && pair !== undefined ? [pair] : [];
+    return at % 2 === 0 && form === formOf(at) && pair !== undefined ? [pair] : [];
   });
 });
 
