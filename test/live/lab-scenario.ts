@@ -9,12 +9,13 @@ export function labScenario(more: object = {}): Scenario {
     modes: ['all'],
     system: {
       backends: { count: 2 },
-      proxy: { health: { every: '200ms' }, drain: '200ms' },
+      proxy: { health: { every: '200ms', timeout: '1500ms' }, drain: '200ms' },
     },
     users: {
       arrivals: { rate: '10/s', for: '1s' },
       think: { median: '100ms', p95: '200ms' },
-      timeout: '1s',
+      // Other tests may delay every process for more than a second.
+      timeout: '3s',
     },
     ...more,
   };
