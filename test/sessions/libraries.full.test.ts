@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { killed } from './server-process.js';
 import { until } from './until.js';
-import { freePort, type RedisServer, startRedis, told } from './with-redis.js';
+import { type RedisServer, startRedis, told } from './with-redis.js';
 
 /**
  * What session libraries do where Holdfast promises something. The same questions are asked to a small server with each

@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { freeze } from './freeze.js';
 import { bootServer, killed } from './server-process.js';
-import { freePort, type RedisServer } from './with-redis.js';
+import type { RedisServer } from './with-redis.js';
 
 const megabytes = 64;
 

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
+import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { findTemporaryBase } from '#src/simulator/cluster/processes/run-program.js';
 import { userForPostgres } from '#src/simulator/cluster/stores/postgres/setup.js';
 import { until } from './until.js';
-import { freePort } from './with-redis.js';
 
 export interface PgBouncer {
   readonly url: string;

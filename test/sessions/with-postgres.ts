@@ -5,12 +5,13 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { isGone, waitUntil } from '#src/simulator/cluster/probe.js';
+import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { quitFamily, type Signal, signalFamily } from '#src/simulator/cluster/processes/process-family.js';
 import type { ProcessSpec } from '#src/simulator/cluster/processes/process-member.js';
 import { findTemporaryBase, runProgram } from '#src/simulator/cluster/processes/run-program.js';
 import { postgres } from '#src/simulator/cluster/stores/postgres.js';
 import { plainStores } from '#src/simulator/cluster/stores/registry.js';
-import { freePort, type RedisServer } from './with-redis.js';
+import type { RedisServer } from './with-redis.js';
 
 const bootTimeoutMs = 10_000;
 const probeIntervalMs = 10;

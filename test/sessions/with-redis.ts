@@ -1,10 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
+import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { freeze } from './freeze.js';
 import { bootServer, killed } from './server-process.js';
 
@@ -94,14 +93,4 @@ function boot(port: number, args: readonly string[]): Promise<ChildProcess> {
     question: 'PING\r\n',
     answers: reply => reply === '+PONG\r\n',
   });
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP server without a port');
-  return address.port;
 }

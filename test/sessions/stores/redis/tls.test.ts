@@ -5,9 +5,10 @@ import path from 'node:path';
 import { expect } from 'chai';
 import { type NewSessionRecord, newSessionId } from '#src/sessions/session.js';
 import { redis } from '#src/sessions/stores/redis.js';
+import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { authority, issue } from '../../../proxy/certificates.js';
 import { until } from '../../until.js';
-import { freePort, type RedisProcess, startIn, startProcess, told } from '../../with-redis.js';
+import { type RedisProcess, startIn, startProcess, told } from '../../with-redis.js';
 
 /** Without a password, a client may only ask whether the server lives. */
 const users = ['user default on nopass -@all +ping', 'user shop on >s%cret ~* &* +@all'];
