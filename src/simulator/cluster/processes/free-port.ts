@@ -27,7 +27,7 @@ const reservations: Server[] = [];
 export async function freePort(pick = () => randomInt(lowest, beyond)): Promise<number> {
   for (let tries = 0; tries < triesMax; tries += 1) {
     const port = pick();
-    if (handedOut.has(port) || !(await reserve(port)) || !(await isFree(port, '127.0.0.1'))) continue;
+    if (handedOut.has(port) || !(await isFree(port, '127.0.0.1')) || !(await reserve(port))) continue;
     handedOut.add(port);
     return port;
   }
