@@ -212,7 +212,7 @@ function bodyLines(body: string): string[] {
   return [text.length > bodyCharsShown ? `${text.slice(0, bodyCharsShown)}… (${body.length} bytes)` : text];
 }
 
-/** Returns one line for each exchange of a phase: who asked, what came back, and which processes carried it out. */
+/** Returns one line for each exchange of a phase: the user, the answer, and the processes that carried it out. */
 export function exchangeLine({ id, user, method, answer, failure }: RawExchange, log: readonly CarriedOut[]): string {
   const by = log.filter(each => each.id === id).map(each => `${processOf(each)} (${each.memory})`);
   const end = failure ?? String(answer?.status);

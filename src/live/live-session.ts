@@ -63,7 +63,7 @@ interface SideWish {
   readonly users: number;
 }
 
-/** A side whose system could not be started, or broke down. */
+/** A side without a system: it could not be started, or broke down. */
 export interface FailedSide {
   readonly side: SideName;
   readonly problem: string;

@@ -237,7 +237,7 @@ function offeredFaults(target: string, struck: StruckSystem, known: KnownTargets
   });
 }
 
-/** Returns the member in whose box the page offers a target: of a link its backend, or without one its second end. */
+/** Returns the member with the target in its box: for a link its backend, or without one its second end. */
 export function memberOf(target: string, proxies: readonly string[]): string {
   if (target === 'secrets' || target === 'backends') return proxies[0] ?? 'proxy';
   const [from, to] = endsOf(target) ?? [target, target];

@@ -103,7 +103,7 @@ export interface MarkView {
 /** The faults that can strike one target. A fault that cannot strike it is not listed. */
 export interface OfferView {
   readonly target: string;
-  /** The member in whose box the page offers it (`memberOf`): the backend of a link, the first proxy for `secrets`. */
+  /** The member with the target in its box (`memberOf`): the backend of a link, the first proxy for `secrets`. */
   readonly member: string;
   readonly faults: readonly OfferedFault[];
 }

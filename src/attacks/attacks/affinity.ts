@@ -293,7 +293,7 @@ const noAffinityReason = 'the proxy binds no browser to a backend';
 interface BindingCookie {
   readonly name: string;
   readonly value: string;
-  /** The backend whose answer set the cookie. */
+  /** The backend that set the cookie. */
   readonly backend: string;
 }
 

@@ -120,7 +120,7 @@ function linesOf(answer: BrowserAnswer): readonly Readonly<Record<string, unknow
 export interface EnrolledUser extends LoggedInUser {
   /** Returns the code of a time step. */
   code(step: number): string;
-  /** The step whose code was used to enrol. It was over already, so the code of the next step is valid now. */
+  /** The step of the code that was used to enrol. It was over already, so the code of the next step is valid now. */
   readonly usedStep: number;
 }
 

@@ -136,7 +136,7 @@ export function parseMode(name: string): ModeName {
   throw new UsageError(`${unknownName('mode', name, modeNames)}${hint}`);
 }
 
-/** Parses a flag whose value is a key of a registry. Throws `UsageError` for another value. */
+/** Parses a flag that takes a key of a registry. Throws `UsageError` for another value. */
 export function parseKey(flag: string, given: string, registry: Readonly<Record<string, unknown>>): string {
   if (!Object.hasOwn(registry, given))
     throw new UsageError(`--${flag}: ${unknownName(flag, given, Object.keys(registry))}`);

@@ -151,7 +151,7 @@ export function buildNavigationCookies(
   return buildCookieHeader(set, held, ['strict']);
 }
 
-/** Leaves out the cookies whose SameSite is one of `keptBack`. */
+/** Leaves out the cookies with a SameSite of `keptBack`. */
 function buildCookieHeader(set: readonly SetCookie[], held: ReadonlyMap<string, string>, keptBack: readonly string[]) {
   const pairs = [...held].filter(([name]) => {
     const last = set.findLast(cookie => cookie.name === name);

@@ -69,7 +69,7 @@ export interface WhoPlace extends TextPlace {
 }
 
 export interface CarriedPlace extends TextPlace {
-  /** The step whose answers hold the value, with its `before` and `after`. Absent: any answer. */
+  /** The step with the value in its answers, with its `before` and `after`. Absent: any answer. */
   readonly from?: StepKind | undefined;
   /** The name of a cookie whose value is used. */
   readonly cookie?: string | undefined;
