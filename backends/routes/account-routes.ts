@@ -143,61 +143,54 @@ function roleOf({ passwords }: Members, { session }: SessionContext): Role {
   return given && passwords.isAdministrator(session.record.user) ? 'administrator' : 'user';
 }
 
-export async function disable(
+type AdministratorRoute = (
   members: Members,
   call: Call,
   context: SessionContext,
   administrator: string,
-): Promise<Reply> {
-  const { user, nonce } = requireUserAndNonce(members, call, context);
-  if (user === administrator) throw new NotAllowed('no user could enable the administrator again');
-  await spendNonce(members, context, administrator, nonce);
-  await changeOther(members, user, account => withNextEpoch({ ...account, disabled: true }));
-  return json(200, { user, ended: await members.sessions.endAll(user) });
+) => Promise<Reply>;
+
+/**
+ * Makes a route by which the administrator changes a user. `refusal`: why the administrator cannot do this to their own
+ * account; then the nonce is not spent.
+ */
+function makeUserRoute(
+  change: (members: Members, user: string, context: SessionContext, administrator: string) => Promise<object>,
+  refusal?: string,
+): AdministratorRoute {
+  return async (members, call, context, administrator) => {
+    const { user, nonce } = requireUserAndNonce(members, call, context);
+    if (user === administrator && refusal !== undefined) throw new NotAllowed(refusal);
+    await spendNonce(members, context, administrator, nonce);
+    return json(200, await change(members, user, context, administrator));
+  };
 }
 
+export const disable = makeUserRoute(async (members, user) => {
+  await changeOther(members, user, account => withNextEpoch({ ...account, disabled: true }));
+  return { user, ended: await members.sessions.endAll(user) };
+}, 'no user could enable the administrator again');
+
 /** Enables a user and ends all waits: the user asked because they could not log in. */
-export async function enable(
-  members: Members,
-  call: Call,
-  context: SessionContext,
-  administrator: string,
-): Promise<Reply> {
-  const { user, nonce } = requireUserAndNonce(members, call, context);
-  await spendNonce(members, context, administrator, nonce);
+export const enable = makeUserRoute(async (members, user) => {
   await changeOther(members, user, account => ({ ...account, disabled: false, wrongTries: {} }));
-  return json(200, { user });
-}
+  return { user };
+});
 
 /** Deletes the account: its password, its second factor and its sessions. The name is free again then. The version, the
  * epoch and the spent nonces are kept, so that no older save, login or nonce becomes valid. */
-export async function deleteUser(
-  members: Members,
-  call: Call,
-  context: SessionContext,
-  administrator: string,
-): Promise<Reply> {
-  const { user, nonce } = requireUserAndNonce(members, call, context);
-  if (user === administrator) throw new NotAllowed('the account of the administrator cannot be deleted');
-  await spendNonce(members, context, administrator, nonce);
+export const deleteUser = makeUserRoute(async (members, user) => {
   await changeOther(members, user, ({ version, epoch, nonceSpentUntilMs }) =>
     withNextEpoch({ ...freshAccount, version, epoch, nonceSpentUntilMs }),
   );
-  return json(200, { user, ended: await members.sessions.endAll(user) });
-}
+  return { user, ended: await members.sessions.endAll(user) };
+}, 'the account of the administrator cannot be deleted');
 
-export async function endSessionsOf(
-  members: Members,
-  call: Call,
-  context: SessionContext,
-  administrator: string,
-): Promise<Reply> {
-  const { user, nonce } = requireUserAndNonce(members, call, context);
-  await spendNonce(members, context, administrator, nonce);
+export const endSessionsOf = makeUserRoute(async (members, user, context, administrator) => {
   const ended = await endSessions(members, user);
   if (user === administrator) await context.end();
-  return json(200, { ended });
-}
+  return { ended };
+});
 
 /** Ends all sessions. The session of a concurrent login may survive, as if the login had come a moment later. */
 export async function endEveryone(
