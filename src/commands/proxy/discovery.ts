@@ -128,7 +128,7 @@ export interface Endpoint {
 }
 
 /** Resolves names by DNS. Rejects when the name is unknown or no server answers. */
-export interface NameService {
+interface NameService {
   /** Returns the IPv4 and IPv6 addresses of a host. */
   resolveHost(host: string): Promise<readonly Endpoint[]>;
   /** Returns the addresses and ports behind a SRV record. */
@@ -141,7 +141,7 @@ const tries = 2;
 const missesMax = 3;
 
 /** `server`: `10.0.0.2:53`; undefined: the servers of this machine. */
-export function makeDnsService(server: string | undefined): NameService {
+function makeDnsService(server: string | undefined): NameService {
   const resolver = new Resolver({ timeout: timeoutMs, tries });
   if (server !== undefined) resolver.setServers([server]);
   const resolveHost = async (host: string): Promise<readonly Endpoint[]> => {

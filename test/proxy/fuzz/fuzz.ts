@@ -51,7 +51,7 @@ interface Case {
 type Trial = (given: Case) => Promise<Judgement>;
 
 /** Returns the case of this number; the same seed gives the same case. */
-export function caseOf({ seed, direction }: Pick<FuzzOptions, 'seed' | 'direction'>, nth: number): Case {
+function caseOf({ seed, direction }: Pick<FuzzOptions, 'seed' | 'direction'>, nth: number): Case {
   const random = randomStream(seed, `${direction}/${nth}`);
   const bytes = direction === 'requests' ? requests(random) : answer(random);
   return {

@@ -34,7 +34,7 @@ const folder = path.resolve(import.meta.dirname, '../../../../scenarios');
 let shipped: Scenario[] | undefined;
 
 /** Returns every shipped scenario, sorted by name. Only the first call reads them. */
-export function shippedScenarios(): Scenario[] {
+function shippedScenarios(): Scenario[] {
   shipped ??= readScenarios();
   return shipped;
 }
