@@ -78,12 +78,27 @@ async function withStore(
 }
 
 async function expectCookie(mode: ModeName, anna: Visitor): Promise<void> {
-  const [, value = ''] = anna.cookie?.split('=') ?? [];
-  const sameData: SessionData = { cart: [['tea', 1]], authenticatedAtMs: Date.now() };
-  // A time is written without trailing zeros, so the length varies.
-  expect(value.length).to.be.closeTo(await cookieBytesOf(mode, 'anna', sameData), 8);
+  const bytes = await longest(async () => {
+    await anna.add('tea');
+    return anna.cookie?.split('=')[1]?.length ?? 0;
+  });
+  const sameBytes = await longest(() => {
+    const sameData: SessionData = { cart: [['tea', 1]], authenticatedAtMs: Date.now() };
+    return cookieBytesOf(mode, 'anna', sameData);
+  });
+  expect(bytes).to.be.closeTo(sameBytes, 8);
   const { cookieBytes } = await factsOf(mode);
-  expect(value.length).to.be.within(cookieBytes.empty, cookieBytes.full);
+  expect(bytes).to.be.within(cookieBytes.empty, cookieBytes.full);
+}
+
+/** Fewer than ten, so that the number of an item keeps one digit. */
+const samples = 6;
+
+/** Returns the largest of several sizes of a cookie. A time is written without trailing zeros, so one size is chance. */
+async function longest(measure: () => Promise<number>): Promise<number> {
+  let largest = 0;
+  for (let nth = 0; nth < samples; nth += 1) largest = Math.max(largest, await measure());
+  return largest;
 }
 
 const requests = 40;
