@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import path from 'node:path';
 import { freePort, isFree } from '#src/simulator/cluster/processes/free-port.js';
 import { until } from './until.js';
@@ -9,6 +10,7 @@ const primaryCount = 3;
 const busOffset = 10_000;
 /** Above this port, Linux assigns the ports of outgoing connections. */
 const busPortMax = 32_767;
+const portMin = 20_000;
 
 interface ClusterOptions {
   readonly replicasEach?: number;
@@ -68,10 +70,10 @@ async function startNode(folder: string, nodeTimeoutMs: number): Promise<RedisPr
   return startProcess(port, [...serverArguments(folder), ...args]);
 }
 
-async function portWithBus(): Promise<number> {
+export async function portWithBus(): Promise<number> {
   for (;;) {
-    const port = await freePort();
-    if (port + busOffset <= busPortMax && (await isFree(port + busOffset, '127.0.0.1'))) return port;
+    const port = await freePort(() => randomInt(portMin, busPortMax - busOffset));
+    if (await isFree(port + busOffset, '127.0.0.1')) return port;
   }
 }
 

@@ -8,6 +8,7 @@ import { redis } from '#src/sessions/stores/redis.js';
 import { freePort } from '#src/simulator/cluster/processes/free-port.js';
 import { authority, issue } from '../../../proxy/certificates.js';
 import { until } from '../../until.js';
+import { portWithBus } from '../../with-cluster.js';
 import { type RedisProcess, startIn, startProcess, told } from '../../with-redis.js';
 
 /** Without a password, a client may only ask whether the server lives. */
@@ -37,7 +38,7 @@ function startServers(): Promise<TlsServers> {
     ];
     const started: RedisProcess[] = [];
     const start = async (name: string, lines: readonly string[], ...args: readonly string[]) => {
-      const tlsPort = await freePort();
+      const tlsPort = await portWithBus();
       const file = path.join(folder, `${name}.conf`);
       await writeFile(file, `${[...tls, `tls-port ${tlsPort}`, ...lines].join('\n')}\n`);
       const server = await startProcess(await freePort(), [file, ...args, '--bind', '127.0.0.1', '--dir', folder]);
