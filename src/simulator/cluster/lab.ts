@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { LabError } from '../errors.js';
+import { LabError, rejectOnAbort } from '../errors.js';
 import type { LinkDirection } from './link-pipe.js';
 import { TcpLink } from './links.js';
 import { Janitor } from './processes/janitor.js';
@@ -77,11 +77,16 @@ export class Lab {
   }
 
   run(program: ProgramRun): Promise<void> {
-    return this.#whenItsTurn(program.command, () => {
-      const running = runProgram(program, this.#stopping.signal, this.#janitor);
-      this.#running.push(running);
-      return running;
-    });
+    const run = this.#whenItsTurn(program.command, () =>
+      this.finishing(runProgram(program, this.#stopping.signal, this.#janitor)),
+    );
+    return rejectOnAbort(run, this.#stopping.signal);
+  }
+
+  /** Returns `work`, which writes files in the temporary directory. `stop` removes the directory after its end. */
+  finishing<T>(work: Promise<T>): Promise<T> {
+    this.#running.push(work);
+    return work;
   }
 
   /** Queues a start. `stop` does not wait for the queue: a stopped lab starts nothing. */
@@ -96,9 +101,7 @@ export class Lab {
   /** Runs a command of the user. The end of the lab kills it and every process that it started. */
   shell(...[command, withinMs, signal]: Parameters<RunShell>): ReturnType<RunShell> {
     const either = AbortSignal.any([signal, this.#stopping.signal]);
-    const running = runShell(command, withinMs, either, this.#janitor);
-    this.#running.push(running);
-    return running;
+    return this.finishing(runShell(command, withinMs, either, this.#janitor));
   }
 
   async mustRun(): Promise<void> {

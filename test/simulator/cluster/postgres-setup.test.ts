@@ -18,6 +18,7 @@ import {
 import { chown } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
+import { waitUntil } from '#src/simulator/cluster/probe.js';
 import { findTemporaryBase, runProgram } from '#src/simulator/cluster/processes/run-program.js';
 import { findPrograms, makeEmptyDatabase, userForPostgres } from '#src/simulator/cluster/stores/postgres/setup.js';
 
@@ -170,7 +171,14 @@ describe('an empty PostgreSQL database', () => {
 
   it('leaves one archive and nothing else when several are created at once', () =>
     withBench(async ({ folder, make }) => {
-      const all = await Promise.all([make(), make(), make()]);
+      let begun = 0;
+      // None goes on before each has begun: otherwise the last could find the archive of the first.
+      const run: Run = async program => {
+        if (path.basename(program.command) === 'initdb') begun += 1;
+        await waitUntil(async () => begun === 3, 10_000);
+        return runWithoutInitdb(program);
+      };
+      const all = await Promise.all([make({ run }), make({ run }), make({ run })]);
       expect(all.map(({ ran }) => ran)).to.deep.equal([createdAnew, createdAnew, createdAnew]);
       expect(archiveIn(folder)).to.match(/\.tar$/);
       expect((await make()).ran).to.deep.equal(['tar']);
