@@ -31,7 +31,7 @@ export async function bootStore(lab: Lab, name: StoreServerName, wanted: StoresW
   const shape = shapeOf(name, wanted.spec);
   const ports = await portsOf(name, shape);
   const place = await makePlace(lab, wanted, shape, ports);
-  const prepared = await lab.finishing(prepareStore(name, wanted.spec, place));
+  const prepared = await lab.writeFiles(() => prepareStore(name, wanted.spec, place));
   for (const specs of prepared.steps) await Promise.all(specs.map(spec => lab.start(spec)));
   await waitWhole(name, prepared);
   const { versions } = prepared;

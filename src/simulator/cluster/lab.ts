@@ -78,13 +78,18 @@ export class Lab {
 
   run(program: ProgramRun): Promise<void> {
     const run = this.#whenItsTurn(program.command, () =>
-      this.finishing(runProgram(program, this.#stopping.signal, this.#janitor)),
+      this.#finishBeforeStop(runProgram(program, this.#stopping.signal, this.#janitor)),
     );
     return rejectOnAbort(run, this.#stopping.signal);
   }
 
-  /** Returns `work`, which writes files in the temporary directory. `stop` removes the directory after its end. */
-  finishing<T>(work: Promise<T>): Promise<T> {
+  /** Does work that writes files in the temporary directory. `stop` removes the directory only after the work has ended. */
+  writeFiles<T>(write: () => Promise<T>): Promise<T> {
+    this.#refuseWhenStopped('a file');
+    return this.#finishBeforeStop(write());
+  }
+
+  #finishBeforeStop<T>(work: Promise<T>): Promise<T> {
     this.#running.push(work);
     return work;
   }
@@ -101,7 +106,7 @@ export class Lab {
   /** Runs a command of the user. The end of the lab kills it and every process that it started. */
   shell(...[command, withinMs, signal]: Parameters<RunShell>): ReturnType<RunShell> {
     const either = AbortSignal.any([signal, this.#stopping.signal]);
-    return this.finishing(runShell(command, withinMs, either, this.#janitor));
+    return this.#finishBeforeStop(runShell(command, withinMs, either, this.#janitor));
   }
 
   async mustRun(): Promise<void> {

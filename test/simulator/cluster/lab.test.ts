@@ -13,7 +13,7 @@ describe('the temporary directory of a lab', () => {
     leavingNothing(async () => {
       const lab = new Lab(listeners);
       const directory = await lab.directory();
-      const writing = lab.finishing(writeFolders(directory));
+      const writing = lab.writeFiles(() => writeFolders(directory));
       await lab.stop();
       await writing;
       expect(existsSync(directory)).to.equal(false);
@@ -25,10 +25,19 @@ describe('the temporary directory of a lab', () => {
       const lab = new Lab(listeners, () => never);
       const directory = await lab.directory();
       const program = { command: 'true', args: [], env: {}, directory, user: undefined };
-      const preparing = lab.finishing(lab.run(program).then(undefined, (error: Error) => error.name));
+      const preparing = lab.writeFiles(() => lab.run(program).then(undefined, (error: Error) => error.name));
       await lab.stop();
       expect(await preparing).to.equal('Interrupted');
       expect(existsSync(directory)).to.equal(false);
+    }));
+
+  it('gets no more files once the lab is being stopped', () =>
+    leavingNothing(async () => {
+      const lab = new Lab(listeners);
+      const directory = await lab.directory();
+      const stopping = lab.stop();
+      expect(() => lab.writeFiles(() => writeFolders(directory))).to.throw('a file was requested while the lab was');
+      await stopping;
     }));
 });
 
