@@ -95,12 +95,13 @@ export class Lab {
   }
 
   /** Queues a start. `stop` does not wait for the queue: a stopped lab starts nothing. */
-  #whenItsTurn(what: string, start: () => Promise<void>): Promise<void> {
+  async #whenItsTurn(what: string, start: () => Promise<void>): Promise<void> {
     const begin = async (): Promise<void> => {
       this.#refuseWhenStopped(what);
       await start();
     };
-    return this.#inTurn === undefined ? begin() : this.#inTurn(begin);
+    this.#refuseWhenStopped(what);
+    await (this.#inTurn === undefined ? begin() : this.#inTurn(begin));
   }
 
   /** Runs a command of the user. The end of the lab kills it and every process that it started. */
