@@ -1,3 +1,5 @@
+import type { StoreServerName } from './shared/stores.js';
+
 /** A mode: the pair of routing and session storage that `--mode` selects. */
 export interface Mode {
   /** Whether the proxy binds a browser to one incarnation of a backend; `--affinity` overrides it. */
@@ -6,7 +8,7 @@ export interface Mode {
   readonly strategy: 'reference' | 'jwt' | 'sealed';
   /** Where the strategy keeps its records: a key of the store registry. `jwt` and `sealed` keep only a list of sessions
    * there, never the session data. */
-  readonly store: 'memory' | 'redis' | 'memcached' | 'postgres';
+  readonly store: 'memory' | StoreServerName;
   /** Revocation lag: how long other backends may still accept a session that has ended. */
   readonly revocationLagMs: number;
   /** One line for the table in docs/modes.md. */

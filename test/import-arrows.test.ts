@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'chai';
 
 /**
- * Who may import whom. Every arrow that is not listed here fails this test.
+ * Which part may import which. Every arrow that is not listed here fails this test.
  * Keys and values are the first folder under `src` (or the file that lies there), `backends`, or a package.
  */
 const mayImport: Record<string, readonly string[]> = {
@@ -37,7 +37,7 @@ const mayImport: Record<string, readonly string[]> = {
   load: [],
   doctor: ['shared'],
   backends: ['sessions', 'shared', 'modes.ts'],
-  'modes.ts': [],
+  'modes.ts': ['shared'],
   shared: [],
 };
 

@@ -1,7 +1,8 @@
 /** Server with the sessions of Holdfast on node:http, in the mode of its environment. */
 import { createServer } from 'node:http';
-import { isModeName, modes } from '#src/modes.js';
+import { isModeName, type Mode, modes } from '#src/modes.js';
 import { type AppSession, sessions } from '#src/sessions/index.js';
+import { storeDescriptors } from '#src/shared/stores.js';
 import { type Body, type Cart, listen, putInto, readBody, waitFor } from './cart.js';
 
 declare module '#src/sessions/app/app-session.js' {
@@ -10,10 +11,10 @@ declare module '#src/sessions/app/app-session.js' {
   }
 }
 
-const { HOLDFAST_MODE: mode = '', REDIS_URL, MEMCACHED_URL, POSTGRES_URL } = process.env;
+const { HOLDFAST_MODE: mode = '' } = process.env;
 if (!isModeName(mode)) throw new Error(`no mode "${mode}"`);
-const { strategy, store } = modes[mode];
-const url = { memory: undefined, redis: REDIS_URL, memcached: MEMCACHED_URL, postgres: POSTGRES_URL }[store];
+const { strategy, store }: Mode = modes[mode];
+const url = store === 'memory' ? undefined : process.env[storeDescriptors[store].variable];
 const kept = await sessions({ strategy, store, url, keys: `bench:${'ab'.repeat(32)}` });
 if (!(await kept.ready(5_000))) throw new Error('the session store is not up');
 

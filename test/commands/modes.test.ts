@@ -7,13 +7,9 @@ import type { SessionData } from '#src/sessions/session.js';
 import { storeDescriptors } from '#src/shared/stores.js';
 import { Visitor } from '../backends/visitor.js';
 import { type Settings, withShop } from '../backends/with-shop.js';
-import { startMemcached } from '../sessions/with-memcached.js';
-import { startPostgres } from '../sessions/with-postgres.js';
-import { startRedis } from '../sessions/with-redis.js';
+import { storeLabs } from '../sessions/store-labs.js';
 import { withRelay } from '../sessions/with-relay.js';
 import { withHoldfast } from './holdfast.js';
-
-const servers = { redis: startRedis, memcached: startMemcached, postgres: startPostgres };
 
 describe('holdfast modes', function () {
   this.timeout(60_000);
@@ -66,14 +62,14 @@ async function withStore(
 ): Promise<void> {
   const { store }: Mode = modes[mode];
   if (store === 'memory') return work({ HOLDFAST_MODE: mode }, () => 0);
-  const server = await servers[store]();
+  const { url = '', stop } = (await storeLabs[store]?.()) ?? expect.fail(`no lab of ${store}`);
   try {
-    await withRelay(Number(new URL(server.url).port), async relay => {
-      const address = server.url.replace(/:\d+(?=\/|$)/, `:${relay.port}`);
+    await withRelay(Number(new URL(url).port), async relay => {
+      const address = url.replace(/:\d+(?=\/|$)/, `:${relay.port}`);
       await work({ HOLDFAST_MODE: mode, [storeDescriptors[store].variable]: address }, relay.roundTrips);
     });
   } finally {
-    await server.stop();
+    await stop();
   }
 }
 

@@ -68,6 +68,10 @@ export function registerOutagesContract(
   if (!outages) return;
 
   describe('when its server fails', () => {
+    it('has a server that can be stopped', () => {
+      assert.ok(lab().server, 'the lab has no server to stop: set outages to false');
+    });
+
     it('rejects at the deadline when the server hangs, and mixes up no answer afterwards', async () => {
       const made = await Promise.all(Array.from({ length: 5 }, (_, n) => createSession({ data: { n } })));
       lab().server?.freeze();
