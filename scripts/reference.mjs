@@ -109,6 +109,8 @@ const survivors = {
 };
 
 const stale = [];
+/** Rows of tables with a cell that is written by hand and is still empty. */
+const unfilled = [];
 for (const file of readdirSync(docs).filter(name => name.endsWith('.md')))
   await update(`docs/${file}`, page => writeParts(page));
 await update('man/holdfast.1', async () => {
@@ -120,6 +122,7 @@ if (process.argv.includes('--check') && stale.length > 0) {
   console.error(`out of date: ${stale.join(', ')}. Write them again: npm run reference`);
   process.exitCode = 1;
 } else if (stale.length > 0) console.log(`written: ${stale.join(', ')}`);
+if (unfilled.length > 0) console.log(`empty cells to fill: ${unfilled.join(', ')}`);
 
 async function update(file, write) {
   const place = path.join(root, file);
@@ -154,6 +157,7 @@ function table(title, entries, columns) {
         const cells = Object.entries(columns).map(([column, cell]) =>
           cell === undefined ? (kept.get(name)?.[column] ?? '') : escapeCell(cell(entry, name)),
         );
+        if (cells.includes('')) unfilled.push(`${title} ${name}`);
         return [`\`${name}\``, ...cells];
       });
     const head = [title, ...Object.keys(columns)];

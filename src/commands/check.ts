@@ -38,7 +38,7 @@ export async function checkJourney({ scenario: given, mode: asked }: CheckArgs, 
   const { journey, timeoutMs, cookie } = scenario.users;
   if (journey === 'shop')
     throw new UsageError(
-      `"${file}" drives the toy shop: there is no journey of your own to check. See: ${commandLine('init')}`,
+      `"${file}" drives the toy shop: there is no journey of your own to check. To run it, type: ${commandLine('run', file)} (for an app of yours, begin with: ${commandLine('init')})`,
     );
   const mode = asked === undefined ? scenario.modes[0] : parseMode(asked);
   if (mode === undefined || !scenario.modes.includes(mode))

@@ -153,7 +153,8 @@ export interface ClusterMember {
   resume(): Promise<boolean>;
   isHung(): Promise<boolean>;
   /** Returns the evidence in words that a verb took effect, as seen in the system itself. False: it did not. Rejects
-   * when it had another effect, such as an end with an error at `stop`. Bounded in time. */
+   * when it had another effect, such as an end with an error at `stop`. A member hangs if it is silent for 250 ms, so a
+   * shorter stop needs a check of its own. Bounded in time. */
   confirm(verb: StrikeVerb): Promise<string | false>;
   /** Resolves with whether it has ended, after `withinMs` at the latest. */
   waitEnd(withinMs: number): Promise<boolean>;
