@@ -1,4 +1,4 @@
-/** Tests a restart without a gap: real processes, under load. */
+/** Tests restarts and reloads without a gap: real processes, under load. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,8 @@ import { type Toy, withToys } from '../../proxy/toy-backend.js';
 import { type Holdfast, until, withHoldfast } from '../holdfast.js';
 import { adminOf, exitCodeOf, restart, urlOf } from './restarting.js';
 
-const browsers = 24;
+const browsers = 64;
+const reloads = 50;
 /** Pause between the requests of a browser: the processor is for the restart. */
 const pauseMs = 25;
 
@@ -64,6 +65,66 @@ async function withProxy(
   });
 }
 
+/** Sends requests of all browsers before, during and after `use`. None may fail, or reach another backend than before. */
+async function losingNothing(url: string, use: (rounds: (more: number) => Promise<void>) => Promise<void>) {
+  const all = Array.from({ length: browsers }, () => new Browser(url));
+  let isOver = false;
+  const running = Promise.all(all.map(browser => browser.run(() => isOver)));
+  const rounds = async (more: number): Promise<void> => {
+    const goals = all.map(({ shots }) => shots.length + more);
+    const isDone = () => all.every(({ shots }, at) => shots.length >= (goals[at] ?? 0));
+    await until(isDone, 20_000, () => `${more} requests of each browser`);
+  };
+  try {
+    await rounds(3);
+    await use(rounds);
+  } finally {
+    isOver = true;
+    await running;
+  }
+  expect(all.flatMap(({ problems }) => problems)).to.deep.equal([]);
+  expect([...new Set(all.flatMap(({ shots }) => shots.map(({ status }) => status)))]).to.deep.equal([200]);
+  expect(all.filter(({ shots }) => new Set(shots.map(({ text }) => text)).size > 1)).to.deep.equal([]);
+  expect(all.flatMap(({ shots }) => shots.filter(({ rebound }) => rebound))).to.deep.equal([]);
+}
+
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-restart-'));
+  try {
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+describe('holdfast proxy at SIGHUP', () => {
+  it(`reloads ${reloads} times under ${browsers} browsers without a failed request or a moved session`, () =>
+    withToys([undefined, undefined, undefined], (...toys) =>
+      withFolder(async folder => {
+        const file = path.join(folder, 'proxy.yaml');
+        const backends = toys.map(toy => `  - ${toy?.url.origin}`);
+        const write = (policy: string) =>
+          writeFile(file, ['port: 0', 'admin-port: 0', 'backend:', ...backends, `policy: ${policy}`].join('\n'));
+        await write('round-robin');
+        await withHoldfast(['proxy', '--config', file], async holdfast => {
+          await holdfast.sees(/listening on/);
+          const { child, output } = holdfast;
+          await losingNothing(urlOf(holdfast), async rounds => {
+            for (let nth = 1; nth <= reloads; nth += 1) {
+              await write(nth % 2 === 1 ? 'least-connections' : 'round-robin');
+              child.kill('SIGHUP');
+              const isReloaded = () => output.stderr.split('reloaded: --policy changed').length > nth;
+              await until(isReloaded, 5_000, () => `reload ${nth}: ${output.stderr}`);
+            }
+            await rounds(3);
+          });
+          child.kill('SIGTERM');
+          expect(await holdfast.ended()).to.equal(0);
+        });
+      }),
+    )).timeout(60_000);
+});
+
 describe('holdfast proxy at SIGUSR2', function () {
   this.timeout(60_000);
 
@@ -71,28 +132,15 @@ describe('holdfast proxy at SIGUSR2', function () {
     it(`restarts under ${browsers} browsers without a failed request or a moved session (workers: ${workers})`, () =>
       withToys([undefined, undefined, undefined], (...toys) =>
         withProxy(toys, ['--workers', workers], async (holdfast, url) => {
-          const all = Array.from({ length: browsers }, () => new Browser(url));
-          let isOver = false;
-          const running = Promise.all(all.map(browser => browser.run(() => isOver)));
-          const rounds = async (more: number): Promise<void> => {
-            const goals = all.map(({ shots }) => shots.length + more);
-            const isDone = () => all.every(({ shots }, at) => shots.length >= (goals[at] ?? 0));
-            await until(isDone, 20_000, () => `${more} requests of each browser`);
-          };
-          await rounds(3);
           let pid = holdfast.child.pid ?? 0;
-          // The second restart is that of a successor.
-          for (let nth = 0; nth < 2; nth += 1) {
-            pid = await restart(holdfast, pid);
-            expect(urlOf(holdfast)).to.equal(url);
-            await rounds(3);
-          }
-          isOver = true;
-          await running;
-          expect(all.flatMap(({ problems }) => problems)).to.deep.equal([]);
-          expect([...new Set(all.flatMap(({ shots }) => shots.map(({ status }) => status)))]).to.deep.equal([200]);
-          expect(all.filter(({ shots }) => new Set(shots.map(({ text }) => text)).size > 1)).to.deep.equal([]);
-          expect(all.flatMap(({ shots }) => shots.filter(({ rebound }) => rebound))).to.deep.equal([]);
+          await losingNothing(url, async rounds => {
+            // The second restart is that of a successor.
+            for (let nth = 0; nth < 2; nth += 1) {
+              pid = await restart(holdfast, pid);
+              expect(urlOf(holdfast)).to.equal(url);
+              await rounds(3);
+            }
+          });
           expect(await exitCodeOf(holdfast), holdfast.output.stderr).to.equal(0);
           process.kill(pid, 'SIGTERM');
           await until(
@@ -150,10 +198,9 @@ describe('holdfast proxy at SIGUSR2', function () {
       ),
     ));
 
-  it('goes on when the new process cannot serve, and says why', async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-restart-'));
-    try {
-      await withToys([undefined], async toy => {
+  it('goes on when the new process cannot serve, and says why', () =>
+    withFolder(folder =>
+      withToys([undefined], async toy => {
         const file = path.join(folder, 'proxy.yaml');
         const lines = ['port: 0', 'admin-port: 0', `backend: ${toy?.url.origin}`];
         await writeFile(file, lines.join('\n'));
@@ -172,11 +219,8 @@ describe('holdfast proxy at SIGUSR2', function () {
           expect(await exitCodeOf(holdfast)).to.equal(0);
           process.kill(pid, 'SIGTERM');
         });
-      });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
+      }),
+    ));
 });
 
 function withoutShare(view: object): object {
