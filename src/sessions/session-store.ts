@@ -20,8 +20,8 @@ export interface SessionStore {
   /** If the session is not found, `read` resolves with undefined. */
   read(id: string): Promise<SessionRecord | undefined>;
   /**
-   * If `id` is in use, `create` rejects with `SessionExists` and changes nothing. An expired record may still
-   * count as in use. Resolves with the epochs of the session.
+   * If `id` is in use, `create` rejects with `SessionExists` and changes nothing. An expired record may
+   * still count as in use. Resolves with the epochs of the session.
    *
    * A record without epochs is a login: it gets the present epochs in the same atomic step, and missing ones are made.
    * A record with epochs (a rotation) keeps them, also if they have ended meanwhile: then it is not found. Epochs that
@@ -38,9 +38,8 @@ export interface SessionStore {
   touch(id: string, idleUntilMs: number): Promise<boolean>;
   /**
    * If the session is not found, `remove` resolves with `gone`. It then removes an expired record, so that no other
-   * clock can find it. With `onlyVersion`, it removes that
-   * version in one atomic step; for another version it is a no-op and resolves with `conflict`. Rotation uses this, so
-   * that it cannot remove a concurrent change.
+   * clock can find it. With `onlyVersion`, it removes that version in one atomic step; for another version it is a
+   * no-op and resolves with `conflict`. Rotation uses this, so that it cannot remove a concurrent change.
    */
   remove(id: string, onlyVersion?: number): Promise<'removed' | 'conflict' | 'gone'>;
   /** Returns at most 1,000 live sessions, each with the client that `create` was given. Remove them and call again to get
