@@ -91,7 +91,7 @@ users:
       'test.yaml',
     );
     expect(scenario.seed).to.equal(7);
-    expect(scenario.system).to.deep.include({
+    expect(scenario.system).to.deep.equal({
       backends: { count: 5, spare: 2, env: { SHOP_DEFECT: 'drop-writes', EVERY: '50', ON: 'true' } },
       proxy: {
         count: 2,
