@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:https';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
@@ -11,6 +10,7 @@ import { readSettings } from '#src/commands/proxy/settings.js';
 import { ProxySite } from '#src/commands/proxy/site.js';
 import type { ProxyOptions } from '#src/proxy/options.js';
 import { generateKeyRing } from '#src/shared/key-ring.js';
+import { inFolder } from '../../in-folder.js';
 import { ask } from '../../proxy/ask.js';
 import { authority, issue } from '../../proxy/certificates.js';
 import { withToys } from '../../proxy/toy-backend.js';
@@ -218,13 +218,4 @@ async function optionsOf(text: string): Promise<ProxyOptions> {
       new ProxySite({ keys: generateKeyRing(), names: new Map() }).options(args, args.backend ?? [], settings.hosts),
     );
   });
-}
-
-async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-hosts-'));
-  try {
-    return await use(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
+import { inFolder } from '../../in-folder.js';
 import { viewsOf } from '../../proxy/ask.js';
 import { exchangeUnder, withSix } from '../../proxy/steady-clients.js';
 import type { Toy } from '../../proxy/toy-backend.js';
@@ -69,12 +69,3 @@ describe('holdfast proxy at SIGHUP', () => {
     );
   });
 });
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-config-'));
-  try {
-    await use(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}

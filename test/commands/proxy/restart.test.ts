@@ -1,10 +1,10 @@
 /** Tests restarts and reloads without a gap: real processes, under load. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
+import { inFolder } from '../../in-folder.js';
 import { type Answer, ask, cookieOf, viewsOf } from '../../proxy/ask.js';
 import { type Toy, withToys } from '../../proxy/toy-backend.js';
 import { type Holdfast, until, withHoldfast } from '../holdfast.js';
@@ -88,19 +88,10 @@ async function losingNothing(url: string, use: (rounds: (more: number) => Promis
   expect(all.flatMap(({ shots }) => shots.filter(({ rebound }) => rebound))).to.deep.equal([]);
 }
 
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-restart-'));
-  try {
-    await use(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
 describe('holdfast proxy at SIGHUP', () => {
   it(`reloads ${reloads} times under ${browsers} browsers without a failed request or a moved session`, () =>
     withToys([undefined, undefined, undefined], (...toys) =>
-      withFolder(async folder => {
+      inFolder(async folder => {
         const file = path.join(folder, 'proxy.yaml');
         const backends = toys.map(toy => `  - ${toy?.url.origin}`);
         const write = (policy: string) =>
@@ -199,7 +190,7 @@ describe('holdfast proxy at SIGUSR2', function () {
     ));
 
   it('goes on when the new process cannot serve, and says why', () =>
-    withFolder(folder =>
+    inFolder(folder =>
       withToys([undefined], async toy => {
         const file = path.join(folder, 'proxy.yaml');
         const lines = ['port: 0', 'admin-port: 0', `backend: ${toy?.url.origin}`];

@@ -1,27 +1,18 @@
 /** Tests where the admin API listens, and what it answers to probes. */
 import { once } from 'node:events';
-import { mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { startAdmin } from '#src/proxy/control/admin.js';
 import { startHealthListener } from '#src/proxy/control/health-listener.js';
+import { inFolder } from '../../in-folder.js';
 import { ask, raw } from '../ask.js';
 import { withToys } from '../toy-backend.js';
 import { poolOfTwo, rejection, withAdmin } from '../with-admin.js';
 import { blindHealth, withPool, withProxy } from '../with-proxy.js';
-
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-admin-'));
-  try {
-    await use(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 function askSocket(socketPath: string, target: string): Promise<{ status: number | undefined; body: string }> {
   return new Promise((resolve, reject) => {
@@ -35,7 +26,7 @@ function askSocket(socketPath: string, target: string): Promise<{ status: number
 
 describe('admin API: a Unix socket', () => {
   it('answers there, lets no other user connect, and removes the socket when it closes', () =>
-    withFolder(async folder => {
+    inFolder(async folder => {
       const file = path.join(folder, 'admin.sock');
       const admin = await startAdmin({ path: file, token: undefined }, poolOfTwo());
       expect(admin.url).to.equal(`unix:${file}`);
@@ -48,7 +39,7 @@ describe('admin API: a Unix socket', () => {
     }));
 
   it('asks for the token there too when one is given', () =>
-    withFolder(async folder => {
+    inFolder(async folder => {
       const file = path.join(folder, 'admin.sock');
       const admin = await startAdmin({ path: file, token: 's3cret' }, poolOfTwo());
       expect((await askSocket(file, '/backends')).status).to.equal(401);
@@ -57,7 +48,7 @@ describe('admin API: a Unix socket', () => {
     }));
 
   it('replaces a stale socket', () =>
-    withFolder(async folder => {
+    inFolder(async folder => {
       const [file, moved] = [path.join(folder, 'admin.sock'), path.join(folder, 'moved.sock')];
       const dead = createServer().listen(moved);
       await once(dead, 'listening');
@@ -69,7 +60,7 @@ describe('admin API: a Unix socket', () => {
     }));
 
   it('does not start beside a running process or on another file, and harms neither', () =>
-    withFolder(async folder => {
+    inFolder(async folder => {
       const [file, plain] = [path.join(folder, 'admin.sock'), path.join(folder, 'plain')];
       const first = await startAdmin({ path: file, token: undefined }, poolOfTwo());
       expect(await rejection(startAdmin({ path: file, token: undefined }, poolOfTwo()))).to.include('is running');

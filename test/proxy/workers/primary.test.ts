@@ -1,10 +1,10 @@
 /** Tests workers together with the primary process that starts them. */
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
+import { inFolder } from '../../in-folder.js';
 import { ask, cookieOf } from '../ask.js';
 import { withToys } from '../toy-backend.js';
 import { type Team, withWorkers, workersOf } from './with-workers.js';
@@ -52,7 +52,7 @@ describe('proxy: workers and their primary', function () {
     ));
 
   it('apply options in all or none; the proxy exits with code 4 after five losses within a minute', () =>
-    withFolder(folder =>
+    inFolder(folder =>
       withToys([undefined], async toy => {
         const [settings, ring] = [path.join(folder, 'proxy.yaml'), path.join(folder, 'ring')];
         await writeFile(ring, secrets);
@@ -92,13 +92,4 @@ async function changeAndKill(proxy: Team, settings: string, ring: string): Promi
   expect(await holdfast.ended(), holdfast.output.stderr).to.equal(4);
   expect(holdfast.output.stderr).to.include('5 workers were lost within 60 s');
   expect(await holdfast.children()).to.deep.equal([]);
-}
-
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-workers-'));
-  try {
-    await use(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }
